@@ -1,0 +1,1 @@
+//! An Event Hubs-compatible AMQP server for development and tests.

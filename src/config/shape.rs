@@ -1,0 +1,208 @@
+//! The shape of the configuration file: one struct a table, one field a key.
+//!
+//! Only what serde can see stands here. What makes a file *right* (contradictions, dangling names) is
+//! [`super::check`], and how it is read is [`super::load`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything the operator can say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where records come from.
+    pub kafka: Kafka,
+    /// Where events go: namespaces by name; `default` is the unnamed one.
+    pub eventhubs: BTreeMap<String, Namespace>,
+    /// Which topic goes to which hub.
+    pub mappings: Vec<Mapping>,
+    /// How records are grouped into batches, unless a mapping says otherwise.
+    pub batch: Batch,
+    /// What an event carries besides its value and key, unless a mapping says otherwise.
+    pub events: Events,
+    /// What happens to a record that Event Hubs will never take, unless a mapping says otherwise.
+    pub failure: Failure,
+    /// Bounds of the whole process.
+    pub limits: Limits,
+    /// The HTTP endpoint for probes and metrics.
+    pub admin: Admin,
+    /// What is written to standard error.
+    pub log: Log,
+}
+
+/// `[kafka]`
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    /// Bootstrap servers, comma separated.
+    pub brokers: String,
+    /// Consumer group.
+    pub group_id: String,
+    /// Static membership; unique per process (`group.instance.id`; shards add `-N`).
+    pub instance_id: Option<String>,
+    /// Where a group without committed offsets begins.
+    pub start: Start,
+    /// How often positions are committed.
+    pub commit_interval: Duration,
+    /// How often new topics of a `topic_pattern` are looked for.
+    pub discovery_interval: Duration,
+    /// Passed to librdkafka; keys the bridge must own are refused.
+    pub client: BTreeMap<String, ClientValue>,
+}
+
+/// Where a group without committed offsets begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The oldest record there is.
+    Earliest,
+    /// Only what is written from now on.
+    Latest,
+    /// The first record at or after this time, in milliseconds since the Unix epoch.
+    At(i64),
+}
+
+/// A librdkafka value: number, boolean or string.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientValue {
+    /// An integer.
+    Integer(i64),
+    /// A boolean.
+    Boolean(bool),
+    /// Text. May be a secret (`sasl.password`), so it is never printed.
+    Text(super::Secret),
+}
+
+/// `[eventhubs]` or `[eventhubs.NAME]`
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    /// The connection string, from the file, from a file of its own or from the environment.
+    pub connection_string: super::Secret,
+    /// Where `connection_string` was read from, if from a file of its own.
+    pub connection_string_file: Option<PathBuf>,
+    /// How long one send may take before its connection is given up.
+    pub send_timeout: Duration,
+    /// How long connecting, attaching and logging in may take, each.
+    pub connect_timeout: Duration,
+    /// The peer is taken for dead when it is silent for this long.
+    pub idle_timeout: Duration,
+}
+
+/// `[[mappings]]`
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// Which topics.
+    pub topics: Topics,
+    /// The hub, or a template with `{topic}`.
+    pub hub: String,
+    /// Name of the namespace, a key of [`Config::eventhubs`].
+    pub namespace: String,
+    /// How the hub partition is chosen.
+    pub partitioning: Partitioning,
+    /// `[batch]`, with this mapping's own keys laid over it.
+    pub batch: Batch,
+    /// `[events]`, with this mapping's own keys laid over it.
+    pub events: Events,
+    /// `[failure]`, with this mapping's own keys laid over it.
+    pub failure: Failure,
+}
+
+/// Which topics a mapping takes: `topic`, `topics` or `topic_pattern`.
+#[derive(Debug, Clone)]
+pub enum Topics {
+    /// Exactly these.
+    Named(Vec<String>),
+    /// All whose whole name matches; new ones are picked up.
+    Pattern(regex::Regex),
+}
+
+/// How the hub partition of a record is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioning {
+    /// By the key, with the hash of Event Hubs itself.
+    Key,
+    /// Kafka partition n to hub partition n.
+    Mirror,
+    /// Each record to the next partition; keeps no order.
+    RoundRobin,
+    /// All to one partition.
+    Fixed(u32),
+    /// The service chooses by the key; one key a batch.
+    Gateway,
+}
+
+/// `[batch]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// How long a record may wait for others.
+    pub linger: Duration,
+    /// Largest batch in bytes; `None` is what the link allows.
+    pub max_bytes: Option<u64>,
+    /// Most events in a batch; `None` is as many as fit.
+    pub max_events: Option<u32>,
+}
+
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// Whether events carry the coordinates of their record as application properties.
+    pub source_properties: bool,
+    /// Prefix of those properties.
+    pub prefix: String,
+    /// Whether record headers become application properties.
+    pub headers: bool,
+}
+
+/// `[failure]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What happens to a record that can never be stored.
+    pub policy: Policy,
+    /// Where `dead_letter` writes it.
+    pub dead_letter_topic: Option<String>,
+}
+
+/// What happens to a record that can never be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Its partition stops there and says why.
+    Halt,
+    /// It is written to a Kafka topic, with the reason.
+    DeadLetter,
+    /// It is dropped and counted.
+    Drop,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of records the process may hold, prefetch and batches together.
+    pub memory: u64,
+    /// How many consumers this process runs.
+    pub shards: u32,
+    /// How long a stop or a revoke may wait for acknowledgements.
+    pub drain_timeout: Duration,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Address of `/livez`, `/readyz` and `/metrics`.
+    pub listen: std::net::SocketAddr,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// A `tracing` filter: `info`, or `info,kafka_eventhubs_bridge=debug`.
+    pub level: String,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}

@@ -1,0 +1,7 @@
+//! Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost.
+
+pub mod config;
+pub mod eventhubs;
+pub mod kafka;
+pub mod metrics;
+pub mod record;
