@@ -1,7 +1,10 @@
 //! Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost.
 
+pub mod batch;
 pub mod config;
 pub mod eventhubs;
 pub mod kafka;
 pub mod metrics;
+pub mod offsets;
 pub mod record;
+pub mod retry;
