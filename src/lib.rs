@@ -5,3 +5,4 @@ pub mod eventhubs;
 pub mod kafka;
 pub mod metrics;
 pub mod record;
+pub mod route;
