@@ -8,3 +8,4 @@ pub mod metrics;
 pub mod offsets;
 pub mod record;
 pub mod retry;
+pub mod route;
