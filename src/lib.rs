@@ -6,6 +6,7 @@ pub mod eventhubs;
 pub mod kafka;
 pub mod metrics;
 pub mod offsets;
+pub mod pipeline;
 pub mod record;
 pub mod retry;
 pub mod route;

@@ -17,6 +17,13 @@ pub struct Assignment {
     epoch: u32,
 }
 
+impl Assignment {
+    /// A small number no other live stay has: an index for whatever else is known of the partition.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 /// The right, and the duty, to settle one event of one record. Not `Clone`: an event is settled once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a ticket that is dropped holds the commit position back for ever"]

@@ -73,3 +73,49 @@ impl fmt::Display for Position {
         self.0.fmt(f)
     }
 }
+
+/// A record with memory of its own, for the few that must wait without holding the client's fetch buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedRecord {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl OwnedRecord {
+    /// Copies `record`.
+    pub fn copy_of(record: &Record<'_>) -> Self {
+        let own = |header: &Header<'_>| (header.name.to_vec(), header.value.map(<[u8]>::to_vec));
+        Self {
+            topic: record.topic.to_owned(),
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers: record.headers.iter().map(own).collect(),
+        }
+    }
+
+    /// Lends the copy as a record.
+    pub fn with<T>(&self, use_record: impl FnOnce(&Record<'_>) -> T) -> T {
+        let headers: Vec<Header<'_>> = self
+            .headers
+            .iter()
+            .map(|(name, value)| Header { name, value: value.as_deref() })
+            .collect();
+        use_record(&Record {
+            topic: &self.topic,
+            partition: self.partition,
+            offset: self.offset,
+            timestamp: self.timestamp,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: &headers,
+        })
+    }
+}

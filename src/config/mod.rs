@@ -5,3 +5,8 @@ mod shape;
 
 pub use secret::Secret;
 pub use shape::*;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+pub(crate) use sample::sample;

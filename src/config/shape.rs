@@ -141,7 +141,7 @@ pub struct Batch {
 }
 
 /// `[events]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Events {
     /// Whether events carry the coordinates of their record as application properties.
     pub source_properties: bool,

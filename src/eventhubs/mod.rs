@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub mod encode;
+
 /// What a hub is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubProperties {
@@ -31,6 +33,10 @@ impl Event {
     /// Wraps one encoded AMQP message.
     pub fn new(encoded: Vec<u8>) -> Self {
         Self(encoded.into())
+    }
+    /// The encoded message.
+    pub fn encoded(&self) -> &[u8] {
+        &self.0.0
     }
     /// Bytes of the encoded message.
     pub fn size(&self) -> usize {

@@ -1,0 +1,53 @@
+//! A configuration for tests of other modules.
+
+use std::time::Duration;
+
+use super::{
+    Admin, Batch, Config, Events, Failure, Kafka, Limits, Log, LogFormat, Mapping, Namespace,
+    Partitioning, Policy, Secret, Start, Topics,
+};
+
+/// Topic `orders` to hub `orders` by key, changed as the test wants it.
+pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
+    let batch = Batch { linger: Duration::from_millis(10), max_bytes: None, max_events: None };
+    let events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
+    let failure = Failure { policy: Policy::Halt, dead_letter_topic: None };
+    let namespace = Namespace {
+        connection_string: Secret::new(
+            "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s",
+        ),
+        connection_string_file: None,
+        send_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(15),
+        idle_timeout: Duration::from_secs(60),
+    };
+    let mut config = Config {
+        kafka: Kafka {
+            brokers: "localhost:9092".to_owned(),
+            group_id: "test".to_owned(),
+            instance_id: None,
+            start: Start::Earliest,
+            commit_interval: Duration::from_secs(5),
+            discovery_interval: Duration::from_secs(30),
+            client: std::collections::BTreeMap::new(),
+        },
+        eventhubs: [("default".to_owned(), namespace)].into(),
+        mappings: vec![Mapping {
+            topics: Topics::Named(vec!["orders".to_owned()]),
+            hub: "orders".to_owned(),
+            namespace: "default".to_owned(),
+            partitioning: Partitioning::Key,
+            batch: batch.clone(),
+            events: events.clone(),
+            failure: failure.clone(),
+        }],
+        batch,
+        events,
+        failure,
+        limits: Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(20) },
+        admin: Admin { listen: ([127, 0, 0, 1], 0).into() },
+        log: Log { format: LogFormat::Text, level: "info".to_owned() },
+    };
+    change(&mut config);
+    config
+}

@@ -1,0 +1,13 @@
+//! From records to acknowledgements: the only place where Kafka and Event Hubs meet.
+//!
+//! [`core`] decides and is pure: what it wants done comes out as [`core::Action`]s. [`pump`] is the one thread per shard
+//! that feeds it records, answers and time, and carries the actions out.
+
+pub mod core;
+mod drain;
+mod hold;
+pub mod lane;
+mod outlet;
+mod partition;
+#[cfg(test)]
+mod simulation;
