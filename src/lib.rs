@@ -1,5 +1,6 @@
 //! Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost.
 
+pub mod admin;
 pub mod batch;
 pub mod config;
 pub mod eventhubs;

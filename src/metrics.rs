@@ -3,73 +3,241 @@
 //! Labels are bounded by configuration (topics, partitions, hubs, namespaces, a closed set of causes).
 //! Calls come once per batch or once per run of records, never once per record.
 
+mod families;
+mod series;
+
+use std::fmt;
 use std::time::Duration;
 
+use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
+
 use crate::record::{Position, TopicPartition};
+use families::Families;
+use series::{ByName, Hub, Partitions, Topic};
 
 /// What the bridge has done and how it stands.
-#[derive(Debug, Default)]
-pub struct Metrics {}
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    topics: ByName<Topic>,
+    hubs: ByName<Hub>,
+    partitions: Partitions,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let families = Families::new(&registry);
+        register_build(&registry);
+        #[cfg(target_os = "linux")]
+        registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+            .expect("process metrics have names of their own");
+        Self {
+            registry,
+            families,
+            topics: ByName::default(),
+            hubs: ByName::default(),
+            partitions: Partitions::default(),
+        }
+    }
+}
+
+/// `bridge_build_info{version,commit}`; whoever builds a release sets `BRIDGE_COMMIT`.
+fn register_build(registry: &Registry) {
+    let opts = Opts::new("bridge_build_info", "Always 1; the labels say what runs.");
+    let info = IntGaugeVec::new(opts, &["version", "commit"]).expect("a valid name");
+    let commit = option_env!("BRIDGE_COMMIT").unwrap_or("unknown");
+    info.with_label_values(&[env!("CARGO_PKG_VERSION"), commit]).set(1);
+    registry.register(Box::new(info)).expect("a name of its own");
+}
+
+fn outcome(ok: bool) -> &'static str {
+    if ok { "ok" } else { "failed" }
+}
+
+/// What a gauge can hold of `n`.
+fn clamp(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
 
 impl Metrics {
     /// Records taken from Kafka: `bridge_records_received_total{topic}`, `bridge_received_bytes_total{topic}`.
-    pub fn records_received(&self, _topic: &str, _records: u64, _bytes: u64) {}
-    /// A batch was sealed: `bridge_batches_sealed_total{hub,reason}` with reason `size|count|linger|drain`.
-    pub fn batch_sealed(&self, _hub: &str, _reason: &'static str, _events: usize, _bytes: usize) {}
+    pub fn records_received(&self, topic: &str, records: u64, bytes: u64) {
+        let series = self.topics.get(topic, |topic| Topic::new(&self.families, topic));
+        series.records.inc_by(records);
+        series.bytes.inc_by(bytes);
+    }
+
+    fn hub(&self, hub: &str) -> std::sync::Arc<Hub> {
+        self.hubs.get(hub, |hub| Hub::new(&self.families, hub))
+    }
+
+    /// A batch was sealed: `bridge_batches_sealed_total{hub,reason}` with reason `size|count|linger|drain`,
+    /// `bridge_batch_events{hub}`, `bridge_batch_bytes{hub}`.
+    pub fn batch_sealed(&self, hub: &str, reason: &'static str, events: usize, bytes: usize) {
+        self.families.batches_sealed.with_label_values(&[hub, reason]).inc();
+        let series = self.hub(hub);
+        series.batch_events.observe(events as f64);
+        series.batch_bytes.observe(bytes as f64);
+    }
+
     /// Event Hubs accepted a batch: `bridge_events_sent_total{hub}`, `bridge_sent_bytes_total{hub}`,
     /// `bridge_send_duration_seconds{hub}` (hand-over to acknowledgement).
-    pub fn batch_accepted(&self, _hub: &str, _events: usize, _bytes: usize, _took: Duration) {}
+    pub fn batch_accepted(&self, hub: &str, events: usize, bytes: usize, took: Duration) {
+        let series = self.hub(hub);
+        series.events.inc_by(events as u64);
+        series.bytes.inc_by(bytes as u64);
+        series.duration.observe(took.as_secs_f64());
+    }
+
     /// A send has to be repeated: `bridge_send_retries_total{hub,cause}`.
-    pub fn send_retried(&self, _hub: &str, _cause: &'static str) {}
+    pub fn send_retried(&self, hub: &str, cause: &'static str) {
+        self.families.send_retries.with_label_values(&[hub, cause]).inc();
+    }
+
     /// Time since the Kafka timestamp of the oldest record of an accepted batch: `bridge_end_to_end_seconds{hub}`.
-    pub fn end_to_end(&self, _hub: &str, _age: Duration) {}
+    pub fn end_to_end(&self, hub: &str, age: Duration) {
+        self.hub(hub).end_to_end.observe(age.as_secs_f64());
+    }
+
     /// A record can never be stored: `bridge_records_refused_total{topic,policy,reason}`.
-    pub fn record_refused(&self, _topic: &str, _policy: &'static str, _reason: &'static str) {}
+    pub fn record_refused(&self, topic: &str, policy: &'static str, reason: &'static str) {
+        self.families.records_refused.with_label_values(&[topic, policy, reason]).inc();
+    }
+
     /// Records that came back after a revoke, or were let go at a drain deadline:
     /// `bridge_records_let_go_total{reason}` with reason `revoked|lost|deadline`. Nothing is lost: they are not committed.
-    pub fn records_let_go(&self, _reason: &'static str, _records: u64) {}
-    /// A partition began to be read: creates its series.
-    pub fn partition_assigned(&self, _partition: &TopicPartition) {}
-    /// A partition is no longer read: removes its series.
-    pub fn partition_removed(&self, _partition: &TopicPartition) {}
+    pub fn records_let_go(&self, reason: &'static str, records: u64) {
+        self.families.records_let_go.with_label_values(&[reason]).inc_by(records);
+    }
+
+    /// A partition began to be read: creates its series. Called once for each assignment.
+    pub fn partition_assigned(&self, partition: &TopicPartition) {
+        self.partitions.add(&self.families, &partition.topic, partition.partition);
+    }
+
+    /// A partition is no longer read: removes its series. What is said about it later is ignored.
+    pub fn partition_removed(&self, partition: &TopicPartition) {
+        self.partitions.remove(&self.families, &partition.topic, partition.partition);
+    }
+
     /// State of one partition: `bridge_in_flight_records`, `bridge_oldest_in_flight_seconds`, `bridge_position`,
     /// all `{topic,partition}`; the position is the next one to commit.
     pub fn partition_state(
         &self,
-        _p: &TopicPartition,
-        _in_flight: u64,
-        _oldest: Duration,
-        _position: Option<Position>,
+        p: &TopicPartition,
+        in_flight: u64,
+        oldest: Duration,
+        position: Option<Position>,
     ) {
+        self.partitions.with(&p.topic, p.partition, |series| {
+            series.in_flight.set(clamp(in_flight));
+            series.oldest.set(oldest.as_secs_f64());
+            if let Some(Position(position)) = position {
+                self.families.position.with_label_values(&series.labels(&p.topic)).set(position);
+            }
+        });
     }
+
     /// Why a partition is not read: `bridge_partition_held{topic,partition,reason}` 0 or 1, reason `halted|hub_unavailable`.
-    pub fn partition_held(&self, _p: &TopicPartition, _reason: &'static str, _held: bool) {}
+    pub fn partition_held(&self, p: &TopicPartition, reason: &'static str, held: bool) {
+        self.partitions.with(&p.topic, p.partition, |series| {
+            let [topic, partition] = series.labels(&p.topic);
+            let labels = &[topic, partition, reason];
+            self.families.partition_held.with_label_values(labels).set(held.into());
+        });
+    }
+
     /// Records between the committed position and the end of the partition: `bridge_consumer_lag_records{topic,partition}`.
-    pub fn consumer_lag(&self, _topic: &str, _partition: i32, _lag: i64) {}
+    /// A negative lag is one the Kafka client does not know yet.
+    pub fn consumer_lag(&self, topic: &str, partition: i32, lag: i64) {
+        if lag < 0 {
+            return;
+        }
+        self.partitions.with(topic, partition, |series| {
+            self.families.consumer_lag.with_label_values(&series.labels(topic)).set(lag);
+        });
+    }
+
     /// Bytes of batches held, and their bound: `bridge_buffered_bytes{shard}`, `bridge_buffer_limit_bytes{shard}`.
-    pub fn buffered(&self, _shard: u32, _bytes: u64, _limit: u64) {}
+    pub fn buffered(&self, shard: u32, bytes: u64, limit: u64) {
+        let label = &[shard.to_string()];
+        self.families.buffered.with_label_values(label).set(clamp(bytes));
+        self.families.buffer_limit.with_label_values(label).set(clamp(limit));
+    }
+
     /// Bytes waiting in librdkafka's queue: `bridge_prefetched_bytes{shard}`.
-    pub fn prefetched(&self, _shard: u32, _bytes: u64) {}
+    pub fn prefetched(&self, shard: u32, bytes: u64) {
+        self.families.prefetched.with_label_values(&[shard.to_string()]).set(clamp(bytes));
+    }
+
     /// A commit ended: `bridge_commits_total{outcome="ok|failed"}`.
-    pub fn committed(&self, _ok: bool) {}
-    /// A rebalance event: `bridge_rebalances_total{kind="assign|revoke|lost"}`, `bridge_rebalance_drain_seconds`.
-    pub fn rebalanced(&self, _kind: &'static str, _took: Duration) {}
+    pub fn committed(&self, ok: bool) {
+        self.families.commits.with_label_values(&[outcome(ok)]).inc();
+    }
+
+    /// A rebalance event: `bridge_rebalances_total{kind="assign|revoke|lost"}`, `bridge_rebalance_drain_seconds`
+    /// (only a revoke drains).
+    pub fn rebalanced(&self, kind: &'static str, took: Duration) {
+        self.families.rebalances.with_label_values(&[kind]).inc();
+        if kind == "revoke" {
+            self.families
+                .rebalance_drain
+                .with_label_values::<&str>(&[])
+                .observe(took.as_secs_f64());
+        }
+    }
+
     /// An error librdkafka reported: `bridge_kafka_errors_total{code}`.
-    pub fn kafka_error(&self, _code: &str) {}
+    pub fn kafka_error(&self, code: &str) {
+        self.families.kafka_errors.with_label_values(&[code]).inc();
+    }
+
     /// Broker connections: `bridge_kafka_brokers{state="up|down"}`.
-    pub fn kafka_brokers(&self, _up: u64, _down: u64) {}
+    pub fn kafka_brokers(&self, up: u64, down: u64) {
+        self.families.kafka_brokers.with_label_values(&["up"]).set(clamp(up));
+        self.families.kafka_brokers.with_label_values(&["down"]).set(clamp(down));
+    }
+
     /// A connection attempt to Event Hubs ended: `bridge_eventhubs_connects_total{namespace,outcome}`.
-    pub fn connect_attempted(&self, _namespace: &str, _ok: bool) {}
+    pub fn connect_attempted(&self, namespace: &str, ok: bool) {
+        self.families.connects.with_label_values(&[namespace, outcome(ok)]).inc();
+    }
+
     /// Whether a namespace is connected: `bridge_eventhubs_connected{namespace,shard}` 0 or 1.
-    pub fn connected(&self, _namespace: &str, _shard: u32, _up: bool) {}
+    pub fn connected(&self, namespace: &str, shard: u32, up: bool) {
+        let shard = shard.to_string();
+        self.families.connected.with_label_values(&[namespace, &shard]).set(up.into());
+    }
+
     /// A token was put: `bridge_token_renewals_total{namespace,outcome}`.
-    pub fn token_put(&self, _namespace: &str, _ok: bool) {}
+    pub fn token_put(&self, namespace: &str, ok: bool) {
+        self.families.token_renewals.with_label_values(&[namespace, outcome(ok)]).inc();
+    }
+
     /// When the token in use expires: `bridge_token_expiry_timestamp_seconds{namespace}`.
-    pub fn token_expires(&self, _namespace: &str, _unix_seconds: u64) {}
+    pub fn token_expires(&self, namespace: &str, unix_seconds: u64) {
+        self.families.token_expiry.with_label_values(&[namespace]).set(clamp(unix_seconds));
+    }
+
     /// A link was attached: `bridge_links_attached_total{hub}`.
-    pub fn link_attached(&self, _hub: &str) {}
+    pub fn link_attached(&self, hub: &str) {
+        self.families.links_attached.with_label_values(&[hub]).inc();
+    }
+
     /// The page Prometheus scrapes.
     pub fn render(&self) -> String {
-        String::new()
+        // The encoder only refuses a family without a name or without series, and gathers neither.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Whether the bridge lives and is ready, from what its parts say of themselves.
+//!
+//! *Live*: the two threads of every shard still go round; restarting helps when they do not. *Ready*: every shard is a
+//! member of its group and every namespace it needs is connected; restarting does not help, waiting or an operator does.
+//! Nothing is taken on trust: a part that has not spoken yet is not ready, and one that fell silent is not alive.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+
+/// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How the whole process stands. Copies share one state.
+#[derive(Debug, Clone)]
+pub struct Health(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    started: Instant,
+    limit: Duration,
+    draining: AtomicBool,
+    shards: Vec<Shard>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    /// Milliseconds from `started` to the last beat.
+    pump: AtomicU64,
+    events: AtomicU64,
+    joined: AtomicBool,
+    ended: AtomicBool,
+    /// Why a namespace is not connected; `None` when it is.
+    namespaces: Mutex<BTreeMap<String, Option<String>>>,
+}
+
+/// The answer to a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Everything that stands against it; empty is good.
+    pub reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether nothing stands against it.
+    pub fn is_good(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Where one shard says how it stands.
+#[derive(Debug, Clone)]
+pub struct ShardHealth {
+    health: Health,
+    shard: usize,
+}
+
+impl Health {
+    /// Nothing has spoken yet: alive, for now, and not ready. Each of `shards` needs all of `namespaces`; a thread that
+    /// is silent for longer than `limit` is taken for dead.
+    pub fn new<'a>(
+        shards: u32,
+        namespaces: impl IntoIterator<Item = &'a str>,
+        limit: Duration,
+    ) -> Self {
+        let namespaces: BTreeMap<_, _> = namespaces
+            .into_iter()
+            .map(|name| (name.into(), Some("not tried yet".into())))
+            .collect();
+        let shard = |_| Shard {
+            pump: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            joined: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            namespaces: Mutex::new(namespaces.clone()),
+        };
+        Self(Arc::new(State {
+            started: Instant::now(),
+            limit,
+            draining: AtomicBool::new(false),
+            shards: (0..shards).map(shard).collect(),
+        }))
+    }
+
+    /// The health of what `config` describes: its shards, and the namespaces that mappings use.
+    pub fn for_config(config: &Config) -> Self {
+        let namespaces = config.mappings.iter().map(|mapping| mapping.namespace.as_str());
+        Self::new(config.limits.shards, namespaces, config.limits.drain_timeout + SILENCE)
+    }
+
+    /// Where shard `shard` speaks; below the number of shards.
+    pub fn shard(&self, shard: u32) -> ShardHealth {
+        let shard = shard as usize;
+        assert!(shard < self.0.shards.len(), "shard {shard} was not announced");
+        ShardHealth { health: self.clone(), shard }
+    }
+
+    /// The process stops: it is not ready any more, whatever else holds.
+    pub fn draining(&self) {
+        self.0.draining.store(true, Relaxed);
+    }
+
+    /// Whether every thread has beaten within the limit before `now`.
+    pub fn live(&self, now: Instant) -> Verdict {
+        let mut reasons = Vec::new();
+        for (index, shard) in self.0.shards.iter().enumerate() {
+            if shard.ended.load(Relaxed) {
+                continue;
+            }
+            for (thread, beat) in [("pump", &shard.pump), ("event", &shard.events)] {
+                let beat = self.0.started + Duration::from_millis(beat.load(Relaxed));
+                let silent = now.saturating_duration_since(beat);
+                if silent > self.0.limit {
+                    let seconds = silent.as_secs();
+                    reasons.push(format!("shard {index}: {thread} thread silent for {seconds} s"));
+                }
+            }
+        }
+        Verdict { reasons }
+    }
+
+    /// Whether records can flow, as far as the parts know.
+    pub fn ready(&self) -> Verdict {
+        let mut reasons = Vec::new();
+        if self.0.draining.load(Relaxed) {
+            reasons.push("draining".into());
+        }
+        for (index, shard) in self.0.shards.iter().enumerate() {
+            if !shard.joined.load(Relaxed) {
+                reasons.push(format!("shard {index}: not a member of its consumer group"));
+            }
+            for (name, why) in shard.namespaces().iter() {
+                let Some(why) = why else { continue };
+                let mut reason = format!("shard {index}: namespace `{name}` is not connected");
+                if !why.is_empty() {
+                    // Writing to a String cannot fail.
+                    let _: std::fmt::Result = write!(reason, ": {why}");
+                }
+                reasons.push(reason);
+            }
+        }
+        Verdict { reasons }
+    }
+}
+
+impl Shard {
+    fn namespaces(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ShardHealth {
+    fn shard(&self) -> &Shard {
+        &self.health.0.shards[self.shard]
+    }
+
+    fn beat(&self, beat: &AtomicU64) {
+        beat.store(self.health.0.started.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    /// The pump went round. It also beats while it only waits.
+    pub fn beat_pump(&self) {
+        self.beat(&self.shard().pump);
+    }
+
+    /// The event thread went round. It is silent while a revoke drains, which the limit allows for.
+    pub fn beat_events(&self) {
+        self.beat(&self.shard().events);
+    }
+
+    /// Whether the shard is a member of its consumer group, with or without partitions.
+    pub fn joined(&self, joined: bool) {
+        self.shard().joined.store(joined, Relaxed);
+    }
+
+    /// Whether the shard is connected to namespace `name`; `detail` says why not.
+    pub fn namespace(&self, name: &str, up: bool, detail: &str) {
+        let why = (!up).then(|| detail.to_owned());
+        self.shard().namespaces().insert(name.to_owned(), why);
+    }
+
+    /// The shard has stopped in good order: its silence means nothing, and it is not a member any more.
+    pub fn ended(&self) {
+        self.shard().ended.store(true, Relaxed);
+        self.joined(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    fn two_shards() -> Health {
+        Health::new(2, ["default"], LIMIT)
+    }
+
+    fn all_well(health: &Health) {
+        for shard in 0..2 {
+            let shard = health.shard(shard);
+            shard.joined(true);
+            shard.namespace("default", true, "");
+        }
+    }
+
+    #[test]
+    fn what_has_not_spoken_is_not_ready() {
+        let health = two_shards();
+        assert_eq!(
+            health.ready().reasons,
+            [
+                "shard 0: not a member of its consumer group",
+                "shard 0: namespace `default` is not connected: not tried yet",
+                "shard 1: not a member of its consumer group",
+                "shard 1: namespace `default` is not connected: not tried yet",
+            ]
+        );
+        all_well(&health);
+        assert!(health.ready().is_good());
+    }
+
+    #[test]
+    fn readiness_goes_and_comes_with_each_part() {
+        let health = two_shards();
+        all_well(&health);
+        let shard = health.shard(1);
+        shard.namespace("default", false, "connection refused");
+        assert_eq!(
+            health.ready().reasons,
+            ["shard 1: namespace `default` is not connected: connection refused"]
+        );
+        shard.namespace("default", true, "");
+        assert!(health.ready().is_good());
+        shard.joined(false);
+        assert_eq!(health.ready().reasons, ["shard 1: not a member of its consumer group"]);
+        shard.joined(true);
+        health.draining();
+        assert_eq!(health.ready().reasons, ["draining"]);
+    }
+
+    #[test]
+    fn a_silent_thread_is_dead_after_the_limit() {
+        let health = two_shards();
+        let now = Instant::now();
+        assert!(health.live(now).is_good(), "nothing had time to be silent");
+        assert_eq!(health.live(now + LIMIT + Duration::from_secs(1)).reasons.len(), 4);
+    }
+
+    #[test]
+    fn a_beat_counts_for_its_own_thread_only() {
+        let limit = Duration::from_millis(20);
+        let health = Health::new(1, [], limit);
+        let shard = health.shard(0);
+        // Both are overdue until they beat: wait for the clock, not for luck.
+        while health.live(Instant::now()).is_good() {
+            std::thread::yield_now();
+        }
+        let now = Instant::now();
+        shard.beat_pump();
+        let after = health.live(now).reasons;
+        assert!(!after.iter().any(|it| it.contains("pump")), "{after:?}");
+        assert_eq!(after, ["shard 0: event thread silent for 0 s"]);
+        shard.ended();
+        assert!(health.live(Instant::now() + LIMIT).is_good(), "an ended shard need not beat");
+    }
+}

@@ -1,0 +1,125 @@
+//! Logging: one line an event, to standard error, for people or for machines.
+//!
+//! A line that cannot be written is lost; logging never stops the bridge.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::config::{Log, LogFormat};
+
+/// Why logging cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Correct `log.level`.
+    #[error("`log.level` is not a filter: {0}")]
+    Level(#[from] tracing_subscriber::filter::ParseError),
+    /// Something else of this process logs already.
+    #[error("logging has already begun: {0}")]
+    Begun(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Begins logging, for the whole process and until its end. What the `log` crate is told is logged too.
+pub fn init(log: &Log) -> Result<(), LogError> {
+    let stderr = std::io::stderr;
+    let layer = layer(log.format, stderr, stderr().is_terminal());
+    Ok(Registry::default().with(layer.with_filter(EnvFilter::try_new(&log.level)?)).try_init()?)
+}
+
+/// Logs a panic before the process ends: half a bridge is worse than a restart.
+pub fn abort_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("no text");
+        tracing::error!(place, text, "panicked: a fault in the bridge, the process ends");
+        print(panic);
+        std::process::abort();
+    }));
+}
+
+fn layer<W>(format: LogFormat, writer: W, colour: bool) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // What cannot be written is not worth a panic in `eprintln!`.
+    let layer = fmt::layer().with_writer(writer).log_internal_errors(false);
+    match (format, colour) {
+        (LogFormat::Json, _) => {
+            layer.json().flatten_event(true).with_span_list(false).with_ansi(false).boxed()
+        }
+        // The layer asks `NO_COLOR` itself.
+        (LogFormat::Text, true) => layer.boxed(),
+        (LogFormat::Text, false) => layer.with_ansi(false).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, level: &str) -> String {
+        let page = Page::default();
+        let writer = page.clone();
+        let layer = layer(format, move || writer.clone(), false);
+        let filter = EnvFilter::try_new(level).unwrap();
+        let subscriber = Registry::default().with(layer.with_filter(filter));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(topic = "orders", partition = 3, "partition \"assigned\"\nto us");
+            tracing::debug!("a detail");
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_flat_object_a_line() {
+        let page = logged(LogFormat::Json, "info");
+        let lines: Vec<&str> = page.lines().collect();
+        assert_eq!(lines.len(), 1, "{page}");
+        let line: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+        assert_eq!(line["message"], "partition \"assigned\"\nto us");
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["topic"], "orders");
+        assert_eq!(line["partition"], 3);
+        assert!(line["timestamp"].is_string());
+    }
+
+    #[test]
+    fn text_has_no_colour_codes_when_nobody_sees_them() {
+        let page = logged(LogFormat::Text, "info");
+        assert!(page.contains("INFO") && page.contains("topic=\"orders\""), "{page}");
+        assert!(!page.contains('\u{1b}'), "{page}");
+    }
+
+    #[test]
+    fn the_level_filters() {
+        assert!(logged(LogFormat::Text, "debug").contains("a detail"));
+        assert_eq!(logged(LogFormat::Text, "info,kafka_eventhubs_bridge=error"), "");
+    }
+
+    #[test]
+    fn a_wrong_level_is_named() {
+        let log = Log { format: LogFormat::Text, level: "info,=nonsense=".into() };
+        let error = init(&log).unwrap_err().to_string();
+        assert!(error.starts_with("`log.level` is not a filter: "), "{error}");
+    }
+}

@@ -1,0 +1,160 @@
+//! `GET /livez`, `/readyz` and `/metrics`, on a thread of its own: probes are answered however busy the bridge is.
+//!
+//! Bounded against whoever connects: so many connections at once, one request and a few seconds each, small headers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::health::{Health, Verdict};
+use crate::metrics::Metrics;
+
+/// Connections served at once; more wait in the system's queue.
+const CONNECTIONS: usize = 64;
+/// A connection's whole life: request, answer, and a slow reader.
+const LIFETIME: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD: usize = 16 * 1024;
+/// Until the next try when the system gives no connection, for want of file descriptors say.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
+
+/// The HTTP endpoint. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why the endpoint cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Free the address, or set another `admin.listen`.
+    #[error("cannot listen on `{address}`, the `admin.listen` address")]
+    Listen {
+        /// Where it should listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gives no thread or no event queue.
+    #[error("cannot start the admin endpoint")]
+    System(#[source] io::Error),
+}
+
+impl Server {
+    /// Opens the endpoint on `listen` and answers from `health` and `metrics`. Port 0 takes any free port.
+    pub fn start(
+        listen: SocketAddr,
+        health: Health,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::System)?;
+        let refused = |source| StartError::Listen { address: listen, source };
+        let listener = runtime.block_on(TcpListener::bind(listen)).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("admin".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = accept(listener, endpoints(health, metrics)) => {}
+                    }
+                });
+            })
+            .map_err(StartError::System)?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Dropping the sender ends the thread; its runtime drops what is still connected.
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been reported where it happened.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Accepts for ever.
+async fn accept(listener: TcpListener, endpoints: Router) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve(stream, endpoints.clone(), slot));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot accept a connection to the admin endpoint");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Answers one request of one connection.
+async fn serve(stream: TcpStream, endpoints: Router, _slot: OwnedSemaphorePermit) {
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(endpoints));
+    match tokio::time::timeout(LIFETIME, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an admin connection failed"),
+        Err(_) => tracing::debug!("an admin connection took too long"),
+    }
+}
+
+fn endpoints(health: Health, metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route(
+            "/livez",
+            get(async |State(health): State<Health>| answer(&health.live(Instant::now()))),
+        )
+        .route("/readyz", get(async |State(health): State<Health>| answer(&health.ready())))
+        .with_state(health)
+        .route("/metrics", get(async |State(metrics): State<Arc<Metrics>>| page(&metrics)))
+        .with_state(metrics)
+}
+
+/// 200 or 503, with the reasons.
+fn answer(verdict: &Verdict) -> Response {
+    let good = verdict.is_good();
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::json!({ "ok": good, "reasons": verdict.reasons });
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+fn page(metrics: &Metrics) -> Response {
+    let form = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, form)], metrics.render()).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Every metric by name: what it is called, which labels it has, what it means. `docs/metrics.md` says the same.
+
+use prometheus::core::Collector;
+use prometheus::{
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
+
+/// 1 to 16 384, which is more events than fit a batch.
+const EVENTS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
+/// 256 bytes to 1 MiB, the most the service takes at once.
+const BYTES: &[f64] = &[256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0];
+/// From a send within one rack to one that only its deadline ended.
+const SEND: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// From the linger alone to a group that is a day behind.
+const AGE: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+    7200.0, 28800.0, 86400.0,
+];
+/// Up to the longest drain timeout anyone sets.
+const DRAIN: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+
+/// One line a family: what it is in code, and how it is made.
+macro_rules! families {
+    ($($field:ident: $kind:ty = $make:ident($($arg:expr),+ $(,)?);)+) => {
+        /// All families, registered.
+        pub(super) struct Families {
+            $(pub(super) $field: $kind,)+
+        }
+
+        impl Families {
+            pub(super) fn new(registry: &Registry) -> Self {
+                let families = Self { $($field: $make(registry, $($arg),+),)+ };
+                families.start_at_zero();
+                families
+            }
+        }
+    };
+}
+
+families! {
+    records_received: IntCounterVec = counter("records_received_total", &["topic"],
+        "Records taken from Kafka.");
+    received_bytes: IntCounterVec = counter("received_bytes_total", &["topic"],
+        "Bytes of keys and values taken from Kafka.");
+    records_refused: IntCounterVec = counter("records_refused_total", &["topic", "policy", "reason"],
+        "Records that can never be stored, by the policy applied.");
+    records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
+        "Records let go unacknowledged and not committed; they are read again.");
+
+    batches_sealed: IntCounterVec = counter("batches_sealed_total", &["hub", "reason"],
+        "Batches closed, by what closed them.");
+    batch_events: HistogramVec = histogram("batch_events", &["hub"], EVENTS,
+        "Events in a sealed batch.");
+    batch_bytes: HistogramVec = histogram("batch_bytes", &["hub"], BYTES,
+        "Encoded bytes of a sealed batch.");
+    events_sent: IntCounterVec = counter("events_sent_total", &["hub"],
+        "Events Event Hubs accepted.");
+    sent_bytes: IntCounterVec = counter("sent_bytes_total", &["hub"],
+        "Encoded bytes Event Hubs accepted.");
+    send_duration: HistogramVec = histogram("send_duration_seconds", &["hub"], SEND,
+        "From handing a batch over to its acceptance.");
+    send_retries: IntCounterVec = counter("send_retries_total", &["hub", "cause"],
+        "Sends that had to be repeated, by cause.");
+    end_to_end: HistogramVec = histogram("end_to_end_seconds", &["hub"], AGE,
+        "From the Kafka timestamp of the oldest record of a batch to its acceptance.");
+
+    in_flight_records: IntGaugeVec = gauge("in_flight_records", &["topic", "partition"],
+        "Records taken from Kafka and not yet settled.");
+    oldest_in_flight: GaugeVec = seconds("oldest_in_flight_seconds", &["topic", "partition"],
+        "How long the oldest unsettled record has been held.");
+    position: IntGaugeVec = gauge("position", &["topic", "partition"],
+        "The next offset to commit.");
+    partition_held: IntGaugeVec = gauge("partition_held", &["topic", "partition", "reason"],
+        "1 while a partition is not read for this reason.");
+    consumer_lag: IntGaugeVec = gauge("consumer_lag_records", &["topic", "partition"],
+        "Records between the committed position and the end of the partition.");
+
+    buffered: IntGaugeVec = gauge("buffered_bytes", &["shard"],
+        "Bytes of batches held.");
+    buffer_limit: IntGaugeVec = gauge("buffer_limit_bytes", &["shard"],
+        "Bound of the bytes of batches held.");
+    prefetched: IntGaugeVec = gauge("prefetched_bytes", &["shard"],
+        "Bytes waiting in the Kafka client's queue.");
+
+    commits: IntCounterVec = counter("commits_total", &["outcome"],
+        "Commits that ended, by outcome.");
+    rebalances: IntCounterVec = counter("rebalances_total", &["kind"],
+        "Rebalance events, by kind.");
+    rebalance_drain: HistogramVec = histogram("rebalance_drain_seconds", &[], DRAIN,
+        "How long a revoke waited for acknowledgements.");
+    kafka_errors: IntCounterVec = counter("kafka_errors_total", &["code"],
+        "Errors the Kafka client reported, by code.");
+    kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
+        "Known brokers, by state of the connection.");
+
+    connects: IntCounterVec = counter("eventhubs_connects_total", &["namespace", "outcome"],
+        "Connection attempts to Event Hubs, by outcome.");
+    connected: IntGaugeVec = gauge("eventhubs_connected", &["namespace", "shard"],
+        "1 while a shard is connected to a namespace.");
+    token_renewals: IntCounterVec = counter("token_renewals_total", &["namespace", "outcome"],
+        "Tokens put, by outcome.");
+    token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["namespace"],
+        "When the token in use expires, in seconds since the Unix epoch.");
+    links_attached: IntCounterVec = counter("links_attached_total", &["hub"],
+        "Links attached to hubs and their partitions.");
+}
+
+impl Families {
+    /// Series whose labels are known beforehand exist from the start: a rate needs a zero to rise from.
+    fn start_at_zero(&self) {
+        for outcome in ["ok", "failed"] {
+            self.commits.with_label_values(&[outcome]);
+        }
+        for kind in ["assign", "revoke", "lost"] {
+            self.rebalances.with_label_values(&[kind]);
+        }
+        for reason in ["revoked", "lost", "deadline"] {
+            self.records_let_go.with_label_values(&[reason]);
+        }
+        self.rebalance_drain.with_label_values::<&str>(&[]);
+    }
+}
+
+/// Names are fixed in this file, and the tests make every one of them.
+const VALID: &str = "every name is valid and used once";
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("bridge")
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, family: C) -> C {
+    registry.register(Box::new(family.clone())).expect(VALID);
+    family
+}
+
+fn counter(registry: &Registry, name: &str, labels: &[&str], help: &str) -> IntCounterVec {
+    register(registry, IntCounterVec::new(opts(name, help), labels).expect(VALID))
+}
+
+fn gauge(registry: &Registry, name: &str, labels: &[&str], help: &str) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(opts(name, help), labels).expect(VALID))
+}
+
+fn seconds(registry: &Registry, name: &str, labels: &[&str], help: &str) -> GaugeVec {
+    register(registry, GaugeVec::new(opts(name, help), labels).expect(VALID))
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    labels: &[&str],
+    buckets: &[f64],
+    help: &str,
+) -> HistogramVec {
+    let opts = HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec());
+    register(registry, HistogramVec::new(opts, labels).expect(VALID))
+}

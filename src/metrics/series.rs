@@ -1,0 +1,150 @@
+//! Series found once and kept: one look-up where a batch would need five.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
+
+use super::families::Families;
+
+/// Series by the name of what they belong to.
+pub(super) struct ByName<S>(RwLock<HashMap<Box<str>, Arc<S>>>);
+
+impl<S> Default for ByName<S> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<S> ByName<S> {
+    /// The series of `name`, made on first use.
+    pub(super) fn get(&self, name: &str, make: impl FnOnce(&str) -> S) -> Arc<S> {
+        // A panic cannot leave the map half changed, so a poisoned lock is as good as any.
+        if let Some(series) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Arc::clone(series);
+        }
+        let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(map.entry(name.into()).or_insert_with(|| Arc::new(make(name))))
+    }
+}
+
+/// What is counted per topic.
+pub(super) struct Topic {
+    pub(super) records: IntCounter,
+    pub(super) bytes: IntCounter,
+}
+
+impl Topic {
+    pub(super) fn new(families: &Families, topic: &str) -> Self {
+        let label = &[topic];
+        Self {
+            records: families.records_received.with_label_values(label),
+            bytes: families.received_bytes.with_label_values(label),
+        }
+    }
+}
+
+/// What is counted per hub.
+pub(super) struct Hub {
+    pub(super) batch_events: Histogram,
+    pub(super) batch_bytes: Histogram,
+    pub(super) events: IntCounter,
+    pub(super) bytes: IntCounter,
+    pub(super) duration: Histogram,
+    pub(super) end_to_end: Histogram,
+}
+
+impl Hub {
+    pub(super) fn new(families: &Families, hub: &str) -> Self {
+        let label = &[hub];
+        Self {
+            batch_events: families.batch_events.with_label_values(label),
+            batch_bytes: families.batch_bytes.with_label_values(label),
+            events: families.events_sent.with_label_values(label),
+            bytes: families.sent_bytes.with_label_values(label),
+            duration: families.send_duration.with_label_values(label),
+            end_to_end: families.end_to_end.with_label_values(label),
+        }
+    }
+}
+
+/// Why a partition may be held.
+pub(super) const HELD: [&str; 2] = ["halted", "hub_unavailable"];
+
+/// Partitions that are read now. What is said about any other is late, and must not bring its series back.
+#[derive(Default)]
+pub(super) struct Partitions(RwLock<HashMap<Arc<str>, HashMap<i32, Partition>>>);
+
+/// The series of one partition.
+pub(super) struct Partition {
+    label: String,
+    pub(super) in_flight: IntGauge,
+    pub(super) oldest: Gauge,
+    /// Shards that read it. One, except while a partition moves between shards of this process: the one that comes
+    /// may speak before the one that goes.
+    readers: u32,
+}
+
+impl Partition {
+    /// The labels of its series.
+    pub(super) fn labels<'a>(&'a self, topic: &'a str) -> [&'a str; 2] {
+        [topic, &self.label]
+    }
+}
+
+impl Partitions {
+    pub(super) fn add(&self, families: &Families, topic: &Arc<str>, partition: i32) {
+        let mut topics = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let partitions = topics.entry(Arc::clone(topic)).or_default();
+        let series = partitions.entry(partition).or_insert_with(|| {
+            let label = partition.to_string();
+            for reason in HELD {
+                families.partition_held.with_label_values(&[topic, label.as_str(), reason]).set(0);
+            }
+            let labels: [&str; 2] = [topic, &label];
+            let in_flight = families.in_flight_records.with_label_values(&labels);
+            let oldest = families.oldest_in_flight.with_label_values(&labels);
+            Partition { label, in_flight, oldest, readers: 0 }
+        });
+        series.readers += 1;
+    }
+
+    pub(super) fn remove(&self, families: &Families, topic: &str, partition: i32) {
+        let mut topics = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(partitions) = topics.get_mut(topic) else { return };
+        let Some(series) = partitions.get_mut(&partition) else { return };
+        series.readers -= 1;
+        if series.readers > 0 {
+            return;
+        }
+        families.forget(&series.labels(topic));
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            topics.remove(topic);
+        }
+    }
+
+    /// Does `set` to the series of a partition that is read now; `set` must not come back here.
+    pub(super) fn with(&self, topic: &str, partition: i32, set: impl FnOnce(&Partition)) {
+        // Held while setting, so that a series removed meanwhile stays removed.
+        let topics = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = topics.get(topic).and_then(|it| it.get(&partition)) {
+            set(series);
+        }
+    }
+}
+
+impl Families {
+    /// Removes every series of a partition; those never set have nothing to remove.
+    fn forget(&self, labels: &[&str; 2]) {
+        let [topic, partition] = *labels;
+        let gauges = [&self.in_flight_records, &self.position, &self.consumer_lag];
+        for family in gauges {
+            drop(family.remove_label_values(labels));
+        }
+        drop(self.oldest_in_flight.remove_label_values(labels));
+        for reason in HELD {
+            drop(self.partition_held.remove_label_values(&[topic, partition, reason]));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a dashboard may rely on: the names of `docs/metrics.md`, and series that come and go with their partition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prometheus::proto::MetricType;
+
+use super::*;
+
+/// Says everything that can be said, once.
+fn spoken() -> Metrics {
+    let metrics = Metrics::default();
+    let second = Duration::from_secs(1);
+    let orders = TopicPartition::new("orders", 3);
+    metrics.partition_assigned(&orders);
+    metrics.partition_state(&orders, 5, second, Some(Position(42)));
+    metrics.partition_held(&orders, "halted", true);
+    metrics.consumer_lag("orders", 3, 17);
+    metrics.records_received("orders", 10, 1000);
+    metrics.record_refused("orders", "drop", "too_large");
+    metrics.records_let_go("revoked", 2);
+    metrics.batch_sealed("hub", "size", 10, 1200);
+    metrics.batch_accepted("hub", 10, 1200, second);
+    metrics.send_retried("hub", "throttled");
+    metrics.end_to_end("hub", second);
+    metrics.link_attached("hub");
+    metrics.buffered(0, 100, 200);
+    metrics.prefetched(0, 300);
+    metrics.committed(true);
+    metrics.rebalanced("revoke", second);
+    metrics.kafka_error("_TRANSPORT");
+    metrics.kafka_brokers(3, 1);
+    metrics.connect_attempted("default", true);
+    metrics.connected("default", 0, true);
+    metrics.token_put("default", false);
+    metrics.token_expires("default", 1_900_000_000);
+    metrics
+}
+
+/// The series of the page that contain `part`, without the comment lines.
+fn series(metrics: &Metrics, part: &str) -> Vec<String> {
+    let page = metrics.render();
+    page.lines().filter(|it| !it.starts_with('#') && it.contains(part)).map(Into::into).collect()
+}
+
+fn type_name(kind: MetricType) -> &'static str {
+    match kind {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        other => panic!("the table has no word for {other:?}"),
+    }
+}
+
+/// Name → type and labels, as the registry has them.
+fn registered() -> BTreeMap<String, (String, String)> {
+    let families = spoken().registry.gather();
+    let entry = |family: &prometheus::proto::MetricFamily| {
+        let metric = &family.get_metric()[0];
+        let labels: BTreeSet<&str> = metric.get_label().iter().map(|it| it.name()).collect();
+        let labels = labels.into_iter().collect::<Vec<_>>().join(", ");
+        (family.name().to_owned(), (type_name(family.get_field_type()).to_owned(), labels))
+    };
+    families.iter().map(entry).collect()
+}
+
+/// Name → type and labels, as `docs/metrics.md` has them: rows of `| `name` | type | labels | meaning | alert |`.
+fn documented() -> BTreeMap<String, (String, String)> {
+    let page = include_str!("../../docs/metrics.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [name, kind, labels, meaning, alert, _] = cells[..] else {
+            panic!("not five cells: {row}")
+        };
+        assert!(!meaning.is_empty() && !alert.is_empty(), "an empty cell: {row}");
+        let mut labels: Vec<&str> =
+            labels.split(", ").map(|it| it.trim_matches('`')).filter(|it| *it != "–").collect();
+        labels.sort_unstable();
+        (name.trim_end_matches('`').to_owned(), (kind.to_owned(), labels.join(", ")))
+    })
+    .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_documented_table_is_the_registry() {
+    let (documented, registered) = (documented(), registered());
+    for (name, entry) in &registered {
+        assert_eq!(documented.get(name), Some(entry), "`{name}` in docs/metrics.md");
+    }
+    for name in documented.keys() {
+        assert!(
+            registered.contains_key(name),
+            "docs/metrics.md has `{name}`, the registry has not"
+        );
+    }
+}
+
+#[test]
+fn what_was_said_can_be_read() {
+    let metrics = spoken();
+    for line in [
+        r#"bridge_records_received_total{topic="orders"} 10"#,
+        r#"bridge_received_bytes_total{topic="orders"} 1000"#,
+        r#"bridge_batches_sealed_total{hub="hub",reason="size"} 1"#,
+        r#"bridge_batch_events_sum{hub="hub"} 10"#,
+        r#"bridge_batch_bytes_sum{hub="hub"} 1200"#,
+        r#"bridge_events_sent_total{hub="hub"} 10"#,
+        r#"bridge_sent_bytes_total{hub="hub"} 1200"#,
+        r#"bridge_send_duration_seconds_sum{hub="hub"} 1"#,
+        r#"bridge_end_to_end_seconds_count{hub="hub"} 1"#,
+        r#"bridge_in_flight_records{partition="3",topic="orders"} 5"#,
+        r#"bridge_oldest_in_flight_seconds{partition="3",topic="orders"} 1"#,
+        r#"bridge_position{partition="3",topic="orders"} 42"#,
+        r#"bridge_partition_held{partition="3",reason="halted",topic="orders"} 1"#,
+        r#"bridge_partition_held{partition="3",reason="hub_unavailable",topic="orders"} 0"#,
+        r#"bridge_consumer_lag_records{partition="3",topic="orders"} 17"#,
+        r#"bridge_buffered_bytes{shard="0"} 100"#,
+        r#"bridge_buffer_limit_bytes{shard="0"} 200"#,
+        r#"bridge_commits_total{outcome="ok"} 1"#,
+        r#"bridge_commits_total{outcome="failed"} 0"#,
+        r#"bridge_rebalances_total{kind="revoke"} 1"#,
+        "bridge_rebalance_drain_seconds_count 1",
+        r#"bridge_kafka_brokers{state="down"} 1"#,
+        r#"bridge_token_renewals_total{namespace="default",outcome="failed"} 1"#,
+        r#"bridge_token_expiry_timestamp_seconds{namespace="default"} 1900000000"#,
+    ] {
+        assert_eq!(series(&metrics, line), [line]);
+    }
+}
+
+#[test]
+fn a_removed_partition_leaves_nothing_and_stays_away() {
+    let metrics = spoken();
+    let orders = TopicPartition::new("orders", 3);
+    let of_partition = r#"partition="3""#;
+    assert_eq!(series(&metrics, of_partition).len(), 6);
+    metrics.partition_removed(&orders);
+    assert_eq!(series(&metrics, of_partition), [""; 0]);
+    // Late words of the shard that had it.
+    metrics.partition_state(&orders, 1, Duration::ZERO, Some(Position(1)));
+    metrics.partition_held(&orders, "halted", true);
+    metrics.consumer_lag("orders", 3, 5);
+    metrics.partition_removed(&orders);
+    assert_eq!(series(&metrics, of_partition), [""; 0]);
+    // It comes back as if it had never been here.
+    metrics.partition_assigned(&orders);
+    let held = series(&metrics, "bridge_partition_held{");
+    assert!(held.len() == 2 && held.iter().all(|it| it.ends_with(" 0")), "{held:?}");
+}
+
+#[test]
+fn a_partition_that_moves_between_shards_keeps_its_series() {
+    let metrics = Metrics::default();
+    let orders = TopicPartition::new("orders", 0);
+    metrics.partition_assigned(&orders);
+    metrics.partition_assigned(&orders);
+    metrics.partition_removed(&orders);
+    metrics.partition_state(&orders, 9, Duration::ZERO, None);
+    assert_eq!(
+        series(&metrics, "bridge_in_flight_records{"),
+        [r#"bridge_in_flight_records{partition="0",topic="orders"} 9"#]
+    );
+    metrics.partition_removed(&orders);
+    assert_eq!(series(&metrics, "topic="), [""; 0]);
+}
+
+#[test]
+fn an_unknown_lag_or_position_is_absent_not_zero() {
+    let metrics = Metrics::default();
+    let orders = TopicPartition::new("orders", 0);
+    metrics.partition_assigned(&orders);
+    metrics.consumer_lag("orders", 0, -1);
+    metrics.partition_state(&orders, 0, Duration::ZERO, None);
+    assert_eq!(series(&metrics, "bridge_consumer_lag_records"), [""; 0]);
+    assert_eq!(series(&metrics, "bridge_position"), [""; 0]);
+}
+
+#[test]
+fn rates_have_a_zero_to_rise_from() {
+    let metrics = Metrics::default();
+    for line in [
+        r#"bridge_commits_total{outcome="failed"} 0"#,
+        r#"bridge_rebalances_total{kind="lost"} 0"#,
+        r#"bridge_records_let_go_total{reason="deadline"} 0"#,
+    ] {
+        assert_eq!(series(&metrics, line), [line]);
+    }
+}
