@@ -1,6 +1,17 @@
 //! The only importer of rdkafka: one consumer per shard, its own queue, and the rebalance that talks to the pump.
 //!
-//! The contract with the pipeline stands in this file; how it is kept, in the files beside it.
+//! The contract with the pipeline stands in this file; how it is kept, in the files beside it. Two threads face
+//! librdkafka: the *event thread* ([`Consumer`]) serves rebalances, statistics, errors and commit results; the pump
+//! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
+//! Foreign calls are confined to `queue.rs` and `native.rs`; everything else here is safe Rust.
+
+mod consumer;
+mod dead_letter;
+mod queue;
+
+pub use consumer::{CommitError, Consumer, Fatal, Heartbeat, Setup, StartError, StopError};
+pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
+pub use queue::{Delivery, FetchError, Fetched, Headers, Queue, Waker};
 
 use crate::record::{Position, TopicPartition};
 
