@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod batch;
+pub mod bridge;
 pub mod config;
 pub mod eventhubs;
 pub mod kafka;

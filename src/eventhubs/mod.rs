@@ -144,3 +144,49 @@ impl std::fmt::Display for Cause {
         f.write_str(self.as_str())
     }
 }
+
+// --- stub
+/// stub
+#[derive(Debug, thiserror::Error)]
+#[error("stub")]
+pub struct ConnectError;
+impl ConnectError {
+    /// s
+    pub fn is_for_good(&self) -> bool {
+        false
+    }
+}
+/// stub
+#[derive(Debug, thiserror::Error)]
+#[error("stub")]
+pub struct AddressError;
+/// stub
+#[derive(Debug, Clone)]
+pub struct Namespace;
+/// stub
+#[derive(Debug)]
+pub struct Lane;
+impl Lane {
+    /// s
+    pub fn send(&self, _e: Envelope) {}
+}
+impl Namespace {
+    /// s
+    pub fn new(
+        _n: &str,
+        _s: &crate::config::Namespace,
+        _shard: u32,
+        _h: tokio::runtime::Handle,
+        _m: std::sync::Arc<crate::metrics::Metrics>,
+    ) -> Result<Self, AddressError> {
+        Ok(Self)
+    }
+    /// s
+    pub async fn hub(&self, _h: &str) -> Result<HubProperties, ConnectError> {
+        Err(ConnectError)
+    }
+    /// s
+    pub fn lane(&self, _h: &str, _t: Target, _on: impl FnMut(LaneEvent) + Send + 'static) -> Lane {
+        Lane
+    }
+}

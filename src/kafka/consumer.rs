@@ -139,6 +139,10 @@ impl Consumer {
         Ok(())
     }
 
+    /// s
+    pub fn position(&self, _p: &TopicPartition) -> Option<Position> {
+        None
+    }
     /// The sign of life of the event thread.
     pub fn heartbeat(&self) -> Heartbeat {
         Heartbeat {}

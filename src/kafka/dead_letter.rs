@@ -12,6 +12,8 @@ use crate::record::TopicPartition;
 /// A record to be written to its dead-letter topic, named by where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
+    /// Number the pump knows it by.
+    pub id: u64,
     /// Where the record was read.
     pub source: TopicPartition,
     /// Its offset there.

@@ -6,8 +6,12 @@
 pub mod core;
 mod drain;
 mod hold;
+mod inbox;
 pub mod lane;
 mod outlet;
 mod partition;
+mod pump;
+mod resolve;
+pub mod shard;
 #[cfg(test)]
 mod simulation;

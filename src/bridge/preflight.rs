@@ -1,0 +1,137 @@
+//! What can be known before the first record is read: that the hubs exist, that we may talk to them, and that every
+//! Kafka partition has a place on its hub.
+//!
+//! A dependency that is absent is waited for; one that says no ends the run with what to do about it. Topics of a pattern
+//! are not known yet and are looked at when they come.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::admin::Health;
+use crate::config::{Config, Partitioning, Topics};
+use crate::eventhubs::{ConnectError, Namespace};
+use crate::metrics::Metrics;
+use crate::retry;
+use crate::route::Router;
+
+use super::RunError;
+
+/// Looks. `Ok(false)` when told to stop meanwhile.
+pub(super) fn look(
+    config: &Config,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+    stop: &Receiver<()>,
+) -> Result<bool, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::Internal(format!("no runtime: {error}")))?;
+    let mut namespaces = HashMap::new();
+    for (name, settings) in &config.eventhubs {
+        let handle =
+            Namespace::new(name, settings, 0, runtime.handle().clone(), Arc::clone(metrics))
+                .map_err(|error| RunError::Config(format!("namespace `{name}`: {error}")))?;
+        namespaces.insert(name.as_str(), handle);
+    }
+    let mut counts = BTreeMap::new();
+    for (namespace, hub) in named_hubs(config) {
+        let Some(handle) = namespaces.get(namespace.as_str()) else { continue };
+        let properties = wait_for(stop, |attempt| {
+            let answer = runtime.block_on(handle.hub(&hub));
+            answer.map_err(|error| grade(error, &namespace, &hub, health, attempt))
+        })?;
+        let Some(properties) = properties else { return Ok(false) };
+        tracing::info!(namespace, hub, partitions = properties.partition_ids.len(), "hub found");
+        counts.insert((namespace, hub), properties.partition_ids.len());
+    }
+    places(config, &counts, stop)
+}
+
+/// The hubs of all topics that are named in the configuration.
+fn named_hubs(config: &Config) -> BTreeSet<(String, String)> {
+    let router = Router::new(config);
+    let routes = named_topics(config).into_iter().flat_map(|topic| router.routes(topic));
+    routes.map(|route| (route.namespace.to_string(), route.hub.to_string())).collect()
+}
+
+fn named_topics(config: &Config) -> BTreeSet<&str> {
+    let named = config.mappings.iter().filter_map(|mapping| match &mapping.topics {
+        Topics::Named(names) => Some(names.iter().map(String::as_str)),
+        Topics::Pattern(_) => None,
+    });
+    named.flatten().collect()
+}
+
+/// `Some` ends the run.
+fn grade(
+    error: ConnectError,
+    namespace: &str,
+    hub: &str,
+    health: &Health,
+    attempt: u32,
+) -> Option<RunError> {
+    health.shard(0).namespace(namespace, false, &error.to_string());
+    if error.is_for_good() {
+        return Some(RunError::Refused(format!("namespace `{namespace}`, hub `{hub}`: {error}")));
+    }
+    if attempt == 1 {
+        tracing::warn!(namespace, hub, %error, "event hubs cannot be reached, waiting for it");
+    }
+    None
+}
+
+/// Tries until it works, is refused for good, or the bridge is told to stop (`None`).
+fn wait_for<T>(
+    stop: &Receiver<()>,
+    mut attempt: impl FnMut(u32) -> Result<T, Option<RunError>>,
+) -> Result<Option<T>, RunError> {
+    for number in 1.. {
+        match attempt(number) {
+            Ok(value) => return Ok(Some(value)),
+            Err(Some(error)) => return Err(error),
+            Err(None) => {}
+        }
+        let pause = retry::delay(number, None, rand::random()).min(Duration::from_secs(5));
+        match stop.recv_timeout(pause) {
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Whether every partition of the topics that need it has its place: `mirror` and `fixed:N` are refused at start.
+fn places(
+    config: &Config,
+    counts: &BTreeMap<(String, String), usize>,
+    stop: &Receiver<()>,
+) -> Result<bool, RunError> {
+    let particular = |p: Partitioning| matches!(p, Partitioning::Mirror | Partitioning::Fixed(_));
+    if !config.mappings.iter().any(|mapping| particular(mapping.partitioning)) {
+        return Ok(true);
+    }
+    let router = Router::new(config);
+    for topic in named_topics(config) {
+        let partitions = wait_for(stop, |attempt| {
+            crate::kafka::partition_count(config, topic).map_err(|error| {
+                if attempt == 1 {
+                    tracing::warn!(topic, %error, "the partitions of the topic are not known yet");
+                }
+                None
+            })
+        })?;
+        let Some(partitions) = partitions else { return Ok(false) };
+        for route in router.routes(topic).into_iter().filter(|route| particular(route.partitioning))
+        {
+            let hub = (route.namespace.to_string(), route.hub.to_string());
+            let Some(count) = counts.get(&hub) else { continue };
+            route
+                .fits(partitions - 1, *count)
+                .map_err(|misfit| RunError::Refused(format!("topic `{topic}`: {misfit}")))?;
+        }
+    }
+    Ok(true)
+}

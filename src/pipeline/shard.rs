@@ -1,0 +1,208 @@
+//! A shard: one Kafka consumer, one pump, its lanes and its connections, on threads of their own.
+//!
+//! Nothing is shared between shards but the metrics, so two shards in one process behave as two processes do.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::admin::ShardHealth;
+use crate::bridge::RunError;
+use crate::config::Config;
+use crate::eventhubs::{AddressError, Namespace};
+use crate::kafka::{self, Consumer, DeadLetters, Fatal};
+use crate::metrics::Metrics;
+use crate::route::Router;
+
+use super::core::Core;
+use super::inbox::{Mailbox, Rebalances, Signal};
+use super::pump::Pump;
+
+/// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead.
+const BATCH_SHARE: f64 = 0.5;
+/// The event thread polls many times in this time, unless a revoke drains.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// What leaving the group may take on top of the drain.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shard {
+    consumer: Consumer,
+    mailbox: Mailbox,
+    pump: Option<JoinHandle<()>>,
+    runtime: Runtime,
+    health: ShardHealth,
+    fatal: Arc<OnceLock<Fatal>>,
+    drain_timeout: Duration,
+}
+
+/// Why a shard cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The Kafka client refused its settings.
+    #[error(transparent)]
+    Kafka(#[from] kafka::StartError),
+    /// A connection string that cannot be read.
+    #[error("namespace `{namespace}`: {error}")]
+    Address {
+        /// Its name in the configuration.
+        namespace: String,
+        /// What is wrong with it.
+        error: AddressError,
+    },
+    /// The system gave no thread.
+    #[error("no thread for a shard: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Shard {
+    /// Starts shard number `number`.
+    pub fn start(
+        number: u32,
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        health: ShardHealth,
+    ) -> Result<Self, StartError> {
+        let runtime = Runtime::start(number)?;
+        let mut namespaces = HashMap::new();
+        for (name, settings) in &config.eventhubs {
+            let namespace =
+                Namespace::new(name, settings, number, runtime.handle.clone(), Arc::clone(metrics))
+                    .map_err(|error| StartError::Address { namespace: name.clone(), error })?;
+            namespaces.insert(name.clone(), namespace);
+        }
+        let fatal = Arc::new(OnceLock::new());
+        let mut mailbox = None;
+        let (consumer, queue) = Consumer::start(setup(config, number, metrics, &fatal), |waker| {
+            let (sender, inbox) = Mailbox::new(waker);
+            mailbox = Some((sender.clone(), inbox));
+            Arc::new(Rebalances { mailbox: sender, drain_timeout: config.limits.drain_timeout })
+        })?;
+        let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
+        let letters = letters(config, number, metrics, mailbox.clone())?;
+        let pump = Pump {
+            core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics)),
+            inbox,
+            mailbox: mailbox.clone(),
+            queue,
+            consumer: consumer.clone(),
+            namespaces,
+            lanes: Vec::new(),
+            letters,
+            unsent: VecDeque::new(),
+            headers: kafka::Headers::new(),
+            runtime: runtime.handle.clone(),
+            metrics: Arc::clone(metrics),
+            health: health.clone(),
+            shard: number,
+            budget: budget(config),
+            drain_timeout: config.limits.drain_timeout,
+            commit_interval: config.kafka.commit_interval,
+            revokes: HashMap::new(),
+            next_revoke: 0,
+        };
+        let pump =
+            std::thread::Builder::new().name(format!("pump-{number}")).spawn(move || pump.run())?;
+        let drain_timeout = config.limits.drain_timeout;
+        Ok(Self { consumer, mailbox, pump: Some(pump), runtime, health, fatal, drain_timeout })
+    }
+
+    /// Asks the threads for a sign of life, and why this shard cannot go on, if it cannot.
+    pub fn look(&self) -> Result<(), RunError> {
+        if self.consumer.heartbeat().last_polled().elapsed() < HEARTBEAT {
+            self.health.beat_events();
+        }
+        if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(RunError::Internal("the pump stopped by itself".to_owned()));
+        }
+        match self.fatal.get() {
+            None => Ok(()),
+            Some(error @ Fatal::Refused { .. }) => Err(RunError::Refused(error.to_string())),
+            Some(error @ Fatal::Broken { .. }) => Err(RunError::Internal(error.to_string())),
+        }
+    }
+
+    /// Drains, commits and leaves the group. Bounded by the drain timeout and a little.
+    pub fn stop(mut self) {
+        if let Err(error) = self.consumer.stop(self.drain_timeout + MARGIN) {
+            tracing::warn!(%error, "records in flight may be delivered twice");
+        }
+        self.mailbox.send(Signal::Stop);
+        if let Some(pump) = self.pump.take() {
+            drop(pump.join());
+        }
+        self.health.ended();
+        drop(self.runtime);
+    }
+}
+
+fn setup<'a>(
+    config: &'a Config,
+    shard: u32,
+    metrics: &Arc<Metrics>,
+    fatal: &Arc<OnceLock<Fatal>>,
+) -> kafka::Setup<'a> {
+    let fatal = Arc::clone(fatal);
+    let failures = config.mappings.iter().map(|mapping| &mapping.failure);
+    kafka::Setup {
+        kafka: &config.kafka,
+        limits: &config.limits,
+        shard,
+        topics: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
+        excluded: failures.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
+        metrics: Arc::clone(metrics),
+        // Only the first reason counts.
+        on_fatal: Box::new(move |error| drop(fatal.set(error))),
+    }
+}
+
+fn letters(
+    config: &Config,
+    shard: u32,
+    metrics: &Arc<Metrics>,
+    mailbox: Mailbox,
+) -> Result<DeadLetters, kafka::StartError> {
+    let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
+        mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
+    });
+    DeadLetters::start(&config.kafka, &config.limits, shard, Arc::clone(metrics), done)
+}
+
+/// Bytes of events one shard may hold.
+fn budget(config: &Config) -> usize {
+    let shard = config.limits.memory / u64::from(config.limits.shards.max(1));
+    (shard as f64 * BATCH_SHARE) as usize
+}
+
+/// The thread on which a shard talks AMQP.
+#[derive(Debug)]
+struct Runtime {
+    handle: tokio::runtime::Handle,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runtime {
+    fn start(number: u32) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread =
+            std::thread::Builder::new().name(format!("amqp-{number}")).spawn(move || {
+                // Both a word and a dropped sender mean the end.
+                drop(runtime.block_on(stopped));
+            })?;
+        Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
