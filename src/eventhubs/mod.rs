@@ -4,7 +4,19 @@
 
 use std::time::Duration;
 
+mod address;
+mod connection;
 pub mod encode;
+mod lane;
+mod outcome;
+mod properties;
+mod token;
+mod transport;
+
+pub use address::{Address, AddressError};
+pub use connection::Namespace;
+pub use lane::Lane;
+pub use properties::ConnectError;
 
 /// What a hub is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,51 +154,5 @@ impl Cause {
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-// --- stub
-/// stub
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct ConnectError;
-impl ConnectError {
-    /// s
-    pub fn is_for_good(&self) -> bool {
-        false
-    }
-}
-/// stub
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct AddressError;
-/// stub
-#[derive(Debug, Clone)]
-pub struct Namespace;
-/// stub
-#[derive(Debug)]
-pub struct Lane;
-impl Lane {
-    /// s
-    pub fn send(&self, _e: Envelope) {}
-}
-impl Namespace {
-    /// s
-    pub fn new(
-        _n: &str,
-        _s: &crate::config::Namespace,
-        _shard: u32,
-        _h: tokio::runtime::Handle,
-        _m: std::sync::Arc<crate::metrics::Metrics>,
-    ) -> Result<Self, AddressError> {
-        Ok(Self)
-    }
-    /// s
-    pub async fn hub(&self, _h: &str) -> Result<HubProperties, ConnectError> {
-        Err(ConnectError)
-    }
-    /// s
-    pub fn lane(&self, _h: &str, _t: Target, _on: impl FnMut(LaneEvent) + Send + 'static) -> Lane {
-        Lane
     }
 }

@@ -68,9 +68,15 @@ impl Shard {
         let runtime = Runtime::start(number)?;
         let mut namespaces = HashMap::new();
         for (name, settings) in &config.eventhubs {
-            let namespace =
-                Namespace::new(name, settings, number, runtime.handle.clone(), Arc::clone(metrics))
-                    .map_err(|error| StartError::Address { namespace: name.clone(), error })?;
+            let namespace = Namespace::new(
+                name,
+                settings,
+                number,
+                runtime.handle.clone(),
+                Arc::clone(metrics),
+                Some(health.clone()),
+            )
+            .map_err(|error| StartError::Address { namespace: name.clone(), error })?;
             namespaces.insert(name.clone(), namespace);
         }
         let fatal = Arc::new(OnceLock::new());

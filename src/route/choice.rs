@@ -7,10 +7,7 @@ use std::borrow::Cow;
 
 use super::{Route, hash};
 use crate::config::Partitioning;
-use crate::record::Record;
-
-/// The longest partition key, in UTF-16 code units: the service and its clients count as .NET does.
-const LONGEST_KEY: usize = 128;
+use crate::record::{Record, partition_key};
 
 /// Where a record goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,12 +123,4 @@ fn envelope_key(key: &[u8]) -> Cow<'_, str> {
         Some(key) => Cow::Borrowed(key),
         None => Cow::Owned(format!("{:016x}", hash::hash64(key))),
     }
-}
-
-/// The key as Event Hubs takes one: text, not empty and not too long.
-fn partition_key(key: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(key).ok()?;
-    // A code unit is at least a byte, so a short key need not be counted.
-    let fits = text.len() <= LONGEST_KEY || text.encode_utf16().count() <= LONGEST_KEY;
-    (fits && !text.is_empty()).then_some(text)
 }

@@ -1,0 +1,328 @@
+//! One connection to a namespace, made when needed and made again when lost.
+//!
+//! Whoever needs it asks [`Namespace::connected`]; the first one connects, the others wait for it, and after a failure
+//! all are told so until the pause is over: a dead namespace is not hammered by every lane. A connection that any lane
+//! found dead is given up for all, by its generation, so that news of an old one cannot harm a new one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fe2o3_amqp::connection::{Connection, ConnectionHandle};
+use fe2o3_amqp::sasl_profile::SaslProfile;
+use fe2o3_amqp::session::{Session, SessionHandle};
+use fe2o3_amqp_cbs::client::CbsClient;
+use fe2o3_amqp_cbs::token::CbsToken;
+use fe2o3_amqp_management::error::Error as ManagementError;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::admin::ShardHealth;
+use crate::config;
+use crate::metrics::Metrics;
+use crate::retry;
+
+use super::address::{Address, AddressError};
+use super::outcome::Fault;
+use super::token::{self, Token};
+use super::transport;
+use super::{Cause, Lane, LaneEvent, Target, lane};
+
+/// Largest frame we take and send; the service uses the same.
+const MAX_FRAME: u32 = 65_536;
+/// Closing is a courtesy.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// A namespace, for one shard. Cheap to clone.
+#[derive(Clone)]
+pub struct Namespace(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) address: Address,
+    pub(super) settings: config::Namespace,
+    runtime: tokio::runtime::Handle,
+    pub(super) metrics: Arc<Metrics>,
+    shard: u32,
+    health: Option<ShardHealth>,
+    state: Mutex<State>,
+    generations: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Arc<Connected>>,
+    failures: u32,
+    /// The last failure, and until when it stands for an answer.
+    pause: Option<(Fault, Instant)>,
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+/// An open connection with its `$cbs` link.
+pub(super) struct Connected {
+    pub(super) generation: u64,
+    connection: Mutex<ConnectionHandle<()>>,
+    access: Mutex<Access>,
+}
+
+/// The `$cbs` client and what it has put. Its session lives as long as it does.
+struct Access {
+    client: CbsClient,
+    _session: SessionHandle<()>,
+    tokens: HashMap<String, SystemTime>,
+}
+
+impl Namespace {
+    /// A namespace that is not connected yet. `health`, if given, hears when it comes and goes.
+    pub fn new(
+        name: &str,
+        settings: &config::Namespace,
+        shard: u32,
+        runtime: tokio::runtime::Handle,
+        metrics: Arc<Metrics>,
+        health: Option<ShardHealth>,
+    ) -> Result<Self, AddressError> {
+        Ok(Self(Arc::new(Shared {
+            name: name.to_owned(),
+            address: Address::parse(&settings.connection_string)?,
+            settings: settings.clone(),
+            runtime,
+            metrics,
+            shard,
+            health,
+            state: Mutex::default(),
+            generations: AtomicU64::new(1),
+        })))
+    }
+
+    /// Opens a lane. `tell` hears of its link and of the end of every send, on a task of the runtime.
+    pub fn lane(
+        &self,
+        hub: &str,
+        target: Target,
+        tell: impl FnMut(LaneEvent) + Send + 'static,
+    ) -> Lane {
+        let (lane, task) = lane::open(self.clone(), hub, target, tell);
+        self.0.runtime.spawn(task);
+        lane
+    }
+
+    /// The connection, made now if there is none.
+    pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
+        let mut state = self.0.state.lock().await;
+        if let Some(current) = &state.current {
+            return Ok(Arc::clone(current));
+        }
+        if let Some((fault, until)) = &state.pause
+            && Instant::now() < *until
+        {
+            let after = Some(until.saturating_duration_since(Instant::now()));
+            return Err(Fault { after, ..fault.clone() });
+        }
+        let made = self.connect().await;
+        self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
+        match made {
+            Ok(connected) => {
+                let connected = Arc::new(connected);
+                *state = State { current: Some(Arc::clone(&connected)), ..State::default() };
+                drop(state);
+                self.up(&connected);
+                Ok(connected)
+            }
+            Err(fault) => {
+                state.failures += 1;
+                let pause = retry::delay(state.failures, fault.after, rand::random());
+                state.pause = Some((fault.clone(), Instant::now() + pause));
+                if state.failures == 1 {
+                    let host = &self.0.address.host;
+                    tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
+                }
+                self.tell_health(false, &fault.detail);
+                Err(fault)
+            }
+        }
+    }
+
+    fn up(&self, connected: &Arc<Connected>) {
+        tracing::info!(
+            namespace = self.0.name,
+            host = self.0.address.host,
+            "connected to event hubs"
+        );
+        self.0.metrics.connected(&self.0.name, self.0.shard, true);
+        self.tell_health(true, "");
+        let (namespace, connected) = (self.clone(), Arc::downgrade(connected));
+        self.0.runtime.spawn(async move { namespace.keep_access(connected).await });
+    }
+
+    fn tell_health(&self, up: bool, detail: &str) {
+        if let Some(health) = &self.0.health {
+            health.namespace(&self.0.name, up, detail);
+        }
+    }
+
+    /// Gives a connection up, if it is still the one in use.
+    pub(super) async fn give_up(&self, generation: u64, fault: &Fault) {
+        let mut state = self.0.state.lock().await;
+        let Some(current) = state.current.take_if(|current| current.generation == generation)
+        else {
+            return;
+        };
+        drop(state);
+        tracing::warn!(namespace = self.0.name, cause = %fault.cause, detail = fault.detail, "connection to event hubs lost");
+        self.0.metrics.connected(&self.0.name, self.0.shard, false);
+        self.tell_health(false, &fault.detail);
+        self.0.runtime.spawn(async move {
+            let close = async { current.connection.lock().await.close().await };
+            drop(timeout(CLOSE, close).await);
+        });
+    }
+
+    async fn connect(&self) -> Result<Connected, Fault> {
+        let stream = self.within("connecting", transport::open(&self.0.address)).await?;
+        let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
+        let container =
+            format!("kafka-eventhubs-bridge-{}-{}-{generation}", std::process::id(), self.0.shard);
+        let idle = u32::try_from(self.0.settings.idle_timeout.as_millis()).unwrap_or(u32::MAX);
+        let open = Connection::builder()
+            .container_id(container)
+            .scheme(if self.0.address.tls { "amqps" } else { "amqp" })
+            .hostname(Some(self.0.address.host.as_str()))
+            .max_frame_size(MAX_FRAME)
+            .idle_time_out(idle)
+            .sasl_profile(SaslProfile::Anonymous)
+            .open_with_stream(stream);
+        let opened = self.within("opening the connection", open).await?;
+        let mut connection =
+            opened.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let access = self.within("attaching to `$cbs`", Access::attach(&mut connection)).await??;
+        Ok(Connected { generation, connection: Mutex::new(connection), access: Mutex::new(access) })
+    }
+
+    /// A session of its own for whoever asks.
+    pub(super) async fn session(&self, connected: &Connected) -> Result<SessionHandle<()>, Fault> {
+        let begin = async {
+            let mut connection = connected.connection.lock().await;
+            Session::builder()
+                .incoming_window(u32::MAX)
+                .outgoing_window(u32::MAX)
+                .begin(&mut *connection)
+                .await
+        };
+        let begun = self.within("beginning a session", begin).await?;
+        begun.map_err(|error| Fault::new(Cause::Connection, error.to_string()))
+    }
+
+    /// Makes sure that the connection holds a token for `audience`.
+    pub(super) async fn authorize(
+        &self,
+        connected: &Connected,
+        audience: &str,
+    ) -> Result<Token, Fault> {
+        let token = self.token(audience);
+        let put = async { connected.access.lock().await.put(audience, &token).await };
+        let result = self.within("putting a token", put).await.and_then(|put| put);
+        self.0.metrics.token_put(&self.0.name, result.is_ok());
+        result?;
+        let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.0.metrics.token_expires(&self.0.name, expires);
+        Ok(token)
+    }
+
+    fn token(&self, audience: &str) -> Token {
+        let Address { key_name, key, .. } = &self.0.address;
+        token::sign(audience, key_name, key, token::VALIDITY, SystemTime::now())
+    }
+
+    /// `sb://HOST/PATH`, the form all audiences of the official clients share.
+    pub(super) fn audience(&self, path: &str) -> String {
+        format!("sb://{}/{path}", self.0.address.host)
+    }
+
+    /// Renews every token of a connection ahead of its end, for as long as the connection is used.
+    async fn keep_access(&self, connected: std::sync::Weak<Connected>) {
+        let mut wait = token::renew_in(token::VALIDITY, rand::random());
+        loop {
+            tokio::time::sleep(wait).await;
+            let Some(connected) = connected.upgrade() else { return };
+            let audiences: Vec<String> =
+                connected.access.lock().await.tokens.keys().cloned().collect();
+            wait = token::renew_in(token::VALIDITY, rand::random());
+            for audience in audiences {
+                if let Err(fault) = self.authorize(&connected, &audience).await {
+                    tracing::warn!(
+                        namespace = self.0.name,
+                        audience,
+                        detail = fault.detail,
+                        "a token could not be renewed, trying again while the old one lives"
+                    );
+                    wait = Duration::from_secs(30);
+                }
+            }
+        }
+    }
+
+    /// Bounds a step of connecting; silence is a reason to give the connection up.
+    pub(super) async fn within<T>(
+        &self,
+        doing: &str,
+        step: impl Future<Output = T>,
+    ) -> Result<T, Fault> {
+        let limit = self.0.settings.connect_timeout;
+        timeout(limit, step).await.map_err(|_| {
+            let host = &self.0.address.host;
+            Fault::new(
+                Cause::Timeout,
+                format!("no answer from `{host}` within {limit:?} while {doing}"),
+            )
+        })
+    }
+}
+
+impl Access {
+    async fn attach(connection: &mut ConnectionHandle<()>) -> Result<Self, Fault> {
+        let mut session = Session::begin(connection)
+            .await
+            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let client = CbsClient::attach(&mut session)
+            .await
+            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        Ok(Self { client, _session: session, tokens: HashMap::new() })
+    }
+
+    async fn put(&mut self, audience: &str, token: &Token) -> Result<(), Fault> {
+        let expires =
+            token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        let put = CbsToken::new(token.text.expose(), token.kind, Some(expires.into()));
+        self.client.put_token(audience, put).await.map_err(|error| refused(&error))?;
+        self.tokens.insert(audience.to_owned(), token.expires);
+        Ok(())
+    }
+}
+
+/// A request to `$cbs` or `$management` was not granted.
+pub(super) fn refused(error: &ManagementError) -> Fault {
+    match error {
+        ManagementError::Status(status) => {
+            let code = status.code.0.get();
+            let cause = match code {
+                401 | 403 => Cause::Unauthorized,
+                404 => Cause::NotFound,
+                429 | 503 => Cause::Throttled,
+                _ => Cause::Service,
+            };
+            let said = status.description.as_deref().unwrap_or("no description");
+            Fault { connection: false, ..Fault::new(cause, format!("status {code}: {said}")) }
+        }
+        other => Fault::new(Cause::Connection, other.to_string()),
+    }
+}
