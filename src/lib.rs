@@ -5,6 +5,7 @@ pub mod batch;
 pub mod bridge;
 pub mod config;
 pub mod eventhubs;
+pub mod health;
 pub mod kafka;
 pub mod metrics;
 pub mod offsets;
