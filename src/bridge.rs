@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::admin::{Health, Server};
+use crate::admin::Server;
 use crate::config::Config;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::pipeline::shard::{Shard, StartError};
 

@@ -3,8 +3,10 @@
 pub mod admin;
 pub mod batch;
 pub mod bridge;
+pub mod cli;
 pub mod config;
 pub mod eventhubs;
+pub mod health;
 pub mod kafka;
 pub mod metrics;
 pub mod offsets;

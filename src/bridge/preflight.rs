@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::admin::Health;
+use crate::health::Health;
 use crate::config::{Config, Partitioning, Topics};
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::metrics::Metrics;

@@ -56,7 +56,8 @@ fn registered() -> BTreeMap<String, (String, String)> {
     let families = spoken().registry.gather();
     let entry = |family: &prometheus::proto::MetricFamily| {
         let metric = &family.get_metric()[0];
-        let labels: BTreeSet<&str> = metric.get_label().iter().map(|it| it.name()).collect();
+        let labels: BTreeSet<&str> =
+            metric.get_label().iter().map(prometheus::proto::LabelPair::name).collect();
         let labels = labels.into_iter().collect::<Vec<_>>().join(", ");
         (family.name().to_owned(), (type_name(family.get_field_type()).to_owned(), labels))
     };

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::admin::ShardHealth;
+use crate::health::ShardHealth;
 use crate::bridge::RunError;
 use crate::config::Config;
 use crate::eventhubs::{AddressError, Namespace};

@@ -135,10 +135,10 @@ mod tests {
     }
 
     /// lookup3 from its author's description: byte by byte, with his macros spelled out.
+    #[expect(clippy::many_single_char_names, reason = "the names of the original")]
     fn naive(key: &[u8]) -> (u32, u32) {
         let start = 0xdead_beef_u64 + key.len() as u64;
         let (mut a, mut b, mut c) = (start as u32, start as u32, start as u32);
-        let rot = |x: u32, k: u32| (x << k) | (x >> (32 - k));
         let mut at = 0;
         while at < key.len() {
             let left = key.len() - at;
@@ -158,24 +158,24 @@ mod tests {
             };
             for &(which, k) in steps {
                 if left > 12 {
-                    // x -= y; x ^= rot(y, k); y += z
+                    // x -= y; x ^= y.rotate_left(k); y += z
                     let (x, y, z) = match which {
                         0 => (&mut a, &mut c, b),
                         1 => (&mut b, &mut a, c),
                         _ => (&mut c, &mut b, a),
                     };
                     *x = x.wrapping_sub(*y);
-                    *x ^= rot(*y, k);
+                    *x ^= y.rotate_left(k);
                     *y = y.wrapping_add(z);
                 } else {
-                    // x ^= y; x -= rot(y, k)
+                    // x ^= y; x -= y.rotate_left(k)
                     let (x, y) = match which {
                         0 => (&mut a, c),
                         1 => (&mut b, a),
                         _ => (&mut c, b),
                     };
                     *x ^= y;
-                    *x = x.wrapping_sub(rot(y, k));
+                    *x = x.wrapping_sub(y.rotate_left(k));
                 }
             }
             at += 12;

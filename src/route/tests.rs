@@ -1,7 +1,6 @@
 //! What an operator and a consumer of the hub may rely on.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use proptest::prelude::*;
 
@@ -10,15 +9,8 @@ use crate::config;
 use crate::record::Record;
 
 fn mapping(topics: Topics, hub: &str, partitioning: Partitioning) -> Mapping {
-    Mapping {
-        topics,
-        hub: hub.into(),
-        namespace: "default".into(),
-        partitioning,
-        batch: Batch { linger: Duration::from_millis(10), max_bytes: None, max_events: None },
-        events: Events { source_properties: true, prefix: "kafka_".into(), headers: true },
-        failure: Failure { policy: config::Policy::Halt, dead_letter_topic: None },
-    }
+    let mut sample = config::sample(|_| {});
+    Mapping { topics, hub: hub.into(), partitioning, ..sample.mappings.remove(0) }
 }
 
 fn named(names: &[&str]) -> Topics {
@@ -30,25 +22,7 @@ fn pattern(pattern: &str) -> Topics {
 }
 
 fn router(mappings: Vec<Mapping>) -> Router {
-    Router::new(&Config {
-        kafka: config::Kafka {
-            brokers: "localhost:9092".into(),
-            group_id: "bridge".into(),
-            instance_id: None,
-            start: config::Start::Earliest,
-            commit_interval: Duration::from_secs(5),
-            discovery_interval: Duration::from_secs(60),
-            client: BTreeMap::new(),
-        },
-        eventhubs: BTreeMap::new(),
-        mappings,
-        batch: Batch { linger: Duration::ZERO, max_bytes: None, max_events: None },
-        events: Events { source_properties: true, prefix: "kafka_".into(), headers: true },
-        failure: Failure { policy: config::Policy::Halt, dead_letter_topic: None },
-        limits: config::Limits { memory: 1, shards: 1, drain_timeout: Duration::from_secs(1) },
-        admin: config::Admin { listen: ([127, 0, 0, 1], 0).into() },
-        log: config::Log { format: config::LogFormat::Text, level: "info".into() },
-    })
+    Router::new(&config::sample(|config| config.mappings = mappings))
 }
 
 fn route(partitioning: Partitioning) -> Route {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use super::*;
 
 fn start() -> (Server, Health) {
-    let health = Health::new(1, ["default"], Duration::from_secs(60));
+    let health = Health::new(1, ["default"], Duration::from_mins(1));
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::start(listen, health.clone(), Arc::default()).unwrap();
     (server, health)

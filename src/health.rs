@@ -2,10 +2,10 @@
 //!
 //! *Live*: the two threads of every shard still go round; restarting helps when they do not. *Ready*: every shard is a
 //! member of its group and every namespace it needs is connected; restarting does not help, waiting or an operator does.
-//! Nothing is taken on trust: a part that has not spoken yet is not ready, and one that fell silent is not alive.
+//! Nothing is taken on trust: a part that has not spoken yet is not ready, and one that fell silent is not alive. A shard
+//! whose threads have not begun is alive, though: waiting for Event Hubs before the start is no fault.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,9 +27,12 @@ struct State {
     shards: Vec<Shard>,
 }
 
+/// In place of a beat: the shard has not begun.
+const NEVER: u64 = u64::MAX;
+
 #[derive(Debug)]
 struct Shard {
-    /// Milliseconds from `started` to the last beat.
+    /// Milliseconds from `started` to the last beat, or [`NEVER`]; the first beat of either thread begins both.
     pump: AtomicU64,
     events: AtomicU64,
     joined: AtomicBool,
@@ -72,8 +75,8 @@ impl Health {
             .map(|name| (name.into(), Some("not tried yet".into())))
             .collect();
         let shard = |_| Shard {
-            pump: AtomicU64::new(0),
-            events: AtomicU64::new(0),
+            pump: AtomicU64::new(NEVER),
+            events: AtomicU64::new(NEVER),
             joined: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             namespaces: Mutex::new(namespaces.clone()),
@@ -99,6 +102,13 @@ impl Health {
         ShardHealth { health: self.clone(), shard }
     }
 
+    /// Whether namespace `name` can be reached, for every shard: what is known before they run.
+    pub fn namespace(&self, name: &str, up: bool, detail: &str) {
+        for shard in &self.0.shards {
+            shard.namespace(name, up, detail);
+        }
+    }
+
     /// The process stops: it is not ready any more, whatever else holds.
     pub fn draining(&self) {
         self.0.draining.store(true, Relaxed);
@@ -112,7 +122,10 @@ impl Health {
                 continue;
             }
             for (thread, beat) in [("pump", &shard.pump), ("event", &shard.events)] {
-                let beat = self.0.started + Duration::from_millis(beat.load(Relaxed));
+                let beat = match beat.load(Relaxed) {
+                    NEVER => continue,
+                    millis => self.0.started + Duration::from_millis(millis),
+                };
                 let silent = now.saturating_duration_since(beat);
                 if silent > self.0.limit {
                     let seconds = silent.as_secs();
@@ -135,12 +148,10 @@ impl Health {
             }
             for (name, why) in shard.namespaces().iter() {
                 let Some(why) = why else { continue };
-                let mut reason = format!("shard {index}: namespace `{name}` is not connected");
-                if !why.is_empty() {
-                    // Writing to a String cannot fail.
-                    let _: std::fmt::Result = write!(reason, ": {why}");
-                }
-                reasons.push(reason);
+                let because = if why.is_empty() { "" } else { ": " };
+                reasons.push(format!(
+                    "shard {index}: namespace `{name}` is not connected{because}{why}"
+                ));
             }
         }
         Verdict { reasons }
@@ -151,6 +162,11 @@ impl Shard {
     fn namespaces(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<String>>> {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn namespace(&self, name: &str, up: bool, detail: &str) {
+        let why = (!up).then(|| detail.to_owned());
+        self.namespaces().insert(name.to_owned(), why);
+    }
 }
 
 impl ShardHealth {
@@ -158,18 +174,23 @@ impl ShardHealth {
         &self.health.0.shards[self.shard]
     }
 
-    fn beat(&self, beat: &AtomicU64) {
-        beat.store(self.health.0.started.elapsed().as_millis() as u64, Relaxed);
+    fn beat(&self, mine: &AtomicU64, other: &AtomicU64) {
+        let now = self.health.0.started.elapsed().as_millis() as u64;
+        mine.store(now, Relaxed);
+        if other.load(Relaxed) == NEVER {
+            // Fails when the other thread has just begun by itself, which is as good.
+            other.compare_exchange(NEVER, now, Relaxed, Relaxed).ok();
+        }
     }
 
     /// The pump went round. It also beats while it only waits.
     pub fn beat_pump(&self) {
-        self.beat(&self.shard().pump);
+        self.beat(&self.shard().pump, &self.shard().events);
     }
 
     /// The event thread went round. It is silent while a revoke drains, which the limit allows for.
     pub fn beat_events(&self) {
-        self.beat(&self.shard().events);
+        self.beat(&self.shard().events, &self.shard().pump);
     }
 
     /// Whether the shard is a member of its consumer group, with or without partitions.
@@ -179,8 +200,7 @@ impl ShardHealth {
 
     /// Whether the shard is connected to namespace `name`; `detail` says why not.
     pub fn namespace(&self, name: &str, up: bool, detail: &str) {
-        let why = (!up).then(|| detail.to_owned());
-        self.shard().namespaces().insert(name.to_owned(), why);
+        self.shard().namespace(name, up, detail);
     }
 
     /// The shard has stopped in good order: its silence means nothing, and it is not a member any more.
@@ -244,11 +264,24 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_thread_is_dead_after_the_limit() {
+    fn a_shard_that_has_not_begun_is_alive_however_long() {
         let health = two_shards();
-        let now = Instant::now();
-        assert!(health.live(now).is_good(), "nothing had time to be silent");
-        assert_eq!(health.live(now + LIMIT + Duration::from_secs(1)).reasons.len(), 4);
+        assert!(health.live(Instant::now() + Duration::from_hours(24)).is_good());
+    }
+
+    #[test]
+    fn a_thread_that_begun_and_fell_silent_is_dead() {
+        let health = two_shards();
+        health.shard(1).beat_pump();
+        assert!(health.live(Instant::now()).is_good(), "nothing had time to be silent");
+        let later = Instant::now() + LIMIT + Duration::from_secs(1);
+        // The event thread has never beaten, and the pump shows that it should have.
+        assert_eq!(
+            health.live(later).reasons,
+            ["shard 1: pump thread silent for 31 s", "shard 1: event thread silent for 31 s"]
+        );
+        health.shard(1).ended();
+        assert!(health.live(later).is_good(), "an ended shard need not beat");
     }
 
     #[test]
@@ -256,16 +289,13 @@ mod tests {
         let limit = Duration::from_millis(20);
         let health = Health::new(1, [], limit);
         let shard = health.shard(0);
-        // Both are overdue until they beat: wait for the clock, not for luck.
-        while health.live(Instant::now()).is_good() {
+        shard.beat_events();
+        // Both become overdue: wait for the clock, not for luck.
+        while health.live(Instant::now()).reasons.len() < 2 {
             std::thread::yield_now();
         }
         let now = Instant::now();
         shard.beat_pump();
-        let after = health.live(now).reasons;
-        assert!(!after.iter().any(|it| it.contains("pump")), "{after:?}");
-        assert_eq!(after, ["shard 0: event thread silent for 0 s"]);
-        shard.ended();
-        assert!(health.live(Instant::now() + LIMIT).is_good(), "an ended shard need not beat");
+        assert_eq!(health.live(now).reasons, ["shard 0: event thread silent for 0 s"]);
     }
 }

@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::health::{Health, Verdict};
+use crate::health::{Health, Verdict};
 use crate::metrics::Metrics;
 
 /// Connections served at once; more wait in the system's queue.

@@ -1,0 +1,33 @@
+# `make demo` shows what this is, `make test` proves it, `make check` is all that CI runs.
+
+# Where rustup puts cargo, also before the shell has been started anew.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: deps ## run an order-processing system in this terminal
+	cargo build --workspace --bins
+	@$${CARGO_TARGET_DIR:-target}/debug/orders-demo
+
+test: deps-test ## run every test, on a real Kafka
+	cargo test --workspace
+
+check: deps-test ## run all that CI runs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory test
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: dependencies were not checked"; fi
+
+bench: deps-test ## measure CPU per record and throughput
+	cargo bench -p kafka-eventhubs-bridge
+
+deps: ## install what is missing to build
+	@scripts/deps.sh
+
+deps-test:
+	@scripts/deps.sh test
+
+.PHONY: help demo test check bench deps deps-test

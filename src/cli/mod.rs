@@ -1,0 +1,89 @@
+//! The command line: arguments in, exit code out. One file per command.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; `run` was asked to stop, has drained and committed |
+//! | 64 | the arguments are wrong |
+//! | 69 | Kafka or Event Hubs refuse for good |
+//! | 70 | a fault of the bridge |
+//! | 78 | the configuration is wrong |
+//! | 130 | a second signal stopped it at once |
+
+mod check;
+mod run;
+mod signals;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+
+const USAGE: u8 = 64;
+const REFUSED: u8 = 69;
+const INTERNAL: u8 = 70;
+const CONFIGURATION: u8 = 78;
+
+/// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy records until SIGTERM or SIGINT, then drain, commit and exit; a second signal stops at once
+    Run(Source),
+    /// Say everything that is wrong with a configuration, without connecting to anything
+    Check(Source),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+struct Source {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Set a key over the file and the environment, such as `kafka.group_id=orders`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    overrides: Vec<(String, String)>,
+}
+
+impl Source {
+    /// The configuration, or the exit code once its problems have been said.
+    fn load(&self) -> Result<Config, ExitCode> {
+        // Only text can be a value; a variable that is none is nobody's.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Config::load(&self.config, environment, &self.overrides).map_err(|problems| {
+            eprintln!("{problems}");
+            ExitCode::from(CONFIGURATION)
+        })
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, such as kafka.group_id=orders"),
+    }
+}
+
+/// Does what the arguments of this process say.
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments { command: Command::Run(source) }) => run::run(&source),
+        Ok(Arguments { command: Command::Check(source) }) => check::check(&source),
+        // Help and version were asked for and go to standard output; anything else is a mistake.
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            // Nothing can be done about a closed terminal.
+            drop(error.print());
+            ExitCode::from(code)
+        }
+    }
+}
