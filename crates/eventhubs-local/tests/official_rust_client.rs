@@ -147,13 +147,14 @@ async fn events_come_back_from_every_start() {
         assert_eq!(server.hub("orders").partition(1).len(), 20);
         let offset = server.hub("orders").partition(1).events()[14].offset();
 
-        let consumer = consumer(server).await?;
         for (start, first) in [
             ((StartLocation::Earliest, false), 0),
             ((StartLocation::SequenceNumber(5), true), 5),
             ((StartLocation::SequenceNumber(5), false), 6),
             ((StartLocation::Offset(offset), false), 15),
         ] {
+            // A consumer keeps one receiver for each partition, whatever start is asked for next.
+            let consumer = consumer(server).await?;
             let events = read(&consumer, "1", start, 20 - first).await?;
             let expected: Vec<_> =
                 (first..20).map(|n| (format!("event {n}").into_bytes(), n as i64, None)).collect();
