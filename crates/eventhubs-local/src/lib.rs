@@ -1,1 +1,42 @@
 //! An Event Hubs-compatible AMQP server for development and tests.
+//!
+//! ```
+//! let server = eventhubs_local::Server::builder().hub("orders", 4).start()?;
+//! println!("{}", server.connection_string());
+//! assert!(server.hub("orders").partition(0).is_empty());
+//! # Ok::<(), eventhubs_local::StartError>(())
+//! ```
+//!
+//! Inside, imports point down: `server` runs one `connection` per socket; a connection is a protocol machine without
+//! I/O and its driver; connections act on the `namespace` (hubs, their logs, tokens, faults); `codec` knows AMQP and
+//! nothing else.
+
+mod address;
+mod annotate;
+mod auth;
+mod cbs;
+mod codec;
+mod condition;
+mod connection;
+mod envelope;
+mod event;
+mod faults;
+mod filter;
+mod hash;
+mod hub;
+mod log;
+mod management;
+mod namespace;
+mod readers;
+mod registry;
+mod request;
+mod server;
+
+pub use codec::value::Value;
+pub use condition::Condition;
+pub use event::Event;
+pub use faults::{Fault, Faults, Plan};
+pub use hub::{Hub, Partition};
+pub use log::{Counters, Retention};
+pub use registry::{ConnectionView, LinkView};
+pub use server::{Builder, Server, StartError};

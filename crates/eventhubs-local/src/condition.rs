@@ -1,0 +1,122 @@
+//! AMQP error conditions, and the outcomes a delivery can have.
+
+use std::borrow::Cow;
+
+/// An AMQP error: a condition symbol and a text for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    name: Cow<'static, str>,
+    description: Cow<'static, str>,
+}
+
+impl Condition {
+    /// Any condition with any text.
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { name: name.into(), description: description.into() }
+    }
+
+    /// `com.microsoft:server-busy` with the service's throttling text.
+    pub fn server_busy() -> Self {
+        Self::new(
+            "com.microsoft:server-busy",
+            "The request was terminated because the namespace is being throttled. Error code : 50002. \
+             Please wait 4 seconds and try again.",
+        )
+    }
+
+    /// `amqp:internal-error`.
+    pub fn internal_error() -> Self {
+        Self::new(
+            "amqp:internal-error",
+            "The service was unable to process the request; please retry the operation.",
+        )
+    }
+
+    /// `amqp:link:detach-forced`, as on a link that was idle too long.
+    pub fn detach_forced() -> Self {
+        Self::new(
+            "amqp:link:detach-forced",
+            "The link is force detached by the broker because of errors occurred in publisher. \
+             Detach origin: AmqpMessagePublisher.IdleTimerExpired: Idle timeout: 00:30:00.",
+        )
+    }
+
+    /// `amqp:connection:forced`, as on an idle connection.
+    pub fn connection_forced() -> Self {
+        Self::new(
+            "amqp:connection:forced",
+            "The connection was inactive for more than the allowed 300000 milliseconds and is closed by container \
+             'LinkTracker'.",
+        )
+    }
+
+    /// `amqp:unauthorized-access` with that text.
+    pub fn unauthorized(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("amqp:unauthorized-access", text)
+    }
+
+    /// `amqp:not-found` for an entity of that name.
+    pub fn not_found(entity: &str) -> Self {
+        Self::new("amqp:not-found", format!("The messaging entity '{entity}' could not be found."))
+    }
+
+    pub(crate) fn invalid_partition() -> Self {
+        Self::new(
+            "com.microsoft:argument-out-of-range",
+            "The specified partition is invalid for an EventHub partition sender or receiver. It should be between 0 \
+             and the number of partitions less one.",
+        )
+    }
+
+    pub(crate) fn message_too_large(delivery_id: u32, size: usize, limit: u64) -> Self {
+        Self::new(
+            "amqp:link:message-size-exceeded",
+            format!(
+                "The received message (delivery-id:{delivery_id}, size:{size} bytes) exceeds the limit ({limit} bytes) \
+                 currently allowed on the link."
+            ),
+        )
+    }
+
+    pub(crate) fn decode(error: &crate::codec::DecodeError) -> Self {
+        Self::new("amqp:decode-error", error.to_string())
+    }
+
+    pub(crate) fn framing(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("amqp:connection:framing-error", text)
+    }
+
+    /// The condition symbol.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl From<&'static str> for Condition {
+    fn from(name: &'static str) -> Self {
+        Self::new(name, "asked for by a test")
+    }
+}
+
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.description)
+    }
+}
+
+/// What the server says of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Accepted,
+    Rejected(Option<Condition>),
+    Released,
+    Modified,
+}

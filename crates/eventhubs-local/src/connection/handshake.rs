@@ -1,0 +1,112 @@
+//! From the first byte to the open: protocol headers, SASL, and what the two opens agree on.
+
+use std::time::{Duration, Instant};
+
+use super::due::Later;
+use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
+use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
+use crate::codec::performative::{self, Open, OpenReply};
+use crate::condition::Condition;
+use crate::hub::lock;
+
+const MECHANISMS: [&str; 4] = ["MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"];
+const SASL_OK: u8 = 0;
+const SASL_AUTH: u8 = 1;
+/// No peer is sent heartbeats more often than this, whatever it asks for.
+const MIN_HEARTBEAT: Duration = Duration::from_millis(10);
+
+/// How far the connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing yet: SASL or, for clients without it, AMQP at once.
+    Header,
+    Sasl,
+    /// After SASL.
+    AmqpHeader,
+    AwaitOpen,
+    Open,
+}
+
+impl Phase {
+    pub(super) fn awaits_header(self) -> bool {
+        matches!(self, Self::Header | Self::AmqpHeader)
+    }
+}
+
+impl Connection {
+    /// Takes a protocol header; any other than the expected is answered with the one wanted, as AMQP says.
+    pub(super) fn header(&mut self, input: &[u8]) -> usize {
+        let Some(header) = input.first_chunk::<8>() else { return 0 };
+        let out = &mut self.core.out;
+        match (self.phase, *header) {
+            (Phase::Header, SASL_HEADER) => {
+                out.extend_from_slice(&SASL_HEADER);
+                performative::write_sasl_mechanisms(out, &MECHANISMS);
+                self.phase = Phase::Sasl;
+            }
+            (_, AMQP_HEADER) => {
+                out.extend_from_slice(&AMQP_HEADER);
+                self.phase = Phase::AwaitOpen;
+            }
+            _ => {
+                out.extend_from_slice(&SASL_HEADER);
+                self.core.fate = Fate::Finish;
+            }
+        }
+        header.len()
+    }
+
+    pub(super) fn sasl_init(&mut self, body: &[u8]) -> Result<(), Condition> {
+        let (mechanism, response) =
+            performative::decode_sasl_init(body).map_err(|error| Condition::decode(&error))?;
+        let admitted = match mechanism {
+            "ANONYMOUS" | "MSSBCBS" | "EXTERNAL" => true,
+            "PLAIN" => self.plain(response),
+            _ => false,
+        };
+        let code = if admitted { SASL_OK } else { SASL_AUTH };
+        performative::write_sasl_outcome(&mut self.core.out, code);
+        self.phase = Phase::AmqpHeader;
+        if !admitted {
+            self.core.fate = Fate::Finish;
+        }
+        Ok(())
+    }
+
+    /// User and password are a key's name and value; they open every entity.
+    fn plain(&mut self, response: &[u8]) -> bool {
+        let mut parts = response.split(|byte| *byte == 0).skip(1).map(std::str::from_utf8);
+        let (Some(Ok(user)), Some(Ok(password))) = (parts.next(), parts.next()) else {
+            return false;
+        };
+        let admitted = self.core.namespace.keys.admits(user, password);
+        if admitted {
+            self.core.grants.everything();
+        }
+        admitted
+    }
+
+    pub(super) fn open(&mut self, open: &Open<'_>) {
+        {
+            let mut view = lock(&self.core.handle.view);
+            view.container_id = Some(open.container_id.to_owned());
+            view.hostname = open.hostname.map(str::to_owned);
+        }
+        let idle_time_out = self.core.namespace.settings.idle_time_out;
+        self.core.peer_max_frame = (open.max_frame_size as usize).clamp(MIN_MAX_FRAME, MAX_FRAME);
+        performative::write_open(
+            &mut self.core.out,
+            OpenReply {
+                container_id: "eventhubs-local",
+                max_frame_size: MAX_FRAME as u32,
+                channel_max: CHANNEL_MAX,
+                idle_time_out: idle_time_out.as_millis() as u32,
+            },
+        );
+        if let Some(millis) = open.idle_time_out.filter(|millis| *millis > 0) {
+            let every = (Duration::from_millis(millis.into()) / 2).max(MIN_HEARTBEAT);
+            self.core.due.push(Instant::now() + every, Later::Heartbeat { every });
+        }
+        self.phase = Phase::Open;
+    }
+}

@@ -1,0 +1,373 @@
+//! One connection's protocol, without its socket: bytes in, bytes out, and a clock handed in.
+//!
+//! `Connection` takes what arrived, acts on the namespace, and appends what is to be sent to `core.out`. It never
+//! waits; the driver beside it owns the socket and calls back for time, wake-ups and room in the output.
+
+mod assembly;
+mod attach;
+pub(crate) mod driver;
+mod due;
+mod handshake;
+mod ingest;
+mod outbox;
+mod outlet;
+mod requests;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::auth::Grants;
+use crate::codec::frame::{self, Kind};
+use crate::codec::performative::{self, Performative};
+use crate::condition::Condition;
+use crate::hub::{lock, now_ms};
+use crate::namespace::Namespace;
+use crate::registry::{Command, ConnectionHandle};
+use due::{Due, Later};
+use handshake::Phase;
+use requests::Call;
+use session::Session;
+
+/// The largest frame the server takes, and makes.
+const MAX_FRAME: usize = 65_536;
+const CHANNEL_MAX: u16 = 4_999;
+/// Output beyond this makes receivers wait, and the server stop reading.
+const OUT_HIGH: usize = 512 * 1024;
+
+/// What the driver is to do with the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Running,
+    /// Send what is written, then close.
+    Finish,
+    /// Close now.
+    Abort,
+    /// Keep the socket, swallow everything, say nothing.
+    Mute,
+}
+
+/// What sessions and links need of their connection.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) out: Vec<u8>,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) handle: Arc<ConnectionHandle>,
+    pub(crate) grants: Grants,
+    pub(crate) due: Due,
+    pub(crate) fate: Fate,
+    pub(crate) peer_max_frame: usize,
+    /// Numbers sessions and readers, so that what is late finds only what it was meant for.
+    serial: u64,
+}
+
+impl Core {
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// A number for a receiver that no other of the server has.
+    pub(crate) fn next_reader(&mut self) -> u64 {
+        (self.handle.id << 32) | self.next_serial()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.len() < OUT_HIGH && self.fate == Fate::Running
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    core: Core,
+    phase: Phase,
+    sessions: BTreeMap<u16, Session>,
+    last_received: Instant,
+    /// The channel whose turn to send is next.
+    turn: u16,
+}
+
+impl Connection {
+    pub(crate) fn new(namespace: Arc<Namespace>, handle: Arc<ConnectionHandle>) -> Self {
+        let grants = Grants::new(namespace.guarded(), namespace.settings.expire_tokens);
+        let mute = namespace.faults.silence();
+        let core = Core {
+            out: Vec::new(),
+            namespace,
+            handle,
+            grants,
+            due: Due::default(),
+            fate: if mute { Fate::Mute } else { Fate::Running },
+            peer_max_frame: MAX_FRAME,
+            serial: 0,
+        };
+        let mut connection = Self {
+            core,
+            phase: Phase::Header,
+            sessions: BTreeMap::new(),
+            last_received: Instant::now(),
+            turn: 0,
+        };
+        connection.watch_silence();
+        connection
+    }
+
+    pub(crate) fn fate(&self) -> Fate {
+        self.core.fate
+    }
+
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.core.out
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.core.due.next()
+    }
+
+    /// Takes what arrived; tells how much of it is used up.
+    pub(crate) fn receive(&mut self, input: &[u8], now: Instant) -> usize {
+        self.last_received = now;
+        let mut used = 0;
+        while self.core.fate == Fate::Running {
+            match self.step(&input[used..]) {
+                Ok(0) => break,
+                Ok(count) => used += count,
+                Err(condition) => self.close(&condition),
+            }
+        }
+        if self.core.fate == Fate::Running { used } else { input.len() }
+    }
+
+    /// Takes one header or frame from the front of `input`; 0 when none is complete.
+    fn step(&mut self, input: &[u8]) -> Result<usize, Condition> {
+        if self.phase.awaits_header() {
+            return Ok(self.header(input));
+        }
+        let frame = frame::parse(input, MAX_FRAME)
+            .map_err(|error| Condition::framing(format!("bad frame: {error}")))?;
+        let Some(frame) = frame else { return Ok(0) };
+        match (frame.kind, self.phase) {
+            (Kind::Sasl, Phase::Sasl) => self.sasl_init(frame.body)?,
+            (Kind::Amqp, Phase::AwaitOpen | Phase::Open) => {
+                if !frame.body.is_empty() {
+                    self.frame(frame.channel, frame.body)?;
+                }
+            }
+            _ => return Err(Condition::framing("a frame of the wrong type")),
+        }
+        Ok(frame.size)
+    }
+
+    fn frame(&mut self, channel: u16, body: &[u8]) -> Result<(), Condition> {
+        let (performative, payload) =
+            performative::decode(body).map_err(|error| Condition::decode(&error))?;
+        match (performative, self.phase) {
+            (Performative::Open(open), Phase::AwaitOpen) => self.open(&open),
+            (_, Phase::AwaitOpen) | (Performative::Open(_), _) => {
+                return Err(Condition::new("amqp:not-allowed", "open comes first, and once"));
+            }
+            (Performative::Begin(begin), _) => {
+                if channel > CHANNEL_MAX || self.sessions.contains_key(&channel) {
+                    let text = format!("channel {channel} cannot be begun");
+                    return Err(Condition::new("amqp:not-allowed", text));
+                }
+                let session = Session::begin(channel, &begin, &mut self.core);
+                self.sessions.insert(channel, session);
+            }
+            (Performative::End, _) => {
+                if self.sessions.remove(&channel).is_some() {
+                    performative::write_end(&mut self.core.out, channel, None);
+                    self.publish();
+                }
+            }
+            (Performative::Close, _) => {
+                performative::write_close(&mut self.core.out, None);
+                self.core.fate = Fate::Finish;
+            }
+            (other, _) => self.session_frame(channel, &other, payload)?,
+        }
+        Ok(())
+    }
+
+    fn session_frame(
+        &mut self,
+        channel: u16,
+        performative: &Performative<'_>,
+        payload: &[u8],
+    ) -> Result<(), Condition> {
+        let core = &mut self.core;
+        let Some(session) = self.sessions.get_mut(&channel) else {
+            let text = format!("channel {channel} has no session");
+            return Err(Condition::new("amqp:not-allowed", text));
+        };
+        match performative {
+            Performative::Attach(attach) => {
+                session.attach(core, attach)?;
+                self.publish();
+            }
+            Performative::Flow(flow) => session.flow(core, flow)?,
+            Performative::Transfer(transfer) => {
+                if let Some(call) = session.transfer(core, transfer, payload)? {
+                    self.answer(channel, call);
+                }
+            }
+            Performative::Disposition(disposition) => session.disposition(core, *disposition),
+            Performative::Detach(detach) => {
+                session.detach(core, *detach);
+                self.publish();
+            }
+            // Dealt with by `frame`.
+            Performative::Open(_)
+            | Performative::Begin(_)
+            | Performative::End
+            | Performative::Close => {}
+        }
+        Ok(())
+    }
+
+    /// Answers a request on `$cbs` or `$management`: on the same session's link from that node if there is one, else on
+    /// the link of this connection that the request names.
+    fn answer(&mut self, channel: u16, call: Call) {
+        let reply = call.reply(&mut self.core);
+        self.watch_tokens();
+        if let Some(session) = self.sessions.get_mut(&channel)
+            && session.reply_from(call.node, &reply)
+        {
+            return;
+        }
+        let reply_to = call.reply_to.as_deref().unwrap_or_default();
+        let taken = self.sessions.values_mut().any(|session| session.reply_to(reply_to, &reply));
+        if !taken {
+            tracing::debug!(connection = self.core.handle.id, reply_to, "no link for a reply");
+        }
+    }
+
+    /// Closes the connection with an error; before its open there is nobody to tell.
+    fn close(&mut self, condition: &Condition) {
+        tracing::debug!(connection = self.core.handle.id, %condition, "closing");
+        if self.phase == Phase::Open {
+            performative::write_close(&mut self.core.out, Some(condition));
+        }
+        self.core.fate = Fate::Finish;
+    }
+
+    /// Does what has become due.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while self.core.fate == Fate::Running
+            && let Some(later) = self.core.due.pop(now)
+        {
+            match later {
+                Later::Settle { channel, serial, handle, delivery_id, outcome } => {
+                    if let Some(session) = self.session(channel, serial) {
+                        let (session, core) = session;
+                        session.settle(core, handle, delivery_id, &outcome);
+                    }
+                }
+                Later::AnswerDetach { channel, serial, handle, closed } => {
+                    if let Some((session, core)) = self.session(channel, serial) {
+                        session.answer_detach(core, handle, closed);
+                    }
+                }
+                Later::Heartbeat { every } => {
+                    self.core.out.extend_from_slice(&frame::HEARTBEAT);
+                    self.core.due.push(now + every, Later::Heartbeat { every });
+                }
+                Later::Silence => self.check_silence(now),
+                Later::TokenExpiry => {
+                    self.drop_unauthorized();
+                    self.watch_tokens();
+                }
+            }
+        }
+    }
+
+    fn session(&mut self, channel: u16, serial: u64) -> Option<(&mut Session, &mut Core)> {
+        let session = self.sessions.get_mut(&channel)?;
+        (session.serial == serial).then_some((session, &mut self.core))
+    }
+
+    /// Does what others asked for, after a wake-up.
+    pub(crate) fn woken(&mut self) {
+        for command in self.core.handle.take_commands() {
+            match command {
+                Command::Close(condition) => self.close(&condition),
+                Command::Drop => self.core.fate = Fate::Abort,
+                Command::BlackHole => self.core.fate = Fate::Mute,
+                Command::DetachLinks { hub, partition, condition } => {
+                    self.detach_where(&condition, |link| link.is_in(hub.as_deref(), partition));
+                }
+                Command::DetachReader { reader, condition } => {
+                    self.detach_where(&condition, |link| link.reader() == Some(reader));
+                }
+                Command::ExpireTokens => {
+                    self.core.grants.revoke();
+                    self.drop_unauthorized();
+                }
+            }
+        }
+    }
+
+    fn detach_where(&mut self, condition: &Condition, chosen: impl Fn(&session::Link) -> bool) {
+        for session in self.sessions.values_mut() {
+            session.detach_where(&mut self.core, condition, &chosen);
+        }
+        self.publish();
+    }
+
+    fn drop_unauthorized(&mut self) {
+        let now = now_ms();
+        let condition = Condition::unauthorized("ExpiredToken: The token is expired.");
+        let grants = std::mem::replace(&mut self.core.grants, Grants::new(true, true));
+        self.detach_where(&condition, |link| {
+            link.entity().is_some_and(|entity| !grants.allow(entity, now))
+        });
+        self.core.grants = grants;
+    }
+
+    fn watch_tokens(&mut self) {
+        let now = now_ms();
+        if let Some(end) = self.core.grants.next_expiry(now) {
+            let left = std::time::Duration::from_millis(end.saturating_sub(now) as u64 + 1);
+            self.core.due.replace_expiry(Instant::now() + left);
+        }
+    }
+
+    /// Sends receivers what they have credit for, while there is room.
+    pub(crate) fn pump(&mut self) {
+        let mut progress = true;
+        while progress && self.core.has_room() {
+            progress = false;
+            let turn = self.turn;
+            for channels in [turn..=CHANNEL_MAX, 0..=turn.saturating_sub(1)] {
+                for (channel, session) in self.sessions.range_mut(channels) {
+                    if !self.core.has_room() {
+                        self.turn = *channel;
+                        return;
+                    }
+                    progress |= session.pump(&mut self.core);
+                }
+            }
+        }
+    }
+
+    /// Makes the links visible from outside.
+    fn publish(&self) {
+        let links = self.sessions.values().flat_map(Session::views).collect();
+        lock(&self.core.handle.view).links = links;
+    }
+
+    fn watch_silence(&mut self) {
+        let limit = self.core.namespace.settings.idle_time_out;
+        self.core.due.push(self.last_received + limit * 2, Later::Silence);
+    }
+
+    fn check_silence(&mut self, now: Instant) {
+        let limit = self.core.namespace.settings.idle_time_out * 2;
+        if now.duration_since(self.last_received) >= limit {
+            self.close(&Condition::connection_forced());
+        } else {
+            self.watch_silence();
+        }
+    }
+}

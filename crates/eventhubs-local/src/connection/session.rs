@@ -1,0 +1,438 @@
+//! A session: its windows, and its links by handle.
+//!
+//! A link that was refused or detached by the server stays, as `Gone`, until the client's own detach: what is still on
+//! its way to it is ignored.
+
+use std::collections::BTreeMap;
+
+use super::Core;
+use super::due::Later;
+use super::ingest::{CREDIT, Ingest, Place, Verdict};
+use super::outbox::{Outbox, Sending};
+use super::outlet::Outlet;
+use super::requests::{Call, Node, Replies, Requests};
+use crate::codec::performative::{
+    self, Attach, Begin, BeginReply, Detach, Disposition, Flow, Role, Transfer,
+};
+use crate::condition::{Condition, Outcome};
+use crate::registry::LinkView;
+
+/// Transfers a client may send ahead; renewed at half.
+const INCOMING_WINDOW: u32 = 5_000;
+const OUTGOING_WINDOW: u32 = 5_000;
+/// Links of one session.
+pub(super) const HANDLE_MAX: u32 = 1_023;
+/// How long the answer to a detach on `$cbs` waits for the session's end, which makes it needless: a client that has
+/// forgotten the link already takes the answer for an error.
+const DETACH_PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Ingest(Ingest),
+    Outlet(Box<Outlet>),
+    Requests(Requests),
+    Replies(Replies),
+    /// The server is done with it and waits for the client's detach.
+    Gone,
+    /// The client is done with it and waits for the server's.
+    Leaving,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(super) view: LinkView,
+    /// The path tokens are checked against; `None` for nodes that need none.
+    pub(super) entity: Option<String>,
+    pub(super) kind: Kind,
+}
+
+impl Link {
+    pub(super) fn entity(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Gone | Kind::Leaving => None,
+            _ => self.entity.as_deref(),
+        }
+    }
+
+    /// The reader's number, when this is a receiver of events.
+    pub(super) fn reader(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Outlet(outlet) => Some(outlet.seat.id),
+            _ => None,
+        }
+    }
+
+    /// Whether the link is for that hub and partition (or any).
+    pub(super) fn is_in(&self, hub: Option<&str>, partition: Option<u32>) -> bool {
+        let (of_hub, of_partition) = match &self.kind {
+            Kind::Ingest(ingest) => (ingest.hub.name(), ingest.partition()),
+            Kind::Outlet(outlet) => (outlet.hub.name(), Some(outlet.partition)),
+            _ => return false,
+        };
+        hub.is_none_or(|hub| hub.eq_ignore_ascii_case(of_hub))
+            && (partition.is_none() || partition == of_partition)
+    }
+
+    fn outbox(&mut self) -> Option<&mut Outbox> {
+        match &mut self.kind {
+            Kind::Outlet(outlet) => Some(&mut outlet.outbox),
+            Kind::Replies(replies) => Some(&mut replies.outbox),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) channel: u16,
+    pub(super) serial: u64,
+    next_incoming_id: u32,
+    /// Transfers taken since the client last heard of the window.
+    unannounced: u32,
+    next_outgoing_id: u32,
+    next_delivery_id: u32,
+    /// Transfers the client still takes.
+    remote_window: u32,
+    /// The handle whose turn to send is next.
+    turn: u32,
+    pub(super) links: BTreeMap<u32, Link>,
+}
+
+impl Session {
+    pub(super) fn begin(channel: u16, begin: &Begin, core: &mut Core) -> Self {
+        performative::write_begin(
+            &mut core.out,
+            channel,
+            BeginReply {
+                next_outgoing_id: 0,
+                incoming_window: INCOMING_WINDOW,
+                outgoing_window: OUTGOING_WINDOW,
+                handle_max: HANDLE_MAX,
+            },
+        );
+        Self {
+            channel,
+            serial: core.next_serial(),
+            next_incoming_id: begin.next_outgoing_id,
+            unannounced: 0,
+            next_outgoing_id: 0,
+            next_delivery_id: 0,
+            remote_window: begin.incoming_window,
+            turn: 0,
+            links: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn views(&self) -> impl Iterator<Item = LinkView> {
+        let live = |link: &&Link| !matches!(link.kind, Kind::Gone | Kind::Leaving);
+        self.links.values().filter(live).map(|link| link.view.clone())
+    }
+
+    /// Attaches a link, or refuses it as the service does: an attach without ends, then a detach.
+    pub(super) fn attach(&mut self, core: &mut Core, attach: &Attach<'_>) -> Result<(), Condition> {
+        if attach.handle > HANDLE_MAX || self.links.contains_key(&attach.handle) {
+            let text = format!("handle {} cannot be attached", attach.handle);
+            return Err(Condition::new("amqp:session:handle-in-use", text));
+        }
+        let view = LinkView {
+            name: attach.name.to_owned(),
+            sender: attach.role == Role::Sender,
+            address: super::attach::address(attach).unwrap_or_default().to_owned(),
+        };
+        let out_of = super::attach::accept(core, attach);
+        let (kind, entity) = match out_of {
+            Ok(accepted) => {
+                let (channel, limit) = (self.channel, accepted.max_message_size);
+                performative::write_attach(&mut core.out, channel, attach, true, limit);
+                (accepted.kind, accepted.entity)
+            }
+            Err(condition) => {
+                performative::write_attach(&mut core.out, self.channel, attach, false, 0);
+                let (channel, handle) = (self.channel, attach.handle);
+                performative::write_detach(&mut core.out, channel, handle, true, Some(&condition));
+                (Kind::Gone, None)
+            }
+        };
+        if matches!(kind, Kind::Ingest(_) | Kind::Requests(_)) {
+            let delivery_count = attach.initial_delivery_count.unwrap_or(0);
+            self.grant(core, attach.handle, delivery_count, CREDIT);
+        }
+        self.links.insert(attach.handle, Link { view, entity, kind });
+        Ok(())
+    }
+
+    /// Tells the client how much it may send on a link.
+    fn grant(&mut self, core: &mut Core, handle: u32, delivery_count: u32, credit: u32) {
+        let link = Flow {
+            handle: Some(handle),
+            delivery_count: Some(delivery_count),
+            link_credit: Some(credit),
+            ..Flow::default()
+        };
+        self.write_flow(core, link);
+    }
+
+    fn write_flow(&mut self, core: &mut Core, link: Flow) {
+        self.unannounced = 0;
+        let flow = Flow {
+            next_incoming_id: Some(self.next_incoming_id),
+            incoming_window: INCOMING_WINDOW,
+            next_outgoing_id: self.next_outgoing_id,
+            outgoing_window: OUTGOING_WINDOW,
+            ..link
+        };
+        performative::write_flow(&mut core.out, self.channel, &flow);
+    }
+
+    pub(super) fn flow(&mut self, core: &mut Core, flow: &Flow) -> Result<(), Condition> {
+        let seen = flow.next_incoming_id.unwrap_or(0);
+        let window = seen.wrapping_add(flow.incoming_window).wrapping_sub(self.next_outgoing_id);
+        // A window that ends before what was already sent is closed, not huge.
+        self.remote_window = if window > u32::MAX / 2 { 0 } else { window };
+        if flow.incoming_window > u32::MAX / 2 {
+            self.remote_window = flow.incoming_window;
+        }
+        let Some(handle) = flow.handle else {
+            if flow.echo {
+                self.write_flow(core, Flow::default());
+            }
+            return Ok(());
+        };
+        let link = self.links.get_mut(&handle).ok_or_else(unattached)?;
+        if let Some(outbox) = link.outbox() {
+            outbox.flow(flow);
+        }
+        if flow.echo {
+            let state = match &link.kind {
+                Kind::Ingest(ingest) => (ingest.delivery_count, ingest.credit),
+                Kind::Outlet(outlet) => (outlet.outbox.delivery_count, outlet.outbox.credit),
+                Kind::Replies(replies) => (replies.outbox.delivery_count, replies.outbox.credit),
+                Kind::Requests(requests) => requests.state(),
+                Kind::Gone | Kind::Leaving => return Ok(()),
+            };
+            self.grant(core, handle, state.0, state.1);
+        }
+        Ok(())
+    }
+
+    pub(super) fn transfer(
+        &mut self,
+        core: &mut Core,
+        transfer: &Transfer,
+        payload: &[u8],
+    ) -> Result<Option<Call>, Condition> {
+        self.next_incoming_id = self.next_incoming_id.wrapping_add(1);
+        self.unannounced += 1;
+        if self.unannounced >= INCOMING_WINDOW / 2 {
+            self.write_flow(core, Flow::default());
+        }
+        let place = Place { channel: self.channel, serial: self.serial, handle: transfer.handle };
+        let link = self.links.get_mut(&transfer.handle).ok_or_else(unattached)?;
+        match &mut link.kind {
+            Kind::Ingest(ingest) => {
+                let verdict = ingest.push(core, place, transfer, payload);
+                self.conclude(core, transfer.handle, verdict);
+                Ok(None)
+            }
+            Kind::Requests(requests) => {
+                let Some(taken) = requests.push(transfer, payload)? else { return Ok(None) };
+                if !taken.settled {
+                    self.write_settled(core, taken.delivery_id, &taken.outcome);
+                }
+                self.renew_requests(core, transfer.handle);
+                Ok(taken.call)
+            }
+            Kind::Gone | Kind::Leaving => Ok(None),
+            Kind::Outlet(_) | Kind::Replies(_) => {
+                Err(Condition::new("amqp:not-allowed", "a transfer on the server's own link"))
+            }
+        }
+    }
+
+    /// Acts on what a sender link made of a frame. What is wrong with a delivery costs the link, not the connection.
+    fn conclude(&mut self, core: &mut Core, handle: u32, verdict: Result<Verdict, Condition>) {
+        match verdict {
+            Ok(Verdict::Silent) => {}
+            Ok(Verdict::Settle { delivery_id, outcome }) => {
+                self.settle(core, handle, delivery_id, &outcome);
+            }
+            Ok(Verdict::Detach(condition)) | Err(condition) => {
+                self.force_off(core, handle, &condition);
+            }
+        }
+    }
+
+    /// Answers a delivery and gives credit back.
+    pub(super) fn settle(&mut self, core: &mut Core, handle: u32, id: u32, outcome: &Outcome) {
+        let Some(Link { kind: Kind::Ingest(ingest), .. }) = self.links.get_mut(&handle) else {
+            return;
+        };
+        ingest.settled();
+        let grant = ingest.top_up().then_some((ingest.delivery_count, ingest.credit));
+        self.write_settled(core, id, outcome);
+        if let Some((delivery_count, credit)) = grant {
+            self.grant(core, handle, delivery_count, credit);
+        }
+    }
+
+    fn write_settled(&self, core: &mut Core, id: u32, outcome: &Outcome) {
+        let channel = self.channel;
+        performative::write_disposition(&mut core.out, channel, Role::Receiver, (id, id), outcome);
+    }
+
+    fn renew_requests(&mut self, core: &mut Core, handle: u32) {
+        let Some(Link { kind: Kind::Requests(requests), .. }) = self.links.get_mut(&handle) else {
+            return;
+        };
+        if let Some(count) = requests.renew() {
+            self.grant(core, handle, count, CREDIT);
+        }
+    }
+
+    /// Receivers' own dispositions change nothing; one that waits for an answer gets it.
+    pub(super) fn disposition(&mut self, core: &mut Core, disposition: Disposition) {
+        if disposition.role == Role::Receiver && !disposition.settled {
+            let (channel, range) = (self.channel, (disposition.first, disposition.last));
+            let outcome = Outcome::Accepted;
+            performative::write_disposition(&mut core.out, channel, Role::Sender, range, &outcome);
+        }
+    }
+
+    pub(super) fn detach(&mut self, core: &mut Core, detach: Detach) {
+        let Detach { handle, closed } = detach;
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        let of_cbs = match &link.kind {
+            Kind::Gone => {
+                self.links.remove(&handle);
+                return;
+            }
+            Kind::Requests(requests) => requests.node == Node::Cbs,
+            Kind::Replies(replies) => replies.node == Node::Cbs,
+            _ => false,
+        };
+        link.kind = Kind::Leaving;
+        if of_cbs {
+            let (channel, serial) = (self.channel, self.serial);
+            let later = Later::AnswerDetach { channel, serial, handle, closed };
+            core.due.push(std::time::Instant::now() + DETACH_PATIENCE, later);
+        } else {
+            self.answer_detach(core, handle, closed);
+        }
+    }
+
+    pub(super) fn answer_detach(&mut self, core: &mut Core, handle: u32, closed: bool) {
+        self.links.remove(&handle);
+        performative::write_detach(&mut core.out, self.channel, handle, closed, None);
+    }
+
+    pub(super) fn detach_where(
+        &mut self,
+        core: &mut Core,
+        condition: &Condition,
+        chosen: impl Fn(&Link) -> bool,
+    ) {
+        let live = |link: &Link| !matches!(link.kind, Kind::Gone | Kind::Leaving);
+        let chosen: Vec<u32> = self
+            .links
+            .iter()
+            .filter(|(_, link)| live(link) && chosen(link))
+            .map(|(handle, _)| *handle)
+            .collect();
+        for handle in chosen {
+            self.force_off(core, handle, condition);
+        }
+    }
+
+    fn force_off(&mut self, core: &mut Core, handle: u32, condition: &Condition) {
+        if let Some(link) = self.links.get_mut(&handle) {
+            link.kind = Kind::Gone;
+            performative::write_detach(&mut core.out, self.channel, handle, true, Some(condition));
+        }
+    }
+
+    /// Sends a reply on this session's link from that node, if there is one.
+    pub(super) fn reply_from(&mut self, node: Node, reply: &[u8]) -> bool {
+        self.replies()
+            .find(|replies| replies.node == node)
+            .map(|r| r.push(reply.to_vec()))
+            .is_some()
+    }
+
+    /// Sends a reply on the link whose name or target address is `reply_to`, if there is one.
+    pub(super) fn reply_to(&mut self, reply_to: &str, reply: &[u8]) -> bool {
+        let wanted = |link: &Link| match &link.kind {
+            Kind::Replies(replies) => {
+                link.view.name == reply_to || replies.target.as_deref() == Some(reply_to)
+            }
+            _ => false,
+        };
+        let Some(link) = self.links.values_mut().find(|link| wanted(link)) else { return false };
+        if let Kind::Replies(replies) = &mut link.kind {
+            replies.push(reply.to_vec());
+        }
+        true
+    }
+
+    fn replies(&mut self) -> impl Iterator<Item = &mut Replies> {
+        self.links.values_mut().filter_map(|link| match &mut link.kind {
+            Kind::Replies(replies) => Some(replies),
+            _ => None,
+        })
+    }
+
+    /// One turn for each link that sends, beginning where the last round ended for want of room; true when any did.
+    pub(super) fn pump(&mut self, core: &mut Core) -> bool {
+        let mut progress = false;
+        for handles in [self.turn..HANDLE_MAX + 1, 0..self.turn] {
+            let (from, to) = (handles.start, handles.end);
+            let mut next = from;
+            while core.has_room()
+                && let Some(handle) = self.pump_one(core, next..to, &mut progress)
+            {
+                next = handle + 1;
+                self.turn = next;
+            }
+        }
+        progress
+    }
+
+    /// One turn for the first link with a handle in that range; gives the handle.
+    fn pump_one(
+        &mut self,
+        core: &mut Core,
+        handles: std::ops::Range<u32>,
+        progress: &mut bool,
+    ) -> Option<u32> {
+        let (handle, link) = self.links.range_mut(handles).next()?;
+        let handle = *handle;
+        let sending = Sending {
+            out: &mut core.out,
+            channel: self.channel,
+            max_frame: core.peer_max_frame,
+            window: &mut self.remote_window,
+            next_outgoing_id: &mut self.next_outgoing_id,
+            next_delivery_id: &mut self.next_delivery_id,
+        };
+        let sent = match &mut link.kind {
+            Kind::Outlet(outlet) => outlet.pump(handle, sending, &core.handle),
+            Kind::Replies(replies) => replies.pump(handle, sending),
+            _ => return Some(handle),
+        };
+        *progress |= sent;
+        if let Some(count) = link.outbox().and_then(|outbox| outbox.drained(sent)) {
+            let link = Flow {
+                handle: Some(handle),
+                delivery_count: Some(count),
+                link_credit: Some(0),
+                drain: true,
+                ..Flow::default()
+            };
+            self.write_flow(core, link);
+        }
+        Some(handle)
+    }
+}
+
+fn unattached() -> Condition {
+    Condition::new("amqp:session:unattached-handle", "no link is attached with that handle")
+}

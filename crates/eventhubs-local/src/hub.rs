@@ -1,0 +1,246 @@
+//! Hubs and partitions: what outlives every connection.
+//!
+//! A partition is a log behind a lock, the receivers that wait for its next event, and who may read it. Appending wakes
+//! connections and whoever waits for a count; nothing here knows AMQP links.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Notify;
+
+use crate::envelope::Arrival;
+use crate::event::Event;
+use crate::hash;
+use crate::log::{Batch, Counters, Log, Retention};
+use crate::readers::Readers;
+use crate::registry::ConnectionHandle;
+
+/// Locks, ignoring poison: every critical section here leaves its data whole even if a test's closure panics.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// An event hub.
+#[derive(Debug)]
+pub struct Hub {
+    name: String,
+    /// Lower case; `None`: any group exists.
+    groups: Option<HashSet<String>>,
+    pub(crate) created_ms: i64,
+    partitions: Vec<Partition>,
+    turn: AtomicU32,
+    progress: Progress,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        name: String,
+        partitions: u32,
+        groups: &[String],
+        retention: Retention,
+    ) -> Self {
+        let groups = (!groups.is_empty()).then(|| {
+            let named = groups.iter().map(|group| group.to_lowercase());
+            named.chain(["$default".to_owned()]).collect()
+        });
+        Self {
+            name,
+            groups,
+            created_ms: now_ms(),
+            partitions: (0..partitions).map(|id| Partition::new(id, retention)).collect(),
+            turn: AtomicU32::new(0),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One partition.
+    ///
+    /// # Panics
+    /// When the hub has no such partition.
+    pub fn partition(&self, id: u32) -> &Partition {
+        self.find(id).unwrap_or_else(|| panic!("hub `{}` has no partition `{id}`", self.name))
+    }
+
+    /// All partitions, in order.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// Events stored in all partitions since the server was built, retained or not.
+    pub fn total(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.counters().events).sum()
+    }
+
+    /// Resolves when `total()` has reached `count`. Bound it with a time-out.
+    pub async fn reached(&self, count: u64) {
+        loop {
+            let stored = self.progress.stored.notified();
+            tokio::pin!(stored);
+            // Registered before the count is read, so that no append falls between.
+            stored.as_mut().enable();
+            if self.total() >= count {
+                return;
+            }
+            stored.await;
+        }
+    }
+
+    /// Blocks the thread until `total()` has reached `count`; false when that took longer than `limit`.
+    pub fn wait_for(&self, count: u64, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut guard = lock(&self.progress.gate);
+        self.progress.blocked.fetch_add(1, Ordering::SeqCst);
+        let reached = loop {
+            if self.total() >= count {
+                break true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break false;
+            }
+            let waited = self.progress.changed.wait_timeout(guard, left);
+            guard = waited.map_or_else(|poison| poison.into_inner().0, |(guard, _)| guard);
+        };
+        self.progress.blocked.fetch_sub(1, Ordering::SeqCst);
+        reached
+    }
+
+    pub(crate) fn find(&self, id: u32) -> Option<&Partition> {
+        self.partitions.get(id as usize)
+    }
+
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.contains(&group.to_lowercase()))
+    }
+
+    /// The partition for events sent to the hub: the service's hash of the key, or the next in turn.
+    pub(crate) fn route(&self, key: Option<&str>) -> u32 {
+        let count = self.partitions.len() as u32;
+        match key {
+            Some(key) => hash::partition_of(key, count),
+            None => self.turn.fetch_add(1, Ordering::Relaxed) % count,
+        }
+    }
+
+    /// Stores one delivery and tells everyone who waits.
+    pub(crate) fn append(&self, partition: &Partition, arrival: Arrival, by: Option<Arc<str>>) {
+        partition.append(arrival, by);
+        self.progress.stored.notify_waiters();
+        if self.progress.blocked.load(Ordering::SeqCst) > 0 {
+            let _gate = lock(&self.progress.gate);
+            self.progress.changed.notify_all();
+        }
+    }
+}
+
+/// How those who wait for a count are told.
+#[derive(Debug, Default)]
+struct Progress {
+    stored: Notify,
+    gate: Mutex<()>,
+    changed: Condvar,
+    blocked: AtomicUsize,
+}
+
+/// One partition of a hub.
+#[derive(Debug)]
+pub struct Partition {
+    id: u32,
+    state: Mutex<State>,
+    pub(crate) readers: Mutex<Readers>,
+}
+
+#[derive(Debug)]
+struct State {
+    log: Log,
+    /// Connections that read to the end and want to be woken by the next event, once each.
+    waiting: Vec<Arc<ConnectionHandle>>,
+}
+
+impl Partition {
+    fn new(id: u32, retention: Retention) -> Self {
+        let state = State { log: Log::new(retention), waiting: Vec::new() };
+        Self { id, state: Mutex::new(state), readers: Mutex::default() }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Events retained.
+    pub fn len(&self) -> usize {
+        self.with_log(|log| (log.next_sequence() - log.first_sequence()) as usize)
+    }
+
+    /// Whether nothing is retained.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The sequence number the next event will get.
+    pub fn next_sequence(&self) -> i64 {
+        self.with_log(|log| log.next_sequence())
+    }
+
+    /// What was stored here.
+    pub fn counters(&self) -> Counters {
+        self.with_log(|log| log.counters)
+    }
+
+    /// All events retained.
+    pub fn events(&self) -> Vec<Event> {
+        self.events_from(0).collect()
+    }
+
+    /// The events retained with at least that sequence number. A snapshot, cheap to take however long the log is; an
+    /// auditor that remembers `next_sequence()` sees only what is new.
+    pub fn events_from(&self, sequence: i64) -> impl Iterator<Item = Event> + use<> {
+        let batches = self.with_log(|log| log.batches_from(sequence));
+        batches
+            .into_iter()
+            .flat_map(|batch| (0..batch.len()).map(move |index| batch.event(index)))
+            .skip_while(move |event| event.sequence < sequence)
+    }
+
+    pub(crate) fn with_log<T>(&self, read: impl FnOnce(&mut Log) -> T) -> T {
+        read(&mut lock(&self.state).log)
+    }
+
+    fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.log.append(arrival, publisher, now_ms());
+            std::mem::take(&mut state.waiting)
+        };
+        for connection in waiting {
+            connection.wake();
+        }
+    }
+
+    /// The batch with `sequence`; when there is none yet, `reader` is woken by the next append.
+    pub(crate) fn read(
+        &self,
+        sequence: i64,
+        reader: &Arc<ConnectionHandle>,
+    ) -> Option<(Batch, usize)> {
+        let mut state = lock(&self.state);
+        let found = state.log.batch_at(sequence);
+        if found.is_none() && !state.waiting.iter().any(|other| Arc::ptr_eq(other, reader)) {
+            state.waiting.push(Arc::clone(reader));
+        }
+        found
+    }
+}

@@ -1,0 +1,55 @@
+//! One namespace: its hubs, keys, limits, faults and open connections. Shared by all connections, outlives a stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Keys;
+use crate::faults::Book;
+use crate::hub::Hub;
+use crate::registry::Registry;
+
+/// Limits and habits of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Announced on links and enforced; the service's standard tier.
+    pub(crate) max_message_size: u64,
+    pub(crate) ack_delay: Option<Duration>,
+    /// How long a peer may be silent; announced in the open, enforced at twice that.
+    pub(crate) idle_time_out: Duration,
+    /// Whether links need a token even when no key is configured.
+    pub(crate) require_tokens: bool,
+    /// Whether links go when their token ends.
+    pub(crate) expire_tokens: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_message_size: 1_048_576,
+            ack_delay: None,
+            idle_time_out: Duration::from_secs(240),
+            require_tokens: false,
+            expire_tokens: false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    pub(crate) hubs: Vec<Arc<Hub>>,
+    pub(crate) keys: Keys,
+    pub(crate) settings: Settings,
+    pub(crate) faults: Arc<Book>,
+    pub(crate) registry: Registry,
+}
+
+impl Namespace {
+    pub(crate) fn hub(&self, name: &str) -> Option<&Arc<Hub>> {
+        self.hubs.iter().find(|hub| hub.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a link needs a token.
+    pub(crate) fn guarded(&self) -> bool {
+        self.settings.require_tokens || !self.keys.is_empty()
+    }
+}

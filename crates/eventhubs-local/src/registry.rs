@@ -1,0 +1,121 @@
+//! The connections that are open, and the way to reach each from outside its task.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::condition::Condition;
+use crate::hub::lock;
+
+/// What a connection can be told from outside.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    Close(Condition),
+    Drop,
+    BlackHole,
+    DetachLinks { hub: Option<String>, partition: Option<u32>, condition: Condition },
+    DetachReader { reader: u64, condition: Condition },
+    ExpireTokens,
+}
+
+/// An open connection.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionView {
+    /// Its number; connections are numbered from 1.
+    pub id: u64,
+    /// The address of the client.
+    pub peer: String,
+    /// What the client calls itself; `None` before its open.
+    pub container_id: Option<String>,
+    /// The host the client asked for.
+    pub hostname: Option<String>,
+    /// Its links.
+    pub links: Vec<LinkView>,
+}
+
+/// A link of a connection.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkView {
+    /// The link's name.
+    pub name: String,
+    /// Whether the client sends on it.
+    pub sender: bool,
+    /// The node, as the client wrote it.
+    pub address: String,
+}
+
+/// The end of a connection that others hold.
+#[derive(Debug)]
+pub(crate) struct ConnectionHandle {
+    pub(crate) id: u64,
+    pub(crate) notify: Notify,
+    /// Emptied whenever the connection's task runs.
+    inbox: Mutex<Vec<Command>>,
+    pub(crate) view: Mutex<ConnectionView>,
+}
+
+impl ConnectionHandle {
+    pub(crate) fn send(&self, command: Command) {
+        lock(&self.inbox).push(command);
+        self.wake();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
+        std::mem::take(&mut *lock(&self.inbox))
+    }
+}
+
+/// All open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    opened: AtomicU64,
+    connections: Mutex<BTreeMap<u64, Arc<ConnectionHandle>>>,
+}
+
+impl Registry {
+    pub(crate) fn open(&self, peer: String) -> Arc<ConnectionHandle> {
+        let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
+        let view =
+            ConnectionView { id, peer, container_id: None, hostname: None, links: Vec::new() };
+        let handle = Arc::new(ConnectionHandle {
+            id,
+            notify: Notify::new(),
+            inbox: Mutex::default(),
+            view: Mutex::new(view),
+        });
+        lock(&self.connections).insert(id, Arc::clone(&handle));
+        handle
+    }
+
+    pub(crate) fn close(&self, id: u64) {
+        lock(&self.connections).remove(&id);
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.connections).clear();
+    }
+
+    /// Connections accepted since the server was built.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn broadcast(&self, command: &Command) {
+        for connection in lock(&self.connections).values() {
+            connection.send(command.clone());
+        }
+    }
+
+    pub(crate) fn views(&self) -> Vec<ConnectionView> {
+        lock(&self.connections).values().map(|handle| lock(&handle.view).clone()).collect()
+    }
+}
