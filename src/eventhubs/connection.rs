@@ -20,7 +20,7 @@ use fe2o3_amqp_management::error::Error as ManagementError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::admin::ShardHealth;
+use crate::health::ShardHealth;
 use crate::config;
 use crate::metrics::Metrics;
 use crate::retry;

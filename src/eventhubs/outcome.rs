@@ -179,7 +179,7 @@ mod tests {
     use fe2o3_amqp_types::messaging::{Accepted, Modified, Rejected, Released};
 
     fn rejected(condition: &str, description: &str) -> Result<(), SendError> {
-        let condition =
+        let condition: ErrorCondition =
             serde_amqp::from_slice(&serde_amqp::to_vec(&Symbol::from(condition)).unwrap()).unwrap();
         let error = Error::new(condition, Some(description.to_owned()), None);
         settled(Outcome::Rejected(Rejected { error: Some(error) }))

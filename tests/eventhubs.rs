@@ -1,0 +1,314 @@
+//! The Event Hubs side alone, against a server that stores, lies, refuses and dies on demand: what a lane is told, and
+//! what the hub then holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use eventhubs_local::Server;
+use kafka_eventhubs_bridge::config::{self, Secret};
+use kafka_eventhubs_bridge::eventhubs::encode::{Layout, encode};
+use kafka_eventhubs_bridge::eventhubs::{
+    Cause, ConnectError, Envelope, Event, Lane, LaneEvent, Namespace, SendError, Target,
+};
+use kafka_eventhubs_bridge::metrics::Metrics;
+use kafka_eventhubs_bridge::record::Record;
+
+/// Nothing here takes longer, unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct World {
+    server: Server,
+    runtime: tokio::runtime::Runtime,
+}
+
+struct Opened {
+    lane: Lane,
+    told: Receiver<LaneEvent>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Server::builder().hub("orders", 4).listen("127.0.0.1:0").start().unwrap())
+    }
+
+    fn with(server: Server) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        Self { server, runtime }
+    }
+
+    fn namespace(&self, connection_string: &str) -> Namespace {
+        let settings = config::Namespace {
+            connection_string: Secret::new(connection_string),
+            connection_string_file: None,
+            send_timeout: Duration::from_millis(700),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(10),
+        };
+        let runtime = self.runtime.handle().clone();
+        let metrics = Arc::new(Metrics::default());
+        Namespace::new("default", &settings, 0, runtime, metrics, None).unwrap()
+    }
+
+    fn lane(&self, partition: &str) -> Opened {
+        self.lane_to(Target::Partition(partition.to_owned()))
+    }
+
+    fn lane_to(&self, target: Target) -> Opened {
+        let namespace = self.namespace(&self.server.connection_string());
+        let (tell, told) = channel();
+        let lane = namespace.lane("orders", target, move |event| drop(tell.send(event)));
+        Opened { lane, told }
+    }
+
+    fn bodies(&self, partition: u32) -> Vec<String> {
+        let events = self.server.hub("orders").partition(partition).events();
+        let text = |body: Option<_>| String::from_utf8(body.map(Vec::from).unwrap_or_default());
+        events.iter().map(|event| text(event.body()).unwrap()).collect()
+    }
+}
+
+impl Opened {
+    fn ready(&self) -> u64 {
+        loop {
+            match self.told.recv_timeout(PATIENCE).expect("the lane speaks") {
+                LaneEvent::Ready { max_message_size } => return max_message_size,
+                LaneEvent::Settled { result, .. } => panic!("nothing was sent, yet {result:?}"),
+            }
+        }
+    }
+
+    /// Sends, and returns what the lane is told of it; link events in between are passed over.
+    fn send(&self, envelope: Envelope) -> (Envelope, Result<(), SendError>) {
+        self.lane.send(envelope);
+        loop {
+            if let LaneEvent::Settled { envelope, result } =
+                self.told.recv_timeout(PATIENCE).expect("every send ends")
+            {
+                return (envelope, result);
+            }
+        }
+    }
+
+    /// What the pump does: the same again until it is accepted.
+    fn send_until_accepted(&self, mut envelope: Envelope) -> Vec<Cause> {
+        let mut causes = Vec::new();
+        loop {
+            let (back, result) = self.send(envelope);
+            match result {
+                Ok(()) => return causes,
+                Err(SendError::Retry { cause, .. }) => causes.push(cause),
+                Err(other) => panic!("not to be sent again: {other}"),
+            }
+            envelope = back;
+        }
+    }
+}
+
+fn batch(values: &[&str]) -> Envelope {
+    Envelope { events: values.iter().map(|value| event(value)).collect(), partition_key: None }
+}
+
+fn event(value: &str) -> Event {
+    let events =
+        config::Events { source_properties: true, prefix: "kafka_".into(), headers: true };
+    let record = Record {
+        topic: "orders",
+        partition: 1,
+        offset: 7,
+        timestamp: Some(1_700_000_000_000),
+        key: Some(b"k1"),
+        value: Some(value.as_bytes()),
+        headers: &[],
+    };
+    encode(&record, &Layout::new(&events))
+}
+
+fn cause(result: Result<(), SendError>) -> Cause {
+    match result {
+        Err(SendError::Retry { cause, .. }) => cause,
+        other => panic!("to be sent again, yet {other:?}"),
+    }
+}
+
+#[test]
+fn an_accepted_batch_is_in_its_partition_in_order() {
+    let world = World::new();
+    let lane = world.lane("2");
+    assert_eq!(lane.ready(), 1_048_576);
+    assert_eq!(lane.send(batch(&["a", "b"])).1, Ok(()));
+    assert_eq!(lane.send(batch(&["c"])).1, Ok(()));
+    assert_eq!(world.bodies(2), ["a", "b", "c"]);
+    let stored = &world.server.hub("orders").partition(2).events()[0];
+    assert_eq!(stored.partition_key(), Some("k1"));
+    assert_eq!(stored.message_id(), Some("orders/1/7"));
+}
+
+#[test]
+fn a_gateway_batch_goes_where_the_service_puts_its_key() {
+    let world = World::new();
+    let lane = world.lane_to(Target::Gateway { lane: 0 });
+    lane.ready();
+    let envelope = Envelope { partition_key: Some("customer-17".into()), ..batch(&["a"]) };
+    assert_eq!(lane.send(envelope).1, Ok(()));
+    assert_eq!(world.bodies(3), ["a"], "lookup3 of `customer-17` over four partitions");
+}
+
+#[test]
+fn released_modified_and_rejected_are_not_stored_and_come_back() {
+    let world = World::new();
+    let lane = world.lane("0");
+    lane.ready();
+    let faults = world.server.faults();
+    faults.hub("orders").times(1).released();
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Released);
+    faults.hub("orders").times(1).modified();
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Modified);
+    faults.hub("orders").times(1).server_busy();
+    let Err(SendError::Retry { cause: Cause::Throttled, after, .. }) = lane.send(batch(&["a"])).1 else {
+        panic!("throttled")
+    };
+    assert_eq!(after, Some(Duration::from_secs(4)));
+    faults.hub("orders").times(1).rejected("amqp:not-allowed");
+    let (envelope, result) = lane.send(batch(&["a", "b"]));
+    assert!(matches!(result, Err(SendError::Refused { .. })), "{result:?}");
+    assert_eq!(envelope.events.len(), 2, "what was not stored is handed back");
+    assert_eq!(world.bodies(0), [""; 0]);
+    assert_eq!(lane.send(envelope).1, Ok(()));
+    assert_eq!(world.bodies(0), ["a", "b"], "the link was good all the time");
+    assert_eq!(world.server.connections_opened(), 1);
+}
+
+#[test]
+fn a_lost_connection_ends_the_send_and_the_next_one_has_a_new_one() {
+    let world = World::new();
+    let lane = world.lane("0");
+    lane.ready();
+    world.server.faults().hub("orders").times(1).drop_before_store();
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Connection);
+    lane.send_until_accepted(batch(&["a"]));
+    assert_eq!(world.bodies(0), ["a"]);
+
+    world.server.faults().hub("orders").times(1).drop_after_store();
+    assert_eq!(cause(lane.send(batch(&["b"])).1), Cause::Connection);
+    lane.send_until_accepted(batch(&["b"]));
+    assert_eq!(world.bodies(0), ["a", "b", "b"], "stored, but nobody said so");
+}
+
+#[test]
+fn a_detached_link_is_attached_again_on_the_same_connection() {
+    let world = World::new();
+    let lane = world.lane("0");
+    lane.ready();
+    world.server.faults().hub("orders").detach_links("amqp:link:detach-forced");
+    assert_eq!(lane.ready(), 1_048_576, "an idle lane notices by itself");
+    world.server.faults().hub("orders").times(1).detach("amqp:link:detach-forced");
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Link);
+    lane.send_until_accepted(batch(&["a"]));
+    assert_eq!(world.bodies(0), ["a"]);
+    assert_eq!(world.server.connections_opened(), 1);
+}
+
+#[test]
+fn silence_is_a_time_out_and_a_new_connection() {
+    let world = World::new();
+    let lane = world.lane("0");
+    lane.ready();
+    world.server.faults().hub("orders").times(1).forget_ack();
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Timeout);
+    lane.send_until_accepted(batch(&["b"]));
+    assert_eq!(world.bodies(0), ["a", "b"]);
+
+    world.server.faults().black_hole_connections();
+    assert_eq!(cause(lane.send(batch(&["c"])).1), Cause::Timeout);
+    lane.send_until_accepted(batch(&["c"]));
+    assert_eq!(world.bodies(0), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_server_that_comes_late_or_again_is_found() {
+    let world = World::new();
+    world.server.stop();
+    let lane = world.lane("0");
+    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Connection);
+    world.server.restart().unwrap();
+    lane.send_until_accepted(batch(&["a"]));
+    world.server.stop();
+    assert_eq!(cause(lane.send(batch(&["b"])).1), Cause::Connection);
+    world.server.restart().unwrap();
+    lane.send_until_accepted(batch(&["b"]));
+    assert_eq!(world.bodies(0), ["a", "b"]);
+}
+
+#[test]
+fn a_refused_token_or_link_is_asked_for_again() {
+    let world = World::new();
+    world.server.faults().everywhere().times(1).refuse_token(401, "not yet");
+    world.server.faults().everywhere().times(1).refuse_attach("amqp:unauthorized-access");
+    let lane = world.lane("0");
+    assert_eq!(lane.ready(), 1_048_576);
+    assert_eq!(lane.send(batch(&["a"])).1, Ok(()));
+}
+
+#[test]
+fn the_limit_of_the_link_is_told_and_kept() {
+    let server = Server::builder().hub("orders", 4).max_message_size(1000).start().unwrap();
+    let world = World::with(server);
+    let lane = world.lane("0");
+    assert_eq!(lane.ready(), 1000);
+    let large = "x".repeat(1000);
+    assert_eq!(lane.send(batch(&[&large])).1, Err(SendError::TooLarge { limit: 1000 }));
+    assert_eq!(lane.send(batch(&["a"])).1, Ok(()), "the link is still good");
+    assert_eq!(world.bodies(0), ["a"]);
+}
+
+#[test]
+fn many_lanes_share_one_connection() {
+    let world = World::new();
+    let namespace = world.namespace(&world.server.connection_string());
+    let (tell, told) = channel();
+    let lanes: BTreeMap<u32, Lane> = (0..4)
+        .map(|id: u32| {
+            let tell = tell.clone();
+            let target = Target::Partition(id.to_string());
+            (id, namespace.lane("orders", target, move |event| drop(tell.send((id, event)))))
+        })
+        .collect();
+    let mut accepted = 0;
+    while accepted < 4 * 50 {
+        let (id, event) = told.recv_timeout(PATIENCE).expect("the lanes speak");
+        if let LaneEvent::Settled { result, .. } = event {
+            assert_eq!(result, Ok(()));
+            accepted += 1;
+        }
+        lanes[&id].send(batch(&["a"]));
+    }
+    assert_eq!(world.server.connections_opened(), 1);
+}
+
+#[test]
+fn the_partitions_of_a_hub_are_read_and_refusals_named() {
+    let server =
+        Server::builder().hub("orders", 4).key("RootManageSharedAccessKey", "right").start().unwrap();
+    let world = World::with(server);
+    let good = world.namespace(&world.server.connection_string());
+    let ask = |namespace: &Namespace, hub: &str| world.runtime.block_on(namespace.hub(hub));
+    assert_eq!(ask(&good, "orders").unwrap().partition_ids, ["0", "1", "2", "3"]);
+    let missing = ask(&good, "nowhere").unwrap_err();
+    assert!(matches!(missing, ConnectError::NoSuchHub(_)), "{missing}");
+    assert!(missing.is_for_good());
+
+    let wrong = world.namespace(&world.server.connection_string().replace("right", "wrong"));
+    let refused = ask(&wrong, "orders").unwrap_err();
+    assert!(matches!(refused, ConnectError::Unauthorized(_)), "{refused}");
+    assert!(!refused.to_string().contains("wrong"), "a key is a secret");
+
+    world.server.stop();
+    let absent = ask(&world.namespace(&world.server.connection_string()), "orders").unwrap_err();
+    assert!(matches!(absent, ConnectError::Unreachable(_)), "{absent}");
+}
