@@ -56,6 +56,8 @@ impl Metrics {
     pub fn rebalanced(&self, _kind: &'static str, _took: Duration) {}
     /// An error librdkafka reported: `bridge_kafka_errors_total{code}`.
     pub fn kafka_error(&self, _code: &str) {}
+    /// Records that retention deleted before they were read, an upper bound: `bridge_records_expired_total{topic}`.
+    pub fn records_expired(&self, _topic: &str, _records: u64) {}
     /// Broker connections: `bridge_kafka_brokers{state="up|down"}`.
     pub fn kafka_brokers(&self, _up: u64, _down: u64) {}
     /// A connection attempt to Event Hubs ended: `bridge_eventhubs_connects_total{namespace,outcome}`.
