@@ -1,11 +1,22 @@
-//! One member of the consumer group.
+//! One member of the consumer group: starts the event thread, and takes orders from any thread.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+
 use crate::config;
-use crate::kafka::{Intake, Queue, Waker};
+use crate::kafka::context::Context;
+use crate::kafka::discovery::Discovery;
+use crate::kafka::events::{Events, Life};
+use crate::kafka::queue::Reports;
+use crate::kafka::{
+    CommitError, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
+};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -23,7 +34,8 @@ pub struct Setup<'a> {
     pub excluded: Vec<String>,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
-    /// Called at most once, on the event thread, when this consumer can not go on.
+    /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
+    /// [`Intake::lost`] by then.
     pub on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
 }
 
@@ -33,76 +45,39 @@ impl fmt::Debug for Setup<'_> {
     }
 }
 
-/// Why a consumer can not be started.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// librdkafka does not take a setting.
-    #[error("`kafka.client.\"{key}\"` {problem}")]
-    Setting {
-        /// The librdkafka key.
-        key: String,
-        /// What is wrong with it; never the value.
-        problem: String,
-    },
-    /// librdkafka does not start with these settings.
-    #[error("kafka client: {0}")]
-    Client(String),
-}
-
-/// Why a consumer can not go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fatal {
-    /// Kafka refuses this client for good: credentials, group authorization, a fenced instance id.
-    #[error("kafka refuses the consumer: {code}: {detail}")]
-    Refused {
-        /// The error code.
-        code: String,
-        /// What librdkafka says.
-        detail: String,
-    },
-    /// librdkafka is in a state it can not leave.
-    #[error("the kafka consumer is broken: {code}: {detail}")]
-    Broken {
-        /// The error code.
-        code: String,
-        /// What librdkafka says.
-        detail: String,
-    },
-}
-
-/// Why positions are not known to be committed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    /// No answer in time.
-    #[error("no answer to the commit within {0:?}")]
-    TimedOut(Duration),
-    /// Kafka refused.
-    #[error("commit refused: {0}")]
-    Refused(String),
-}
-
-/// Why a consumer did not leave cleanly.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StopError {
-    /// It took too long.
-    #[error("the consumer did not leave its group within {0:?}")]
-    TimedOut(Duration),
-}
-
-/// Tells when the event thread last polled; it stands still while a revoke drains.
+/// Tells when the event thread last polled; it stands still while a revoke drains, and when the consumer has ended.
 #[derive(Debug, Clone)]
-pub struct Heartbeat {}
+pub struct Heartbeat(Arc<Life>);
 
 impl Heartbeat {
     /// When the event thread last polled.
     pub fn last_polled(&self) -> Instant {
-        Instant::now()
+        self.0.last_polled()
     }
 }
 
-/// One member of the consumer group: cheap to clone, usable from any thread.
-#[derive(Debug, Clone)]
-pub struct Consumer {}
+/// One member of the consumer group: cheap to clone, usable from any thread. Dropping the last clone stops it as
+/// [`Consumer::stop`] does, without waiting.
+#[derive(Clone)]
+pub struct Consumer {
+    client: Arc<BaseConsumer<Context>>,
+    life: Arc<Life>,
+    _stop: Arc<StopOnDrop>,
+}
+
+struct StopOnDrop(Arc<Life>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").finish_non_exhaustive()
+    }
+}
 
 impl Consumer {
     /// Joins the group. `intake` is built with the waker of the pump's queue, before the first callback.
@@ -110,33 +85,67 @@ impl Consumer {
         setup: Setup<'_>,
         intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
     ) -> Result<(Self, Queue), StartError> {
-        let _ = (setup, intake);
-        Err(StartError::Client(String::new()))
+        let settings = settings::consumer(setup.kafka, setup.limits, setup.shard)?;
+        let context = Context::new(setup.metrics, setup.shard, setup.kafka.start);
+        let commits = Arc::clone(&context.commits);
+        let client: BaseConsumer<Context> = settings
+            .create_with_context(context)
+            .map_err(|error| StartError::Client(error.to_string()))?;
+        let client = Arc::new(client);
+        let (reports, errors) = mpsc::channel();
+        let queue = Queue::new(&client, Some(Reports { commits, errors: reports }));
+        client.context().wire(queue.inlet(), intake(queue.waker()));
+        let life = Arc::new(Life::new());
+        let events = Events {
+            consumer: Arc::clone(&client),
+            life: Arc::clone(&life),
+            errors,
+            discovery: Discovery::new(&setup.topics, setup.excluded),
+            interval: setup.kafka.discovery_interval,
+            on_fatal: setup.on_fatal,
+            subscribed: BTreeSet::new(),
+            next_look: Instant::now(),
+            next_commit: Instant::now(),
+        };
+        thread::Builder::new()
+            .name(format!("kafka-events-{}", setup.shard))
+            .spawn(move || events.run())
+            .map_err(|error| StartError::Client(error.to_string()))?;
+        let stop = Arc::new(StopOnDrop(Arc::clone(&life)));
+        Ok((Self { client, life, _stop: stop }, queue))
     }
 
-    /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds or the
-    /// partition is let go; partitions that are not assigned (any more) are left out.
-    pub fn commit(&self, _positions: &[(TopicPartition, Position)]) {}
+    /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer
+    /// one takes its place or the partition is let go; partitions that are not assigned (any more) are left out.
+    pub fn commit(&self, positions: &[(TopicPartition, Position)]) {
+        commit(&self.client, positions);
+    }
 
     /// Commits and waits for the answer.
     pub fn commit_sync(
         &self,
-        _positions: &[(TopicPartition, Position)],
-        _timeout: Duration,
+        positions: &[(TopicPartition, Position)],
+        timeout: Duration,
     ) -> Result<(), CommitError> {
-        Ok(())
+        rebalance::commit(&self.client, self.client.context(), positions, timeout)
     }
 
     /// Stops fetching. It throws the partitions' prefetch away, so it is only for partitions that will stand for long.
-    pub fn pause(&self, _partitions: &[TopicPartition]) {}
+    /// Ends with the assignment of its partition.
+    pub fn pause(&self, partitions: &[TopicPartition]) {
+        rebalance::pause(&self.client, self.client.context(), partitions);
+    }
 
     /// Fetches again, from the record after the last one polled.
-    pub fn resume(&self, _partitions: &[TopicPartition]) {}
+    pub fn resume(&self, partitions: &[TopicPartition]) {
+        rebalance::resume(&self.client, self.client.context(), partitions);
+    }
 
     /// Leaves the group: every partition is revoked through the [`Intake`] (so it drains), committed, and let go.
-    /// The pump has to go on polling meanwhile. Idempotent.
-    pub fn stop(&self, _timeout: Duration) -> Result<(), StopError> {
-        Ok(())
+    /// The pump has to go on polling meanwhile. Idempotent; after [`Setup::on_fatal`] there is nothing to wait for.
+    pub fn stop(&self, timeout: Duration) -> Result<(), StopError> {
+        self.life.stop.store(true, Ordering::Release);
+        if self.life.wait_end(timeout) { Ok(()) } else { Err(StopError::TimedOut(timeout)) }
     }
 
     /// s
@@ -145,6 +154,17 @@ impl Consumer {
     }
     /// The sign of life of the event thread.
     pub fn heartbeat(&self) -> Heartbeat {
-        Heartbeat {}
+        Heartbeat(Arc::clone(&self.life))
+    }
+}
+
+/// Hands a commit to librdkafka, under the ledger's lock so that it can not come behind a revoke.
+pub(super) fn commit(client: &BaseConsumer<Context>, positions: &[(TopicPartition, Position)]) {
+    let context = client.context();
+    if let Some(Err(error)) =
+        context.commits.ask(positions, |list| client.commit(list, CommitMode::Async))
+    {
+        context.metrics.committed(false);
+        context.complain("a commit failed", &error.to_string());
     }
 }

@@ -3,24 +3,43 @@
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it. Two threads face
 //! librdkafka: the *event thread* ([`Consumer`]) serves rebalances, statistics, errors and commit results; the pump
 //! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
-//! Foreign calls are confined to `queue.rs` and `native.rs`; everything else here is safe Rust.
+//! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native.rs`; everything else here is safe Rust.
 
+mod commit;
 mod consumer;
+mod context;
 mod dead_letter;
+mod discovery;
+mod error;
+mod events;
+mod fetched;
+mod native;
 mod queue;
+mod rebalance;
+mod settings;
+mod start;
+mod statistics;
 
-pub use consumer::{CommitError, Consumer, Fatal, Heartbeat, Setup, StartError, StopError};
+pub use consumer::{Consumer, Heartbeat, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
-pub use queue::{Delivery, FetchError, Fetched, Headers, Queue, Waker};
+pub use error::{CommitError, Fatal, StartError, StopError};
+pub use fetched::{Fetched, Headers};
+pub use queue::{Delivery, FetchError, Queue, Waker};
+pub use settings::check;
 
 use crate::record::{Position, TopicPartition};
 
 /// What the consumer needs of the pipeline. Called on the event thread.
+///
+/// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
+/// records of one assignment from those of the next. Records of partitions that are not assigned are dropped, and so
+/// are offsets the pump has already seen in this assignment.
 pub trait Intake: Send + Sync + 'static {
     /// These partitions will be read from now on; called before their first record can be polled.
     fn assigned(&self, partitions: &[TopicPartition]);
-    /// These partitions go to another member: stop their intake, send what is buffered, and say how far each is
-    /// settled. Blocks until then, at most for the drain timeout. Partitions with nothing to commit are left out.
+    /// These partitions are let go, to another member or to be assigned again: stop their intake, send what is
+    /// buffered, and say how far each is settled. Blocks until then, at most for the drain timeout. Partitions with
+    /// nothing to commit are left out.
     fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)>;
     /// These partitions were taken away; nothing of them may be committed any more.
     fn lost(&self, partitions: &[TopicPartition]);

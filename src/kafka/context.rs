@@ -1,0 +1,237 @@
+//! What librdkafka calls back, and the state those calls share with the event thread.
+//!
+//! Callbacks come on whatever thread polls the consumer, which is the event thread alone. Errors that need an operator
+//! are logged when they begin and then at most once a minute; librdkafka repeats them at every reconnect.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::config::Start;
+use crate::kafka::Intake;
+use crate::kafka::commit::Commits;
+use crate::kafka::queue::Inlet;
+use crate::kafka::rebalance::{self, Assignment};
+use crate::kafka::start::Baseline;
+use crate::kafka::statistics;
+use crate::metrics::Metrics;
+use crate::record::TopicPartition;
+
+/// How often the same complaint is repeated in the log.
+const REPEAT: Duration = Duration::from_mins(1);
+/// More kinds of complaint than this are not told apart.
+const KINDS: usize = 64;
+
+/// The context of a consumer.
+pub(super) struct Context {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) shard: u32,
+    pub(super) start: Start,
+    pub(super) commits: Arc<Commits>,
+    wiring: OnceLock<Wiring>,
+    assignment: Mutex<Assignment>,
+    baseline: Mutex<Baseline>,
+    complaints: Mutex<HashMap<String, Complaint>>,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+/// What exists only once the client does.
+struct Wiring {
+    inlet: Inlet,
+    intake: Arc<dyn Intake>,
+}
+
+struct Complaint {
+    last: Instant,
+    suppressed: u64,
+}
+
+/// Kafka refuses this client, since when and how often, with nothing good in between.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) code: String,
+    pub(super) detail: String,
+    pub(super) since: Instant,
+    pub(super) times: u32,
+}
+
+impl Context {
+    pub(super) fn new(metrics: Arc<Metrics>, shard: u32, start: Start) -> Self {
+        Self {
+            metrics,
+            shard,
+            start,
+            commits: Arc::new(Commits::default()),
+            wiring: OnceLock::new(),
+            assignment: Mutex::default(),
+            baseline: Mutex::default(),
+            complaints: Mutex::default(),
+            refusal: Mutex::default(),
+        }
+    }
+
+    /// Completes the context, before the client is polled for the first time.
+    pub(super) fn wire(&self, inlet: Inlet, intake: Arc<dyn Intake>) {
+        assert!(self.wiring.set(Wiring { inlet, intake }).is_ok(), "a context is wired once");
+    }
+
+    fn wiring(&self) -> &Wiring {
+        self.wiring.get().expect("wired before the first poll")
+    }
+
+    pub(super) fn inlet(&self) -> &Inlet {
+        &self.wiring().inlet
+    }
+
+    pub(super) fn intake(&self) -> &dyn Intake {
+        &*self.wiring().intake
+    }
+
+    pub(super) fn assignment(&self) -> MutexGuard<'_, Assignment> {
+        self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn baseline(&self) -> MutexGuard<'_, Baseline> {
+        self.baseline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The refusal that lasts, if any.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kafka took us.
+    fn welcomed(&self) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn refused(&self, code: RDKafkaErrorCode, detail: &str) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, times) = refusal.as_ref().map_or((Instant::now(), 0), |r| (r.since, r.times));
+        *refusal = Some(Refusal {
+            code: format!("{code:?}"),
+            detail: detail.to_owned(),
+            since,
+            times: times + 1,
+        });
+    }
+
+    /// Warns, unless the same was said within the last minute.
+    pub(super) fn complain(&self, what: &str, detail: &str) {
+        if let Some(suppressed) = self.may_say(what) {
+            tracing::warn!(shard = self.shard, repeated = suppressed, "{what}: {detail}");
+        }
+    }
+
+    /// How many repetitions went unsaid, if it is time to say it (again).
+    fn may_say(&self, what: &str) -> Option<u64> {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some(complaint) = complaints.get_mut(what) {
+            if now - complaint.last < REPEAT {
+                complaint.suppressed += 1;
+                return None;
+            }
+            complaint.last = now;
+            return Some(std::mem::take(&mut complaint.suppressed));
+        }
+        if complaints.len() >= KINDS {
+            complaints.retain(|_, complaint| now - complaint.last < REPEAT);
+        }
+        if complaints.len() < KINDS {
+            complaints.insert(what.to_owned(), Complaint { last: now, suppressed: 0 });
+        }
+        Some(0)
+    }
+}
+
+/// Whether a repetition of `code` ends only when an operator acts.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+    )
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", shard = self.shard, facility, "{text}");
+            }
+            // Failed connections come as errors too, and are complained about there.
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning
+                if !matches!(facility, "FAIL" | "ERROR" | "CONFWARN") =>
+            {
+                if self.may_say(facility).is_some() {
+                    tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
+                }
+            }
+            _ => tracing::debug!(target: "librdkafka", shard = self.shard, facility, "{text}"),
+        }
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        let assigned = |partition: &TopicPartition| self.assignment().reads(partition);
+        if statistics::export(json, &self.metrics, self.shard, assigned).is_none() {
+            self.complain("the kafka client's statistics can not be read", "metrics stand still");
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else {
+            return self.complain("kafka", reason);
+        };
+        self.metrics.kafka_error(&format!("{code:?}"));
+        if is_refusal(code) {
+            self.refused(code, reason);
+        }
+        // Fetch errors go by partition through the pump's queue, and are told from there.
+        self.complain(&format!("kafka: {code}"), reason);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let elements = list.elements();
+        let partitions = elements
+            .iter()
+            .map(|element| TopicPartition::new(element.topic(), element.partition()))
+            .collect::<Vec<_>>();
+        if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.welcomed();
+            rebalance::assign(consumer, self, &partitions);
+        } else {
+            rebalance::revoke(consumer, self, &partitions);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        // "Nothing to commit" is no failure.
+        if matches!(result, Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset))) {
+            return;
+        }
+        self.commits.settled(result.is_ok(), offsets);
+        let failed = offsets.elements().iter().find_map(|element| element.error().err());
+        let failed = result.err().or(failed);
+        self.metrics.committed(failed.is_none());
+        if let Some(error) = failed {
+            self.complain("a commit failed and will be repeated", &error.to_string());
+        }
+    }
+}

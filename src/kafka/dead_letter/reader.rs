@@ -1,0 +1,131 @@
+//! Reads one record again, by its coordinates.
+//!
+//! The consumer names the bridge's group, because librdkafka demands a name, but never joins it and never commits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{Failure, LetterError};
+use crate::config;
+use crate::kafka::{Delivery, FetchError, Fetched, Headers, Queue, StartError, settings};
+use crate::record::TopicPartition;
+
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
+const WATERMARKS: Duration = Duration::from_secs(5);
+/// A record this close behind the last one is reached by reading on.
+const NEAR: i64 = 500;
+
+/// Leaves telling to the desk, which says what failed and why.
+#[derive(Debug)]
+pub(super) struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(target: "librdkafka", facility, "{text}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+impl ConsumerContext for Silent {}
+
+pub(super) struct Reader {
+    consumer: Arc<BaseConsumer<Silent>>,
+    queue: Queue,
+    headers: Headers,
+    /// The partition that is assigned, and the offset all records before which have been polled.
+    at: Option<(TopicPartition, i64)>,
+}
+
+impl Reader {
+    pub(super) fn new(kafka: &config::Kafka) -> Result<Self, StartError> {
+        let consumer: BaseConsumer<Silent> = settings::rereader(kafka)?
+            .create_with_context(Silent)
+            .map_err(|error| StartError::Client(error.to_string()))?;
+        let consumer = Arc::new(consumer);
+        let queue = Queue::new(&consumer, None);
+        Ok(Self { consumer, queue, headers: Headers::new(), at: None })
+    }
+
+    /// The record at `offset` of `place`, with memory for its headers.
+    pub(super) fn read(
+        &mut self,
+        place: &TopicPartition,
+        offset: i64,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<(Fetched, &mut Headers), Failure> {
+        let near = self.at.take().is_some_and(|(assigned, next)| {
+            assigned == *place && next <= offset && offset - next <= NEAR
+        });
+        if !near {
+            self.go(place, offset)?;
+        }
+        let deadline = Instant::now() + ATTEMPT;
+        while Instant::now() < deadline && !stopped() {
+            // Serves errors and token refreshes; the records come by the queue.
+            drop(self.consumer.poll(Duration::ZERO));
+            match self.queue.poll(POLL) {
+                Some(Delivery::Record(fetched)) if is_of(&fetched, place) => {
+                    if fetched.offset() == offset {
+                        self.at = Some((place.clone(), offset + 1));
+                        return Ok((fetched, &mut self.headers));
+                    }
+                    if fetched.offset() > offset {
+                        return Err(Failure::Final(LetterError::Gone));
+                    }
+                }
+                Some(Delivery::Error(error)) if error.partition.as_ref() == Some(place) => {
+                    return Err(self.judge(place, offset, &error));
+                }
+                _ => {}
+            }
+        }
+        Err(Failure::Passing("the record can not be read again".to_owned()))
+    }
+
+    fn go(&self, place: &TopicPartition, offset: i64) -> Result<(), Failure> {
+        let passing = |error: KafkaError| Failure::Passing(error.to_string());
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&place.topic, place.partition, Offset::Offset(offset))
+            .map_err(passing)?;
+        self.consumer.unassign().map_err(passing)?;
+        self.queue.inlet().forward(place);
+        self.consumer.assign(&list).map_err(passing)
+    }
+
+    /// What an error says of the record at `offset`.
+    fn judge(&self, place: &TopicPartition, offset: i64, error: &FetchError) -> Failure {
+        let lost = matches!(
+            error.code,
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::PartitionEOF
+        );
+        if !lost {
+            return Failure::Passing(format!("{}: {}", error.code(), error.detail));
+        }
+        // Out of range, or nothing from the offset on: gone if Kafka itself says that it starts later, or that there
+        // is more than that and still nothing at the offset.
+        match self.consumer.fetch_watermarks(&place.topic, place.partition, WATERMARKS) {
+            Ok((first, _)) if first > offset => Failure::Final(LetterError::Gone),
+            Ok((_, end)) if error.code == RDKafkaErrorCode::PartitionEOF && end > offset => {
+                Failure::Final(LetterError::Gone)
+            }
+            // The log was cut, or a new leader has not caught up yet.
+            Ok(_) => Failure::Refused("the record is past the end of its partition".to_owned()),
+            Err(error) => Failure::Passing(error.to_string()),
+        }
+    }
+}
+
+fn is_of(fetched: &Fetched, place: &TopicPartition) -> bool {
+    fetched.partition() == place.partition && fetched.topic() == &*place.topic
+}

@@ -1,0 +1,59 @@
+//! What can go wrong on the Kafka side, grouped by what the caller must do.
+
+use std::time::Duration;
+
+/// Why a consumer can not be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A librdkafka setting is wrong. Never shows the value, which may be a secret.
+    #[error("`kafka.client.\"{key}\"` {problem}")]
+    Setting {
+        /// The librdkafka key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// librdkafka does not start with these settings.
+    #[error("the kafka client does not start: {0}")]
+    Client(String),
+}
+
+/// Why a consumer can not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// Kafka refuses this client for good: credentials, group authorization, a fenced instance id.
+    #[error("kafka refuses the consumer: {code}: {detail}")]
+    Refused {
+        /// The error code.
+        code: String,
+        /// What librdkafka says.
+        detail: String,
+    },
+    /// librdkafka is in a state it can not leave.
+    #[error("the kafka consumer is broken: {code}: {detail}")]
+    Broken {
+        /// The error code.
+        code: String,
+        /// What librdkafka says.
+        detail: String,
+    },
+}
+
+/// Why positions are not known to be committed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// No answer in time; they may or may not be committed.
+    #[error("no answer to the commit within {0:?}")]
+    TimedOut(Duration),
+    /// Kafka refused.
+    #[error("commit refused: {0}")]
+    Refused(String),
+}
+
+/// Why a consumer did not leave cleanly.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StopError {
+    /// It took too long; the group takes the partitions back when the session times out.
+    #[error("the consumer did not leave its group within {0:?}")]
+    TimedOut(Duration),
+}

@@ -1,0 +1,226 @@
+//! The event thread: serves rebalances, statistics, errors and commit results, and does what has to be done now and
+//! then.
+//!
+//! It is the only thread that polls the consumer and the only one that changes the assignment, so both happen in one
+//! order. While a revoke drains it stands still, for the drain timeout at most.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::Start;
+use crate::kafka::context::Context;
+use crate::kafka::discovery::Discovery;
+use crate::kafka::rebalance;
+use crate::kafka::start::Doubt;
+use crate::kafka::{Fatal, FetchError};
+use crate::record::TopicPartition;
+
+/// How long one poll waits; also the delay of everything that is asked of the thread.
+const POLL: Duration = Duration::from_millis(100);
+const METADATA: Duration = Duration::from_secs(5);
+/// How long after a failed look at the cluster the next one is due.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const COMMIT_AGAIN: Duration = Duration::from_secs(1);
+/// Kafka has refused for good when it did nothing else for this long, and this often.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+const REFUSED_TIMES: u32 = 3;
+
+/// What the event thread shares with the rest.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) stop: AtomicBool,
+    began: Instant,
+    polled: AtomicU64,
+    ended: Mutex<bool>,
+    end: Condvar,
+}
+
+impl Life {
+    pub(super) fn new() -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            began: Instant::now(),
+            polled: AtomicU64::new(0),
+            ended: Mutex::new(false),
+            end: Condvar::new(),
+        }
+    }
+
+    fn beat(&self) {
+        self.polled.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// When the thread last polled.
+    pub(super) fn last_polled(&self) -> Instant {
+        self.began + Duration::from_millis(self.polled.load(Ordering::Relaxed))
+    }
+
+    /// Waits for the end of the thread; false when it takes longer.
+    pub(super) fn wait_end(&self, timeout: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.end.wait_timeout_while(ended, timeout, |ended| !*ended);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn finish(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.end.notify_all();
+    }
+}
+
+/// Everything the event thread owns.
+pub(super) struct Events {
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) life: Arc<Life>,
+    pub(super) errors: mpsc::Receiver<FetchError>,
+    pub(super) discovery: Discovery,
+    pub(super) interval: Duration,
+    pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
+    pub(super) subscribed: BTreeSet<String>,
+    pub(super) next_look: Instant,
+    pub(super) next_commit: Instant,
+}
+
+impl Events {
+    /// The thread's body: until told to stop, or until the consumer is broken.
+    pub(super) fn run(mut self) {
+        while !self.life.stop.load(Ordering::Acquire) {
+            self.life.beat();
+            self.poll();
+            if let Some(fatal) = self.fatal() {
+                tracing::error!(shard = self.context().shard, "{fatal}");
+                rebalance::abandon(self.context());
+                (self.on_fatal)(fatal);
+                break;
+            }
+            self.mend();
+            rebalance::retry(&self.consumer, self.context());
+            if Instant::now() >= self.next_look {
+                self.look();
+            }
+            if Instant::now() >= self.next_commit {
+                self.commit_overdue();
+            }
+        }
+        self.leave();
+        self.life.finish();
+    }
+
+    fn context(&self) -> &Context {
+        self.consumer.context()
+    }
+
+    fn poll(&self) {
+        // Errors have come to the context. A record can not come here: every partition is forwarded before it is
+        // assigned. If one does, it would be missing at the pump.
+        if let Some(Ok(record)) = self.consumer.poll(POLL) {
+            let place = TopicPartition::new(record.topic(), record.partition());
+            drop(record);
+            tracing::error!(partition = %place, "a record went astray; reading its partition again");
+            rebalance::restart(&self.consumer, self.context(), &[place], None);
+        }
+    }
+
+    fn fatal(&self) -> Option<Fatal> {
+        if let Some((code, detail)) = self.consumer.client().fatal_error() {
+            let (refused, code) = (code == RDKafkaErrorCode::FencedInstanceId, format!("{code:?}"));
+            return Some(if refused {
+                Fatal::Refused { code, detail }
+            } else {
+                Fatal::Broken { code, detail }
+            });
+        }
+        let refusal = self.context().refusal()?;
+        // A member that is in a group waits: credentials are rotated, and a restart would not help.
+        let for_good = refusal.since.elapsed() >= REFUSED_FOR
+            && refusal.times >= REFUSED_TIMES
+            && self.context().assignment().is_untouched();
+        for_good.then_some(Fatal::Refused { code: refusal.code, detail: refusal.detail })
+    }
+
+    /// Deals with partitions that could not be read.
+    fn mend(&self) {
+        while let Ok(error) = self.errors.try_recv() {
+            let context = self.context();
+            context.metrics.kafka_error(&error.code());
+            let place = error.partition.as_ref().map_or_else(String::new, ToString::to_string);
+            context
+                .complain(&format!("`{place}` can not be read: {}", error.code()), &error.detail);
+            let Some(partition) = error.partition.as_ref().filter(|_| error.needs_restart()) else {
+                continue;
+            };
+            let reset = error.code == RDKafkaErrorCode::AutoOffsetReset;
+            let doubt = reset.then(|| Doubt::of(&error.detail));
+            rebalance::restart(&self.consumer, context, std::slice::from_ref(partition), doubt);
+        }
+    }
+
+    /// Looks for new topics and subscribes to what is wanted.
+    fn look(&mut self) {
+        let baseline = self.context().start == Start::Latest && !self.context().baseline().is_set();
+        if self.discovery.is_needed() || baseline {
+            match self.existing() {
+                Ok(existing) => {
+                    self.discovery.update(existing.keys().map(String::as_str));
+                    self.context().baseline().set(existing);
+                }
+                Err(error) => {
+                    self.context().complain("topics can not be listed", &error.to_string());
+                    self.next_look = Instant::now() + LOOK_AGAIN;
+                    return;
+                }
+            }
+        }
+        self.next_look = Instant::now() + self.interval;
+        let wanted = self.discovery.topics();
+        if wanted == self.subscribed {
+            return;
+        }
+        tracing::info!(shard = self.context().shard, topics = ?wanted, "subscribing");
+        let names = wanted.iter().map(String::as_str).collect::<Vec<_>>();
+        let result = if names.is_empty() {
+            self.consumer.unsubscribe();
+            Ok(())
+        } else {
+            self.consumer.subscribe(&names)
+        };
+        match result {
+            Ok(()) => self.subscribed = wanted,
+            Err(error) => {
+                self.context().complain("topics can not be subscribed to", &error.to_string());
+                self.next_look = Instant::now() + LOOK_AGAIN;
+            }
+        }
+    }
+
+    /// The topics of the cluster and their partition counts.
+    fn existing(&self) -> Result<HashMap<String, i32>, KafkaError> {
+        let metadata = self.consumer.fetch_metadata(None, METADATA)?;
+        let sound = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        Ok(sound.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect())
+    }
+
+    fn commit_overdue(&mut self) {
+        self.next_commit = Instant::now() + COMMIT_AGAIN;
+        let overdue = self.context().commits.overdue();
+        super::consumer::commit(&self.consumer, &overdue);
+    }
+
+    /// Closes the consumer: revokes everything through the callback, which drains and commits, and leaves the group.
+    fn leave(&self) {
+        // Refused for a broken consumer; then everything was abandoned already.
+        if self.consumer.close_queue().is_err() {
+            return;
+        }
+        while !self.consumer.closed() {
+            self.life.beat();
+            self.poll();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The foreign calls beside the queue: what librdkafka can and its Rust wrapper does not offer.
+//!
+//! Commits with a deadline and a result per partition, leader epochs, and producing a record whose header names need
+//! not be UTF-8. Every function here is safe to call; each keeps its own invariants.
+
+use std::ffi::{CString, c_void};
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings as ffi;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::record::{Header, Record};
+
+const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+
+/// Commits `positions` and waits at most `timeout` for the answer; the crate's own call waits without end.
+pub(super) fn commit_within<C: ClientContext>(
+    client: &Client<C>,
+    positions: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<(), RDKafkaErrorCode> {
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: client and list are alive throughout. The queue is ours: destroying it drops an answer that comes late.
+    // The event, and the list in it, live until the event is destroyed.
+    unsafe {
+        let queue = ffi::rd_kafka_queue_new(client.native_ptr());
+        let code = ffi::rd_kafka_commit_queue(
+            client.native_ptr(),
+            positions.ptr(),
+            queue,
+            None,
+            ptr::null_mut(),
+        );
+        let result = if code == OK {
+            match NonNull::new(ffi::rd_kafka_queue_poll(queue, millis)) {
+                None => Err(RDKafkaErrorCode::OperationTimedOut),
+                Some(event) => {
+                    let result = outcome(event);
+                    ffi::rd_kafka_event_destroy(event.as_ptr());
+                    result
+                }
+            }
+        } else {
+            Err(code.into())
+        };
+        ffi::rd_kafka_queue_destroy(queue);
+        result
+    }
+}
+
+/// The first error of a commit's answer, be it the request's or a partition's.
+///
+/// # Safety
+/// `event` is a live offset-commit event.
+unsafe fn outcome(event: NonNull<ffi::rd_kafka_event_t>) -> Result<(), RDKafkaErrorCode> {
+    // SAFETY: the caller's promise; the list belongs to the event.
+    unsafe {
+        let code = ffi::rd_kafka_event_error(event.as_ptr());
+        if code != OK {
+            return Err(code.into());
+        }
+        let list = ffi::rd_kafka_event_topic_partition_list(event.as_ptr());
+        if list.is_null() || (*list).cnt <= 0 {
+            return Ok(());
+        }
+        let places = std::slice::from_raw_parts((*list).elems, (*list).cnt as usize);
+        places.iter().find(|place| place.err != OK).map_or(Ok(()), |place| Err(place.err.into()))
+    }
+}
+
+/// The leader epoch of element `index` of `list`; -1 when there is none.
+pub(super) fn leader_epoch(list: &TopicPartitionList, index: usize) -> i32 {
+    assert!(index < list.count(), "an element of the list");
+    // SAFETY: the element exists and lives as long as the list.
+    unsafe { ffi::rd_kafka_topic_partition_get_leader_epoch((*list.ptr()).elems.add(index)) }
+}
+
+/// Sets the leader epoch of element `index` of `list`.
+pub(super) fn set_leader_epoch(list: &mut TopicPartitionList, index: usize, epoch: i32) {
+    assert!(index < list.count(), "an element of the list");
+    // SAFETY: the element exists and is ours to change.
+    unsafe { ffi::rd_kafka_topic_partition_set_leader_epoch((*list.ptr()).elems.add(index), epoch) }
+}
+
+/// Hands `record` with `extra` headers to a producer; `opaque` comes back with the delivery report.
+///
+/// Copies everything. Header names are given as bytes, which the crate's own API can not do.
+pub(super) fn produce<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    record: &Record<'_>,
+    extra: &[Header<'_>],
+    opaque: usize,
+) -> Result<(), RDKafkaErrorCode> {
+    let topic = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidArgument)?;
+    let headers = record.headers.iter().chain(extra);
+    let mut args = vec![
+        argument(ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TOPIC, Value { cstr: topic.as_ptr() }),
+        argument(ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, memory(record.key)),
+        argument(ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
+        argument(
+            ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS,
+            Value { i: ffi::RD_KAFKA_MSG_F_COPY },
+        ),
+        argument(
+            ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE,
+            Value { ptr: opaque as *mut c_void },
+        ),
+    ];
+    if let Some(timestamp) = record.timestamp {
+        args.push(argument(
+            ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP,
+            Value { i64_: timestamp },
+        ));
+    }
+    // SAFETY: the arguments point to memory that lives through the call, which copies key, value and topic. The
+    // headers are ours until the call succeeds, when librdkafka takes them.
+    unsafe {
+        let list = ffi::rd_kafka_headers_new(record.headers.len() + extra.len());
+        for header in headers {
+            let (value, size) = header.value.map_or((ptr::null(), 0), |v| (v.as_ptr(), v.len()));
+            ffi::rd_kafka_header_add(
+                list,
+                header.name.as_ptr().cast(),
+                header.name.len() as isize,
+                value.cast(),
+                size as isize,
+            );
+        }
+        args.push(argument(ffi::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers: list }));
+        let error = ffi::rd_kafka_produceva(client.native_ptr(), args.as_ptr(), args.len());
+        if error.is_null() {
+            return Ok(());
+        }
+        let code = ffi::rd_kafka_error_code(error);
+        ffi::rd_kafka_error_destroy(error);
+        ffi::rd_kafka_headers_destroy(list);
+        Err(code.into())
+    }
+}
+
+use ffi::rd_kafka_vu_s__bindgen_ty_1 as Value;
+
+fn argument(vtype: ffi::rd_kafka_vtype_t, u: Value) -> ffi::rd_kafka_vu_t {
+    ffi::rd_kafka_vu_t { vtype, u }
+}
+
+fn memory(bytes: Option<&[u8]>) -> Value {
+    let (ptr, size) =
+        bytes.map_or((ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast(), b.len()));
+    Value { mem: ffi::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
+}

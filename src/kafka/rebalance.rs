@@ -1,0 +1,355 @@
+//! Which partitions this member reads, and how they come and go.
+//!
+//! The group protocol is `cooperative-sticky`: a rebalance only takes what moves. (Eager and cooperative members can
+//! not share a group: one that moves from `range` has to stop all members first.) All of this runs on the event
+//! thread, in librdkafka's rebalance callback or between two polls.
+//!
+//! | what happens | what is done, in this order |
+//! |---|---|
+//! | assign | find the starts, forward to the pump's queue, tell the pump, assign |
+//! | revoke | let the pump drain, commit what it settled, let go, unassign |
+//! | lost   | tell the pump, let go, unassign; another member may already own them, so nothing is committed |
+//! | broken | as revoke, then wait and assign again from the committed position |
+//!
+//! A partition whose start can not be found waits: it is assigned to this member by the group and not read, and is
+//! tried again with growing pauses.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::kafka::context::Context;
+use crate::kafka::start::{self, Doubt, StartAt};
+use crate::kafka::{CommitError, native};
+use crate::record::{Position, TopicPartition};
+
+/// How long the commit of a revoke may take, retries included.
+const REVOKE_COMMIT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
+
+/// The partitions of this member.
+#[derive(Debug, Default)]
+pub(super) struct Assignment {
+    /// Whether the group ever gave this member an assignment, be it empty.
+    joined: bool,
+    /// Assigned to librdkafka and to the pump.
+    read: HashSet<TopicPartition>,
+    /// Ours by the group's word, and not read yet.
+    waiting: HashMap<TopicPartition, Wait>,
+    /// Paused by the pump; librdkafka would keep that across assignments.
+    paused: HashSet<TopicPartition>,
+    /// How often a partition had to be restarted lately, and when last, for the pauses.
+    restarts: HashMap<TopicPartition, (u32, Instant)>,
+}
+
+#[derive(Debug)]
+struct Wait {
+    attempts: u32,
+    until: Instant,
+    doubt: Option<Doubt>,
+}
+
+impl Assignment {
+    /// Whether `partition` is read.
+    pub(super) fn reads(&self, partition: &TopicPartition) -> bool {
+        self.read.contains(partition)
+    }
+
+    /// Whether this member never had a partition.
+    pub(super) fn is_untouched(&self) -> bool {
+        !self.joined
+    }
+
+    /// Notes which partitions the pump has paused.
+    pub(super) fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) {
+        for partition in partitions {
+            if paused {
+                self.paused.insert(partition.clone());
+            } else {
+                self.paused.remove(partition);
+            }
+        }
+    }
+
+    /// Takes out of `partitions` what is still paused from an earlier assignment.
+    fn take_paused(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+        partitions.iter().filter_map(|partition| self.paused.take(partition)).collect()
+    }
+
+    fn wait(&mut self, partition: TopicPartition, attempts: u32, doubt: Option<Doubt>) {
+        let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(12)).min(LONGEST_PAUSE);
+        let until = Instant::now() + pause;
+        self.waiting.insert(partition, Wait { attempts: attempts + 1, until, doubt });
+    }
+
+    /// Takes out what has waited long enough.
+    fn due(&mut self, now: Instant) -> HashMap<TopicPartition, Wait> {
+        self.waiting.extract_if(|_, wait| wait.until <= now).collect()
+    }
+}
+
+/// The group gave us `partitions`.
+pub(super) fn assign(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+) {
+    let started = Instant::now();
+    let resolved = start::resolve(consumer, context, partitions, &HashMap::new());
+    // Called even with nothing to read yet: librdkafka waits for an answer to its callback.
+    begin(consumer, context, &resolved.starts);
+    {
+        let mut assignment = context.assignment();
+        assignment.joined = true;
+        for partition in resolved.unresolved {
+            assignment.wait(partition, 0, None);
+        }
+    }
+    context.metrics.rebalanced("assign", started.elapsed());
+    tracing::info!(partitions = %names(partitions), "partitions assigned");
+}
+
+/// The group takes `partitions`, in an orderly way or not.
+pub(super) fn revoke(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+) {
+    let started = Instant::now();
+    let lost = consumer.assignment_lost();
+    let read = {
+        let mut assignment = context.assignment();
+        for partition in partitions {
+            assignment.waiting.remove(partition);
+            assignment.restarts.remove(partition);
+        }
+        partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
+    };
+    if lost {
+        context.intake().lost(&read);
+    } else {
+        drain(consumer, context, &read);
+    }
+    end(consumer, context, &read);
+    context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
+    if lost {
+        tracing::warn!(partitions = %names(partitions), "partitions lost: what was in flight will be sent again");
+    } else {
+        tracing::info!(partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
+    }
+}
+
+/// `partitions` are not read on, or have a gap: assigns them again from their committed position, after a pause.
+pub(super) fn restart(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+    doubt: Option<Doubt>,
+) {
+    let read = {
+        let assignment = context.assignment();
+        partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
+    };
+    if read.is_empty() {
+        return;
+    }
+    drain(consumer, context, &read);
+    end(consumer, context, &read);
+    let mut assignment = context.assignment();
+    for partition in read {
+        let now = Instant::now();
+        let (count, last) = assignment.restarts.entry(partition.clone()).or_insert((0, now));
+        let attempts = if now - *last > FORGIVEN_AFTER { 0 } else { *count };
+        (*count, *last) = (attempts + 1, now);
+        assignment.wait(partition, attempts, doubt);
+    }
+}
+
+/// Tries the waiting partitions whose pause is over.
+pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
+    let due = context.assignment().due(Instant::now());
+    if due.is_empty() {
+        return;
+    }
+    let partitions = due.keys().cloned().collect::<Vec<_>>();
+    let doubts = due.iter().filter_map(|(p, wait)| Some((p.clone(), wait.doubt?))).collect();
+    let resolved = start::resolve(consumer, context, &partitions, &doubts);
+    if !resolved.starts.is_empty() {
+        begin(consumer, context, &resolved.starts);
+    }
+    let mut assignment = context.assignment();
+    for partition in resolved.unresolved {
+        let (attempts, doubt) = due.get(&partition).map_or((0, None), |w| (w.attempts, w.doubt));
+        assignment.wait(partition, attempts, doubt);
+    }
+}
+
+/// Tells the pump that everything is gone, when there is no orderly way any more.
+pub(super) fn abandon(context: &Context) {
+    let read = context.assignment().read.iter().cloned().collect::<Vec<_>>();
+    context.intake().lost(&read);
+    forget(context, &read);
+}
+
+/// Starts reading.
+fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]) {
+    let mut list = TopicPartitionList::with_capacity(starts.len());
+    let mut partitions = Vec::with_capacity(starts.len());
+    for StartAt { partition, offset, epoch } in starts {
+        if !context.inlet().forward(partition) {
+            // The pump's queue is gone, so the process is ending.
+            continue;
+        }
+        let index = list.count();
+        list.add_partition_offset(&partition.topic, partition.partition, *offset)
+            .expect("a start is a valid offset");
+        if *epoch >= 0 {
+            native::set_leader_epoch(&mut list, index, *epoch);
+        }
+        partitions.push(partition.clone());
+    }
+    if !partitions.is_empty() {
+        context.intake().assigned(&partitions);
+        context.commits.assign(&partitions);
+        for partition in &partitions {
+            context.metrics.partition_assigned(partition);
+        }
+        let paused = context.assignment().take_paused(&partitions);
+        resume(consumer, context, &paused);
+        context.assignment().read.extend(partitions.iter().cloned());
+    }
+    if let Err(error) = consumer.incremental_assign(&list) {
+        // Happens when the consumer is closing or broken; both end in a revoke or in `abandon`.
+        context.complain("partitions can not be assigned", &error.to_string());
+        context.intake().lost(&partitions);
+        forget(context, &partitions);
+    }
+}
+
+/// Stops fetching.
+pub(super) fn pause(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+) {
+    context.assignment().set_paused(partitions, true);
+    if let Err(error) = consumer.pause(&list(partitions)) {
+        context.complain("partitions can not be paused", &error.to_string());
+    }
+}
+
+/// Fetches again.
+pub(super) fn resume(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+) {
+    context.assignment().set_paused(partitions, false);
+    if partitions.is_empty() {
+        return;
+    }
+    if let Err(error) = consumer.resume(&list(partitions)) {
+        context.complain("partitions can not be resumed", &error.to_string());
+    }
+}
+
+fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
+    }
+    list
+}
+
+/// Stops reading.
+fn end(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
+    forget(context, partitions);
+    if let Err(error) = consumer.incremental_unassign(&list(partitions)) {
+        context.complain("partitions can not be unassigned", &error.to_string());
+    }
+}
+
+fn forget(context: &Context, partitions: &[TopicPartition]) {
+    context.commits.release(partitions);
+    let mut assignment = context.assignment();
+    for partition in partitions {
+        assignment.read.remove(partition);
+        context.metrics.partition_removed(partition);
+    }
+}
+
+/// Lets the pump finish `partitions` and commits how far it came.
+fn drain(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
+    if partitions.is_empty() {
+        return;
+    }
+    let positions = context.intake().revoke(partitions);
+    match commit(consumer, context, &positions, REVOKE_COMMIT) {
+        Ok(()) => {}
+        Err(error) => {
+            let places = names(positions.iter().map(|(partition, _)| partition));
+            tracing::warn!(
+                partitions = %places, %error,
+                "the last commit of revoked partitions failed: their next reader sends some records again"
+            );
+        }
+    }
+}
+
+/// Commits `positions` and waits for the answer; repeats what a repetition can help, within `timeout`.
+pub(super) fn commit(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    positions: &[(TopicPartition, Position)],
+    timeout: Duration,
+) -> Result<(), CommitError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        // Asked for anew each time: what was let go meanwhile is not ours to commit.
+        let Some(list) = context.commits.ask(positions, Clone::clone) else {
+            return Ok(());
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = native::commit_within(consumer.client(), &list, left);
+        context.commits.settled(result.is_ok(), &list);
+        context.metrics.committed(result.is_ok());
+        match result {
+            Ok(()) => return Ok(()),
+            Err(RDKafkaErrorCode::OperationTimedOut) => return Err(CommitError::TimedOut(timeout)),
+            Err(code) if is_passing(code) && left > RETRY_PAUSE => std::thread::sleep(RETRY_PAUSE),
+            Err(code) => return Err(CommitError::Refused(code.to_string())),
+        }
+    }
+}
+
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Whether a commit refused with `code` may succeed soon.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::WaitingForCoordinator
+    )
+}
+
+/// Names for a log line, shortened when there are many.
+fn names<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> String {
+    const SHOWN: usize = 20;
+    let mut names = partitions.into_iter().map(ToString::to_string).collect::<Vec<_>>();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let list = names.join(" ");
+    if more > 0 { format!("{list} and {more} more") } else { list }
+}

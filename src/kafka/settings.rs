@@ -1,0 +1,253 @@
+//! The librdkafka settings: what the bridge must own, what it prefers, and what the operator said.
+//!
+//! Precedence: owned keys are refused in `kafka.client`, preferred ones are replaced by it. No error shows a value.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+
+use crate::config::{self, ClientValue};
+use crate::kafka::StartError;
+
+/// Keys an operator may not set, and why.
+const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "is `kafka.brokers`"),
+    ("metadata.broker.list", "is `kafka.brokers`"),
+    ("group.id", "is `kafka.group_id`"),
+    ("group.instance.id", "is `kafka.instance_id`"),
+    ("enable.auto.commit", COMMITS),
+    ("auto.commit.enable", COMMITS),
+    ("auto.commit.interval.ms", "is `kafka.commit_interval`"),
+    ("enable.auto.offset.store", COMMITS),
+    ("auto.offset.reset", "is `kafka.start`; the bridge never lets the client choose a position"),
+    ("partition.assignment.strategy", "is `cooperative-sticky`: a rebalance stops only what moves"),
+    ("group.protocol", "is `classic`: the newer protocol is not reliable in this client version"),
+    ("group.remote.assignor", "belongs to a group protocol the bridge does not use"),
+    ("queued.max.messages.kbytes", "follows from `limits.memory`"),
+    ("enable.partition.eof", "is off: the bridge has no use for the ends of partitions"),
+    ("statistics.interval.ms", "is set by the bridge, whose metrics come from it"),
+    ("log.queue", "is set by the bridge, which writes the client's log lines itself"),
+    ("acks", DEAD_LETTERS),
+    ("request.required.acks", DEAD_LETTERS),
+    ("enable.idempotence", DEAD_LETTERS),
+    ("transactional.id", DEAD_LETTERS),
+    ("message.timeout.ms", DEAD_LETTERS),
+    ("delivery.timeout.ms", DEAD_LETTERS),
+];
+const COMMITS: &str = "is off: only what Event Hubs has accepted is committed, by the bridge";
+const DEAD_LETTERS: &str = "is set by the bridge, so that no dead letter is lost";
+
+/// Every problem of `[kafka.client]` that can be seen without a broker.
+pub fn check(kafka: &config::Kafka) -> Vec<StartError> {
+    kafka.client.iter().filter_map(|(key, value)| problem(key, value)).collect()
+}
+
+fn problem(key: &str, value: &ClientValue) -> Option<StartError> {
+    let setting = |problem: String| Some(StartError::Setting { key: key.to_owned(), problem });
+    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == key) {
+        return setting(format!("can not be set: it {why}"));
+    }
+    let Err(error) = ClientConfig::new().set(key, text(value)).create_native_config() else {
+        return None;
+    };
+    setting(match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
+            "is not a setting of the kafka client".to_owned()
+        }
+        // The client's text quotes the value, except where it names a range.
+        KafkaError::ClientConfig(_, text, ..) => match text.split_once("outside allowed range ") {
+            Some((_, range)) => format!("is outside of its range, {range}"),
+            None if text.contains("not available") || text.contains("not supported") => {
+                "is not supported by this build of the kafka client".to_owned()
+            }
+            None => "has a value the kafka client does not take".to_owned(),
+        },
+        _ => "is not a setting the kafka client takes".to_owned(),
+    })
+}
+
+fn text(value: &ClientValue) -> String {
+    match value {
+        ClientValue::Integer(number) => number.to_string(),
+        ClientValue::Boolean(truth) => truth.to_string(),
+        ClientValue::Text(secret) => secret.expose().to_owned(),
+    }
+}
+
+/// What every client of the bridge shares: brokers, name, and the operator's keys over `preferred`.
+fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientConfig, StartError> {
+    if let Some(error) = check(kafka).into_iter().next() {
+        return Err(error);
+    }
+    let mut settings = ClientConfig::new();
+    // The level decides what reaches the log callback at all; what is shown is decided there.
+    settings.set_log_level(RDKafkaLogLevel::Info);
+    settings.set("client.id", "kafka-eventhubs-bridge");
+    for (key, value) in preferred {
+        settings.set(*key, value);
+    }
+    for (key, value) in &kafka.client {
+        settings.set(key, text(value));
+    }
+    settings.set("bootstrap.servers", &kafka.brokers);
+    Ok(settings)
+}
+
+/// A quarter of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
+/// times its nominal size, and each rebalance throws it away and fetches it again.
+fn prefetch_kbytes(limits: &config::Limits) -> u64 {
+    (limits.memory / u64::from(limits.shards.max(1)) / 4 / 1024).clamp(512, 32 * 1024)
+}
+
+/// The group member of shard `shard`.
+pub(super) fn consumer(
+    kafka: &config::Kafka,
+    limits: &config::Limits,
+    shard: u32,
+) -> Result<ClientConfig, StartError> {
+    let prefetch = prefetch_kbytes(limits);
+    // A partition's share of a fetch; the whole fetch may overshoot the prefetch limit once per broker.
+    let fetch = (prefetch * 1024 / 2).max(512 * 1024);
+    let poll = (limits.drain_timeout.as_millis() * 2).clamp(300_000, 86_400_000);
+    let metadata = kafka.discovery_interval.as_millis().clamp(1_000, 300_000);
+    let mut settings = base(
+        kafka,
+        &[
+            // With the default of 1 s, small records stall: the client waits that long whenever its queue was full.
+            ("fetch.queue.backoff.ms", "5".to_owned()),
+            ("queued.min.messages", "1000000".to_owned()),
+            ("fetch.max.bytes", fetch.to_string()),
+            ("fetch.message.max.bytes", fetch.min(2 * 1024 * 1024).to_string()),
+            // The client raises `fetch.max.bytes` to at least this, which is a producer's setting otherwise.
+            ("message.max.bytes", fetch.min(1_000_000).to_string()),
+            ("check.crcs", "true".to_owned()),
+            ("isolation.level", "read_committed".to_owned()),
+            ("allow.auto.create.topics", "false".to_owned()),
+            ("session.timeout.ms", "45000".to_owned()),
+            ("max.poll.interval.ms", poll.to_string()),
+            // New partitions, and topics that did not exist, are found by this refresh.
+            ("topic.metadata.refresh.interval.ms", metadata.to_string()),
+        ],
+    )?;
+    group(&mut settings, kafka);
+    settings.set("queued.max.messages.kbytes", prefetch.to_string());
+    settings.set("statistics.interval.ms", "5000");
+    settings.set("partition.assignment.strategy", "cooperative-sticky");
+    if let Some(instance) = &kafka.instance_id {
+        settings.set("group.instance.id", format!("{instance}-{shard}"));
+    }
+    Ok(settings)
+}
+
+/// The consumer that reads dead letters again. It names the group, because the client demands one, but never joins it
+/// and never commits.
+pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
+    let mut settings = base(
+        kafka,
+        &[
+            ("fetch.message.max.bytes", "1048576".to_owned()),
+            ("fetch.max.bytes", "1048576".to_owned()),
+            ("message.max.bytes", "1000000".to_owned()),
+            ("fetch.wait.max.ms", "100".to_owned()),
+            ("check.crcs", "true".to_owned()),
+            ("isolation.level", "read_committed".to_owned()),
+        ],
+    )?;
+    group(&mut settings, kafka);
+    settings.set("queued.max.messages.kbytes", "1024");
+    settings.set("enable.partition.eof", "true");
+    Ok(settings)
+}
+
+/// The producer that writes dead letters.
+pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
+    // Large enough for whatever a broker took once; the dead-letter topic's own limit decides.
+    let mut settings = base(kafka, &[("message.max.bytes", "134217728".to_owned())])?;
+    settings.set("enable.idempotence", "true");
+    settings.set("acks", "all");
+    settings.set("message.timeout.ms", "30000");
+    settings.set("linger.ms", "0");
+    Ok(settings)
+}
+
+fn group(settings: &mut ClientConfig, kafka: &config::Kafka) {
+    settings.set("group.id", &kafka.group_id);
+    settings.set("enable.auto.commit", "false");
+    settings.set("enable.auto.offset.store", "false");
+    settings.set("auto.offset.reset", "error");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Kafka, Limits, Secret, Start};
+
+    fn kafka(client: &[(&str, ClientValue)]) -> Kafka {
+        Kafka {
+            brokers: "127.0.0.1:1".to_owned(),
+            group_id: "g".to_owned(),
+            instance_id: Some("pod".to_owned()),
+            start: Start::Earliest,
+            commit_interval: Duration::from_secs(5),
+            discovery_interval: Duration::from_secs(30),
+            client: client
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn limits(memory: u64, shards: u32) -> Limits {
+        Limits { memory, shards, drain_timeout: Duration::from_secs(20) }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_and_its_value_is_not_shown() {
+        let secret = || ClientValue::Text(Secret::new("hunter2"));
+        let cases = [
+            ("sasl.pasword", secret(), "is not a setting of the kafka client"),
+            ("security.protocol", secret(), "does not take"),
+            (
+                "session.timeout.ms",
+                ClientValue::Integer(-77),
+                "is outside of its range, 1..3600000",
+            ),
+            ("enable.auto.commit", secret(), "can not be set"),
+            ("auto.offset.reset", secret(), "`kafka.start`"),
+        ];
+        for (key, value, expected) in cases {
+            let errors = check(&kafka(&[(key, value)]));
+            let text = errors.iter().map(ToString::to_string).collect::<String>();
+            assert_eq!(errors.len(), 1, "{key}: {text}");
+            assert!(text.contains(&format!("`kafka.client.\"{key}\"`")), "{text}");
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains("hunter2") && !text.contains("77"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_operator_overrides_what_is_only_preferred() {
+        let client = kafka(&[
+            ("isolation.level", ClientValue::Text(Secret::new("read_uncommitted"))),
+            ("session.timeout.ms", ClientValue::Integer(10_000)),
+        ]);
+        let settings = consumer(&client, &limits(64 << 20, 1), 3).unwrap();
+        assert_eq!(settings.get("isolation.level"), Some("read_uncommitted"));
+        assert_eq!(settings.get("session.timeout.ms"), Some("10000"));
+        assert_eq!(settings.get("auto.offset.reset"), Some("error"));
+        assert_eq!(settings.get("group.instance.id"), Some("pod-3"));
+        settings.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn prefetch_is_a_bounded_share_of_the_memory() {
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 1)), 16 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 4)), 4 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(1 << 40, 1)), 32 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(0, 0)), 512);
+    }
+}

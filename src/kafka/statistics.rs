@@ -1,0 +1,90 @@
+//! What librdkafka says of itself every few seconds, as far as it is exported.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::metrics::Metrics;
+use crate::record::TopicPartition;
+
+#[derive(Deserialize)]
+struct Report<'a> {
+    #[serde(borrow, default)]
+    brokers: HashMap<Cow<'a, str>, Broker<'a>>,
+    #[serde(borrow, default)]
+    topics: HashMap<Cow<'a, str>, Topic<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Broker<'a> {
+    #[serde(borrow, default)]
+    source: Cow<'a, str>,
+    #[serde(borrow, default)]
+    state: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Topic<'a> {
+    #[serde(borrow, default)]
+    partitions: HashMap<Cow<'a, str>, Partition>,
+}
+
+#[derive(Deserialize)]
+struct Partition {
+    #[serde(rename = "partition")]
+    number: i32,
+    /// From the committed position to the end (of what is committed, in transactions); -1 until known.
+    consumer_lag: i64,
+    /// Bytes waiting. All partitions are forwarded to one queue, so each reports the whole of it.
+    fetchq_size: u64,
+}
+
+/// Exports a report. `is_assigned` keeps partitions out that have just been let go.
+///
+/// Returns how many brokers are connected, or `None` when the report can not be read.
+pub(super) fn export(
+    json: &[u8],
+    metrics: &Metrics,
+    shard: u32,
+    is_assigned: impl Fn(&TopicPartition) -> bool,
+) -> Option<u64> {
+    let report: Report<'_> = serde_json::from_slice(json).ok()?;
+    // Bootstrap addresses and the coordinator's logical broker repeat the learned ones.
+    let learned = report.brokers.values().filter(|broker| broker.source == "learned");
+    let (up, down): (Vec<_>, Vec<_>) = learned.partition(|broker| broker.state == "UP");
+    metrics.kafka_brokers(up.len() as u64, down.len() as u64);
+    let mut prefetched = 0;
+    for (topic, of_topic) in &report.topics {
+        for partition in of_topic.partitions.values() {
+            let place = TopicPartition::new(topic.as_ref(), partition.number);
+            if partition.number < 0 || !is_assigned(&place) {
+                continue;
+            }
+            prefetched = prefetched.max(partition.fetchq_size);
+            if partition.consumer_lag >= 0 {
+                metrics.consumer_lag(topic, partition.number, partition.consumer_lag);
+            }
+        }
+    }
+    metrics.prefetched(shard, prefetched);
+    Some(up.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_as_librdkafka_writes_it() {
+        let json = br#"{"name":"c","brokers":{
+            "a:1/1":{"name":"a:1/1","nodeid":1,"source":"learned","state":"UP","rtt":{"p99":3}},
+            "a:2/2":{"name":"a:2/2","nodeid":2,"source":"learned","state":"CONNECT"},
+            "a:1/bootstrap":{"nodeid":-1,"source":"configured","state":"UP"}},
+            "topics":{"orders":{"topic":"orders","partitions":{
+            "0":{"partition":0,"consumer_lag":7,"fetchq_size":100,"fetch_state":"active"},
+            "-1":{"partition":-1,"consumer_lag":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
+        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(1));
+        assert_eq!(export(b"{", &Metrics::default(), 0, |_| true), None);
+    }
+}
