@@ -1,8 +1,30 @@
 //! What the operator said: read from a file, the environment and flags, and checked before any port opens.
+//!
+//! ```text
+//! bridge.toml < BRIDGE_… variables < --set flags     layers     one tree, each value knows who said it
+//!                                                    read       tree → raw, every wrong key and type gathered
+//!                                                    check      raw → shape, every contradiction gathered
+//! ```
+//! The invariant: a [`Config`] that exists has been checked whole; nobody downstream checks it again. When it
+//! cannot exist, [`Problems`] holds everything that is wrong with it, not the first thing. What only Kafka or
+//! Event Hubs can know (whether a topic or hub exists, what librdkafka accepts) is left to them.
 
+mod check;
+mod defaults;
+mod explain;
+mod hint;
+mod layers;
+mod lines;
+mod path;
+mod problem;
+mod raw;
+mod read;
+mod schema;
 mod secret;
 mod shape;
 
+pub use problem::{Problem, Problems};
+pub use schema::schema;
 pub use secret::Secret;
 pub use shape::*;
 
@@ -11,23 +33,18 @@ mod sample;
 #[cfg(test)]
 pub(crate) use sample::sample;
 
-/// What is wrong with a configuration.
-#[derive(Debug)]
-pub struct Problems(String);
-
-impl std::fmt::Display for Problems {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Config {
-    /// Stands in for the real one until it is merged: refuses everything.
+    /// Reads and checks the configuration: `file`, over it the `BRIDGE_…` variables of `environment`, over
+    /// both the `overrides`, pairs of a dotted key (`kafka.brokers`) and its value.
+    ///
+    /// Touches nothing but `file` and the files it names; the environment is what the caller passes.
     pub fn load(
         file: &std::path::Path,
-        _environment: impl IntoIterator<Item = (String, String)>,
-        _overrides: &[(String, String)],
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(String, String)],
     ) -> Result<Self, Problems> {
-        Err(Problems(format!("error: cannot read `{}` yet", file.display())))
+        let (layers, strays) = layers::Layers::gather(file, environment, overrides)?;
+        let (raw, failures) = read::read::<raw::File>(layers.tree());
+        check::check(&raw, &layers, strays, &failures)
     }
 }

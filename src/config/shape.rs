@@ -1,7 +1,6 @@
-//! The shape of the configuration file: one struct a table, one field a key.
+//! The checked configuration: one struct a table, one field a key, every default filled in.
 //!
-//! Only what serde can see stands here. What makes a file *right* (contradictions, dangling names) is
-//! [`super::check`], and how it is read is [`super::load`].
+//! Whoever holds one need not check it again. How it is written in a file is `raw`, what makes it right `check`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,7 +109,7 @@ pub struct Mapping {
 pub enum Topics {
     /// Exactly these.
     Named(Vec<String>),
-    /// All whose whole name matches; new ones are picked up.
+    /// All whose whole name matches; new ones are picked up. The expression is anchored at both ends.
     Pattern(regex::Regex),
 }
 
@@ -161,7 +160,8 @@ pub struct Failure {
 }
 
 /// What happens to a record that can never be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Its partition stops there and says why.
     Halt,
@@ -199,7 +199,8 @@ pub struct Log {
 }
 
 /// Form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people.
     Text,

@@ -1,0 +1,187 @@
+//! From the raw form to the checked one: what serde cannot see.
+//!
+//! Each part checks all it can and goes on with a default where a value is wrong, so that every problem of
+//! a file is said at once; only a configuration without any comes out.
+
+mod address;
+mod client;
+mod eventhubs;
+mod kafka;
+mod mappings;
+mod routes;
+mod tables;
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::Config;
+use super::explain::{explain, meant};
+use super::hint::shown;
+use super::layers::{Layers, variable};
+use super::path::Path;
+use super::problem::{Problem, Problems};
+use super::raw;
+use super::read::Failure;
+use super::schema::purpose;
+
+/// Checks `raw`; `strays` and `failures` are what was found wrong on the way here.
+pub(super) fn check(
+    raw: &raw::File,
+    layers: &Layers,
+    strays: Vec<Problem>,
+    failures: &[Failure],
+) -> Result<Config, Problems> {
+    let mut check = Check { layers, failures, problems: strays };
+    check.problems.extend(failures.iter().map(|failure| explain(failure, layers)));
+
+    let batch = check.batch(&Path::top("batch"), &raw.batch, &super::Batch::default());
+    let events = check.events(&Path::top("events"), &raw.events, &super::Events::default());
+    let failure = check.failure(&Path::top("failure"), &raw.failure, &super::Failure::default());
+    let limits = check.limits(&raw.limits);
+    let admin = check.admin(&raw.admin);
+    let log = check.log(&raw.log);
+    let kafka = check.kafka(&raw.kafka);
+    let eventhubs = check.namespaces(raw);
+    let defaults = (&batch, &events, &failure);
+    let mappings = check.mappings(&raw.mappings, defaults);
+
+    check.batches_fit(&mappings, &limits);
+    check.drain_fits(&kafka, &limits);
+    check.routes(&mappings, &eventhubs, &failure);
+
+    match Problems::new(check.problems) {
+        Some(problems) => Err(problems),
+        None => Ok(Config {
+            kafka,
+            eventhubs: eventhubs
+                .into_iter()
+                .map(|(name, namespace)| (name, namespace.settings))
+                .collect(),
+            mappings: mappings.into_iter().map(|(_, mapping)| mapping).collect(),
+            batch,
+            events,
+            failure,
+            limits,
+            admin,
+            log,
+        }),
+    }
+}
+
+/// What is being checked, and what was found so far.
+struct Check<'a> {
+    layers: &'a Layers,
+    failures: &'a [Failure],
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// `at` is wrong: "`at` `said`".
+    fn wrong(
+        &mut self,
+        at: &Path,
+        said: impl Display,
+        why: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let place = self.layers.place(at);
+        let problem =
+            Problem { place, what: format!("`{at}` {said}"), why: why.into(), hint: hint.into() };
+        self.problems.push(problem);
+    }
+
+    /// `at` is not there. Says nothing if it is there in some other, already reported form.
+    fn missing(&mut self, at: &Path, why: &str, hint: &str) {
+        let misspelt = self.failures.iter().any(|failure| meant(failure).as_ref() == Some(at));
+        if misspelt || self.failed(at) {
+            return;
+        }
+        let hint = if at.to_string().starts_with("mappings") {
+            hint.to_owned()
+        } else {
+            format!("{hint}, or set `{}`", variable(&at.to_string()))
+        };
+        self.wrong(at, "is missing", why, hint);
+    }
+
+    /// Whether `at`, or a table around it, could not be read at all.
+    fn failed(&self, at: &Path) -> bool {
+        self.failures.iter().any(|failure| at.is_within(&failure.path))
+    }
+
+    /// Text that may not be empty. `None` if it is not given or wrong.
+    fn text(&mut self, at: &Path, given: Option<&String>, why: &str) -> Option<String> {
+        let text = given?.trim();
+        if text.is_empty() {
+            self.wrong(at, "is empty", why, "give it a value, or leave the key out");
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn duration(
+        &mut self,
+        at: &Path,
+        given: Option<&raw::Duration>,
+        default: Duration,
+        bounds: RangeInclusive<&str>,
+    ) -> Duration {
+        let Some(raw::Duration(text)) = given else { return default };
+        let parse = |text: &str| {
+            jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text.trim()).ok()
+        };
+        let between = format!("between `{}` and `{}`", bounds.start(), bounds.end());
+        let Some(duration) = parse(text) else {
+            let why = "a duration is a number with its unit, `ms`, `s`, `m` or `h`";
+            self.wrong(
+                at,
+                format!("is {}, not a duration", shown(text)),
+                why,
+                format!("give one {between}"),
+            );
+            return default;
+        };
+        let outside = parse(bounds.start()).is_some_and(|least| duration < least)
+            || parse(bounds.end()).is_some_and(|most| duration > most);
+        if outside {
+            let said = format!("is {}, out of bounds", shown(text));
+            let why = purpose(at).unwrap_or_default();
+            self.wrong(at, said, why, format!("choose one {between}"));
+            return default;
+        }
+        duration
+    }
+
+    /// `None` if it is not given or wrong.
+    fn size(
+        &mut self,
+        at: &Path,
+        given: Option<&raw::Size>,
+        bounds: RangeInclusive<&str>,
+    ) -> Option<u64> {
+        let raw::Size(text) = given?;
+        let parse =
+            |text: &str| text.trim().parse::<bytesize::ByteSize>().map(|size| size.as_u64()).ok();
+        let between = format!("between `{}` and `{}`", bounds.start(), bounds.end());
+        let Some(size) = parse(text) else {
+            let why = "a size is a number with its unit, `KiB`, `MiB` or `GiB`";
+            self.wrong(
+                at,
+                format!("is {}, not a size", shown(text)),
+                why,
+                format!("give one {between}"),
+            );
+            return None;
+        };
+        let outside = parse(bounds.start()).is_some_and(|least| size < least)
+            || parse(bounds.end()).is_some_and(|most| size > most);
+        if outside {
+            let said = format!("is {}, out of bounds", shown(text));
+            let why = purpose(at).unwrap_or_default();
+            self.wrong(at, said, why, format!("choose one {between}"));
+            return None;
+        }
+        Some(size)
+    }
+}

@@ -1,0 +1,55 @@
+//! The librdkafka properties the bridge must own: its promises stand on them.
+
+/// Why an operator may not set `property`, and what to do instead; `None` if it may be set.
+pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
+    const OFFSETS: &str =
+        "the bridge commits an offset itself, once Event Hubs has accepted everything below it";
+    const MEMBERSHIP: &str = "draining before partitions are handed over needs the classic protocol with cooperative-sticky";
+    const REMOVE: &str = "remove it";
+    Some(match property {
+        "bootstrap.servers" | "metadata.broker.list" => {
+            ("there is one key for the brokers", "use `brokers` under `[kafka]`")
+        }
+        "group.id" => ("there is one key for the group", "use `group_id` under `[kafka]`"),
+        "group.instance.id" => (
+            "each shard needs a name of its own, made from one",
+            "use `instance_id` under `[kafka]`",
+        ),
+        "enable.auto.commit"
+        | "auto.commit.enable"
+        | "enable.auto.offset.store"
+        | "offset.store.method"
+        | "offset.store.path"
+        | "offset.store.sync.interval.ms" => (OFFSETS, REMOVE),
+        "auto.commit.interval.ms" => (OFFSETS, "use `commit_interval` under `[kafka]`"),
+        "auto.offset.reset" => (
+            "with a reset policy librdkafka would jump over records without a word",
+            "use `start` under `[kafka]` for a group without committed offsets",
+        ),
+        "partition.assignment.strategy"
+        | "group.protocol"
+        | "group.protocol.type"
+        | "group.remote.assignor" => (MEMBERSHIP, REMOVE),
+        "enable.partition.eof" => ("the bridge has no use for the end of a partition", REMOVE),
+        "queued.max.messages.kbytes" => {
+            ("the prefetch is part of one memory budget", "use `memory` under `[limits]`")
+        }
+        "statistics.interval.ms" => {
+            ("the metrics of the bridge are made from these statistics", REMOVE)
+        }
+        "topic.metadata.refresh.interval.ms" => (
+            "the bridge looks for new topics and partitions itself",
+            "use `discovery_interval` under `[kafka]`",
+        ),
+        "log.queue" | "log_level" => {
+            ("the log of librdkafka is part of the bridge's own", "use `level` under `[log]`")
+        }
+        "enabled_events" | "opaque" | "default_topic_conf" => {
+            ("it belongs to the program, not to a file", REMOVE)
+        }
+        property if property.ends_with("_cb") => {
+            ("it belongs to the program, not to a file", REMOVE)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,203 @@
+//! `[eventhubs]` and `[eventhubs.NAME]`: names, connection strings and where they come from.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
+use crate::config::path::Path;
+use crate::config::{Namespace, Secret, raw};
+
+use super::Check;
+use super::address::{Flaw, address};
+
+/// No connection string is longer.
+const LONGEST: u64 = 16 << 10;
+
+/// A namespace, and what only checking needs of it.
+pub(super) struct Checked {
+    /// Where it is described.
+    pub(super) at: Path,
+    /// What becomes part of the configuration.
+    pub(super) settings: Namespace,
+    /// The one hub its connection string is for.
+    pub(super) entity_path: Option<String>,
+}
+
+impl Check<'_> {
+    /// All namespaces by name. One that is wrong is among them, so that nobody takes it for unknown.
+    pub(super) fn namespaces(&mut self, raw: &raw::File) -> BTreeMap<String, Checked> {
+        let at = Path::top("eventhubs");
+        let own = &raw.eventhubs.own;
+        let base = Namespace {
+            connection_string: Secret::default(),
+            connection_string_file: None,
+            send_timeout: SEND_TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+        };
+        let base = self.timeouts(&at, own, &base);
+        let mut namespaces = BTreeMap::new();
+        let given = own.connection_string.is_some() || own.connection_string_file.is_some();
+        let wanted = raw.mappings.iter().any(|mapping| match mapping.namespace.as_deref() {
+            None => raw.eventhubs.named.is_empty(),
+            Some(name) => name == NAMESPACE,
+        });
+        let nothing_else = raw.eventhubs.named.is_empty() && !self.failed(&at);
+        if given || wanted || nothing_else {
+            let namespace = self.namespace(&at, own, &base);
+            namespaces.insert(NAMESPACE.to_owned(), namespace);
+        }
+        for (name, given) in &raw.eventhubs.named {
+            let at = at.key(name);
+            self.name(&at, name);
+            let base = self.timeouts(&at, given, &base);
+            let namespace = self.namespace(&at, given, &base);
+            namespaces.insert(name.clone(), namespace);
+        }
+        namespaces
+    }
+
+    fn name(&mut self, at: &Path, name: &str) {
+        if name == NAMESPACE {
+            self.wrong(
+                at,
+                "needs no name",
+                "`default` is what mappings without `namespace` use",
+                "move its keys to `[eventhubs]`, or choose another name",
+            );
+        }
+        let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        if !name.chars().all(usable) || name.is_empty() || name.contains("__") {
+            self.wrong(
+                at,
+                "is not usable as a name",
+                "variables such as `BRIDGE_EVENTHUBS__NAME__CONNECTION_STRING` must be able to name it",
+                "use lower-case letters, digits, `-` and single `_`",
+            );
+        }
+    }
+
+    fn timeouts(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Namespace {
+        let (send, connect, idle) =
+            (&given.send_timeout, &given.connect_timeout, &given.idle_timeout);
+        let (send_at, connect_at, idle_at) =
+            (at.key("send_timeout"), at.key("connect_timeout"), at.key("idle_timeout"));
+        Namespace {
+            connection_string: Secret::default(),
+            connection_string_file: None,
+            send_timeout: self.duration(
+                &send_at,
+                send.as_ref(),
+                base.send_timeout,
+                "100ms"..="10m",
+            ),
+            connect_timeout: self.duration(
+                &connect_at,
+                connect.as_ref(),
+                base.connect_timeout,
+                "100ms"..="5m",
+            ),
+            idle_timeout: self.duration(&idle_at, idle.as_ref(), base.idle_timeout, "1s"..="4m"),
+        }
+    }
+
+    fn namespace(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Checked {
+        let mut settings = base.clone();
+        let mut entity_path = None;
+        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
+        if let Some((source, text, file)) = self.connection_string(at, given) {
+            match address(&text) {
+                Ok(address) => entity_path = address.entity_path,
+                Err(Flaw { why, hint }) => {
+                    let at = if file.is_some() { &file_at } else { &inline_at };
+                    self.wrong(
+                        at,
+                        format!("{source} no connection string of Event Hubs"),
+                        why,
+                        hint,
+                    );
+                }
+            }
+            settings.connection_string = Secret::new(text);
+            settings.connection_string_file = file;
+        }
+        Checked { at: at.clone(), settings, entity_path }
+    }
+
+    /// The connection string, a verb for where it is, and its file. The later layer wins over the earlier.
+    fn connection_string(
+        &mut self,
+        at: &Path,
+        given: &raw::Namespace,
+    ) -> Option<(&'static str, String, Option<PathBuf>)> {
+        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
+        let (mut inline, mut file) =
+            (given.connection_string.as_ref(), given.connection_string_file.as_ref());
+        if inline.is_some() && file.is_some() {
+            let (inline_rank, file_rank) =
+                (self.layers.rank(&inline_at), self.layers.rank(&file_at));
+            if inline_rank == file_rank {
+                self.wrong(
+                    &file_at,
+                    "contradicts `connection_string`",
+                    "the connection string is given twice, and nothing says which one holds",
+                    "keep one of the two",
+                );
+                return None;
+            }
+            if inline_rank > file_rank { file = None } else { inline = None }
+        }
+        if let Some(file) = file {
+            return self.connection_string_file(&file_at, file);
+        }
+        if inline.is_none() && !self.failed(&file_at) {
+            self.missing(
+                &inline_at,
+                "the bridge must know where Event Hubs is and how to log in",
+                "add `connection_string` or `connection_string_file`",
+            );
+        }
+        let text =
+            self.text(&inline_at, inline, "the bridge must know how to log in to Event Hubs")?;
+        Some(("is", text, None))
+    }
+
+    fn connection_string_file(
+        &mut self,
+        at: &Path,
+        named: &str,
+    ) -> Option<(&'static str, String, Option<PathBuf>)> {
+        if named.contains("SharedAccess") || named.starts_with("Endpoint=") {
+            self.wrong(
+                at,
+                "is a connection string, not the path of a file",
+                "the file it names holds the connection string",
+                "use `connection_string`",
+            );
+            return None;
+        }
+        let path = self.layers.beside(named);
+        let mut text = String::new();
+        let read = std::fs::File::open(&path)
+            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+        let why = match read {
+            Err(error) => error.to_string(),
+            Ok(_) if text.len() as u64 > LONGEST => {
+                "it is too long for a connection string".to_owned()
+            }
+            Ok(_) if text.trim().is_empty() => "it is empty".to_owned(),
+            Ok(_) => return Some(("names a file that holds", text.trim().to_owned(), Some(path))),
+        };
+        // A key pasted here instead of a path ends in `=`.
+        let said = if named.contains(['=', ';']) {
+            "names a file that cannot be used".to_owned()
+        } else {
+            format!("names `{}`, which cannot be used", path.display())
+        };
+        let hint = "name a readable file that holds only the connection string; a relative path begins \
+                    at the directory of the configuration file";
+        self.wrong(at, said, why, hint);
+        None
+    }
+}

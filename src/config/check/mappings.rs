@@ -1,0 +1,267 @@
+//! `[[mappings]]`, each for itself; what they are to each other is [`super::routes`].
+
+use regex::Regex;
+
+use crate::config::defaults::NAMESPACE;
+use crate::config::hint::{nearest, shown};
+use crate::config::path::Path;
+use crate::config::{Batch, Events, Failure, Limits, Mapping, Partitioning, Topics, raw};
+
+use super::Check;
+
+/// Hubs have at most this many partitions, in the largest dedicated cluster.
+const MOST_PARTITIONS: u32 = 2000;
+
+const TOPIC: &str = "{topic}";
+
+impl Check<'_> {
+    /// The mappings that can be made, with where they stand.
+    pub(super) fn mappings(
+        &mut self,
+        given: &[raw::Mapping],
+        (batch, events, failure): (&Batch, &Events, &Failure),
+    ) -> Vec<(Path, Mapping)> {
+        let at = Path::top("mappings");
+        if given.is_empty() && !self.failed(&at) {
+            self.wrong(
+                &at,
+                "is missing",
+                "without a mapping there is nothing to do",
+                "add a `[[mappings]]` with `topic = \"orders\"` and `hub = \"orders\"`",
+            );
+        }
+        let mut mappings = Vec::new();
+        for (index, given) in given.iter().enumerate() {
+            let at = at.index(index);
+            let batch = self.batch(&at.key("batch"), &given.batch, batch);
+            let events = self.events(&at.key("events"), &given.events, events);
+            let failure = self.failure(&at.key("failure"), &given.failure, failure);
+            let partitioning = self.partitioning(&at, given.partitioning.as_ref());
+            let topics = self.topics(&at, given);
+            let hub = self.hub(&at, given.hub.as_ref());
+            let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
+            if let (Some(topics), Some(hub)) = (topics, hub) {
+                let mapping =
+                    Mapping { topics, hub, namespace, partitioning, batch, events, failure };
+                mappings.push((at, mapping));
+            }
+        }
+        mappings
+    }
+
+    fn topics(&mut self, at: &Path, given: &raw::Mapping) -> Option<Topics> {
+        let forms = [
+            given.topic.as_ref().map(|_| "topic"),
+            given.topics.as_ref().map(|_| "topics"),
+            given.topic_pattern.as_ref().map(|_| "topic_pattern"),
+        ];
+        let forms: Vec<_> = forms.into_iter().flatten().collect();
+        if let [first, second, ..] = forms[..] {
+            self.wrong(
+                &at.key(second),
+                format!("contradicts `{first}`"),
+                "a mapping takes its topics from one of `topic`, `topics` and `topic_pattern`",
+                "keep one of them, or write a second mapping",
+            );
+            return None;
+        }
+        match (&given.topic, &given.topics, &given.topic_pattern) {
+            (Some(topic), ..) => {
+                self.topic(&at.key("topic"), topic).then(|| Topics::Named(vec![topic.clone()]))
+            }
+            (_, Some(topics), _) => self.named(&at.key("topics"), topics),
+            (.., Some(pattern)) => self.pattern(&at.key("topic_pattern"), pattern),
+            _ => {
+                if !["topics", "topic_pattern"].iter().any(|key| self.failed(&at.key(key))) {
+                    self.missing(
+                        &at.key("topic"),
+                        "a mapping must say which topics it takes",
+                        "add `topic = \"orders\"`, `topics = [\"a\", \"b\"]` or `topic_pattern = \"orders-.+\"`",
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn named(&mut self, at: &Path, topics: &[String]) -> Option<Topics> {
+        if topics.is_empty() {
+            self.wrong(
+                at,
+                "is empty",
+                "a mapping must say which topics it takes",
+                "name at least one topic",
+            );
+        }
+        let mut right = !topics.is_empty();
+        for (index, topic) in topics.iter().enumerate() {
+            right &= self.topic(&at.index(index), topic);
+            if topics[..index].contains(topic) {
+                self.wrong(
+                    &at.index(index),
+                    format!("names {} a second time", shown(topic)),
+                    "each of its records would be sent twice",
+                    "remove it",
+                );
+                right = false;
+            }
+        }
+        right.then(|| Topics::Named(topics.to_vec()))
+    }
+
+    /// Whether Kafka could have a topic of this name.
+    pub(super) fn topic(&mut self, at: &Path, topic: &str) -> bool {
+        let right = is_topic(topic);
+        if !right {
+            let pattern = topic.contains(['*', '^', '$', '+', '[', '(']);
+            self.wrong(
+                at,
+                format!("is {}, which no topic is called", shown(topic)),
+                "names of topics are up to 249 letters, digits, `.`, `_` and `-`",
+                if pattern {
+                    "for a pattern use `topic_pattern`"
+                } else {
+                    "give the name of the topic"
+                },
+            );
+        }
+        right
+    }
+
+    /// Anchored, so that a match anywhere is a match of the whole name.
+    fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Topics> {
+        let pattern = self.text(at, Some(&pattern.to_owned()), "it would match no topic")?;
+        match Regex::new(&format!("^(?:{pattern})$")) {
+            Ok(regex) => Some(Topics::Pattern(regex)),
+            Err(error) => {
+                let error = error.to_string();
+                let cause = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.wrong(
+                    at,
+                    format!("is {}, not a regular expression", shown(&pattern)),
+                    cause,
+                    "write it as in `orders-.+`; in TOML, single quotes keep a backslash as it is",
+                );
+                None
+            }
+        }
+    }
+
+    fn hub(&mut self, at: &Path, given: Option<&String>) -> Option<String> {
+        let at = at.key("hub");
+        if given.is_none() {
+            let why = "a mapping must say which hub its events go to";
+            self.missing(
+                &at,
+                why,
+                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name",
+            );
+        }
+        let hub = self.text(&at, given, "a mapping must say which hub its events go to")?;
+        let rest = hub.replace(TOPIC, "");
+        if rest.contains(['{', '}']) {
+            self.wrong(
+                &at,
+                format!("is {}, not a template", shown(&hub)),
+                "`{topic}` is all a template may hold in braces",
+                "write `{topic}` where the name of the topic belongs",
+            );
+            return None;
+        }
+        if !is_hub(&hub.replace(TOPIC, "topic")) {
+            self.wrong(
+                &at,
+                format!("is {}, which no hub is called", shown(&hub)),
+                "names of hubs are up to 256 letters, digits, `.`, `_` and `-`, \
+                 and begin and end with a letter or digit",
+                "give the name of the hub alone, without its namespace",
+            );
+            return None;
+        }
+        Some(hub)
+    }
+
+    fn partitioning(&mut self, at: &Path, given: Option<&raw::Partitioning>) -> Partitioning {
+        let Some(raw::Partitioning(text)) = given else { return Partitioning::Key };
+        let at = at.key("partitioning");
+        match text.as_str() {
+            "key" => return Partitioning::Key,
+            "mirror" => return Partitioning::Mirror,
+            "round_robin" => return Partitioning::RoundRobin,
+            "gateway" => return Partitioning::Gateway,
+            _ => {}
+        }
+        if let Some(number) = text.strip_prefix("fixed") {
+            match number.strip_prefix(':').map(str::parse) {
+                Some(Ok(partition)) if partition < MOST_PARTITIONS => {
+                    return Partitioning::Fixed(partition);
+                }
+                _ => self.wrong(
+                    &at,
+                    format!("is {}", shown(text)),
+                    format!(
+                        "`fixed:` is followed by a partition from 0 to {}",
+                        MOST_PARTITIONS - 1
+                    ),
+                    "write `fixed:0` for the first partition",
+                ),
+            }
+            return Partitioning::Key;
+        }
+        let hint = match nearest(text, ["key", "mirror", "round_robin", "fixed:N", "gateway"]) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "leave it out for `key`, which keeps the order of each key".to_owned(),
+        };
+        self.wrong(
+            &at,
+            format!("is {}", shown(text)),
+            "it can be `key`, `mirror`, `round_robin`, `fixed:N` or `gateway`",
+            hint,
+        );
+        Partitioning::Key
+    }
+
+    /// A batch that is larger than the memory of its shard could never be filled.
+    pub(super) fn batches_fit(&mut self, mappings: &[(Path, Mapping)], limits: &Limits) {
+        let memory = limits.memory / u64::from(limits.shards.max(1));
+        for (at, mapping) in mappings {
+            if mapping.batch.max_bytes.is_some_and(|bytes| bytes > memory / 2) {
+                let own = at.key("batch").key("max_bytes");
+                let at = match self.layers.find(&own) {
+                    Some(_) => own,
+                    None => Path::top("batch").key("max_bytes"),
+                };
+                self.wrong(
+                    &at,
+                    "is more than half the memory of a shard",
+                    "`memory` under `[limits]` is divided among the shards and holds all open batches",
+                    "lower `max_bytes`, or raise `memory` under `[limits]`",
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn is_topic(name: &str) -> bool {
+    let usable = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(usable)
+}
+
+pub(super) fn is_hub(name: &str) -> bool {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let usable = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.len() <= 256
+        && name.chars().all(usable)
+        && edge(name.chars().next())
+        && edge(name.chars().next_back())
+}
+
+/// The hub of `topic`.
+pub(super) fn expand(hub: &str, topic: &str) -> String {
+    hub.replace(TOPIC, topic)
+}
+
+/// Whether `hub` depends on the topic.
+pub(super) fn is_template(hub: &str) -> bool {
+    hub.contains(TOPIC)
+}

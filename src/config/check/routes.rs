@@ -1,0 +1,237 @@
+//! What mappings, namespaces and dead-letter topics are to each other: nothing dangles, nothing is sent
+//! twice, nothing goes round in circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::hint::{list, nearest, shown};
+use crate::config::path::Path;
+use crate::config::{Failure, Mapping, Policy, Topics};
+
+use super::Check;
+use super::eventhubs::Checked;
+use super::mappings::{expand, is_hub, is_template};
+
+type Namespaces = BTreeMap<String, Checked>;
+type Mappings = [(Path, Mapping)];
+
+impl Check<'_> {
+    pub(super) fn routes(&mut self, mappings: &Mappings, namespaces: &Namespaces, base: &Failure) {
+        self.namespaces_exist(mappings, namespaces);
+        self.namespaces_are_used(mappings, namespaces);
+        self.hubs_can_exist(mappings);
+        self.entity_paths_match(mappings, namespaces);
+        self.nothing_is_sent_twice(mappings);
+        self.dead_letters_have_a_topic(mappings, base);
+        self.dead_letters_do_not_return(mappings);
+    }
+
+    fn namespaces_exist(&mut self, mappings: &Mappings, namespaces: &Namespaces) {
+        for (at, mapping) in mappings {
+            let at = at.key("namespace");
+            if namespaces.contains_key(&mapping.namespace) || self.failed(&Path::top("eventhubs")) {
+                continue;
+            }
+            let named = Path::top("eventhubs").key(&mapping.namespace);
+            if self.failed(&at) || self.failed(&named) {
+                continue;
+            }
+            let known = list(namespaces.keys().map(String::as_str));
+            if self.layers.find(&at).is_none() {
+                let why =
+                    format!("`[eventhubs]` has no connection string of its own, only {known}");
+                let hint = "add `namespace`, or a connection string under `[eventhubs]`";
+                self.wrong(&at, "is missing", why, hint);
+                continue;
+            }
+            let hint = match nearest(&mapping.namespace, namespaces.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "describe it under `[eventhubs.NAME]`".to_owned(),
+            };
+            let said = format!("names {}, which is nowhere described", shown(&mapping.namespace));
+            self.wrong(&at, said, format!("the namespaces are {known}"), hint);
+        }
+    }
+
+    fn namespaces_are_used(&mut self, mappings: &Mappings, namespaces: &Namespaces) {
+        // A mapping that is wrong itself may be the one that uses it, and so may one that misspells it.
+        let dangles = |(_, mapping): &(Path, Mapping)| !namespaces.contains_key(&mapping.namespace);
+        let whole = match self.layers.find(&Path::top("mappings")).map(|value| &value.kind) {
+            Some(config::ValueKind::Array(items)) => {
+                items.len() == mappings.len() && !mappings.iter().any(dangles)
+            }
+            _ => false,
+        };
+        for (name, namespace) in namespaces.iter().filter(|_| whole) {
+            if mappings.iter().all(|(_, mapping)| mapping.namespace != *name) {
+                self.wrong(
+                    &namespace.at,
+                    "is used by no mapping",
+                    "a namespace without a mapping gets no events, which is hardly what was meant",
+                    format!("add `namespace = \"{name}\"` to a mapping, or remove it"),
+                );
+            }
+        }
+    }
+
+    fn hubs_can_exist(&mut self, mappings: &Mappings) {
+        for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
+            let Topics::Named(topics) = &mapping.topics else { continue };
+            for hub in topics.iter().map(|topic| expand(&mapping.hub, topic)) {
+                if !is_hub(&hub) {
+                    self.wrong(
+                        &at.key("hub"),
+                        format!("makes `{hub}`, which no hub is called"),
+                        "names of hubs are up to 256 letters, digits, `.`, `_` and `-`, \
+                         and begin and end with a letter or digit",
+                        "write a mapping of its own, with a hub of another name, for this topic",
+                    );
+                }
+            }
+        }
+    }
+
+    fn entity_paths_match(&mut self, mappings: &Mappings, namespaces: &Namespaces) {
+        for (at, mapping) in mappings {
+            let namespace = namespaces.get(&mapping.namespace);
+            let Some(only) = namespace.and_then(|namespace| namespace.entity_path.as_ref()) else {
+                continue;
+            };
+            let others = match &mapping.topics {
+                Topics::Named(topics) => topics
+                    .iter()
+                    .any(|topic| !expand(&mapping.hub, topic).eq_ignore_ascii_case(only)),
+                Topics::Pattern(_) => !mapping.hub.eq_ignore_ascii_case(only),
+            };
+            if others {
+                self.wrong(
+                    &at.key("hub"),
+                    format!("is `{}`, but the connection string is for one other hub", mapping.hub),
+                    format!("the connection string of `{}` ends in an `EntityPath`", mapping.namespace),
+                    "use a connection string of the whole namespace, or describe a namespace for this \
+                     hub under a name of its own",
+                );
+            }
+        }
+    }
+
+    fn nothing_is_sent_twice(&mut self, mappings: &Mappings) {
+        for (later, (at, mapping)) in mappings.iter().enumerate() {
+            for (earlier_at, earlier) in &mappings[..later] {
+                let Some(topic) = common(earlier, mapping) else { continue };
+                let line = self.layers.line(earlier_at).map(|line| format!(", line {line},"));
+                self.wrong(
+                    at,
+                    format!("sends {topic} to a hub it already goes to"),
+                    format!(
+                        "`{earlier_at}`{} does so too: each record would be sent twice",
+                        line.unwrap_or_default()
+                    ),
+                    "remove it from one of the two, or choose another hub",
+                );
+            }
+        }
+    }
+
+    fn dead_letters_have_a_topic(&mut self, mappings: &Mappings, base: &Failure) {
+        let key = Path::top("failure");
+        for (at, mapping) in mappings {
+            let at = at.key("failure");
+            let own = |key: &str| self.layers.find(&at.key(key)).is_some();
+            match (&mapping.failure.policy, &mapping.failure.dead_letter_topic) {
+                (Policy::DeadLetter, None) => {
+                    let at = if own("policy") { &at } else { &key };
+                    let why = "with `dead_letter` a record that cannot be stored is written to a Kafka topic";
+                    self.missing(
+                        &at.key("dead_letter_topic"),
+                        why,
+                        "add `dead_letter_topic = \"…\"`",
+                    );
+                }
+                (policy @ (Policy::Halt | Policy::Drop), Some(_)) if own("dead_letter_topic") => {
+                    self.unused_topic(&at, *policy);
+                }
+                _ => {}
+            }
+        }
+        let used = mappings.iter().any(|(_, mapping)| mapping.failure.policy == Policy::DeadLetter);
+        if base.dead_letter_topic.is_some() && !used && !mappings.is_empty() {
+            self.unused_topic(&key, base.policy);
+        }
+    }
+
+    fn unused_topic(&mut self, failure: &Path, policy: Policy) {
+        if self.failed(&failure.key("policy")) {
+            return;
+        }
+        let policy = if policy == Policy::Drop { "drop" } else { "halt" };
+        self.wrong(
+            &failure.key("dead_letter_topic"),
+            "is never written to",
+            format!("the policy is `{policy}`"),
+            "add `policy = \"dead_letter\"`, or remove the topic",
+        );
+    }
+
+    /// A refused record that is written to a topic the bridge reads is refused again. That is well as long as
+    /// the way ends somewhere.
+    fn dead_letters_do_not_return(&mut self, mappings: &Mappings) {
+        let next = |topic: &str| -> Vec<&str> {
+            let taking = mappings.iter().filter(|(_, mapping)| takes(&mapping.topics, topic));
+            taking.filter_map(|(_, mapping)| dead_letter(mapping)).collect()
+        };
+        for (at, mapping) in mappings {
+            let Some(topic) = dead_letter(mapping) else { continue };
+            let (mut reached, mut ahead) = (BTreeSet::new(), vec![topic]);
+            while let Some(topic) = ahead.pop() {
+                if reached.insert(topic) {
+                    ahead.extend(next(topic));
+                }
+            }
+            if reached.iter().any(|topic| takes(&mapping.topics, topic)) {
+                let own = at.key("failure").key("dead_letter_topic");
+                let at = match self.layers.find(&own) {
+                    Some(_) => own,
+                    None => Path::top("failure").key("dead_letter_topic"),
+                };
+                self.wrong(
+                    &at,
+                    format!("makes a loop: what is written to `{topic}` comes back"),
+                    "a record that cannot be stored would be read from there, refused and written there \
+                     again, for ever",
+                    "choose a topic no mapping takes, or give the mapping that takes it another policy",
+                );
+            }
+        }
+    }
+}
+
+fn dead_letter(mapping: &Mapping) -> Option<&str> {
+    let topic = mapping.failure.dead_letter_topic.as_deref();
+    topic.filter(|_| mapping.failure.policy == Policy::DeadLetter)
+}
+
+fn takes(topics: &Topics, topic: &str) -> bool {
+    match topics {
+        Topics::Named(names) => names.iter().any(|name| name == topic),
+        Topics::Pattern(pattern) => pattern.is_match(topic),
+    }
+}
+
+/// What both send to the same hub, if that can be known before topics are.
+fn common(one: &Mapping, other: &Mapping) -> Option<String> {
+    let same_hub =
+        |topic: &str| expand(&one.hub, topic).eq_ignore_ascii_case(&expand(&other.hub, topic));
+    if one.namespace != other.namespace {
+        return None;
+    }
+    match (&one.topics, &other.topics) {
+        (Topics::Pattern(a), Topics::Pattern(b)) => {
+            let same = a.as_str() == b.as_str() && one.hub.eq_ignore_ascii_case(&other.hub);
+            same.then(|| "the topics of its pattern".to_owned())
+        }
+        (Topics::Named(names), topics) | (topics, Topics::Named(names)) => names
+            .iter()
+            .find(|topic| takes(topics, topic) && same_hub(topic))
+            .map(|topic| format!("`{topic}`")),
+    }
+}

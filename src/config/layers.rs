@@ -1,0 +1,409 @@
+//! The file, the environment over it, the flags over both: one tree in which each value knows who said it.
+//!
+//! Merging is the `config` crate's work. Its own environment source is not used: it forgets which variable a
+//! value came from, and a librdkafka property is one key with dots in it, which it would take for a path.
+//! A value of the file has no origin; any other carries the variable or flag as written.
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+
+use config::{Config, ConfigError, FileFormat, Map, Source, Value, ValueKind};
+
+use super::lines::{Lines, line_of};
+use super::path::{Path, Step};
+use super::problem::{Place, Problem, Problems};
+
+const PREFIX: &str = "BRIDGE_";
+const FLAG: &str = "--set ";
+
+/// What everybody said, and where.
+pub(super) struct Layers {
+    file: PathBuf,
+    lines: Lines,
+    tree: Value,
+}
+
+/// One value said outside the file.
+#[derive(Debug, Clone)]
+struct Setting {
+    keys: Vec<String>,
+    value: String,
+    /// The variable or flag, as written.
+    origin: String,
+}
+
+/// Settings as a layer for the `config` crate; later ones win.
+#[derive(Debug, Clone)]
+struct Settings(Vec<Setting>);
+
+impl Layers {
+    /// Reads and merges. What is not even TOML is a problem of its own; settings that cannot be laid over a
+    /// file come back beside the tree.
+    pub(super) fn gather(
+        file: &FilePath,
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(String, String)],
+    ) -> Result<(Self, Vec<Problem>), Problems> {
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
+        let lines = Lines::read(&text).map_err(|error| not_toml(file, &text, &error))?;
+        if let Some(path) = lines.oversized() {
+            return Err(too_big(file, &lines, path).into());
+        }
+        let from_file = config::File::from_str(&text, FileFormat::Toml);
+        let merged = |settings: Vec<Setting>| {
+            let builder = Config::builder().add_source(from_file.clone());
+            builder.add_source(Settings(settings)).build()
+        };
+        let bare = merged(Vec::new()).map_err(|error| unmergeable(file, &error))?;
+        let mut settings = variables(environment, &namespaces(&bare.cache));
+        settings.extend(overrides.iter().map(|(key, value)| flag(key, value)));
+        let (settings, strays) = without_lists(settings);
+        let tree = merged(settings).map_err(|error| unmergeable(file, &error))?.cache;
+        Ok((Self { file: file.to_owned(), lines, tree }, strays))
+    }
+
+    /// The merged tree.
+    pub(super) fn tree(&self) -> &Value {
+        &self.tree
+    }
+
+    /// The value at `path`.
+    pub(super) fn find(&self, path: &Path) -> Option<&Value> {
+        path.steps().iter().try_fold(&self.tree, |value, step| match (&value.kind, step) {
+            (ValueKind::Table(table), Step::Key(key)) => table.get(key),
+            (ValueKind::Array(items), Step::Index(index)) => items.get(*index),
+            _ => None,
+        })
+    }
+
+    /// Who said `path`, or where in the file it is missing.
+    pub(super) fn place(&self, path: &Path) -> Place {
+        let value = self.find(path);
+        let origin = match value.and_then(Value::origin) {
+            // Merging forgets who began a table; what is in it still knows.
+            None if !self.lines.has(path) => value.and_then(first_origin),
+            origin => origin,
+        };
+        origin.map_or_else(|| place(&self.file, self.lines.nearest(path)), outside)
+    }
+
+    /// The line of `path` in the file.
+    pub(super) fn line(&self, path: &Path) -> Option<usize> {
+        self.lines.nearest(path)
+    }
+
+    /// Which layer said `path`: 0 the file, 1 the environment, 2 a flag.
+    pub(super) fn rank(&self, path: &Path) -> u8 {
+        match self.place(path) {
+            Place::File { .. } => 0,
+            Place::Variable(_) => 1,
+            Place::Flag(_) => 2,
+        }
+    }
+
+    /// `named`, seen from the directory of the configuration file.
+    pub(super) fn beside(&self, named: &str) -> PathBuf {
+        self.file.parent().unwrap_or(FilePath::new("")).join(named)
+    }
+}
+
+/// The variable that sets `path`, where one can.
+pub(super) fn variable(path: &str) -> String {
+    match path.strip_prefix("kafka.client.") {
+        Some(property) => {
+            format!("{PREFIX}KAFKA__CLIENT__{}", property.replace('.', "_").to_ascii_uppercase())
+        }
+        None => format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase()),
+    }
+}
+
+impl Source for Settings {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let mut root = Value::from(Map::<String, Value>::new());
+        self.collect_to(&mut root)?;
+        root.into_table()
+    }
+
+    fn collect_to(&self, root: &mut Value) -> Result<(), ConfigError> {
+        for setting in &self.0 {
+            put(root, &setting.keys, setting);
+        }
+        Ok(())
+    }
+}
+
+/// Lays `setting` into `node`, `keys` further down; a value that stands in the way of a table gives way.
+fn put(node: &mut Value, keys: &[String], setting: &Setting) {
+    let Some((key, rest)) = keys.split_first() else {
+        *node = Value::new(Some(&setting.origin), setting.value.as_str());
+        return;
+    };
+    if !matches!(node.kind, ValueKind::Table(_)) {
+        *node = Value::new(Some(&setting.origin), Map::<String, Value>::new());
+    }
+    if let ValueKind::Table(table) = &mut node.kind {
+        let nothing = || Value::new(Some(&setting.origin), ValueKind::Nil);
+        put(table.entry(key.clone()).or_insert_with(nothing), rest, setting);
+    }
+}
+
+/// The `BRIDGE_…` variables; `__` goes one table down. Sorted, so that two for one key always end alike.
+fn variables(
+    environment: impl IntoIterator<Item = (String, String)>,
+    namespaces: &[String],
+) -> Vec<Setting> {
+    let ours: BTreeMap<_, _> = environment
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(PREFIX) && !is_service_link(name))
+        .collect();
+    let setting = |(origin, value): (String, String)| {
+        let mut keys: Vec<_> =
+            origin[PREFIX.len()..].to_ascii_lowercase().split("__").map(str::to_owned).collect();
+        match keys.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            // Every librdkafka property a bridge may set is words joined by dots, and no shell sets a
+            // variable with a dot in its name.
+            ["kafka", "client", _, ..] => {
+                let property = keys.drain(2..).collect::<Vec<_>>().join(".").replace('_', ".");
+                keys.push(property);
+            }
+            // Nor one with a dash.
+            ["eventhubs", name, _] => {
+                if let Some(known) = namespaces.iter().find(|known| known.replace('-', "_") == name)
+                {
+                    keys[1].clone_from(known);
+                }
+            }
+            _ => {}
+        }
+        Setting { keys, value, origin }
+    };
+    ours.into_iter().map(setting).collect()
+}
+
+/// Kubernetes tells every pod about the services around it in variables named after them; a service called
+/// `bridge`, or `bridge-something`, must not stop the bridge.
+fn is_service_link(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !rest.contains("__")) else {
+        return false;
+    };
+    let after_port = |at: usize| {
+        let rest = &rest[at + "PORT".len()..];
+        let mut words = rest.split('_').skip(1);
+        rest.is_empty()
+            || (words.next().is_some_and(|port| port.parse::<u16>().is_ok())
+                && words.next().is_some_and(|word| matches!(word, "TCP" | "UDP" | "SCTP")))
+    };
+    rest.ends_with("SERVICE_HOST")
+        || rest.contains("SERVICE_PORT")
+        || rest.match_indices("PORT").any(|(at, _)| after_port(at))
+}
+
+/// `kafka.brokers`, split at its dots; what follows `kafka.client.` is one key.
+fn flag(key: &str, value: &str) -> Setting {
+    let keys = match key.strip_prefix("kafka.client.") {
+        Some(property) => ["kafka", "client", property.trim_matches('"')].map(str::to_owned).into(),
+        None => key.split('.').map(str::to_owned).collect(),
+    };
+    Setting { keys, value: value.to_owned(), origin: format!("{FLAG}{key}") }
+}
+
+/// Takes out the settings that aim at the mappings: a list would be replaced by them, not changed.
+fn without_lists(settings: Vec<Setting>) -> (Vec<Setting>, Vec<Problem>) {
+    let (lists, settings): (Vec<_>, Vec<_>) =
+        settings.into_iter().partition(|setting| setting.keys[0].starts_with("mappings"));
+    let problem = |setting: Setting| Problem {
+        what: "`mappings` can only be written in the file".to_owned(),
+        place: outside(&setting.origin),
+        why: "variables and flags carry single values, and the mappings are a list".to_owned(),
+        hint: "change the `[[mappings]]` of the configuration file".to_owned(),
+    };
+    (settings, lists.into_iter().map(problem).collect())
+}
+
+fn namespaces(tree: &Value) -> Vec<String> {
+    let ValueKind::Table(root) = &tree.kind else { return Vec::new() };
+    match root.get("eventhubs").map(|value| &value.kind) {
+        Some(ValueKind::Table(table)) => table.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The variable or flag that said the first value in a table.
+fn first_origin(value: &Value) -> Option<&str> {
+    let ValueKind::Table(table) = &value.kind else { return value.origin() };
+    let (_, first) = table.iter().min_by_key(|(key, _)| *key)?;
+    first_origin(first)
+}
+
+/// What `origin` stands for.
+fn outside(origin: &str) -> Place {
+    if origin.starts_with(FLAG) {
+        Place::Flag(origin.to_owned())
+    } else {
+        Place::Variable(origin.to_owned())
+    }
+}
+
+fn place(file: &FilePath, line: Option<usize>) -> Place {
+    Place::File { name: file.display().to_string(), line }
+}
+
+fn unreadable(file: &FilePath, error: &std::io::Error) -> Problems {
+    let hint = match error.kind() {
+        std::io::ErrorKind::NotFound => "check the path given with `--config`",
+        std::io::ErrorKind::PermissionDenied => "let the user the bridge runs as read the file",
+        std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
+        _ => "name a readable TOML file with `--config`",
+    };
+    Problem {
+        place: place(file, None),
+        what: "the configuration file cannot be read".to_owned(),
+        why: error.to_string(),
+        hint: hint.to_owned(),
+    }
+    .into()
+}
+
+/// Only the parser's words and the place: the line itself may hold a secret.
+fn not_toml(file: &FilePath, text: &str, error: &toml::de::Error) -> Problems {
+    Problem {
+        place: place(file, error.span().map(|span| line_of(text, span.start))),
+        what: "this is not TOML".to_owned(),
+        why: error.message().to_owned(),
+        hint: "text stands in quotes (`hub = \"orders\"`), a key once in its table, a table under its \
+               `[header]`; the rest is checked once this reads"
+            .to_owned(),
+    }
+    .into()
+}
+
+fn too_big(file: &FilePath, lines: &Lines, path: &Path) -> Problem {
+    Problem {
+        place: place(file, lines.nearest(path)),
+        what: format!("`{path}` is too large a number"),
+        why: "numbers have 64 bits".to_owned(),
+        hint: "the rest is checked once this number fits".to_owned(),
+    }
+}
+
+fn unmergeable(file: &FilePath, error: &ConfigError) -> Problems {
+    let why = match error {
+        ConfigError::FileParse { .. } => "a number in it cannot be represented".to_owned(),
+        other => other.to_string(),
+    };
+    Problem {
+        place: place(file, None),
+        what: "the configuration cannot be put together".to_owned(),
+        why,
+        hint: "compare with `config/bridge.full.toml`".to_owned(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(
+        text: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> (Layers, Vec<Problem>) {
+        let owned = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>()
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("bridge.toml");
+        std::fs::write(&file, text).unwrap();
+        Layers::gather(&file, owned(environment), &owned(flags)).unwrap()
+    }
+
+    fn text(layers: &Layers, path: &Path) -> String {
+        layers.find(path).unwrap().clone().into_string().unwrap()
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_both_over_the_file() {
+        let (layers, _) = gather(
+            "[kafka]\nbrokers = 'file'\ngroup_id = 'file'\nstart = 'file'",
+            &[("BRIDGE_KAFKA__BROKERS", "variable"), ("BRIDGE_KAFKA__GROUP_ID", "variable")],
+            &[("kafka.brokers", "flag")],
+        );
+        let kafka = Path::top("kafka");
+        assert_eq!(text(&layers, &kafka.key("brokers")), "flag");
+        assert_eq!(text(&layers, &kafka.key("group_id")), "variable");
+        assert_eq!(text(&layers, &kafka.key("start")), "file");
+        assert_eq!(layers.rank(&kafka.key("brokers")), 2);
+        let variable = Place::Variable("BRIDGE_KAFKA__GROUP_ID".to_owned());
+        assert_eq!(layers.place(&kafka.key("group_id")), variable);
+        assert!(matches!(layers.place(&kafka.key("start")), Place::File { line: Some(4), .. }));
+    }
+
+    #[test]
+    fn librdkafka_properties_are_one_key_in_every_layer() {
+        let (layers, _) = gather(
+            "[kafka.client]\n'sasl.password' = 'file'\n'sasl.username' = 'file'\n'client.id' = 'file'",
+            &[
+                ("BRIDGE_KAFKA__CLIENT__SASL_PASSWORD", "a"),
+                ("BRIDGE_KAFKA__CLIENT__CLIENT__ID", "b"),
+            ],
+            &[("kafka.client.sasl.username", "c")],
+        );
+        let client = Path::top("kafka").key("client");
+        assert_eq!(text(&layers, &client.key("sasl.password")), "a");
+        assert_eq!(text(&layers, &client.key("client.id")), "b");
+        assert_eq!(text(&layers, &client.key("sasl.username")), "c");
+    }
+
+    #[test]
+    fn a_variable_finds_the_namespace_whose_name_has_a_dash() {
+        let (layers, _) = gather(
+            "[eventhubs.west-1]\nsend_timeout = '5s'\n[eventhubs.north_1]\nsend_timeout = '5s'",
+            &[
+                ("BRIDGE_EVENTHUBS__WEST_1__CONNECTION_STRING", "a"),
+                ("BRIDGE_EVENTHUBS__NORTH_1__CONNECTION_STRING", "b"),
+            ],
+            &[],
+        );
+        let eventhubs = Path::top("eventhubs");
+        assert_eq!(text(&layers, &eventhubs.key("west-1").key("connection_string")), "a");
+        assert_eq!(text(&layers, &eventhubs.key("north_1").key("connection_string")), "b");
+    }
+
+    #[test]
+    fn service_links_of_kubernetes_are_not_ours_and_mistakes_are() {
+        for link in [
+            "BRIDGE_SERVICE_HOST",
+            "BRIDGE_SERVICE_PORT",
+            "BRIDGE_SERVICE_PORT_HTTP_ADMIN",
+            "BRIDGE_PORT",
+            "BRIDGE_PORT_9400_TCP",
+            "BRIDGE_PORT_9400_TCP_ADDR",
+            "BRIDGE_KAFKA_EVENTHUBS_SERVICE_HOST",
+            "BRIDGE_KAFKA_EVENTHUBS_PORT_9400_TCP_PROTO",
+        ] {
+            assert!(is_service_link(link), "{link}");
+        }
+        for ours in
+            ["BRIDGE_KAFKA__BROKERS", "BRIDGE_KAFKA_BROKERS", "BRIDGE_PORTS", "BRIDGE_REPORT_X"]
+        {
+            assert!(!is_service_link(ours), "{ours}");
+        }
+        assert!(is_service_link("BRIDGE_SERVICE_PORT"));
+    }
+
+    #[test]
+    fn a_list_is_not_changed_from_outside() {
+        let (layers, strays) = gather(
+            "[[mappings]]\ntopic = 'a'",
+            &[("BRIDGE_MAPPINGS__0__HUB", "x")],
+            &[("mappings[0].hub", "x")],
+        );
+        assert_eq!(strays.len(), 2);
+        assert!(matches!(layers.find(&Path::top("mappings")).unwrap().kind, ValueKind::Array(_)));
+    }
+}

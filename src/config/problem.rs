@@ -1,0 +1,107 @@
+//! What is wrong with a configuration, in a form an operator can act on: what, where, why, what to do.
+//!
+//! No value of a key that may hold a secret ever gets here; [`super::hint::shown`] guards the others.
+
+use std::fmt;
+
+/// Columns a report may take.
+const WIDTH: usize = 100;
+
+/// Who said the thing that is wrong. Ordered as reports are: the file from its top, then variables, then flags.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// The configuration file, with the line if it is known.
+    File { name: String, line: Option<usize> },
+    /// An environment variable.
+    Variable(String),
+    /// A flag, as it is written on the command line.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, line: Some(line) } => write!(f, "{name}:{line}"),
+            Self::File { name, line: None } => f.write_str(name),
+            Self::Variable(name) => write!(f, "environment variable `{name}`"),
+            Self::Flag(flag) => write!(f, "flag `{flag}`"),
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    pub(super) place: Place,
+    pub(super) what: String,
+    pub(super) why: String,
+    pub(super) hint: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        paragraph(f, "error: ", &self.what)?;
+        paragraph(f, "   at: ", &self.place.to_string())?;
+        paragraph(f, "  why: ", &self.why)?;
+        paragraph(f, " hint: ", &self.hint)
+    }
+}
+
+/// Writes `text` after `label`, broken at spaces and indented under itself.
+fn paragraph(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    f.write_str(label)?;
+    let mut column = label.len();
+    for (position, word) in text.split_whitespace().enumerate() {
+        let width = word.chars().count();
+        if position > 0 {
+            if column + 1 + width > WIDTH {
+                write!(f, "\n{:indent$}", "", indent = label.len())?;
+                column = label.len();
+            } else {
+                f.write_str(" ")?;
+                column += 1;
+            }
+        }
+        f.write_str(word)?;
+        column += width;
+    }
+    f.write_str("\n")
+}
+
+/// Everything that is wrong with a configuration; never empty. `Display` is what a terminal shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Sorted by place, each said once. `None` if nothing is wrong.
+    pub(super) fn new(mut problems: Vec<Problem>) -> Option<Self> {
+        problems.sort();
+        problems.dedup();
+        (!problems.is_empty()).then_some(Self(problems))
+    }
+
+    /// Each of them, the file from its top first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.0 {
+            writeln!(f, "{problem}")?;
+        }
+        match self.0.len() {
+            1 => f.write_str("1 problem; nothing was started"),
+            count => write!(f, "{count} problems; nothing was started"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,367 @@
+//! The file as serde sees it: one struct a table, one field a key, everything optional.
+//!
+//! The documentation of a field is what editors show, by way of the JSON Schema. Text that has a form of its
+//! own (durations, sizes) is only known to be text here; [`super::check`] reads it, where it can say what is
+//! wrong in full. Nothing here is `Debug`: it holds secrets in the clear.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+use super::shape::ClientValue;
+use super::{LogFormat, Policy, Secret};
+
+/// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "kafka-eventhubs-bridge")]
+pub(super) struct File {
+    pub(super) kafka: Kafka,
+    pub(super) eventhubs: EventHubs,
+    /// Which topic goes to which hub. A topic may feed several hubs, several topics one hub.
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) batch: Batch,
+    pub(super) events: Events,
+    pub(super) failure: Failure,
+    pub(super) limits: Limits,
+    pub(super) admin: Admin,
+    pub(super) log: Log,
+}
+
+/// Where records come from.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Kafka {
+    /// Bootstrap servers, `host:port`, comma separated. Required.
+    #[schemars(extend("examples" = ["127.0.0.1:9092", "kafka-0:9092,kafka-1:9092"]))]
+    pub(super) brokers: Option<String>,
+    /// Consumer group. Members of one group share the partitions. Required.
+    pub(super) group_id: Option<String>,
+    /// Static membership: a name unique to this process, kept over a restart, which then causes no rebalance.
+    pub(super) instance_id: Option<String>,
+    /// Where a group without committed offsets begins: `earliest`, `latest` or an RFC 3339 time.
+    #[schemars(extend("default" = "earliest"))]
+    pub(super) start: Option<Start>,
+    /// How often positions are committed, 50ms to 5m; a crash repeats at most this much and what was in flight.
+    #[schemars(extend("default" = "5s"))]
+    pub(super) commit_interval: Option<Duration>,
+    /// How often new topics and partitions are looked for, 100ms to 1h.
+    #[schemars(extend("default" = "30s"))]
+    pub(super) discovery_interval: Option<Duration>,
+    /// Properties of librdkafka, names in quotes: `"security.protocol" = "sasl_ssl"`. Those the bridge must
+    /// own are refused.
+    pub(super) client: BTreeMap<String, ClientValue>,
+}
+
+/// Where events go. The keys here describe the namespace of mappings that name none; `[eventhubs.NAME]`
+/// describes another one. The time limits here hold for all that set none.
+#[derive(Default)]
+pub(super) struct EventHubs {
+    pub(super) own: Namespace,
+    pub(super) named: BTreeMap<String, Namespace>,
+}
+
+/// An Event Hubs namespace.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Namespace {
+    /// The connection string of the namespace. Better kept in `connection_string_file` or in the environment.
+    pub(super) connection_string: Option<String>,
+    /// A file that holds the connection string, seen from the directory of this one.
+    pub(super) connection_string_file: Option<String>,
+    /// How long one send may take before its connection is given up, 100ms to 10m.
+    #[schemars(extend("default" = "30s"))]
+    pub(super) send_timeout: Option<Duration>,
+    /// How long connecting, logging in and attaching may take, each, 100ms to 5m.
+    #[schemars(extend("default" = "15s"))]
+    pub(super) connect_timeout: Option<Duration>,
+    /// The peer is taken for dead when it is silent for this long, 1s to 4m.
+    #[schemars(extend("default" = "60s"))]
+    pub(super) idle_timeout: Option<Duration>,
+}
+
+/// One way from topics to a hub. Needs exactly one of `topic`, `topics`, `topic_pattern`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Mapping {
+    /// The topic.
+    pub(super) topic: Option<String>,
+    /// Several topics.
+    pub(super) topics: Option<Vec<String>>,
+    /// All topics whose whole name matches this regular expression; new ones are picked up.
+    #[schemars(extend("format" = "regex"))]
+    pub(super) topic_pattern: Option<String>,
+    /// The hub, or a template: `{topic}` stands for the name of the topic. Required.
+    pub(super) hub: Option<String>,
+    /// Name of the namespace, as in `[eventhubs.NAME]`; without it, `[eventhubs]` itself.
+    pub(super) namespace: Option<String>,
+    /// How the hub partition is chosen: `key` (Event Hubs' own hash of the Kafka key), `mirror` (Kafka
+    /// partition n to hub partition n), `round_robin` (keeps no order), `fixed:N` (all to partition N),
+    /// `gateway` (the service hashes; one key a batch).
+    #[schemars(extend("default" = "key"))]
+    pub(super) partitioning: Option<Partitioning>,
+    /// Laid over `[batch]`.
+    pub(super) batch: Batch,
+    /// Laid over `[events]`.
+    pub(super) events: Events,
+    /// Laid over `[failure]`.
+    pub(super) failure: Failure,
+}
+
+/// How records are grouped into batches. A batch is sent when it is full or old enough.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Batch {
+    /// How long a record may wait for others, up to 60s.
+    #[schemars(extend("default" = "10ms"))]
+    pub(super) linger: Option<Duration>,
+    /// Largest batch, 1KiB to 20MiB; without it, what Event Hubs allows.
+    pub(super) max_bytes: Option<Size>,
+    /// Most events in a batch; without it, as many as fit.
+    #[schemars(range(min = 1))]
+    pub(super) max_events: Option<u32>,
+}
+
+/// What an event carries besides value and key.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Events {
+    /// Whether topic, partition, offset and timestamp of the record become application properties.
+    #[schemars(extend("default" = true))]
+    pub(super) source_properties: Option<bool>,
+    /// What the names of those properties begin with.
+    #[schemars(extend("default" = "kafka_"))]
+    pub(super) prefix: Option<String>,
+    /// Whether record headers become application properties.
+    #[schemars(extend("default" = true))]
+    pub(super) headers: Option<bool>,
+}
+
+/// What happens to a record that Event Hubs can never store: too large, or refused for its content.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Failure {
+    /// `halt` stops its partition there and says why, `dead_letter` writes it to a Kafka topic, `drop` counts it.
+    #[schemars(extend("default" = "halt"))]
+    pub(super) policy: Option<Policy>,
+    /// The Kafka topic for `dead_letter`.
+    pub(super) dead_letter_topic: Option<String>,
+}
+
+/// Bounds of the whole process.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    /// Bytes of records the process may hold, prefetch and batches together; at least 16MiB a shard.
+    #[schemars(extend("default" = "64MiB"))]
+    pub(super) memory: Option<Size>,
+    /// How many consumers this process runs.
+    #[schemars(extend("default" = 1), range(min = 1, max = 64))]
+    pub(super) shards: Option<u32>,
+    /// How long a stop or a rebalance waits for acknowledgements, from 100ms; below `max.poll.interval.ms`.
+    #[schemars(extend("default" = "20s"))]
+    pub(super) drain_timeout: Option<Duration>,
+}
+
+/// The HTTP endpoint for probes and metrics.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    /// Address of `/livez`, `/readyz` and `/metrics`. In a container: `0.0.0.0:9400`.
+    #[schemars(extend("default" = "127.0.0.1:9400"))]
+    pub(super) listen: Option<String>,
+}
+
+/// What is written to standard error.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    /// `text` for people, `json` for machines, one object a line.
+    #[schemars(extend("default" = "text"))]
+    pub(super) format: Option<LogFormat>,
+    /// `error`, `warn`, `info`, `debug`, `trace` or `off`; also by module: `info,kafka_eventhubs_bridge=debug`.
+    #[schemars(extend("default" = "info"))]
+    pub(super) level: Option<String>,
+}
+
+/// Text of a form serde does not look into: what to call it in an error, and its schema.
+macro_rules! text {
+    ($($name:ident, $wanted:literal, $schema:tt;)*) => {$(
+        pub(super) struct $name(pub(super) String);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl Visitor<'_> for Text {
+                    type Value = String;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($wanted)
+                    }
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+                        Ok(text.to_owned())
+                    }
+                }
+                deserializer.deserialize_str(Text).map(Self)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+text! {
+    Duration, "a duration", {
+        "type": "string",
+        "pattern": "^\\s*(\\d+(\\.\\d+)?\\s*[a-zµ]+[\\s,]*)+$",
+        "examples": ["10ms", "5s", "1m30s"]
+    };
+    Size, "a size", {
+        "type": "string",
+        "pattern": "^\\d+(\\.\\d+)?\\s*([kKmMgG]([iI]?[bB])?|[bB])?$",
+        "examples": ["512KiB", "8MiB"]
+    };
+    Start, "a place to start", {
+        "type": "string",
+        "anyOf": [{ "enum": ["earliest", "latest"] }, { "format": "date-time" }]
+    };
+    Partitioning, "a way to choose a partition", {
+        "type": "string",
+        "anyOf": [
+            { "enum": ["key", "mirror", "round_robin", "gateway"] },
+            { "pattern": "^fixed:[0-9]+$" }
+        ]
+    };
+}
+
+/// Keys of [`Namespace`], for telling them from names of namespaces.
+const NAMESPACE: &[&str] = &[
+    "connection_string",
+    "connection_string_file",
+    "send_timeout",
+    "connect_timeout",
+    "idle_timeout",
+];
+
+impl<'de> Deserialize<'de> for EventHubs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = EventHubs;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventHubs, A::Error> {
+                let mut read = EventHubs::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "connection_string" => read.own.connection_string = map.next_value()?,
+                        "connection_string_file" => {
+                            read.own.connection_string_file = map.next_value()?;
+                        }
+                        "send_timeout" => read.own.send_timeout = map.next_value()?,
+                        "connect_timeout" => read.own.connect_timeout = map.next_value()?,
+                        "idle_timeout" => read.own.idle_timeout = map.next_value()?,
+                        _ => {
+                            read.named.insert(key, map.next_value::<Named>()?.0);
+                        }
+                    }
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_map(Table)
+    }
+}
+
+/// The table of a named namespace; anything but a table is a misspelt key of `[eventhubs]`.
+struct Named(Namespace);
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = Namespace;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Namespace, A::Error> {
+                Namespace::deserialize(MapAccessDeserializer::new(map))
+            }
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Namespace, E> {
+                Err(E::unknown_field("", NAMESPACE))
+            }
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Namespace, E> {
+                Err(E::unknown_field("", NAMESPACE))
+            }
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Namespace, E> {
+                Err(E::unknown_field("", NAMESPACE))
+            }
+        }
+        deserializer.deserialize_any(Table).map(Self)
+    }
+}
+
+impl JsonSchema for EventHubs {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventHubs".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Namespace::json_schema(generator);
+        let named = generator.subschema_for::<Namespace>();
+        schema.insert("additionalProperties".to_owned(), named.into());
+        schema.insert(
+            "description".to_owned(),
+            "Where events go. The keys here describe the namespace of mappings that name none; \
+             `[eventhubs.NAME]` describes another one. The time limits here hold for all that set none."
+                .into(),
+        );
+        schema
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalar;
+        impl Visitor<'_> for Scalar {
+            type Value = ClientValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, a boolean or text")
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<ClientValue, E> {
+                Ok(ClientValue::Integer(value))
+            }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<ClientValue, E> {
+                Ok(ClientValue::Boolean(value))
+            }
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<ClientValue, E> {
+                Ok(ClientValue::Text(Secret::new(value)))
+            }
+        }
+        deserializer.deserialize_any(Scalar)
+    }
+}
+
+impl JsonSchema for ClientValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ClientValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "boolean", "string"] })
+    }
+}

@@ -1,0 +1,287 @@
+//! Wrong configurations and what the operator is told: what, where, why, what to do, on one screen.
+
+use super::{ANOTHER, Given};
+
+const UNREADABLE: &str = include_str!("wrong/unreadable.toml");
+const KEYS_AND_TYPES: &str = include_str!("wrong/keys_and_types.toml");
+const VALUES: &str = include_str!("wrong/values.toml");
+const TOGETHER: &str = include_str!("wrong/together.toml");
+
+#[derive(serde::Deserialize)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+/// A wrong file, and parts of what must be said about it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    file: String,
+    what: String,
+    at: String,
+    why: String,
+    hint: String,
+}
+
+/// Every property the bridge owns, and what its refusal must name.
+const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "use `brokers`"),
+    ("metadata.broker.list", "use `brokers`"),
+    ("group.id", "use `group_id`"),
+    ("group.instance.id", "use `instance_id`"),
+    ("enable.auto.commit", "commits an offset itself"),
+    ("enable.auto.offset.store", "commits an offset itself"),
+    ("auto.commit.interval.ms", "use `commit_interval`"),
+    ("auto.offset.reset", "use `start`"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("group.protocol", "classic protocol"),
+    ("enable.partition.eof", "end of a partition"),
+    ("queued.max.messages.kbytes", "use `memory`"),
+    ("statistics.interval.ms", "metrics"),
+    ("topic.metadata.refresh.interval.ms", "use `discovery_interval`"),
+    ("rebalance_cb", "belongs to the program"),
+];
+
+#[test]
+fn each_mistake_is_told_on_one_screen() {
+    let mut told = 0;
+    for cases in [UNREADABLE, KEYS_AND_TYPES, VALUES, TOGETHER] {
+        for case in toml::from_str::<Cases>(cases).unwrap().case {
+            let report = Given::file(&case.file).report();
+            assert_told(&case.name, &report, &[&case.what, &case.at, &case.why, &case.hint]);
+            told += 1;
+        }
+    }
+    assert!(told >= 20);
+}
+
+/// One problem, its four parts, 24 lines of 100 columns, and no secret.
+fn assert_told(name: &str, report: &str, expected: &[&str; 4]) {
+    assert_eq!(report.matches("error: ").count(), 1, "{name}: not one problem\n{report}");
+    let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = ["error: ", " at: ", " why: ", " hint: "];
+    let starts: Vec<_> = parts.iter().map(|part| flat.find(part).expect(part)).collect();
+    for (index, expected) in expected.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(flat.len());
+        let part = &flat[starts[index]..end];
+        assert!(
+            format!(" {part} ").contains(expected),
+            "{name}: `{expected}` is not in `{part}`\n{report}"
+        );
+    }
+    assert!(report.lines().count() <= 24, "{name}: too long\n{report}");
+    assert!(report.lines().all(|line| line.chars().count() <= 100), "{name}: too wide\n{report}");
+    assert!(!report.contains("hush"), "{name}: a secret is shown\n{report}");
+}
+
+#[test]
+fn each_owned_property_is_refused_with_its_reason() {
+    for (property, expected) in OWNED {
+        let toml = format!("@kafka\n[kafka.client]\n'{property}' = 'hush'\n@eventhubs\n@mapping");
+        let report = Given::file(&toml).report();
+        let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        let quoted =
+            if property.contains('.') { format!("\"{property}\"") } else { (*property).to_owned() };
+        assert!(
+            flat.contains(&format!("`kafka.client.{quoted}` is owned by the bridge")),
+            "{report}"
+        );
+        assert!(flat.contains(expected), "{property}: `{expected}` is not in\n{report}");
+        assert!(report.contains("bridge.toml:5") && !report.contains("hush"), "{report}");
+    }
+}
+
+#[test]
+fn properties_the_bridge_does_not_own_are_left_to_librdkafka() {
+    for property in
+        ["max.poll.interval.ms", "isolation.level", "client.rack", "debug", "no.such.property"]
+    {
+        let toml = format!("@kafka\n[kafka.client]\n'{property}' = '60000'\n@eventhubs\n@mapping");
+        let config = Given::file(&toml).load().unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(config.kafka.client.contains_key(property));
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_from_the_top() {
+    let report = Given::file(
+        "[kafka]\nbrokers = 9092\nstart = 'soon'\nfoo = 1\n\n[eventhubs]\nconnection_string = 'hush'\n\n\
+         [[mappings]]\ntopic = 'orders'\nhub = 'a b'\n[[mappings]]\ntopics = 'orders'\nhub = 'orders'\n\
+         [batch]\nlinger = '1y'\nmax_event = 1\n[failure]\npolicy = 'retry'",
+    )
+    .variable("BRIDGE_LIMITS__SHARDS", "many")
+    .flag("log.level", "loud")
+    .report();
+    let expected = [
+        ("`kafka.group_id` is missing", "bridge.toml:1"),
+        ("`kafka.brokers` is a whole number", "bridge.toml:2"),
+        ("`kafka.start` is `soon`", "bridge.toml:3"),
+        ("`kafka.foo` is not a known key", "bridge.toml:4"),
+        ("`eventhubs.connection_string` is no connection string", "bridge.toml:7"),
+        ("`mappings[0].hub` is `a b`", "bridge.toml:11"),
+        ("`mappings[1].topics` is text, not a list", "bridge.toml:13"),
+        ("`batch.linger` is `1y`", "bridge.toml:16"),
+        ("`batch.max_event` is not a known key", "bridge.toml:17"),
+        ("`failure.policy` is `retry`", "bridge.toml:19"),
+        (
+            "`limits.shards` is text, not a positive whole number",
+            "environment variable `BRIDGE_LIMITS__SHARDS`",
+        ),
+        ("`log.level` holds `loud`", "flag `--set log.level`"),
+    ];
+    let mut from = 0;
+    for (what, place) in expected {
+        let at = report[from..]
+            .find(what)
+            .unwrap_or_else(|| panic!("`{what}` is not next in\n{report}"));
+        let place_at = report[from + at..].find(place);
+        assert!(
+            place_at.is_some_and(|distance| distance < 200),
+            "`{place}` is not at `{what}`\n{report}"
+        );
+        from += at;
+    }
+    assert!(report.contains(&format!("\n{} problems", expected.len())), "{report}");
+    assert!(!report.contains("hush"), "{report}");
+}
+
+#[test]
+fn mistakes_outside_the_file_name_the_variable_or_flag() {
+    let good = || Given::file("@kafka\n@eventhubs\n@mapping");
+    let cases = [
+        (
+            good().variable("BRIDGE_KAFKA_BROKERS", "k:1"),
+            [
+                "is not a known key",
+                "variable `BRIDGE_KAFKA_BROKERS`",
+                "knows",
+                "did you mean `BRIDGE_KAFKA__BROKERS`?",
+            ],
+        ),
+        (
+            good().variable("BRIDGE_KAFKA__BROKER", "k:1"),
+            [
+                "`kafka.broker`",
+                "variable `BRIDGE_KAFKA__BROKER`",
+                "knows",
+                "did you mean `BRIDGE_KAFKA__BROKERS`?",
+            ],
+        ),
+        (
+            good().variable("BRIDGE_EVENTHUBS__CONNECTION_STRING", "hush"),
+            [
+                "is no connection string",
+                "variable `BRIDGE_EVENTHUBS__CONNECTION_STRING`",
+                "part 1 has no `=`",
+                "copy",
+            ],
+        ),
+        (
+            good().variable("BRIDGE_EVENTHUBS__CONNECTION_STRING", ""),
+            [
+                "is empty",
+                "variable `BRIDGE_EVENTHUBS__CONNECTION_STRING`",
+                "log in",
+                "leave the key out",
+            ],
+        ),
+        (
+            good().variable("BRIDGE_EVENTHUBS__WEST__CONNECTION_STRING", ANOTHER),
+            [
+                "`eventhubs.west` is used by no mapping",
+                "BRIDGE_EVENTHUBS__WEST__CONNECTION_STRING",
+                "no events",
+                "remove",
+            ],
+        ),
+        (
+            good().variable("BRIDGE_MAPPINGS__0__HUB", "x"),
+            [
+                "`mappings` can only be written in the file",
+                "BRIDGE_MAPPINGS__0__HUB",
+                "a list",
+                "`[[mappings]]`",
+            ],
+        ),
+        (
+            good().flag("mappings[0].hub", "x"),
+            [
+                "`mappings` can only be written in the file",
+                "--set mappings[0].hub",
+                "a list",
+                "`[[mappings]]`",
+            ],
+        ),
+        (
+            good().flag("limits.drain_timeout", "10m"),
+            [
+                "`limits.drain_timeout` is not below",
+                "flag `--set limits.drain_timeout`",
+                "sent twice",
+                "lower",
+            ],
+        ),
+        (
+            good().flag("batch.lingr", "1s"),
+            [
+                "`batch.lingr` is not a known key",
+                "flag `--set batch.lingr`",
+                "knows",
+                "did you mean `linger`?",
+            ],
+        ),
+    ];
+    for (given, expected) in cases {
+        assert_told(expected[1], &given.report(), &expected);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let given = Given::file("");
+    std::fs::remove_file(given.directory.path().join("bridge.toml")).unwrap();
+    let expected = ["cannot be read", "bridge.toml", "No such file", "`--config`"];
+    assert_told("no file", &given.report(), &expected);
+}
+
+/// A secret in every place that may hold one, broken in every way that comes to mind.
+#[test]
+fn no_report_shows_a_secret() {
+    let string = "Endpoint=sb://h;SharedAccessKeyName=n;SharedAccessKey=hush+/==";
+    let files = [
+        // Broken TOML on the line of the secret.
+        format!("@kafka\n[eventhubs]\nconnection_string = \"{string}\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string = {string}\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string \"{string}\"\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string = \"{string}\" hush\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string = \"\\hush {string}\"\n@mapping"),
+        "@kafka\n[kafka.client]\n'sasl.password' = hush\n@eventhubs\n@mapping".to_owned(),
+        // The wrong type or place.
+        format!("@kafka\n[eventhubs]\nconnection_string = [\"{string}\"]\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string = {{ value = \"{string}\" }}\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_strng = \"{string}\"\n@mapping"),
+        format!("@kafka\n[eventhubs]\nconnection_string_file = \"{string}\"\n@mapping"),
+        "@kafka\n[eventhubs]\nconnection_string_file = 'hush+/=='\n@mapping".to_owned(),
+        format!("@kafka\n[eventhubs]\nsend_timeout = \"{string}\"\n@mapping"),
+        format!("@kafka\nstart = \"{string}\"\n@eventhubs\n@mapping"),
+        format!("[kafka]\nbrokers = \"{string}\"\ngroup_id = 'g'\n@eventhubs\n@mapping"),
+        format!("@kafka\n@eventhubs\n@mapping\nnamespace = \"{string}\""),
+        format!("@kafka\n@eventhubs\n[[mappings]]\ntopic = 'a'\nhub = \"{string}\""),
+        "@kafka\n[kafka.client]\n'sasl.password' = ['hush']\n@eventhubs\n@mapping".to_owned(),
+        "@kafka\n[kafka.client]\n'max.poll.interval.ms' = 'hush'\n@eventhubs\n@mapping".to_owned(),
+        // Not a connection string.
+        "@kafka\n[eventhubs]\nconnection_string = 'hush'\n@mapping".to_owned(),
+        "@kafka\n[eventhubs]\nconnection_string = 'SharedAccessKey=hush;hush'\n@mapping".to_owned(),
+        "@kafka\n[eventhubs]\nconnection_string = 'hush=1;hush=2'\n@mapping".to_owned(),
+        "@kafka\n[eventhubs]\nconnection_string = 'Endpoint=sb://h;SharedAccessKeyName=n;SharedAccessKey=a;hush=='\n\
+         @mapping\n[limits]\nshards = 0"
+            .to_owned(),
+        "@kafka\n[eventhubs]\nconnection_string_file = 'secret.txt'\n@mapping".to_owned(),
+    ];
+    for file in files {
+        let report = Given::file(&file).beside("secret.txt", "hush\n").report();
+        assert!(!report.contains("hush"), "{file}\n---\n{report}");
+        assert!(report.contains("bridge.toml"), "{report}");
+    }
+}
