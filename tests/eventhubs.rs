@@ -115,8 +115,7 @@ fn batch(values: &[&str]) -> Envelope {
 }
 
 fn event(value: &str) -> Event {
-    let events =
-        config::Events { source_properties: true, prefix: "kafka_".into(), headers: true };
+    let events = config::Events { source_properties: true, prefix: "kafka_".into(), headers: true };
     let record = Record {
         topic: "orders",
         partition: 1,
@@ -170,7 +169,8 @@ fn released_modified_and_rejected_are_not_stored_and_come_back() {
     faults.hub("orders").times(1).modified();
     assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Modified);
     faults.hub("orders").times(1).server_busy();
-    let Err(SendError::Retry { cause: Cause::Throttled, after, .. }) = lane.send(batch(&["a"])).1 else {
+    let Err(SendError::Retry { cause: Cause::Throttled, after, .. }) = lane.send(batch(&["a"])).1
+    else {
         panic!("throttled")
     };
     assert_eq!(after, Some(Duration::from_secs(4)));
@@ -293,8 +293,11 @@ fn many_lanes_share_one_connection() {
 
 #[test]
 fn the_partitions_of_a_hub_are_read_and_refusals_named() {
-    let server =
-        Server::builder().hub("orders", 4).key("RootManageSharedAccessKey", "right").start().unwrap();
+    let server = Server::builder()
+        .hub("orders", 4)
+        .key("RootManageSharedAccessKey", "right")
+        .start()
+        .unwrap();
     let world = World::with(server);
     let good = world.namespace(&world.server.connection_string());
     let ask = |namespace: &Namespace, hub: &str| world.runtime.block_on(namespace.hub(hub));

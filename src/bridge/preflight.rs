@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::health::Health;
 use crate::config::{Config, Partitioning, Topics};
 use crate::eventhubs::{ConnectError, Namespace};
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::retry;
 use crate::route::Router;

@@ -20,8 +20,8 @@ use fe2o3_amqp_management::error::Error as ManagementError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::health::ShardHealth;
 use crate::config;
+use crate::health::ShardHealth;
 use crate::metrics::Metrics;
 use crate::retry;
 

@@ -1,6 +1,6 @@
 //! One member of the consumer group: starts the event thread, and takes orders from any thread.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
 use crate::kafka::context::Context;
@@ -148,10 +149,20 @@ impl Consumer {
         if self.life.wait_end(timeout) { Ok(()) } else { Err(StopError::TimedOut(timeout)) }
     }
 
-    /// s
-    pub fn position(&self, _p: &TopicPartition) -> Option<Position> {
-        None
+    /// Where the client itself stands: after the last record polled, and after what follows it and is no record, such as
+    /// transaction markers.
+    pub fn positions(&self) -> HashMap<TopicPartition, Position> {
+        let Ok(list) = self.client.position() else { return HashMap::new() };
+        let elements = list.elements();
+        let known = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(next) => {
+                Some((TopicPartition::new(element.topic(), element.partition()), Position(next)))
+            }
+            _ => None,
+        });
+        known.collect()
     }
+
     /// The sign of life of the event thread.
     pub fn heartbeat(&self) -> Heartbeat {
         Heartbeat(Arc::clone(&self.life))

@@ -13,6 +13,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod metadata;
 mod native;
 mod queue;
 mod rebalance;
@@ -24,6 +25,7 @@ pub use consumer::{Consumer, Heartbeat, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{CommitError, Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
+pub use metadata::partition_count;
 pub use queue::{Delivery, FetchError, Queue, Waker};
 pub use settings::check;
 
@@ -43,8 +45,4 @@ pub trait Intake: Send + Sync + 'static {
     fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)>;
     /// These partitions were taken away; nothing of them may be committed any more.
     fn lost(&self, partitions: &[TopicPartition]);
-}
-/// stub
-pub fn partition_count(_c: &crate::config::Config, _t: &str) -> Result<i32, StartError> {
-    Ok(1)
 }

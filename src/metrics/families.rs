@@ -91,6 +91,8 @@ families! {
         "How long a revoke waited for acknowledgements.");
     kafka_errors: IntCounterVec = counter("kafka_errors_total", &["code"],
         "Errors the Kafka client reported, by code.");
+    records_expired: IntCounterVec = counter("records_expired_total", &["topic"],
+        "Records that retention deleted before they were read, at most.");
     kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
         "Known brokers, by state of the connection.");
 

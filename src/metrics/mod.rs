@@ -200,6 +200,11 @@ impl Metrics {
         self.families.kafka_errors.with_label_values(&[code]).inc();
     }
 
+    /// Records that retention deleted before they were read, an upper bound: `bridge_records_expired_total{topic}`.
+    pub fn records_expired(&self, topic: &str, records: u64) {
+        self.families.records_expired.with_label_values(&[topic]).inc_by(records);
+    }
+
     /// Broker connections: `bridge_kafka_brokers{state="up|down"}`.
     pub fn kafka_brokers(&self, up: u64, down: u64) {
         self.families.kafka_brokers.with_label_values(&["up"]).set(clamp(up));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::health::ShardHealth;
 use crate::eventhubs::{Lane, LaneEvent, Namespace};
+use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, Record, TopicPartition};
@@ -241,9 +241,13 @@ impl Pump {
     }
 
     fn commit(&mut self) {
-        for (assignment, name) in self.core.idle() {
-            if let Some(position) = self.consumer.position(&name) {
-                self.core.skip_to(assignment, position);
+        let idle = self.core.idle();
+        if !idle.is_empty() {
+            let positions = self.consumer.positions();
+            for (assignment, name) in idle {
+                if let Some(position) = positions.get(&name) {
+                    self.core.skip_to(assignment, *position);
+                }
             }
         }
         let positions = self.core.positions_to_commit();

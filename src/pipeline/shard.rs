@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::health::ShardHealth;
 use crate::bridge::RunError;
 use crate::config::Config;
 use crate::eventhubs::{AddressError, Namespace};
+use crate::health::ShardHealth;
 use crate::kafka::{self, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
@@ -173,7 +173,7 @@ fn letters(
     let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
         mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
     });
-    DeadLetters::start(&config.kafka, &config.limits, shard, Arc::clone(metrics), done)
+    DeadLetters::start(&config.kafka, shard, Arc::clone(metrics), done)
 }
 
 /// Bytes of events one shard may hold.
