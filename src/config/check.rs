@@ -18,12 +18,13 @@ use std::time::Duration;
 use super::Config;
 use super::explain::{explain, meant};
 use super::hint::shown;
-use super::layers::{Layers, variable};
+use super::layers::Layers;
 use super::path::Path;
 use super::problem::{Problem, Problems};
 use super::raw;
 use super::read::Failure;
 use super::schema::purpose;
+use super::settings::variable;
 
 /// Checks `raw`; `strays` and `failures` are what was found wrong on the way here.
 pub(super) fn check(

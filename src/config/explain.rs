@@ -3,11 +3,12 @@
 use config::{Value, ValueKind};
 
 use super::hint::{list, nearest, shown};
-use super::layers::{Layers, variable};
+use super::layers::Layers;
 use super::path::Path;
 use super::problem::{Place, Problem};
 use super::read::{Failure, Kind};
 use super::schema::{known_keys, purpose};
+use super::settings::variable;
 
 /// What is wrong with `failure`, where, why, and what to do.
 pub(super) fn explain(failure: &Failure, layers: &Layers) -> Problem {

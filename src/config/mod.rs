@@ -21,6 +21,7 @@ mod raw;
 mod read;
 mod schema;
 mod secret;
+mod settings;
 mod shape;
 
 pub use problem::{Problem, Problems};
