@@ -12,8 +12,9 @@ use std::time::Duration;
 use crate::admin::Server;
 use crate::config::Config;
 use crate::health::Health;
+use crate::kafka::Fatal;
 use crate::metrics::Metrics;
-use crate::pipeline::shard::{Shard, StartError};
+use crate::pipeline::shard::{Failure, Shard, StartError};
 
 /// How often the shards are asked whether they are well.
 const WATCH: Duration = Duration::from_millis(500);
@@ -37,6 +38,17 @@ impl From<StartError> for RunError {
         match error {
             StartError::Kafka(_) | StartError::Address { .. } => Self::Config(error.to_string()),
             StartError::Thread(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for RunError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Kafka(Fatal::Refused { .. }) => Self::Refused(failure.to_string()),
+            Failure::Kafka(Fatal::Broken { .. }) | Failure::Pump => {
+                Self::Internal(failure.to_string())
+            }
         }
     }
 }

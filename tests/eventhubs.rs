@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use eventhubs_local::Server;
@@ -61,7 +61,7 @@ impl World {
 
     fn lane_to(&self, target: Target) -> Opened {
         let namespace = self.namespace(&self.server.connection_string());
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(1024);
         let lane = namespace.lane("orders", target, move |event| drop(tell.send(event)));
         Opened { lane, told }
     }
@@ -75,11 +75,9 @@ impl World {
 
 impl Opened {
     fn ready(&self) -> u64 {
-        loop {
-            match self.told.recv_timeout(PATIENCE).expect("the lane speaks") {
-                LaneEvent::Ready { max_message_size } => return max_message_size,
-                LaneEvent::Settled { result, .. } => panic!("nothing was sent, yet {result:?}"),
-            }
+        match self.told.recv_timeout(PATIENCE).expect("the lane speaks") {
+            LaneEvent::Ready { max_message_size } => max_message_size,
+            LaneEvent::Settled { result, .. } => panic!("nothing was sent, yet {result:?}"),
         }
     }
 
@@ -271,7 +269,7 @@ fn the_limit_of_the_link_is_told_and_kept() {
 fn many_lanes_share_one_connection() {
     let world = World::new();
     let namespace = world.namespace(&world.server.connection_string());
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(1024);
     let lanes: BTreeMap<u32, Lane> = (0..4)
         .map(|id: u32| {
             let tell = tell.clone();

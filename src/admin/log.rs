@@ -22,11 +22,17 @@ pub enum LogError {
     Begun(#[from] tracing_subscriber::util::TryInitError),
 }
 
+/// What the libraries say that the bridge itself says better, or that is no news: a session dropped with its connection, a
+/// consumer that is closed before it is dropped. `log.level` can ask for it.
+const QUIET: &str = "fe2o3_amqp=error,rdkafka::consumer::base_consumer=off";
+
 /// Begins logging, for the whole process and until its end. What the `log` crate is told is logged too.
 pub fn init(log: &Log) -> Result<(), LogError> {
     let stderr = std::io::stderr;
     let layer = layer(log.format, stderr, stderr().is_terminal());
-    Ok(Registry::default().with(layer.with_filter(EnvFilter::try_new(&log.level)?)).try_init()?)
+    Ok(Registry::default()
+        .with(layer.with_filter(EnvFilter::try_new(format!("{QUIET},{}", log.level))?))
+        .try_init()?)
 }
 
 /// Logs a panic before the process ends: half a bridge is worse than a restart.

@@ -215,7 +215,7 @@ impl Namespace {
             Session::builder()
                 .incoming_window(u32::MAX)
                 .outgoing_window(u32::MAX)
-                .begin(&mut *connection)
+                .begin(&mut connection)
                 .await
         };
         let begun = self.within("beginning a session", begin).await?;

@@ -11,71 +11,21 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::batch::Item;
 use crate::eventhubs::encode::{self, Layout};
-use crate::eventhubs::{Envelope, Event, SendError, Target};
+use crate::eventhubs::{Envelope, Event, Target};
 use crate::metrics::Metrics;
-use crate::offsets::{Assignment, Offsets, Ticket};
-use crate::record::{OwnedRecord, Position, Record, TopicPartition};
+use crate::offsets::{Offsets, Ticket};
+use crate::record::{OwnedRecord, Record, TopicPartition};
 use crate::route::{self, Router};
 
+use super::action::Action;
 use super::drain::Drain;
 use super::lane::{Lane, Room};
 use super::outlet::{Outlets, Route};
 use super::partition::{Intake, Partition, Placement, Waiting};
-
-/// What the core wants done.
-#[derive(Debug)]
-pub enum Action {
-    /// Find out the partitions of a hub, and say so by [`Core::hub_known`]; as long as it takes.
-    ResolveHub {
-        /// Namespace by its name in the configuration.
-        namespace: Arc<str>,
-        /// The hub.
-        hub: Arc<str>,
-    },
-    /// Open the link of a lane. Lanes are numbered as they are opened.
-    OpenLane {
-        /// Namespace by its name in the configuration.
-        namespace: Arc<str>,
-        /// The hub.
-        hub: Arc<str>,
-        /// Where in the hub.
-        target: Target,
-    },
-    /// Send a batch on a lane; the answer comes back by [`Core::settled`].
-    Send {
-        /// Number of the lane.
-        lane: usize,
-        /// What to send.
-        envelope: Envelope,
-    },
-    /// Stop fetching a partition.
-    Pause(TopicPartition),
-    /// Fetch it again.
-    Resume(TopicPartition),
-    /// Write a record to its dead-letter topic; the answer comes back by [`Core::letter_done`].
-    DeadLetter(Letter),
-}
-
-/// A record that Event Hubs will never take, on its way to a dead-letter topic.
-#[derive(Debug)]
-pub struct Letter {
-    /// Number of the letter.
-    pub id: u64,
-    /// Where the record stands.
-    pub source: TopicPartition,
-    /// Its offset.
-    pub offset: i64,
-    /// Where it goes.
-    pub topic: String,
-    /// Why: a word.
-    pub reason: &'static str,
-    /// Why: what was said.
-    pub detail: String,
-}
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +50,7 @@ pub struct Core {
     last: usize,
     pub(super) outlets: Outlets,
     pub(super) lanes: Vec<Lane<Event>>,
-    lane_outlet: Vec<usize>,
+    pub(super) lane_outlet: Vec<usize>,
     /// The partition whose first waiting record holds everything up.
     pub(super) blocked: Option<usize>,
     pub(super) drains: Vec<Drain>,
@@ -379,100 +329,6 @@ impl Core {
         self.place_held(now);
     }
 
-    /// A send ended. `wall` is the time of day, for the age of what was delivered.
-    pub fn settled(
-        &mut self,
-        lane: usize,
-        envelope: Envelope,
-        result: Result<(), SendError>,
-        jitter: f64,
-        now: Instant,
-        wall: i64,
-    ) {
-        match result {
-            Ok(()) => self.accepted(lane, now, wall),
-            Err(SendError::Retry { cause, after, detail }) => {
-                let (attempts, wait) = self.lanes[lane].resend(envelope.events, after, jitter, now);
-                self.purge_unwanted(lane);
-                let hub = &*self.outlets.all[self.lane_outlet[lane]].hub;
-                self.metrics.send_retried(hub, cause.as_str());
-                if attempts == 1 {
-                    tracing::warn!(hub, lane, %cause, detail, ?wait, "a batch is not stored, sending it again");
-                } else {
-                    tracing::debug!(hub, lane, %cause, detail, attempts, ?wait, "still not stored");
-                }
-            }
-            Err(SendError::TooLarge { limit }) => {
-                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                let ticket = self.lanes[lane].dissolve(envelope.events, Some(limit));
-                self.refused(lane, ticket, "too_large", &format!("the link takes {limit} bytes"));
-            }
-            Err(SendError::Refused { condition, detail }) => {
-                let ticket = self.lanes[lane].dissolve(envelope.events, None);
-                self.refused(lane, ticket, "refused", &format!("{condition}: {detail}"));
-            }
-        }
-        self.place_held(now);
-    }
-
-    fn accepted(&mut self, lane: usize, now: Instant, wall: i64) {
-        let Some(arrival) = self.lanes[lane].accepted(now) else { return };
-        let hub = &*self.outlets.all[self.lane_outlet[lane]].hub;
-        self.metrics.batch_accepted(hub, arrival.events, arrival.bytes, arrival.took);
-        if let Some(oldest) = arrival.oldest {
-            let age = Duration::from_millis(wall.saturating_sub(oldest).max(0) as u64);
-            self.metrics.end_to_end(hub, age);
-        }
-        for ticket in arrival.tickets {
-            self.settle(ticket);
-        }
-    }
-
-    /// One event less is out, and its record one step nearer to be committed.
-    pub(super) fn settle(&mut self, ticket: Ticket) {
-        let slot = ticket.assignment().slot();
-        if self.offsets.settle(ticket)
-            && let Some(partition) = &mut self.partitions[slot]
-        {
-            partition.out -= 1;
-        }
-    }
-
-    /// A single event of a lane was refused for good; the ticket is `None` while a batch is still being taken apart.
-    fn refused(&mut self, lane: usize, ticket: Option<Ticket>, reason: &'static str, detail: &str) {
-        self.purge_unwanted(lane);
-        let Some(ticket) = ticket else { return };
-        let slot = ticket.assignment().slot();
-        if !self.offsets.is_live(ticket.assignment()) {
-            return;
-        }
-        let outlet = self.lane_outlet[lane];
-        let Some(partition) = &mut self.partitions[slot] else { return };
-        partition.out -= 1;
-        let route = partition.routes.iter().position(|route| route.outlet == outlet).unwrap_or(0);
-        self.refuse(slot, ticket, route, reason, detail);
-    }
-
-    /// Takes out of a lane what must not be sent any more: events of partitions that were taken away, and those behind
-    /// a record at which their partition has halted.
-    pub(super) fn purge_unwanted(&mut self, lane: usize) {
-        let (offsets, partitions) = (&self.offsets, &self.partitions);
-        let wanted = |ticket: &Ticket| {
-            let halted = partitions.get(ticket.assignment().slot()).and_then(Option::as_ref).is_some_and(
-                |partition| matches!(&partition.intake, Intake::Halted(at) if ticket.later_than(at)),
-            );
-            offsets.is_live(ticket.assignment()) && !halted
-        };
-        for ticket in self.lanes[lane].purge(wanted) {
-            let slot = ticket.assignment().slot();
-            if self.offsets.is_live(ticket.assignment())
-                && let Some(partition) = &mut self.partitions[slot]
-            {
-                partition.out -= 1;
-            }
-        }
-    }
-
     pub(super) fn new_letter(&mut self) -> u64 {
         self.next_letter += 1;
         self.next_letter
@@ -487,46 +343,5 @@ impl Core {
     pub fn deadline(&self) -> Option<Instant> {
         let lanes = self.lanes.iter().filter_map(Lane::deadline);
         lanes.chain(self.drains.iter().map(Drain::deadline)).min()
-    }
-
-    /// Positions that moved since they were last asked for.
-    pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Position)> {
-        let mut moved = Vec::new();
-        for partition in self.partitions.iter_mut().flatten() {
-            let position = self.offsets.position(partition.assignment);
-            if position.is_some() && position != partition.committed {
-                partition.committed = position;
-                moved.extend(position.map(|position| (partition.name.clone(), position)));
-            }
-        }
-        moved
-    }
-
-    /// Stays with nothing in flight: their position may skip what holds no records.
-    pub fn idle(&self) -> Vec<(Assignment, TopicPartition)> {
-        let idle = |partition: &&Partition| {
-            self.offsets.in_flight(partition.assignment) == 0
-                && self.offsets.position(partition.assignment).is_some()
-        };
-        let all = self.partitions.iter().flatten().filter(idle);
-        all.map(|partition| (partition.assignment, partition.name.clone())).collect()
-    }
-
-    /// The Kafka client itself stands at `position`, past markers that are no records.
-    pub fn skip_to(&mut self, assignment: Assignment, position: Position) {
-        self.offsets.skip_to(assignment, position);
-    }
-
-    /// Tells the metrics how every partition stands.
-    pub fn report(&mut self, now: Instant) {
-        for partition in self.partitions.iter_mut().flatten() {
-            let position = self.offsets.position(partition.assignment);
-            let in_flight = self.offsets.in_flight(partition.assignment);
-            if partition.standing.0 != position || in_flight == 0 {
-                partition.standing = (position, now);
-            }
-            let oldest = now.saturating_duration_since(partition.standing.1);
-            self.metrics.partition_state(&partition.name, in_flight as u64, oldest, position);
-        }
     }
 }

@@ -14,7 +14,8 @@ use std::time::Instant;
 use crate::config::Policy;
 use crate::offsets::Ticket;
 
-use super::core::{Action, Core, Letter};
+use super::action::{Action, Letter};
+use super::core::Core;
 use super::outlet::Route;
 use super::partition::{Intake, Placement, Waiting};
 

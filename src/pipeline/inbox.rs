@@ -31,6 +31,10 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounded by what its senders can have under way, see above"
+    )]
     pub(super) fn new(waker: Waker) -> (Self, Receiver<Signal>) {
         let (signals, inbox) = channel();
         (Self { signals, waker }, inbox)

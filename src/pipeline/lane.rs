@@ -163,34 +163,29 @@ impl<E> Lane<E> {
         self.sealed.push_back(sealed);
     }
 
-    /// Whether a batch should go out now; seals the open one when its time has come.
-    fn seal_due(&mut self, now: Instant, drain: bool) -> Option<Option<Seal>> {
-        if self.flight.is_some() || self.link_bytes.is_none() {
-            return None;
-        }
-        if self.retry_at.is_some_and(|at| now < at) {
-            return None;
-        }
-        if !self.sealed.is_empty() {
-            return Some(None);
-        }
+    /// Whether the open batch should be sealed now, and why.
+    fn due(&self, now: Instant, drain: bool) -> Option<Seal> {
         let opened = self.opened.filter(|_| !self.open.is_empty())?;
-        let reason = if self.full || self.open.len() >= self.settings.max_events {
-            Seal::Full
+        if self.full || self.open.len() >= self.settings.max_events {
+            Some(Seal::Full)
         } else if drain {
-            Seal::Drain
-        } else if now >= opened + self.settings.linger {
-            Seal::Linger
+            Some(Seal::Drain)
         } else {
-            return None;
-        };
-        self.seal_open();
-        Some(Some(reason))
+            (now >= opened + self.settings.linger).then_some(Seal::Linger)
+        }
     }
 
     /// The batch to send now, if any: its events, its key, and why it was sealed if it was sealed just now.
     pub fn next(&mut self, now: Instant, drain: bool) -> Option<Departure<E>> {
-        let reason = self.seal_due(now, drain)?;
+        let waits = self.retry_at.is_some_and(|at| now < at);
+        if self.flight.is_some() || self.link_bytes.is_none() || waits {
+            return None;
+        }
+        let mut reason = None;
+        if self.sealed.is_empty() {
+            reason = Some(self.due(now, drain)?);
+            self.seal_open();
+        }
         let mut batch = self.sealed.pop_front()?;
         let departure = Departure {
             events: batch.lend(),

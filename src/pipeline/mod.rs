@@ -1,8 +1,10 @@
 //! From records to acknowledgements: the only place where Kafka and Event Hubs meet.
 //!
-//! [`core`] decides and is pure: what it wants done comes out as [`core::Action`]s. [`pump`] is the one thread per shard
+//! [`core`] decides and is pure: what it wants done comes out as [`action::Action`]s. [`pump`] is the one thread per shard
 //! that feeds it records, answers and time, and carries the actions out.
 
+pub mod action;
+mod answer;
 pub mod core;
 mod drain;
 mod hold;
@@ -10,6 +12,7 @@ mod inbox;
 pub mod lane;
 mod outlet;
 mod partition;
+mod progress;
 mod pump;
 mod resolve;
 pub mod shard;

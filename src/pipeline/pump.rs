@@ -15,7 +15,8 @@ use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, Record, TopicPartition};
 
-use super::core::{self, Action, Admitted, Core};
+use super::action::{self, Action};
+use super::core::{Admitted, Core};
 use super::inbox::{Mailbox, Signal};
 use super::resolve;
 
@@ -23,6 +24,12 @@ use super::resolve;
 const RUN: usize = 512;
 /// The longest wait without a look around; also how often the metrics hear how things stand.
 const TICK: Duration = Duration::from_secs(1);
+
+/// A revoke the Kafka event thread waits for.
+pub(super) struct Revoke {
+    reply: SyncSender<Vec<(TopicPartition, Position)>>,
+    since: Instant,
+}
 
 /// See the module.
 pub(super) struct Pump {
@@ -45,7 +52,7 @@ pub(super) struct Pump {
     pub(super) budget: usize,
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
-    pub(super) revokes: HashMap<u64, (SyncSender<Vec<(TopicPartition, Position)>>, Instant)>,
+    pub(super) revokes: HashMap<u64, Revoke>,
     pub(super) next_revoke: u64,
 }
 
@@ -162,7 +169,7 @@ impl Pump {
             }
             Signal::Revoke(names, reply) => {
                 self.next_revoke += 1;
-                self.revokes.insert(self.next_revoke, (reply, now));
+                self.revokes.insert(self.next_revoke, Revoke { reply, since: now });
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
             Signal::Lost(names) => {
@@ -194,7 +201,7 @@ impl Pump {
         self.core.dispatch(now);
         self.carry_out();
         for drained in self.core.finish_drains(now) {
-            let Some((reply, since)) = self.revokes.remove(&drained.id) else { continue };
+            let Some(Revoke { reply, since }) = self.revokes.remove(&drained.id) else { continue };
             self.metrics.rebalanced("revoke", now.saturating_duration_since(since));
             // The Kafka side has given up waiting only if the process is about to end.
             drop(reply.try_send(drained.positions));
@@ -225,8 +232,8 @@ impl Pump {
         }
     }
 
-    fn write(&mut self, letter: core::Letter) {
-        let core::Letter { id, source, offset, topic, reason, detail } = letter;
+    fn write(&mut self, letter: action::Letter) {
+        let action::Letter { id, source, offset, topic, reason, detail } = letter;
         self.unsent.push_back(Letter { id, source, offset, target: topic.into(), reason, detail });
         self.write_unsent();
     }

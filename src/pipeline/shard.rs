@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::bridge::RunError;
 use crate::config::Config;
 use crate::eventhubs::{AddressError, Namespace};
 use crate::health::ShardHealth;
@@ -55,6 +54,17 @@ pub enum StartError {
     /// The system gave no thread.
     #[error("no thread for a shard: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// Why a shard cannot go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// The Kafka client cannot.
+    #[error(transparent)]
+    Kafka(#[from] Fatal),
+    /// Its pump is gone: a defect.
+    #[error("the pump stopped by itself")]
+    Pump,
 }
 
 impl Shard {
@@ -116,18 +126,14 @@ impl Shard {
     }
 
     /// Asks the threads for a sign of life, and why this shard cannot go on, if it cannot.
-    pub fn look(&self) -> Result<(), RunError> {
+    pub fn look(&self) -> Result<(), Failure> {
         if self.consumer.heartbeat().last_polled().elapsed() < HEARTBEAT {
             self.health.beat_events();
         }
         if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
-            return Err(RunError::Internal("the pump stopped by itself".to_owned()));
+            return Err(Failure::Pump);
         }
-        match self.fatal.get() {
-            None => Ok(()),
-            Some(error @ Fatal::Refused { .. }) => Err(RunError::Refused(error.to_string())),
-            Some(error @ Fatal::Broken { .. }) => Err(RunError::Internal(error.to_string())),
-        }
+        self.fatal.get().map_or(Ok(()), |fatal| Err(fatal.clone().into()))
     }
 
     /// Drains, commits and leaves the group. Bounded by the drain timeout and a little.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::core::{Action, Admitted, Core};
+use super::action::Action;
+use super::core::{Admitted, Core};
 use crate::config::Policy;
 use crate::eventhubs::{Cause, Envelope, Event, SendError};
 use crate::metrics::Metrics;
@@ -166,7 +167,8 @@ impl World {
                 break;
             }
             // Holes, as compaction leaves them: of seven offsets, two hold no record.
-            let offset = (self.cursor[&partition]..).find(|offset| offset % 7 < 5).unwrap();
+            let next = self.cursor[&partition];
+            let offset = (next..next + 7).find(|offset| offset % 7 < 5).unwrap();
             self.cursor.insert(partition, offset + 1);
             let key = format!("key-{}", offset % 6);
             let value = format!("{partition:04}{offset:016}");
@@ -201,11 +203,10 @@ impl World {
                 condition: "amqp:not-allowed".into(),
                 detail: String::new(),
             }),
-            Answer::Accepted => Ok(()),
             Answer::Released => Err(retry(Cause::Released)),
             Answer::Forgotten => Err(retry(Cause::Timeout)),
             Answer::TooLarge if events.len() > 1 => Err(SendError::TooLarge { limit: 100_000 }),
-            Answer::TooLarge => Ok(()),
+            Answer::Accepted | Answer::TooLarge => Ok(()),
         };
         if result.is_ok() || (matches!(answer, Answer::Forgotten) && !bad) {
             self.hub[lane].extend(events);

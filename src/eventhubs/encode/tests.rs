@@ -1,0 +1,236 @@
+//! What is encoded, read back by the AMQP library: field by field, type by type.
+
+use fe2o3_amqp_types::messaging::annotations::OwnedKey;
+use fe2o3_amqp_types::messaging::message::__private::Deserializable;
+use fe2o3_amqp_types::messaging::{Batch, Data, Message, MessageAnnotations};
+use fe2o3_amqp_types::primitives::SimpleValue;
+use proptest::prelude::*;
+use serde_amqp::Value;
+use serde_amqp::primitives::{Binary, Symbol, Timestamp};
+
+use super::*;
+
+fn layout(change: impl FnOnce(&mut Events)) -> Layout {
+    let mut events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
+    change(&mut events);
+    Layout::new(&events)
+}
+
+fn record<'a>(
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    headers: &'a [Header<'a>],
+) -> Record<'a> {
+    Record {
+        topic: "orders",
+        partition: 3,
+        offset: 42,
+        timestamp: Some(1_700_000_000_000),
+        key,
+        value,
+        headers,
+    }
+}
+
+fn decode(event: &Event) -> Message<Batch<Data>> {
+    let decoded: Deserializable<Message<Batch<Data>>> =
+        serde_amqp::from_slice(event.encoded()).unwrap();
+    decoded.0
+}
+
+fn read(record: &Record<'_>) -> Message<Batch<Data>> {
+    decode(&encode(record, &layout(|_| {})))
+}
+
+fn property(message: &Message<Batch<Data>>, name: &str) -> Option<SimpleValue> {
+    message.application_properties.as_ref()?.0.get(name).cloned()
+}
+
+fn names(message: &Message<Batch<Data>>) -> Vec<String> {
+    let properties = message.application_properties.as_ref();
+    properties.map(|p| p.0.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn body(message: &Message<Batch<Data>>) -> Vec<u8> {
+    let sections: Vec<_> = message.body.iter().collect();
+    assert_eq!(sections.len(), 1, "exactly one data section");
+    sections[0].0.to_vec()
+}
+
+fn key_annotation(message: &Message<Batch<Data>>) -> Option<Value> {
+    let annotations = message.message_annotations.as_ref()?;
+    let name = OwnedKey::from(Symbol::from("x-opt-partition-key"));
+    annotations.0.get(&name).cloned()
+}
+
+#[test]
+fn a_plain_record_carries_value_key_and_coordinates() {
+    let message = read(&record(Some(b"customer-17"), Some(b"hello"), &[]));
+    assert_eq!(body(&message), b"hello");
+    assert_eq!(key_annotation(&message), Some(Value::String("customer-17".to_owned())));
+    let properties = message.properties.as_ref().unwrap();
+    assert_eq!(properties.message_id, Some("orders/3/42".to_owned().into()));
+    assert_eq!(properties.content_type, None);
+    assert!(message.header.is_none(), "an empty header would make the service lose the key");
+    assert_eq!(property(&message, "kafka_topic"), Some("orders".into()));
+    assert_eq!(property(&message, "kafka_partition"), Some(SimpleValue::Int(3)));
+    assert_eq!(property(&message, "kafka_offset"), Some(SimpleValue::Long(42)));
+    let timestamp = Timestamp::from_milliseconds(1_700_000_000_000);
+    assert_eq!(property(&message, "kafka_timestamp"), Some(SimpleValue::Timestamp(timestamp)));
+    assert_eq!(names(&message).len(), 4, "no key and no tombstone property");
+}
+
+#[test]
+fn a_key_that_cannot_be_a_partition_key_travels_whole() {
+    let long = "x".repeat(129);
+    for key in [&b"\xff\x00"[..], b"", long.as_bytes()] {
+        let message = read(&record(Some(key), Some(b"v"), &[]));
+        assert_eq!(key_annotation(&message), None);
+        assert_eq!(property(&message, "kafka_key"), Some(SimpleValue::Binary(Binary::from(key))));
+    }
+    let longest = "é".repeat(128);
+    let message = read(&record(Some(longest.as_bytes()), Some(b"v"), &[]));
+    assert_eq!(
+        key_annotation(&message),
+        Some(Value::String(longest)),
+        "characters count, not bytes"
+    );
+    assert_eq!(property(&message, "kafka_key"), None);
+}
+
+#[test]
+fn a_tombstone_is_not_an_empty_value() {
+    let tombstone = read(&record(Some(b"k"), None, &[]));
+    assert_eq!(body(&tombstone), b"");
+    assert_eq!(property(&tombstone, "kafka_tombstone"), Some(SimpleValue::Bool(true)));
+    let empty = read(&record(Some(b"k"), Some(b""), &[]));
+    assert_eq!(body(&empty), b"");
+    assert_eq!(property(&empty, "kafka_tombstone"), None);
+}
+
+#[test]
+fn headers_keep_their_kind_and_never_hide_ours() {
+    let headers = [
+        Header { name: b"text", value: Some("naïve".as_bytes()) },
+        Header { name: b"bytes", value: Some(b"\xff\xfe") },
+        Header { name: b"null", value: None },
+        Header { name: b"twice", value: Some(b"first") },
+        Header { name: b"twice", value: Some(b"last") },
+        Header { name: b"kafka_offset", value: Some(b"forged") },
+        Header { name: b"bad\xffname", value: Some(b"kept") },
+        Header { name: b"content-type", value: Some(b"application/json") },
+    ];
+    let message = read(&record(None, Some(b"v"), &headers));
+    assert_eq!(property(&message, "text"), Some("naïve".into()));
+    assert_eq!(
+        property(&message, "bytes"),
+        Some(SimpleValue::Binary(Binary::from(&b"\xff\xfe"[..])))
+    );
+    assert_eq!(property(&message, "null"), Some(SimpleValue::Null));
+    assert_eq!(property(&message, "twice"), Some("last".into()), "the last one wins");
+    assert_eq!(property(&message, "kafka_offset"), Some(SimpleValue::Long(42)));
+    assert_eq!(property(&message, "bad%FFname"), Some("kept".into()));
+    assert_eq!(property(&message, "content-type"), None);
+    let content_type = message.properties.unwrap().content_type;
+    assert_eq!(content_type, Some(Symbol::from("application/json")));
+    let unique = names(&read(&record(None, Some(b"v"), &headers)));
+    assert_eq!(unique.iter().filter(|name| *name == "twice").count(), 1);
+}
+
+#[test]
+fn a_content_type_that_is_no_symbol_stays_a_property() {
+    let headers = [Header { name: b"content-type", value: Some("täxt".as_bytes()) }];
+    let message = read(&record(None, Some(b"v"), &headers));
+    assert_eq!(property(&message, "content-type"), Some("täxt".into()));
+    assert_eq!(message.properties.unwrap().content_type, None);
+}
+
+#[test]
+fn all_of_it_can_be_switched_off_or_renamed() {
+    let headers = [
+        Header { name: b"h", value: Some(b"1") },
+        Header { name: b"kafka_topic", value: Some(b"theirs") },
+    ];
+    let record = record(Some(b""), None, &headers);
+    let bare =
+        decode(&encode(&record, &layout(|e| (e.source_properties, e.headers) = (false, false))));
+    assert!(bare.application_properties.is_none());
+    assert_eq!(bare.properties.as_ref().unwrap().message_id, Some("orders/3/42".to_owned().into()));
+    let theirs = decode(&encode(&record, &layout(|e| e.source_properties = false)));
+    assert_eq!(names(&theirs), ["h", "kafka_topic"]);
+    let renamed = decode(&encode(&record, &layout(|e| e.prefix = "src.".to_owned())));
+    assert!(names(&renamed).contains(&"src.tombstone".to_owned()));
+    assert_eq!(property(&renamed, "kafka_topic"), Some("theirs".into()));
+}
+
+#[test]
+fn the_weights_are_what_the_library_writes() {
+    use fe2o3_amqp_types::messaging::message::__private::Serializable;
+    for (key, sizes) in [
+        (None, vec![0, 254, 255, 256, 5000]),
+        (Some("customer-17"), vec![10]),
+        (Some(&*"k".repeat(300)), vec![1]),
+    ] {
+        let data: Vec<Data> = sizes.iter().map(|size| Data::from(vec![7; *size])).collect();
+        let annotations = key.map(|key: &str| {
+            let name = Symbol::from("x-opt-partition-key");
+            MessageAnnotations::builder().insert(name, Value::String(key.to_owned())).build()
+        });
+        let message = Message {
+            header: None,
+            delivery_annotations: None,
+            message_annotations: annotations,
+            properties: None,
+            application_properties: None,
+            body: Batch::new(data),
+            footer: None,
+        };
+        let written = serde_amqp::to_vec(&Serializable(&message)).unwrap().len();
+        let weighed =
+            envelope_overhead(key) + sizes.iter().map(|size| section_size(*size)).sum::<usize>();
+        let slack = if key.is_some() { 6 } else { 0 };
+        assert!(
+            written <= weighed && weighed <= written + slack,
+            "{written} written, {weighed} weighed"
+        );
+    }
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..300), ".{0,300}".prop_map(String::into_bytes),]
+}
+
+proptest! {
+    #[test]
+    fn any_record_can_be_read_back(
+        key in prop::option::of(bytes()), value in prop::option::of(bytes()),
+        headers in prop::collection::vec((bytes(), prop::option::of(bytes())), 0..6),
+        partition in 0..i32::MAX, offset in 0..i64::MAX, timestamp in prop::option::of(any::<i64>()),
+    ) {
+        let headers: Vec<Header<'_>> =
+            headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
+        let record = Record {
+            topic: "a.topic", partition, offset, timestamp,
+            key: key.as_deref(), value: value.as_deref(), headers: &headers,
+        };
+        let message = read(&record);
+        prop_assert_eq!(body(&message), value.clone().unwrap_or_default());
+        let id = format!("a.topic/{partition}/{offset}");
+        prop_assert_eq!(message.properties.as_ref().unwrap().message_id.clone(), Some(id.into()));
+        let annotated = key_annotation(&message).map(|key| match key {
+            Value::String(key) => key.into_bytes(),
+            other => panic!("the key is a string, not {other:?}"),
+        });
+        let carried = property(&message, "kafka_key").map(|key| match key {
+            SimpleValue::Binary(key) => key.to_vec(),
+            other => panic!("the key is binary, not {other:?}"),
+        });
+        prop_assert_eq!(annotated.or(carried), key.clone(), "the key is there once, whole");
+        for header in &headers {
+            if header.name != b"content-type" && !header.name.starts_with(b"kafka_") {
+                let name = name_of(header.name);
+                prop_assert!(property(&message, &name).is_some(), "header {} is there", name);
+            }
+        }
+    }
+}
