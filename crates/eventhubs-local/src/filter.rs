@@ -111,7 +111,7 @@ mod tests {
         let name = Value::Symbol("apache.org:selector-filter:string".into());
         for descriptor in [
             Value::Ulong(0x0000_468C_0000_0004),
-            Value::Ulong(0x137_0000_00A),
+            Value::Ulong(0x0013_7000_000A),
             Value::Symbol("apache.org:selector-filter:string".into()),
         ] {
             let mut raw = Vec::new();

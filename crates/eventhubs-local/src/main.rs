@@ -1,3 +1,60 @@
-//! The server as a program.
+//! The server as a program: serves until SIGTERM or SIGINT, then exits 0.
 
-fn main() {}
+mod cli;
+mod control;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Large buffers come and go with every batch; this allocator does not give their pages back each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A configuration that cannot be, as other programs of its kind say it.
+const CONFIG: u8 = 78;
+const UNAVAILABLE: u8 = 69;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let plan = match cli::Args::parse().plan() {
+        Ok(plan) => plan,
+        Err(error) => return fail(&error, CONFIG),
+    };
+    match serve(plan).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error, UNAVAILABLE),
+    }
+}
+
+fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("eventhubs-local: {error}");
+    ExitCode::from(code)
+}
+
+async fn serve(plan: cli::Plan) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Arc::new(plan.builder.start()?);
+    let control = match plan.control {
+        Some(address) => Some(control::listen(&address, Arc::clone(&server)).await?),
+        None => None,
+    };
+    println!("listening on {}: {}", server.addr(), server.connection_string());
+    if let Some(address) = control {
+        println!("control on http://{address}/counters");
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.stop();
+    Ok(())
+}

@@ -27,7 +27,7 @@ impl Default for Settings {
         Self {
             max_message_size: 1_048_576,
             ack_delay: None,
-            idle_time_out: Duration::from_secs(240),
+            idle_time_out: Duration::from_mins(4),
             require_tokens: false,
             expire_tokens: false,
         }

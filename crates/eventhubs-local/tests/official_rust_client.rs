@@ -203,8 +203,12 @@ async fn events_without_a_key_are_spread_over_all_partitions() {
             producer.send_event(format!("event {n}"), None).await?;
         }
         let hub = server.hub("orders");
-        let used: HashSet<u32> =
-            hub.partitions().iter().filter(|p| !p.is_empty()).map(|p| p.id()).collect();
+        let used: HashSet<u32> = hub
+            .partitions()
+            .iter()
+            .filter(|p| !p.is_empty())
+            .map(eventhubs_local::Partition::id)
+            .collect();
         assert_eq!(used.len(), 4);
         assert_eq!(hub.total(), 8);
         Ok(())

@@ -143,15 +143,12 @@ pub(crate) fn described_list<'a>(reader: &mut Reader<'a>) -> Decoded<(u8, Fields
         0x00 => {}
         found => return Err(DecodeError::Mismatch { expected: "a described list", found }),
     }
-    let code = match reader.clone().text() {
-        Ok(symbol) => {
-            reader.skip()?;
-            symbolic(symbol)?
-        }
-        Err(_) => {
-            let code = reader.unsigned()?;
-            u8::try_from(code).map_err(|_| DecodeError::Descriptor(code))?
-        }
+    let code = if let Ok(symbol) = reader.clone().text() {
+        reader.skip()?;
+        symbolic(symbol)?
+    } else {
+        let code = reader.unsigned()?;
+        u8::try_from(code).map_err(|_| DecodeError::Descriptor(code))?
     };
     Ok((code, reader.list()?))
 }

@@ -172,7 +172,7 @@ impl Connection {
                     let text = format!("channel {channel} cannot be begun");
                     return Err(Condition::new("amqp:not-allowed", text));
                 }
-                let session = Session::begin(channel, &begin, &mut self.core);
+                let session = Session::begin(channel, begin, &mut self.core);
                 self.sessions.insert(channel, session);
             }
             (Performative::End, _) => {
@@ -209,7 +209,7 @@ impl Connection {
             Performative::Flow(flow) => session.flow(core, flow)?,
             Performative::Transfer(transfer) => {
                 if let Some(call) = session.transfer(core, transfer, payload)? {
-                    self.answer(channel, call);
+                    self.answer(channel, &call);
                 }
             }
             Performative::Disposition(disposition) => session.disposition(core, *disposition),
@@ -228,7 +228,7 @@ impl Connection {
 
     /// Answers a request on `$cbs` or `$management`: on the same session's link from that node if there is one, else on
     /// the link of this connection that the request names.
-    fn answer(&mut self, channel: u16, call: Call) {
+    fn answer(&mut self, channel: u16, call: &Call) {
         let reply = call.reply(&mut self.core);
         self.watch_tokens();
         if let Some(session) = self.sessions.get_mut(&channel)

@@ -99,7 +99,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn begin(channel: u16, begin: &Begin, core: &mut Core) -> Self {
+    pub(super) fn begin(channel: u16, begin: Begin, core: &mut Core) -> Self {
         performative::write_begin(
             &mut core.out,
             channel,
