@@ -1,0 +1,310 @@
+//! A member of the group with a pump that stores records in memory instead of sending them.
+//!
+//! It keeps the contract of `Intake`: each call takes effect between two polls. A record counts as settled when `delay`
+//! has passed, which stands for the time a send takes.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use kafka_eventhubs_bridge::config::{self, Limits, Start, Topics};
+use kafka_eventhubs_bridge::kafka::{
+    Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Waker,
+};
+use kafka_eventhubs_bridge::metrics::Metrics;
+use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+
+use crate::support::{Kafka, wait_for};
+
+/// A record as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// What one or more members have seen, in the order each partition was read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sink(Arc<Mutex<Vec<Seen>>>);
+
+impl Sink {
+    pub(crate) fn all(&self) -> Vec<Seen> {
+        self.0.lock().unwrap().clone()
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+    pub(crate) fn wait(&self, count: usize) -> Vec<Seen> {
+        wait_for(&format!("{count} records"), Duration::from_secs(60), || {
+            (self.len() >= count).then(|| self.all())
+        })
+    }
+    /// (partition, offset) of everything.
+    pub(crate) fn places(&self) -> Vec<(i32, i64)> {
+        self.all().iter().map(|seen| (seen.partition, seen.offset)).collect()
+    }
+}
+
+enum Order {
+    Assigned(Vec<TopicPartition>),
+    Revoke(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>),
+}
+
+/// Passes the consumer's calls to the pump and waits until it has taken note.
+struct Door {
+    orders: Mutex<mpsc::Sender<(Order, mpsc::Sender<Vec<(TopicPartition, Position)>>)>>,
+    waker: Waker,
+}
+
+impl Door {
+    fn pass(&self, order: Order) -> Vec<(TopicPartition, Position)> {
+        let (answer, answered) = mpsc::channel();
+        self.orders.lock().unwrap().send((order, answer)).unwrap();
+        self.waker.wake();
+        answered.recv().unwrap()
+    }
+}
+
+impl Intake for Door {
+    fn assigned(&self, partitions: &[TopicPartition]) {
+        self.pass(Order::Assigned(partitions.to_vec()));
+    }
+    fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+        self.pass(Order::Revoke(partitions.to_vec()))
+    }
+    fn lost(&self, partitions: &[TopicPartition]) {
+        self.pass(Order::Lost(partitions.to_vec()));
+    }
+}
+
+/// A partition at the pump: what is settled, and what is on its way.
+#[derive(Default)]
+struct Flow {
+    last: Option<i64>,
+    position: Option<Position>,
+    in_flight: VecDeque<(Instant, i64)>,
+}
+
+impl Flow {
+    fn settle(&mut self, now: Instant) {
+        while let Some((at, offset)) = self.in_flight.front().copied()
+            && at <= now
+        {
+            self.in_flight.pop_front();
+            self.position = Some(Position::after(offset));
+        }
+    }
+}
+
+/// How a member behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) kafka: config::Kafka,
+    pub(crate) topics: Vec<Topics>,
+    pub(crate) excluded: Vec<String>,
+    pub(crate) delay: Duration,
+    /// `None` never commits but on revoke.
+    pub(crate) commit_every: Option<Duration>,
+}
+
+impl Member {
+    pub(crate) fn new(kafka: &Kafka, group: &str, topic: &str) -> Self {
+        Self {
+            kafka: config::Kafka {
+                brokers: kafka.bootstrap().to_owned(),
+                group_id: group.to_owned(),
+                instance_id: None,
+                start: Start::Earliest,
+                commit_interval: Duration::from_secs(1),
+                discovery_interval: Duration::from_secs(1),
+                client: std::collections::BTreeMap::new(),
+            },
+            topics: vec![Topics::Named(vec![topic.to_owned()])],
+            excluded: Vec::new(),
+            delay: Duration::ZERO,
+            commit_every: Some(Duration::from_millis(200)),
+        }
+    }
+
+    pub(crate) fn start_at(mut self, start: Start) -> Self {
+        self.kafka.start = start;
+        self
+    }
+
+    pub(crate) fn join(self, sink: &Sink) -> Running {
+        let fatal = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&fatal);
+        let setup = Setup {
+            kafka: &self.kafka,
+            limits: &Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(10) },
+            shard: 0,
+            topics: self.topics.clone(),
+            excluded: self.excluded.clone(),
+            metrics: Arc::new(Metrics::default()),
+            on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),
+        };
+        let (orders, inbox) = mpsc::channel();
+        let (consumer, queue) =
+            Consumer::start(setup, |waker| Arc::new(Door { orders: Mutex::new(orders), waker }))
+                .expect("the consumer starts");
+        let end = Arc::new(AtomicBool::new(false));
+        let assigned = Arc::new(Mutex::new(Vec::new()));
+        let pump = Pump {
+            queue,
+            inbox,
+            consumer: consumer.clone(),
+            sink: sink.clone(),
+            flows: HashMap::new(),
+            delay: self.delay,
+            commit_every: self.commit_every,
+            next_commit: Instant::now(),
+            assigned: Arc::clone(&assigned),
+            end: Arc::clone(&end),
+        };
+        let pump = Some(thread::spawn(move || pump.run()));
+        Running { consumer, fatal, assigned, end, pump }
+    }
+}
+
+/// A member at work.
+pub(crate) struct Running {
+    pub(crate) consumer: Consumer,
+    fatal: Arc<Mutex<Option<Fatal>>>,
+    assigned: Arc<Mutex<Vec<TopicPartition>>>,
+    end: Arc<AtomicBool>,
+    pump: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn assigned(&self) -> Vec<TopicPartition> {
+        self.assigned.lock().unwrap().clone()
+    }
+
+    pub(crate) fn wait_assigned(&self, count: usize) {
+        wait_for(&format!("{count} partitions"), Duration::from_secs(60), || {
+            (self.assigned().len() == count).then_some(())
+        });
+    }
+
+    pub(crate) fn fatal(&self) -> Option<Fatal> {
+        self.fatal.lock().unwrap().clone()
+    }
+
+    /// Leaves the group in an orderly way.
+    pub(crate) fn leave(self) {
+        self.consumer.stop(Duration::from_secs(30)).expect("a clean stop");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Stopped first, so that the pump is there for the last revoke, whatever the test did.
+        self.consumer.stop(Duration::from_secs(30)).ok();
+        self.end.store(true, Ordering::Release);
+        if let Some(pump) = self.pump.take() {
+            pump.join().ok();
+        }
+    }
+}
+
+struct Pump {
+    queue: Queue,
+    inbox: mpsc::Receiver<(Order, mpsc::Sender<Vec<(TopicPartition, Position)>>)>,
+    consumer: Consumer,
+    sink: Sink,
+    flows: HashMap<TopicPartition, Flow>,
+    delay: Duration,
+    commit_every: Option<Duration>,
+    next_commit: Instant,
+    assigned: Arc<Mutex<Vec<TopicPartition>>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Pump {
+    fn run(mut self) {
+        let mut headers = Headers::new();
+        while !self.end.load(Ordering::Acquire) {
+            while let Ok((order, answer)) = self.inbox.try_recv() {
+                let positions = self.obey(order);
+                answer.send(positions).ok();
+            }
+            if let Some(Delivery::Record(fetched)) = self.queue.poll(Duration::from_millis(20)) {
+                let record = fetched.record(&mut headers);
+                let place = TopicPartition::new(record.topic, record.partition);
+                let Some(flow) = self.flows.get_mut(&place) else { continue };
+                if flow.last.is_some_and(|last| record.offset <= last) {
+                    continue;
+                }
+                flow.last = Some(record.offset);
+                flow.in_flight.push_back((Instant::now() + self.delay, record.offset));
+                let owned = |bytes: &[u8]| bytes.to_vec();
+                self.sink.0.lock().unwrap().push(Seen {
+                    topic: record.topic.to_owned(),
+                    partition: record.partition,
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    key: record.key.map(owned),
+                    value: record.value.map(owned),
+                    headers: record
+                        .headers
+                        .iter()
+                        .map(|header| (header.name.to_vec(), header.value.map(owned)))
+                        .collect(),
+                });
+            }
+            let now = Instant::now();
+            self.flows.values_mut().for_each(|flow| flow.settle(now));
+            if let Some(every) = self.commit_every
+                && now >= self.next_commit
+            {
+                self.next_commit = now + every;
+                let all = self.flows.keys().cloned().collect::<Vec<_>>();
+                let positions = self.positions(&all);
+                self.consumer.commit(&positions);
+            }
+        }
+    }
+
+    fn positions(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+        let position = |p: &TopicPartition| Some((p.clone(), self.flows.get(p)?.position?));
+        partitions.iter().filter_map(position).collect()
+    }
+
+    fn obey(&mut self, order: Order) -> Vec<(TopicPartition, Position)> {
+        let positions = match order {
+            Order::Assigned(partitions) => {
+                for partition in partitions {
+                    assert!(self.flows.insert(partition, Flow::default()).is_none());
+                }
+                Vec::new()
+            }
+            Order::Revoke(partitions) => {
+                for partition in &partitions {
+                    let Some(flow) = self.flows.get_mut(partition) else { continue };
+                    // Nothing more is taken in while this waits for the last "send".
+                    if let Some((last, _)) = flow.in_flight.back().copied() {
+                        thread::sleep(last.saturating_duration_since(Instant::now()));
+                    }
+                    flow.settle(Instant::now());
+                }
+                let positions = self.positions(&partitions);
+                partitions.iter().for_each(|partition| drop(self.flows.remove(partition)));
+                positions
+            }
+            Order::Lost(partitions) => {
+                partitions.iter().for_each(|partition| drop(self.flows.remove(partition)));
+                Vec::new()
+            }
+        };
+        *self.assigned.lock().unwrap() = self.flows.keys().cloned().collect();
+        positions
+    }
+}
