@@ -387,6 +387,7 @@ type Answers = Arc<Mutex<Vec<(Letter, Result<(), LetterError>)>>>;
 
 fn letter(topic: &str, offset: i64, target: &str) -> Letter {
     Letter {
+        id: 0,
         source: TopicPartition::new(topic, 0),
         offset,
         target: target.into(),

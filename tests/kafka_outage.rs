@@ -35,6 +35,7 @@ fn reading_goes_on_when_the_broker_is_back() {
     let config = Member::new(&kafka, &group, "").kafka;
     let desk = DeadLetters::start(&config, 0, Arc::new(Metrics::default()), on_done).unwrap();
     let letter = Letter {
+        id: 0,
         source: TopicPartition::new(topic.as_str(), 0),
         offset: 3,
         target: "dead".into(),
