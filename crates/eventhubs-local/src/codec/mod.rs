@@ -33,3 +33,6 @@ pub(crate) enum DecodeError {
 }
 
 pub(crate) type Decoded<T> = Result<T, DecodeError>;
+
+#[cfg(test)]
+mod tests;

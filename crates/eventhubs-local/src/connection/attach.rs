@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Core;
 use super::ingest::{Ingest, Route};
+use super::link::Kind;
 use super::outlet::{self, Outlet};
 use super::requests::{MAX_REQUEST, Node, Replies, Requests};
-use super::session::Kind;
 use crate::address::{self, Address};
 use crate::codec::performative::{Attach, Role, decode_terminus};
 use crate::codec::read::Reader;

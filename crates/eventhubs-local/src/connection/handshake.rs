@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::due::Later;
 use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
 use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
-use crate::codec::performative::{self, Open, OpenReply};
+use crate::codec::performative::{self, Open, reply};
 use crate::condition::Condition;
 use crate::hub::lock;
 
@@ -41,7 +41,7 @@ impl Connection {
         match (self.phase, *header) {
             (Phase::Header, SASL_HEADER) => {
                 out.extend_from_slice(&SASL_HEADER);
-                performative::write_sasl_mechanisms(out, &MECHANISMS);
+                reply::sasl_mechanisms(out, &MECHANISMS);
                 self.phase = Phase::Sasl;
             }
             (_, AMQP_HEADER) => {
@@ -65,7 +65,7 @@ impl Connection {
             _ => false,
         };
         let code = if admitted { SASL_OK } else { SASL_AUTH };
-        performative::write_sasl_outcome(&mut self.core.out, code);
+        reply::sasl_outcome(&mut self.core.out, code);
         self.phase = Phase::AmqpHeader;
         if !admitted {
             self.core.fate = Fate::Finish;
@@ -94,9 +94,9 @@ impl Connection {
         }
         let idle_time_out = self.core.namespace.settings.idle_time_out;
         self.core.peer_max_frame = (open.max_frame_size as usize).clamp(MIN_MAX_FRAME, MAX_FRAME);
-        performative::write_open(
+        reply::open(
             &mut self.core.out,
-            OpenReply {
+            reply::Open {
                 container_id: "eventhubs-local",
                 max_frame_size: MAX_FRAME as u32,
                 channel_max: CHANNEL_MAX,

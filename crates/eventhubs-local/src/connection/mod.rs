@@ -9,10 +9,13 @@ pub(crate) mod driver;
 mod due;
 mod handshake;
 mod ingest;
+mod link;
 mod outbox;
 mod outlet;
 mod requests;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use std::time::Instant;
 
 use crate::auth::Grants;
 use crate::codec::frame::{self, Kind};
-use crate::codec::performative::{self, Performative};
+use crate::codec::performative::{self, Performative, reply};
 use crate::condition::Condition;
 use crate::hub::{lock, now_ms};
 use crate::namespace::Namespace;
@@ -177,12 +180,12 @@ impl Connection {
             }
             (Performative::End, _) => {
                 if self.sessions.remove(&channel).is_some() {
-                    performative::write_end(&mut self.core.out, channel, None);
+                    reply::end(&mut self.core.out, channel, None);
                     self.publish();
                 }
             }
             (Performative::Close, _) => {
-                performative::write_close(&mut self.core.out, None);
+                reply::close(&mut self.core.out, None);
                 self.core.fate = Fate::Finish;
             }
             (other, _) => self.session_frame(channel, &other, payload)?,
@@ -229,15 +232,15 @@ impl Connection {
     /// Answers a request on `$cbs` or `$management`: on the same session's link from that node if there is one, else on
     /// the link of this connection that the request names.
     fn answer(&mut self, channel: u16, call: &Call) {
-        let reply = call.reply(&mut self.core);
+        let answer = call.reply(&mut self.core);
         self.watch_tokens();
         if let Some(session) = self.sessions.get_mut(&channel)
-            && session.reply_from(call.node, &reply)
+            && session.reply_from(call.node, &answer)
         {
             return;
         }
         let reply_to = call.reply_to.as_deref().unwrap_or_default();
-        let taken = self.sessions.values_mut().any(|session| session.reply_to(reply_to, &reply));
+        let taken = self.sessions.values_mut().any(|session| session.reply_to(reply_to, &answer));
         if !taken {
             tracing::debug!(connection = self.core.handle.id, reply_to, "no link for a reply");
         }
@@ -247,7 +250,7 @@ impl Connection {
     fn close(&mut self, condition: &Condition) {
         tracing::debug!(connection = self.core.handle.id, %condition, "closing");
         if self.phase == Phase::Open {
-            performative::write_close(&mut self.core.out, Some(condition));
+            reply::close(&mut self.core.out, Some(condition));
         }
         self.core.fate = Fate::Finish;
     }
@@ -308,7 +311,7 @@ impl Connection {
         }
     }
 
-    fn detach_where(&mut self, condition: &Condition, chosen: impl Fn(&session::Link) -> bool) {
+    fn detach_where(&mut self, condition: &Condition, chosen: impl Fn(&link::Link) -> bool) {
         for session in self.sessions.values_mut() {
             session.detach_where(&mut self.core, condition, &chosen);
         }

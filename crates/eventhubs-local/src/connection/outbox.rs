@@ -1,6 +1,7 @@
 //! The sending half of a link: credit, and one message under way in as many frames as it takes.
 
-use crate::codec::performative::{self, Flow, OutTransfer, TRANSFER_OVERHEAD};
+use crate::codec::performative::Flow;
+use crate::codec::performative::reply::{self, TRANSFER_OVERHEAD};
 
 /// What a session lends its links for sending.
 #[derive(Debug)]
@@ -86,13 +87,13 @@ impl Outbox {
             let left = &self.message[self.sent..];
             let part = &left[..left.len().min(sending.max_frame - TRANSFER_OVERHEAD)];
             let more = part.len() < left.len();
-            let transfer = OutTransfer {
+            let transfer = reply::Transfer {
                 handle: link,
                 delivery_id: self.delivery_id,
                 settled: self.settled,
                 more,
             };
-            performative::write_transfer(sending.out, sending.channel, transfer, part);
+            reply::transfer(sending.out, sending.channel, transfer, part);
             self.sent += part.len();
             *sending.window -= 1;
             *sending.next_outgoing_id = sending.next_outgoing_id.wrapping_add(1);

@@ -1,19 +1,14 @@
-//! A session: its windows, and its links by handle.
-//!
-//! A link that was refused or detached by the server stays, as `Gone`, until the client's own detach: what is still on
-//! its way to it is ignored.
+//! A session: its windows, and what becomes of the frames for its links.
 
 use std::collections::BTreeMap;
 
 use super::Core;
 use super::due::Later;
-use super::ingest::{CREDIT, Ingest, Place, Verdict};
-use super::outbox::{Outbox, Sending};
-use super::outlet::Outlet;
-use super::requests::{Call, Node, Replies, Requests};
-use crate::codec::performative::{
-    self, Attach, Begin, BeginReply, Detach, Disposition, Flow, Role, Transfer,
-};
+use super::ingest::{CREDIT, Place, Verdict};
+use super::link::{Kind, Link};
+use super::outbox::Sending;
+use super::requests::{Call, Node, Replies};
+use crate::codec::performative::{Attach, Begin, Detach, Disposition, Flow, Role, Transfer, reply};
 use crate::condition::{Condition, Outcome};
 use crate::registry::LinkView;
 
@@ -25,62 +20,6 @@ pub(super) const HANDLE_MAX: u32 = 1_023;
 /// How long the answer to a detach on `$cbs` waits for the session's end, which makes it needless: a client that has
 /// forgotten the link already takes the answer for an error.
 const DETACH_PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
-
-#[derive(Debug)]
-pub(super) enum Kind {
-    Ingest(Ingest),
-    Outlet(Box<Outlet>),
-    Requests(Requests),
-    Replies(Replies),
-    /// The server is done with it and waits for the client's detach.
-    Gone,
-    /// The client is done with it and waits for the server's.
-    Leaving,
-}
-
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(super) view: LinkView,
-    /// The path tokens are checked against; `None` for nodes that need none.
-    pub(super) entity: Option<String>,
-    pub(super) kind: Kind,
-}
-
-impl Link {
-    pub(super) fn entity(&self) -> Option<&str> {
-        match self.kind {
-            Kind::Gone | Kind::Leaving => None,
-            _ => self.entity.as_deref(),
-        }
-    }
-
-    /// The reader's number, when this is a receiver of events.
-    pub(super) fn reader(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::Outlet(outlet) => Some(outlet.seat.id),
-            _ => None,
-        }
-    }
-
-    /// Whether the link is for that hub and partition (or any).
-    pub(super) fn is_in(&self, hub: Option<&str>, partition: Option<u32>) -> bool {
-        let (of_hub, of_partition) = match &self.kind {
-            Kind::Ingest(ingest) => (ingest.hub.name(), ingest.partition()),
-            Kind::Outlet(outlet) => (outlet.hub.name(), Some(outlet.partition)),
-            _ => return false,
-        };
-        hub.is_none_or(|hub| hub.eq_ignore_ascii_case(of_hub))
-            && (partition.is_none() || partition == of_partition)
-    }
-
-    fn outbox(&mut self) -> Option<&mut Outbox> {
-        match &mut self.kind {
-            Kind::Outlet(outlet) => Some(&mut outlet.outbox),
-            Kind::Replies(replies) => Some(&mut replies.outbox),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -100,10 +39,10 @@ pub(crate) struct Session {
 
 impl Session {
     pub(super) fn begin(channel: u16, begin: Begin, core: &mut Core) -> Self {
-        performative::write_begin(
+        reply::begin(
             &mut core.out,
             channel,
-            BeginReply {
+            reply::Begin {
                 next_outgoing_id: 0,
                 incoming_window: INCOMING_WINDOW,
                 outgoing_window: OUTGOING_WINDOW,
@@ -124,8 +63,7 @@ impl Session {
     }
 
     pub(super) fn views(&self) -> impl Iterator<Item = LinkView> {
-        let live = |link: &&Link| !matches!(link.kind, Kind::Gone | Kind::Leaving);
-        self.links.values().filter(live).map(|link| link.view.clone())
+        self.links.values().filter(|link| link.is_live()).map(|link| link.view.clone())
     }
 
     /// Attaches a link, or refuses it as the service does: an attach without ends, then a detach.
@@ -143,13 +81,13 @@ impl Session {
         let (kind, entity) = match out_of {
             Ok(accepted) => {
                 let (channel, limit) = (self.channel, accepted.max_message_size);
-                performative::write_attach(&mut core.out, channel, attach, true, limit);
+                reply::attach(&mut core.out, channel, attach, true, limit);
                 (accepted.kind, accepted.entity)
             }
             Err(condition) => {
-                performative::write_attach(&mut core.out, self.channel, attach, false, 0);
+                reply::attach(&mut core.out, self.channel, attach, false, 0);
                 let (channel, handle) = (self.channel, attach.handle);
-                performative::write_detach(&mut core.out, channel, handle, true, Some(&condition));
+                reply::detach(&mut core.out, channel, handle, true, Some(&condition));
                 (Kind::Gone, None)
             }
         };
@@ -181,7 +119,7 @@ impl Session {
             outgoing_window: OUTGOING_WINDOW,
             ..link
         };
-        performative::write_flow(&mut core.out, self.channel, &flow);
+        reply::flow(&mut core.out, self.channel, &flow);
     }
 
     pub(super) fn flow(&mut self, core: &mut Core, flow: &Flow) -> Result<(), Condition> {
@@ -277,7 +215,7 @@ impl Session {
 
     fn write_settled(&self, core: &mut Core, id: u32, outcome: &Outcome) {
         let channel = self.channel;
-        performative::write_disposition(&mut core.out, channel, Role::Receiver, (id, id), outcome);
+        reply::disposition(&mut core.out, channel, Role::Receiver, (id, id), outcome);
     }
 
     fn renew_requests(&mut self, core: &mut Core, handle: u32) {
@@ -294,7 +232,7 @@ impl Session {
         if disposition.role == Role::Receiver && !disposition.settled {
             let (channel, range) = (self.channel, (disposition.first, disposition.last));
             let outcome = Outcome::Accepted;
-            performative::write_disposition(&mut core.out, channel, Role::Sender, range, &outcome);
+            reply::disposition(&mut core.out, channel, Role::Sender, range, &outcome);
         }
     }
 
@@ -322,7 +260,7 @@ impl Session {
 
     pub(super) fn answer_detach(&mut self, core: &mut Core, handle: u32, closed: bool) {
         self.links.remove(&handle);
-        performative::write_detach(&mut core.out, self.channel, handle, closed, None);
+        reply::detach(&mut core.out, self.channel, handle, closed, None);
     }
 
     pub(super) fn detach_where(
@@ -331,11 +269,10 @@ impl Session {
         condition: &Condition,
         chosen: impl Fn(&Link) -> bool,
     ) {
-        let live = |link: &Link| !matches!(link.kind, Kind::Gone | Kind::Leaving);
         let chosen: Vec<u32> = self
             .links
             .iter()
-            .filter(|(_, link)| live(link) && chosen(link))
+            .filter(|(_, link)| link.is_live() && chosen(link))
             .map(|(handle, _)| *handle)
             .collect();
         for handle in chosen {
@@ -346,20 +283,20 @@ impl Session {
     fn force_off(&mut self, core: &mut Core, handle: u32, condition: &Condition) {
         if let Some(link) = self.links.get_mut(&handle) {
             link.kind = Kind::Gone;
-            performative::write_detach(&mut core.out, self.channel, handle, true, Some(condition));
+            reply::detach(&mut core.out, self.channel, handle, true, Some(condition));
         }
     }
 
     /// Sends a reply on this session's link from that node, if there is one.
-    pub(super) fn reply_from(&mut self, node: Node, reply: &[u8]) -> bool {
+    pub(super) fn reply_from(&mut self, node: Node, message: &[u8]) -> bool {
         self.replies()
             .find(|replies| replies.node == node)
-            .map(|r| r.push(reply.to_vec()))
+            .map(|r| r.push(message.to_vec()))
             .is_some()
     }
 
     /// Sends a reply on the link whose name or target address is `reply_to`, if there is one.
-    pub(super) fn reply_to(&mut self, reply_to: &str, reply: &[u8]) -> bool {
+    pub(super) fn reply_to(&mut self, reply_to: &str, message: &[u8]) -> bool {
         let wanted = |link: &Link| match &link.kind {
             Kind::Replies(replies) => {
                 link.view.name == reply_to || replies.target.as_deref() == Some(reply_to)
@@ -368,7 +305,7 @@ impl Session {
         };
         let Some(link) = self.links.values_mut().find(|link| wanted(link)) else { return false };
         if let Kind::Replies(replies) = &mut link.kind {
-            replies.push(reply.to_vec());
+            replies.push(message.to_vec());
         }
         true
     }
