@@ -11,6 +11,10 @@
 //! I/O and its driver; connections act on the `namespace` (hubs, their logs, tokens, faults); `codec` knows AMQP and
 //! nothing else.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod address;
 mod annotate;
 mod auth;
