@@ -60,7 +60,7 @@ fn a_stored_event_comes_back_with_the_annotations_of_the_service_and_else_unchan
     ];
     let hop = described(0x71, Value::Map(vec![(symbol("hop"), Value::Int(1))]));
     let annotations = described(0x72, Value::Map(forged.to_vec()));
-    let head = encode(&[header.clone()]);
+    let head = encode(std::slice::from_ref(&header));
     let tail = encode(&rest);
     let stored = [head.clone(), encode(&[hop, annotations]), tail.clone()].concat();
     store(&namespace, &[stored]);

@@ -92,7 +92,7 @@ fn a_batch_is_stored_as_its_events_in_order() {
     let stored = namespace.hub("orders").unwrap().partition(1).events();
     let raw: Vec<_> = stored.iter().map(|event| event.raw().to_vec()).collect();
     assert_eq!(raw, events);
-    assert_eq!(stored.iter().map(|event| event.sequence()).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(stored.iter().map(crate::Event::sequence).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(stored[0].partition_key(), None, "only the envelope had a key");
 }
 
