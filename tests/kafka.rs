@@ -444,7 +444,7 @@ fn a_dead_letter_is_the_record_and_the_reason() {
         assert_same(seen, &out);
     }
     member.leave();
-    desk.stop(PATIENCE);
+    drop(desk);
     assert_eq!(kafka.committed(&group, &topic, 0), None, "the desk commits nothing");
 }
 
@@ -466,5 +466,5 @@ fn a_dead_letter_that_can_never_be_written_says_why() {
     assert!(matches!(answers[1].1, Err(LetterError::Refused(_))), "{:?}", answers[1].1);
     assert_eq!(answers[2].1, Ok(()));
     assert_eq!(kafka.watermarks(&small, 0), (0, 1));
-    desk.stop(PATIENCE);
+    drop(desk);
 }

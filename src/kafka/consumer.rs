@@ -93,6 +93,11 @@ impl Consumer {
             .create_with_context(context)
             .map_err(|error| StartError::Client(error.to_string()))?;
         let client = Arc::new(client);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounded by its senders: a partition reports again only once it has been mended, or after the \
+                      client's own pause"
+        )]
         let (reports, errors) = mpsc::channel();
         let queue = Queue::new(&client, Some(Reports { commits, errors: reports }));
         client.context().wire(queue.inlet(), intake(queue.waker()));

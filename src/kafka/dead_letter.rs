@@ -12,9 +12,9 @@ mod reader;
 mod writer;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ pub type OnDone = Box<dyn Fn(Letter, Result<(), LetterError>) + Send + Sync>;
 pub struct DeadLetters {
     letters: SyncSender<Letter>,
     stop: Arc<AtomicBool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: JoinHandle<()>,
 }
 
 impl fmt::Debug for DeadLetters {
@@ -103,7 +103,7 @@ impl DeadLetters {
             .name(format!("dead-letters-{shard}"))
             .spawn(move || desk.run())
             .map_err(|error| StartError::Client(error.to_string()))?;
-        Ok(Self { letters, stop, thread: Mutex::new(Some(thread)) })
+        Ok(Self { letters, stop, thread })
     }
 
     /// Hands a letter over; gives it back when the desk is full (try again after the next answer) or stopped.
@@ -112,23 +112,13 @@ impl DeadLetters {
             TrySendError::Full(letter) | TrySendError::Disconnected(letter) => letter,
         })
     }
-
-    /// Gives up what is not done yet (without an answer) and waits for the thread to end, `timeout` at most.
-    pub fn stop(&self, timeout: Duration) {
-        self.stop.store(true, Ordering::Release);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let deadline = Instant::now() + timeout;
-        if let Some(thread) = thread {
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(5));
-            }
-        }
-    }
 }
 
+/// Gives up what is not done yet, without an answer.
 impl Drop for DeadLetters {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
     }
 }
 
@@ -199,7 +189,7 @@ impl Desk {
                 if self.stopped() {
                     return None;
                 }
-                thread::sleep(NOTICE.min(until.saturating_duration_since(Instant::now())));
+                thread::park_timeout(until.saturating_duration_since(Instant::now()));
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

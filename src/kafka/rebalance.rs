@@ -321,13 +321,21 @@ pub(super) fn commit(
         match result {
             Ok(()) => return Ok(()),
             Err(RDKafkaErrorCode::OperationTimedOut) => return Err(CommitError::TimedOut(timeout)),
-            Err(code) if is_passing(code) && left > RETRY_PAUSE => std::thread::sleep(RETRY_PAUSE),
+            Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
             Err(code) => return Err(CommitError::Refused(code.to_string())),
         }
     }
 }
 
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the event thread has nothing else to do before the commit is answered, and nothing could wake it"
+)]
+fn wait_to_retry() {
+    std::thread::sleep(RETRY_PAUSE);
+}
 
 /// Whether a commit refused with `code` may succeed soon.
 fn is_passing(code: RDKafkaErrorCode) -> bool {

@@ -79,7 +79,7 @@ impl Metrics {
         self.hubs.get(hub, |hub| Hub::new(&self.families, hub))
     }
 
-    /// A batch was sealed: `bridge_batches_sealed_total{hub,reason}` with reason `size|count|linger|drain`,
+    /// A batch was sealed: `bridge_batches_sealed_total{hub,reason}` with reason `full|linger|drain`,
     /// `bridge_batch_events{hub}`, `bridge_batch_bytes{hub}`.
     pub fn batch_sealed(&self, hub: &str, reason: &'static str, events: usize, bytes: usize) {
         self.families.batches_sealed.with_label_values(&[hub, reason]).inc();

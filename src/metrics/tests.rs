@@ -18,7 +18,7 @@ fn spoken() -> Metrics {
     metrics.records_received("orders", 10, 1000);
     metrics.record_refused("orders", "drop", "too_large");
     metrics.records_let_go("revoked", 2);
-    metrics.batch_sealed("hub", "size", 10, 1200);
+    metrics.batch_sealed("hub", "full", 10, 1200);
     metrics.batch_accepted("hub", 10, 1200, second);
     metrics.send_retried("hub", "throttled");
     metrics.end_to_end("hub", second);
@@ -104,7 +104,7 @@ fn what_was_said_can_be_read() {
     for line in [
         r#"bridge_records_received_total{topic="orders"} 10"#,
         r#"bridge_received_bytes_total{topic="orders"} 1000"#,
-        r#"bridge_batches_sealed_total{hub="hub",reason="size"} 1"#,
+        r#"bridge_batches_sealed_total{hub="hub",reason="full"} 1"#,
         r#"bridge_batch_events_sum{hub="hub"} 10"#,
         r#"bridge_batch_bytes_sum{hub="hub"} 1200"#,
         r#"bridge_events_sent_total{hub="hub"} 10"#,
