@@ -8,6 +8,7 @@ use std::time::Duration;
 use kafka_eventhubs_bridge::config::{
     ClientValue, Config, LogFormat, Partitioning, Policy, Problems, Start, Topics, schema,
 };
+use kafka_eventhubs_bridge::kafka::objection;
 
 #[path = "config/full.rs"]
 mod full;
@@ -58,7 +59,12 @@ impl Given {
     }
 
     fn load(self) -> Result<Config, Problems> {
-        Config::load(&self.directory.path().join("bridge.toml"), self.variables, &self.flags)
+        Config::load(
+            &self.directory.path().join("bridge.toml"),
+            self.variables,
+            &self.flags,
+            objection,
+        )
     }
 
     /// The report, with the directory of the test taken out.
@@ -75,7 +81,7 @@ fn shipped(name: &str) -> PathBuf {
 
 fn load_shipped(name: &str, variables: &[(&str, &str)]) -> Config {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Config::load(&shipped(name), variables, &[])
+    Config::load(&shipped(name), variables, &[], objection)
         .unwrap_or_else(|problems| panic!("{name}\n{problems}"))
 }
 

@@ -59,7 +59,8 @@ impl Source {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Config::load(&self.config, environment, &self.overrides).map_err(|problems| {
+        let objection = crate::kafka::objection;
+        Config::load(&self.config, environment, &self.overrides, objection).map_err(|problems| {
             eprintln!("{problems}");
             ExitCode::from(CONFIGURATION)
         })

@@ -15,7 +15,6 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Config;
 use super::explain::{explain, meant};
 use super::hint::shown;
 use super::layers::Layers;
@@ -25,6 +24,7 @@ use super::raw;
 use super::read::Failure;
 use super::schema::purpose;
 use super::settings::variable;
+use super::{Config, Objection};
 
 /// Checks `raw`; `strays` and `failures` are what was found wrong on the way here.
 pub(super) fn check(
@@ -32,8 +32,9 @@ pub(super) fn check(
     layers: &Layers,
     strays: Vec<Problem>,
     failures: &[Failure],
+    objection: Objection,
 ) -> Result<Config, Problems> {
-    let mut check = Check { layers, failures, problems: strays };
+    let mut check = Check { layers, failures, objection, problems: strays };
     check.problems.extend(failures.iter().map(|failure| explain(failure, layers)));
 
     let batch = check.batch(&Path::top("batch"), &raw.batch, &super::Batch::default());
@@ -74,6 +75,7 @@ pub(super) fn check(
 struct Check<'a> {
     layers: &'a Layers,
     failures: &'a [Failure],
+    objection: Objection,
     problems: Vec<Problem>,
 }
 

@@ -7,7 +7,7 @@
 //! ```
 //! The invariant: a [`Config`] that exists has been checked whole; nobody downstream checks it again. When it
 //! cannot exist, [`Problems`] holds everything that is wrong with it, not the first thing. What only Kafka or
-//! Event Hubs can know (whether a topic or hub exists, what librdkafka accepts) is left to them.
+//! Event Hubs can know (whether a topic or hub exists) is left to them.
 
 mod check;
 mod defaults;
@@ -34,18 +34,23 @@ mod sample;
 #[cfg(test)]
 pub(crate) use sample::sample;
 
+/// What the Kafka client has against a property of `[kafka.client]`, if anything, without showing its value.
+pub type Objection = fn(&str, &ClientValue) -> Option<String>;
+
 impl Config {
     /// Reads and checks the configuration: `file`, over it the `BRIDGE_…` variables of `environment`, over
     /// both the `overrides`, pairs of a dotted key (`kafka.brokers`) and its value.
     ///
-    /// Touches nothing but `file` and the files it names; the environment is what the caller passes.
+    /// Touches nothing but `file` and the files it names; the environment is what the caller passes, and what the
+    /// Kafka client has against a property, it says by `objection`.
     pub fn load(
         file: &std::path::Path,
         environment: impl IntoIterator<Item = (String, String)>,
         overrides: &[(String, String)],
+        objection: Objection,
     ) -> Result<Self, Problems> {
         let (layers, strays) = layers::Layers::gather(file, environment, overrides)?;
         let (raw, failures) = read::read::<raw::File>(layers.tree());
-        check::check(&raw, &layers, strays, &failures)
+        check::check(&raw, &layers, strays, &failures, objection)
     }
 }

@@ -86,9 +86,8 @@ impl DeadLetters {
         metrics: Arc<Metrics>,
         on_done: OnDone,
     ) -> Result<Self, StartError> {
-        if let Some(error) = settings::check(kafka).into_iter().next() {
-            return Err(error);
-        }
+        // Connected with the first letter; whether that can be is known now.
+        settings::producer(kafka)?;
         let (letters, inbox) = sync_channel(DESK);
         let stop = Arc::new(AtomicBool::new(false));
         let desk = Desk {

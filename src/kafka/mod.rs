@@ -27,7 +27,7 @@ pub use error::{CommitError, Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use metadata::partition_count;
 pub use queue::{Delivery, FetchError, Queue, Waker};
-pub use settings::check;
+pub use settings::objection;
 
 use crate::record::{Position, TopicPartition};
 

@@ -1,6 +1,6 @@
 //! The librdkafka settings: what the bridge must own, what it prefers, and what the operator said.
 //!
-//! Precedence: owned keys are refused in `kafka.client`, preferred ones are replaced by it. No error shows a value.
+//! What is owned has been refused in `kafka.client` before, what is preferred is replaced by it. No error shows a value.
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -10,48 +10,12 @@ use rdkafka::types::RDKafkaConfRes;
 use crate::config::{self, ClientValue};
 use crate::kafka::StartError;
 
-/// Keys an operator may not set, and why.
-const OWNED: &[(&str, &str)] = &[
-    ("bootstrap.servers", "is `kafka.brokers`"),
-    ("metadata.broker.list", "is `kafka.brokers`"),
-    ("group.id", "is `kafka.group_id`"),
-    ("group.instance.id", "is `kafka.instance_id`"),
-    ("enable.auto.commit", COMMITS),
-    ("auto.commit.enable", COMMITS),
-    ("auto.commit.interval.ms", "is `kafka.commit_interval`"),
-    ("enable.auto.offset.store", COMMITS),
-    ("auto.offset.reset", "is `kafka.start`; the bridge never lets the client choose a position"),
-    ("partition.assignment.strategy", "is `cooperative-sticky`: a rebalance stops only what moves"),
-    ("group.protocol", "is `classic`: the newer protocol is not reliable in this client version"),
-    ("group.remote.assignor", "belongs to a group protocol the bridge does not use"),
-    ("queued.max.messages.kbytes", "follows from `limits.memory`"),
-    ("enable.partition.eof", "is off: the bridge has no use for the ends of partitions"),
-    ("statistics.interval.ms", "is set by the bridge, whose metrics come from it"),
-    ("log.queue", "is set by the bridge, which writes the client's log lines itself"),
-    ("acks", DEAD_LETTERS),
-    ("request.required.acks", DEAD_LETTERS),
-    ("enable.idempotence", DEAD_LETTERS),
-    ("transactional.id", DEAD_LETTERS),
-    ("message.timeout.ms", DEAD_LETTERS),
-    ("delivery.timeout.ms", DEAD_LETTERS),
-];
-const COMMITS: &str = "is off: only what Event Hubs has accepted is committed, by the bridge";
-const DEAD_LETTERS: &str = "is set by the bridge, so that no dead letter is lost";
-
-/// Every problem of `[kafka.client]` that can be seen without a broker.
-pub fn check(kafka: &config::Kafka) -> Vec<StartError> {
-    kafka.client.iter().filter_map(|(key, value)| problem(key, value)).collect()
-}
-
-fn problem(key: &str, value: &ClientValue) -> Option<StartError> {
-    let setting = |problem: String| Some(StartError::Setting { key: key.to_owned(), problem });
-    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == key) {
-        return setting(format!("can not be set: it {why}"));
-    }
+/// What librdkafka has against a property, if anything. Never shows the value, which may be a secret.
+pub fn objection(key: &str, value: &ClientValue) -> Option<String> {
     let Err(error) = ClientConfig::new().set(key, text(value)).create_native_config() else {
         return None;
     };
-    setting(match error {
+    Some(match error {
         KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
             "is not a setting of the kafka client".to_owned()
         }
@@ -77,8 +41,10 @@ fn text(value: &ClientValue) -> String {
 
 /// What every client of the bridge shares: brokers, name, and the operator's keys over `preferred`.
 fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientConfig, StartError> {
-    if let Some(error) = check(kafka).into_iter().next() {
-        return Err(error);
+    for (key, value) in &kafka.client {
+        if let Some(problem) = objection(key, value) {
+            return Err(StartError::Setting { key: key.clone(), problem });
+        }
     }
     let mut settings = ClientConfig::new();
     // The level decides what reaches the log callback at all; what is shown is decided there.
@@ -216,16 +182,13 @@ mod tests {
                 ClientValue::Integer(-77),
                 "is outside of its range, 1..3600000",
             ),
-            ("enable.auto.commit", secret(), "can not be set"),
-            ("auto.offset.reset", secret(), "`kafka.start`"),
         ];
         for (key, value, expected) in cases {
-            let errors = check(&kafka(&[(key, value)]));
-            let text = errors.iter().map(ToString::to_string).collect::<String>();
-            assert_eq!(errors.len(), 1, "{key}: {text}");
-            assert!(text.contains(&format!("`kafka.client.\"{key}\"`")), "{text}");
-            assert!(text.contains(expected), "{text}");
+            let text = objection(key, &value).unwrap();
+            assert!(text.contains(expected), "{key}: {text}");
             assert!(!text.contains("hunter2") && !text.contains("77"), "{text}");
+            let error = consumer(&kafka(&[(key, value)]), &limits(64 << 20, 1), 0).unwrap_err();
+            assert!(error.to_string().contains(&format!("`kafka.client.\"{key}\"`")), "{error}");
         }
     }
 

@@ -40,6 +40,9 @@ const OWNED: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "use `memory`"),
     ("statistics.interval.ms", "metrics"),
     ("topic.metadata.refresh.interval.ms", "use `discovery_interval`"),
+    ("acks", "a dead letter counts"),
+    ("enable.idempotence", "a dead letter counts"),
+    ("transactional.id", "a dead letter counts"),
     ("rebalance_cb", "belongs to the program"),
 ];
 
@@ -93,11 +96,15 @@ fn each_owned_property_is_refused_with_its_reason() {
 }
 
 #[test]
-fn properties_the_bridge_does_not_own_are_left_to_librdkafka() {
-    for property in
-        ["max.poll.interval.ms", "isolation.level", "client.rack", "debug", "no.such.property"]
-    {
-        let toml = format!("@kafka\n[kafka.client]\n'{property}' = '60000'\n@eventhubs\n@mapping");
+fn properties_the_bridge_does_not_own_may_be_set() {
+    for (property, value) in [
+        ("max.poll.interval.ms", "60000"),
+        ("isolation.level", "read_uncommitted"),
+        ("client.rack", "west"),
+        ("debug", "broker"),
+    ] {
+        let toml =
+            format!("@kafka\n[kafka.client]\n'{property}' = '{value}'\n@eventhubs\n@mapping");
         let config = Given::file(&toml).load().unwrap_or_else(|problems| panic!("{problems}"));
         assert!(config.kafka.client.contains_key(property));
     }

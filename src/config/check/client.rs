@@ -5,6 +5,8 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
     const OFFSETS: &str =
         "the bridge commits an offset itself, once Event Hubs has accepted everything below it";
     const MEMBERSHIP: &str = "draining before partitions are handed over needs the classic protocol with cooperative-sticky";
+    const DEAD_LETTERS: &str =
+        "a dead letter counts as delivered only when all in-sync replicas hold it";
     const REMOVE: &str = "remove it";
     Some(match property {
         "bootstrap.servers" | "metadata.broker.list" => {
@@ -44,6 +46,12 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
         "log.queue" | "log_level" => {
             ("the log of librdkafka is part of the bridge's own", "use `level` under `[log]`")
         }
+        "acks"
+        | "request.required.acks"
+        | "enable.idempotence"
+        | "transactional.id"
+        | "message.timeout.ms"
+        | "delivery.timeout.ms" => (DEAD_LETTERS, REMOVE),
         "enabled_events" | "opaque" | "default_topic_conf" => {
             ("it belongs to the program, not to a file", REMOVE)
         }

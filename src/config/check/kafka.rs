@@ -103,12 +103,19 @@ impl Check<'_> {
         Start::Earliest
     }
 
-    /// Refuses what the bridge must own. Whether librdkafka knows the others, it says itself.
+    /// Refuses what the bridge must own, and what librdkafka itself has something against.
     fn client(&mut self, given: &BTreeMap<String, ClientValue>) -> BTreeMap<String, ClientValue> {
         let at = Path::top("kafka").key("client");
-        for property in given.keys() {
+        let timeouts = ["max.poll.interval.ms", "session.timeout.ms"];
+        for (property, value) in given {
+            let place = at.key(property);
             if let Some((why, hint)) = owner(property) {
-                self.wrong(&at.key(property), "is owned by the bridge", why, hint);
+                self.wrong(&place, "is owned by the bridge", why, hint);
+            } else if timeouts.contains(&property.as_str()) {
+                // Looked at below.
+            } else if let Some(objection) = (self.objection)(property, value) {
+                let why = "it is passed to librdkafka, whose CONFIGURATION.md lists what it knows";
+                self.wrong(&place, objection, why, "correct it, or remove it");
             }
         }
         let poll = self.milliseconds(given, "max.poll.interval.ms", 86_400_000, MAX_POLL_INTERVAL);
