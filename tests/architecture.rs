@@ -96,7 +96,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];
 
-/// A source file: its path from the root of the repository, and its code without comments.
+/// A source file: its path from the root of the repository, and its code without comments and text.
 struct Source {
     path: String,
     lines: usize,
@@ -105,8 +105,11 @@ struct Source {
 
 impl Source {
     fn new(path: String, text: &str) -> Self {
-        // Cuts a string with `//` in it short too, which hides nothing of interest.
-        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        // Line by line, which hides at most the rest of a line with an escaped quote: nothing of interest.
+        let code = text.lines().map(|line| {
+            let outside = line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+            outside.split("//").next().unwrap_or_default().to_owned()
+        });
         Self { path, lines: text.lines().count(), code: code.collect::<Vec<_>>().join("\n") }
     }
 
