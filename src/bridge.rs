@@ -36,7 +36,7 @@ pub enum RunError {
 impl From<StartError> for RunError {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Kafka(_) | StartError::Address { .. } => Self::Config(error.to_string()),
+            StartError::Kafka(_) => Self::Config(error.to_string()),
             StartError::Thread(_) => Self::Internal(error.to_string()),
         }
     }

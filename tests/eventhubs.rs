@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use eventhubs_local::Server;
-use kafka_eventhubs_bridge::config::{self, Secret};
+use kafka_eventhubs_bridge::config;
 use kafka_eventhubs_bridge::eventhubs::encode::{Layout, encode};
 use kafka_eventhubs_bridge::eventhubs::{
     Cause, ConnectError, Envelope, Event, Lane, LaneEvent, Namespace, SendError, Target,
@@ -44,7 +44,7 @@ impl World {
 
     fn namespace(&self, connection_string: &str) -> Namespace {
         let settings = config::Namespace {
-            connection_string: Secret::new(connection_string),
+            address: connection_string.parse().unwrap(),
             connection_string_file: None,
             send_timeout: Duration::from_millis(700),
             connect_timeout: Duration::from_secs(5),
@@ -52,7 +52,7 @@ impl World {
         };
         let runtime = self.runtime.handle().clone();
         let metrics = Arc::new(Metrics::default());
-        Namespace::new("default", &settings, 0, runtime, metrics, None).unwrap()
+        Namespace::new("default", &settings, 0, runtime, metrics, None)
     }
 
     fn lane(&self, partition: &str) -> Opened {

@@ -32,8 +32,7 @@ pub(super) fn look(
     let mut namespaces = HashMap::new();
     for (name, settings) in &config.eventhubs {
         let handle =
-            Namespace::new(name, settings, 0, runtime.handle().clone(), Arc::clone(metrics), None)
-                .map_err(|error| RunError::Config(format!("namespace `{name}`: {error}")))?;
+            Namespace::new(name, settings, 0, runtime.handle().clone(), Arc::clone(metrics), None);
         namespaces.insert(name.as_str(), handle);
     }
     let mut counts = BTreeMap::new();

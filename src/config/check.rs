@@ -3,7 +3,6 @@
 //! Each part checks all it can and goes on with a default where a value is wrong, so that every problem of
 //! a file is said at once; only a configuration without any comes out.
 
-mod address;
 mod client;
 mod eventhubs;
 mod kafka;

@@ -9,6 +9,7 @@
 //! cannot exist, [`Problems`] holds everything that is wrong with it, not the first thing. What only Kafka or
 //! Event Hubs can know (whether a topic or hub exists) is left to them.
 
+mod address;
 mod check;
 mod defaults;
 mod explain;
@@ -24,6 +25,7 @@ mod secret;
 mod settings;
 mod shape;
 
+pub use address::{Address, Flaw};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::Secret;

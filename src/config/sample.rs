@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Admin, Batch, Config, Events, Failure, Kafka, Limits, Log, LogFormat, Mapping, Namespace,
-    Partitioning, Policy, Secret, Start, Topics,
+    Partitioning, Policy, Start, Topics,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -13,9 +13,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
     let failure = Failure { policy: Policy::Halt, dead_letter_topic: None };
     let namespace = Namespace {
-        connection_string: Secret::new(
-            "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s",
-        ),
+        address: "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s".parse().unwrap(),
         connection_string_file: None,
         send_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(15),

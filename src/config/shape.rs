@@ -73,9 +73,9 @@ pub enum ClientValue {
 /// `[eventhubs]` or `[eventhubs.NAME]`
 #[derive(Debug, Clone)]
 pub struct Namespace {
-    /// The connection string, from the file, from a file of its own or from the environment.
-    pub connection_string: super::Secret,
-    /// Where `connection_string` was read from, if from a file of its own.
+    /// What the connection string says.
+    pub address: super::Address,
+    /// Where the connection string was read from, if from a file of its own.
     pub connection_string_file: Option<PathBuf>,
     /// How long one send may take before its connection is given up.
     pub send_timeout: Duration,

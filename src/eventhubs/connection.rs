@@ -20,12 +20,11 @@ use fe2o3_amqp_management::error::Error as ManagementError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::config;
+use crate::config::{self, Address};
 use crate::health::ShardHealth;
 use crate::metrics::Metrics;
 use crate::retry;
 
-use super::address::{Address, AddressError};
 use super::outcome::Fault;
 use super::token::{self, Token};
 use super::transport;
@@ -42,7 +41,6 @@ pub struct Namespace(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) name: String,
-    pub(super) address: Address,
     pub(super) settings: config::Namespace,
     runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
@@ -89,10 +87,9 @@ impl Namespace {
         runtime: tokio::runtime::Handle,
         metrics: Arc<Metrics>,
         health: Option<ShardHealth>,
-    ) -> Result<Self, AddressError> {
-        Ok(Self(Arc::new(Shared {
+    ) -> Self {
+        Self(Arc::new(Shared {
             name: name.to_owned(),
-            address: Address::parse(&settings.connection_string)?,
             settings: settings.clone(),
             runtime,
             metrics,
@@ -100,7 +97,7 @@ impl Namespace {
             health,
             state: Mutex::default(),
             generations: AtomicU64::new(1),
-        })))
+        }))
     }
 
     /// Opens a lane. `tell` hears of its link and of the end of every send, on a task of the runtime.
@@ -142,7 +139,7 @@ impl Namespace {
                 let pause = retry::delay(state.failures, fault.after, rand::random());
                 state.pause = Some((fault.clone(), Instant::now() + pause));
                 if state.failures == 1 {
-                    let host = &self.0.address.host;
+                    let host = &self.0.settings.address.host;
                     tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
                 }
                 self.tell_health(false, &fault.detail);
@@ -154,7 +151,7 @@ impl Namespace {
     fn up(&self, connected: &Arc<Connected>) {
         tracing::info!(
             namespace = self.0.name,
-            host = self.0.address.host,
+            host = self.0.settings.address.host,
             "connected to event hubs"
         );
         self.0.metrics.connected(&self.0.name, self.0.shard, true);
@@ -187,7 +184,7 @@ impl Namespace {
     }
 
     async fn connect(&self) -> Result<Connected, Fault> {
-        let stream = self.within("connecting", transport::open(&self.0.address)).await?;
+        let stream = self.within("connecting", transport::open(&self.0.settings.address)).await?;
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
         let container =
@@ -195,8 +192,8 @@ impl Namespace {
         let idle = u32::try_from(self.0.settings.idle_timeout.as_millis()).unwrap_or(u32::MAX);
         let open = Connection::builder()
             .container_id(container)
-            .scheme(if self.0.address.tls { "amqps" } else { "amqp" })
-            .hostname(Some(self.0.address.host.as_str()))
+            .scheme(if self.0.settings.address.tls { "amqps" } else { "amqp" })
+            .hostname(Some(self.0.settings.address.host.as_str()))
             .max_frame_size(MAX_FRAME)
             .idle_time_out(idle)
             .sasl_profile(SaslProfile::Anonymous)
@@ -239,13 +236,13 @@ impl Namespace {
     }
 
     fn token(&self, audience: &str) -> Token {
-        let Address { key_name, key, .. } = &self.0.address;
+        let Address { key_name, key, .. } = &self.0.settings.address;
         token::sign(audience, key_name, key, token::VALIDITY, SystemTime::now())
     }
 
     /// `sb://HOST/PATH`, the form all audiences of the official clients share.
     pub(super) fn audience(&self, path: &str) -> String {
-        format!("sb://{}/{path}", self.0.address.host)
+        format!("sb://{}/{path}", self.0.settings.address.host)
     }
 
     /// Renews every token of a connection ahead of its end, for as long as the connection is used.
@@ -279,7 +276,7 @@ impl Namespace {
     ) -> Result<T, Fault> {
         let limit = self.0.settings.connect_timeout;
         timeout(limit, step).await.map_err(|_| {
-            let host = &self.0.address.host;
+            let host = &self.0.settings.address.host;
             Fault::new(
                 Cause::Timeout,
                 format!("no answer from `{host}` within {limit:?} while {doing}"),

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-mod address;
 mod connection;
 pub mod encode;
 mod lane;
@@ -13,7 +12,6 @@ mod properties;
 mod token;
 mod transport;
 
-pub use address::{Address, AddressError};
 pub use connection::Namespace;
 pub use lane::Lane;
 pub use properties::ConnectError;

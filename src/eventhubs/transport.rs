@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::address::Address;
+use crate::config::Address;
 
 /// Opens the stream. The caller bounds the time.
 pub(super) async fn open(address: &Address) -> io::Result<Stream> {

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::eventhubs::{AddressError, Namespace};
+use crate::eventhubs::Namespace;
 use crate::health::ShardHealth;
 use crate::kafka::{self, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
@@ -43,14 +43,6 @@ pub enum StartError {
     /// The Kafka client refused its settings.
     #[error(transparent)]
     Kafka(#[from] kafka::StartError),
-    /// A connection string that cannot be read.
-    #[error("namespace `{namespace}`: {error}")]
-    Address {
-        /// Its name in the configuration.
-        namespace: String,
-        /// What is wrong with it.
-        error: AddressError,
-    },
     /// The system gave no thread.
     #[error("no thread for a shard: {0}")]
     Thread(#[from] std::io::Error),
@@ -85,8 +77,7 @@ impl Shard {
                 runtime.handle.clone(),
                 Arc::clone(metrics),
                 Some(health.clone()),
-            )
-            .map_err(|error| StartError::Address { namespace: name.clone(), error })?;
+            );
             namespaces.insert(name.clone(), namespace);
         }
         let fatal = Arc::new(OnceLock::new());

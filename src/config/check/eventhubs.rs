@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{Namespace, Secret, raw};
+use crate::config::{Address, Flaw, Namespace, raw};
 
 use super::Check;
-use super::address::{Flaw, address};
 
 /// No connection string is longer.
 const LONGEST: u64 = 16 << 10;
@@ -20,8 +19,6 @@ pub(super) struct Checked {
     pub(super) at: Path,
     /// What becomes part of the configuration.
     pub(super) settings: Namespace,
-    /// The one hub its connection string is for.
-    pub(super) entity_path: Option<String>,
 }
 
 impl Check<'_> {
@@ -30,7 +27,7 @@ impl Check<'_> {
         let at = Path::top("eventhubs");
         let own = &raw.eventhubs.own;
         let base = Namespace {
-            connection_string: Secret::default(),
+            address: Address::default(),
             connection_string_file: None,
             send_timeout: SEND_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
@@ -84,7 +81,7 @@ impl Check<'_> {
         let (send_at, connect_at, idle_at) =
             (at.key("send_timeout"), at.key("connect_timeout"), at.key("idle_timeout"));
         Namespace {
-            connection_string: Secret::default(),
+            address: Address::default(),
             connection_string_file: None,
             send_timeout: self.duration(
                 &send_at,
@@ -104,11 +101,10 @@ impl Check<'_> {
 
     fn namespace(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Checked {
         let mut settings = base.clone();
-        let mut entity_path = None;
         let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
         if let Some((source, text, file)) = self.connection_string(at, given) {
-            match address(&text) {
-                Ok(address) => entity_path = address.entity_path,
+            match text.parse() {
+                Ok(address) => settings.address = address,
                 Err(Flaw { why, hint }) => {
                     let at = if file.is_some() { &file_at } else { &inline_at };
                     self.wrong(
@@ -119,10 +115,9 @@ impl Check<'_> {
                     );
                 }
             }
-            settings.connection_string = Secret::new(text);
             settings.connection_string_file = file;
         }
-        Checked { at: at.clone(), settings, entity_path }
+        Checked { at: at.clone(), settings }
     }
 
     /// The connection string, a verb for where it is, and its file. The later layer wins over the earlier.

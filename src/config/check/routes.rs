@@ -93,7 +93,9 @@ impl Check<'_> {
     fn entity_paths_match(&mut self, mappings: &Mappings, namespaces: &Namespaces) {
         for (at, mapping) in mappings {
             let namespace = namespaces.get(&mapping.namespace);
-            let Some(only) = namespace.and_then(|namespace| namespace.entity_path.as_ref()) else {
+            let Some(only) =
+                namespace.and_then(|namespace| namespace.settings.address.hub.as_ref())
+            else {
                 continue;
             };
             let others = match &mapping.topics {

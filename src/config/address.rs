@@ -1,30 +1,52 @@
-//! Whether text is a connection string of an Event Hubs namespace, as far as configuration must know.
+//! Where a namespace is and how one gets in: a connection string, taken apart.
 //!
-//! Nothing of the text is ever repeated, not even the names of its parts: a key that was broken in two
-//! looks like one. What the parts mean in full is read where they are used, in `eventhubs`.
+//! Nothing of the text is ever repeated in an error, not even the names of its parts: a key that was broken in two
+//! looks like one.
 
-use crate::config::hint::nearest;
+use super::Secret;
+use super::hint::nearest;
 
-/// What configuration needs of a connection string.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Address {
-    /// The one hub it is for.
-    pub(super) entity_path: Option<String>,
+/// A namespace's address and key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// Host name, as certificates and audiences name it; an IPv6 address stands in brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Whether the connection is TLS from its first byte; only the emulator's is not.
+    pub tls: bool,
+    /// Name of the shared access key.
+    pub key_name: String,
+    /// The key.
+    pub key: Secret,
+    /// The only hub the string is good for, if it names one.
+    pub hub: Option<String>,
 }
 
-/// Why it is none, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Flaw {
-    pub(super) why: String,
-    pub(super) hint: &'static str,
+/// Why text is no connection string, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Flaw {
+    /// What is wrong with it.
+    pub why: String,
+    /// What to do.
+    pub hint: &'static str,
 }
 
 const REQUIRED: [&str; 3] = ["Endpoint", "SharedAccessKeyName", "SharedAccessKey"];
 const COPY: &str =
     "copy the whole string from `Shared access policies` of the namespace in the Azure portal";
 
-/// Reads `text`, which is not empty.
-pub(super) fn address(text: &str) -> Result<Address, Flaw> {
+impl std::str::FromStr for Address {
+    type Err = Flaw;
+
+    /// Takes a connection string apart. Names of parts are case-insensitive; parts it does not know are left alone.
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        address(text)
+    }
+}
+
+fn address(text: &str) -> Result<Address, Flaw> {
     let mut parts: Vec<(String, &str)> = Vec::new();
     let mut unknown = Vec::new();
     for (index, part) in text.split(';').map(str::trim).enumerate() {
@@ -64,17 +86,26 @@ pub(super) fn address(text: &str) -> Result<Address, Flaw> {
             Some(_) => {}
         }
     }
-    endpoint(find("Endpoint").unwrap_or_default())?;
-    if let Some(value) = find("UseDevelopmentEmulator")
-        && !["true", "false"].contains(&value.to_ascii_lowercase().as_str())
-    {
-        return Err(flaw(
-            "its `UseDevelopmentEmulator` is neither true nor false".to_owned(),
-            "write `UseDevelopmentEmulator=true` for a server without TLS, or leave it out",
-        ));
-    }
-    let entity_path = find("EntityPath").filter(|path| !path.is_empty()).map(str::to_owned);
-    Ok(Address { entity_path })
+    let own = |name| find(name).unwrap_or_default();
+    let (host, port) = endpoint(own("Endpoint"))?;
+    let emulator = match own("UseDevelopmentEmulator").to_ascii_lowercase().as_str() {
+        "true" => true,
+        "false" | "" => false,
+        _ => {
+            return Err(flaw(
+                "its `UseDevelopmentEmulator` is neither true nor false".to_owned(),
+                "write `UseDevelopmentEmulator=true` for a server without TLS, or leave it out",
+            ));
+        }
+    };
+    Ok(Address {
+        host: host.to_owned(),
+        port: port.unwrap_or(if emulator { 5672 } else { 5671 }),
+        tls: !emulator,
+        key_name: own("SharedAccessKeyName").to_owned(),
+        key: Secret::new(own("SharedAccessKey")),
+        hub: find("EntityPath").filter(|path| !path.is_empty()).map(str::to_owned),
+    })
 }
 
 fn flaw(why: String, hint: &'static str) -> Flaw {
@@ -90,7 +121,8 @@ fn lacks(required: &str, unknown: &[(usize, String)]) -> Flaw {
     flaw(why, COPY)
 }
 
-fn endpoint(value: &str) -> Result<(), Flaw> {
+/// Host and port.
+fn endpoint(value: &str) -> Result<(&str, Option<u16>), Flaw> {
     const HINT: &str = "write `Endpoint=sb://NAMESPACE.servicebus.windows.net/`";
     let Some((scheme, rest)) = value.split_once("://") else {
         return Err(flaw("its `Endpoint` does not begin with `sb://`".to_owned(), HINT));
@@ -107,7 +139,8 @@ fn endpoint(value: &str) -> Result<(), Flaw> {
         return Err(flaw("its `Endpoint` has no usable host name".to_owned(), HINT));
     }
     match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(()),
+        None => Ok((host, None)),
+        Some(Ok(port @ 1..)) => Ok((host, Some(port))),
         Some(_) => {
             Err(flaw("the port of its `Endpoint` is not between 1 and 65535".to_owned(), HINT))
         }
@@ -120,16 +153,20 @@ mod tests {
 
     #[test]
     fn takes_what_azure_and_the_emulator_hand_out() {
-        let plain = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a/b+c==";
-        assert_eq!(address(plain), Ok(Address { entity_path: None }));
-        let entity = format!("{plain};EntityPath=orders");
-        assert_eq!(address(&entity), Ok(Address { entity_path: Some("orders".to_owned()) }));
-        let emulator = "endpoint=sb://localhost:5673;SharedAccessKeyName=Root;sharedaccesskey=x;\
-                        UseDevelopmentEmulator=true;";
-        assert!(address(emulator).is_ok());
-        assert!(
-            address("Endpoint=sb://[::1]:5672;SharedAccessKeyName=a;SharedAccessKey=b").is_ok()
+        let cloud = address("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==;EntityPath=orders").unwrap();
+        assert_eq!(
+            (cloud.host.as_str(), cloud.port, cloud.tls),
+            ("ns.servicebus.windows.net", 5671, true)
         );
+        assert_eq!((cloud.key_name.as_str(), cloud.key.expose()), ("send", "a+b/c=="));
+        assert_eq!(cloud.hub.as_deref(), Some("orders"));
+
+        let local = address("endpoint=sb://localhost;sharedaccesskeyname=k;SHAREDACCESSKEY=s;UseDevelopmentEmulator=true;").unwrap();
+        assert_eq!((local.host.as_str(), local.port, local.tls), ("localhost", 5672, false));
+        assert_eq!(local.hub, None);
+
+        let port = address("Endpoint=sb://[::1]:6000;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true").unwrap();
+        assert_eq!((port.host.as_str(), port.port), ("[::1]", 6000));
     }
 
     #[test]
@@ -152,6 +189,10 @@ mod tests {
             ("Endpoint=https://h;SharedAccessKeyName=a;SharedAccessKey=verysecret", "`sb://`"),
             ("Endpoint=h;SharedAccessKeyName=a;SharedAccessKey=verysecret", "`sb://`"),
             ("Endpoint=sb:///;SharedAccessKeyName=a;SharedAccessKey=verysecret", "host name"),
+            (
+                "Endpoint=sb://h;SharedAccessKeyName=a;SharedAccessKey=verysecret;UseDevelopmentEmulator=yes",
+                "neither true nor false",
+            ),
             ("Endpoint=sb://h:99999;SharedAccessKeyName=a;SharedAccessKey=verysecret", "port"),
             ("Endpoint=sb://h;Endpoint=sb://h;SharedAccessKey=verysecret", "again"),
             (
