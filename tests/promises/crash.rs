@@ -20,11 +20,11 @@ fn a_clean_stop_and_a_restart_lose_nothing_and_double_nothing() {
         let bridge = settings.start();
         audit.wait_records(before + 4_000);
         bridge.stop();
-        eprintln!("{}", bridge.log());
     }
     let supply = pour.stop();
     let bridge = settings.start();
     audit.wait_records(supply.total());
+    bridge.wait_ready(200);
     bridge.stop();
     let report = audit.finish(supply.ends());
     assert_eq!(report.duplicates, []);

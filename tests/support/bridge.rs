@@ -94,8 +94,9 @@ impl Bridge {
         Self { child: Mutex::new(child), log, _dir: dir }
     }
 
-    /// SIGTERM: drain, commit, end.
+    /// SIGTERM: drain, commit, end. Not before the bridge watches for it.
     pub fn terminate(&self) {
+        self.admin();
         self.signal(libc::SIGTERM);
     }
 
