@@ -1,18 +1,13 @@
 //! The Kafka side of the bridge while brokers go away and come back.
 
-#[path = "support/member.rs"]
-mod member;
-#[path = "support/kafka.rs"]
-mod support;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::member::{Member, Sink};
+use crate::support::{Kafka, Out, unique, wait_for};
 use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
-use member::{Member, Sink};
-use support::{Kafka, Out, unique, wait_for};
 
 #[test]
 fn reading_goes_on_when_the_broker_is_back() {

@@ -5,7 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use kafka_eventhubs_bridge::kafka::{
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
-use crate::support::{Kafka, wait_for};
+use crate::support::{Kafka, rest, wait_for};
 
 /// A record as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +59,18 @@ enum Order {
     Lost(Vec<TopicPartition>),
 }
 
+/// Where the pump says how far it got.
+type Reply = SyncSender<Vec<(TopicPartition, Position)>>;
+
 /// Passes the consumer's calls to the pump and waits until it has taken note.
 struct Door {
-    orders: Mutex<mpsc::Sender<(Order, mpsc::Sender<Vec<(TopicPartition, Position)>>)>>,
+    orders: Mutex<SyncSender<(Order, Reply)>>,
     waker: Waker,
 }
 
 impl Door {
     fn pass(&self, order: Order) -> Vec<(TopicPartition, Position)> {
-        let (answer, answered) = mpsc::channel();
+        let (answer, answered) = sync_channel(1);
         self.orders.lock().unwrap().send((order, answer)).unwrap();
         self.waker.wake();
         answered.recv().unwrap()
@@ -151,7 +155,7 @@ impl Member {
             metrics: Arc::new(Metrics::default()),
             on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),
         };
-        let (orders, inbox) = mpsc::channel();
+        let (orders, inbox) = sync_channel(1);
         let (consumer, queue) =
             Consumer::start(setup, |waker| Arc::new(Door { orders: Mutex::new(orders), waker }))
                 .expect("the consumer starts");
@@ -217,7 +221,7 @@ impl Drop for Running {
 
 struct Pump {
     queue: Queue,
-    inbox: mpsc::Receiver<(Order, mpsc::Sender<Vec<(TopicPartition, Position)>>)>,
+    inbox: Receiver<(Order, Reply)>,
     consumer: Consumer,
     sink: Sink,
     flows: HashMap<TopicPartition, Flow>,
@@ -278,6 +282,10 @@ impl Pump {
         partitions.iter().filter_map(position).collect()
     }
 
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.flows.retain(|partition, _| !partitions.contains(partition));
+    }
+
     fn obey(&mut self, order: Order) -> Vec<(TopicPartition, Position)> {
         let positions = match order {
             Order::Assigned(partitions) => {
@@ -291,16 +299,16 @@ impl Pump {
                     let Some(flow) = self.flows.get_mut(partition) else { continue };
                     // Nothing more is taken in while this waits for the last "send".
                     if let Some((last, _)) = flow.in_flight.back().copied() {
-                        thread::sleep(last.saturating_duration_since(Instant::now()));
+                        rest(last.saturating_duration_since(Instant::now()));
                     }
                     flow.settle(Instant::now());
                 }
                 let positions = self.positions(&partitions);
-                partitions.iter().for_each(|partition| drop(self.flows.remove(partition)));
+                self.forget(&partitions);
                 positions
             }
             Order::Lost(partitions) => {
-                partitions.iter().for_each(|partition| drop(self.flows.remove(partition)));
+                self.forget(&partitions);
                 Vec::new()
             }
         };

@@ -1,0 +1,98 @@
+//! Dead letters: the record as it was, and the reason.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter, LetterError};
+use kafka_eventhubs_bridge::metrics::Metrics;
+use kafka_eventhubs_bridge::record::TopicPartition;
+
+use crate::member::{Member, Sink};
+use crate::shapes::{assert_same, shapes};
+use crate::support::{Kafka, Out, unique, wait_for};
+
+type Answers = Arc<Mutex<Vec<(Letter, Result<(), LetterError>)>>>;
+
+fn letter(topic: &str, offset: i64, target: &str) -> Letter {
+    Letter {
+        id: 0,
+        source: TopicPartition::new(topic, 0),
+        offset,
+        target: target.into(),
+        reason: "too_large",
+        detail: "larger than the 1048576 bytes the link takes".to_owned(),
+    }
+}
+
+fn desk(kafka: &Kafka, group: &str) -> (DeadLetters, Answers) {
+    let answers = Answers::default();
+    let told = Arc::clone(&answers);
+    let config = Member::new(kafka, group, "").kafka;
+    let on_done = Box::new(move |letter, result| told.lock().unwrap().push((letter, result)));
+    let desk = DeadLetters::start(&config, 0, Arc::new(Metrics::default()), on_done).unwrap();
+    (desk, answers)
+}
+
+fn wait_answers(answers: &Answers, count: usize) -> Vec<(Letter, Result<(), LetterError>)> {
+    wait_for(&format!("{count} answers"), Duration::from_secs(120), || {
+        let answers = answers.lock().unwrap();
+        (answers.len() >= count).then(|| answers.clone())
+    })
+}
+
+#[test]
+fn a_dead_letter_is_the_record_and_the_reason() {
+    let kafka = Kafka::shared();
+    let (topic, target, group) = (unique("alive"), unique("dead"), unique("g"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&target, 1);
+    kafka.produce(&topic, shapes());
+    let (desk, answers) = desk(kafka, &group);
+    let count = shapes().len() as i64;
+    for offset in 0..count {
+        desk.try_send(letter(&topic, offset, &target)).unwrap();
+    }
+    let answered = wait_answers(&answers, count as usize);
+    for (offset, (letter, result)) in answered.iter().enumerate() {
+        assert_eq!((letter.offset, result), (offset as i64, &Ok(())));
+    }
+    let sink = Sink::default();
+    let member = Member::new(kafka, &unique("g"), &target).join(&sink);
+    for (offset, (seen, mut out)) in sink.wait(count as usize).iter().zip(shapes()).enumerate() {
+        let offset = offset.to_string();
+        for (name, value) in [
+            ("bridge_reason", "too_large"),
+            ("bridge_detail", "larger than the 1048576 bytes the link takes"),
+            ("bridge_topic", &topic),
+            ("bridge_partition", "0"),
+            ("bridge_offset", &offset),
+        ] {
+            out = out.header(name, Some(value.as_bytes()));
+        }
+        assert_same(seen, &out);
+    }
+    member.leave();
+    drop(desk);
+    assert_eq!(kafka.committed(&group, &topic, 0), None, "the desk commits nothing");
+}
+
+#[test]
+fn a_dead_letter_that_can_never_be_written_says_why() {
+    let kafka = Kafka::shared();
+    let (topic, target, small) = (unique("alive"), unique("dead"), unique("small"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&target, 1);
+    kafka.create_topic_with(&small, 1, &[("max.message.bytes", "1000")]);
+    kafka.produce(&topic, [Out::value("a"), Out::value(vec![b'x'; 5000]), Out::value("c")]);
+    kafka.delete_records(&topic, 0, 1);
+    let (desk, answers) = desk(kafka, &unique("g"));
+    desk.try_send(letter(&topic, 0, &target)).unwrap();
+    desk.try_send(letter(&topic, 1, &small)).unwrap();
+    desk.try_send(letter(&topic, 2, &small)).unwrap();
+    let answers = wait_answers(&answers, 3);
+    assert_eq!(answers[0].1, Err(LetterError::Gone));
+    assert!(matches!(answers[1].1, Err(LetterError::Refused(_))), "{:?}", answers[1].1);
+    assert_eq!(answers[2].1, Ok(()));
+    assert_eq!(kafka.watermarks(&small, 0), (0, 1));
+    drop(desk);
+}

@@ -1,0 +1,12 @@
+//! The Kafka side of the bridge against a real Kafka: what is read, from where, by whom, and what is committed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod letters;
+mod member;
+mod outage;
+mod reading;
+mod rebalance;
+mod shapes;
+mod start;

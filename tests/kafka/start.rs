@@ -1,0 +1,124 @@
+//! Where reading begins: of a new group, of one that has committed, of a position that is gone.
+
+use std::time::Duration;
+
+use kafka_eventhubs_bridge::config::Start;
+use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+
+use crate::member::{Member, Sink};
+use crate::shapes::{numbered, values};
+use crate::support::{Kafka, Out, unique, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_new_group_starts_where_it_is_told() {
+    let kafka = Kafka::shared();
+    let topic = unique("start");
+    kafka.create_topic(&topic, 1);
+    kafka.produce(&topic, (0..10).map(|n| Out::value(n.to_string()).at(1_000 * (n + 1))));
+    let cases = [
+        (Start::Earliest, 0),
+        (Start::At(3_000), 2),
+        (Start::At(3_001), 3),
+        (Start::At(0), 0),
+        (Start::At(10_001), 10),
+        (Start::Latest, 10),
+    ];
+    let members = cases.map(|(start, first)| {
+        let (group, sink) = (unique("g"), Sink::default());
+        let mut member = Member::new(kafka, &group, &topic).start_at(start);
+        member.commit_every = None;
+        let member = member.join(&sink);
+        member.wait_assigned(1);
+        if start == Start::Latest {
+            // The end is pinned before anything is read: a crash now must not move it.
+            assert_eq!(kafka.committed(&group, &topic, 0), Some(10));
+        }
+        (member, sink, start, first)
+    });
+    kafka.produce(&topic, [Out::value("10").at(20_000)]);
+    for (member, sink, start, first) in members {
+        let expected = (first..11).map(|n| n.to_string()).collect::<Vec<_>>();
+        let seen = sink.wait(expected.len());
+        assert_eq!(values(&seen), expected, "{start:?}");
+        member.leave();
+    }
+}
+
+#[test]
+fn with_latest_new_partitions_are_read_from_their_beginning() {
+    let kafka = Kafka::shared();
+    let topic = unique("grow");
+    kafka.create_topic(&topic, 1);
+    kafka.produce(&topic, numbered(0..5));
+    let sink = Sink::default();
+    let member = Member::new(kafka, &unique("g"), &topic).start_at(Start::Latest).join(&sink);
+    member.wait_assigned(1);
+    kafka.add_partitions(&topic, 2);
+    wait_for("the new partition takes records", PATIENCE, || {
+        (kafka.watermarks(&topic, 1) == (0, 0)).then_some(())
+    });
+    kafka.produce(&topic, numbered(0..3).map(|out| out.to(1)));
+    member.wait_assigned(2);
+    sink.wait(3);
+    assert_eq!(sink.places(), [(1, 0), (1, 1), (1, 2)]);
+    member.leave();
+}
+
+#[test]
+fn a_group_resumes_where_it_committed() {
+    let kafka = Kafka::shared();
+    let (topic, group) = (unique("resume"), unique("g"));
+    kafka.create_topic(&topic, 2);
+    kafka.produce(&topic, (0..20).map(|n| Out::value(n.to_string()).to(n % 2)));
+    let sink = Sink::default();
+    let member = Member::new(kafka, &group, &topic).join(&sink);
+    sink.wait(20);
+    // The asynchronous commit arrives while the member lives.
+    wait_for("the commit", PATIENCE, || {
+        (kafka.committed(&group, &topic, 0) == Some(10)).then_some(())
+    });
+    // What is not assigned is not committed.
+    let foreign = TopicPartition::new(topic.as_str(), 7);
+    assert_eq!(member.consumer.commit_sync(&[(foreign, Position(3))], PATIENCE), Ok(()));
+    let place = TopicPartition::new(topic.as_str(), 0);
+    assert_eq!(member.consumer.commit_sync(&[(place, Position(10))], PATIENCE), Ok(()));
+    kafka.produce(&topic, (20..30).map(|n| Out::value(n.to_string()).to(n % 2)));
+    sink.wait(30);
+    member.leave();
+    assert_eq!(kafka.committed(&group, &topic, 0), Some(15), "committed on leaving");
+    assert_eq!(kafka.committed(&group, &topic, 1), Some(15), "committed on leaving");
+
+    kafka.produce(&topic, (30..34).map(|n| Out::value(n.to_string()).to(n % 2)));
+    let sink = Sink::default();
+    let member = Member::new(kafka, &group, &topic).join(&sink);
+    sink.wait(4);
+    let mut places = sink.places();
+    places.sort_unstable();
+    assert_eq!(places, [(0, 15), (0, 16), (1, 15), (1, 16)]);
+    member.leave();
+}
+
+#[test]
+fn a_position_that_is_gone_continues_at_the_first_record_there_is() {
+    let kafka = Kafka::shared();
+    let topic = unique("range");
+    kafka.create_topic(&topic, 2);
+    kafka.produce(&topic, (0..40).map(|n| Out::value(n.to_string()).to(n % 2)));
+    kafka.delete_records(&topic, 0, 12);
+    let group = unique("g");
+    // Retention overtook partition 0; partition 1 was committed by the group of an older topic of that name.
+    kafka.commit(&group, &topic, 0, 5);
+    kafka.commit(&group, &topic, 1, 1000);
+    let sink = Sink::default();
+    let member = Member::new(kafka, &group, &topic).join(&sink);
+    sink.wait(28);
+    let mut places = sink.places();
+    places.sort_unstable();
+    let expected = (12..20).map(|n| (0, n)).chain((0..20).map(|n| (1, n))).collect::<Vec<_>>();
+    assert_eq!(places, expected);
+    member.leave();
+    assert_eq!(kafka.committed(&group, &topic, 0), Some(20));
+    assert_eq!(kafka.committed(&group, &topic, 1), Some(20));
+}

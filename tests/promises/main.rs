@@ -1,0 +1,8 @@
+//! What the bridge promises, shown from outside: a real Kafka, the real program, the embedded Event Hubs.
+//!
+//! One file per promise. An audit runs wherever records flow: nothing committed that the hub does not hold.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;

@@ -1,0 +1,237 @@
+//! The bridge as an operator has it: the real program with a file, signals, an exit code, probes and a log.
+//!
+//! A bridge dies with its test. When the test fails, what the bridge said is printed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use eventhubs_local::Server;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use super::child::spawn;
+use super::{Kafka, PATIENCE, rest, wait_for};
+
+/// Lines of the log that are printed when a test fails.
+const TAIL: usize = 60;
+
+/// A configuration file to be.
+#[derive(Debug, Clone)]
+pub struct Settings(Table);
+
+impl Settings {
+    /// Without a mapping yet. Commits and discovers often, so that tests need not wait.
+    pub fn new(kafka: &Kafka, group: &str, namespace: &Server) -> Self {
+        Self(Table::new()).with(&format!(
+            "[kafka]
+            brokers = '{}'
+            group_id = '{group}'
+            commit_interval = '100ms'
+            discovery_interval = '500ms'
+            [eventhubs]
+            connection_string = '{}'
+            [admin]
+            listen = '127.0.0.1:0'",
+            kafka.bootstrap(),
+            namespace.connection_string()
+        ))
+    }
+
+    /// Adds what `text` says: tables grow, mappings are appended, anything else is replaced.
+    pub fn with(mut self, text: &str) -> Self {
+        merge(&mut self.0, text.parse().expect("good TOML"));
+        self
+    }
+
+    /// Adds the mapping of one topic to one hub.
+    pub fn mapping(self, topic: &str, hub: &str) -> Self {
+        self.with(&format!("[[mappings]]\ntopic = '{topic}'\nhub = '{hub}'"))
+    }
+
+    /// Starts a bridge with this file.
+    pub fn start(&self) -> Bridge {
+        Bridge::start(&self.0.to_string())
+    }
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) => old.extend(new),
+            (_, value) => drop(into.insert(key, value)),
+        }
+    }
+}
+
+/// A running bridge.
+#[derive(Debug)]
+pub struct Bridge {
+    child: Mutex<Child>,
+    log: Arc<Mutex<Vec<String>>>,
+    _dir: TempDir,
+}
+
+impl Bridge {
+    fn start(text: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a writable temporary directory");
+        let file = dir.path().join("bridge.toml");
+        std::fs::write(&file, text).expect("a writable temporary directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.args(["run", "--config"]).arg(file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = spawn(command, "it is built by `cargo test`");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, lines) = (child.stderr.take().expect("piped"), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lock(&lines).push(line);
+            }
+        });
+        Self { child: Mutex::new(child), log, _dir: dir }
+    }
+
+    /// SIGTERM: drain, commit, end. Not before the bridge watches for it.
+    pub fn terminate(&self) {
+        self.admin();
+        self.signal(libc::SIGTERM);
+    }
+
+    /// SIGKILL, and waits until the process is gone.
+    pub fn kill(&self) {
+        let mut child = lock(&self.child);
+        child.kill().expect("a child of ours");
+        child.wait().expect("a child of ours");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        let child = lock(&self.child);
+        // SAFETY: a signal to a child that has not been waited for.
+        unsafe { libc::kill(child.id() as libc::pid_t, signal) };
+    }
+
+    /// The exit code, if the process has ended; `None` also when a signal ended it.
+    pub fn exit_code(&self) -> Option<i32> {
+        let status = lock(&self.child).try_wait().expect("a child of ours")?;
+        assert!(status.code().is_some(), "ended by a signal: {status}\n{}", self.tail());
+        status.code()
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub fn wait_exit(&self, limit: Duration) -> i32 {
+        wait_for("the bridge ends", limit, || self.exit_code())
+    }
+
+    /// Asks to stop, waits, and wants a clean end.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.terminate();
+        assert_eq!(self.wait_exit(PATIENCE), 0, "{}", self.tail());
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        lock(&self.log).join("\n")
+    }
+
+    /// Waits until a line of the log holds all of `words`, and gives it.
+    #[track_caller]
+    pub fn wait_log(&self, words: &[&str]) -> String {
+        wait_for(&format!("the log says {words:?}"), PATIENCE, || {
+            let log = lock(&self.log);
+            log.iter().find(|line| words.iter().all(|word| line.contains(word))).cloned()
+        })
+    }
+
+    /// How often a line of the log holds `word`.
+    pub fn logged(&self, word: &str) -> usize {
+        lock(&self.log).iter().filter(|line| line.contains(word)).count()
+    }
+
+    fn tail(&self) -> String {
+        let log = lock(&self.log);
+        log[log.len().saturating_sub(TAIL)..].join("\n")
+    }
+
+    /// Where probes and metrics are served; waits until it has been said.
+    fn admin(&self) -> SocketAddr {
+        let line = self.wait_log(&["probes and metrics are served"]);
+        let (_, address) = line.split_once("address=").expect("an address in the line");
+        address.split_whitespace().next().and_then(|it| it.parse().ok()).expect("an address")
+    }
+
+    /// Asks one endpoint: status and body. `None` when nobody answers.
+    fn get(&self, path: &str) -> Option<(u16, String)> {
+        let limit = Duration::from_secs(5);
+        let mut socket = TcpStream::connect_timeout(&self.admin(), limit).ok()?;
+        socket.set_read_timeout(Some(limit)).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).ok()?;
+        let status = answer.split_whitespace().nth(1)?.parse().ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, body.to_owned()))
+    }
+
+    /// Status and body of `/readyz`.
+    pub fn readiness(&self) -> (u16, String) {
+        wait_for("/readyz answers", PATIENCE, || self.get("/readyz"))
+    }
+
+    /// Waits until `/readyz` answers with `status`, and gives the body.
+    #[track_caller]
+    pub fn wait_ready(&self, status: u16) -> String {
+        wait_for(&format!("/readyz says {status}"), PATIENCE, || {
+            let (now, body) = self.readiness();
+            (now == status).then_some(body)
+        })
+    }
+
+    /// The whole of `/metrics`.
+    pub fn metrics(&self) -> String {
+        wait_for("/metrics answers", PATIENCE, || self.get("/metrics")).1
+    }
+
+    /// The sum of all series of `name` that have these labels, written as in the exposition: `cause="timeout"`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.metrics();
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let wanted = |line: &&str| labels.iter().all(|label| line.contains(label));
+        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+        text.lines().filter(of_name).filter(wanted).filter_map(value).sum()
+    }
+
+    /// Waits until [`Bridge::metric`] is at least `least`.
+    #[track_caller]
+    pub fn wait_metric(&self, name: &str, labels: &[&str], least: f64) {
+        wait_for(&format!("{name}{labels:?} is {least}"), PATIENCE, || {
+            let enough = self.metric(name, labels) >= least;
+            if !enough {
+                rest(Duration::from_millis(30));
+            }
+            enough.then_some(())
+        });
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let mut child = lock(&self.child);
+        child.kill().ok();
+        child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("--- the bridge (process {}) said:\n{}\n---", child.id(), self.tail());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
