@@ -42,6 +42,21 @@ fn what_was_asked_for_goes_to_standard_output() {
 }
 
 #[test]
+fn a_full_disk_changes_no_exit_code() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for (arguments, expected) in [
+        (["check", "--config", "/no/such/bridge.toml"], 78),
+        (["check", "--config", "config/bridge.toml"], 0),
+        (["fly", "--config", "config/bridge.toml"], 64),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+        let status = command.stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read_is_78() {
     for command in ["run", "check"] {
         let output = bridge(&[command, "--config", "/no/such/bridge.toml"]);

@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::Source;
+use super::{Source, say};
 
 pub(super) fn check(source: &Source) -> ExitCode {
     match source.load() {
         Ok(config) => {
             let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
-            println!(
-                "{}: good ({mappings} mappings, {namespaces} namespaces)",
-                source.config.display()
+            let file = source.config.display();
+            say(
+                std::io::stdout(),
+                format_args!("{file}: good (mappings: {mappings}, namespaces: {namespaces})"),
             );
             ExitCode::SUCCESS
         }

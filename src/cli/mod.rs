@@ -61,10 +61,15 @@ impl Source {
         });
         let objection = crate::kafka::objection;
         Config::load(&self.config, environment, &self.overrides, objection).map_err(|problems| {
-            eprintln!("{problems}");
+            say(std::io::stderr(), format_args!("{problems}"));
             ExitCode::from(CONFIGURATION)
         })
     }
+}
+
+/// Writes a line. Nothing can be done about a closed terminal or a full disk; the exit code says the rest.
+fn say(mut out: impl std::io::Write, line: std::fmt::Arguments<'_>) {
+    drop(writeln!(out, "{line}"));
 }
 
 fn key_value(text: &str) -> Result<(String, String), &'static str> {
@@ -82,7 +87,7 @@ pub fn main() -> ExitCode {
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };
-            // Nothing can be done about a closed terminal.
+            // As with `say`.
             drop(error.print());
             ExitCode::from(code)
         }

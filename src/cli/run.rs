@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, signals};
+use super::{CONFIGURATION, INTERNAL, REFUSED, Source, say, signals};
 use crate::admin::log::{self, LogError};
 use crate::bridge::{self, RunError};
 
@@ -13,7 +13,7 @@ pub(super) fn run(source: &Source) -> ExitCode {
         Err(code) => return code,
     };
     if let Err(error) = log::init(&config.log) {
-        eprintln!("error: {error}");
+        say(std::io::stderr(), format_args!("error: {error}"));
         return ExitCode::from(match error {
             LogError::Level(_) => CONFIGURATION,
             LogError::Begun(_) => INTERNAL,

@@ -126,7 +126,11 @@ impl Context {
     /// Warns, unless the same was said within the last minute.
     pub(super) fn complain(&self, what: &str, detail: &str) {
         if let Some(suppressed) = self.may_say(what) {
-            tracing::warn!(shard = self.shard, repeated = suppressed, "{what}: {detail}");
+            tracing::warn!(
+                shard = self.shard,
+                repeated = (suppressed > 0).then_some(suppressed),
+                "{what}: {detail}"
+            );
         }
     }
 
