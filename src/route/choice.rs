@@ -1,7 +1,7 @@
 //! The lane of one record.
 //!
-//! Lanes are numbered like the partitions of the hub. For every partitioning but `gateway`, lane n *is* partition n;
-//! with `gateway` the service places each batch by its key, and lanes only keep keys apart: one key, one lane.
+//! Lanes are numbered like the partitions of the hub, and lane n *is* partition n: with `gateway` too, where the service
+//! places each batch by its key, the lane is the one it will choose. Only batches without a key go anywhere.
 
 use std::borrow::Cow;
 
@@ -78,19 +78,22 @@ impl Route {
         round_robin: &mut RoundRobin,
     ) -> Result<Choice<'a>, Misfit> {
         self.fits(record.partition, count)?;
-        let lane = match self.partitioning {
-            Partitioning::Key | Partitioning::Gateway => match record.key {
-                // The hash is over the bytes, so a key that cannot be a partition key has its place too.
-                Some(key) => hash::place(key, count),
-                None => (self.first + record.partition.unsigned_abs() as usize) % count,
-            },
-            Partitioning::Mirror => record.partition.unsigned_abs() as usize,
-            Partitioning::RoundRobin => round_robin.turn(count),
-            Partitioning::Fixed(partition) => partition as usize,
-        };
         let key = match self.partitioning {
             Partitioning::Gateway => record.key.map(envelope_key),
             _ => None,
+        };
+        let lane = match self.partitioning {
+            Partitioning::Key | Partitioning::Gateway => {
+                // What the service will hash, or the key itself: the hash is over the bytes, so a key that cannot be a
+                // partition key has its place too.
+                match key.as_deref().map(str::as_bytes).or(record.key) {
+                    Some(key) => hash::place(key, count),
+                    None => (self.first + record.partition.unsigned_abs() as usize) % count,
+                }
+            }
+            Partitioning::Mirror => record.partition.unsigned_abs() as usize,
+            Partitioning::RoundRobin => round_robin.turn(count),
+            Partitioning::Fixed(partition) => partition as usize,
         };
         Ok(Choice { lane, key })
     }

@@ -216,4 +216,14 @@ proptest! {
             );
         }
     }
+
+    /// With `gateway` too a lane is a hub partition, so that what shares one keeps its order, whatever its key.
+    #[test]
+    fn a_gateway_lane_is_the_partition_the_service_chooses(
+        key in proptest::collection::vec(any::<u8>(), 0..160),
+        count in 1_usize..2000,
+    ) {
+        let choice = choose(&route(Partitioning::Gateway), &record(0, Some(&key)), count).unwrap();
+        prop_assert_eq!(choice.lane, super::hash::place(choice.key.unwrap().as_bytes(), count));
+    }
 }
