@@ -6,3 +6,11 @@
 mod support;
 
 mod crash;
+mod end_to_end;
+mod hub_faults;
+mod members;
+mod scene;
+
+/// The hash of the embedded service, which shares nothing with the bridge's.
+#[path = "../../crates/eventhubs-local/src/hash.rs"]
+mod service_hash;
