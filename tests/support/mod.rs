@@ -16,6 +16,7 @@ pub mod jars;
 pub mod kafka;
 pub mod node;
 pub mod produce;
+pub mod reader;
 pub mod records;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +30,7 @@ pub use produce::Out;
 pub use records::Supply;
 
 /// Any node answers within this, on a machine that is doing much else.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` gives something; panics with `what` after `patience`.
 #[track_caller]
