@@ -85,6 +85,9 @@ impl Bridge {
             .env("BRIDGE_KAFKA__BROKERS", brokers)
             .env("BRIDGE_EVENTHUBS__CONNECTION_STRING", connection_string)
             .env("BRIDGE_ADMIN__LISTEN", "127.0.0.1:0")
+            // Unlike a real Kafka, the embedded one does not answer a waiting fetch when a record comes, only when the
+            // wait is over: half a second, unless it is told otherwise.
+            .env("BRIDGE_KAFKA__CLIENT__FETCH_WAIT_MAX_MS", "20")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -105,7 +105,10 @@ pub(crate) fn unready(address: SocketAddr) -> io::Result<Option<String>> {
         reasons: Vec<String>,
     }
     let answer: Answer = serde_json::from_str(&get(address, "/readyz")?)?;
-    Ok((!answer.ok).then(|| answer.reasons.join("; ")))
+    // The first is the one to wait for; it begins with the shard, of which there is one.
+    let first = answer.reasons.into_iter().next().unwrap_or_else(|| "no reason given".to_owned());
+    let reason = first.split_once(": ").map_or(first.as_str(), |(_, reason)| reason);
+    Ok((!answer.ok).then(|| reason.to_owned()))
 }
 
 /// The value of one label; those of the bridge have neither quotes nor commas in them here.

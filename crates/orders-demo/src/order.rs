@@ -84,11 +84,10 @@ impl Order {
 /// One step in the life of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
-    #[serde(flatten)]
-    pub(crate) order: Order,
     /// 0 for the first, then without a gap.
     pub(crate) step: u32,
     pub(crate) state: State,
+    pub(crate) order: Order,
 }
 
 impl Step {

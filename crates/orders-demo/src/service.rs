@@ -15,7 +15,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use crate::books::Books;
 use crate::broker::PARTITIONS;
@@ -27,7 +27,7 @@ use crate::{TOPIC, lock};
 const AHEAD: u64 = 25_000;
 /// How long the last records may take to be acknowledged by Kafka.
 const FLUSH: Duration = Duration::from_secs(20);
-/// How long to serve the producer's callbacks between two looks at the clock.
+/// How long to rest between two looks at the clock.
 const TURN: Duration = Duration::from_millis(5);
 
 /// What the service has done so far.
@@ -92,7 +92,7 @@ impl Service {
     pub(crate) fn start(brokers: &str, demand: Demand, hub: Arc<Hub>) -> Result<Self, StartError> {
         let produced = Arc::new(Mutex::new(Produced::default()));
         let close = Arc::new(AtomicBool::new(false));
-        let producer: BaseProducer<Acknowledged> = ClientConfig::new()
+        let producer: ThreadedProducer<Acknowledged> = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
@@ -141,7 +141,7 @@ pub(crate) enum StartError {
 
 /// What the thread owns.
 struct Work {
-    producer: BaseProducer<Acknowledged>,
+    producer: ThreadedProducer<Acknowledged>,
     demand: Demand,
     hub: Arc<Hub>,
     produced: Arc<Mutex<Produced>>,
@@ -175,7 +175,7 @@ impl Work {
             if self.sent >= room {
                 clock.rest(self.sent);
             }
-            self.producer.poll(TURN);
+            std::thread::park_timeout(TURN);
         }
     }
 
@@ -191,7 +191,7 @@ impl Work {
                 Ok(()) => break,
                 // Kafka is slower than the customers: wait for it.
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    self.producer.poll(TURN);
+                    std::thread::park_timeout(TURN);
                     record = back;
                 }
                 Err((error, _)) => return Err(error),

@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Paragraph, Wrap};
+use ratatui::widgets::{Block, BorderType, Padding, Paragraph, Wrap};
 
 use super::parts::{arrow, bar, count_and_rate, order, pair};
 use super::plain;
@@ -54,7 +54,18 @@ fn panel(title: String, colour: Color) -> Block<'static> {
 }
 
 fn fill(frame: &mut Frame<'_>, area: Rect, panel: Block<'_>, lines: Vec<Line<'_>>) {
+    let panel = panel.padding(Padding::horizontal(padding(area)));
     frame.render_widget(Paragraph::new(lines).block(panel), area);
+}
+
+/// Air at the sides of a panel, where there is room for it.
+fn padding(area: Rect) -> u16 {
+    u16::from(area.width >= 28)
+}
+
+/// Columns inside a panel.
+fn inner(area: Rect) -> usize {
+    usize::from(area.width.saturating_sub(2 + 2 * padding(area)))
 }
 
 fn draw_title(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
@@ -70,11 +81,11 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 
 fn draw_flow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     let [kafka, first, bridge, second, hub] = Layout::horizontal([
-        Constraint::Fill(10),
-        Constraint::Length(4),
-        Constraint::Length(28),
-        Constraint::Length(4),
-        Constraint::Fill(10),
+        Constraint::Fill(1),
+        Constraint::Length(if area.width < 96 { 3 } else { 5 }),
+        Constraint::Length(30),
+        Constraint::Length(if area.width < 96 { 3 } else { 5 }),
+        Constraint::Fill(1),
     ])
     .areas(area);
     draw_kafka(frame, kafka, snapshot);
@@ -89,7 +100,7 @@ fn draw_flow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 
 /// Room for a partition's number and its count beside the bar.
 fn bar_width(area: Rect) -> usize {
-    usize::from(area.width).saturating_sub(2 + 3 + 8)
+    inner(area).saturating_sub(3 + 8)
 }
 
 fn bar_line(number: usize, bar: Vec<Span<'static>>, count: u64) -> Line<'static> {
@@ -110,7 +121,7 @@ fn draw_kafka(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
             bar_line(number, bar, partition.records)
         })
         .collect();
-    let inner = usize::from(area.width).saturating_sub(2);
+    let inner = inner(area);
     let produced = count_and_rate(snapshot.produced(), snapshot.produced_rate);
     lines.push(Line::default());
     lines.push(pair(inner, "records", produced));
@@ -119,7 +130,7 @@ fn draw_kafka(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 }
 
 fn draw_bridge(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
-    let inner = usize::from(area.width).saturating_sub(2);
+    let inner = inner(area);
     let gauges = &snapshot.gauges;
     let ready = match snapshot.phase {
         Phase::Joining(_) => Line::from("○ joining its group").yellow(),
@@ -147,14 +158,14 @@ fn draw_hub(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
         .zip(&snapshot.hub)
         .map(|(number, events)| bar_line(number, bar(width, *events, *events, full, HUB), *events))
         .collect();
-    let inner = usize::from(area.width).saturating_sub(2);
+    let inner = inner(area);
     let stored = count_and_rate(snapshot.stored(), snapshot.stored_rate);
     lines.push(pair(inner, "events", stored));
     fill(frame, area, panel(format!("Event Hubs · {}", crate::HUB), HUB), lines);
 }
 
 fn draw_department(frame: &mut Frame<'_>, area: Rect, reading: &Reading, stored: u64) {
-    let inner = usize::from(area.width).saturating_sub(2);
+    let inner = inner(area);
     let behind = format!("{} behind", Count(stored.saturating_sub(reading.events)));
     let verdict = match reading.faults {
         0 => "✓ in order, once".green(),
@@ -176,7 +187,7 @@ fn draw_orders(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 
 fn draw_footer(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     let text = match &snapshot.phase {
-        Phase::Joining(reason) => format!(" the bridge is not ready yet: {reason}"),
+        Phase::Joining(reason) => format!(" the bridge is starting: {reason}"),
         Phase::Flowing => " orders are flowing".to_owned(),
         Phase::Finishing => " the last orders are on their way".to_owned(),
         Phase::Stopping => " SIGTERM: the bridge delivers, commits and exits".to_owned(),

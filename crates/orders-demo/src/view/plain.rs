@@ -51,7 +51,7 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         })
         .collect();
     let state = match &snapshot.phase {
-        Phase::Joining(reason) => format!("  waiting: {reason}"),
+        Phase::Joining(reason) => format!("  bridge: {reason}"),
         Phase::Flowing => String::new(),
         Phase::Finishing => "  finishing".to_owned(),
         Phase::Stopping => "  SIGTERM: draining".to_owned(),

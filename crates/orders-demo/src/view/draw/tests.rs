@@ -120,7 +120,8 @@ fn faults_and_waiting_are_plain_to_see() {
     snapshot.readers[1].faults = 3;
     snapshot.phase = Phase::Joining("not a member of its consumer group".to_owned());
     let text = screen(100, 30, &snapshot);
-    for part in ["✗ 3 faults", "○ joining", "not ready yet: not a member of its consumer group"]
+    for part in
+        ["✗ 3 faults", "○ joining", "the bridge is starting: not a member of its consumer group"]
     {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
