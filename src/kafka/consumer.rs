@@ -7,13 +7,14 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::events::{Events, Life};
+use crate::kafka::native;
 use crate::kafka::queue::Reports;
 use crate::kafka::{
     CommitError, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
@@ -178,7 +179,7 @@ impl Consumer {
 pub(super) fn commit(client: &BaseConsumer<Context>, positions: &[(TopicPartition, Position)]) {
     let context = client.context();
     if let Some(Err(error)) =
-        context.commits.ask(positions, |list| client.commit(list, CommitMode::Async))
+        context.commits.ask(positions, |list| native::commit_soon(client.client(), list))
     {
         context.metrics.committed(false);
         context.complain("a commit failed", &error.to_string());

@@ -52,6 +52,31 @@ pub(super) fn commit_within<C: ClientContext>(
     }
 }
 
+/// Commits `positions` without waiting. The answer comes to the consumer's own queue, which leads it to the commit callback;
+/// the crate's own call asks for none, so that nobody would hear of a commit that failed.
+pub(super) fn commit_soon<C: ClientContext>(
+    client: &Client<C>,
+    positions: &TopicPartitionList,
+) -> Result<(), RDKafkaErrorCode> {
+    // SAFETY: client and list are alive throughout, and librdkafka copies the list. The reference to the queue is ours
+    // and given back; the queue itself lives as long as the client.
+    unsafe {
+        let queue = ffi::rd_kafka_queue_get_consumer(client.native_ptr());
+        if queue.is_null() {
+            return Err(RDKafkaErrorCode::UnknownGroup);
+        }
+        let code = ffi::rd_kafka_commit_queue(
+            client.native_ptr(),
+            positions.ptr(),
+            queue,
+            None,
+            ptr::null_mut(),
+        );
+        ffi::rd_kafka_queue_destroy(queue);
+        if code == OK { Ok(()) } else { Err(code.into()) }
+    }
+}
+
 /// The first error of a commit's answer, be it the request's or a partition's.
 ///
 /// # Safety

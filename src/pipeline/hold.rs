@@ -3,7 +3,7 @@
 //! | the lane is | and so |
 //! |---|---|
 //! | full, its batch in flight | everything waits: that is backpressure, and costs nothing |
-//! | full and not moving for [`super::lane::STALLED_AFTER`] | this partition is paused, the others go on |
+//! | full and not moving for [`STALLED_AFTER`] | this partition is paused, the others go on |
 //! | moving again | what waited is placed in order, then the partition is resumed |
 //!
 //! Pausing throws the Kafka client's prefetch away, so it is never used for plain backpressure.
@@ -16,6 +16,7 @@ use crate::offsets::Ticket;
 
 use super::action::{Action, Letter};
 use super::core::Core;
+use super::lane::STALLED_AFTER;
 use super::outlet::Route;
 use super::partition::{Intake, Placement, Waiting};
 
@@ -55,10 +56,13 @@ impl Core {
 
     /// Whether what the first waiting record waits for does not move.
     fn stalled(&self, slot: usize, now: Instant) -> bool {
-        let waiting =
-            self.partitions[slot].as_ref().and_then(|partition| partition.waiting.front());
-        match waiting {
-            Some(Waiting::Unrouted(..)) => true,
+        let Some(partition) = &self.partitions[slot] else { return false };
+        match partition.waiting.front() {
+            Some(Waiting::Unrouted(..)) => partition.routes.iter().any(|route| {
+                let outlet = &self.outlets.all[route.outlet];
+                let wanted = now.saturating_duration_since(outlet.since);
+                outlet.lanes.is_none() && wanted >= STALLED_AFTER
+            }),
             Some(Waiting::Routed(placement)) => self.lanes[placement.lane].stalled(now),
             None => false,
         }
@@ -239,5 +243,43 @@ impl Core {
         for lane in 0..self.lanes.len() {
             self.purge_unwanted(lane);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::core::Admitted;
+    use super::super::lane::STALLED_AFTER;
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::record::{Record, TopicPartition};
+    use crate::route::Router;
+
+    fn record(offset: i64) -> Record<'static> {
+        let (key, value) = (Some(b"k".as_slice()), Some(b"v".as_slice()));
+        Record { topic: "orders", partition: 0, offset, timestamp: None, key, value, headers: &[] }
+    }
+
+    fn pauses(core: &mut Core) -> usize {
+        let is_pause = |action: &Action| matches!(action, Action::Pause(_));
+        core.take_actions().iter().filter(|action| is_pause(action)).count()
+    }
+
+    #[test]
+    fn a_hub_not_known_yet_is_waited_for_before_the_prefetch_is_thrown_away() {
+        let router = Router::new(&crate::config::sample(|_| {}));
+        let mut core = Core::new(Arc::new(router), Arc::new(Metrics::default()));
+        let began = Instant::now();
+        core.assign(&TopicPartition::new("orders", 0), began);
+        assert_eq!(core.admit(&record(0), began), Admitted::Blocked);
+        let shortly_before = began + STALLED_AFTER - Duration::from_millis(1);
+        assert!(!core.unblock(shortly_before));
+        assert_eq!(pauses(&mut core), 0);
+
+        assert!(core.unblock(began + STALLED_AFTER), "the others go on");
+        assert_eq!(pauses(&mut core), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{self, Partitioning};
 use crate::eventhubs::encode::Layout;
@@ -26,6 +27,8 @@ pub(super) struct Outlet {
     pub(super) gateway: bool,
     /// Index range into the lanes; `None` until the hub's partitions are known.
     pub(super) lanes: Option<Range<usize>>,
+    /// Since when it is wanted.
+    pub(super) since: Instant,
     pub(super) round_robin: route::RoundRobin,
 }
 
@@ -50,7 +53,7 @@ pub(super) struct Outlets {
 
 impl Outlets {
     /// The outlet a route leads to, and whether it is new.
-    pub(super) fn of(&mut self, route: &route::Route) -> (usize, bool) {
+    pub(super) fn of(&mut self, route: &route::Route, now: Instant) -> (usize, bool) {
         let gateway = route.partitioning == Partitioning::Gateway;
         let same = |outlet: &Outlet| {
             outlet.hub == route.hub
@@ -67,6 +70,7 @@ impl Outlets {
             batch: route.batch.clone(),
             gateway,
             lanes: None,
+            since: now,
             round_robin: route::RoundRobin::default(),
         });
         (self.all.len() - 1, true)
