@@ -97,7 +97,7 @@ impl Core {
             self.release(slot);
         }
         let routes = self.router.routes(&name.topic);
-        let routes: Arc<[Route]> = routes.into_iter().map(|route| self.route(route)).collect();
+        let routes: Arc<[Route]> = routes.into_iter().map(|route| self.route(route, now)).collect();
         let assignment = self.offsets.assign();
         let slot = assignment.slot();
         if self.partitions.len() <= slot {
@@ -117,8 +117,8 @@ impl Core {
         self.metrics.partition_assigned(name);
     }
 
-    fn route(&mut self, route: route::Route) -> Route {
-        let (outlet, new) = self.outlets.of(&route);
+    fn route(&mut self, route: route::Route, now: Instant) -> Route {
+        let (outlet, new) = self.outlets.of(&route, now);
         if new {
             self.act(Action::ResolveHub {
                 namespace: route.namespace.clone(),

@@ -3,7 +3,7 @@
 //! | the lane is | and so |
 //! |---|---|
 //! | full, its batch in flight | everything waits: that is backpressure, and costs nothing |
-//! | full and not moving for [`super::lane::STALLED_AFTER`] | this partition is paused, the others go on |
+//! | full, or not known, and not moving for [`super::lane::STALLED_AFTER`] | this partition is paused, the others go on |
 //! | moving again | what waited is placed in order, then the partition is resumed |
 //!
 //! Pausing throws the Kafka client's prefetch away, so it is never used for plain backpressure.
@@ -55,10 +55,11 @@ impl Core {
 
     /// Whether what the first waiting record waits for does not move.
     fn stalled(&self, slot: usize, now: Instant) -> bool {
-        let waiting =
-            self.partitions[slot].as_ref().and_then(|partition| partition.waiting.front());
-        match waiting {
-            Some(Waiting::Unrouted(..)) => true,
+        let Some(partition) = &self.partitions[slot] else { return false };
+        match partition.waiting.front() {
+            Some(Waiting::Unrouted(..)) => {
+                partition.routes.iter().any(|route| self.outlets.all[route.outlet].stalled(now))
+            }
             Some(Waiting::Routed(placement)) => self.lanes[placement.lane].stalled(now),
             None => false,
         }

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{self, Partitioning};
 use crate::eventhubs::encode::Layout;
 use crate::route;
 
-use super::lane::Settings;
+use super::lane::{STALLED_AFTER, Settings};
 
 /// A mapping as it applies to one topic, and where its lanes are.
 #[derive(Debug)]
@@ -27,9 +28,16 @@ pub(super) struct Outlet {
     /// Index range into the lanes; `None` until the hub's partitions are known.
     pub(super) lanes: Option<Range<usize>>,
     pub(super) round_robin: route::RoundRobin,
+    /// When its partitions were first asked for.
+    asked: Instant,
 }
 
 impl Outlet {
+    /// Whether its partitions should be known by now and are not.
+    pub(super) fn stalled(&self, now: Instant) -> bool {
+        self.lanes.is_none() && now.saturating_duration_since(self.asked) >= STALLED_AFTER
+    }
+
     pub(super) fn settings(&self) -> Settings {
         Settings {
             linger: self.batch.linger,
@@ -50,7 +58,7 @@ pub(super) struct Outlets {
 
 impl Outlets {
     /// The outlet a route leads to, and whether it is new.
-    pub(super) fn of(&mut self, route: &route::Route) -> (usize, bool) {
+    pub(super) fn of(&mut self, route: &route::Route, now: Instant) -> (usize, bool) {
         let gateway = route.partitioning == Partitioning::Gateway;
         let same = |outlet: &Outlet| {
             outlet.hub == route.hub
@@ -68,6 +76,7 @@ impl Outlets {
             gateway,
             lanes: None,
             round_robin: route::RoundRobin::default(),
+            asked: now,
         });
         (self.all.len() - 1, true)
     }
