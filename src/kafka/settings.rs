@@ -129,7 +129,14 @@ pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, StartError
 /// The producer that writes dead letters.
 pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
     // Large enough for whatever a broker took once; the dead-letter topic's own limit decides.
-    let mut settings = base(kafka, &[("message.max.bytes", "134217728".to_owned())])?;
+    let mut settings = base(
+        kafka,
+        &[
+            ("message.max.bytes", "134217728".to_owned()),
+            // A missing topic is said so at once, not after 30 s; the desk itself tries again.
+            ("topic.metadata.propagation.max.ms", "1000".to_owned()),
+        ],
+    )?;
     settings.set("enable.idempotence", "true");
     settings.set("acks", "all");
     settings.set("message.timeout.ms", "30000");

@@ -3,7 +3,7 @@
 //! | the lane is | and so |
 //! |---|---|
 //! | full, its batch in flight | everything waits: that is backpressure, and costs nothing |
-//! | full and not moving for [`STALLED_AFTER`] | this partition is paused, the others go on |
+//! | full, or not known, and not moving for [`super::lane::STALLED_AFTER`] | this partition is paused, the others go on |
 //! | moving again | what waited is placed in order, then the partition is resumed |
 //!
 //! Pausing throws the Kafka client's prefetch away, so it is never used for plain backpressure.
@@ -16,7 +16,6 @@ use crate::offsets::Ticket;
 
 use super::action::{Action, Letter};
 use super::core::Core;
-use super::lane::STALLED_AFTER;
 use super::outlet::Route;
 use super::partition::{Intake, Placement, Waiting};
 
@@ -58,11 +57,9 @@ impl Core {
     fn stalled(&self, slot: usize, now: Instant) -> bool {
         let Some(partition) = &self.partitions[slot] else { return false };
         match partition.waiting.front() {
-            Some(Waiting::Unrouted(..)) => partition.routes.iter().any(|route| {
-                let outlet = &self.outlets.all[route.outlet];
-                let wanted = now.saturating_duration_since(outlet.since);
-                outlet.lanes.is_none() && wanted >= STALLED_AFTER
-            }),
+            Some(Waiting::Unrouted(..)) => {
+                partition.routes.iter().any(|route| self.outlets.all[route.outlet].stalled(now))
+            }
             Some(Waiting::Routed(placement)) => self.lanes[placement.lane].stalled(now),
             None => false,
         }

@@ -8,7 +8,7 @@ use crate::config::{self, Partitioning};
 use crate::eventhubs::encode::Layout;
 use crate::route;
 
-use super::lane::Settings;
+use super::lane::{STALLED_AFTER, Settings};
 
 /// A mapping as it applies to one topic, and where its lanes are.
 #[derive(Debug)]
@@ -27,12 +27,17 @@ pub(super) struct Outlet {
     pub(super) gateway: bool,
     /// Index range into the lanes; `None` until the hub's partitions are known.
     pub(super) lanes: Option<Range<usize>>,
-    /// Since when it is wanted.
-    pub(super) since: Instant,
     pub(super) round_robin: route::RoundRobin,
+    /// When its partitions were first asked for.
+    asked: Instant,
 }
 
 impl Outlet {
+    /// Whether its partitions should be known by now and are not.
+    pub(super) fn stalled(&self, now: Instant) -> bool {
+        self.lanes.is_none() && now.saturating_duration_since(self.asked) >= STALLED_AFTER
+    }
+
     pub(super) fn settings(&self) -> Settings {
         Settings {
             linger: self.batch.linger,
@@ -70,8 +75,8 @@ impl Outlets {
             batch: route.batch.clone(),
             gateway,
             lanes: None,
-            since: now,
             round_robin: route::RoundRobin::default(),
+            asked: now,
         });
         (self.all.len() - 1, true)
     }

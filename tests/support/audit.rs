@@ -16,7 +16,7 @@ use eventhubs_local::{Event, Hub};
 use super::event::{Form, Seen, expected, place};
 use super::kafka::Group;
 use super::records::record;
-use super::{Kafka, PATIENCE, rest, wait_for};
+use super::{Kafka, Out, PATIENCE, rest, wait_for};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,6 +26,9 @@ pub type Place = (i32, i64);
 
 /// Tells of a record that need not be in the hub: it was dropped, or it is among the dead letters.
 type Excuse = Box<dyn Fn(Place) -> bool + Send>;
+
+/// The record that was written to a place.
+type Written = Box<dyn Fn(i32, i64) -> Out + Send>;
 
 /// An audit under way: of one topic that goes to one hub.
 pub struct Audit {
@@ -39,7 +42,10 @@ pub struct Auditor {
     topic: String,
     partitions: i32,
     form: Form,
-    compare: bool,
+    /// `None`: the contents are not looked at.
+    written: Option<Written>,
+    /// What the hub holds already is not looked at.
+    from_now: bool,
     excuse: Excuse,
 }
 
@@ -47,7 +53,9 @@ impl Auditor {
     /// The topic of a [`super::Supply`], every event compared.
     pub fn of(topic: &str, partitions: i32) -> Self {
         let excuse = Box::new(|_| false);
-        Self { topic: topic.to_owned(), partitions, form: Form::default(), compare: true, excuse }
+        let written = Some(Box::new(record) as Written);
+        let (topic, form) = (topic.to_owned(), Form::default());
+        Self { topic, partitions, form, written, from_now: false, excuse }
     }
 
     /// Events carry something else than by default.
@@ -58,7 +66,19 @@ impl Auditor {
 
     /// The records are not those of a supply: their contents are not looked at.
     pub fn foreign(mut self) -> Self {
-        self.compare = false;
+        self.written = None;
+        self
+    }
+
+    /// The records are not those of a supply, but these.
+    pub fn written(mut self, written: impl Fn(i32, i64) -> Out + Send + 'static) -> Self {
+        self.written = Some(Box::new(written));
+        self
+    }
+
+    /// The hub holds events of an older topic of that name.
+    pub fn from_now(mut self) -> Self {
+        self.from_now = true;
         self
     }
 
@@ -71,11 +91,16 @@ impl Auditor {
     /// Begins to look, until [`Audit::finish`].
     pub fn begin(self, kafka: &Kafka, group: &str, hub: &Arc<Hub>) -> Audit {
         let partitions = self.partitions as usize;
+        let begin = |hub: &eventhubs_local::Partition| match self.from_now {
+            true => hub.next_sequence(),
+            false => 0,
+        };
+        let read_to = hub.partitions().iter().map(begin).collect();
         let ledger = Ledger {
             of: self,
             group: kafka.group(group),
             hub: Arc::clone(hub),
-            read_to: vec![0; hub.partitions().len()],
+            read_to,
             counts: vec![Vec::new(); partitions],
             proven: vec![0; partitions],
             lanes: HashMap::new(),
@@ -259,8 +284,8 @@ impl Ledger {
         if topic != self.of.topic {
             return;
         }
-        if self.of.compare {
-            let record = record(partition, offset);
+        if let Some(written) = &self.of.written {
+            let record = written(partition, offset);
             let expected = expected(&record, topic, partition, offset, &self.of.form);
             assert_eq!(Seen::stored(event), expected);
         }

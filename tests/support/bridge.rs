@@ -40,6 +40,11 @@ impl Settings {
         ))
     }
 
+    /// Only what `text` says.
+    pub fn only(text: &str) -> Self {
+        Self(Table::new()).with(text)
+    }
+
     /// Adds what `text` says: tables grow, mappings are appended, anything else is replaced.
     pub fn with(mut self, text: &str) -> Self {
         merge(&mut self.0, text.parse().expect("good TOML"));
@@ -206,6 +211,11 @@ impl Bridge {
         let wanted = |line: &&str| labels.iter().all(|label| line.contains(label));
         let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
         text.lines().filter(of_name).filter(wanted).filter_map(value).sum()
+    }
+
+    /// [`Bridge::metric`] of what is counted in whole numbers.
+    pub fn count(&self, name: &str, labels: &[&str]) -> u64 {
+        self.metric(name, labels) as u64
     }
 
     /// Waits until [`Bridge::metric`] is at least `least`.

@@ -11,6 +11,7 @@
 pub mod audit;
 pub mod bridge;
 pub mod child;
+pub mod consume;
 pub mod event;
 pub mod jars;
 pub mod kafka;

@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 use super::{Kafka, PATIENCE};
 
 /// A record to be produced. Header names are bytes: Kafka does not ask for UTF-8.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Out {
     /// `None` lets the producer choose by the key.
     pub partition: Option<i32>,

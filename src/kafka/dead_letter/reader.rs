@@ -100,7 +100,11 @@ impl Reader {
             .map_err(passing)?;
         self.consumer.unassign().map_err(passing)?;
         self.queue.inlet().forward(place);
-        self.consumer.assign(&list).map_err(passing)
+        self.consumer.assign(&list).map_err(passing)?;
+        // Stopping, which comes some time after `unassign` but before `assign` returns, ends the forwarding. Before: so
+        // that no record goes to the consumer's own queue; after: for a partition that was the one assigned.
+        self.queue.inlet().forward(place);
+        Ok(())
     }
 
     /// What an error says of the record at `offset`.
