@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use eventhubs_local::Server;
 
-use crate::service_hash;
 use crate::support::audit::Auditor;
 use crate::support::event::{Form, Seen, expected, is_partition_key, place};
 use crate::support::reader::{Next, Source};
@@ -49,7 +48,7 @@ impl Found {
         match &record.key {
             Some(key) if is_partition_key(key) => {
                 let text = std::str::from_utf8(key).expect("a partition key is text");
-                assert_eq!(service_hash::partition_of(text, HUB_PARTITIONS), hub_partition);
+                assert_eq!(eventhubs_local::partition_of(text, HUB_PARTITIONS), hub_partition);
             }
             Some(key) => drop(self.unhashed.insert(key.clone())),
             None => {}

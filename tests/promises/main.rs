@@ -11,7 +11,3 @@ mod hub_faults;
 mod members;
 mod refused;
 mod scene;
-
-/// The hash of the embedded service, which shares nothing with the bridge's.
-#[path = "../../crates/eventhubs-local/src/hash.rs"]
-mod service_hash;

@@ -3,8 +3,8 @@
 
 const SEED: u32 = 0xdead_beef;
 
-/// The partition, of `count`, that events with `key` go to.
-pub(crate) fn partition_of(key: &str, count: u32) -> u32 {
+/// The partition, of `count`, that the service puts events with `key` in.
+pub fn partition_of(key: &str, count: u32) -> u32 {
     let hash = i32::from(hash16(key.as_bytes()));
     hash.unsigned_abs() % count
 }

@@ -40,6 +40,7 @@ pub use codec::value::Value;
 pub use condition::Condition;
 pub use event::Event;
 pub use faults::{Fault, Faults, Plan};
+pub use hash::partition_of;
 pub use hub::{Hub, Partition};
 pub use log::{Counters, Retention};
 pub use registry::{ConnectionView, LinkView};
