@@ -191,3 +191,22 @@ fn the_bridge_dies_with_the_demo() {
     child.wait().unwrap();
     until("the bridge's end", || bridges.iter().all(|bridge| !signal("-0", bridge)));
 }
+
+#[test]
+fn without_the_bridge_it_says_what_to_build() {
+    let alone = tempdir("alone");
+    let demo = alone.join("orders-demo");
+    std::fs::hard_link(DEMO, &demo).unwrap();
+    let output = Command::new(&demo).arg("--plain").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("build it with `cargo build --workspace --bins`"), "{errors}");
+}
+
+/// An empty directory on the file system of the target directory.
+fn tempdir(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::remove_dir_all(&directory).ok();
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
