@@ -179,3 +179,51 @@ fn memory(bytes: Option<&[u8]>) -> Value {
         bytes.map_or((ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast(), b.len()));
     Value { mem: ffi::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    use rdkafka::config::ClientConfig;
+    use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+    use rdkafka::error::KafkaResult;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::topic_partition_list::Offset;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Heard(Arc<Mutex<Vec<(bool, Offset)>>>);
+
+    impl ClientContext for Heard {}
+
+    impl ConsumerContext for Heard {
+        fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+            let offset = offsets.elements()[0].offset();
+            self.0.lock().unwrap().push((result.is_ok(), offset));
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_commit_reaches_the_callback() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let heard = Heard::default();
+        let consumer: BaseConsumer<Heard> = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("group.id", "g")
+            .set("enable.auto.commit", "false")
+            .create_with_context(heard.clone())
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Offset(7)).unwrap();
+        commit_soon(consumer.client(), &list).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while heard.0.lock().unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "no answer");
+            drop(consumer.poll(Duration::from_millis(50)));
+        }
+        assert_eq!(*heard.0.lock().unwrap(), [(true, Offset::Offset(7))]);
+    }
+}

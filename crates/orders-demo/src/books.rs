@@ -86,13 +86,13 @@ mod tests {
     fn step(state: State) -> Step {
         let line = Line { sku: "cup".into(), quantity: 3, unit_cents: 1250 };
         let order = Order {
-            order_id: "ORD-000001".into(),
+            id: "ORD-000001".into(),
             customer: "Ada".into(),
             city: "London".into(),
             total_cents: 3750,
             lines: vec![line],
         };
-        Step { order, step: 0, state }
+        Step { order, number: 0, state }
     }
 
     #[test]

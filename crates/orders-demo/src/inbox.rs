@@ -91,7 +91,7 @@ fn content(event: &ReceivedEventData) -> Result<Step, String> {
     let data = event.event_data();
     let body = data.body().ok_or("no body")?;
     let step: Step = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    if event.partition_key().as_ref() != Some(&step.order.order_id) {
+    if event.partition_key().as_ref() != Some(&step.order.id) {
         return Err(format!("the key is {:?}", event.partition_key()));
     }
     if data.content_type() != Some("application/json") {
@@ -149,9 +149,9 @@ impl Inbox {
         self.recent.truncate(RECENT - 1);
         let Step { order, .. } = step;
         self.recent.push_front(Recent {
-            trail: self.ledger.trail(&order.order_id).to_vec(),
+            trail: self.ledger.trail(&order.id).to_vec(),
             items: order.items(),
-            order_id: order.order_id,
+            order_id: order.id,
             customer: order.customer,
             city: order.city,
             total_cents: order.total_cents,

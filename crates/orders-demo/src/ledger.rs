@@ -39,17 +39,17 @@ impl Ledger {
         if !self.records.insert(record) {
             return Verdict::Twice;
         }
-        let order = &step.order.order_id;
+        let order = &step.order.id;
         let trail = self.trails.entry(order.clone()).or_default();
         let (expected, before) = (trail.len() as u32, trail.last().copied());
         trail.push(step.state);
-        if step.step == expected && step.state.may_follow(before) {
+        if step.number == expected && step.state.may_follow(before) {
             return Verdict::Next { before };
         }
         let before = before.map_or("nothing".to_owned(), |state| state.to_string());
         Verdict::OutOfTurn(format!(
             "{order}: step {} ({}) came as step {expected}, after {before} ({message_id})",
-            step.step, step.state
+            step.number, step.state
         ))
     }
 
@@ -95,9 +95,8 @@ mod tests {
 
     /// Two neighbouring steps of the same order.
     fn neighbours(events: &[(String, Step)]) -> (usize, usize) {
-        let order = &events[50].1.order.order_id;
-        let mut own =
-            events.iter().enumerate().filter(|(_, (_, step))| step.order.order_id == *order);
+        let order = &events[50].1.order.id;
+        let mut own = events.iter().enumerate().filter(|(_, (_, step))| step.order.id == *order);
         (own.next().unwrap().0, own.next().unwrap().0)
     }
 
@@ -116,7 +115,7 @@ mod tests {
     #[test]
     fn two_orders_may_change_places_but_not_two_steps_of_one() {
         let mut events = day();
-        let other = (50..).find(|at| events[*at].1.order != events[at + 1].1.order).unwrap();
+        let other = (50..99).find(|at| events[*at].1.order != events[at + 1].1.order).unwrap();
         events.swap(other, other + 1);
         assert_eq!(faults(&events), []);
 

@@ -68,7 +68,8 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// The key of every record about it.
-    pub(crate) order_id: String,
+    #[serde(rename = "order_id")]
+    pub(crate) id: String,
     pub(crate) customer: String,
     pub(crate) city: String,
     pub(crate) lines: Vec<Line>,
@@ -85,7 +86,8 @@ impl Order {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     /// 0 for the first, then without a gap.
-    pub(crate) step: u32,
+    #[serde(rename = "step")]
+    pub(crate) number: u32,
     pub(crate) state: State,
     pub(crate) order: Order,
 }
@@ -93,10 +95,10 @@ pub(crate) struct Step {
 impl Step {
     /// The W3C trace header of this step. It follows from the step, so a reader can tell whether it arrived whole.
     pub(crate) fn traceparent(&self) -> String {
-        let trace = self.order.order_id.bytes().fold(0xcbf2_9ce4_8422_2325_u128, |hash, byte| {
+        let trace = self.order.id.bytes().fold(0xcbf2_9ce4_8422_2325_u128, |hash, byte| {
             (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_01b3_0000_0000_01b3)
         });
-        format!("00-{trace:032x}-{:016x}-01", u64::from(self.step) + 1)
+        format!("00-{trace:032x}-{:016x}-01", u64::from(self.number) + 1)
     }
 }
 

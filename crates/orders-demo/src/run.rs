@@ -13,6 +13,7 @@ use crate::books::Department;
 use crate::bridge::{self, Bridge, GROUP};
 use crate::broker::Broker;
 use crate::consumer::Consumer;
+use crate::inbox::Inbox;
 use crate::probe::{Probe, Said};
 use crate::service::{self, Demand, Produced, Service};
 use crate::snapshot::Phase;
@@ -172,8 +173,7 @@ impl Run {
         }
         let produced = system.service.produced();
         let stored = system.server.hub(HUB).total();
-        let read: Vec<u64> =
-            system.readers.iter().map(|reader| reader.look(|i| i.read())).collect();
+        let read: Vec<u64> = system.readers.iter().map(|reader| reader.look(Inbox::read)).collect();
         let caught_up = produced.done
             && stored >= produced.total()
             && read.iter().all(|events| *events >= stored);

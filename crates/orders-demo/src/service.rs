@@ -183,7 +183,7 @@ impl Work {
         let value = serde_json::to_vec(step).expect("an order is JSON");
         let trace = step.traceparent();
         let mut record = BaseRecord::to(TOPIC)
-            .key(step.order.order_id.as_str())
+            .key(step.order.id.as_str())
             .payload(&value)
             .headers(headers(&trace));
         loop {
@@ -198,7 +198,7 @@ impl Work {
             }
         }
         self.sent += 1;
-        let before = self.states.insert(step.order.order_id.clone(), step.state);
+        let before = self.states.insert(step.order.id.clone(), step.state);
         let mut produced = lock(&self.produced);
         produced.placed = self.shop.placed();
         produced.books.enter(step, before);

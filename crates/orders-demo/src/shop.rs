@@ -82,13 +82,13 @@ impl Shop {
             })
             .collect();
         let order = Order {
-            order_id: format!("ORD-{:06}", self.placed),
+            id: format!("ORD-{:06}", self.placed),
             customer: customer.to_owned(),
             city: city.to_owned(),
             total_cents: lines.iter().map(|line| u64::from(line.quantity) * line.unit_cents).sum(),
             lines,
         };
-        Step { order, step: 0, state: State::Placed }
+        Step { order, number: 0, state: State::Placed }
     }
 
     /// What becomes of an order in this state; some are called off, few come back.
@@ -113,7 +113,7 @@ impl Shop {
                 continue;
             };
             let order = &mut self.open[at];
-            order.step += 1;
+            order.number += 1;
             order.state = state;
             return Some(order.clone());
         }
@@ -152,16 +152,16 @@ mod tests {
         let (mut steps, mut spread) = (0, 0);
         let mut previous = String::new();
         for step in Shop::new(2000, 7) {
-            let before = last.get(&step.order.order_id);
+            let before = last.get(&step.order.id);
             assert!(step.state.may_follow(before.map(|step| step.state)), "{step:?}");
-            assert_eq!(step.step, before.map_or(0, |step| step.step + 1), "{step:?}");
+            assert_eq!(step.number, before.map_or(0, |step| step.number + 1), "{step:?}");
             if let Some(before) = before {
                 assert_eq!(before.order, step.order, "an order stays what it is");
             }
             steps += 1;
-            spread += u32::from(previous != step.order.order_id);
-            previous.clone_from(&step.order.order_id);
-            last.insert(step.order.order_id.clone(), step);
+            spread += u32::from(previous != step.order.id);
+            previous.clone_from(&step.order.id);
+            last.insert(step.order.id.clone(), step);
         }
         assert_eq!(last.len(), 2000);
         let ended = |state| last.values().filter(|step| step.state == state).count();
@@ -188,13 +188,13 @@ mod tests {
         let mut shop = Shop::new(1000, 3);
         let mut ends = HashMap::new();
         for step in shop.by_ref().take(1000) {
-            ends.insert(step.order.order_id, step.state);
+            ends.insert(step.order.id, step.state);
         }
         shop.close();
         let placed = shop.placed();
         for step in shop.by_ref() {
             assert_ne!(step.state, State::Placed);
-            ends.insert(step.order.order_id, step.state);
+            ends.insert(step.order.id, step.state);
         }
         assert_eq!(ends.len() as u64, placed);
         assert!(ends.values().all(|state| !matches!(state, State::Placed | State::Shipped)));

@@ -60,7 +60,7 @@ fn fill(frame: &mut Frame<'_>, area: Rect, panel: Block<'_>, lines: Vec<Line<'_>
 
 /// Air at the sides of a panel, where there is room for it.
 fn padding(area: Rect) -> u16 {
-    u16::from(area.width >= 28)
+    u16::from(area.width >= 30)
 }
 
 /// Columns inside a panel.
@@ -80,11 +80,12 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 }
 
 fn draw_flow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+    let (arrow_width, bridge_width) = if area.width < 96 { (2, 28) } else { (5, 30) };
     let [kafka, first, bridge, second, hub] = Layout::horizontal([
         Constraint::Fill(1),
-        Constraint::Length(if area.width < 96 { 3 } else { 5 }),
-        Constraint::Length(30),
-        Constraint::Length(if area.width < 96 { 3 } else { 5 }),
+        Constraint::Length(arrow_width),
+        Constraint::Length(bridge_width),
+        Constraint::Length(arrow_width),
         Constraint::Fill(1),
     ])
     .areas(area);
@@ -125,7 +126,7 @@ fn draw_kafka(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     let produced = count_and_rate(snapshot.produced(), snapshot.produced_rate);
     lines.push(Line::default());
     lines.push(pair(inner, "records", produced));
-    lines.push(pair(inner, "not in the hub yet", Count(snapshot.lag()).to_string()));
+    lines.push(pair(inner, "lag", Count(snapshot.lag()).to_string()));
     fill(frame, area, panel(format!("Kafka · {}", crate::TOPIC), KAFKA), lines);
 }
 
@@ -168,7 +169,7 @@ fn draw_department(frame: &mut Frame<'_>, area: Rect, reading: &Reading, stored:
     let inner = inner(area);
     let behind = format!("{} behind", Count(stored.saturating_sub(reading.events)));
     let verdict = match reading.faults {
-        0 => "✓ in order, once".green(),
+        0 => "✓ in order".green(),
         faults => format!("✗ {} faults", Count(faults)).red().bold(),
     };
     let space = inner.saturating_sub(verdict.width() + behind.chars().count());

@@ -32,15 +32,17 @@ pub(super) fn bar(
     ]
 }
 
-/// A name on the left, a number on the right of `width` cells.
+/// A name on the left, a number on the right of `width` cells. Where there is no room for both, the name is shortened.
 pub(super) fn pair(width: usize, name: &'static str, value: String) -> Line<'static> {
+    let room = width.saturating_sub(value.chars().count() + 1);
+    let name: String = name.chars().take(room).collect();
     let space = width.saturating_sub(name.chars().count() + value.chars().count());
     Line::from(vec![name.dark_gray(), " ".repeat(space).into(), value.bold()])
 }
 
 /// A count with its growth.
 pub(super) fn count_and_rate(count: u64, rate: u64) -> String {
-    format!("{} {:>8}", Count(count), format!("{}/s", Count(rate)))
+    format!("{} {:>7}", Count(count), format!("{}/s", Count(rate)))
 }
 
 /// An arrow with something moving along it while there is a rate.
@@ -93,6 +95,14 @@ mod tests {
 
     fn text(spans: &[Span<'_>]) -> String {
         spans.iter().map(|span| span.content.as_ref()).collect()
+    }
+
+    #[test]
+    fn a_number_is_never_cut() {
+        let shown = |width| text(&pair(width, "records", "1,234".to_owned()).spans);
+        assert_eq!(shown(16), "records    1,234");
+        assert_eq!(shown(10), "reco 1,234");
+        assert_eq!(shown(5), "1,234");
     }
 
     #[test]

@@ -86,22 +86,21 @@ fn everything_fits_a_small_terminal_and_a_large_one() {
     for (width, height) in [(80, 24), (100, 30), (200, 60)] {
         let text = screen(width, height, &moment());
         println!("{text}");
+        assert!(text.lines().any(|line| line.contains("lag") && line.contains(" 120")), "{text}");
         for part in [
             "9,300 of 20,000 orders",
             "00:07",
             "Kafka · orders",
             "10,950",
-            "not in the hub yet",
-            "120",
             "● ready",
-            "43,680  6,110/s",
+            "43,680 6,110/s",
             "1.2 ms (p99 4.1 ms)",
             "23 MB",
             "Event Hubs · orders",
             "inventory",
             "payment",
             "fulfilment",
-            "✓ in order, once",
+            "✓ in order",
             "80 behind",
             "€2,345,678.90",
             "ORD-009120",
