@@ -9,6 +9,7 @@ mod crash;
 mod end_to_end;
 mod hub_faults;
 mod members;
+mod memory;
 mod scene;
 
 /// The hash of the embedded service, which shares nothing with the bridge's.
