@@ -61,7 +61,7 @@ fn a_second_signal_ends_it_at_once() {
     scene.wait_more(1_000);
     // Nothing that is sent from now on is answered, so there is something to wait for.
     let silence = scene.server.faults().hub(HUB).forget_ack();
-    scene.wait_more(100);
+    wait_for("something is in flight", PATIENCE, || (silence.fired() > 0).then_some(()));
     bridge.terminate();
     bridge.wait_log(&["draining"]);
     assert_eq!(bridge.exit_code(), None, "it waits for what is in flight");

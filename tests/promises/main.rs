@@ -9,5 +9,6 @@ mod crash;
 mod end_to_end;
 mod hub_faults;
 mod members;
+mod memory;
 mod refused;
 mod scene;

@@ -1,7 +1,9 @@
 //! Members of the group come, go and are replaced while records flow: nothing is lost, and nothing comes twice.
 
-use crate::scene::{Scene, count};
-use crate::support::{Bridge, Kafka};
+use std::time::Duration;
+
+use crate::scene::{HUB, Scene, count};
+use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
 
 /// Waits until this member itself has taken records.
 fn wait_busy(bridge: &Bridge) {
@@ -75,4 +77,78 @@ fn a_static_member_comes_back_to_its_partitions() {
     goes.stop();
     stays.stop();
     assert_eq!(scene.audit.finish(&ends).duplicates, []);
+}
+
+#[test]
+fn several_shards_are_as_several_members() {
+    let scene = Scene::new(Kafka::shared(), "shards").with("[limits]\nshards = 3");
+    let first = scene.settings.start();
+    wait_busy(&first);
+    let second = scene.settings.start();
+    wait_busy(&second);
+    scene.wait_more(2_000);
+    first.stop();
+    assert_orderly(&second);
+    assert_eq!(scene.finish(&second), []);
+}
+
+#[test]
+fn a_member_joins_while_the_hub_is_slow() {
+    let scene = Scene::new(Kafka::shared(), "slow");
+    // What is in flight at a rebalance is there for a while.
+    scene.server.faults().hub(HUB).delay_ack(Duration::from_millis(400));
+    let first = scene.settings.start();
+    wait_busy(&first);
+    let second = scene.settings.start();
+    wait_busy(&second);
+    scene.wait_more(1_000);
+    assert_orderly(&second);
+    second.stop();
+    scene.wait_more(1_000);
+    assert_orderly(&first);
+    scene.server.faults().clear();
+    assert_eq!(scene.finish(&first), []);
+}
+
+#[test]
+fn a_member_joins_while_the_hub_takes_nothing() {
+    let scene = Scene::new(Kafka::shared(), "stuck").with("[limits]\ndrain_timeout = '2s'");
+    let first = scene.settings.start();
+    wait_busy(&first);
+    let stuck = scene.server.faults().hub(HUB).released();
+    wait_for("batches are released", PATIENCE, || (stuck.fired() > 8).then_some(()));
+    let second = scene.settings.start();
+    // The drain cannot end well; what was not stored is let go, to be sent by its new owner.
+    let let_go = "bridge_records_let_go_total";
+    first.wait_metric(let_go, &["reason=\"deadline\""], 1.0);
+    stuck.clear();
+    wait_busy(&second);
+    scene.wait_more(1_000);
+    second.stop();
+    assert_eq!(scene.finish(&first), [], "what was released had not been stored");
+}
+
+#[test]
+fn a_member_that_was_frozen_has_lost_its_partitions() {
+    let scene = Scene::new(Kafka::shared(), "frozen").with(
+        "[kafka.client]
+        'session.timeout.ms' = 6000
+        'heartbeat.interval.ms' = 1000",
+    );
+    let frozen = scene.settings.start();
+    wait_busy(&frozen);
+    frozen.signal(libc::SIGSTOP);
+    let next = scene.settings.start();
+    // The group gives the partitions away only when the session is over.
+    wait_busy(&next);
+    scene.wait_more(2_000);
+    frozen.signal(libc::SIGCONT);
+    // It notices, lets everything go without a commit, and joins again like anybody.
+    frozen.wait_metric("bridge_rebalances_total", &["kind=\"lost\""], 1.0);
+    wait_busy(&frozen);
+    scene.wait_more(2_000);
+    frozen.stop();
+    let duplicates = scene.finish(&next);
+    let once = duplicates.windows(2).all(|pair| pair[0] != pair[1]);
+    assert!(once, "what was in flight came again, and only once: {duplicates:?}");
 }

@@ -1,0 +1,51 @@
+//! However much is waiting in Kafka and however long Event Hubs takes nothing: memory stays within the bound.
+
+use eventhubs_local::Server;
+
+use crate::scene::count;
+use crate::support::audit::Auditor;
+use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+
+const HUB: &str = "orders";
+const LIMIT: u64 = 32 << 20;
+/// What the process needs besides records: code, threads, connections, and what an allocator does not give back.
+const BASE: u64 = 80 << 20;
+const RECORDS: u64 = 30_000;
+
+#[test]
+fn a_backlog_behind_a_hub_that_takes_nothing_stays_in_kafka() {
+    let kafka = Kafka::shared();
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let (topic, group) = (unique("backlog"), unique("g"));
+    kafka.create_topic(&topic, 4);
+    // 300 MB, ten times the bound.
+    let body = |n: u64| {
+        let word = |i: u64| (n * 1250 + i).wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes();
+        (0..1250).flat_map(|i| word(i).to_le_bytes()).collect::<Vec<u8>>()
+    };
+    let record = |n: u64| Out::value(body(n)).key(format!("{n}")).to((n % 4) as i32);
+    kafka.produce_with(&topic, (0..RECORDS).map(record), &[]);
+    let ends = [RECORDS as i64 / 4; 4];
+    let audit = Auditor::of(&topic, 4).foreign().begin(kafka, &group, &server.hub(HUB));
+    let stuck = server.faults().hub(HUB).released();
+    let bridge = Settings::new(kafka, &group, &server)
+        .mapping(&topic, HUB)
+        .with("[limits]\nmemory = '32MiB'")
+        .start();
+    // Full: nothing more is taken from Kafka, and it stays so however often is tried.
+    wait_for("the buffers are full", PATIENCE, || {
+        let taken = count(&bridge, "bridge_records_received_total", &[]);
+        let fired = stuck.fired();
+        wait_for("another round", PATIENCE, || (stuck.fired() >= fired + 8).then_some(()));
+        (taken > 500 && count(&bridge, "bridge_records_received_total", &[]) == taken).then_some(())
+    });
+    let held = count(&bridge, "bridge_buffered_bytes", &[]);
+    let ahead = count(&bridge, "bridge_prefetched_bytes", &[]);
+    assert!(held + ahead <= LIMIT + LIMIT / 4, "{held} + {ahead}");
+    stuck.clear();
+    audit.wait_records(RECORDS);
+    let resident = count(&bridge, "process_resident_memory_bytes", &[]);
+    assert!(resident < LIMIT + BASE, "{resident}");
+    bridge.stop();
+    assert_eq!(audit.finish(&ends).duplicates, []);
+}
