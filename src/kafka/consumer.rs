@@ -175,12 +175,12 @@ impl Consumer {
     }
 }
 
-/// Hands a commit to librdkafka, under the ledger's lock so that it can not come behind a revoke.
+/// Hands a commit to librdkafka, under the ledger's lock so that it can not come behind a revoke, and together with what
+/// is overdue.
 pub(super) fn commit(client: &BaseConsumer<Context>, positions: &[(TopicPartition, Position)]) {
     let context = client.context();
-    if let Some(Err(error)) =
-        context.commits.ask(positions, |list| native::commit_soon(client.client(), list))
-    {
+    let commit = |list: &_| native::commit_soon(client.client(), list);
+    if let Err(error) = context.commits.later(positions, Instant::now(), commit) {
         context.metrics.committed(false);
         context.complain("a commit failed", &error.to_string());
     }

@@ -226,11 +226,11 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.commits.answered(result.is_ok(), offsets);
         // "Nothing to commit" is no failure.
         if matches!(result, Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset))) {
             return;
         }
-        self.commits.settled(result.is_ok(), offsets);
         let failed = offsets.elements().iter().find_map(|element| element.error().err());
         let failed = result.err().or(failed);
         self.metrics.committed(failed.is_none());

@@ -208,8 +208,7 @@ impl Events {
 
     fn commit_overdue(&mut self) {
         self.next_commit = Instant::now() + COMMIT_AGAIN;
-        let overdue = self.context().commits.overdue();
-        super::consumer::commit(&self.consumer, &overdue);
+        super::consumer::commit(&self.consumer, &[]);
     }
 
     /// Closes the consumer: revokes everything through the callback, which drains and commits, and leaves the group.

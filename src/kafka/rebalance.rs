@@ -311,7 +311,7 @@ pub(super) fn commit(
     let deadline = Instant::now() + timeout;
     loop {
         // Asked for anew each time: what was let go meanwhile is not ours to commit.
-        let Some(list) = context.commits.ask(positions, Clone::clone) else {
+        let Some(list) = context.commits.now(positions) else {
             return Ok(());
         };
         let left = deadline.saturating_duration_since(Instant::now());

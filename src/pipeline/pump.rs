@@ -26,10 +26,7 @@ const RUN: usize = 512;
 const TICK: Duration = Duration::from_secs(1);
 
 /// A revoke the Kafka event thread waits for.
-pub(super) struct Revoke {
-    reply: SyncSender<Vec<(TopicPartition, Position)>>,
-    since: Instant,
-}
+pub(super) struct Revoke(SyncSender<Vec<(TopicPartition, Position)>>);
 
 /// See the module.
 pub(super) struct Pump {
@@ -164,18 +161,14 @@ impl Pump {
                 for name in &names {
                     self.core.assign(name, now);
                 }
-                self.metrics.rebalanced("assign", Duration::ZERO);
                 self.health.joined(true);
             }
             Signal::Revoke(names, reply) => {
                 self.next_revoke += 1;
-                self.revokes.insert(self.next_revoke, Revoke { reply, since: now });
+                self.revokes.insert(self.next_revoke, Revoke(reply));
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
-            Signal::Lost(names) => {
-                self.core.lose(&names);
-                self.metrics.rebalanced("lost", Duration::ZERO);
-            }
+            Signal::Lost(names) => self.core.lose(&names),
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
                 self.core.lane_ready(lane, max_message_size, now);
             }
@@ -201,8 +194,7 @@ impl Pump {
         self.core.dispatch(now);
         self.carry_out();
         for drained in self.core.finish_drains(now) {
-            let Some(Revoke { reply, since }) = self.revokes.remove(&drained.id) else { continue };
-            self.metrics.rebalanced("revoke", now.saturating_duration_since(since));
+            let Some(Revoke(reply)) = self.revokes.remove(&drained.id) else { continue };
             // The Kafka side has given up waiting only if the process is about to end.
             drop(reply.try_send(drained.positions));
         }
