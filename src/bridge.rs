@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::admin::Server;
+use crate::admin::{self, Server};
 use crate::config::Config;
 use crate::health::Health;
 use crate::kafka::Fatal;
@@ -58,12 +58,22 @@ pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::default());
     let health = Health::for_config(config);
     let admin = Server::start(config.admin.listen, health.clone(), Arc::clone(&metrics))
-        .map_err(|error| RunError::Config(chain(&error)))?;
+        .map_err(|error| refused_address(&error))?;
     tracing::info!(address = %admin.address(), "probes and metrics are served");
     if preflight::look(config, &health, &metrics, stop)? {
         run_shards(config, &metrics, &health, stop)?;
     }
     Ok(())
+}
+
+fn refused_address(error: &admin::StartError) -> RunError {
+    let text = chain(error);
+    match error {
+        admin::StartError::Listen { .. } => {
+            RunError::Config(format!("{text}; hint: free the address, or set another"))
+        }
+        admin::StartError::System(_) => RunError::Internal(text),
+    }
 }
 
 /// An error with everything it was caused by.

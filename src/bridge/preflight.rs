@@ -127,9 +127,12 @@ fn places(
         {
             let hub = (route.namespace.to_string(), route.hub.to_string());
             let Some(count) = counts.get(&hub) else { continue };
-            route
-                .fits(partitions - 1, *count)
-                .map_err(|misfit| RunError::Refused(format!("topic `{topic}`: {misfit}")))?;
+            route.fits(partitions - 1, *count).map_err(|misfit| {
+                RunError::Refused(format!(
+                    "topic `{topic}`: {misfit}; hint: give the hub more partitions, or the mapping another \
+                     `partitioning`"
+                ))
+            })?;
         }
     }
     Ok(true)
