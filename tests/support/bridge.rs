@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eventhubs_local::Server;
@@ -77,6 +78,8 @@ fn merge(into: &mut Table, from: Table) {
 pub struct Bridge {
     child: Mutex<Child>,
     log: Arc<Mutex<Vec<String>>>,
+    /// Ends with the last line.
+    reader: JoinHandle<()>,
     _dir: TempDir,
 }
 
@@ -91,12 +94,12 @@ impl Bridge {
         let mut child = spawn(command, "it is built by `cargo test`");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (stderr, lines) = (child.stderr.take().expect("piped"), Arc::clone(&log));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lock(&lines).push(line);
             }
         });
-        Self { child: Mutex::new(child), log, _dir: dir }
+        Self { child: Mutex::new(child), log, reader, _dir: dir }
     }
 
     /// SIGTERM: drain, commit, end. Not before the bridge watches for it.
@@ -126,10 +129,12 @@ impl Bridge {
         status.code()
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process; then [`Bridge::log`] is whole.
     #[track_caller]
     pub fn wait_exit(&self, limit: Duration) -> i32 {
-        wait_for("the bridge ends", limit, || self.exit_code())
+        let code = wait_for("the bridge ends", limit, || self.exit_code());
+        wait_for("its log ends", limit, || self.reader.is_finished().then_some(()));
+        code
     }
 
     /// Asks to stop, waits, and wants a clean end.
@@ -148,8 +153,11 @@ impl Bridge {
     #[track_caller]
     pub fn wait_log(&self, words: &[&str]) -> String {
         wait_for(&format!("the log says {words:?}"), PATIENCE, || {
+            let whole = self.reader.is_finished();
             let log = lock(&self.log);
-            log.iter().find(|line| words.iter().all(|word| line.contains(word))).cloned()
+            let found = log.iter().find(|line| words.iter().all(|word| line.contains(word)));
+            assert!(found.is_some() || !whole, "the log never says {words:?}");
+            found.cloned()
         })
     }
 
@@ -166,8 +174,11 @@ impl Bridge {
     /// Where probes and metrics are served; waits until it has been said.
     fn admin(&self) -> SocketAddr {
         let line = self.wait_log(&["probes and metrics are served"]);
-        let (_, address) = line.split_once("address=").expect("an address in the line");
-        address.split_whitespace().next().and_then(|it| it.parse().ok()).expect("an address")
+        // As text or as JSON.
+        let (_, after) = line.split_once("address").expect("an address in the line");
+        let address = after.trim_start_matches(['=', '"', ':']);
+        let address = address.split([' ', '"']).next();
+        address.and_then(|address| address.parse().ok()).expect("an address")
     }
 
     /// Asks one endpoint: status and body. `None` when nobody answers.

@@ -123,6 +123,11 @@ impl Kafka {
         let result = block_on(self.admin().create_topics([&topic], &options()));
         let result = result.expect("kafka answers").remove(0);
         result.unwrap_or_else(|(name, code)| panic!("topic `{name}` was not made: {code}"));
+        self.wait_partitions(name, partitions);
+    }
+
+    /// Waits until a topic has that many partitions, each with a leader.
+    pub fn wait_partitions(&self, name: &str, partitions: i32) {
         let client = self.client();
         wait_for("the topic has leaders", PATIENCE, || {
             let metadata = client.fetch_metadata(Some(name), Duration::from_secs(2)).ok()?;
