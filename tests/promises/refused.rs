@@ -261,3 +261,40 @@ fn a_dead_letter_topic_that_refuses_the_letter_halts_the_partition() {
     drop(audit.stop());
     assert_eq!(kafka.watermarks(&target, 0), (0, 0));
 }
+
+#[test]
+fn a_partition_without_a_mirror_goes_the_way_of_what_cannot_be_stored() {
+    let kafka = Kafka::shared();
+    let (topic, target, group) = (unique("mirror"), unique("dead"), unique("g"));
+    let server = Server::builder().hub("orders", 2).start().unwrap();
+    kafka.create_topic(&topic, 2);
+    kafka.create_topic(&target, 1);
+    kafka.produce(&topic, records(0..40, |_| false));
+    let audit = Auditor::of(&topic, 3).excuse(|(partition, _)| partition == 2).begin(
+        kafka,
+        &group,
+        &server.hub("orders"),
+    );
+    let mapping = format!(
+        "[[mappings]]\ntopic = '{topic}'\nhub = 'orders'\npartitioning = 'mirror'
+        failure = {{ policy = 'dead_letter', dead_letter_topic = '{target}' }}"
+    );
+    let bridge = Settings::new(kafka, &group, &server).with(&mapping).start();
+    audit.wait_records(2 * 40);
+    // The topic outgrows its hub.
+    kafka.add_partitions(&topic, 3);
+    kafka.wait_partitions(&topic, 3);
+    kafka.produce(&topic, (0..20).map(|n| record(2, n)));
+    kafka.produce(&topic, records(40..50, |_| false));
+    audit.wait_records(2 * 50);
+    let labels = [&*of(&topic), "policy=\"dead_letter\"", "reason=\"no_such_partition\""];
+    bridge.wait_metric("bridge_records_refused_total", &labels, 20.0);
+    bridge.stop();
+    assert_eq!(audit.finish(&[50, 50, 20]).duplicates, []);
+    let letters = letters(kafka, &target, &topic);
+    assert_eq!(letters.len(), 20);
+    for (at, (letter, reason, detail)) in letters {
+        assert_eq!((letter, &*reason), (written(at, false), "no_such_partition"));
+        assert!(detail.contains("partition 2 has no mirror"), "{detail}");
+    }
+}
