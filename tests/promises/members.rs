@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::{HUB, Scene, count};
-use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
+use crate::support::{Bridge, Kafka, PATIENCE, rest, wait_for};
 
 /// Waits until this member itself has taken records.
 fn wait_busy(bridge: &Bridge) {
@@ -77,6 +77,28 @@ fn a_static_member_comes_back_to_its_partitions() {
     goes.stop();
     stays.stop();
     assert_eq!(scene.audit.finish(&ends).duplicates, []);
+}
+
+/// As when all pods are deleted: whoever stops second does so while the group rebalances.
+#[test]
+fn all_members_stop_together() {
+    let scene = Scene::new(Kafka::shared(), "together");
+    for round in 0..4 {
+        let members = [scene.settings.start(), scene.settings.start(), scene.settings.start()];
+        for member in &members {
+            wait_busy(member);
+        }
+        for member in &members {
+            member.terminate();
+            // The last of three rounds out of four come into the rebalance of the first.
+            rest(Duration::from_millis(round * 40));
+        }
+        for member in &members {
+            assert_eq!(member.wait_exit(PATIENCE), 0);
+        }
+    }
+    let last = scene.settings.start();
+    assert_eq!(scene.finish(&last), []);
 }
 
 #[test]
