@@ -101,6 +101,30 @@ fn all_members_stop_together() {
     assert_eq!(scene.finish(&last), []);
 }
 
+/// The second, which has no partitions yet, leaves when the first has just asked to join again, and then the first stops.
+#[test]
+fn a_member_stops_in_the_middle_of_a_rebalance() {
+    let scene = Scene::new(Kafka::shared(), "amid");
+    for round in 0..6 {
+        let first = scene.settings.start();
+        wait_busy(&first);
+        let second = scene.settings.start();
+        first.wait_log(&["partitions revoked"]);
+        second.terminate();
+        if round % 2 == 0 {
+            assert_eq!(second.wait_exit(PATIENCE), 0);
+        }
+        first.terminate();
+        for member in [&first, &second] {
+            // Far less than a session: nobody waits for a member that is gone.
+            assert_eq!(member.wait_exit(Duration::from_secs(15)), 0);
+            assert_eq!(member.logged("the last commit of revoked partitions failed"), 0);
+        }
+    }
+    let last = scene.settings.start();
+    assert_eq!(scene.finish(&last), []);
+}
+
 #[test]
 fn several_shards_are_as_several_members() {
     let scene = Scene::new(Kafka::shared(), "shards").with("[limits]\nshards = 3");
