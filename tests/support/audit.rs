@@ -45,7 +45,7 @@ pub struct Auditor {
     /// `None`: the contents are not looked at.
     written: Option<Written>,
     /// What the hub holds already is not looked at.
-    from_now: bool,
+    only_new: bool,
     excuse: Excuse,
 }
 
@@ -55,7 +55,7 @@ impl Auditor {
         let excuse = Box::new(|_| false);
         let written = Some(Box::new(record) as Written);
         let (topic, form) = (topic.to_owned(), Form::default());
-        Self { topic, partitions, form, written, from_now: false, excuse }
+        Self { topic, partitions, form, written, only_new: false, excuse }
     }
 
     /// Events carry something else than by default.
@@ -77,8 +77,8 @@ impl Auditor {
     }
 
     /// The hub holds events of an older topic of that name.
-    pub fn from_now(mut self) -> Self {
-        self.from_now = true;
+    pub fn only_new(mut self) -> Self {
+        self.only_new = true;
         self
     }
 
@@ -91,7 +91,7 @@ impl Auditor {
     /// Begins to look, until [`Audit::finish`].
     pub fn begin(self, kafka: &Kafka, group: &str, hub: &Arc<Hub>) -> Audit {
         let partitions = self.partitions as usize;
-        let begin = |hub: &eventhubs_local::Partition| match self.from_now {
+        let begin = |hub: &eventhubs_local::Partition| match self.only_new {
             true => hub.next_sequence(),
             false => 0,
         };
