@@ -126,6 +126,13 @@ impl Commits {
         result
     }
 
+    /// What of `partitions` is wanted and not confirmed.
+    pub(super) fn wanted(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+        let state = self.lock();
+        let wanted = |p: &TopicPartition| Some((p.clone(), state.partitions.get(p)?.wanted?));
+        partitions.iter().filter_map(wanted).collect()
+    }
+
     /// The answer to a commit by [`Commits::now`]: `request` is the request's fate, `list` holds the partitions' own.
     pub(super) fn settled(&self, request: bool, list: &TopicPartitionList) {
         self.lock().settle(request, list);

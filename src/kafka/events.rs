@@ -16,9 +16,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::config::Start;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
-use crate::kafka::rebalance;
 use crate::kafka::start::Doubt;
 use crate::kafka::{Fatal, FetchError};
+use crate::kafka::{leaving, rebalance};
 use crate::record::TopicPartition;
 
 /// How long one poll waits; also the delay of everything that is asked of the thread.
@@ -80,6 +80,8 @@ pub(super) struct Events {
     pub(super) life: Arc<Life>,
     pub(super) errors: mpsc::Receiver<FetchError>,
     pub(super) discovery: Discovery,
+    /// A static member stays in the group when it stops, and is expected back.
+    pub(super) is_static: bool,
     pub(super) interval: Duration,
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
@@ -211,8 +213,13 @@ impl Events {
         super::consumer::commit(&self.consumer, &[]);
     }
 
-    /// Closes the consumer: revokes everything through the callback, which drains and commits, and leaves the group.
+    /// Finishes what is under way, then closes the consumer, which revokes what is left and leaves the group.
     fn leave(&self) {
+        leaving::settle(&self.consumer, self.context(), || {
+            self.life.beat();
+            self.poll();
+        });
+        leaving::say_goodbye(&self.consumer, self.context(), self.is_static);
         // Refused for a broken consumer; then everything was abandoned already.
         if self.consumer.close_queue().is_err() {
             return;

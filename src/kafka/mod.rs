@@ -13,6 +13,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod leaving;
 mod metadata;
 mod native;
 mod queue;

@@ -27,7 +27,7 @@ use crate::kafka::{CommitError, native};
 use crate::record::{Position, TopicPartition};
 
 /// How long the commit of a revoke may take, retries included.
-const REVOKE_COMMIT: Duration = Duration::from_secs(10);
+pub(super) const REVOKE_COMMIT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
@@ -58,6 +58,16 @@ impl Assignment {
     /// Whether `partition` is read.
     pub(super) fn reads(&self, partition: &TopicPartition) -> bool {
         self.read.contains(partition)
+    }
+
+    /// Everything that is read.
+    pub(super) fn all_read(&self) -> Vec<TopicPartition> {
+        self.read.iter().cloned().collect()
+    }
+
+    /// Whether the group has given this member nothing, as far as is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.waiting.is_empty()
     }
 
     /// Whether this member never had a partition.
@@ -191,7 +201,7 @@ pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
 
 /// Tells the pump that everything is gone, when there is no orderly way any more.
 pub(super) fn abandon(context: &Context) {
-    let read = context.assignment().read.iter().cloned().collect::<Vec<_>>();
+    let read = context.assignment().all_read();
     context.intake().lost(&read);
     forget(context, &read);
 }
@@ -288,7 +298,14 @@ fn drain(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[Topi
     if partitions.is_empty() {
         return;
     }
-    let positions = context.intake().revoke(partitions);
+    let mut positions = context.intake().revoke(partitions);
+    // The pump has forgotten what it settled before a commit that failed.
+    let overdue = context.commits.wanted(partitions).into_iter();
+    let forgotten = |(partition, _): &(TopicPartition, Position)| {
+        !positions.iter().any(|(known, _)| known == partition)
+    };
+    let overdue = overdue.filter(forgotten).collect::<Vec<_>>();
+    positions.extend(overdue);
     match commit(consumer, context, &positions, REVOKE_COMMIT) {
         Ok(()) => {}
         Err(error) => {
@@ -310,21 +327,30 @@ pub(super) fn commit(
 ) -> Result<(), CommitError> {
     let deadline = Instant::now() + timeout;
     loop {
-        // Asked for anew each time: what was let go meanwhile is not ours to commit.
-        let Some(list) = context.commits.now(positions) else {
-            return Ok(());
-        };
         let left = deadline.saturating_duration_since(Instant::now());
-        let result = native::commit_within(consumer.client(), &list, left);
-        context.commits.settled(result.is_ok(), &list);
-        context.metrics.committed(result.is_ok());
-        match result {
+        match attempt(consumer, context, positions, left) {
             Ok(()) => return Ok(()),
             Err(RDKafkaErrorCode::OperationTimedOut) => return Err(CommitError::TimedOut(timeout)),
             Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
             Err(code) => return Err(CommitError::Refused(code.to_string())),
         }
     }
+}
+
+/// Commits what of `positions` is still ours, once, and waits for the answer.
+pub(super) fn attempt(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    positions: &[(TopicPartition, Position)],
+    timeout: Duration,
+) -> Result<(), RDKafkaErrorCode> {
+    let Some(list) = context.commits.now(positions) else {
+        return Ok(());
+    };
+    let result = native::commit_within(consumer.client(), &list, timeout);
+    context.commits.settled(result.is_ok(), &list);
+    context.metrics.committed(result.is_ok());
+    result
 }
 
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -338,7 +364,7 @@ fn wait_to_retry() {
 }
 
 /// Whether a commit refused with `code` may succeed soon.
-fn is_passing(code: RDKafkaErrorCode) -> bool {
+pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::CoordinatorLoadInProgress

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::{HUB, Scene, count};
-use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
+use crate::support::{Bridge, Kafka, PATIENCE, rest, wait_for};
 
 /// Waits until this member itself has taken records.
 fn wait_busy(bridge: &Bridge) {
@@ -77,6 +77,52 @@ fn a_static_member_comes_back_to_its_partitions() {
     goes.stop();
     stays.stop();
     assert_eq!(scene.audit.finish(&ends).duplicates, []);
+}
+
+/// As when all pods are deleted: whoever stops second does so while the group rebalances.
+#[test]
+fn all_members_stop_together() {
+    let scene = Scene::new(Kafka::shared(), "together");
+    for round in 0..4 {
+        let members = [scene.settings.start(), scene.settings.start(), scene.settings.start()];
+        for member in &members {
+            wait_busy(member);
+        }
+        for member in &members {
+            member.terminate();
+            // The last of three rounds out of four come into the rebalance of the first.
+            rest(Duration::from_millis(round * 40));
+        }
+        for member in &members {
+            assert_eq!(member.wait_exit(PATIENCE), 0);
+        }
+    }
+    let last = scene.settings.start();
+    assert_eq!(scene.finish(&last), []);
+}
+
+/// The second, which has no partitions yet, leaves when the first has just asked to join again, and then the first stops.
+#[test]
+fn a_member_stops_in_the_middle_of_a_rebalance() {
+    let scene = Scene::new(Kafka::shared(), "amid");
+    for round in 0..6 {
+        let first = scene.settings.start();
+        wait_busy(&first);
+        let second = scene.settings.start();
+        first.wait_log(&["partitions revoked"]);
+        second.terminate();
+        if round % 2 == 0 {
+            assert_eq!(second.wait_exit(PATIENCE), 0);
+        }
+        first.terminate();
+        for member in [&first, &second] {
+            // Far less than a session: nobody waits for a member that is gone.
+            assert_eq!(member.wait_exit(Duration::from_secs(15)), 0);
+            assert_eq!(member.logged("the last commit of revoked partitions failed"), 0);
+        }
+    }
+    let last = scene.settings.start();
+    assert_eq!(scene.finish(&last), []);
 }
 
 #[test]

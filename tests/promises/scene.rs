@@ -65,6 +65,10 @@ impl Scene {
     pub(crate) fn finish(mut self, bridge: &Bridge) -> Vec<Place> {
         let ends = self.wait_all();
         bridge.wait_ready(200);
+        // The last one may have to send again what an earlier one had sent and not committed.
+        wait_for("everything is committed", PATIENCE, || {
+            self.audit.uncommitted().is_empty().then_some(())
+        });
         bridge.stop();
         let mut duplicates = self.audit.finish(&ends).duplicates;
         duplicates.sort_unstable();
