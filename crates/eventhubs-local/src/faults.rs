@@ -165,6 +165,7 @@ impl Book {
 pub struct Faults<'a> {
     pub(crate) book: &'a Arc<Book>,
     pub(crate) registry: &'a Registry,
+    pub(crate) namespace: &'a str,
 }
 
 impl<'a> Faults<'a> {
@@ -185,22 +186,22 @@ impl<'a> Faults<'a> {
 
     /// Closes every open connection with that condition.
     pub fn close_connections(&self, condition: impl Into<Condition>) {
-        self.registry.broadcast(&Command::Close(condition.into()));
+        self.registry.broadcast(self.namespace, &Command::Close(condition.into()));
     }
 
     /// Cuts every open connection without a word.
     pub fn drop_connections(&self) {
-        self.registry.broadcast(&Command::Drop);
+        self.registry.broadcast(self.namespace, &Command::Drop);
     }
 
     /// From now on every open connection swallows what it is sent and answers nothing, heartbeats included.
     pub fn black_hole_connections(&self) {
-        self.registry.broadcast(&Command::BlackHole);
+        self.registry.broadcast(self.namespace, &Command::BlackHole);
     }
 
     /// Every open connection loses its tokens: links are detached as by expiry, and new ones need a fresh token.
     pub fn expire_tokens(&self) {
-        self.registry.broadcast(&Command::ExpireTokens);
+        self.registry.broadcast(self.namespace, &Command::ExpireTokens);
     }
 }
 
@@ -314,11 +315,14 @@ impl Plan<'_> {
 
     /// Detaches, once and now, every link there is in that place.
     pub fn detach_links(self, condition: impl Into<Condition>) {
-        self.faults.registry.broadcast(&Command::DetachLinks {
-            hub: self.hub,
-            partition: self.partition,
-            condition: condition.into(),
-        });
+        self.faults.registry.broadcast(
+            self.faults.namespace,
+            &Command::DetachLinks {
+                hub: self.hub,
+                partition: self.partition,
+                condition: condition.into(),
+            },
+        );
     }
 
     fn answer(self, outcome: Outcome) -> Fault {

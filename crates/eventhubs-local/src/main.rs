@@ -1,12 +1,15 @@
 //! The server as a program: serves until SIGTERM or SIGINT, then exits 0.
 
 mod cli;
+mod config;
 mod control;
+mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use eventhubs_local::StartError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -28,9 +31,19 @@ async fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(&error, CONFIG),
     };
+    for key in &plan.ignored {
+        eprintln!("eventhubs-local: `{key}` means nothing here and is ignored");
+    }
     match serve(plan).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&*error, UNAVAILABLE),
+        Err(error) => fail(&*error, code(&*error)),
+    }
+}
+
+fn code(error: &(dyn std::error::Error + 'static)) -> u8 {
+    match error.downcast_ref() {
+        Some(StartError::Hub { .. } | StartError::Namespace { .. }) => CONFIG,
+        _ => UNAVAILABLE,
     }
 }
 

@@ -1,4 +1,7 @@
-//! One namespace: its hubs, keys, limits, faults and open connections. Shared by all connections, outlives a stop.
+//! One namespace: its hubs, keys, limits and faults. Shared by all connections, outlives a stop.
+//!
+//! A server has one namespace that answers for any host, the default, and others that are asked for by the host name
+//! of a connection's open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,13 +37,19 @@ impl Default for Settings {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Namespace {
+    pub(crate) name: String,
+    /// Host names beside those that begin with the name.
+    pub(crate) hosts: Vec<String>,
     pub(crate) hubs: Vec<Arc<Hub>>,
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) faults: Arc<Book>,
+    /// All connections of the server; kept by the default namespace.
     pub(crate) registry: Registry,
+    /// The namespaces one asks for by host; only the default has any.
+    pub(crate) others: Vec<Arc<Namespace>>,
 }
 
 impl Namespace {
@@ -51,5 +60,57 @@ impl Namespace {
     /// Whether a link needs a token.
     pub(crate) fn guarded(&self) -> bool {
         self.settings.require_tokens || !self.keys.is_empty()
+    }
+
+    /// The namespace meant by a host name: the other of that name, or this one.
+    pub(crate) fn for_host(self: &Arc<Self>, host: &str) -> Arc<Self> {
+        let host = bare(host);
+        let other = self.others.iter().find(|other| other.answers_for(host));
+        Arc::clone(other.unwrap_or(self))
+    }
+
+    /// `west` is meant by `west`, `west.servicebus.windows.net` and `west.localhost`.
+    fn answers_for(&self, host: &str) -> bool {
+        let first = host.split('.').next().unwrap_or_default();
+        first.eq_ignore_ascii_case(&self.name)
+            || self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+    }
+}
+
+/// A host name without its port and the dot that may end it.
+fn bare(host: &str) -> &str {
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    host.trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_tells_namespaces_apart_and_any_other_host_means_the_default() {
+        let other = |name: &str, hosts: &[&str]| {
+            let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            Arc::new(Namespace { name: name.into(), hosts, ..Namespace::default() })
+        };
+        let others = vec![other("west", &[]), other("east", &["hubs.example.com"])];
+        let default =
+            Arc::new(Namespace { name: "default".into(), others, ..Namespace::default() });
+        for (host, name) in [
+            ("localhost", "default"),
+            ("127.0.0.1:5672", "default"),
+            ("", "default"),
+            ("westend.servicebus.windows.net", "default"),
+            ("example.com", "default"),
+            ("west", "west"),
+            ("WEST.servicebus.windows.net", "west"),
+            ("west.localhost:5672", "west"),
+            ("hubs.example.com.", "east"),
+        ] {
+            assert_eq!(default.for_host(host).name, name, "{host}");
+        }
     }
 }

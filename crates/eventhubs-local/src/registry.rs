@@ -33,6 +33,8 @@ pub struct ConnectionView {
     pub container_id: Option<String>,
     /// The host the client asked for.
     pub hostname: Option<String>,
+    /// The namespace it uses; `None` before its open.
+    pub namespace: Option<String>,
     /// Its links.
     pub links: Vec<LinkView>,
 }
@@ -84,8 +86,14 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn open(&self, peer: String) -> Arc<ConnectionHandle> {
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        let view =
-            ConnectionView { id, peer, container_id: None, hostname: None, links: Vec::new() };
+        let view = ConnectionView {
+            id,
+            peer,
+            container_id: None,
+            hostname: None,
+            namespace: None,
+            links: Vec::new(),
+        };
         let handle = Arc::new(ConnectionHandle {
             id,
             notify: Notify::new(),
@@ -109,9 +117,13 @@ impl Registry {
         self.opened.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn broadcast(&self, command: &Command) {
+    /// Tells every connection of that namespace; one that has not opened counts to each.
+    pub(crate) fn broadcast(&self, namespace: &str, command: &Command) {
         for connection in lock(&self.connections).values() {
-            connection.send(command.clone());
+            let meant = lock(&connection.view).namespace.as_ref().is_none_or(|it| it == namespace);
+            if meant {
+                connection.send(command.clone());
+            }
         }
     }
 

@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::auth::Keys;
+use crate::builder::Builder;
 use crate::connection::driver;
-use crate::faults::{Book, Faults};
+use crate::faults::Faults;
 use crate::hub::{Hub, lock};
-use crate::log::Retention;
-use crate::namespace::{Namespace, Settings};
-use crate::registry::{ConnectionView, Registry};
+use crate::namespace::Namespace;
+use crate::registry::ConnectionView;
 
 /// How long accepting rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -45,116 +44,14 @@ pub enum StartError {
         /// What is wrong with it.
         reason: &'static str,
     },
-}
-
-/// What a server is to be. Finish it with `start`.
-#[derive(Debug, Default, Clone)]
-#[must_use = "a builder does nothing before `start`"]
-pub struct Builder {
-    listen: Option<String>,
-    hubs: Vec<(String, u32, Vec<String>)>,
-    keys: Keys,
-    settings: Settings,
-    retention: Retention,
-}
-
-impl Builder {
-    /// Adds a hub with that many partitions.
-    pub fn hub(mut self, name: impl Into<String>, partitions: u32) -> Self {
-        self.hubs.push((name.into(), partitions, Vec::new()));
-        self
-    }
-
-    /// Adds a consumer group to a hub. A hub with none has every group; one with some has those and `$Default`.
-    pub fn consumer_group(mut self, hub: &str, group: impl Into<String>) -> Self {
-        let group = group.into();
-        for (name, _, groups) in &mut self.hubs {
-            if name == hub {
-                groups.push(group.clone());
-            }
-        }
-        self
-    }
-
-    /// Adds a shared access key. Without any, every signature passes.
-    pub fn key(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.keys.add(name.into(), value.into());
-        self
-    }
-
-    /// The address to listen on; port 0 picks a free one. Default: `127.0.0.1:0`.
-    pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.listen = Some(address.into());
-        self
-    }
-
-    /// Answers every delivery that much later. Default: at once.
-    pub fn ack_delay(mut self, delay: Duration) -> Self {
-        self.settings.ack_delay = Some(delay);
-        self
-    }
-
-    /// The size limit links announce and enforce. Default: 1 MiB.
-    pub fn max_message_size(mut self, bytes: u64) -> Self {
-        self.settings.max_message_size = bytes;
-        self
-    }
-
-    /// What a partition keeps. Default: 1 GiB.
-    pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
-        self
-    }
-
-    /// The silence after which a client is expected to have said something; a connection ends after twice that.
-    /// Default: four minutes.
-    pub fn idle_time_out(mut self, limit: Duration) -> Self {
-        self.settings.idle_time_out = limit;
-        self
-    }
-
-    /// Refuses links without a token even when no key is configured. Default: only with keys.
-    pub fn require_tokens(mut self, required: bool) -> Self {
-        self.settings.require_tokens = required;
-        self
-    }
-
-    /// Detaches links when their token ends. Default: no.
-    pub fn expire_tokens(mut self, expire: bool) -> Self {
-        self.settings.expire_tokens = expire;
-        self
-    }
-
-    /// Listens and serves.
-    pub fn start(self) -> Result<Server, StartError> {
-        let mut hubs: Vec<Arc<Hub>> = Vec::new();
-        for (name, partitions, groups) in self.hubs {
-            let reason = if name.is_empty() || name.contains('/') || name.starts_with('$') {
-                Some("a name has no `/` and does not start with `$`")
-            } else if !(1..=2048).contains(&partitions) {
-                Some("a hub has 1 to 2048 partitions")
-            } else if hubs.iter().any(|hub| hub.name().eq_ignore_ascii_case(&name)) {
-                Some("the name is taken")
-            } else {
-                None
-            };
-            if let Some(reason) = reason {
-                return Err(StartError::Hub { hub: name, reason });
-            }
-            hubs.push(Arc::new(Hub::new(name, partitions, &groups, self.retention)));
-        }
-        let namespace = Namespace {
-            hubs,
-            keys: self.keys,
-            settings: self.settings,
-            faults: Arc::new(Book::default()),
-            registry: Registry::default(),
-        };
-        let address = self.listen.unwrap_or_else(|| "127.0.0.1:0".into());
-        let (running, addr) = Running::start(&address, Arc::new(namespace))?;
-        let namespace = Arc::clone(&running.namespace);
-        Ok(Server { namespace, addr, running: Mutex::new(Some(running)) })
-    }
+    /// Correct the configuration.
+    #[error("namespace `{namespace}`: {reason}")]
+    Namespace {
+        /// The namespace.
+        namespace: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 /// An Event Hubs server in this process. Stops when dropped.
@@ -171,41 +68,58 @@ impl Server {
         Builder::default()
     }
 
+    pub(crate) fn start(address: &str, namespace: Namespace) -> Result<Self, StartError> {
+        let (running, addr) = Running::start(address, Arc::new(namespace))?;
+        let namespace = Arc::clone(&running.namespace);
+        Ok(Self { namespace, addr, running: Mutex::new(Some(running)) })
+    }
+
     /// Where it listens; the same after a restart.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// A connection string for clients: the first key, or any.
+    /// A connection string of the default namespace: its first key, or any.
     pub fn connection_string(&self) -> String {
-        let (name, value) =
-            self.namespace.keys.first().unwrap_or(("RootManageSharedAccessKey", "SAS_KEY_VALUE"));
-        let mut addr = self.addr;
-        if addr.ip().is_unspecified() {
-            addr.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        format!(
-            "Endpoint=sb://{addr};SharedAccessKeyName={name};SharedAccessKey={value};UseDevelopmentEmulator=true;"
-        )
+        self.default_namespace().connection_string()
     }
 
-    /// One hub.
+    /// The namespace for every host that is none of the others'.
+    pub fn default_namespace(&self) -> NamespaceView<'_> {
+        NamespaceView { server: self, namespace: &self.namespace }
+    }
+
+    /// One namespace.
+    ///
+    /// # Panics
+    /// When there is no such namespace.
+    pub fn namespace(&self, name: &str) -> NamespaceView<'_> {
+        let found = self.namespaces().into_iter().find(|it| it.name().eq_ignore_ascii_case(name));
+        found.unwrap_or_else(|| panic!("the server has no namespace `{name}`"))
+    }
+
+    /// All namespaces, the default first.
+    pub fn namespaces(&self) -> Vec<NamespaceView<'_>> {
+        let view = |namespace| NamespaceView { server: self, namespace };
+        std::iter::once(&self.namespace).chain(&self.namespace.others).map(view).collect()
+    }
+
+    /// One hub of the default namespace.
     ///
     /// # Panics
     /// When there is no such hub.
     pub fn hub(&self, name: &str) -> Arc<Hub> {
-        let found = self.namespace.hub(name).cloned();
-        found.unwrap_or_else(|| panic!("the server has no hub `{name}`"))
+        self.default_namespace().hub(name)
     }
 
-    /// All hubs, in the order they were added.
+    /// All hubs of the default namespace, in the order they were added.
     pub fn hubs(&self) -> &[Arc<Hub>] {
         &self.namespace.hubs
     }
 
-    /// Failure on demand.
+    /// Failure on demand, in the default namespace.
     pub fn faults(&self) -> Faults<'_> {
-        Faults { book: &self.namespace.faults, registry: &self.namespace.registry }
+        self.default_namespace().faults()
     }
 
     /// The connections that are open, and their links.
@@ -234,6 +148,62 @@ impl Server {
             *running = Some(Running::start(&address, Arc::clone(&self.namespace))?.0);
         }
         Ok(())
+    }
+}
+
+/// One namespace of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct NamespaceView<'a> {
+    server: &'a Server,
+    namespace: &'a Arc<Namespace>,
+}
+
+impl<'a> NamespaceView<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        &self.namespace.name
+    }
+
+    /// One hub.
+    ///
+    /// # Panics
+    /// When there is no such hub.
+    pub fn hub(&self, name: &str) -> Arc<Hub> {
+        let found = self.namespace.hub(name).cloned();
+        found.unwrap_or_else(|| panic!("namespace `{}` has no hub `{name}`", self.name()))
+    }
+
+    /// All hubs, in the order they were added.
+    pub fn hubs(&self) -> &'a [Arc<Hub>] {
+        &self.namespace.hubs
+    }
+
+    /// Failure on demand.
+    pub fn faults(&self) -> Faults<'a> {
+        Faults {
+            book: &self.namespace.faults,
+            registry: &self.server.namespace.registry,
+            namespace: &self.namespace.name,
+        }
+    }
+
+    /// A connection string for clients: the first key, or any. The host of a namespace that is not the default is
+    /// `NAME.localhost`, which most systems resolve to this machine.
+    pub fn connection_string(&self) -> String {
+        let (name, value) =
+            self.namespace.keys.first().unwrap_or(("RootManageSharedAccessKey", "SAS_KEY_VALUE"));
+        let mut addr = self.server.addr;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let host = if Arc::ptr_eq(self.namespace, &self.server.namespace) {
+            addr.to_string()
+        } else {
+            format!("{}.localhost:{}", self.name(), addr.port())
+        };
+        format!(
+            "Endpoint=sb://{host};SharedAccessKeyName={name};SharedAccessKey={value};UseDevelopmentEmulator=true;"
+        )
     }
 }
 

@@ -1,9 +1,11 @@
 //! From the first byte to the open: protocol headers, SASL, and what the two opens agree on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::due::Later;
 use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
+use crate::auth::Grants;
 use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
 use crate::codec::performative::{self, Open, reply};
 use crate::condition::Condition;
@@ -86,9 +88,20 @@ impl Connection {
         admitted
     }
 
+    /// Goes over to the namespace of that host. What was granted before was granted by another.
+    fn enter(&mut self, host: &str) {
+        let namespace = self.core.namespace.for_host(host);
+        if !Arc::ptr_eq(&namespace, &self.core.namespace) {
+            self.core.grants = Grants::new(namespace.guarded(), namespace.settings.expire_tokens);
+            self.core.namespace = namespace;
+        }
+    }
+
     pub(super) fn open(&mut self, open: &Open<'_>) {
+        self.enter(open.hostname.unwrap_or_default());
         {
             let mut view = lock(&self.core.handle.view);
+            view.namespace = Some(self.core.namespace.name.clone());
             view.container_id = Some(open.container_id.to_owned());
             view.hostname = open.hostname.map(str::to_owned);
         }

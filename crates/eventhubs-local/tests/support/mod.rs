@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use eventhubs_local::Server;
@@ -50,12 +51,25 @@ impl Client {
         server: &Server,
         profile: SaslProfile,
     ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
-        let tcp = soon(tokio::net::TcpStream::connect(server.addr())).await.expect("a socket");
+        Self::open(server.addr(), "localhost", profile).await
+    }
+
+    /// Connects to an address and asks for a host, as clients do with a custom endpoint.
+    pub async fn to_host(address: SocketAddr, host: &str) -> Self {
+        Self::open(address, host, SaslProfile::Anonymous).await.expect("a connection")
+    }
+
+    async fn open(
+        address: SocketAddr,
+        host: &str,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        let tcp = soon(tokio::net::TcpStream::connect(address)).await.expect("a socket");
         tcp.set_nodelay(true).expect("nodelay");
         let open = Connection::builder()
             .container_id("test")
             .scheme("amqp")
-            .hostname(Some("localhost"))
+            .hostname(Some(host))
             .max_frame_size(65_536)
             .idle_time_out(1_000u32)
             .sasl_profile(profile)

@@ -1,0 +1,224 @@
+//! What a server is to be: an address, namespaces with hubs and keys, limits. Nothing is checked before `start`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Keys;
+use crate::hub::Hub;
+use crate::log::Retention;
+use crate::namespace::{Namespace, Settings};
+use crate::server::{Server, StartError};
+
+/// The name of the namespace that answers for every host, unless it is given another.
+const DEFAULT_NAMESPACE: &str = "default";
+const MAX_PARTITIONS: u32 = 2048;
+
+/// A namespace beside the default one: clients reach it by its host name.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a namespace does nothing before a builder has it"]
+pub struct NamespaceBuilder {
+    name: String,
+    hosts: Vec<String>,
+    hubs: Vec<HubPlan>,
+    keys: Keys,
+}
+
+#[derive(Debug, Clone)]
+struct HubPlan {
+    name: String,
+    partitions: u32,
+    groups: Vec<String>,
+}
+
+impl NamespaceBuilder {
+    /// A namespace that is meant by the host `NAME` and by every host that begins with `NAME.`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Another host name that means this namespace.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Adds a hub with that many partitions.
+    pub fn hub(mut self, name: impl Into<String>, partitions: u32) -> Self {
+        self.hubs.push(HubPlan { name: name.into(), partitions, groups: Vec::new() });
+        self
+    }
+
+    /// Adds a consumer group to a hub. A hub with none has every group; one with some has those and `$Default`.
+    pub fn consumer_group(mut self, hub: &str, group: impl Into<String>) -> Self {
+        let group = group.into();
+        for plan in self.hubs.iter_mut().filter(|plan| plan.name.eq_ignore_ascii_case(hub)) {
+            plan.groups.push(group.clone());
+        }
+        self
+    }
+
+    /// Adds a shared access key. Without any, every signature passes.
+    pub fn key(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.keys.add(name.into(), value.into());
+        self
+    }
+
+    fn build(self, of: &Builder, prefix: &str) -> Result<Namespace, StartError> {
+        let mut hubs: Vec<Arc<Hub>> = Vec::new();
+        for plan in self.hubs {
+            if let Some(reason) = objection(&plan, &hubs) {
+                let hub = format!("{}{}", prefix, plan.name);
+                return Err(StartError::Hub { hub, reason });
+            }
+            let HubPlan { name, partitions, groups } = plan;
+            hubs.push(Arc::new(Hub::new(name, partitions, &groups, of.retention)));
+        }
+        Ok(Namespace {
+            name: self.name,
+            hosts: self.hosts,
+            hubs,
+            keys: self.keys,
+            settings: of.settings.clone(),
+            ..Namespace::default()
+        })
+    }
+}
+
+/// What is wrong with a hub, given those before it.
+fn objection(plan: &HubPlan, hubs: &[Arc<Hub>]) -> Option<&'static str> {
+    let HubPlan { name, partitions, .. } = plan;
+    if name.is_empty() || name.contains('/') || name.starts_with('$') {
+        Some("a name has no `/` and does not start with `$`")
+    } else if !(1..=MAX_PARTITIONS).contains(partitions) {
+        Some("a hub has 1 to 2048 partitions")
+    } else if hubs.iter().any(|hub| hub.name().eq_ignore_ascii_case(name)) {
+        Some("the name is taken")
+    } else {
+        None
+    }
+}
+
+/// What a server is to be. Finish it with `start`.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing before `start`"]
+pub struct Builder {
+    listen: String,
+    default: NamespaceBuilder,
+    others: Vec<NamespaceBuilder>,
+    settings: Settings,
+    retention: Retention,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:0".into(),
+            default: NamespaceBuilder::new(DEFAULT_NAMESPACE),
+            others: Vec::new(),
+            settings: Settings::default(),
+            retention: Retention::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Adds a hub with that many partitions.
+    pub fn hub(mut self, name: impl Into<String>, partitions: u32) -> Self {
+        self.default = self.default.hub(name, partitions);
+        self
+    }
+
+    /// Adds a consumer group to a hub. A hub with none has every group; one with some has those and `$Default`.
+    pub fn consumer_group(mut self, hub: &str, group: impl Into<String>) -> Self {
+        self.default = self.default.consumer_group(hub, group);
+        self
+    }
+
+    /// Adds a shared access key. Without any, every signature passes.
+    pub fn key(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.default = self.default.key(name, value);
+        self
+    }
+
+    /// Adds another namespace, for connections whose host name is its own.
+    pub fn namespace(mut self, namespace: NamespaceBuilder) -> Self {
+        self.others.push(namespace);
+        self
+    }
+
+    /// Replaces the default namespace, the one for every other host: its name, hubs and keys.
+    pub fn default_namespace(mut self, namespace: NamespaceBuilder) -> Self {
+        self.default = namespace;
+        self
+    }
+
+    /// The address to listen on; port 0 picks a free one. Default: `127.0.0.1:0`.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// Answers every delivery that much later. Default: at once.
+    pub fn ack_delay(mut self, delay: Duration) -> Self {
+        self.settings.ack_delay = Some(delay);
+        self
+    }
+
+    /// The size limit links announce and enforce. Default: 1 MiB.
+    pub fn max_message_size(mut self, bytes: u64) -> Self {
+        self.settings.max_message_size = bytes;
+        self
+    }
+
+    /// What a partition keeps. Default: 1 GiB.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// The silence after which a client is expected to have said something; a connection ends after twice that.
+    /// Default: four minutes.
+    pub fn idle_time_out(mut self, limit: Duration) -> Self {
+        self.settings.idle_time_out = limit;
+        self
+    }
+
+    /// Refuses links without a token even when no key is configured. Default: only with keys.
+    pub fn require_tokens(mut self, required: bool) -> Self {
+        self.settings.require_tokens = required;
+        self
+    }
+
+    /// Detaches links when their token ends. Default: no.
+    pub fn expire_tokens(mut self, expire: bool) -> Self {
+        self.settings.expire_tokens = expire;
+        self
+    }
+
+    /// Listens and serves.
+    pub fn start(self) -> Result<Server, StartError> {
+        let namespace = self.build()?;
+        Server::start(&self.listen, namespace)
+    }
+
+    fn build(&self) -> Result<Namespace, StartError> {
+        let mut default = self.default.clone().build(self, "")?;
+        for other in &self.others {
+            let name = &other.name;
+            let reason = if name.is_empty() || name.contains(['/', '.', ':']) {
+                Some("a name is the first part of a host: it has no `/`, `.` or `:`")
+            } else if default.name.eq_ignore_ascii_case(name)
+                || default.others.iter().any(|it| it.name.eq_ignore_ascii_case(name))
+            {
+                Some("the name is taken")
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                return Err(StartError::Namespace { namespace: name.clone(), reason });
+            }
+            default.others.push(Arc::new(other.clone().build(self, &format!("{name}/"))?));
+        }
+        Ok(default)
+    }
+}
