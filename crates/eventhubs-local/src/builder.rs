@@ -1,13 +1,15 @@
 //! What a server is to be: an address, namespaces with hubs and keys, limits. Nothing is checked before `start`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Keys;
-use crate::hub::Hub;
+use crate::hub::{Hub, now_ms};
 use crate::log::Retention;
 use crate::namespace::{Namespace, Settings};
 use crate::server::{Server, StartError};
+use crate::store::{Directory, Policy};
 
 /// The name of the namespace that answers for every host, unless it is given another.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -63,7 +65,12 @@ impl NamespaceBuilder {
         self
     }
 
-    fn build(self, of: &Builder, prefix: &str) -> Result<Namespace, StartError> {
+    fn build(
+        self,
+        of: &Builder,
+        data: Option<&Directory>,
+        prefix: &str,
+    ) -> Result<Namespace, StartError> {
         let mut hubs: Vec<Arc<Hub>> = Vec::new();
         for plan in self.hubs {
             if let Some(reason) = objection(&plan, &hubs) {
@@ -71,7 +78,14 @@ impl NamespaceBuilder {
                 return Err(StartError::Hub { hub, reason });
             }
             let HubPlan { name, partitions, groups } = plan;
-            hubs.push(Arc::new(Hub::new(name, partitions, &groups, of.retention)));
+            let hub = match data {
+                Some(data) => data
+                    .hub(&self.name, &name, partitions, now_ms())
+                    .and_then(|it| Hub::open(name, partitions, &groups, of.retention, &it))
+                    .map_err(|error| StartError::Data { reason: error.to_string() })?,
+                None => Hub::new(name, partitions, &groups, of.retention),
+            };
+            hubs.push(Arc::new(hub));
         }
         Ok(Namespace {
             name: self.name,
@@ -107,6 +121,8 @@ pub struct Builder {
     others: Vec<NamespaceBuilder>,
     settings: Settings,
     retention: Retention,
+    data: Option<PathBuf>,
+    sync: bool,
 }
 
 impl Default for Builder {
@@ -117,6 +133,8 @@ impl Default for Builder {
             others: Vec::new(),
             settings: Settings::default(),
             retention: Retention::default(),
+            data: None,
+            sync: false,
         }
     }
 }
@@ -170,9 +188,22 @@ impl Builder {
         self
     }
 
-    /// What a partition keeps. Default: 1 GiB.
+    /// What a partition keeps, in memory or, with `data`, on disk. Default: 1 GiB.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
+        self
+    }
+
+    /// A directory in which events are kept over restarts. An event is written there before it is accepted, so what
+    /// was accepted survives a crash of the process. Default: events are in memory only.
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
+
+    /// With `data`: waits for the disk before accepting, so that a power loss takes nothing either. Default: no.
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
         self
     }
 
@@ -197,12 +228,16 @@ impl Builder {
 
     /// Listens and serves.
     pub fn start(self) -> Result<Server, StartError> {
-        let namespace = self.build()?;
-        Server::start(&self.listen, namespace)
+        let policy = Policy::new(self.retention.bytes, self.sync);
+        let data = self.data.as_deref().map(|root| Directory::open(root, policy)).transpose();
+        let data = data.map_err(|error| StartError::Data { reason: error.to_string() })?;
+        let namespace = self.build(data.as_ref())?;
+        let age = self.retention.age;
+        Server::start(&self.listen, namespace, age, data)
     }
 
-    fn build(&self) -> Result<Namespace, StartError> {
-        let mut default = self.default.clone().build(self, "")?;
+    fn build(&self, data: Option<&Directory>) -> Result<Namespace, StartError> {
+        let mut default = self.default.clone().build(self, data, "")?;
         for other in &self.others {
             let name = &other.name;
             let reason = if name.is_empty() || name.contains(['/', '.', ':']) {
@@ -217,7 +252,7 @@ impl Builder {
             if let Some(reason) = reason {
                 return Err(StartError::Namespace { namespace: name.clone(), reason });
             }
-            default.others.push(Arc::new(other.clone().build(self, &format!("{name}/"))?));
+            default.others.push(Arc::new(other.clone().build(self, data, &format!("{name}/"))?));
         }
         Ok(default)
     }

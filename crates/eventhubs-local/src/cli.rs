@@ -39,6 +39,15 @@ pub(crate) struct Args {
     /// What each partition keeps, say `256MiB`
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     retention: Option<u64>,
+    /// How long each partition keeps events, say `7d`
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    retention_age: Option<Duration>,
+    /// A directory in which events are kept over restarts
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Wait for the disk before accepting events, so that a power loss takes none
+    #[arg(long)]
+    sync: bool,
     /// Count events but keep only the last ones of each partition
     #[arg(long, value_name = "KEEP", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DISCARD_KEEPS)]
@@ -95,6 +104,13 @@ impl Args {
         if let Some(events) = self.discard.or(file.discard) {
             retention.events = events;
             retention.bytes = retention.bytes.min(DISCARD_BYTES);
+        }
+        retention.age = self.retention_age.or(file.retention_age);
+        let sync = self.sync || file.sync;
+        match self.data.or(file.data) {
+            Some(directory) => builder = builder.data(directory).sync(sync),
+            None if sync => return Err(ConfigError::SyncWithoutData),
+            None => {}
         }
         let builder = builder.retention(retention);
         Ok(Plan { builder, control: self.control.or(file.control), ignored: file.ignored })
@@ -247,6 +263,7 @@ mod tests {
             (vec!["--hub", "orders:many"], "`many` is not a number"),
             (vec!["--hub", "orders:1", "--consumer-group", "payments/x"], "`payments`"),
             (vec!["--hub", "orders:1", "--ack-delay", "10"], "not a duration"),
+            (vec!["--hub", "orders:1", "--sync"], "`--data DIR`"),
             (vec!["--hub", "orders:1", "--config", "/nonexistent.toml"], "`/nonexistent.toml`"),
         ] {
             let error = plan(&args).unwrap_err();

@@ -36,6 +36,7 @@ mod readers;
 mod registry;
 mod request;
 mod server;
+mod store;
 
 pub use builder::{Builder, NamespaceBuilder};
 pub use codec::value::Value;

@@ -94,7 +94,7 @@ fn partition_properties(hub: &Hub, id: u32) -> Option<Value> {
             "last_enqueued_time_utc",
             Value::Timestamp(newest_or(NEVER_MS, |newest| newest.enqueued_ms)),
         ),
-        ("is_partition_empty", Value::Bool(newest.is_none())),
+        ("is_partition_empty", Value::Bool(newest.is_none_or(|newest| newest.sequence < first))),
         ("runtime_info_retrieval_time_utc", Value::Timestamp(now_ms())),
     ]))
 }

@@ -62,6 +62,11 @@ impl Namespace {
         self.settings.require_tokens || !self.keys.is_empty()
     }
 
+    /// All hubs, the other namespaces' too.
+    pub(crate) fn all_hubs(&self) -> impl Iterator<Item = &Arc<Hub>> {
+        self.hubs.iter().chain(self.others.iter().flat_map(|other| &other.hubs))
+    }
+
     /// The namespace meant by a host name: the other of that name, or this one.
     pub(crate) fn for_host(self: &Arc<Self>, host: &str) -> Arc<Self> {
         let host = bare(host);

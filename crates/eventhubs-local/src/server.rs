@@ -14,12 +14,16 @@ use tokio::sync::oneshot;
 use crate::builder::Builder;
 use crate::connection::driver;
 use crate::faults::Faults;
-use crate::hub::{Hub, lock};
+use crate::hub::{Hub, lock, now_ms};
 use crate::namespace::Namespace;
 use crate::registry::ConnectionView;
+use crate::store::Directory;
 
 /// How long accepting rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// How often events that are too old are looked for.
+const MIN_SWEEP: Duration = Duration::from_millis(10);
+const MAX_SWEEP: Duration = Duration::from_secs(1);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,12 @@ pub enum StartError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Free the data directory, or put it right.
+    #[error("cannot use the data directory: {reason}")]
+    Data {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
     /// Correct the configuration.
     #[error("namespace `{namespace}`: {reason}")]
     Namespace {
@@ -59,7 +69,11 @@ pub enum StartError {
 pub struct Server {
     namespace: Arc<Namespace>,
     addr: SocketAddr,
+    /// How long events live, when age counts.
+    age: Option<Duration>,
     running: Mutex<Option<Running>>,
+    /// Held as long as somebody may append.
+    _data: Option<Directory>,
 }
 
 impl Server {
@@ -68,10 +82,15 @@ impl Server {
         Builder::default()
     }
 
-    pub(crate) fn start(address: &str, namespace: Namespace) -> Result<Self, StartError> {
-        let (running, addr) = Running::start(address, Arc::new(namespace))?;
+    pub(crate) fn start(
+        address: &str,
+        namespace: Namespace,
+        age: Option<Duration>,
+        data: Option<Directory>,
+    ) -> Result<Self, StartError> {
+        let (running, addr) = Running::start(address, Arc::new(namespace), age)?;
         let namespace = Arc::clone(&running.namespace);
-        Ok(Self { namespace, addr, running: Mutex::new(Some(running)) })
+        Ok(Self { namespace, addr, age, running: Mutex::new(Some(running)), _data: data })
     }
 
     /// Where it listens; the same after a restart.
@@ -145,7 +164,7 @@ impl Server {
         let mut running = lock(&self.running);
         if running.is_none() {
             let address = self.addr.to_string();
-            *running = Some(Running::start(&address, Arc::clone(&self.namespace))?.0);
+            *running = Some(Running::start(&address, Arc::clone(&self.namespace), self.age)?.0);
         }
         Ok(())
     }
@@ -217,7 +236,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(address: &str, namespace: Arc<Namespace>) -> Result<(Self, SocketAddr), StartError> {
+    fn start(
+        address: &str,
+        namespace: Arc<Namespace>,
+        age: Option<Duration>,
+    ) -> Result<(Self, SocketAddr), StartError> {
         let refused = |cause| StartError::Listen { address: address.to_owned(), cause };
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
@@ -234,6 +257,7 @@ impl Running {
                 runtime.block_on(async {
                     tokio::select! {
                         () = accept(listener, Arc::clone(&shared)) => {}
+                        () = expire(&shared, age) => {}
                         _ = stopped => {}
                     }
                 });
@@ -252,6 +276,19 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has already been reported by its hook.
             let _ended = thread.join().is_ok();
+        }
+    }
+}
+
+/// Drops old events where nothing new comes; for ever.
+async fn expire(namespace: &Namespace, age: Option<Duration>) {
+    let Some(age) = age else { return std::future::pending().await };
+    let every = (age / 10).clamp(MIN_SWEEP, MAX_SWEEP);
+    loop {
+        tokio::time::sleep(every).await;
+        let now = now_ms();
+        for hub in namespace.all_hubs() {
+            hub.expire(now);
         }
     }
 }

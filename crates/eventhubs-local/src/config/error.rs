@@ -18,6 +18,8 @@ pub(crate) enum ConfigError {
         "no hub: name one with `--hub NAME:PARTITIONS`, or several in a file with `--config FILE`"
     )]
     NoHub,
+    #[error("`--sync` is about what `--data DIR` writes: name a directory, or leave it out")]
+    SyncWithoutData,
 }
 
 /// One thing that is wrong, and where.
@@ -86,6 +88,7 @@ fn hint(key: &str, cause: &str) -> Option<String> {
         "keys" => "each key is a table: `[[keys]]`",
         "namespaces" => "each namespace is a table: `[[namespaces]]`",
         "NamespaceConfig" | "Entities" | "ConsumerGroups" => "a list of objects with a `Name`",
+        "sync" => "`true` or `false`",
         _ if cause.contains("missing field `UserConfig`") => {
             "a file that begins with `{` is taken for the `Config.json` of Microsoft's emulator; our own is TOML"
         }

@@ -26,7 +26,11 @@ pub(crate) struct Description {
     pub(crate) ack_delay: Option<Duration>,
     #[serde(deserialize_with = "units::bytes_in_file")]
     pub(crate) retention: Option<u64>,
+    #[serde(deserialize_with = "units::duration_in_file")]
+    pub(crate) retention_age: Option<Duration>,
     pub(crate) discard: Option<usize>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) sync: bool,
     /// The name of the default namespace.
     pub(crate) namespace: Option<String>,
     pub(crate) hubs: Vec<HubDescription>,

@@ -61,6 +61,9 @@ fn toml_says_everything() {
         control = "127.0.0.1:0"
         ack_delay = "2s"
         retention = "64MiB"
+        retention_age = "7d"
+        data = "/var/lib/eventhubs"
+        sync = true
         namespace = "east"
         [[hubs]]
         name = "orders"
@@ -82,6 +85,8 @@ fn toml_says_everything() {
     let (_folder, path) = file("eventhubs.toml", text);
     let read = read(&path).unwrap();
     assert_eq!(read.retention, Some(64 << 20));
+    assert_eq!(read.retention_age, Some(Duration::from_hours(168)));
+    assert!(read.sync && read.data.is_some());
     assert_eq!((read.namespaces[0].hosts.len(), read.namespaces[0].hubs[0].partitions), (1, 1));
     assert!(!format!("{read:?}").contains("secret"));
 }

@@ -130,8 +130,10 @@ impl Ingest {
         let seen = || preview(&arrival);
         match faults.delivery(self.hub.name(), partition, seen) {
             None => {
-                self.store(partition, arrival);
-                self.answer(core, place, (id, settled), Outcome::Accepted, delay)
+                let stored = self.store(partition, arrival);
+                let refused = |condition| Outcome::Rejected(Some(condition));
+                let outcome = stored.map_or_else(refused, |()| Outcome::Accepted);
+                self.answer(core, place, (id, settled), outcome, delay)
             }
             Some(fault) => {
                 self.hub.partition(partition).with_log(|log| log.counters.refused += 1);
@@ -156,12 +158,13 @@ impl Ingest {
             // The book has asked the predicate and answers in its stead.
             DeliveryFault::RejectIf(_, _) => {}
             DeliveryFault::DropBeforeStore => core.fate = Fate::Abort,
+            // Whether it could be stored is what the sender does not learn.
             DeliveryFault::DropAfterStore => {
-                self.store(partition, arrival);
+                let _unknown = self.store(partition, arrival);
                 core.fate = Fate::Abort;
             }
             DeliveryFault::ForgetAck => {
-                self.store(partition, arrival);
+                let _unknown = self.store(partition, arrival);
                 self.unsettled += 1;
             }
             DeliveryFault::BlackHole => core.fate = Fate::Mute,
@@ -169,12 +172,12 @@ impl Ingest {
         Verdict::Silent
     }
 
-    fn store(&self, partition: u32, arrival: Arrival) {
+    fn store(&self, partition: u32, arrival: Arrival) -> Result<(), Condition> {
         let publisher = match &self.route {
             Route::Publisher(name) => Some(Arc::clone(name)),
             Route::Gateway | Route::Partition(_) => None,
         };
-        self.hub.append(self.hub.partition(partition), arrival, publisher);
+        self.hub.append(self.hub.partition(partition), arrival, publisher)
     }
 
     fn answer(
