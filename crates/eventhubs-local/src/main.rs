@@ -62,7 +62,7 @@ async fn serve(plan: cli::Plan) -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("listening on {}: {}", server.addr(), server.connection_string());
     if let Some(address) = control {
-        println!("control on http://{address}/counters");
+        println!("control on http://{address}/");
     }
     tokio::select! {
         _ = terminate.recv() => {}

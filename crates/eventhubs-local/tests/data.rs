@@ -1,50 +1,18 @@
 //! Events on disk: what was accepted is there after the program was killed, once; and a full disk takes nothing.
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use eventhubs_local::{Retention, Server, StartError};
 use fe2o3_amqp::types::messaging::Outcome;
+use program::{PROGRAM, Running};
 use support::{Client, send, soon, start};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_eventhubs-local");
-
-/// The program, killed when a test ends.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let endpoint = line.split("sb://").nth(1).unwrap().split(';').next().unwrap();
-        Self { address: endpoint.parse().unwrap(), child }
-    }
-
-    async fn client(&self) -> Client {
-        Client::to_host(self.address, "localhost").await
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _gone = self.child.kill().is_ok() && self.child.wait().is_ok();
-    }
-}
 
 fn program(data: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
@@ -69,7 +37,7 @@ async fn what_was_accepted_before_a_kill_is_there_once() {
         let mut client = running.client().await;
         let mut sender = client.sender("orders/Partitions/0").await;
         // Up to 32 deliveries are on their way when the process dies.
-        let mut waiting = std::collections::VecDeque::new();
+        let mut waiting = VecDeque::new();
         for number in 0..100 * (round + 1) {
             let ids = [format!("{round}-{number}-a"), format!("{round}-{number}-b")];
             let answer = start(&mut sender, &[&ids[0], &ids[1]]).await;

@@ -212,10 +212,11 @@ impl Place {
         match read.map(|bytes| record::decode(&bytes)) {
             Ok(Some((batch, _))) if batch.extent() == *expected => return Some(batch),
             Ok(_) => {
-                tracing::error!(%path, position = self.position, "a record is damaged; passing over it")
+                let position = self.position;
+                tracing::error!(%path, position, "a record is damaged; passing over it");
             }
             Err(error) => {
-                tracing::error!(%path, %error, "a record cannot be read; passing over it")
+                tracing::error!(%path, %error, "a record cannot be read; passing over it");
             }
         }
         None

@@ -9,11 +9,11 @@ use std::time::Duration;
 use eventhubs_local::Server;
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::delivery::DeliveryFut;
-use fe2o3_amqp::link::{SendError, SenderAttachError};
+use fe2o3_amqp::link::{ReceiverAttachError, SendError, SenderAttachError};
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::SessionHandle;
 use fe2o3_amqp::types::messaging::{Batch, Data, Message, Outcome};
-use fe2o3_amqp::{Connection, Sendable, Sender, Session};
+use fe2o3_amqp::{Connection, Receiver, Sendable, Sender, Session};
 use fe2o3_amqp_cbs::client::CbsClient;
 use fe2o3_amqp_cbs::token::CbsToken;
 
@@ -86,6 +86,13 @@ impl Client {
 
     pub async fn sender(&mut self, address: &str) -> Sender {
         self.try_sender(address).await.expect("a sender")
+    }
+
+    pub async fn try_receiver(&mut self, address: &str) -> Result<Receiver, ReceiverAttachError> {
+        let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
+        let receiver = soon(Receiver::attach(&mut session, "receiver", address)).await;
+        self.sessions.push(session);
+        receiver
     }
 
     /// Puts a token for `address` on a session of its own.
