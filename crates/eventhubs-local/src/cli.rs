@@ -7,6 +7,8 @@ use clap::Parser;
 use eventhubs_local::{Builder, Retention, Server};
 use serde::Deserialize;
 
+use crate::security::{Security, SecurityError};
+
 /// What `--discard` keeps of a partition unless it says.
 const DISCARD_KEEPS: &str = "1000";
 /// Bytes a discarding partition holds, at most.
@@ -25,9 +27,8 @@ pub(crate) struct Args {
     /// A consumer group of a hub; a hub with none named has every group
     #[arg(long = "consumer-group", value_name = "HUB/GROUP", value_parser = group)]
     groups: Vec<(String, String)>,
-    /// A shared access key; without any, every signature passes
-    #[arg(long = "key", value_name = "NAME=VALUE", value_parser = key)]
-    keys: Vec<(String, String)>,
+    #[command(flatten)]
+    security: Security,
     /// Answer every delivery that much later, say `10ms`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     ack_delay: Option<Duration>,
@@ -92,6 +93,8 @@ pub(crate) enum ConfigError {
     AckDelay(String),
     #[error("consumer group `{group}` is of hub `{hub}`, which is not named")]
     GroupWithoutHub { hub: String, group: String },
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     #[error("no hub: name one with `--hub NAME:PARTITIONS`")]
     NoHub,
 }
@@ -129,9 +132,10 @@ impl Args {
             builder = builder.consumer_group(&hub, group);
         }
         let file_keys = file.keys.into_iter().map(|key| (key.name, key.value));
-        for (name, value) in self.keys.into_iter().chain(file_keys) {
+        for (name, value) in file_keys {
             builder = builder.key(name, value);
         }
+        builder = self.security.apply(builder)?;
         let file_delay = file.ack_delay.as_deref().map(duration).transpose();
         if let Some(delay) = self.ack_delay.or(file_delay.map_err(ConfigError::AckDelay)?) {
             builder = builder.ack_delay(delay);
@@ -168,10 +172,6 @@ fn hub(text: &str) -> Result<(String, u32), String> {
 
 fn group(text: &str) -> Result<(String, String), String> {
     split(text, '/').ok_or_else(|| "write HUB/GROUP, say `orders/inventory`".into())
-}
-
-fn key(text: &str) -> Result<(String, String), String> {
-    split(text, '=').ok_or_else(|| "write NAME=VALUE".into())
 }
 
 /// A number and a unit: `250us`, `10ms`, `2s`.

@@ -35,12 +35,16 @@ mod readers;
 mod registry;
 mod request;
 mod server;
+mod transport;
 
+pub use auth::{Issuer, IssuerError, Rights, UnknownRight};
 pub use codec::value::Value;
 pub use condition::Condition;
 pub use event::Event;
 pub use faults::{Fault, Faults, Plan};
 pub use hub::{Hub, Partition};
 pub use log::{Counters, Retention};
+pub use namespace::IdleRules;
 pub use registry::{ConnectionView, LinkView};
 pub use server::{Builder, Server, StartError};
+pub use transport::tls::{Tls, TlsError};

@@ -2,6 +2,7 @@
 
 mod cli;
 mod control;
+mod security;
 
 use std::process::ExitCode;
 use std::sync::Arc;

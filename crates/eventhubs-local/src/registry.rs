@@ -8,17 +8,29 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::condition::Condition;
+use crate::faults::Region;
 use crate::hub::lock;
 
 /// What a connection can be told from outside.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
+    /// To be followed by connections that have something in the region.
+    Order(Region, Order),
+    DetachReader {
+        reader: u64,
+        condition: Condition,
+    },
+}
+
+/// What is to happen at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
     Close(Condition),
     Drop,
     BlackHole,
-    DetachLinks { hub: Option<String>, partition: Option<u32>, condition: Condition },
-    DetachReader { reader: u64, condition: Condition },
+    DetachLinks(Condition),
     ExpireTokens,
+    CorruptFrame,
 }
 
 /// An open connection.
@@ -69,6 +81,13 @@ impl ConnectionHandle {
         self.notify.notify_one();
     }
 
+    /// How the service names an entity in its texts.
+    pub(crate) fn resource(&self, entity: &str) -> String {
+        let view = lock(&self.view);
+        let host = view.hostname.as_deref().unwrap_or("localhost");
+        format!("sb://{host}/{}", entity.to_lowercase())
+    }
+
     pub(crate) fn take_commands(&self) -> Vec<Command> {
         std::mem::take(&mut *lock(&self.inbox))
     }
@@ -109,9 +128,12 @@ impl Registry {
         self.opened.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn broadcast(&self, command: &Command) {
+    /// Tells every connection the region may have something of; each looks for itself.
+    pub(crate) fn order(&self, region: &Region, order: &Order) {
         for connection in lock(&self.connections).values() {
-            connection.send(command.clone());
+            if region.connection.is_none_or(|id| id == connection.id) {
+                connection.send(Command::Order(region.clone(), order.clone()));
+            }
         }
     }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::auth::Keys;
-use crate::connection::driver;
+use crate::auth::{Issuer, Keys, Rights};
 use crate::faults::{Book, Faults};
 use crate::hub::{Hub, lock};
 use crate::log::Retention;
-use crate::namespace::{Namespace, Settings};
+use crate::namespace::{IdleRules, Namespace, Settings};
 use crate::registry::{ConnectionView, Registry};
+use crate::transport;
+use crate::transport::tls::Tls;
 
 /// How long accepting rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -119,9 +120,39 @@ impl Builder {
         self
     }
 
-    /// Detaches links when their token ends. Default: no.
+    /// Detaches links when their token ends, where one is needed. Default: yes.
     pub fn expire_tokens(mut self, expire: bool) -> Self {
         self.settings.expire_tokens = expire;
+        self
+    }
+
+    /// Adds a shared access key, of the namespace or of one hub, with only those rights.
+    pub fn limited_key(
+        mut self,
+        hub: Option<&str>,
+        name: impl Into<String>,
+        value: impl Into<String>,
+        rights: Rights,
+    ) -> Self {
+        self.keys.add_limited(hub.map(str::to_owned), name.into(), value.into(), rights);
+        self
+    }
+
+    /// Believes the JWTs of that issuer. Without one, JWTs pass when there is no key and are refused when there is.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.keys.trust(issuer);
+        self
+    }
+
+    /// Serves TLS too, on the same port. Plain connections are still served.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.settings.tls = Some(tls);
+        self
+    }
+
+    /// Detaches and closes what is idle, as the service does. Default: nothing is closed for being idle.
+    pub fn idle_rules(mut self, rules: IdleRules) -> Self {
+        self.settings.idle_rules = Some(rules);
         self
     }
 
@@ -176,13 +207,21 @@ impl Server {
         self.addr
     }
 
-    /// A connection string for clients: the first key, or any.
+    /// A connection string for clients: the first key, or any. With TLS it asks for TLS.
     pub fn connection_string(&self) -> String {
         let (name, value) =
             self.namespace.keys.first().unwrap_or(("RootManageSharedAccessKey", "SAS_KEY_VALUE"));
         let mut addr = self.addr;
         if addr.ip().is_unspecified() {
             addr.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        if self.namespace.settings.tls.is_some() {
+            let host =
+                if addr.ip().is_loopback() { "localhost".into() } else { addr.ip().to_string() };
+            let port = addr.port();
+            return format!(
+                "Endpoint=sb://{host}:{port};SharedAccessKeyName={name};SharedAccessKey={value};"
+            );
         }
         format!(
             "Endpoint=sb://{addr};SharedAccessKeyName={name};SharedAccessKey={value};UseDevelopmentEmulator=true;"
@@ -301,7 +340,7 @@ async fn accept(listener: TcpListener, namespace: Arc<Namespace>) {
                     tracing::debug!(%peer, %error, "cannot set nodelay");
                 }
                 let handle = namespace.registry.open(peer.to_string());
-                tokio::spawn(driver::serve(socket, Arc::clone(&namespace), handle));
+                tokio::spawn(transport::serve(socket, Arc::clone(&namespace), handle));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

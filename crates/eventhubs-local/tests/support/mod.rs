@@ -2,19 +2,21 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
 use eventhubs_local::Server;
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::delivery::DeliveryFut;
-use fe2o3_amqp::link::{SendError, SenderAttachError};
+use fe2o3_amqp::link::{ReceiverAttachError, SendError, SenderAttachError};
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::SessionHandle;
 use fe2o3_amqp::types::messaging::{Batch, Data, Message, Outcome};
-use fe2o3_amqp::{Connection, Sendable, Sender, Session};
+use fe2o3_amqp::{Connection, Receiver, Sendable, Sender, Session};
 use fe2o3_amqp_cbs::client::CbsClient;
 use fe2o3_amqp_cbs::token::CbsToken;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,15 +54,32 @@ impl Client {
     ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
         let tcp = soon(tokio::net::TcpStream::connect(server.addr())).await.expect("a socket");
         tcp.set_nodelay(true).expect("nodelay");
+        Self::over(tcp, profile).await
+    }
+
+    /// Connects over a stream that is there already.
+    pub async fn over<S: AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static>(
+        stream: S,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        // The library asks for a scheme with TLS before it uses a certificate.
+        let scheme = if matches!(profile, SaslProfile::External) { "amqps" } else { "amqp" };
         let open = Connection::builder()
             .container_id("test")
-            .scheme("amqp")
+            .scheme(scheme)
             .hostname(Some("localhost"))
             .max_frame_size(65_536)
             .idle_time_out(1_000u32)
             .sasl_profile(profile)
-            .open_with_stream(tcp);
+            .open_with_stream(stream);
         Ok(Self { connection: soon(open).await?, sessions: Vec::new() })
+    }
+
+    pub async fn try_receiver(&mut self, address: &str) -> Result<Receiver, ReceiverAttachError> {
+        let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
+        let receiver = soon(Receiver::attach(&mut session, "receiver", address)).await;
+        self.sessions.push(session);
+        receiver
     }
 
     pub async fn try_sender(&mut self, address: &str) -> Result<Sender, SenderAttachError> {
