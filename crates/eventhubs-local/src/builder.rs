@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Keys;
+use crate::auth::{Issuer, Keys, Rights};
 use crate::hub::{Hub, now_ms};
 use crate::log::Retention;
-use crate::namespace::{Namespace, Settings};
+use crate::namespace::{IdleRules, Namespace, Settings};
 use crate::server::{Server, StartError};
 use crate::store::{Directory, Policy};
+use crate::transport::tls::Tls;
 
 /// The name of the namespace that answers for every host, unless it is given another.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -62,6 +63,24 @@ impl NamespaceBuilder {
     /// Adds a shared access key. Without any, every signature passes.
     pub fn key(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.keys.add(name.into(), value.into());
+        self
+    }
+
+    /// Adds a shared access key, of the namespace or of one hub, with only those rights.
+    pub fn limited_key(
+        mut self,
+        hub: Option<&str>,
+        name: impl Into<String>,
+        value: impl Into<String>,
+        rights: Rights,
+    ) -> Self {
+        self.keys.add_limited(hub.map(str::to_owned), name.into(), value.into(), rights);
+        self
+    }
+
+    /// Believes the JWTs of that issuer. Without one, JWTs pass when there is no key and are refused when there is.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.keys.trust(issuer);
         self
     }
 
@@ -158,6 +177,36 @@ impl Builder {
         self
     }
 
+    /// Adds a shared access key, of the namespace or of one hub, with only those rights.
+    pub fn limited_key(
+        mut self,
+        hub: Option<&str>,
+        name: impl Into<String>,
+        value: impl Into<String>,
+        rights: Rights,
+    ) -> Self {
+        self.default = self.default.limited_key(hub, name, value, rights);
+        self
+    }
+
+    /// Believes the JWTs of that issuer. Without one, JWTs pass when there is no key and are refused when there is.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.default = self.default.issuer(issuer);
+        self
+    }
+
+    /// Serves TLS too, on the same port. Plain connections are still served.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.settings.tls = Some(tls);
+        self
+    }
+
+    /// Detaches and closes what is idle, as the service does. Default: nothing is closed for being idle.
+    pub fn idle_rules(mut self, rules: IdleRules) -> Self {
+        self.settings.idle_rules = Some(rules);
+        self
+    }
+
     /// Adds another namespace, for connections whose host name is its own.
     pub fn namespace(mut self, namespace: NamespaceBuilder) -> Self {
         self.others.push(namespace);
@@ -220,7 +269,7 @@ impl Builder {
         self
     }
 
-    /// Detaches links when their token ends. Default: no.
+    /// Detaches links when their token ends, where one is needed. Default: yes.
     pub fn expire_tokens(mut self, expire: bool) -> Self {
         self.settings.expire_tokens = expire;
         self

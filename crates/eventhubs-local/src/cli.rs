@@ -7,6 +7,7 @@ use clap::Parser;
 use eventhubs_local::{Builder, NamespaceBuilder, Retention, Server};
 
 use crate::config::{self, ConfigError, Description, HubDescription, KeyDescription};
+use crate::security::Security;
 use crate::units;
 
 /// Where Microsoft's emulator listens, so that its connection string fits.
@@ -30,9 +31,8 @@ pub(crate) struct Args {
     /// A consumer group of a hub; a hub with none named has every group
     #[arg(long = "consumer-group", value_name = "HUB/GROUP", value_parser = group)]
     groups: Vec<(String, String)>,
-    /// A shared access key (NAMESPACE/NAME=VALUE for another namespace's); without any, every signature passes
-    #[arg(long = "key", value_name = "NAME=VALUE", value_parser = key)]
-    keys: Vec<(String, String)>,
+    #[command(flatten)]
+    security: Security,
     /// Answer every delivery that much later, say `10ms`
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     ack_delay: Option<Duration>,
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEEP", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DISCARD_KEEPS)]
     discard: Option<usize>,
-    /// Address for counters over HTTP
+    /// Address for counters, metrics and faults over HTTP
     #[arg(long, value_name = "ADDRESS")]
     control: Option<String>,
     /// A TOML file with the same settings, or the `Config.json` of Microsoft's emulator
@@ -89,10 +89,7 @@ impl Args {
         for (hub, group) in self.groups {
             site.group(hub, group)?;
         }
-        for (name, value) in self.keys {
-            site.key(name, value);
-        }
-        let mut builder = site.builder();
+        let mut builder = self.security.or(file.security).apply(site.builder())?;
         builder = builder.listen(self.listen.or(file.listen).unwrap_or_else(|| LISTEN.into()));
         if let Some(delay) = self.ack_delay.or(file.ack_delay) {
             builder = builder.ack_delay(delay);
@@ -163,7 +160,8 @@ impl Site {
             }
         }
         for key in keys {
-            self.change(namespace, |it| it.key(key.name, key.value));
+            let KeyDescription { hub, name, value, rights } = key;
+            self.change(namespace, |it| it.limited_key(hub.as_deref(), name, value, rights));
         }
     }
 
@@ -181,11 +179,6 @@ impl Site {
         let (namespace, name) = inside(&hub);
         self.change(namespace, |it| it.consumer_group(name, group));
         Ok(())
-    }
-
-    fn key(&mut self, path: String, value: String) {
-        let (namespace, name) = inside(&path);
-        self.change(namespace, |it| it.key(name, value));
     }
 
     fn builder(self) -> Builder {
@@ -212,14 +205,6 @@ fn hub(text: &str) -> Result<(String, u32), String> {
 
 fn group(text: &str) -> Result<(String, String), String> {
     split(text, '/').ok_or_else(|| "write HUB/GROUP, say `orders/inventory`".into())
-}
-
-fn key(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    if name.is_empty() || value.is_empty() {
-        return Err("write NAME=VALUE".into());
-    }
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

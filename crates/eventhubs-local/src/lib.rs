@@ -37,7 +37,9 @@ mod registry;
 mod request;
 mod server;
 mod store;
+mod transport;
 
+pub use auth::{Issuer, IssuerError, Rights, UnknownRight};
 pub use builder::{Builder, NamespaceBuilder};
 pub use codec::value::Value;
 pub use condition::Condition;
@@ -45,5 +47,7 @@ pub use event::Event;
 pub use faults::{Fault, Faults, Plan};
 pub use hub::{Hub, Partition};
 pub use log::{Counters, Retention};
+pub use namespace::IdleRules;
 pub use registry::{ConnectionView, LinkView};
 pub use server::{NamespaceView, Server, StartError};
+pub use transport::tls::{Tls, TlsError};

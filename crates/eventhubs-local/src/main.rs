@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod control;
+mod security;
 mod units;
 
 use std::process::ExitCode;

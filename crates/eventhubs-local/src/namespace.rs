@@ -10,6 +10,7 @@ use crate::auth::Keys;
 use crate::faults::Book;
 use crate::hub::Hub;
 use crate::registry::Registry;
+use crate::transport::tls::Tls;
 
 /// Limits and habits of the server.
 #[derive(Debug, Clone)]
@@ -23,6 +24,30 @@ pub(crate) struct Settings {
     pub(crate) require_tokens: bool,
     /// Whether links go when their token ends.
     pub(crate) expire_tokens: bool,
+    /// When idle links and connections go; `None`: never.
+    pub(crate) idle_rules: Option<IdleRules>,
+    /// What the port shows to clients that speak TLS.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// When what is idle is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleRules {
+    /// A connection whose first link takes longer is closed.
+    pub first_link: Duration,
+    /// A connection whose links are all gone for longer is closed.
+    pub no_links: Duration,
+    /// A link that carries no event for longer is detached.
+    pub link: Duration,
+}
+
+impl IdleRules {
+    /// The times of the service: one minute, five and ten.
+    pub const SERVICE: Self = Self {
+        first_link: Duration::from_mins(1),
+        no_links: Duration::from_mins(5),
+        link: Duration::from_mins(10),
+    };
 }
 
 impl Default for Settings {
@@ -32,7 +57,9 @@ impl Default for Settings {
             ack_delay: None,
             idle_time_out: Duration::from_mins(4),
             require_tokens: false,
-            expire_tokens: false,
+            expire_tokens: true,
+            idle_rules: None,
+            tls: None,
         }
     }
 }

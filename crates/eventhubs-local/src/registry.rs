@@ -8,17 +8,29 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::condition::Condition;
+use crate::faults::Region;
 use crate::hub::lock;
 
 /// What a connection can be told from outside.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
+    /// To be followed by connections that have something in the region.
+    Order(Region, Order),
+    DetachReader {
+        reader: u64,
+        condition: Condition,
+    },
+}
+
+/// What is to happen at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
     Close(Condition),
     Drop,
     BlackHole,
-    DetachLinks { hub: Option<String>, partition: Option<u32>, condition: Condition },
-    DetachReader { reader: u64, condition: Condition },
+    DetachLinks(Condition),
     ExpireTokens,
+    CorruptFrame,
 }
 
 /// An open connection.
@@ -71,6 +83,13 @@ impl ConnectionHandle {
         self.notify.notify_one();
     }
 
+    /// How the service names an entity in its texts.
+    pub(crate) fn resource(&self, entity: &str) -> String {
+        let view = lock(&self.view);
+        let host = view.hostname.as_deref().unwrap_or("localhost");
+        format!("sb://{host}/{}", entity.to_lowercase())
+    }
+
     pub(crate) fn take_commands(&self) -> Vec<Command> {
         std::mem::take(&mut *lock(&self.inbox))
     }
@@ -117,12 +136,13 @@ impl Registry {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Tells every connection of that namespace; one that has not opened counts to each.
-    pub(crate) fn broadcast(&self, namespace: &str, command: &Command) {
+    /// Tells every connection of that namespace that the region may have something of; each looks for itself. One that
+    /// has not opened counts to every namespace.
+    pub(crate) fn order(&self, namespace: &str, region: &Region, order: &Order) {
         for connection in lock(&self.connections).values() {
-            let meant = lock(&connection.view).namespace.as_ref().is_none_or(|it| it == namespace);
-            if meant {
-                connection.send(command.clone());
+            let of = lock(&connection.view).namespace.as_ref().is_none_or(|it| it == namespace);
+            if of && region.connection.is_none_or(|id| id == connection.id) {
+                connection.send(Command::Order(region.clone(), order.clone()));
             }
         }
     }

@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::builder::Builder;
-use crate::connection::driver;
 use crate::faults::Faults;
 use crate::hub::{Hub, lock, now_ms};
 use crate::namespace::Namespace;
 use crate::registry::ConnectionView;
 use crate::store::Directory;
+use crate::transport;
 
 /// How long accepting rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -98,7 +98,7 @@ impl Server {
         self.addr
     }
 
-    /// A connection string of the default namespace: its first key, or any.
+    /// A connection string of the default namespace: its first key, or any. With TLS it asks for TLS.
     pub fn connection_string(&self) -> String {
         self.default_namespace().connection_string()
     }
@@ -206,7 +206,7 @@ impl<'a> NamespaceView<'a> {
         }
     }
 
-    /// A connection string for clients: the first key, or any. The host of a namespace that is not the default is
+    /// A connection string for clients: the first key, or any. With TLS it asks for TLS. The host of a namespace that is not the default is
     /// `NAME.localhost`, which most systems resolve to this machine.
     pub fn connection_string(&self) -> String {
         let (name, value) =
@@ -215,14 +215,17 @@ impl<'a> NamespaceView<'a> {
         if addr.ip().is_unspecified() {
             addr.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        let host = if Arc::ptr_eq(self.namespace, &self.server.namespace) {
-            addr.to_string()
+        let (tls, port) = (self.namespace.settings.tls.is_some(), addr.port());
+        let host = if !Arc::ptr_eq(self.namespace, &self.server.namespace) {
+            format!("{}.localhost:{port}", self.name())
+        } else if tls && addr.ip().is_loopback() {
+            // What certificates are made for.
+            format!("localhost:{port}")
         } else {
-            format!("{}.localhost:{}", self.name(), addr.port())
+            addr.to_string()
         };
-        format!(
-            "Endpoint=sb://{host};SharedAccessKeyName={name};SharedAccessKey={value};UseDevelopmentEmulator=true;"
-        )
+        let plain = if tls { "" } else { "UseDevelopmentEmulator=true;" };
+        format!("Endpoint=sb://{host};SharedAccessKeyName={name};SharedAccessKey={value};{plain}")
     }
 }
 
@@ -308,7 +311,7 @@ async fn accept(listener: TcpListener, namespace: Arc<Namespace>) {
                     tracing::debug!(%peer, %error, "cannot set nodelay");
                 }
                 let handle = namespace.registry.open(peer.to_string());
-                tokio::spawn(driver::serve(socket, Arc::clone(&namespace), handle));
+                tokio::spawn(transport::serve(socket, Arc::clone(&namespace), handle));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -146,6 +146,16 @@ async fn faults_with_parameters_do_what_they_say() {
     soon(sender.on_detach()).await;
     assert_eq!(control.get("/events?hub=orders&last=1")[0]["message_id"], "ambiguous");
 
+    // Of one link, by its connection and name.
+    let mut client = running.client().await;
+    let mut sender = client.sender("orders/Partitions/0").await;
+    let connections = control.get("/connections");
+    let id = &connections.as_array().unwrap().last().unwrap()["id"];
+    let scope = json!({"connection": id, "link": "sender"});
+    let made = make(json!({"kind": "throughput_units", "units": 0, "scope": scope}));
+    assert_eq!(made["scope"], scope);
+    assert!(matches!(send(&mut sender, &["slower"]).await, Outcome::Rejected(_)));
+
     // What happens at once is not listed.
     let listed = control.get("/faults").as_array().unwrap().len();
     let other = running.client().await;
@@ -164,8 +174,8 @@ fn every_kind_that_is_listed_can_be_made() {
             let need = need.as_str().unwrap();
             body[need] = match need {
                 "status" => json!(503),
-                "bytes" => json!(1024),
-                "delay" => json!("1ms"),
+                "bytes" | "bytes_per_second" | "events_per_second" | "units" => json!(1024),
+                "delay" | "life" => json!("1ms"),
                 _ => json!("amqp:internal-error"),
             };
         }
@@ -244,7 +254,7 @@ fn nonsense_is_answered_with_what_is_known() {
         (
             "POST",
             "/faults",
-            r#"{"kind": "drop_connections", "scope": {"hub": "orders"}}"#,
+            r#"{"kind": "slow_reads", "bytes_per_second": 1, "scope": {"hub": "orders"}}"#,
             400,
             "whole connections",
             Some("namespace"),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::security::SecurityError;
+
 /// Why there is nothing to serve. Correct the flags or the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -18,6 +20,8 @@ pub(crate) enum ConfigError {
         "no hub: name one with `--hub NAME:PARTITIONS`, or several in a file with `--config FILE`"
     )]
     NoHub,
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     #[error("`--sync` is about what `--data DIR` writes: name a directory, or leave it out")]
     SyncWithoutData,
 }

@@ -10,10 +10,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use eventhubs_local::Rights;
 use serde::Deserialize;
+use serde::de::{self, Deserializer};
 
 pub(crate) use error::{ConfigError, Problem};
 
+use crate::security::Files;
 use crate::units;
 
 /// What the file says; the shape is the TOML's.
@@ -36,6 +39,8 @@ pub(crate) struct Description {
     pub(crate) hubs: Vec<HubDescription>,
     pub(crate) keys: Vec<KeyDescription>,
     pub(crate) namespaces: Vec<NamespaceDescription>,
+    /// Certificates and issuers.
+    pub(crate) security: Files,
     /// What of the emulator's file has no meaning here.
     #[serde(skip)]
     pub(crate) ignored: Vec<String>,
@@ -66,8 +71,22 @@ pub(crate) struct HubDescription {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyDescription {
+    /// The key of one hub, not of the namespace.
+    pub(crate) hub: Option<String>,
     pub(crate) name: String,
     pub(crate) value: String,
+    #[serde(default = "all_rights", deserialize_with = "rights")]
+    pub(crate) rights: Rights,
+}
+
+fn all_rights() -> Rights {
+    Rights::ALL
+}
+
+/// A list of `send`, `listen` and `manage`.
+fn rights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Rights, D::Error> {
+    let rights: Vec<String> = Deserialize::deserialize(deserializer)?;
+    rights.join(",").parse().map_err(de::Error::custom)
 }
 
 impl std::fmt::Debug for KeyDescription {

@@ -72,6 +72,14 @@ fn toml_says_everything() {
         [[keys]]
         name = "root"
         value = "secret"
+        [[keys]]
+        hub = "orders"
+        name = "sender"
+        value = "secret too"
+        rights = ["send"]
+        [security]
+        tls = ["chain.pem", "key.pem"]
+        jwks = "jwks.json"
         [[namespaces]]
         name = "west"
         hosts = ["hubs.example.com"]
@@ -87,6 +95,8 @@ fn toml_says_everything() {
     assert_eq!(read.retention, Some(64 << 20));
     assert_eq!(read.retention_age, Some(Duration::from_hours(168)));
     assert!(read.sync && read.data.is_some());
+    assert_eq!((read.keys[0].rights, read.keys[1].rights), (Rights::ALL, Rights::SEND));
+    assert_eq!(read.security.tls.as_ref().unwrap().len(), 2);
     assert_eq!((read.namespaces[0].hosts.len(), read.namespaces[0].hubs[0].partitions), (1, 1));
     assert!(!format!("{read:?}").contains("secret"));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::due::Later;
 use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
-use crate::auth::Grants;
+use crate::auth::{Grants, Rights, Scope};
 use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
 use crate::codec::performative::{self, Open, reply};
 use crate::condition::Condition;
@@ -62,7 +62,8 @@ impl Connection {
         let (mechanism, response) =
             performative::decode_sasl_init(body).map_err(|error| Condition::decode(&error))?;
         let admitted = match mechanism {
-            "ANONYMOUS" | "MSSBCBS" | "EXTERNAL" => true,
+            "ANONYMOUS" | "MSSBCBS" => true,
+            "EXTERNAL" => self.external(),
             "PLAIN" => self.plain(response),
             _ => false,
         };
@@ -75,16 +76,24 @@ impl Connection {
         Ok(())
     }
 
-    /// User and password are a key's name and value; they open every entity.
+    /// The client's certificate says who it is, and opens every entity. Where nothing is guarded none is needed.
+    fn external(&mut self) -> bool {
+        if self.identified {
+            let rights = Rights::ALL;
+            self.core.grants.give(Scope { path: String::new(), rights, expires_ms: None });
+        }
+        self.identified || !self.core.namespace.guarded()
+    }
+
+    /// User and password are a key's name and value; they open what the key does.
     fn plain(&mut self, response: &[u8]) -> bool {
         let mut parts = response.split(|byte| *byte == 0).skip(1).map(std::str::from_utf8);
         let (Some(Ok(user)), Some(Ok(password))) = (parts.next(), parts.next()) else {
             return false;
         };
-        let admitted = self.core.namespace.keys.admits(user, password);
-        if admitted {
-            self.core.grants.everything();
-        }
+        let scope = self.core.namespace.keys.admits(user, password);
+        let admitted = scope.is_some();
+        scope.into_iter().for_each(|scope| self.core.grants.give(scope));
         admitted
     }
 
@@ -121,5 +130,6 @@ impl Connection {
             self.core.due.push(Instant::now() + every, Later::Heartbeat { every });
         }
         self.phase = Phase::Open;
+        self.watch_idle();
     }
 }

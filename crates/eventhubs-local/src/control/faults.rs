@@ -7,16 +7,16 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use eventhubs_local::Fault;
+use eventhubs_local::{Fault, Faults, Plan};
 use serde_json::{Map, Value, json};
 
 use super::Control;
 use super::answer::{self, Problem};
-use super::kinds::{self, Made, Target};
+use super::kinds::{self, Made};
 
 /// Faults that are remembered; those that are used up make room.
 const MAX_FAULTS: usize = 1_000;
-const SCOPE: [&str; 3] = ["namespace", "hub", "partition"];
+const SCOPE: [&str; 5] = ["namespace", "hub", "partition", "connection", "link"];
 
 /// The faults that were made here.
 #[derive(Debug, Default)]
@@ -69,6 +69,8 @@ struct Scope {
     namespace: Option<String>,
     hub: Option<String>,
     partition: Option<u32>,
+    connection: Option<u64>,
+    link: Option<String>,
 }
 
 impl Scope {
@@ -85,6 +87,10 @@ impl Scope {
             match key.as_str() {
                 "namespace" => read.namespace = Some(text.ok_or_else(|| wanted("a name"))?),
                 "hub" => read.hub = Some(text.ok_or_else(|| wanted("a name"))?),
+                "link" => read.link = Some(text.ok_or_else(|| wanted("a name"))?),
+                "connection" => {
+                    read.connection = Some(value.as_u64().ok_or_else(|| wanted("a number"))?);
+                }
                 "partition" => {
                     let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
                     read.partition = Some(id.ok_or_else(|| wanted("a number"))?);
@@ -98,12 +104,32 @@ impl Scope {
         Ok(read)
     }
 
+    fn plan<'a>(&self, faults: &Faults<'a>) -> Plan<'a> {
+        let mut plan = match &self.hub {
+            Some(hub) => faults.hub(hub),
+            None => faults.everywhere(),
+        };
+        if let Some(id) = self.partition {
+            plan = plan.partition(id);
+        }
+        if let Some(id) = self.connection {
+            plan = plan.connection(id);
+        }
+        if let Some(name) = &self.link {
+            plan = plan.link(name);
+        }
+        plan
+    }
+
     fn describe(&self) -> Value {
         let mut scope = Map::new();
-        for (key, name) in [("namespace", &self.namespace), ("hub", &self.hub)] {
+        for (key, name) in
+            [("namespace", &self.namespace), ("hub", &self.hub), ("link", &self.link)]
+        {
             scope.extend(name.as_ref().map(|name| (key.to_owned(), json!(name))));
         }
         scope.extend(self.partition.map(|id| ("partition".to_owned(), json!(id))));
+        scope.extend(self.connection.map(|id| ("connection".to_owned(), json!(id))));
         scope.into()
     }
 }
@@ -138,18 +164,14 @@ impl Control {
         let parameters = kind.parameters(&given)?;
         let namespace = answer::namespace(&self.server, scope.namespace.as_deref())?;
         let faults = namespace.faults();
-        let mut plan = faults.everywhere();
+        if kind.whole && (scope.hub.is_some() || scope.link.is_some()) {
+            let error = format!("`{}` is about whole connections", kind.name);
+            return Err(Problem::knowing(error, ["namespace", "connection"]));
+        }
         if let Some(hub) = &scope.hub {
-            if kind.whole {
-                let error = format!("`{}` is about whole connections", kind.name);
-                return Err(Problem::knowing(error, ["namespace"]));
-            }
             answer::check_place(namespace, hub, scope.partition)?;
-            plan = faults.hub(hub);
         }
-        if let Some(id) = scope.partition {
-            plan = plan.partition(id);
-        }
+        let mut plan = scope.plan(&faults);
         if let Some(times) = times {
             plan = plan.times(times);
         }
@@ -157,7 +179,7 @@ impl Control {
         if !table.has_room() {
             return Err(Problem::new(format!("{MAX_FAULTS} faults are in force: end some")));
         }
-        match (kind.make)(Target { plan, faults }, &parameters) {
+        match (kind.make)(plan, &parameters) {
             Made::Done => Ok(answer::json(StatusCode::OK, &json!({"done": kind.name}))),
             Made::Lasting(fault) => {
                 table.last += 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventhubs_local::{Condition, Fault, Faults, Plan};
+use eventhubs_local::{Condition, Fault, Plan};
 use serde_json::{Map, Value, json};
 
 use super::answer::Problem;
@@ -14,7 +14,11 @@ pub(super) struct Parameters {
     condition: String,
     description: Option<String>,
     delay: Duration,
+    life: Duration,
     bytes: u64,
+    bytes_per_second: u64,
+    events_per_second: u64,
+    units: u64,
     status: i32,
     text: String,
     message_id: String,
@@ -37,14 +41,7 @@ pub(super) enum Made {
     Done,
 }
 
-/// What a fault is made of: a place, or the whole namespace.
-#[derive(Debug)]
-pub(super) struct Target<'a> {
-    pub(super) plan: Plan<'a>,
-    pub(super) faults: Faults<'a>,
-}
-
-type Make = fn(Target<'_>, &Parameters) -> Made;
+type Make = fn(Plan<'_>, &Parameters) -> Made;
 
 #[derive(Debug)]
 pub(super) struct Kind {
@@ -52,7 +49,7 @@ pub(super) struct Kind {
     /// Parameters it cannot do without.
     needs: &'static [&'static str],
     what: &'static str,
-    /// Whether it is about the connections of a namespace, whatever their hubs.
+    /// Whether it is about connections, whatever their hubs and links.
     pub(super) whole: bool,
     pub(super) make: Make,
 }
@@ -78,95 +75,131 @@ const fn whole(
 }
 
 pub(super) const KINDS: &[Kind] = &[
-    local("released", &[], "deliveries are answered `released` and not stored", |to, _| {
-        Made::Lasting(to.plan.released())
+    local("released", &[], "deliveries are answered `released` and not stored", |plan, _| {
+        Made::Lasting(plan.released())
     }),
-    local("modified", &[], "deliveries are answered `modified` and not stored", |to, _| {
-        Made::Lasting(to.plan.modified())
+    local("modified", &[], "deliveries are answered `modified` and not stored", |plan, _| {
+        Made::Lasting(plan.modified())
     }),
     local(
         "rejected",
         CONDITION,
         "deliveries are answered `rejected` and not stored",
-        |to, with| Made::Lasting(to.plan.rejected(with.condition())),
+        |plan, with| Made::Lasting(plan.rejected(with.condition())),
     ),
-    local("rejected_without_reason", &[], "the same, without an error", |to, _| {
-        Made::Lasting(to.plan.rejected_without_reason())
+    local("rejected_without_reason", &[], "the same, without an error", |plan, _| {
+        Made::Lasting(plan.rejected_without_reason())
     }),
-    local("server_busy", &[], "deliveries are refused as by a throttled namespace", |to, _| {
-        Made::Lasting(to.plan.server_busy())
+    local("server_busy", &[], "deliveries are refused as by a throttled namespace", |plan, _| {
+        Made::Lasting(plan.server_busy())
     }),
     local(
         "reject_message_id",
         &["message_id", "condition"],
         "deliveries that hold an event of that message-id are rejected as a whole",
-        |to, with| {
+        |plan, with| {
             let wrong = with.message_id.clone();
-            let fault = to.plan.reject_if(
+            let fault = plan.reject_if(
                 move |event| event.message_id() == Some(wrong.as_str()),
                 with.condition(),
             );
             Made::Lasting(fault)
         },
     ),
-    local("delay_ack", &["delay"], "deliveries are stored now and answered later", |to, with| {
-        Made::Lasting(to.plan.delay_ack(with.delay))
+    local("delay_ack", &["delay"], "deliveries are stored now and answered later", |plan, with| {
+        Made::Lasting(plan.delay_ack(with.delay))
     }),
-    local("drop_before_store", &[], "the connection is cut, nothing is stored", |to, _| {
-        Made::Lasting(to.plan.drop_before_store())
+    local("drop_before_store", &[], "the connection is cut, nothing is stored", |plan, _| {
+        Made::Lasting(plan.drop_before_store())
     }),
-    local("drop_after_store", &[], "the delivery is stored and the connection cut", |to, _| {
-        Made::Lasting(to.plan.drop_after_store())
+    local("drop_after_store", &[], "the delivery is stored and the connection cut", |plan, _| {
+        Made::Lasting(plan.drop_after_store())
     }),
-    local("forget_ack", &[], "the delivery is stored and never answered", |to, _| {
-        Made::Lasting(to.plan.forget_ack())
+    local("forget_ack", &[], "the delivery is stored and never answered", |plan, _| {
+        Made::Lasting(plan.forget_ack())
     }),
     local(
         "black_hole",
         &[],
         "nothing is stored, the connection is silent from then on",
-        |to, _| Made::Lasting(to.plan.black_hole()),
+        |plan, _| Made::Lasting(plan.black_hole()),
     ),
-    local("detach", CONDITION, "nothing is stored, the link is detached", |to, with| {
-        Made::Lasting(to.plan.detach(with.condition()))
+    local("detach", CONDITION, "nothing is stored, the link is detached", |plan, with| {
+        Made::Lasting(plan.detach(with.condition()))
     }),
-    local("refuse_attach", CONDITION, "links are refused", |to, with| {
-        Made::Lasting(to.plan.refuse_attach(with.condition()))
+    local("refuse_attach", CONDITION, "links are refused", |plan, with| {
+        Made::Lasting(plan.refuse_attach(with.condition()))
     }),
     local(
         "max_message_size",
         &["bytes"],
         "new sender links announce and enforce less",
-        |to, with| Made::Lasting(to.plan.max_message_size(with.bytes)),
+        |plan, with| Made::Lasting(plan.max_message_size(with.bytes)),
     ),
     local(
         "refuse_token",
         &["status", "text"],
         "`put-token` is answered with that status",
-        |to, with| Made::Lasting(to.plan.refuse_token(with.status, with.text.clone())),
+        |plan, with| Made::Lasting(plan.refuse_token(with.status, with.text.clone())),
     ),
-    whole("silent_accept", &[], "new connections are accepted and never answered", |to, _| {
-        Made::Lasting(to.plan.silent_accept())
+    whole("silent_accept", &[], "new connections are accepted and never answered", |plan, _| {
+        Made::Lasting(plan.silent_accept())
     }),
-    local("detach_links", CONDITION, "at once: the links there are go", |to, with| {
-        to.plan.detach_links(with.condition());
+    local("detach_links", CONDITION, "at once: the links there are go", |plan, with| {
+        plan.detach_links(with.condition());
         Made::Done
     }),
-    whole("close_connections", CONDITION, "at once: open connections are closed", |to, with| {
-        to.faults.close_connections(with.condition());
+    local("close_connections", CONDITION, "at once: open connections are closed", |plan, with| {
+        plan.close_connections(with.condition());
         Made::Done
     }),
-    whole("drop_connections", &[], "at once: open connections are cut without a word", |to, _| {
-        to.faults.drop_connections();
+    local(
+        "drop_connections",
+        &[],
+        "at once: open connections are cut without a word",
+        |plan, _| {
+            plan.drop_connections();
+            Made::Done
+        },
+    ),
+    local("black_hole_connections", &[], "at once: open connections fall silent", |plan, _| {
+        plan.black_hole_connections();
         Made::Done
     }),
-    whole("black_hole_connections", &[], "at once: open connections fall silent", |to, _| {
-        to.faults.black_hole_connections();
+    local("expire_tokens", &[], "at once: open connections lose their tokens", |plan, _| {
+        plan.expire_tokens();
         Made::Done
     }),
-    whole("expire_tokens", &[], "at once: open connections lose their tokens", |to, _| {
-        to.faults.expire_tokens();
+    local("corrupt_frame", &[], "at once: a frame that cannot be decoded", |plan, _| {
+        plan.corrupt_frame();
         Made::Done
+    }),
+    local(
+        "corrupt_ack",
+        &[],
+        "stored, and answered with a frame that cannot be decoded",
+        |plan, _| Made::Lasting(plan.corrupt_ack()),
+    ),
+    local(
+        "throttle",
+        &["bytes_per_second", "events_per_second"],
+        "deliveries beyond that rate are refused as by a throttled namespace",
+        |plan, with| Made::Lasting(plan.throttle(with.bytes_per_second, with.events_per_second)),
+    ),
+    local(
+        "throughput_units",
+        &["units"],
+        "the same, 1 MB and 1000 events a second each",
+        |plan, with| Made::Lasting(plan.throughput_units(with.units)),
+    ),
+    local("short_tokens", &["life"], "tokens count for that long and no longer", |plan, with| {
+        Made::Lasting(plan.short_tokens(with.life))
+    }),
+    local("refuse_read", &["status", "condition"], "`$management` answers so", |plan, with| {
+        Made::Lasting(plan.refuse_read(with.status, with.condition()))
+    }),
+    whole("slow_reads", &["bytes_per_second"], "the server reads no faster", |plan, with| {
+        Made::Lasting(plan.slow_reads(with.bytes_per_second))
     }),
 ];
 
@@ -213,18 +246,19 @@ impl Parameters {
             let text = value.as_str().filter(|text| !text.is_empty());
             text.map(str::to_owned).ok_or_else(|| "a text is wanted".to_owned())
         };
+        let number = || value.as_u64().ok_or_else(|| "a number is wanted".to_owned());
+        let size = || number().or_else(|_| units::bytes(&text()?));
         match key {
             "condition" => self.condition = text()?,
             "description" => self.description = Some(text()?),
             "text" => self.text = text()?,
             "message_id" => self.message_id = text()?,
             "delay" => self.delay = units::duration(&text()?)?,
-            "bytes" => {
-                self.bytes = match value.as_u64() {
-                    Some(bytes) => bytes,
-                    None => units::bytes(&text()?)?,
-                }
-            }
+            "life" => self.life = units::duration(&text()?)?,
+            "bytes" => self.bytes = size()?,
+            "bytes_per_second" => self.bytes_per_second = size()?,
+            "events_per_second" => self.events_per_second = number()?,
+            "units" => self.units = number()?,
             "status" => {
                 let status = value.as_i64().and_then(|it| i32::try_from(it).ok());
                 self.status = status.ok_or("a number such as 401 or 503 is wanted")?;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use fe2o3_amqp::types::messaging::{Batch, Data, Message, Outcome};
 use fe2o3_amqp::{Connection, Receiver, Sendable, Sender, Session};
 use fe2o3_amqp_cbs::client::CbsClient;
 use fe2o3_amqp_cbs::token::CbsToken;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -66,15 +68,40 @@ impl Client {
     ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
         let tcp = soon(tokio::net::TcpStream::connect(address)).await.expect("a socket");
         tcp.set_nodelay(true).expect("nodelay");
+        Self::over_to(tcp, host, profile).await
+    }
+
+    /// Connects over a stream that is there already.
+    pub async fn over<S: AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static>(
+        stream: S,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        Self::over_to(stream, "localhost", profile).await
+    }
+
+    async fn over_to<S: AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static>(
+        stream: S,
+        host: &str,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        // The library asks for a scheme with TLS before it uses a certificate.
+        let scheme = if matches!(profile, SaslProfile::External) { "amqps" } else { "amqp" };
         let open = Connection::builder()
             .container_id("test")
-            .scheme("amqp")
+            .scheme(scheme)
             .hostname(Some(host))
             .max_frame_size(65_536)
             .idle_time_out(1_000u32)
             .sasl_profile(profile)
-            .open_with_stream(tcp);
+            .open_with_stream(stream);
         Ok(Self { connection: soon(open).await?, sessions: Vec::new() })
+    }
+
+    pub async fn try_receiver(&mut self, address: &str) -> Result<Receiver, ReceiverAttachError> {
+        let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
+        let receiver = soon(Receiver::attach(&mut session, "receiver", address)).await;
+        self.sessions.push(session);
+        receiver
     }
 
     pub async fn try_sender(&mut self, address: &str) -> Result<Sender, SenderAttachError> {
@@ -86,13 +113,6 @@ impl Client {
 
     pub async fn sender(&mut self, address: &str) -> Sender {
         self.try_sender(address).await.expect("a sender")
-    }
-
-    pub async fn try_receiver(&mut self, address: &str) -> Result<Receiver, ReceiverAttachError> {
-        let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
-        let receiver = soon(Receiver::attach(&mut session, "receiver", address)).await;
-        self.sessions.push(session);
-        receiver
     }
 
     /// Puts a token for `address` on a session of its own.

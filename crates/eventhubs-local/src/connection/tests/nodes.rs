@@ -62,7 +62,7 @@ fn bad_requests_for_tokens_are_refused() {
     let delete = [("operation", "delete-token"), PUT[1], PUT[2]];
     let body = Some(text("SharedAccessSignature sr=x&sig=y&se=1&skn=root"));
     for (n, (properties, body, status, condition)) in [
-        (&PUT[..], body.clone(), 401, "amqp:unauthorized-access"),
+        (&PUT[..], body.clone(), 401, "com.microsoft:auth-failed"),
         (&unknown, body.clone(), 404, "amqp:not-found"),
         (&delete, body.clone(), 400, "amqp:invalid-field"),
         (&PUT[..2], body, 400, "amqp:invalid-field"),
