@@ -4,6 +4,8 @@
 //! TLS the first byte tells the last two apart again. What the bytes mean is the connection's affair.
 
 mod rewind;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tls;
 mod websocket;
 
