@@ -230,6 +230,8 @@ fn connect(addr: SocketAddr) -> TcpStream {
     let window: &[u8] = &[0x70, 0x7f, 0xff, 0xff, 0xff];
     performative(&mut bytes, 0x11, &[&[0x40], &[0x43], window, window]);
     tcp.write_all(&bytes).expect("an open");
+    let mut header = [0; 8];
+    tcp.read_exact(&mut header).expect("the header comes back");
     tcp
 }
 

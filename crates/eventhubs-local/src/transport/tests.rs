@@ -24,8 +24,8 @@ fn namespace() -> Arc<Namespace> {
     Arc::new(crate::connection::test_namespace(vec![Arc::new(hub)]))
 }
 
-/// Says all of that in pieces, reads what comes meanwhile, and leaves; gives what came.
-fn serve_bytes(bytes: &[u8], piece: usize) -> Vec<u8> {
+/// Asks for WebSocket, then says all of that in pieces, reads what comes meanwhile, and leaves; gives what came.
+fn serve_bytes(request: &[u8], bytes: &[u8], piece: usize) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let namespace = namespace();
@@ -38,7 +38,11 @@ fn serve_bytes(bytes: &[u8], piece: usize) -> Vec<u8> {
         };
         let (mut answers, mut requests) = tokio::io::split(client);
         let mut came = Vec::new();
+        let upgraded = tokio::sync::Notify::new();
         let asked = async {
+            drop(requests.write_all(request).await);
+            // No client speaks before it is answered; a request that is not whole has no answer.
+            drop(tokio::time::timeout(Duration::from_millis(50), upgraded.notified()).await);
             for piece in bytes.chunks(piece) {
                 if requests.write_all(piece).await.is_err() {
                     break;
@@ -46,7 +50,15 @@ fn serve_bytes(bytes: &[u8], piece: usize) -> Vec<u8> {
             }
             drop(requests.shutdown().await);
         };
-        let heard = async { drop(answers.read_to_end(&mut came).await) };
+        let heard = async {
+            while !came.ends_with(b"\r\n\r\n")
+                && let Ok(byte) = answers.read_u8().await
+            {
+                came.push(byte);
+            }
+            upgraded.notify_one();
+            drop(answers.read_to_end(&mut came).await);
+        };
         let all = async { tokio::join!(served, asked, heard) };
         tokio::time::timeout(Duration::from_secs(20), all).await.expect("the connection ends");
         came
@@ -69,7 +81,6 @@ fn conversation() -> Vec<u8> {
         message(0x82, &[&size.to_be_bytes()[..], &[2, 0, 0, 0], body].concat())
     };
     [
-        REQUEST.as_bytes(),
         &message(0x82, b"AMQP\x00\x01\x00\x00"),
         &frame(b"\x00\x53\x10\xc0\x05\x01\xa1\x02me"),
         &message(0x89, b"ping"),
@@ -83,7 +94,7 @@ fn conversation() -> Vec<u8> {
 #[test]
 fn the_conversation_goes_through_however_it_is_cut() {
     for piece in [1, 7, 4_096] {
-        let came = serve_bytes(&conversation(), piece);
+        let came = serve_bytes(REQUEST.as_bytes(), &conversation(), piece);
         for performative in [0x10, 0x11, 0x17, 0x18] {
             let descriptor = [0x00, 0x53, performative];
             assert!(came.windows(3).any(|part| part == descriptor), "{performative:#x}");
@@ -101,8 +112,8 @@ proptest! {
         piece in 1usize..300,
     ) {
         let messages = messages.iter().map(|(first, payload)| message(*first, payload));
-        let bytes = [REQUEST.as_bytes().to_vec(), messages.flatten().collect(), noise].concat();
-        serve_bytes(&bytes, piece);
+        let bytes = [messages.flatten().collect(), noise].concat();
+        serve_bytes(REQUEST.as_bytes(), &bytes, piece);
     }
 
     #[test]
@@ -111,12 +122,13 @@ proptest! {
         end in any::<Index>(),
         piece in 1usize..300,
     ) {
-        let mut bytes = conversation();
+        let mut bytes = [REQUEST.as_bytes(), &conversation()].concat();
         for (at, to) in changes {
             let at = at.index(bytes.len());
             bytes[at] = to;
         }
         bytes.truncate(end.index(bytes.len()).max(1));
-        serve_bytes(&bytes, piece);
+        let (request, rest) = bytes.split_at(bytes.len().min(REQUEST.len()));
+        serve_bytes(request, rest, piece);
     }
 }
