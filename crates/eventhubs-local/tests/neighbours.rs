@@ -39,7 +39,7 @@ fn detach() -> Vec<u8> {
 /// A transfer of which more follows.
 fn half_a_delivery() -> Vec<u8> {
     let transfer = b"\x00\x53\x14\xc0\x07\x06\x43\x43\x40\x43\x42\x41";
-    frame(0, &[&transfer[..], &[7; 60_000]].concat())
+    frame(0, &[&transfer[..], &vec![7; 60_000]].concat())
 }
 
 /// Says `first`, then `again` for as long as it is wanted; connects anew when it is thrown out.
@@ -49,7 +49,7 @@ fn misbehave(addr: SocketAddr, stop: &AtomicBool, first: &[u8], again: &[u8]) {
         tcp.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         tcp.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let mut spoken = tcp.write_all(first).is_ok();
-        let mut answer = [0; 65_536];
+        let mut answer = vec![0; 65_536];
         while spoken && !stop.load(Ordering::Relaxed) {
             spoken = tcp.write_all(again).is_ok() && !matches!(tcp.read(&mut answer), Ok(0));
         }

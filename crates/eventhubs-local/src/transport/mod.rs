@@ -40,6 +40,12 @@ impl Wire for TcpStream {
     }
 }
 
+impl<S: Wire> Wire for Box<S> {
+    fn quick_ack(&self) {
+        self.as_ref().quick_ack();
+    }
+}
+
 impl<S: Wire> Wire for TlsStream<S> {
     fn quick_ack(&self) {
         self.get_ref().0.quick_ack();
@@ -74,7 +80,7 @@ async fn admit(
     let Some(tls) = namespace.settings.tls.as_ref().filter(|_| first == TLS_HELLO) else {
         return speak(first, stream, connection, handle).await;
     };
-    let stream = within(tls.acceptor().accept(stream)).await?;
+    let stream = Box::new(Box::pin(within(tls.acceptor().accept(stream))).await?);
     if stream.get_ref().1.peer_certificates().is_some() {
         connection.identified();
     }

@@ -67,7 +67,7 @@ fn serve_bytes(request: &[u8], bytes: &[u8], piece: usize) -> Vec<u8> {
 
 /// A masked frame.
 fn message(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first, 0x80 | 126];
+    let mut frame = vec![first, 0xfe];
     frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(payload);
@@ -81,7 +81,7 @@ fn conversation() -> Vec<u8> {
         message(0x82, &[&size.to_be_bytes()[..], &[2, 0, 0, 0], body].concat())
     };
     [
-        &message(0x82, b"AMQP\x00\x01\x00\x00"),
+        &message(0x82, b"AMQP\x00\x01\x00\x00")[..],
         &frame(b"\x00\x53\x10\xc0\x05\x01\xa1\x02me"),
         &message(0x89, b"ping"),
         &frame(b"\x00\x53\x11\xc0\x06\x04\x40\x43\x52\x09\x43"),
