@@ -123,19 +123,19 @@ fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
 
 fn reads() {
     let server = server();
-    let busy = AtomicBool::new(false);
+    let busy = &AtomicBool::new(true);
+    let (begin, begun) = std::sync::mpsc::sync_channel(1);
     let payload = batch(1_000);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut tcp = connect(server.addr());
+        let addr = server.addr();
+        scope.spawn(move || {
+            let mut tcp = connect(addr);
             tcp.write_all(&attach_sender()).expect("an attach");
             let mut reader = tcp.try_clone().expect("a second handle");
             let answered = Arc::new(AtomicU64::new(0));
             let counted = Arc::clone(&answered);
             let counting = std::thread::spawn(move || count_answers(&mut reader, &counted));
-            while !busy.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            begun.recv().expect("the idle reads come first");
             let mut sent = 0u64;
             let mut bytes = Vec::new();
             while busy.load(Ordering::Relaxed) {
@@ -151,7 +151,7 @@ fn reads() {
             counting.join().expect("the reader ends");
         });
         read_times("idle", server.addr());
-        busy.store(true, Ordering::Relaxed);
+        begin.send(()).expect("the sender waits");
         read_times("while a sender saturates it", server.addr());
         busy.store(false, Ordering::Relaxed);
     });
@@ -230,6 +230,8 @@ fn connect(addr: SocketAddr) -> TcpStream {
     let window: &[u8] = &[0x70, 0x7f, 0xff, 0xff, 0xff];
     performative(&mut bytes, 0x11, &[&[0x40], &[0x43], window, window]);
     tcp.write_all(&bytes).expect("an open");
+    let mut header = [0; 8];
+    tcp.read_exact(&mut header).expect("the header comes back");
     tcp
 }
 

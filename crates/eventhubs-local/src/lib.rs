@@ -27,6 +27,8 @@ mod envelope;
 mod event;
 mod faults;
 mod filter;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hash;
 mod hub;
 mod log;

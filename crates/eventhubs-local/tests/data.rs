@@ -125,7 +125,9 @@ async fn a_full_disk_refuses_events_until_there_is_room() {
     // A file system of 256 KiB that only the program sees, half of it taken.
     let inside = |script: &str| {
         let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "sh", "-ec", script, PROGRAM]).arg(mount.path());
+        command
+            .args(["--map-root-user", "--mount", "sh", "-ec", script, PROGRAM])
+            .arg(mount.path());
         command
     };
     let mounted = r#"mount -t tmpfs -o size=256k tmpfs "$1""#;

@@ -1,5 +1,7 @@
 //! TLS and WebSocket: one port for all of them, and for plain AMQP.
 
+#![expect(clippy::large_futures, reason = "a test has the room for a TLS stream in a future")]
+
 mod support;
 
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use fe2o3_amqp_ws::WebSocketStream;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -172,13 +174,41 @@ async fn external_means_the_certificate_of_the_client() {
     let server = guarded.start().unwrap();
 
     let stream = tls(&server, ca, own()).await.unwrap();
-    let mut client = Client::over(stream, SaslProfile::External).await.unwrap();
-    client.sender(PARTITION_1).await;
+    assert_eq!(attaches(stream, "EXTERNAL").await, (0, true));
     // The certificate alone opens nothing: it must be asked to.
     let stream = tls(&server, ca, own()).await.unwrap();
-    let mut client = Client::over(stream, SaslProfile::Anonymous).await.unwrap();
-    assert!(client.try_sender(PARTITION_1).await.is_err());
+    assert_eq!(attaches(stream, "ANONYMOUS").await, (0, false));
     let stream = tls(&server, ca, None).await.unwrap();
-    assert!(Client::over(stream, SaslProfile::External).await.is_err());
-    assert!(Client::with_profile(&server, SaslProfile::External).await.is_err());
+    assert_eq!(attaches(stream, "EXTERNAL").await, (1, false));
+    let stream = TcpStream::connect(server.addr()).await.unwrap();
+    assert_eq!(attaches(stream, "EXTERNAL").await, (1, false));
+}
+
+/// The outcome of SASL with that mechanism, and whether a sender is attached then. The library wants to have made the
+/// TLS stream itself before it uses EXTERNAL; so these are bytes.
+async fn attaches(mut stream: impl AsyncRead + AsyncWrite + Unpin, mechanism: &str) -> (u8, bool) {
+    let frame = |kind: u8, body: &[u8]| {
+        let size = (body.len() + 8) as u32;
+        [&size.to_be_bytes()[..], &[2, kind, 0, 0], body].concat()
+    };
+    let name = mechanism.as_bytes();
+    let head = [0x00, 0x53, 0x41, 0xc0, name.len() as u8 + 3, 1, 0xa3, name.len() as u8];
+    let target = b"\x00\x53\x29\xc0\x09\x01\xa1\x06orders";
+    let attach = b"\x00\x53\x12\xc0\x17\x07\xa1\x01x\x43\x42\x40\x40\x40";
+    let said = [
+        &b"AMQP\x03\x01\x00\x00"[..],
+        &frame(1, &[&head, name].concat()),
+        b"AMQP\x00\x01\x00\x00",
+        &frame(0, b"\x00\x53\x10\xc0\x05\x01\xa1\x02me"),
+        &frame(0, b"\x00\x53\x11\xc0\x06\x04\x40\x43\x52\x09\x43"),
+        &frame(0, &[&attach[..], target].concat()),
+        &frame(0, b"\x00\x53\x18\x45"),
+    ];
+    stream.write_all(&said.concat()).await.unwrap();
+    let mut heard = Vec::new();
+    let _closed = soon(stream.read_to_end(&mut heard)).await;
+    let after = |descriptor: &[u8]| heard.windows(3).position(|part| part == descriptor);
+    let outcome = after(&[0x00, 0x53, 0x44]).expect("an outcome");
+    let code = heard[outcome..].iter().position(|byte| *byte == 0x50).expect("a code");
+    (heard[outcome + code + 1], after(&[0x00, 0x53, 0x13]).is_some())
 }

@@ -41,7 +41,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         small @ 0..126 => frame.push(0x80 | small as u8),
         large => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend_from_slice(&u16::try_from(large).unwrap().to_be_bytes());
         }
     }

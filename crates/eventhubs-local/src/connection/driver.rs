@@ -220,7 +220,7 @@ async fn farewell<W: Wire>(wire: &mut W, left: &[u8]) -> io::Result<()> {
         wire.write_all(left).await?;
         wire.shutdown().await?;
         // Unread input would turn the close into a reset and could take the last words with it.
-        let mut rest = [0; 4096];
+        let mut rest = vec![0; 4096];
         while wire.read(&mut rest).await? > 0 {}
         Ok(())
     };

@@ -92,9 +92,9 @@ impl Connection {
             return false;
         };
         let scope = self.core.namespace.keys.admits(user, password);
-        let admitted = scope.is_some();
-        scope.into_iter().for_each(|scope| self.core.grants.give(scope));
-        admitted
+        let Some(scope) = scope else { return false };
+        self.core.grants.give(scope);
+        true
     }
 
     /// Goes over to the namespace of that host. What was granted before was granted by another.

@@ -45,6 +45,12 @@ const MAX_LINKS: usize = 5_000;
 /// Output beyond this makes receivers wait, and the server stop reading.
 const OUT_HIGH: usize = 512 * 1024;
 
+/// A namespace of those hubs, without keys: what is fed with bytes needs one.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn test_namespace(hubs: Vec<Arc<crate::hub::Hub>>) -> Namespace {
+    Namespace { hubs, ..Namespace::default() }
+}
+
 /// What the driver is to do with the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {

@@ -4,6 +4,8 @@
 //! TLS the first byte tells the last two apart again. What the bytes mean is the connection's affair.
 
 mod rewind;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tls;
 mod websocket;
 
@@ -35,6 +37,12 @@ impl Wire for TcpStream {
             // An optimisation: if the socket has gone the next read says so.
             let _asked = socket2::SockRef::from(self).set_tcp_quickack(true).is_ok();
         }
+    }
+}
+
+impl<S: Wire> Wire for Box<S> {
+    fn quick_ack(&self) {
+        self.as_ref().quick_ack();
     }
 }
 
@@ -72,7 +80,7 @@ async fn admit(
     let Some(tls) = namespace.settings.tls.as_ref().filter(|_| first == TLS_HELLO) else {
         return speak(first, stream, connection, handle).await;
     };
-    let stream = within(tls.acceptor().accept(stream)).await?;
+    let stream = Box::new(Box::pin(within(tls.acceptor().accept(stream))).await?);
     if stream.get_ref().1.peer_certificates().is_some() {
         connection.identified();
     }

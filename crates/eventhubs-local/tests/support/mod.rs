@@ -84,11 +84,9 @@ impl Client {
         host: &str,
         profile: SaslProfile,
     ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
-        // The library asks for a scheme with TLS before it uses a certificate.
-        let scheme = if matches!(profile, SaslProfile::External) { "amqps" } else { "amqp" };
         let open = Connection::builder()
             .container_id("test")
-            .scheme(scheme)
+            .scheme("amqp")
             .hostname(Some(host))
             .max_frame_size(65_536)
             .idle_time_out(1_000u32)
@@ -105,8 +103,16 @@ impl Client {
     }
 
     pub async fn try_sender(&mut self, address: &str) -> Result<Sender, SenderAttachError> {
+        self.try_named_sender("sender", address).await
+    }
+
+    pub async fn try_named_sender(
+        &mut self,
+        name: &str,
+        address: &str,
+    ) -> Result<Sender, SenderAttachError> {
         let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
-        let sender = soon(Sender::attach(&mut session, "sender", address)).await;
+        let sender = soon(Sender::attach(&mut session, name, address)).await;
         self.sessions.push(session);
         sender
     }

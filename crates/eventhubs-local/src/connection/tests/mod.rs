@@ -2,6 +2,9 @@
 
 mod fuzz;
 mod handshake;
+mod idle;
+mod limits;
+mod mutated;
 mod nodes;
 mod receiving;
 mod sending;
