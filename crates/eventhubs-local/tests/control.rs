@@ -152,9 +152,9 @@ async fn faults_with_parameters_do_what_they_say() {
     let connections = control.get("/connections");
     let id = &connections.as_array().unwrap().last().unwrap()["id"];
     let scope = json!({"connection": id, "link": "sender"});
-    let made = make(json!({"kind": "throughput_units", "units": 0, "scope": scope}));
+    let made = make(json!({"kind": "server_busy", "scope": scope}));
     assert_eq!(made["scope"], scope);
-    assert!(matches!(send(&mut sender, &["slower"]).await, Outcome::Rejected(_)));
+    assert!(matches!(send(&mut sender, &["refused"]).await, Outcome::Rejected(_)));
 
     // What happens at once is not listed.
     let listed = control.get("/faults").as_array().unwrap().len();
