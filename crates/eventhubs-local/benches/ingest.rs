@@ -33,7 +33,7 @@ fn main() {
 }
 
 fn server() -> Server {
-    let retention = Retention { bytes: 16 << 20, events: 1_000 };
+    let retention = Retention { bytes: 16 << 20, events: 1_000, ..Retention::default() };
     Server::builder().hub("orders", 4).retention(retention).start().expect("the server starts")
 }
 
