@@ -49,6 +49,13 @@ pub(crate) fn path(text: &str) -> String {
     percent_decode_str(path.trim_matches('/')).decode_utf8_lossy().trim_matches('/').to_owned()
 }
 
+/// The partition a path names, of whatever kind of link.
+pub(crate) fn partition(path: &str) -> Option<u32> {
+    let mut parts = path.rsplit('/');
+    let id = parts.next()?.parse().ok()?;
+    parts.next()?.eq_ignore_ascii_case("Partitions").then_some(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

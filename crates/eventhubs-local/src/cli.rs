@@ -1,11 +1,17 @@
 //! Flags and the configuration file, and the server they describe. A flag wins over the file; lists add up.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use eventhubs_local::{Builder, Retention, Server};
-use serde::Deserialize;
+use eventhubs_local::{Builder, NamespaceBuilder, Retention, Server};
+
+use crate::config::{self, ConfigError, Description, HubDescription, KeyDescription};
+use crate::security::Security;
+use crate::units;
+
+/// Where Microsoft's emulator listens, so that its connection string fits.
+const LISTEN: &str = "127.0.0.1:5672";
 
 /// What `--discard` keeps of a partition unless it says.
 const DISCARD_KEEPS: &str = "1000";
@@ -19,81 +25,39 @@ pub(crate) struct Args {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// A hub and its number of partitions; may be repeated
+    /// A hub and its number of partitions; NAMESPACE/NAME:PARTITIONS puts it in another namespace; may be repeated
     #[arg(long = "hub", value_name = "NAME:PARTITIONS", value_parser = hub)]
     hubs: Vec<(String, u32)>,
     /// A consumer group of a hub; a hub with none named has every group
     #[arg(long = "consumer-group", value_name = "HUB/GROUP", value_parser = group)]
     groups: Vec<(String, String)>,
-    /// A shared access key; without any, every signature passes
-    #[arg(long = "key", value_name = "NAME=VALUE", value_parser = key)]
-    keys: Vec<(String, String)>,
+    #[command(flatten)]
+    security: Security,
     /// Answer every delivery that much later, say `10ms`
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     ack_delay: Option<Duration>,
-    /// Bytes each partition keeps
-    #[arg(long, value_name = "BYTES")]
-    retention: Option<usize>,
+    /// What each partition keeps, say `256MiB`
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    retention: Option<u64>,
+    /// How long each partition keeps events, say `7d`
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    retention_age: Option<Duration>,
+    /// A directory in which events are kept over restarts
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Wait for the disk before accepting events, so that a power loss takes none
+    #[arg(long)]
+    sync: bool,
     /// Count events but keep only the last ones of each partition
     #[arg(long, value_name = "KEEP", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DISCARD_KEEPS)]
     discard: Option<usize>,
-    /// Address for counters over HTTP
+    /// Address for counters, metrics and faults over HTTP
     #[arg(long, value_name = "ADDRESS")]
     control: Option<String>,
-    /// A TOML file with the same settings
+    /// A TOML file with the same settings, or the `Config.json` of Microsoft's emulator
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-/// The configuration file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    listen: Option<String>,
-    control: Option<String>,
-    ack_delay: Option<String>,
-    retention: Option<usize>,
-    discard: Option<usize>,
-    hubs: Vec<FileHub>,
-    keys: Vec<FileKey>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileHub {
-    name: String,
-    partitions: u32,
-    #[serde(default)]
-    consumer_groups: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileKey {
-    name: String,
-    value: String,
-}
-
-impl std::fmt::Debug for FileKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileKey").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// Why there is nothing to serve.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    #[error("cannot read `{}`: {cause}", path.display())]
-    Read { path: PathBuf, cause: std::io::Error },
-    #[error("`{}`: {cause}", path.display())]
-    Parse { path: PathBuf, cause: Box<toml::de::Error> },
-    #[error("`ack_delay`: {0}")]
-    AckDelay(String),
-    #[error("consumer group `{group}` is of hub `{hub}`, which is not named")]
-    GroupWithoutHub { hub: String, group: String },
-    #[error("no hub: name one with `--hub NAME:PARTITIONS`")]
-    NoHub,
 }
 
 /// What the program is to do.
@@ -101,62 +65,135 @@ pub(crate) enum ConfigError {
 pub(crate) struct Plan {
     pub(crate) builder: Builder,
     pub(crate) control: Option<String>,
+    /// What of the emulator's file has no meaning here.
+    pub(crate) ignored: Vec<String>,
 }
 
 impl Args {
     pub(crate) fn plan(self) -> Result<Plan, ConfigError> {
-        let file = self.config.as_deref().map_or(Ok(File::default()), read)?;
-        let mut builder = Server::builder()
-            .listen(self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:5672".into()));
-        let mut names = Vec::new();
+        let file = self.config.as_deref().map_or(Ok(Description::default()), config::read)?;
+        let mut site = Site::new(file.namespace);
         for (name, partitions) in self.hubs {
-            names.push(name.clone());
-            builder = builder.hub(name, partitions);
+            site.hub(name, partitions);
         }
-        let mut groups = self.groups;
-        for hub in file.hubs {
-            names.push(hub.name.clone());
-            groups.extend(hub.consumer_groups.into_iter().map(|group| (hub.name.clone(), group)));
-            builder = builder.hub(hub.name, hub.partitions);
+        for namespace in file.namespaces {
+            site.describe(Some(&namespace.name), namespace.hubs, namespace.keys);
+            for host in namespace.hosts {
+                site.change(Some(&namespace.name), |it| it.host(host));
+            }
         }
-        if names.is_empty() {
+        site.describe(None, file.hubs, file.keys);
+        if site.hubs.is_empty() {
             return Err(ConfigError::NoHub);
         }
-        for (hub, group) in groups {
-            if !names.contains(&hub) {
-                return Err(ConfigError::GroupWithoutHub { hub, group });
-            }
-            builder = builder.consumer_group(&hub, group);
+        for (hub, group) in self.groups {
+            site.group(hub, group)?;
         }
-        let file_keys = file.keys.into_iter().map(|key| (key.name, key.value));
-        for (name, value) in self.keys.into_iter().chain(file_keys) {
-            builder = builder.key(name, value);
-        }
-        let file_delay = file.ack_delay.as_deref().map(duration).transpose();
-        if let Some(delay) = self.ack_delay.or(file_delay.map_err(ConfigError::AckDelay)?) {
+        let mut builder = self.security.or(file.security).apply(site.builder())?;
+        builder = builder.listen(self.listen.or(file.listen).unwrap_or_else(|| LISTEN.into()));
+        if let Some(delay) = self.ack_delay.or(file.ack_delay) {
             builder = builder.ack_delay(delay);
         }
         let mut retention = Retention::default();
         if let Some(bytes) = self.retention.or(file.retention) {
-            retention.bytes = bytes;
+            retention.bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         if let Some(events) = self.discard.or(file.discard) {
-            retention = Retention { events, bytes: retention.bytes.min(DISCARD_BYTES) };
+            retention.events = events;
+            retention.bytes = retention.bytes.min(DISCARD_BYTES);
+        }
+        retention.age = self.retention_age.or(file.retention_age);
+        let sync = self.sync || file.sync;
+        match self.data.or(file.data) {
+            Some(directory) => builder = builder.data(directory).sync(sync),
+            None if sync => return Err(ConfigError::SyncWithoutData),
+            None => {}
         }
         let builder = builder.retention(retention);
-        Ok(Plan { builder, control: self.control.or(file.control) })
+        Ok(Plan { builder, control: self.control.or(file.control), ignored: file.ignored })
     }
 }
 
-fn read(path: &Path) -> Result<File, ConfigError> {
-    let path = path.to_owned();
-    let text = std::fs::read_to_string(&path)
-        .map_err(|cause| ConfigError::Read { path: path.clone(), cause })?;
-    toml::from_str(&text).map_err(|cause| ConfigError::Parse { path, cause: Box::new(cause) })
+/// The namespaces as flags and file describe them together.
+struct Site {
+    default: NamespaceBuilder,
+    others: Vec<(String, NamespaceBuilder)>,
+    /// Every hub, as `NAME` or `NAMESPACE/NAME`.
+    hubs: Vec<String>,
+}
+
+impl Site {
+    fn new(default: Option<String>) -> Self {
+        let default = NamespaceBuilder::new(default.unwrap_or_else(|| "default".into()));
+        Self { default, others: Vec::new(), hubs: Vec::new() }
+    }
+
+    fn change(
+        &mut self,
+        namespace: Option<&str>,
+        change: impl FnOnce(NamespaceBuilder) -> NamespaceBuilder,
+    ) {
+        let Some(name) = namespace else {
+            self.default = change(std::mem::take(&mut self.default));
+            return;
+        };
+        let known = self.others.iter().position(|(other, _)| other.eq_ignore_ascii_case(name));
+        let at = known.unwrap_or_else(|| {
+            self.others.push((name.to_owned(), NamespaceBuilder::new(name)));
+            self.others.len() - 1
+        });
+        let (_, builder) = &mut self.others[at];
+        *builder = change(std::mem::take(builder));
+    }
+
+    fn describe(
+        &mut self,
+        namespace: Option<&str>,
+        hubs: Vec<HubDescription>,
+        keys: Vec<KeyDescription>,
+    ) {
+        for hub in hubs {
+            let path = namespace.map_or(hub.name.clone(), |it| format!("{it}/{}", hub.name));
+            self.hub(path, hub.partitions);
+            for group in hub.consumer_groups {
+                self.change(namespace, |it| it.consumer_group(&hub.name, group));
+            }
+        }
+        for key in keys {
+            let KeyDescription { hub, name, value, rights } = key;
+            self.change(namespace, |it| it.limited_key(hub.as_deref(), name, value, rights));
+        }
+    }
+
+    /// Adds a hub, `NAME` or `NAMESPACE/NAME`.
+    fn hub(&mut self, path: String, partitions: u32) {
+        let (namespace, name) = inside(&path);
+        self.change(namespace, |it| it.hub(name, partitions));
+        self.hubs.push(path);
+    }
+
+    fn group(&mut self, hub: String, group: String) -> Result<(), ConfigError> {
+        if !self.hubs.iter().any(|known| known.eq_ignore_ascii_case(&hub)) {
+            return Err(ConfigError::GroupWithoutHub { hub, group });
+        }
+        let (namespace, name) = inside(&hub);
+        self.change(namespace, |it| it.consumer_group(name, group));
+        Ok(())
+    }
+
+    fn builder(self) -> Builder {
+        let builder = Server::builder().default_namespace(self.default);
+        self.others.into_iter().fold(builder, |builder, (_, other)| builder.namespace(other))
+    }
+}
+
+/// What a name is in, if it says so, and the name.
+fn inside(path: &str) -> (Option<&str>, &str) {
+    path.split_once('/').map_or((None, path), |(namespace, name)| (Some(namespace), name))
 }
 
 fn split(text: &str, by: char) -> Option<(String, String)> {
-    let (left, right) = text.split_once(by)?;
+    let (left, right) = text.rsplit_once(by)?;
     (!left.is_empty() && !right.is_empty()).then(|| (left.to_owned(), right.to_owned()))
 }
 
@@ -168,23 +205,6 @@ fn hub(text: &str) -> Result<(String, u32), String> {
 
 fn group(text: &str) -> Result<(String, String), String> {
     split(text, '/').ok_or_else(|| "write HUB/GROUP, say `orders/inventory`".into())
-}
-
-fn key(text: &str) -> Result<(String, String), String> {
-    split(text, '=').ok_or_else(|| "write NAME=VALUE".into())
-}
-
-/// A number and a unit: `250us`, `10ms`, `2s`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 =
-        digits.trim().parse().map_err(|_| format!("`{text}` is not a duration, say `10ms`"))?;
-    match &text[digits.len()..] {
-        "us" => Ok(Duration::from_micros(number)),
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        unit => Err(format!("`{unit}` is not a unit of time: use us, ms or s")),
-    }
 }
 
 #[cfg(test)]
@@ -227,7 +247,8 @@ mod tests {
             (vec!["--hub", "orders"], "NAME:PARTITIONS"),
             (vec!["--hub", "orders:many"], "`many` is not a number"),
             (vec!["--hub", "orders:1", "--consumer-group", "payments/x"], "`payments`"),
-            (vec!["--hub", "orders:1", "--ack-delay", "10"], "unit of time"),
+            (vec!["--hub", "orders:1", "--ack-delay", "10"], "not a duration"),
+            (vec!["--hub", "orders:1", "--sync"], "`--data DIR`"),
             (vec!["--hub", "orders:1", "--config", "/nonexistent.toml"], "`/nonexistent.toml`"),
         ] {
             let error = plan(&args).unwrap_err();
@@ -236,25 +257,46 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_the_same_as_flags() {
-        let path =
-            std::env::temp_dir().join(format!("eventhubs-local-{}.toml", std::process::id()));
+    fn a_file_and_flags_add_up_and_a_flag_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eventhubs.toml");
         let text = r#"
-            listen = "127.0.0.1:0"
-            ack_delay = "2s"
+            listen = "256.0.0.1:0"
+            retention = "1MiB"
             [[hubs]]
             name = "orders"
             partitions = 3
-            consumer_groups = ["inventory"]
-            [[keys]]
+            [[namespaces]]
+            name = "west"
+            [[namespaces.hubs]]
+            name = "orders"
+            partitions = 5
+            [[namespaces.keys]]
             name = "root"
             value = "secret"
         "#;
         std::fs::write(&path, text).unwrap();
-        let plan = plan(&["--config", path.to_str().unwrap()]);
-        std::fs::remove_file(&path).unwrap();
-        let plan = plan.unwrap();
+        let plan = plan(&[
+            "--config",
+            path.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+            "--hub",
+            "west/payments:2",
+            "--hub",
+            "east/orders:7",
+            "--consumer-group",
+            "west/orders/audit",
+        ])
+        .unwrap();
         assert!(!format!("{plan:?}").contains("secret"));
-        assert_eq!(plan.builder.start().unwrap().hub("orders").partitions().len(), 3);
+        let server = plan.builder.start().unwrap();
+        let partitions =
+            |namespace: &str, hub: &str| server.namespace(namespace).hub(hub).partitions().len();
+        assert_eq!(server.hub("orders").partitions().len(), 3);
+        assert_eq!((partitions("west", "orders"), partitions("west", "payments")), (5, 2));
+        assert_eq!(partitions("east", "orders"), 7);
+        let string = server.namespace("west").connection_string();
+        assert!(string.contains("sb://west.localhost:") && string.contains("=secret;"), "{string}");
     }
 }

@@ -1,6 +1,7 @@
 //! AMQP error conditions, and the outcomes a delivery can have.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// An AMQP error: a condition symbol and a text for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +47,34 @@ impl Condition {
 
     /// `amqp:connection:forced`, as on an idle connection.
     pub fn connection_forced() -> Self {
+        Self::inactive(Duration::from_mins(5))
+    }
+
+    /// The same after that time.
+    pub(crate) fn inactive(allowed: Duration) -> Self {
         Self::new(
             "amqp:connection:forced",
-            "The connection was inactive for more than the allowed 300000 milliseconds and is closed by container \
-             'LinkTracker'.",
+            format!(
+                "The connection was inactive for more than the allowed {} milliseconds and is closed by container \
+                 'LinkTracker'.",
+                allowed.as_millis()
+            ),
+        )
+    }
+
+    /// The same as `detach_forced` for that link after that time.
+    pub(crate) fn link_idle(link: &str, sender: bool, allowed: Duration) -> Self {
+        let (who, origin) =
+            if sender { ("publisher", "Publisher") } else { ("consumer", "Consumer") };
+        let seconds = allowed.as_secs();
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        Self::new(
+            "amqp:link:detach-forced",
+            format!(
+                "The link '{link}' is force detached by the broker because of errors occurred in {who}({link}). Detach \
+                 origin: AmqpMessage{origin}.IdleTimerExpired: Idle timeout: {hours:02}:{minutes:02}:{:02}.",
+                seconds % 60
+            ),
         )
     }
 

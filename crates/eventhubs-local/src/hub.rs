@@ -4,18 +4,21 @@
 //! connections and whoever waits for a count; nothing here knows AMQP links.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+use crate::condition::Condition;
 use crate::envelope::Arrival;
 use crate::event::Event;
 use crate::hash;
 use crate::log::{Batch, Counters, Log, Retention};
 use crate::readers::Readers;
 use crate::registry::ConnectionHandle;
+use crate::store::{self, DirectoryError, HubFolder};
 
 /// Locks, ignoring poison: every critical section here leaves its data whole even if a test's closure panics.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -46,15 +49,35 @@ impl Hub {
         groups: &[String],
         retention: Retention,
     ) -> Self {
+        let logs = (0..partitions).map(|_| Log::new(retention)).collect();
+        Self::with(name, groups, now_ms(), logs)
+    }
+
+    /// A hub whose events are on disk, with those that are there.
+    pub(crate) fn open(
+        name: String,
+        partitions: u32,
+        groups: &[String],
+        retention: Retention,
+        folder: &HubFolder,
+    ) -> Result<Self, DirectoryError> {
+        let now = now_ms();
+        let log = |id| Ok(Log::restore(retention, folder.partition(id)?, now));
+        let logs = (0..partitions).map(log).collect::<Result<_, DirectoryError>>()?;
+        Ok(Self::with(name, groups, folder.created_ms, logs))
+    }
+
+    fn with(name: String, groups: &[String], created_ms: i64, logs: Vec<Log>) -> Self {
         let groups = (!groups.is_empty()).then(|| {
             let named = groups.iter().map(|group| group.to_lowercase());
             named.chain(["$default".to_owned()]).collect()
         });
+        let partitions = logs.into_iter().zip(0..).map(|(log, id)| Partition::new(id, log));
         Self {
             name,
             groups,
-            created_ms: now_ms(),
-            partitions: (0..partitions).map(|id| Partition::new(id, retention)).collect(),
+            created_ms,
+            partitions: partitions.collect(),
             turn: AtomicU32::new(0),
             progress: Progress::default(),
         }
@@ -134,13 +157,26 @@ impl Hub {
         }
     }
 
-    /// Stores one delivery and tells everyone who waits.
-    pub(crate) fn append(&self, partition: &Partition, arrival: Arrival, by: Option<Arc<str>>) {
-        partition.append(arrival, by);
+    /// Stores one delivery and tells everyone who waits; or says what the sender is to be told.
+    pub(crate) fn append(
+        &self,
+        partition: &Partition,
+        arrival: Arrival,
+        by: Option<Arc<str>>,
+    ) -> Result<(), Condition> {
+        partition.append(arrival, by).map_err(|error| store::refusal(&error))?;
         self.progress.stored.notify_waiters();
         if self.progress.blocked.load(Ordering::SeqCst) > 0 {
             let _gate = lock(&self.progress.gate);
             self.progress.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Drops what has become too old.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        for partition in &self.partitions {
+            partition.with_log(|log| log.expire(now_ms));
         }
     }
 }
@@ -170,8 +206,8 @@ struct State {
 }
 
 impl Partition {
-    fn new(id: u32, retention: Retention) -> Self {
-        let state = State { log: Log::new(retention), waiting: Vec::new() };
+    fn new(id: u32, log: Log) -> Self {
+        let state = State { log, waiting: Vec::new() };
         Self { id, state: Mutex::new(state), readers: Mutex::default() }
     }
 
@@ -208,9 +244,10 @@ impl Partition {
     /// The events retained with at least that sequence number. A snapshot, cheap to take however long the log is; an
     /// auditor that remembers `next_sequence()` sees only what is new.
     pub fn events_from(&self, sequence: i64) -> impl Iterator<Item = Event> + use<> {
-        let batches = self.with_log(|log| log.batches_from(sequence));
-        batches
+        let entries = self.with_log(|log| log.entries_from(sequence));
+        entries
             .into_iter()
+            .filter_map(|entry| entry.load())
             .flat_map(|batch| (0..batch.len()).map(move |index| batch.event(index)))
             .skip_while(move |event| event.sequence < sequence)
     }
@@ -219,15 +256,20 @@ impl Partition {
         read(&mut lock(&self.state).log)
     }
 
-    fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) {
+    fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) -> io::Result<()> {
         let waiting = {
             let mut state = lock(&self.state);
-            state.log.append(arrival, publisher, now_ms());
+            let stored = state.log.append(arrival, publisher, now_ms());
+            if stored.is_err() {
+                state.log.counters.refused += 1;
+                return stored;
+            }
             std::mem::take(&mut state.waiting)
         };
         for connection in waiting {
             connection.wake();
         }
+        Ok(())
     }
 
     /// The batch with `sequence`; when there is none yet, `reader` is woken by the next append.

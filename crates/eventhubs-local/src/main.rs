@@ -1,12 +1,16 @@
 //! The server as a program: serves until SIGTERM or SIGINT, then exits 0.
 
 mod cli;
+mod config;
 mod control;
+mod security;
+mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use eventhubs_local::StartError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -28,9 +32,19 @@ async fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(&error, CONFIG),
     };
+    for key in &plan.ignored {
+        eprintln!("eventhubs-local: `{key}` means nothing here and is ignored");
+    }
     match serve(plan).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&*error, UNAVAILABLE),
+        Err(error) => fail(&*error, code(&*error)),
+    }
+}
+
+fn code(error: &(dyn std::error::Error + 'static)) -> u8 {
+    match error.downcast_ref() {
+        Some(StartError::Hub { .. } | StartError::Namespace { .. }) => CONFIG,
+        _ => UNAVAILABLE,
     }
 }
 
@@ -49,7 +63,7 @@ async fn serve(plan: cli::Plan) -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("listening on {}: {}", server.addr(), server.connection_string());
     if let Some(address) = control {
-        println!("control on http://{address}/counters");
+        println!("control on http://{address}/");
     }
     tokio::select! {
         _ = terminate.recv() => {}

@@ -1,8 +1,9 @@
 //! `$management`: properties of hubs and partitions.
 
-use crate::auth::Grants;
+use crate::auth::{Grants, Right};
 use crate::codec::value::Value;
 use crate::condition::Condition;
+use crate::faults::Site;
 use crate::hub::{Hub, now_ms};
 use crate::namespace::Namespace;
 use crate::request::{Reply, Request};
@@ -13,33 +14,42 @@ const NEVER_MS: i64 = -62_135_596_800_000;
 const HUB: &str = "com.microsoft:eventhub";
 const PARTITION: &str = "com.microsoft:partition";
 
-pub(crate) fn answer(namespace: &Namespace, grants: &Grants, request: &Request) -> Reply {
+pub(crate) fn answer(
+    namespace: &Namespace,
+    connection: u64,
+    grants: &Grants,
+    request: &Request,
+) -> Reply {
     if request.text("operation") != Some("READ") {
         let text = "The operation is not supported.";
         return Reply::refused(501, &Condition::new("amqp:not-implemented", text));
     }
-    let name = request.text("name").unwrap_or_default();
+    let Some(name) = request.text("name") else {
+        return Reply::refused(400, &argument("The name of an event hub is needed."));
+    };
+    let partition = request.text("partition").and_then(|id| id.parse().ok());
+    let site = Site { connection, hub: Some(name), partition, link: None };
+    if let Some((status, condition)) = namespace.faults.read(site) {
+        return Reply::refused(status, &condition);
+    }
     if !permitted(namespace, grants, name, request) {
-        let text = "Unauthorized access. 'Listen' claim(s) are required to perform this operation.";
-        return Reply::refused(401, &Condition::unauthorized(text));
+        return Reply::refused(401, &Right::Any.missing(&format!("sb://{name}")));
     }
     let Some(hub) = namespace.hub(name) else {
         return Reply::refused(404, &Condition::not_found(name));
     };
     match request.text("type") {
         Some(HUB) => Reply::ok(hub_properties(hub)),
-        Some(PARTITION) => {
-            let id = request.text("partition").and_then(|id| id.parse().ok());
-            match id.and_then(|id| partition_properties(hub, id)) {
-                Some(properties) => Reply::ok(properties),
-                None => Reply::refused(400, &Condition::invalid_partition()),
-            }
-        }
-        _ => {
-            let text = "The entity type is not known.";
-            Reply::refused(400, &Condition::new("com.microsoft:argument-error", text))
-        }
+        Some(PARTITION) => match partition.and_then(|id| partition_properties(hub, id)) {
+            Some(properties) => Reply::ok(properties),
+            None => Reply::refused(400, &Condition::invalid_partition()),
+        },
+        _ => Reply::refused(400, &argument("The entity type is not known.")),
     }
+}
+
+fn argument(text: &'static str) -> Condition {
+    Condition::new("com.microsoft:argument-error", text)
 }
 
 /// A client may put a token first, or carry it in the request.
@@ -47,11 +57,13 @@ fn permitted(namespace: &Namespace, grants: &Grants, hub: &str, request: &Reques
     let now = now_ms();
     let carried = || {
         let token = request.text("security_token")?;
-        let scope = namespace.keys.check("", token, now).ok()?;
-        Grants::new(true, true).put(hub, &scope).ok()
+        let scope = namespace.keys.check(token, now).ok()?;
+        let mut carried = Grants::new(true, true);
+        carried.put(hub, scope).ok()?;
+        carried.allow(hub, Right::Any, now).then_some(())
     };
-    grants.allow(hub, now)
-        || grants.allow(&format!("{hub}/$management"), now)
+    grants.allow(hub, Right::Any, now)
+        || grants.allow(&format!("{hub}/$management"), Right::Any, now)
         || carried().is_some()
 }
 
@@ -94,7 +106,7 @@ fn partition_properties(hub: &Hub, id: u32) -> Option<Value> {
             "last_enqueued_time_utc",
             Value::Timestamp(newest_or(NEVER_MS, |newest| newest.enqueued_ms)),
         ),
-        ("is_partition_empty", Value::Bool(newest.is_none())),
+        ("is_partition_empty", Value::Bool(newest.is_none_or(|newest| newest.sequence < first))),
         ("runtime_info_retrieval_time_utc", Value::Timestamp(now_ms())),
     ]))
 }

@@ -1,4 +1,7 @@
-//! One namespace: its hubs, keys, limits, faults and open connections. Shared by all connections, outlives a stop.
+//! One namespace: its hubs, keys, limits and faults. Shared by all connections, outlives a stop.
+//!
+//! A server has one namespace that answers for any host, the default, and others that are asked for by the host name
+//! of a connection's open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +10,7 @@ use crate::auth::Keys;
 use crate::faults::Book;
 use crate::hub::Hub;
 use crate::registry::Registry;
+use crate::transport::tls::Tls;
 
 /// Limits and habits of the server.
 #[derive(Debug, Clone)]
@@ -20,6 +24,30 @@ pub(crate) struct Settings {
     pub(crate) require_tokens: bool,
     /// Whether links go when their token ends.
     pub(crate) expire_tokens: bool,
+    /// When idle links and connections go; `None`: never.
+    pub(crate) idle_rules: Option<IdleRules>,
+    /// What the port shows to clients that speak TLS.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// When what is idle is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleRules {
+    /// A connection whose first link takes longer is closed.
+    pub first_link: Duration,
+    /// A connection whose links are all gone for longer is closed.
+    pub no_links: Duration,
+    /// A link that carries no event for longer is detached.
+    pub link: Duration,
+}
+
+impl IdleRules {
+    /// The times of the service: one minute, five and ten.
+    pub const SERVICE: Self = Self {
+        first_link: Duration::from_mins(1),
+        no_links: Duration::from_mins(5),
+        link: Duration::from_mins(10),
+    };
 }
 
 impl Default for Settings {
@@ -29,18 +57,26 @@ impl Default for Settings {
             ack_delay: None,
             idle_time_out: Duration::from_mins(4),
             require_tokens: false,
-            expire_tokens: false,
+            expire_tokens: true,
+            idle_rules: None,
+            tls: None,
         }
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Namespace {
+    pub(crate) name: String,
+    /// Host names beside those that begin with the name.
+    pub(crate) hosts: Vec<String>,
     pub(crate) hubs: Vec<Arc<Hub>>,
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) faults: Arc<Book>,
+    /// All connections of the server; kept by the default namespace.
     pub(crate) registry: Registry,
+    /// The namespaces one asks for by host; only the default has any.
+    pub(crate) others: Vec<Arc<Namespace>>,
 }
 
 impl Namespace {
@@ -51,5 +87,62 @@ impl Namespace {
     /// Whether a link needs a token.
     pub(crate) fn guarded(&self) -> bool {
         self.settings.require_tokens || !self.keys.is_empty()
+    }
+
+    /// All hubs, the other namespaces' too.
+    pub(crate) fn all_hubs(&self) -> impl Iterator<Item = &Arc<Hub>> {
+        self.hubs.iter().chain(self.others.iter().flat_map(|other| &other.hubs))
+    }
+
+    /// The namespace meant by a host name: the other of that name, or this one.
+    pub(crate) fn for_host(self: &Arc<Self>, host: &str) -> Arc<Self> {
+        let host = bare(host);
+        let other = self.others.iter().find(|other| other.answers_for(host));
+        Arc::clone(other.unwrap_or(self))
+    }
+
+    /// `west` is meant by `west`, `west.servicebus.windows.net` and `west.localhost`.
+    fn answers_for(&self, host: &str) -> bool {
+        let first = host.split('.').next().unwrap_or_default();
+        first.eq_ignore_ascii_case(&self.name)
+            || self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+    }
+}
+
+/// A host name without its port and the dot that may end it.
+fn bare(host: &str) -> &str {
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    host.trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_tells_namespaces_apart_and_any_other_host_means_the_default() {
+        let other = |name: &str, hosts: &[&str]| {
+            let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            Arc::new(Namespace { name: name.into(), hosts, ..Namespace::default() })
+        };
+        let others = vec![other("west", &[]), other("east", &["hubs.example.com"])];
+        let default =
+            Arc::new(Namespace { name: "default".into(), others, ..Namespace::default() });
+        for (host, name) in [
+            ("localhost", "default"),
+            ("127.0.0.1:5672", "default"),
+            ("", "default"),
+            ("westend.servicebus.windows.net", "default"),
+            ("example.com", "default"),
+            ("west", "west"),
+            ("WEST.servicebus.windows.net", "west"),
+            ("west.localhost:5672", "west"),
+            ("hubs.example.com.", "east"),
+        ] {
+            assert_eq!(default.for_host(host).name, name, "{host}");
+        }
     }
 }

@@ -8,17 +8,29 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::condition::Condition;
+use crate::faults::Region;
 use crate::hub::lock;
 
 /// What a connection can be told from outside.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
+    /// To be followed by connections that have something in the region.
+    Order(Region, Order),
+    DetachReader {
+        reader: u64,
+        condition: Condition,
+    },
+}
+
+/// What is to happen at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
     Close(Condition),
     Drop,
     BlackHole,
-    DetachLinks { hub: Option<String>, partition: Option<u32>, condition: Condition },
-    DetachReader { reader: u64, condition: Condition },
+    DetachLinks(Condition),
     ExpireTokens,
+    CorruptFrame,
 }
 
 /// An open connection.
@@ -33,6 +45,8 @@ pub struct ConnectionView {
     pub container_id: Option<String>,
     /// The host the client asked for.
     pub hostname: Option<String>,
+    /// The namespace it uses; `None` before its open.
+    pub namespace: Option<String>,
     /// Its links.
     pub links: Vec<LinkView>,
 }
@@ -69,6 +83,13 @@ impl ConnectionHandle {
         self.notify.notify_one();
     }
 
+    /// How the service names an entity in its texts.
+    pub(crate) fn resource(&self, entity: &str) -> String {
+        let view = lock(&self.view);
+        let host = view.hostname.as_deref().unwrap_or("localhost");
+        format!("sb://{host}/{}", entity.to_lowercase())
+    }
+
     pub(crate) fn take_commands(&self) -> Vec<Command> {
         std::mem::take(&mut *lock(&self.inbox))
     }
@@ -84,8 +105,14 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn open(&self, peer: String) -> Arc<ConnectionHandle> {
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        let view =
-            ConnectionView { id, peer, container_id: None, hostname: None, links: Vec::new() };
+        let view = ConnectionView {
+            id,
+            peer,
+            container_id: None,
+            hostname: None,
+            namespace: None,
+            links: Vec::new(),
+        };
         let handle = Arc::new(ConnectionHandle {
             id,
             notify: Notify::new(),
@@ -109,9 +136,14 @@ impl Registry {
         self.opened.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn broadcast(&self, command: &Command) {
+    /// Tells every connection of that namespace that the region may have something of; each looks for itself. One that
+    /// has not opened counts to every namespace.
+    pub(crate) fn order(&self, namespace: &str, region: &Region, order: &Order) {
         for connection in lock(&self.connections).values() {
-            connection.send(command.clone());
+            let of = lock(&connection.view).namespace.as_ref().is_none_or(|it| it == namespace);
+            if of && region.connection.is_none_or(|id| id == connection.id) {
+                connection.send(Command::Order(region.clone(), order.clone()));
+            }
         }
     }
 

@@ -11,16 +11,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::auth::Keys;
-use crate::connection::driver;
-use crate::faults::{Book, Faults};
-use crate::hub::{Hub, lock};
-use crate::log::Retention;
-use crate::namespace::{Namespace, Settings};
-use crate::registry::{ConnectionView, Registry};
+use crate::builder::Builder;
+use crate::faults::Faults;
+use crate::hub::{Hub, lock, now_ms};
+use crate::namespace::Namespace;
+use crate::registry::ConnectionView;
+use crate::store::Directory;
+use crate::transport;
 
 /// How long accepting rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// How often events that are too old are looked for.
+const MIN_SWEEP: Duration = Duration::from_millis(10);
+const MAX_SWEEP: Duration = Duration::from_secs(1);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,116 +48,20 @@ pub enum StartError {
         /// What is wrong with it.
         reason: &'static str,
     },
-}
-
-/// What a server is to be. Finish it with `start`.
-#[derive(Debug, Default, Clone)]
-#[must_use = "a builder does nothing before `start`"]
-pub struct Builder {
-    listen: Option<String>,
-    hubs: Vec<(String, u32, Vec<String>)>,
-    keys: Keys,
-    settings: Settings,
-    retention: Retention,
-}
-
-impl Builder {
-    /// Adds a hub with that many partitions.
-    pub fn hub(mut self, name: impl Into<String>, partitions: u32) -> Self {
-        self.hubs.push((name.into(), partitions, Vec::new()));
-        self
-    }
-
-    /// Adds a consumer group to a hub. A hub with none has every group; one with some has those and `$Default`.
-    pub fn consumer_group(mut self, hub: &str, group: impl Into<String>) -> Self {
-        let group = group.into();
-        for (name, _, groups) in &mut self.hubs {
-            if name == hub {
-                groups.push(group.clone());
-            }
-        }
-        self
-    }
-
-    /// Adds a shared access key. Without any, every signature passes.
-    pub fn key(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.keys.add(name.into(), value.into());
-        self
-    }
-
-    /// The address to listen on; port 0 picks a free one. Default: `127.0.0.1:0`.
-    pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.listen = Some(address.into());
-        self
-    }
-
-    /// Answers every delivery that much later. Default: at once.
-    pub fn ack_delay(mut self, delay: Duration) -> Self {
-        self.settings.ack_delay = Some(delay);
-        self
-    }
-
-    /// The size limit links announce and enforce. Default: 1 MiB.
-    pub fn max_message_size(mut self, bytes: u64) -> Self {
-        self.settings.max_message_size = bytes;
-        self
-    }
-
-    /// What a partition keeps. Default: 1 GiB.
-    pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
-        self
-    }
-
-    /// The silence after which a client is expected to have said something; a connection ends after twice that.
-    /// Default: four minutes.
-    pub fn idle_time_out(mut self, limit: Duration) -> Self {
-        self.settings.idle_time_out = limit;
-        self
-    }
-
-    /// Refuses links without a token even when no key is configured. Default: only with keys.
-    pub fn require_tokens(mut self, required: bool) -> Self {
-        self.settings.require_tokens = required;
-        self
-    }
-
-    /// Detaches links when their token ends. Default: no.
-    pub fn expire_tokens(mut self, expire: bool) -> Self {
-        self.settings.expire_tokens = expire;
-        self
-    }
-
-    /// Listens and serves.
-    pub fn start(self) -> Result<Server, StartError> {
-        let mut hubs: Vec<Arc<Hub>> = Vec::new();
-        for (name, partitions, groups) in self.hubs {
-            let reason = if name.is_empty() || name.contains('/') || name.starts_with('$') {
-                Some("a name has no `/` and does not start with `$`")
-            } else if !(1..=2048).contains(&partitions) {
-                Some("a hub has 1 to 2048 partitions")
-            } else if hubs.iter().any(|hub| hub.name().eq_ignore_ascii_case(&name)) {
-                Some("the name is taken")
-            } else {
-                None
-            };
-            if let Some(reason) = reason {
-                return Err(StartError::Hub { hub: name, reason });
-            }
-            hubs.push(Arc::new(Hub::new(name, partitions, &groups, self.retention)));
-        }
-        let namespace = Namespace {
-            hubs,
-            keys: self.keys,
-            settings: self.settings,
-            faults: Arc::new(Book::default()),
-            registry: Registry::default(),
-        };
-        let address = self.listen.unwrap_or_else(|| "127.0.0.1:0".into());
-        let (running, addr) = Running::start(&address, Arc::new(namespace))?;
-        let namespace = Arc::clone(&running.namespace);
-        Ok(Server { namespace, addr, running: Mutex::new(Some(running)) })
-    }
+    /// Free the data directory, or put it right.
+    #[error("cannot use the data directory: {reason}")]
+    Data {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// Correct the configuration.
+    #[error("namespace `{namespace}`: {reason}")]
+    Namespace {
+        /// The namespace.
+        namespace: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 /// An Event Hubs server in this process. Stops when dropped.
@@ -162,7 +69,11 @@ impl Builder {
 pub struct Server {
     namespace: Arc<Namespace>,
     addr: SocketAddr,
+    /// How long events live, when age counts.
+    age: Option<Duration>,
     running: Mutex<Option<Running>>,
+    /// Held as long as somebody may append.
+    _data: Option<Directory>,
 }
 
 impl Server {
@@ -171,41 +82,63 @@ impl Server {
         Builder::default()
     }
 
+    pub(crate) fn start(
+        address: &str,
+        namespace: Namespace,
+        age: Option<Duration>,
+        data: Option<Directory>,
+    ) -> Result<Self, StartError> {
+        let (running, addr) = Running::start(address, Arc::new(namespace), age)?;
+        let namespace = Arc::clone(&running.namespace);
+        Ok(Self { namespace, addr, age, running: Mutex::new(Some(running)), _data: data })
+    }
+
     /// Where it listens; the same after a restart.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// A connection string for clients: the first key, or any.
+    /// A connection string of the default namespace: its first key, or any. With TLS it asks for TLS.
     pub fn connection_string(&self) -> String {
-        let (name, value) =
-            self.namespace.keys.first().unwrap_or(("RootManageSharedAccessKey", "SAS_KEY_VALUE"));
-        let mut addr = self.addr;
-        if addr.ip().is_unspecified() {
-            addr.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        format!(
-            "Endpoint=sb://{addr};SharedAccessKeyName={name};SharedAccessKey={value};UseDevelopmentEmulator=true;"
-        )
+        self.default_namespace().connection_string()
     }
 
-    /// One hub.
+    /// The namespace for every host that is none of the others'.
+    pub fn default_namespace(&self) -> NamespaceView<'_> {
+        NamespaceView { server: self, namespace: &self.namespace }
+    }
+
+    /// One namespace.
+    ///
+    /// # Panics
+    /// When there is no such namespace.
+    pub fn namespace(&self, name: &str) -> NamespaceView<'_> {
+        let found = self.namespaces().into_iter().find(|it| it.name().eq_ignore_ascii_case(name));
+        found.unwrap_or_else(|| panic!("the server has no namespace `{name}`"))
+    }
+
+    /// All namespaces, the default first.
+    pub fn namespaces(&self) -> Vec<NamespaceView<'_>> {
+        let view = |namespace| NamespaceView { server: self, namespace };
+        std::iter::once(&self.namespace).chain(&self.namespace.others).map(view).collect()
+    }
+
+    /// One hub of the default namespace.
     ///
     /// # Panics
     /// When there is no such hub.
     pub fn hub(&self, name: &str) -> Arc<Hub> {
-        let found = self.namespace.hub(name).cloned();
-        found.unwrap_or_else(|| panic!("the server has no hub `{name}`"))
+        self.default_namespace().hub(name)
     }
 
-    /// All hubs, in the order they were added.
+    /// All hubs of the default namespace, in the order they were added.
     pub fn hubs(&self) -> &[Arc<Hub>] {
         &self.namespace.hubs
     }
 
-    /// Failure on demand.
+    /// Failure on demand, in the default namespace.
     pub fn faults(&self) -> Faults<'_> {
-        Faults { book: &self.namespace.faults, registry: &self.namespace.registry }
+        self.default_namespace().faults()
     }
 
     /// The connections that are open, and their links.
@@ -231,9 +164,68 @@ impl Server {
         let mut running = lock(&self.running);
         if running.is_none() {
             let address = self.addr.to_string();
-            *running = Some(Running::start(&address, Arc::clone(&self.namespace))?.0);
+            *running = Some(Running::start(&address, Arc::clone(&self.namespace), self.age)?.0);
         }
         Ok(())
+    }
+}
+
+/// One namespace of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct NamespaceView<'a> {
+    server: &'a Server,
+    namespace: &'a Arc<Namespace>,
+}
+
+impl<'a> NamespaceView<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        &self.namespace.name
+    }
+
+    /// One hub.
+    ///
+    /// # Panics
+    /// When there is no such hub.
+    pub fn hub(&self, name: &str) -> Arc<Hub> {
+        let found = self.namespace.hub(name).cloned();
+        found.unwrap_or_else(|| panic!("namespace `{}` has no hub `{name}`", self.name()))
+    }
+
+    /// All hubs, in the order they were added.
+    pub fn hubs(&self) -> &'a [Arc<Hub>] {
+        &self.namespace.hubs
+    }
+
+    /// Failure on demand.
+    pub fn faults(&self) -> Faults<'a> {
+        Faults {
+            book: &self.namespace.faults,
+            registry: &self.server.namespace.registry,
+            namespace: &self.namespace.name,
+        }
+    }
+
+    /// A connection string for clients: the first key, or any. With TLS it asks for TLS. The host of a namespace that is not the default is
+    /// `NAME.localhost`, which most systems resolve to this machine.
+    pub fn connection_string(&self) -> String {
+        let (name, value) =
+            self.namespace.keys.first().unwrap_or(("RootManageSharedAccessKey", "SAS_KEY_VALUE"));
+        let mut addr = self.server.addr;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let (tls, port) = (self.namespace.settings.tls.is_some(), addr.port());
+        let host = if !Arc::ptr_eq(self.namespace, &self.server.namespace) {
+            format!("{}.localhost:{port}", self.name())
+        } else if tls && addr.ip().is_loopback() {
+            // What certificates are made for.
+            format!("localhost:{port}")
+        } else {
+            addr.to_string()
+        };
+        let plain = if tls { "" } else { "UseDevelopmentEmulator=true;" };
+        format!("Endpoint=sb://{host};SharedAccessKeyName={name};SharedAccessKey={value};{plain}")
     }
 }
 
@@ -247,7 +239,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(address: &str, namespace: Arc<Namespace>) -> Result<(Self, SocketAddr), StartError> {
+    fn start(
+        address: &str,
+        namespace: Arc<Namespace>,
+        age: Option<Duration>,
+    ) -> Result<(Self, SocketAddr), StartError> {
         let refused = |cause| StartError::Listen { address: address.to_owned(), cause };
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
@@ -264,6 +260,7 @@ impl Running {
                 runtime.block_on(async {
                     tokio::select! {
                         () = accept(listener, Arc::clone(&shared)) => {}
+                        () = expire(&shared, age) => {}
                         _ = stopped => {}
                     }
                 });
@@ -286,6 +283,19 @@ impl Drop for Running {
     }
 }
 
+/// Drops old events where nothing new comes; for ever.
+async fn expire(namespace: &Namespace, age: Option<Duration>) {
+    let Some(age) = age else { return std::future::pending().await };
+    let every = (age / 10).clamp(MIN_SWEEP, MAX_SWEEP);
+    loop {
+        tokio::time::sleep(every).await;
+        let now = now_ms();
+        for hub in namespace.all_hubs() {
+            hub.expire(now);
+        }
+    }
+}
+
 async fn accept(listener: TcpListener, namespace: Arc<Namespace>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -301,7 +311,7 @@ async fn accept(listener: TcpListener, namespace: Arc<Namespace>) {
                     tracing::debug!(%peer, %error, "cannot set nodelay");
                 }
                 let handle = namespace.registry.open(peer.to_string());
-                tokio::spawn(driver::serve(socket, Arc::clone(&namespace), handle));
+                tokio::spawn(transport::serve(socket, Arc::clone(&namespace), handle));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -239,7 +239,7 @@ async fn expired_tokens_cost_the_links_until_a_new_one_is_put() {
     let mut sender = client.sender(PARTITION_1).await;
     server.faults().expire_tokens();
     let detach = format!("{:?}", soon(sender.on_detach()).await);
-    assert!(detach.contains("UnauthorizedAccess"), "{detach}");
+    assert!(detach.contains("DetachForced") && detach.contains("RenewToken"), "{detach}");
     assert!(client.try_sender(PARTITION_1).await.is_err());
     client.put_token(PARTITION_1, "any").await.unwrap();
     assert!(is_accepted(&send(&mut client.sender(PARTITION_1).await, &["a"]).await));

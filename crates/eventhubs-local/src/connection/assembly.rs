@@ -3,6 +3,9 @@
 //! A link has at most one delivery under way, and never holds more of it than its limit allows: what exceeds it is
 //! counted and thrown away, so that the delivery can be refused with its size.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 
 use crate::codec::performative::Transfer;
@@ -18,6 +21,40 @@ pub(super) struct Delivery {
     pub(super) payload: Result<Bytes, usize>,
 }
 
+/// What the half-arrived deliveries of one connection may take together.
+const MAX_ASSEMBLING: usize = 256 << 20;
+
+/// What they take.
+#[derive(Debug, Default)]
+pub(crate) struct Budget(AtomicUsize);
+
+/// A share of the budget, given back on drop.
+#[derive(Debug)]
+struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Share {
+    /// Makes the share as large as `bytes`.
+    fn grow(&mut self, bytes: usize) -> Result<(), Condition> {
+        let more = bytes.saturating_sub(self.bytes);
+        self.bytes += more;
+        let taken = self.budget.0.fetch_add(more, Ordering::Relaxed) + more;
+        if taken > MAX_ASSEMBLING {
+            let text = "too many deliveries of the connection are under way at once";
+            return Err(Condition::new("amqp:resource-limit-exceeded", text));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[derive(Debug)]
 struct Partial {
     id: u32,
@@ -25,19 +62,21 @@ struct Partial {
     settled: bool,
     size: usize,
     payload: Vec<u8>,
+    share: Share,
 }
 
 #[derive(Debug)]
 pub(super) struct Assembly {
     limit: u64,
+    budget: Arc<Budget>,
     /// The size of the last delivery of several frames: the best guess for the next.
     usual: usize,
     partial: Option<Partial>,
 }
 
 impl Assembly {
-    pub(super) fn new(limit: u64) -> Self {
-        Self { limit, usual: 0, partial: None }
+    pub(super) fn new(limit: u64, budget: &Arc<Budget>) -> Self {
+        Self { limit, budget: Arc::clone(budget), usual: 0, partial: None }
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -63,6 +102,7 @@ impl Assembly {
         partial.settled |= transfer.settled;
         if partial.size as u64 <= self.limit {
             partial.payload.extend_from_slice(payload);
+            partial.share.grow(partial.payload.capacity())?;
         }
         if transfer.more {
             return Ok(None);
@@ -86,9 +126,11 @@ impl Assembly {
             return Ok(Some(Delivery { id, format, settled: transfer.settled, payload }));
         }
         let mut kept = Vec::new();
+        let mut share = Share { budget: Arc::clone(&self.budget), bytes: 0 };
         if fits {
             kept.reserve_exact(self.usual.max(payload.len() * 2));
             kept.extend_from_slice(payload);
+            share.grow(kept.capacity())?;
         }
         self.partial = Some(Partial {
             id,
@@ -96,12 +138,13 @@ impl Assembly {
             settled: transfer.settled,
             size: payload.len(),
             payload: kept,
+            share,
         });
         Ok(None)
     }
 
     fn complete(&mut self, partial: Partial) -> Delivery {
-        let Partial { id, format, settled, size, mut payload } = partial;
+        let Partial { id, format, settled, size, mut payload, .. } = partial;
         let payload = if size as u64 > self.limit {
             Err(size)
         } else {

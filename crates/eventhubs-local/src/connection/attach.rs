@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use super::Core;
+use super::assembly::Assembly;
 use super::ingest::{Ingest, Route};
 use super::link::Kind;
 use super::outlet::{self, Outlet};
 use super::requests::{MAX_REQUEST, Node, Replies, Requests};
 use crate::address::{self, Address};
+use crate::auth::Right;
 use crate::codec::performative::{Attach, Role, decode_terminus};
 use crate::codec::read::Reader;
 use crate::codec::sections::lookup;
 use crate::codec::value::Value;
 use crate::condition::Condition;
+use crate::faults::Site;
 use crate::filter;
 use crate::hub::{Hub, now_ms};
 use crate::readers::{Reader as EventReader, Seat};
@@ -42,8 +45,8 @@ pub(super) fn accept(core: &mut Core, attach: &Attach<'_>) -> Result<Accepted, C
         Condition::new("amqp:invalid-field", "A link needs the address of a node.")
     })?;
     match (Address::parse(text), attach.role) {
-        (Address::Cbs, role) => Ok(node(Node::Cbs, role, attach)),
-        (Address::Management, role) => Ok(node(Node::Management, role, attach)),
+        (Address::Cbs, role) => Ok(node(core, Node::Cbs, role, attach)),
+        (Address::Management, role) => Ok(node(core, Node::Management, role, attach)),
         (Address::Hub { hub }, Role::Sender) => {
             sender(core, attach, text, &hub, |_| Ok(Route::Gateway))
         }
@@ -67,10 +70,12 @@ pub(super) fn accept(core: &mut Core, attach: &Attach<'_>) -> Result<Accepted, C
     }
 }
 
-fn node(node: Node, role: Role, attach: &Attach<'_>) -> Accepted {
+fn node(core: &Core, node: Node, role: Role, attach: &Attach<'_>) -> Accepted {
     let kind = match role {
         Role::Sender => {
-            Kind::Requests(Requests::new(node, attach.initial_delivery_count.unwrap_or(0)))
+            let assembly = Assembly::new(MAX_REQUEST, &core.budget);
+            let delivery_count = attach.initial_delivery_count.unwrap_or(0);
+            Kind::Requests(Requests::new(node, assembly, delivery_count))
         }
         Role::Receiver => {
             let target = attach.target.and_then(|raw| decode_terminus(raw).ok()?.0);
@@ -91,17 +96,18 @@ fn partition_id(hub: &Hub, text: &str) -> Result<u32, Condition> {
 }
 
 /// The checks all entities share: a fault that refuses, a token that is missing.
-fn admit(core: &Core, entity: &str, hub: &Hub, partition: Option<u32>) -> Result<(), Condition> {
-    if let Some(condition) = core.namespace.faults.attach(hub.name(), partition) {
+fn admit(core: &Core, entity: &str, site: Site<'_>, right: Right) -> Result<(), Condition> {
+    if let Some(condition) = core.namespace.faults.attach(site) {
         return Err(condition);
     }
-    if !core.grants.allow(entity, now_ms()) {
-        return Err(Condition::unauthorized(format!(
-            "Unauthorized access. 'Send' or 'Listen' claim(s) are required to perform this operation. Resource: \
-             '{entity}'."
-        )));
+    if !core.grants.allow(entity, right, now_ms()) {
+        return Err(right.missing(&core.handle.resource(entity)));
     }
     Ok(())
+}
+
+fn site<'a>(core: &Core, attach: &Attach<'a>, hub: &'a Hub, partition: Option<u32>) -> Site<'a> {
+    Site { connection: core.handle.id, link: Some(attach.name), hub: Some(hub.name()), partition }
 }
 
 fn sender(
@@ -115,11 +121,14 @@ fn sender(
     let route = route(hub)?;
     let partition = if let Route::Partition(id) = route { Some(id) } else { None };
     let entity = address::path(address);
-    admit(core, &entity, hub, partition)?;
-    let shrunk = core.namespace.faults.max_message_size(hub.name(), partition);
+    let site = site(core, attach, hub, partition);
+    admit(core, &entity, site, Right::Send)?;
+    let shrunk = core.namespace.faults.max_message_size(site);
     let max_message_size = shrunk.unwrap_or(core.namespace.settings.max_message_size);
     let delivery_count = attach.initial_delivery_count.unwrap_or(0);
-    let ingest = Ingest::new(Arc::clone(hub), route, max_message_size, delivery_count);
+    let assembly = Assembly::new(max_message_size, &core.budget);
+    let ingest =
+        Ingest::new(Arc::clone(hub), attach.name.to_owned(), route, assembly, delivery_count);
     Ok(Accepted { kind: Kind::Ingest(ingest), entity: Some(entity), max_message_size })
 }
 
@@ -135,7 +144,7 @@ fn receiver(
     }
     let partition = partition_id(&hub, partition)?;
     let entity = address::path(address);
-    admit(core, &entity, &hub, Some(partition))?;
+    admit(core, &entity, site(core, attach, &hub, Some(partition)), Right::Listen)?;
     let filters = match attach.source {
         Some(source) => decode_terminus(source).map_err(|error| Condition::decode(&error))?.1,
         None => None,

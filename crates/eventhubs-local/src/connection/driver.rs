@@ -6,20 +6,21 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::{Connection, Fate, OUT_HIGH};
-use crate::namespace::Namespace;
 use crate::registry::ConnectionHandle;
 
 const INPUT_START: usize = 72 * 1024;
 /// What a busy connection reads into.
 const INPUT_BUSY: usize = 384 * 1024;
+/// What a connection may read before the others have their turn.
+const TURN: usize = 1024 * 1024;
+/// How many times a second a slow reader reads.
+const SIPS: u64 = 20;
 /// How long the last words of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -27,16 +28,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin {
     /// Asks for the next segment to be acknowledged at once.
     fn quick_ack(&self);
-}
-
-impl Wire for TcpStream {
-    fn quick_ack(&self) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            // An optimisation: if the socket has gone the next read says so.
-            let _asked = socket2::SockRef::from(self).set_tcp_quickack(true).is_ok();
-        }
-    }
 }
 
 /// Bytes that arrived and are not used yet.
@@ -60,14 +51,15 @@ impl Input {
         self.start += count;
     }
 
-    /// Space to read into; what is not used yet moves to the front.
-    fn space(&mut self) -> &mut [u8] {
+    /// Space to read into, at most `most`; what is not used yet moves to the front.
+    fn space(&mut self, most: usize) -> &mut [u8] {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        &mut self.bytes[self.end..]
+        let end = self.end.saturating_add(most).min(self.bytes.len());
+        &mut self.bytes[self.end..end]
     }
 
     /// A read that filled the space shows that more would have come.
@@ -81,6 +73,29 @@ impl Input {
     }
 }
 
+/// How far the output has gone.
+#[derive(Debug, Default)]
+struct Progress {
+    written: usize,
+    /// Whether a stream that keeps what it is given (TLS, WebSocket) still holds some of it.
+    unflushed: bool,
+}
+
+/// When and how much to read next.
+#[derive(Debug)]
+struct Appetite {
+    /// No read before this.
+    rest_until: Option<Instant>,
+    most: usize,
+}
+
+impl Appetite {
+    fn of(connection: &Connection, rest_until: Option<Instant>) -> Self {
+        let most = connection.reading_rate().map_or(usize::MAX, |rate| (rate / SIPS) as usize);
+        Self { rest_until, most: most.max(1) }
+    }
+}
+
 /// What ended a wait.
 enum Event {
     Read(usize),
@@ -89,53 +104,58 @@ enum Event {
     Due,
 }
 
-/// Serves one connection until it ends.
-pub(crate) async fn serve<W: Wire>(
-    mut wire: W,
-    namespace: Arc<Namespace>,
-    handle: Arc<ConnectionHandle>,
-) {
-    let id = handle.id;
-    let mut connection = Connection::new(Arc::clone(&namespace), Arc::clone(&handle));
-    if let Err(error) = run(&mut wire, &mut connection, &handle).await {
-        tracing::debug!(connection = id, %error, "connection lost");
-    }
-    namespace.registry.close(id);
-}
-
-async fn run<W: Wire>(
+/// Runs a connection on its stream until one of them ends.
+pub(crate) async fn run<W: Wire>(
     wire: &mut W,
     connection: &mut Connection,
     handle: &ConnectionHandle,
 ) -> io::Result<()> {
     let mut input = Input::new();
-    let mut written = 0;
+    let mut progress = Progress::default();
+    let mut rest_until = None;
+    let mut turn = 0;
     wire.quick_ack();
     loop {
         match connection.fate() {
             Fate::Running => {}
             Fate::Mute => return swallow(wire, connection, handle).await,
             Fate::Abort => return Ok(()),
-            Fate::Finish => return farewell(wire, &connection.out()[written..]).await,
+            Fate::Finish => return farewell(wire, &connection.out()[progress.written..]).await,
         }
-        match wait(wire, connection, handle, &mut input, &mut written).await? {
+        let appetite = Appetite::of(connection, rest_until);
+        match wait(wire, connection, handle, &mut input, &mut progress, &appetite).await? {
             Event::Read(0) => return Ok(()),
             Event::Read(count) => {
+                let now = Instant::now();
                 wire.quick_ack();
                 input.filled(count);
-                let used = connection.receive(input.ready(), Instant::now());
+                let used = connection.receive(input.ready(), now);
                 input.used(used);
+                // While reads come without a pause nothing else ends a wait.
+                connection.tick(now);
+                let rest = |rate: u64| Duration::from_secs_f64(count as f64 / rate as f64);
+                rest_until = connection.reading_rate().map(|rate| now + rest(rate));
+                turn += count;
             }
             Event::Wrote => {
-                if written == connection.out().len() {
+                if progress.written == connection.out().len() {
                     connection.out().clear();
-                    written = 0;
+                    progress.written = 0;
                 }
             }
             Event::Woken => connection.woken(),
-            Event::Due => connection.tick(Instant::now()),
+            Event::Due => {
+                let now = Instant::now();
+                rest_until = rest_until.filter(|until| *until > now);
+                connection.tick(now);
+            }
         }
         connection.pump();
+        if turn >= TURN {
+            turn = 0;
+            connection.woken();
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -144,10 +164,11 @@ async fn wait<W: Wire>(
     connection: &mut Connection,
     handle: &ConnectionHandle,
     input: &mut Input,
-    written: &mut usize,
+    progress: &mut Progress,
+    appetite: &Appetite,
 ) -> io::Result<Event> {
-    let due = connection.next_due();
-    let mut io = poll_fn(|cx| poll(wire, connection.out(), input, written, cx));
+    let due = connection.next_due().into_iter().chain(appetite.rest_until).min();
+    let mut io = poll_fn(|cx| poll(wire, connection.out(), input, progress, appetite, cx));
     let timer = async {
         match due {
             Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -167,20 +188,25 @@ fn poll<W: Wire>(
     wire: &mut W,
     out: &[u8],
     input: &mut Input,
-    written: &mut usize,
+    progress: &mut Progress,
+    appetite: &Appetite,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Event>> {
-    let pending = &out[*written..];
+    let pending = &out[progress.written..];
     if !pending.is_empty()
         && let Poll::Ready(count) = Pin::new(&mut *wire).poll_write(cx, pending)?
     {
-        *written += count;
+        progress.written += count;
+        progress.unflushed = true;
         return Poll::Ready(Ok(Event::Wrote));
     }
-    if pending.len() >= OUT_HIGH {
+    if progress.unflushed && pending.is_empty() && Pin::new(&mut *wire).poll_flush(cx)?.is_ready() {
+        progress.unflushed = false;
+    }
+    if pending.len() >= OUT_HIGH || appetite.rest_until.is_some() {
         return Poll::Pending;
     }
-    let mut space = ReadBuf::new(input.space());
+    let mut space = ReadBuf::new(input.space(appetite.most));
     match Pin::new(wire).poll_read(cx, &mut space)? {
         Poll::Ready(()) => Poll::Ready(Ok(Event::Read(space.filled().len()))),
         Poll::Pending => Poll::Pending,
@@ -194,7 +220,7 @@ async fn farewell<W: Wire>(wire: &mut W, left: &[u8]) -> io::Result<()> {
         wire.write_all(left).await?;
         wire.shutdown().await?;
         // Unread input would turn the close into a reset and could take the last words with it.
-        let mut rest = [0; 4096];
+        let mut rest = vec![0; 4096];
         while wire.read(&mut rest).await? > 0 {}
         Ok(())
     };
@@ -202,7 +228,7 @@ async fn farewell<W: Wire>(wire: &mut W, left: &[u8]) -> io::Result<()> {
 }
 
 /// A black hole: reads and says nothing, until the peer leaves or the connection is dropped.
-async fn swallow<W: Wire>(
+pub(crate) async fn swallow<W: Wire>(
     wire: &mut W,
     connection: &mut Connection,
     handle: &ConnectionHandle,

@@ -17,6 +17,8 @@ pub(crate) enum Later {
     Silence,
     /// See which links have lost their token.
     TokenExpiry,
+    /// See what has been idle for too long.
+    Idle,
 }
 
 /// A queue by time; equal times keep their order.
@@ -46,5 +48,11 @@ impl Due {
     pub(crate) fn replace_expiry(&mut self, at: Instant) {
         self.queue.retain(|_, later| !matches!(later, Later::TokenExpiry));
         self.push(at, Later::TokenExpiry);
+    }
+
+    /// The same for what is idle.
+    pub(crate) fn replace_idle(&mut self, at: Instant) {
+        self.queue.retain(|_, later| !matches!(later, Later::Idle));
+        self.push(at, Later::Idle);
     }
 }

@@ -1,9 +1,11 @@
 //! From the first byte to the open: protocol headers, SASL, and what the two opens agree on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::due::Later;
 use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
+use crate::auth::{Grants, Rights, Scope};
 use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
 use crate::codec::performative::{self, Open, reply};
 use crate::condition::Condition;
@@ -60,7 +62,8 @@ impl Connection {
         let (mechanism, response) =
             performative::decode_sasl_init(body).map_err(|error| Condition::decode(&error))?;
         let admitted = match mechanism {
-            "ANONYMOUS" | "MSSBCBS" | "EXTERNAL" => true,
+            "ANONYMOUS" | "MSSBCBS" => true,
+            "EXTERNAL" => self.external(),
             "PLAIN" => self.plain(response),
             _ => false,
         };
@@ -73,22 +76,41 @@ impl Connection {
         Ok(())
     }
 
-    /// User and password are a key's name and value; they open every entity.
+    /// The client's certificate says who it is, and opens every entity. Where nothing is guarded none is needed.
+    fn external(&mut self) -> bool {
+        if self.identified {
+            let rights = Rights::ALL;
+            self.core.grants.give(Scope { path: String::new(), rights, expires_ms: None });
+        }
+        self.identified || !self.core.namespace.guarded()
+    }
+
+    /// User and password are a key's name and value; they open what the key does.
     fn plain(&mut self, response: &[u8]) -> bool {
         let mut parts = response.split(|byte| *byte == 0).skip(1).map(std::str::from_utf8);
         let (Some(Ok(user)), Some(Ok(password))) = (parts.next(), parts.next()) else {
             return false;
         };
-        let admitted = self.core.namespace.keys.admits(user, password);
-        if admitted {
-            self.core.grants.everything();
+        let scope = self.core.namespace.keys.admits(user, password);
+        let Some(scope) = scope else { return false };
+        self.core.grants.give(scope);
+        true
+    }
+
+    /// Goes over to the namespace of that host. What was granted before was granted by another.
+    fn enter(&mut self, host: &str) {
+        let namespace = self.core.namespace.for_host(host);
+        if !Arc::ptr_eq(&namespace, &self.core.namespace) {
+            self.core.grants = Grants::new(namespace.guarded(), namespace.settings.expire_tokens);
+            self.core.namespace = namespace;
         }
-        admitted
     }
 
     pub(super) fn open(&mut self, open: &Open<'_>) {
+        self.enter(open.hostname.unwrap_or_default());
         {
             let mut view = lock(&self.core.handle.view);
+            view.namespace = Some(self.core.namespace.name.clone());
             view.container_id = Some(open.container_id.to_owned());
             view.hostname = open.hostname.map(str::to_owned);
         }
@@ -108,5 +130,6 @@ impl Connection {
             self.core.due.push(Instant::now() + every, Later::Heartbeat { every });
         }
         self.phase = Phase::Open;
+        self.watch_idle();
     }
 }

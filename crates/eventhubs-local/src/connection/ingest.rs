@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::assembly::{Assembly, Delivery};
 use super::due::Later;
 use super::{Core, Fate};
-use crate::codec::performative::Transfer;
+use crate::codec::performative::{Transfer, reply};
 use crate::condition::{Condition, Outcome};
 use crate::envelope::Arrival;
 use crate::event::Event;
-use crate::faults::DeliveryFault;
+use crate::faults::{DeliveryFault, Site};
 use crate::hash;
 use crate::hub::{Hub, now_ms};
 
@@ -53,6 +53,8 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Ingest {
     pub(super) hub: Arc<Hub>,
+    /// The link's name.
+    name: String,
     pub(super) route: Route,
     assembly: Assembly,
     pub(super) delivery_count: u32,
@@ -62,9 +64,14 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    pub(super) fn new(hub: Arc<Hub>, route: Route, limit: u64, delivery_count: u32) -> Self {
-        let assembly = Assembly::new(limit);
-        Self { hub, route, assembly, delivery_count, credit: CREDIT, unsettled: 0 }
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        name: String,
+        route: Route,
+        assembly: Assembly,
+        delivery_count: u32,
+    ) -> Self {
+        Self { hub, name, route, assembly, delivery_count, credit: CREDIT, unsettled: 0 }
     }
 
     /// Whether the link is to that partition, as far as its address says.
@@ -125,13 +132,21 @@ impl Ingest {
             }
         };
         let faults = &core.namespace.faults;
-        let delay = faults.ack_delay(self.hub.name(), partition);
-        let delay = delay.or(core.namespace.settings.ack_delay);
+        let site = Site {
+            connection: core.handle.id,
+            link: Some(&self.name),
+            hub: Some(self.hub.name()),
+            partition: Some(partition),
+        };
+        let delay = faults.ack_delay(site).or(core.namespace.settings.ack_delay);
         let seen = || preview(&arrival);
-        match faults.delivery(self.hub.name(), partition, seen) {
+        let size = (arrival.payload.len(), arrival.spans.len());
+        match faults.delivery(site, size, seen) {
             None => {
-                self.store(partition, arrival);
-                self.answer(core, place, (id, settled), Outcome::Accepted, delay)
+                let stored = self.store(partition, arrival);
+                let refused = |condition| Outcome::Rejected(Some(condition));
+                let outcome = stored.map_or_else(refused, |()| Outcome::Accepted);
+                self.answer(core, place, (id, settled), outcome, delay)
             }
             Some(fault) => {
                 self.hub.partition(partition).with_log(|log| log.counters.refused += 1);
@@ -156,25 +171,31 @@ impl Ingest {
             // The book has asked the predicate and answers in its stead.
             DeliveryFault::RejectIf(_, _) => {}
             DeliveryFault::DropBeforeStore => core.fate = Fate::Abort,
+            // Whether it could be stored is what the sender does not learn.
             DeliveryFault::DropAfterStore => {
-                self.store(partition, arrival);
+                let _unknown = self.store(partition, arrival);
                 core.fate = Fate::Abort;
             }
             DeliveryFault::ForgetAck => {
-                self.store(partition, arrival);
+                let _unknown = self.store(partition, arrival);
                 self.unsettled += 1;
+            }
+            DeliveryFault::CorruptAck => {
+                let _unknown = self.store(partition, arrival);
+                self.unsettled += 1;
+                reply::garbage(&mut core.out, place.channel);
             }
             DeliveryFault::BlackHole => core.fate = Fate::Mute,
         }
         Verdict::Silent
     }
 
-    fn store(&self, partition: u32, arrival: Arrival) {
+    fn store(&self, partition: u32, arrival: Arrival) -> Result<(), Condition> {
         let publisher = match &self.route {
             Route::Publisher(name) => Some(Arc::clone(name)),
             Route::Gateway | Route::Partition(_) => None,
         };
-        self.hub.append(self.hub.partition(partition), arrival, publisher);
+        self.hub.append(self.hub.partition(partition), arrival, publisher)
     }
 
     fn answer(

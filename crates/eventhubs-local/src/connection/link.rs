@@ -3,10 +3,14 @@
 //! A link that was refused or detached by the server stays, as `Gone`, until the client's own detach: what is still on
 //! its way to it is ignored.
 
+use std::time::Instant;
+
 use super::ingest::Ingest;
 use super::outbox::Outbox;
 use super::outlet::Outlet;
 use super::requests::{Replies, Requests};
+use crate::auth::Right;
+use crate::faults::Site;
 use crate::registry::LinkView;
 
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Link {
     /// The path tokens are checked against; `None` for nodes that need none.
     pub(super) entity: Option<String>,
     pub(super) kind: Kind,
+    /// When it last carried an event.
+    pub(super) used: Instant,
 }
 
 impl Link {
@@ -35,8 +41,19 @@ impl Link {
         !matches!(self.kind, Kind::Gone | Kind::Leaving)
     }
 
-    pub(super) fn entity(&self) -> Option<&str> {
-        self.entity.as_deref()
+    /// Whether it is there for events, and not for requests.
+    pub(super) fn carries_events(&self) -> bool {
+        matches!(self.kind, Kind::Ingest(_) | Kind::Outlet(_))
+    }
+
+    /// The entity and the right to it, when one is needed.
+    pub(super) fn needs(&self) -> Option<(&str, Right)> {
+        let right = match self.kind {
+            Kind::Ingest(_) => Right::Send,
+            Kind::Outlet(_) => Right::Listen,
+            _ => return None,
+        };
+        Some((self.entity.as_deref()?, right))
     }
 
     /// The reader's number, when this is a receiver of events.
@@ -47,15 +64,14 @@ impl Link {
         }
     }
 
-    /// Whether the link is for that hub and partition (or any).
-    pub(super) fn is_in(&self, hub: Option<&str>, partition: Option<u32>) -> bool {
-        let (of_hub, of_partition) = match &self.kind {
+    /// Where it is, for faults; `None` when it carries no events.
+    pub(super) fn site(&self, connection: u64) -> Option<Site<'_>> {
+        let (hub, partition) = match &self.kind {
             Kind::Ingest(ingest) => (ingest.hub.name(), ingest.partition()),
             Kind::Outlet(outlet) => (outlet.hub.name(), Some(outlet.partition)),
-            _ => return false,
+            _ => return None,
         };
-        hub.is_none_or(|hub| hub.eq_ignore_ascii_case(of_hub))
-            && (partition.is_none() || partition == of_partition)
+        Some(Site { connection, link: Some(&self.view.name), hub: Some(hub), partition })
     }
 
     pub(super) fn outbox(&mut self) -> Option<&mut Outbox> {

@@ -8,11 +8,14 @@ mod attach;
 pub(crate) mod driver;
 mod due;
 mod handshake;
+mod idle;
 mod ingest;
 mod link;
+mod orders;
 mod outbox;
 mod outlet;
 mod requests;
+mod sending;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -25,19 +28,28 @@ use crate::auth::Grants;
 use crate::codec::frame::{self, Kind};
 use crate::codec::performative::{self, Performative, reply};
 use crate::condition::Condition;
-use crate::hub::{lock, now_ms};
 use crate::namespace::Namespace;
-use crate::registry::{Command, ConnectionHandle};
+use crate::registry::ConnectionHandle;
+use assembly::Budget;
 use due::{Due, Later};
 use handshake::Phase;
+use idle::Linkless;
 use requests::Call;
 use session::Session;
 
 /// The largest frame the server takes, and makes.
 const MAX_FRAME: usize = 65_536;
 const CHANNEL_MAX: u16 = 4_999;
+/// Links of one connection, over all its sessions.
+const MAX_LINKS: usize = 5_000;
 /// Output beyond this makes receivers wait, and the server stop reading.
 const OUT_HIGH: usize = 512 * 1024;
+
+/// A namespace of those hubs, without keys: what is fed with bytes needs one.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn test_namespace(hubs: Vec<Arc<crate::hub::Hub>>) -> Namespace {
+    Namespace { hubs, ..Namespace::default() }
+}
 
 /// What the driver is to do with the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +73,10 @@ pub(crate) struct Core {
     pub(crate) due: Due,
     pub(crate) fate: Fate,
     pub(crate) peer_max_frame: usize,
+    /// When what is being dealt with arrived or became due.
+    pub(crate) now: Instant,
+    /// What half-arrived deliveries may take.
+    pub(crate) budget: Arc<Budget>,
     /// Numbers sessions and readers, so that what is late finds only what it was meant for.
     serial: u64,
 }
@@ -85,7 +101,12 @@ impl Core {
 pub(crate) struct Connection {
     core: Core,
     phase: Phase,
+    /// Whether the client has shown a certificate that is trusted.
+    identified: bool,
     sessions: BTreeMap<u16, Session>,
+    /// Whether a link has come or gone since the last look.
+    links_changed: bool,
+    linkless: Option<Linkless>,
     last_received: Instant,
     /// The channel whose turn to send is next.
     turn: u16,
@@ -94,7 +115,8 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(namespace: Arc<Namespace>, handle: Arc<ConnectionHandle>) -> Self {
         let grants = Grants::new(namespace.guarded(), namespace.settings.expire_tokens);
-        let mute = namespace.faults.silence();
+        let mute = namespace.faults.silence(handle.id);
+        let now = Instant::now();
         let core = Core {
             out: Vec::new(),
             namespace,
@@ -103,13 +125,18 @@ impl Connection {
             due: Due::default(),
             fate: if mute { Fate::Mute } else { Fate::Running },
             peer_max_frame: MAX_FRAME,
+            now,
+            budget: Arc::new(Budget::default()),
             serial: 0,
         };
         let mut connection = Self {
             core,
             phase: Phase::Header,
+            identified: false,
             sessions: BTreeMap::new(),
-            last_received: Instant::now(),
+            links_changed: false,
+            linkless: Some(Linkless { since: now, had_links: false }),
+            last_received: now,
             turn: 0,
         };
         connection.watch_silence();
@@ -124,6 +151,16 @@ impl Connection {
         &mut self.core.out
     }
 
+    /// The client has shown a certificate that is trusted.
+    pub(crate) fn identified(&mut self) {
+        self.identified = true;
+    }
+
+    /// Bytes a second to be read from the client, when a fault limits them.
+    pub(crate) fn reading_rate(&self) -> Option<u64> {
+        self.core.namespace.faults.reading_rate(self.core.handle.id)
+    }
+
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.core.due.next()
     }
@@ -131,6 +168,7 @@ impl Connection {
     /// Takes what arrived; tells how much of it is used up.
     pub(crate) fn receive(&mut self, input: &[u8], now: Instant) -> usize {
         self.last_received = now;
+        self.core.now = now;
         let mut used = 0;
         while self.core.fate == Fate::Running {
             match self.step(&input[used..]) {
@@ -139,6 +177,7 @@ impl Connection {
                 Err(condition) => self.close(&condition),
             }
         }
+        self.look_at_links();
         if self.core.fate == Fate::Running { used } else { input.len() }
     }
 
@@ -181,7 +220,7 @@ impl Connection {
             (Performative::End, _) => {
                 if self.sessions.remove(&channel).is_some() {
                     reply::end(&mut self.core.out, channel, None);
-                    self.publish();
+                    self.links_changed = true;
                 }
             }
             (Performative::Close, _) => {
@@ -199,6 +238,14 @@ impl Connection {
         performative: &Performative<'_>,
         payload: &[u8],
     ) -> Result<(), Condition> {
+        let links: usize = match performative {
+            Performative::Attach(_) => self.sessions.values().map(|it| it.links.len()).sum(),
+            _ => 0,
+        };
+        if links >= MAX_LINKS {
+            let text = format!("a connection has no more than {MAX_LINKS} links");
+            return Err(Condition::new("amqp:resource-limit-exceeded", text));
+        }
         let core = &mut self.core;
         let Some(session) = self.sessions.get_mut(&channel) else {
             let text = format!("channel {channel} has no session");
@@ -207,7 +254,7 @@ impl Connection {
         match performative {
             Performative::Attach(attach) => {
                 session.attach(core, attach)?;
-                self.publish();
+                self.links_changed = true;
             }
             Performative::Flow(flow) => session.flow(core, flow)?,
             Performative::Transfer(transfer) => {
@@ -218,7 +265,7 @@ impl Connection {
             Performative::Disposition(disposition) => session.disposition(core, *disposition),
             Performative::Detach(detach) => {
                 session.detach(core, *detach);
-                self.publish();
+                self.links_changed = true;
             }
             // Dealt with by `frame`.
             Performative::Open(_)
@@ -257,6 +304,7 @@ impl Connection {
 
     /// Does what has become due.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.core.now = now;
         while self.core.fate == Fate::Running
             && let Some(later) = self.core.due.pop(now)
         {
@@ -281,59 +329,15 @@ impl Connection {
                     self.drop_unauthorized();
                     self.watch_tokens();
                 }
+                Later::Idle => self.check_idle(),
             }
         }
+        self.look_at_links();
     }
 
     fn session(&mut self, channel: u16, serial: u64) -> Option<(&mut Session, &mut Core)> {
         let session = self.sessions.get_mut(&channel)?;
         (session.serial == serial).then_some((session, &mut self.core))
-    }
-
-    /// Does what others asked for, after a wake-up.
-    pub(crate) fn woken(&mut self) {
-        for command in self.core.handle.take_commands() {
-            match command {
-                Command::Close(condition) => self.close(&condition),
-                Command::Drop => self.core.fate = Fate::Abort,
-                Command::BlackHole => self.core.fate = Fate::Mute,
-                Command::DetachLinks { hub, partition, condition } => {
-                    self.detach_where(&condition, |link| link.is_in(hub.as_deref(), partition));
-                }
-                Command::DetachReader { reader, condition } => {
-                    self.detach_where(&condition, |link| link.reader() == Some(reader));
-                }
-                Command::ExpireTokens => {
-                    self.core.grants.revoke();
-                    self.drop_unauthorized();
-                }
-            }
-        }
-    }
-
-    fn detach_where(&mut self, condition: &Condition, chosen: impl Fn(&link::Link) -> bool) {
-        for session in self.sessions.values_mut() {
-            session.detach_where(&mut self.core, condition, &chosen);
-        }
-        self.publish();
-    }
-
-    fn drop_unauthorized(&mut self) {
-        let now = now_ms();
-        let condition = Condition::unauthorized("ExpiredToken: The token is expired.");
-        let grants = std::mem::replace(&mut self.core.grants, Grants::new(true, true));
-        self.detach_where(&condition, |link| {
-            link.entity().is_some_and(|entity| !grants.allow(entity, now))
-        });
-        self.core.grants = grants;
-    }
-
-    fn watch_tokens(&mut self) {
-        let now = now_ms();
-        if let Some(end) = self.core.grants.next_expiry(now) {
-            let left = std::time::Duration::from_millis(end.saturating_sub(now) as u64 + 1);
-            self.core.due.replace_expiry(Instant::now() + left);
-        }
     }
 
     /// Sends receivers what they have credit for, while there is room.
@@ -351,26 +355,6 @@ impl Connection {
                     progress |= session.pump(&mut self.core);
                 }
             }
-        }
-    }
-
-    /// Makes the links visible from outside.
-    fn publish(&self) {
-        let links = self.sessions.values().flat_map(Session::views).collect();
-        lock(&self.core.handle.view).links = links;
-    }
-
-    fn watch_silence(&mut self) {
-        let limit = self.core.namespace.settings.idle_time_out;
-        self.core.due.push(self.last_received + limit * 2, Later::Silence);
-    }
-
-    fn check_silence(&mut self, now: Instant) {
-        let limit = self.core.namespace.settings.idle_time_out * 2;
-        if now.duration_since(self.last_received) >= limit {
-            self.close(&Condition::connection_forced());
-        } else {
-            self.watch_silence();
         }
     }
 }

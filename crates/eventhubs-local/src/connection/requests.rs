@@ -35,8 +35,12 @@ impl Call {
     /// Does what is asked and encodes the answer.
     pub(super) fn reply(&self, core: &mut Core) -> Vec<u8> {
         let reply: Reply = match self.node {
-            Node::Cbs => cbs::answer(&core.namespace, &mut core.grants, &self.request),
-            Node::Management => management::answer(&core.namespace, &core.grants, &self.request),
+            Node::Cbs => {
+                cbs::answer(&core.namespace, core.handle.id, &mut core.grants, &self.request)
+            }
+            Node::Management => {
+                management::answer(&core.namespace, core.handle.id, &core.grants, &self.request)
+            }
         };
         reply.encode(&self.request)
     }
@@ -61,8 +65,8 @@ pub(super) struct Taken {
 }
 
 impl Requests {
-    pub(super) fn new(node: Node, delivery_count: u32) -> Self {
-        Self { node, assembly: Assembly::new(MAX_REQUEST), delivery_count, credit: CREDIT }
+    pub(super) fn new(node: Node, assembly: Assembly, delivery_count: u32) -> Self {
+        Self { node, assembly, delivery_count, credit: CREDIT }
     }
 
     /// Delivery count and credit.

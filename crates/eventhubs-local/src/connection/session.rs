@@ -6,8 +6,7 @@ use super::Core;
 use super::due::Later;
 use super::ingest::{CREDIT, Place, Verdict};
 use super::link::{Kind, Link};
-use super::outbox::Sending;
-use super::requests::{Call, Node, Replies};
+use super::requests::{Call, Node};
 use crate::codec::performative::{Attach, Begin, Detach, Disposition, Flow, Role, Transfer, reply};
 use crate::condition::{Condition, Outcome};
 use crate::registry::LinkView;
@@ -28,12 +27,12 @@ pub(crate) struct Session {
     next_incoming_id: u32,
     /// Transfers taken since the client last heard of the window.
     unannounced: u32,
-    next_outgoing_id: u32,
-    next_delivery_id: u32,
+    pub(super) next_outgoing_id: u32,
+    pub(super) next_delivery_id: u32,
     /// Transfers the client still takes.
-    remote_window: u32,
+    pub(super) remote_window: u32,
     /// The handle whose turn to send is next.
-    turn: u32,
+    pub(super) turn: u32,
     pub(super) links: BTreeMap<u32, Link>,
 }
 
@@ -95,7 +94,7 @@ impl Session {
             let delivery_count = attach.initial_delivery_count.unwrap_or(0);
             self.grant(core, attach.handle, delivery_count, CREDIT);
         }
-        self.links.insert(attach.handle, Link { view, entity, kind });
+        self.links.insert(attach.handle, Link { view, entity, kind, used: core.now });
         Ok(())
     }
 
@@ -110,7 +109,7 @@ impl Session {
         self.write_flow(core, link);
     }
 
-    fn write_flow(&mut self, core: &mut Core, link: Flow) {
+    pub(super) fn write_flow(&mut self, core: &mut Core, link: Flow) {
         self.unannounced = 0;
         let flow = Flow {
             next_incoming_id: Some(self.next_incoming_id),
@@ -168,6 +167,7 @@ impl Session {
         let link = self.links.get_mut(&transfer.handle).ok_or_else(unattached)?;
         match &mut link.kind {
             Kind::Ingest(ingest) => {
+                link.used = core.now;
                 let verdict = ingest.push(core, place, transfer, payload);
                 self.conclude(core, transfer.handle, verdict);
                 Ok(None)
@@ -266,17 +266,13 @@ impl Session {
     pub(super) fn detach_where(
         &mut self,
         core: &mut Core,
-        condition: &Condition,
-        chosen: impl Fn(&Link) -> bool,
+        reason: impl Fn(&Link) -> Option<Condition>,
     ) {
-        let chosen: Vec<u32> = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.is_live() && chosen(link))
-            .map(|(handle, _)| *handle)
-            .collect();
-        for handle in chosen {
-            self.force_off(core, handle, condition);
+        let live = self.links.iter().filter(|(_, link)| link.is_live());
+        let chosen: Vec<(u32, Condition)> =
+            live.filter_map(|(handle, link)| Some((*handle, reason(link)?))).collect();
+        for (handle, condition) in chosen {
+            self.force_off(core, handle, &condition);
         }
     }
 
@@ -285,88 +281,6 @@ impl Session {
             link.kind = Kind::Gone;
             reply::detach(&mut core.out, self.channel, handle, true, Some(condition));
         }
-    }
-
-    /// Sends a reply on this session's link from that node, if there is one.
-    pub(super) fn reply_from(&mut self, node: Node, message: &[u8]) -> bool {
-        self.replies()
-            .find(|replies| replies.node == node)
-            .map(|r| r.push(message.to_vec()))
-            .is_some()
-    }
-
-    /// Sends a reply on the link whose name or target address is `reply_to`, if there is one.
-    pub(super) fn reply_to(&mut self, reply_to: &str, message: &[u8]) -> bool {
-        let wanted = |link: &Link| match &link.kind {
-            Kind::Replies(replies) => {
-                link.view.name == reply_to || replies.target.as_deref() == Some(reply_to)
-            }
-            _ => false,
-        };
-        let Some(link) = self.links.values_mut().find(|link| wanted(link)) else { return false };
-        if let Kind::Replies(replies) = &mut link.kind {
-            replies.push(message.to_vec());
-        }
-        true
-    }
-
-    fn replies(&mut self) -> impl Iterator<Item = &mut Replies> {
-        self.links.values_mut().filter_map(|link| match &mut link.kind {
-            Kind::Replies(replies) => Some(replies),
-            _ => None,
-        })
-    }
-
-    /// One turn for each link that sends, beginning where the last round ended for want of room; true when any did.
-    pub(super) fn pump(&mut self, core: &mut Core) -> bool {
-        let mut progress = false;
-        for handles in [self.turn..HANDLE_MAX + 1, 0..self.turn] {
-            let (from, to) = (handles.start, handles.end);
-            let mut next = from;
-            while core.has_room()
-                && let Some(handle) = self.pump_one(core, next..to, &mut progress)
-            {
-                next = handle + 1;
-                self.turn = next;
-            }
-        }
-        progress
-    }
-
-    /// One turn for the first link with a handle in that range; gives the handle.
-    fn pump_one(
-        &mut self,
-        core: &mut Core,
-        handles: std::ops::Range<u32>,
-        progress: &mut bool,
-    ) -> Option<u32> {
-        let (handle, link) = self.links.range_mut(handles).next()?;
-        let handle = *handle;
-        let sending = Sending {
-            out: &mut core.out,
-            channel: self.channel,
-            max_frame: core.peer_max_frame,
-            window: &mut self.remote_window,
-            next_outgoing_id: &mut self.next_outgoing_id,
-            next_delivery_id: &mut self.next_delivery_id,
-        };
-        let sent = match &mut link.kind {
-            Kind::Outlet(outlet) => outlet.pump(handle, sending, &core.handle),
-            Kind::Replies(replies) => replies.pump(handle, sending),
-            _ => return Some(handle),
-        };
-        *progress |= sent;
-        if let Some(count) = link.outbox().and_then(|outbox| outbox.drained(sent)) {
-            let link = Flow {
-                handle: Some(handle),
-                delivery_count: Some(count),
-                link_credit: Some(0),
-                drain: true,
-                ..Flow::default()
-            };
-            self.write_flow(core, link);
-        }
-        Some(handle)
     }
 }
 

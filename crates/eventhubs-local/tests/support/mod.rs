@@ -2,19 +2,22 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+use std::fmt::Debug;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use eventhubs_local::Server;
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::delivery::DeliveryFut;
-use fe2o3_amqp::link::{SendError, SenderAttachError};
+use fe2o3_amqp::link::{ReceiverAttachError, SendError, SenderAttachError};
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::SessionHandle;
 use fe2o3_amqp::types::messaging::{Batch, Data, Message, Outcome};
-use fe2o3_amqp::{Connection, Sendable, Sender, Session};
+use fe2o3_amqp::{Connection, Receiver, Sendable, Sender, Session};
 use fe2o3_amqp_cbs::client::CbsClient;
 use fe2o3_amqp_cbs::token::CbsToken;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -50,22 +53,66 @@ impl Client {
         server: &Server,
         profile: SaslProfile,
     ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
-        let tcp = soon(tokio::net::TcpStream::connect(server.addr())).await.expect("a socket");
+        Self::open(server.addr(), "localhost", profile).await
+    }
+
+    /// Connects to an address and asks for a host, as clients do with a custom endpoint.
+    pub async fn to_host(address: SocketAddr, host: &str) -> Self {
+        Self::open(address, host, SaslProfile::Anonymous).await.expect("a connection")
+    }
+
+    async fn open(
+        address: SocketAddr,
+        host: &str,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        let tcp = soon(tokio::net::TcpStream::connect(address)).await.expect("a socket");
         tcp.set_nodelay(true).expect("nodelay");
+        Self::over_to(tcp, host, profile).await
+    }
+
+    /// Connects over a stream that is there already.
+    pub async fn over<S: AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static>(
+        stream: S,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
+        Self::over_to(stream, "localhost", profile).await
+    }
+
+    async fn over_to<S: AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static>(
+        stream: S,
+        host: &str,
+        profile: SaslProfile,
+    ) -> Result<Self, fe2o3_amqp::connection::OpenError> {
         let open = Connection::builder()
             .container_id("test")
             .scheme("amqp")
-            .hostname(Some("localhost"))
+            .hostname(Some(host))
             .max_frame_size(65_536)
             .idle_time_out(1_000u32)
             .sasl_profile(profile)
-            .open_with_stream(tcp);
+            .open_with_stream(stream);
         Ok(Self { connection: soon(open).await?, sessions: Vec::new() })
     }
 
-    pub async fn try_sender(&mut self, address: &str) -> Result<Sender, SenderAttachError> {
+    pub async fn try_receiver(&mut self, address: &str) -> Result<Receiver, ReceiverAttachError> {
         let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
-        let sender = soon(Sender::attach(&mut session, "sender", address)).await;
+        let receiver = soon(Receiver::attach(&mut session, "receiver", address)).await;
+        self.sessions.push(session);
+        receiver
+    }
+
+    pub async fn try_sender(&mut self, address: &str) -> Result<Sender, SenderAttachError> {
+        self.try_named_sender("sender", address).await
+    }
+
+    pub async fn try_named_sender(
+        &mut self,
+        name: &str,
+        address: &str,
+    ) -> Result<Sender, SenderAttachError> {
+        let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");
+        let sender = soon(Sender::attach(&mut session, name, address)).await;
         self.sessions.push(session);
         sender
     }

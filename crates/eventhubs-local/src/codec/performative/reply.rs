@@ -206,6 +206,14 @@ pub(crate) fn detach(
     });
 }
 
+/// A frame of the right size whose body is nothing: a disposition with a list that claims more than there is.
+pub(crate) fn garbage(out: &mut Vec<u8>, channel: u16) {
+    frame::write(out, Kind::Amqp, channel, |out| {
+        write::descriptor(out, DISPOSITION);
+        out.extend_from_slice(&[0xc0, 0xff, 0xff, 0x00, 0x3f]);
+    });
+}
+
 pub(crate) fn end(out: &mut Vec<u8>, channel: u16, reason: Option<&Condition>) {
     performative(out, (Kind::Amqp, channel), (END, 1), |out| error(out, reason));
 }

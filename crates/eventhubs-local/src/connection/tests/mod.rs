@@ -2,6 +2,9 @@
 
 mod fuzz;
 mod handshake;
+mod idle;
+mod limits;
+mod mutated;
 mod nodes;
 mod receiving;
 mod sending;
@@ -15,11 +18,9 @@ use crate::codec::frame::{self, AMQP_HEADER, Kind};
 use crate::codec::read::Reader;
 use crate::codec::value::Value;
 use crate::codec::write;
-use crate::faults::Book;
 use crate::hub::Hub;
 use crate::log::Retention;
 use crate::namespace::{Namespace, Settings};
-use crate::registry::Registry;
 
 const OPEN: u64 = 0x10;
 const BEGIN: u64 = 0x11;
@@ -99,8 +100,7 @@ fn namespace(change: impl FnOnce(&mut Keys, &mut Settings)) -> Arc<Namespace> {
         hubs: vec![Arc::new(hub("orders", &[])), Arc::new(hub("payments", &groups))],
         keys,
         settings,
-        faults: Arc::new(Book::default()),
-        registry: Registry::default(),
+        ..Namespace::default()
     })
 }
 

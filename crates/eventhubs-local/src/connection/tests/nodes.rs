@@ -1,6 +1,8 @@
 //! `$cbs` and `$management`.
 
 use super::*;
+use crate::condition::Condition;
+use crate::faults::Faults;
 
 /// Attaches both links of a node, with credit for replies.
 fn node(namespace: &Arc<Namespace>, name: &str) -> Peer {
@@ -62,7 +64,7 @@ fn bad_requests_for_tokens_are_refused() {
     let delete = [("operation", "delete-token"), PUT[1], PUT[2]];
     let body = Some(text("SharedAccessSignature sr=x&sig=y&se=1&skn=root"));
     for (n, (properties, body, status, condition)) in [
-        (&PUT[..], body.clone(), 401, "amqp:unauthorized-access"),
+        (&PUT[..], body.clone(), 401, "com.microsoft:auth-failed"),
         (&unknown, body.clone(), 404, "amqp:not-found"),
         (&delete, body.clone(), 400, "amqp:invalid-field"),
         (&PUT[..2], body, 400, "amqp:invalid-field"),
@@ -208,6 +210,8 @@ fn wrong_reads_have_the_status_of_the_service() {
         (&unknown[..], 404, "amqp:not-found"),
         (&outside, 400, "com.microsoft:argument-out-of-range"),
         (&HUB[..2], 400, "com.microsoft:argument-error"),
+        (&HUB[..1], 400, "com.microsoft:argument-error"),
+        (&PARTITION[..3], 400, "com.microsoft:argument-out-of-range"),
         (&update, 501, "amqp:not-implemented"),
     ]
     .into_iter()
@@ -216,6 +220,24 @@ fn wrong_reads_have_the_status_of_the_service() {
         let (found, reason, _) = read(&mut peer, n as u32, properties);
         assert_eq!((found, reason.as_deref()), (status, Some(condition)));
     }
+}
+
+#[test]
+fn a_read_can_be_refused_for_one_partition() {
+    let namespace = namespace(|_, _| {});
+    let faults = Faults {
+        book: &namespace.faults,
+        registry: &namespace.registry,
+        namespace: &namespace.name,
+    };
+    let fault = faults.hub("orders").partition(2).refuse_read(503, Condition::server_busy());
+    let mut peer = node(&namespace, "$management");
+    assert_eq!(read(&mut peer, 0, &HUB).0, 200);
+    let (status, condition, _) = read(&mut peer, 1, &PARTITION);
+    assert_eq!((status, condition.as_deref()), (503, Some("com.microsoft:server-busy")));
+    let other = [PARTITION[0], PARTITION[1], PARTITION[2], ("partition", "1")];
+    assert_eq!(read(&mut peer, 2, &other).0, 200);
+    assert_eq!(fault.fired(), 1);
 }
 
 #[test]

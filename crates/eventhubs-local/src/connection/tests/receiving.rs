@@ -8,7 +8,7 @@ const READER: &str = "orders/ConsumerGroups/$Default/Partitions/0";
 fn store(namespace: &Namespace, events: &[Vec<u8>]) {
     let hub = namespace.hub("orders").unwrap();
     let arrival = Arrival::open(BATCH, batch(None, events).into()).unwrap();
-    hub.append(hub.partition(0), arrival, None);
+    hub.append(hub.partition(0), arrival, None).unwrap();
 }
 
 fn numbered(count: usize) -> Vec<Vec<u8>> {
