@@ -129,9 +129,11 @@ pub(crate) async fn run<W: Wire>(
                 let now = Instant::now();
                 wire.quick_ack();
                 input.filled(count);
+                // What was ordered before the client spoke holds for what it says; and while reads come without a
+                // pause nothing else ends a wait.
+                connection.woken();
                 let used = connection.receive(input.ready(), now);
                 input.used(used);
-                // While reads come without a pause nothing else ends a wait.
                 connection.tick(now);
                 let rest = |rate: u64| Duration::from_secs_f64(count as f64 / rate as f64);
                 rest_until = connection.reading_rate().map(|rate| now + rest(rate));
@@ -153,7 +155,6 @@ pub(crate) async fn run<W: Wire>(
         connection.pump();
         if turn >= TURN {
             turn = 0;
-            connection.woken();
             tokio::task::yield_now().await;
         }
     }
