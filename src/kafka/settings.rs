@@ -66,8 +66,8 @@ fn prefetch_kbytes(limits: &config::Limits) -> u64 {
     (limits.memory / u64::from(limits.shards.max(1)) / 4 / 1024).clamp(512, 32 * 1024)
 }
 
-/// The group member of shard `shard`.
-pub(super) fn consumer(
+/// The client settings of the group member that shard `shard` is; also what the benchmark's floor reads with.
+pub fn member(
     kafka: &config::Kafka,
     limits: &config::Limits,
     shard: u32,
@@ -205,7 +205,7 @@ mod tests {
             ("isolation.level", ClientValue::Text(Secret::new("read_uncommitted"))),
             ("session.timeout.ms", ClientValue::Integer(10_000)),
         ]);
-        let settings = consumer(&client, &limits(64 << 20, 1), 3).unwrap();
+        let settings = member(&client, &limits(64 << 20, 1), 3).unwrap();
         assert_eq!(settings.get("isolation.level"), Some("read_uncommitted"));
         assert_eq!(settings.get("session.timeout.ms"), Some("10000"));
         assert_eq!(settings.get("auto.offset.reset"), Some("error"));
