@@ -8,6 +8,8 @@ use crate::kafka::Out;
 pub(crate) const PARTITIONS: i32 = 8;
 /// Bytes of a value.
 const VALUE: usize = 1000;
+/// Records without a key that go to one Kafka partition before the next.
+const RUN: usize = 50;
 
 /// How records are keyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +72,13 @@ pub(crate) fn record(keys: Keys, number: usize) -> Out {
     let mut value = format!("{{\"order\":{number},\"note\":\"").into_bytes();
     value.resize(VALUE - 2, b'a' + (number % 26) as u8);
     value.extend_from_slice(b"\"}");
-    let mut record = Out::value(value)
+    let record = Out::value(value)
         .header("source", Some(b"orders-service"))
         .header("trace", Some(format!("{number:016x}").as_bytes()));
-    if let Some(count) = keys.count() {
+    match keys.count() {
         // A fixed jumble, so that neighbours have different keys.
-        record = record.key(format!("customer-{}", number.wrapping_mul(7919) % count));
+        Some(count) => record.key(format!("customer-{}", number.wrapping_mul(7919) % count)),
+        // As producers without keys do: runs, the same number of records everywhere.
+        None => record.to((number / RUN) as i32 % PARTITIONS),
     }
-    record
 }
