@@ -60,10 +60,10 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
     Ok(settings)
 }
 
-/// A quarter of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
+/// A sixteenth of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
 /// times its nominal size, and each rebalance throws it away and fetches it again.
 fn prefetch_kbytes(limits: &config::Limits) -> u64 {
-    (limits.memory / u64::from(limits.shards.max(1)) / 4 / 1024).clamp(512, 32 * 1024)
+    (limits.memory / u64::from(limits.shards.max(1)) / 16 / 1024).clamp(512, 32 * 1024)
 }
 
 /// The client settings of the group member that shard `shard` is; also what the benchmark's floor reads with.
@@ -84,7 +84,8 @@ pub fn member(
             ("fetch.queue.backoff.ms", "5".to_owned()),
             ("queued.min.messages", "1000000".to_owned()),
             ("fetch.max.bytes", fetch.to_string()),
-            ("fetch.message.max.bytes", fetch.min(2 * 1024 * 1024).to_string()),
+            // Runs of one partition are long enough for a fetch to be cheap and short enough to keep all lanes busy.
+            ("fetch.message.max.bytes", (fetch / 8).max(256 * 1024).to_string()),
             // The client raises `fetch.max.bytes` to at least this, which is a producer's setting otherwise.
             ("message.max.bytes", fetch.min(1_000_000).to_string()),
             ("check.crcs", "true".to_owned()),
@@ -215,8 +216,8 @@ mod tests {
 
     #[test]
     fn prefetch_is_a_bounded_share_of_the_memory() {
-        assert_eq!(prefetch_kbytes(&limits(64 << 20, 1)), 16 * 1024);
-        assert_eq!(prefetch_kbytes(&limits(64 << 20, 4)), 4 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 1)), 4 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 4)), 1024);
         assert_eq!(prefetch_kbytes(&limits(1 << 40, 1)), 32 * 1024);
         assert_eq!(prefetch_kbytes(&limits(0, 0)), 512);
     }
