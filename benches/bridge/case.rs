@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kafka::Out;
+use crate::support::Out;
 
 /// Kafka partitions, and partitions of the hub.
 pub(crate) const PARTITIONS: i32 = 8;

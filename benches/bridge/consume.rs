@@ -25,7 +25,8 @@ pub(crate) struct Args {
 
 /// Reads the topic once; prints CPU-µs and wall µs per record, the first tenth not counted.
 pub(crate) fn measure(args: &Args) {
-    let config = Config::load(&args.config, [], &[]).expect("the bridge's configuration");
+    let config =
+        Config::load(&args.config, [], &[], kafka::objection).expect("the bridge's configuration");
     let settings = kafka::member(&config.kafka, &config.limits, 0).expect("good settings");
     let consumer: BaseConsumer = settings.create().expect("a client");
     let mut partitions = TopicPartitionList::new();

@@ -7,12 +7,12 @@
 mod case;
 mod consume;
 mod hub;
-#[path = "../../tests/support/kafka.rs"]
-mod kafka;
 mod process;
 mod report;
 mod run;
 mod send;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use clap::{Parser, Subcommand};
 

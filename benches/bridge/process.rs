@@ -1,35 +1,30 @@
 //! A child process: ended with this one, its CPU time and memory as the kernel counts them.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crate::kafka::wait_for;
+use crate::support::child::spawn;
+use crate::support::wait_for;
 
-/// A child that is killed when dropped, and by the kernel when this process is gone.
+/// A child that is killed when dropped, and when this process is gone.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
-    pub(crate) fn spawn(command: &mut Command) -> Self {
-        // SAFETY: prctl is async-signal-safe.
-        unsafe {
-            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            });
-        }
-        Self { child: command.spawn().expect("a child can be started") }
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self { child: spawn(command, "`cargo bench` builds it") }
     }
 
     /// A copy of this program in another role.
     pub(crate) fn role(args: &[String]) -> Self {
         let program = std::env::current_exe().expect("the program knows its path");
-        Self::spawn(Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()))
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::spawn(command)
     }
 
     /// User and system time so far. The kernel gives it in hundredths of a second.

@@ -11,8 +11,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::case::{Case, Keys, PARTITIONS, record};
 use crate::hub::{self, Hub};
-use crate::kafka::{Kafka, unique, wait_for};
 use crate::process::Process;
+use crate::support::{Kafka, rest, unique, wait_for};
 
 /// A run that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -140,7 +140,7 @@ impl Bench<'_> {
         for pair in &self.plan.overrides {
             command.arg("--set").arg(pair);
         }
-        let mut bridge = Process::spawn(&mut command);
+        let mut bridge = Process::spawn(command);
         let subscribing = watch(&mut bridge);
         let mut until = |events: usize, pace: Duration| {
             let deadline = Instant::now() + PATIENCE;
@@ -152,7 +152,7 @@ impl Bench<'_> {
                 }
                 assert_eq!(bridge.ended(), None, "the bridge ended by itself");
                 assert!(reading.at < deadline, "{} of {records} after {PATIENCE:?}", count.events);
-                pause(pace);
+                rest(pace);
             }
         };
         let first = until(1, Duration::from_millis(1));
@@ -242,9 +242,4 @@ fn watch(bridge: &mut Process) -> mpsc::Receiver<Instant> {
         }
     });
     receiver
-}
-
-#[expect(clippy::disallowed_methods, reason = "the pace of a measurement, which is by time")]
-fn pause(pace: Duration) {
-    std::thread::sleep(pace);
 }
