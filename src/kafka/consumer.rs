@@ -87,7 +87,7 @@ impl Consumer {
         setup: Setup<'_>,
         intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
     ) -> Result<(Self, Queue), StartError> {
-        let settings = settings::consumer(setup.kafka, setup.limits, setup.shard)?;
+        let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
         let context = Context::new(setup.metrics, setup.shard, setup.kafka.start);
         let commits = Arc::clone(&context.commits);
         let client: BaseConsumer<Context> = settings

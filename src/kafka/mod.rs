@@ -28,7 +28,7 @@ pub use error::{CommitError, Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use metadata::partition_count;
 pub use queue::{Delivery, FetchError, Queue, Waker};
-pub use settings::objection;
+pub use settings::{member, objection};
 
 use crate::record::{Position, TopicPartition};
 

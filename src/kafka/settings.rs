@@ -60,14 +60,14 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
     Ok(settings)
 }
 
-/// A quarter of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
+/// A sixteenth of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
 /// times its nominal size, and each rebalance throws it away and fetches it again.
 fn prefetch_kbytes(limits: &config::Limits) -> u64 {
-    (limits.memory / u64::from(limits.shards.max(1)) / 4 / 1024).clamp(512, 32 * 1024)
+    (limits.memory / u64::from(limits.shards.max(1)) / 16 / 1024).clamp(512, 32 * 1024)
 }
 
-/// The group member of shard `shard`.
-pub(super) fn consumer(
+/// The client settings of the group member that shard `shard` is; also what the benchmark's floor reads with.
+pub fn member(
     kafka: &config::Kafka,
     limits: &config::Limits,
     shard: u32,
@@ -84,7 +84,8 @@ pub(super) fn consumer(
             ("fetch.queue.backoff.ms", "5".to_owned()),
             ("queued.min.messages", "1000000".to_owned()),
             ("fetch.max.bytes", fetch.to_string()),
-            ("fetch.message.max.bytes", fetch.min(2 * 1024 * 1024).to_string()),
+            // Runs of one partition are long enough for a fetch to be cheap and short enough to keep all lanes busy.
+            ("fetch.message.max.bytes", (fetch / 8).max(256 * 1024).to_string()),
             // The client raises `fetch.max.bytes` to at least this, which is a producer's setting otherwise.
             ("message.max.bytes", fetch.min(1_000_000).to_string()),
             ("check.crcs", "true".to_owned()),
@@ -205,7 +206,7 @@ mod tests {
             ("isolation.level", ClientValue::Text(Secret::new("read_uncommitted"))),
             ("session.timeout.ms", ClientValue::Integer(10_000)),
         ]);
-        let settings = consumer(&client, &limits(64 << 20, 1), 3).unwrap();
+        let settings = member(&client, &limits(64 << 20, 1), 3).unwrap();
         assert_eq!(settings.get("isolation.level"), Some("read_uncommitted"));
         assert_eq!(settings.get("session.timeout.ms"), Some("10000"));
         assert_eq!(settings.get("auto.offset.reset"), Some("error"));
@@ -215,8 +216,8 @@ mod tests {
 
     #[test]
     fn prefetch_is_a_bounded_share_of_the_memory() {
-        assert_eq!(prefetch_kbytes(&limits(64 << 20, 1)), 16 * 1024);
-        assert_eq!(prefetch_kbytes(&limits(64 << 20, 4)), 4 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 1)), 4 * 1024);
+        assert_eq!(prefetch_kbytes(&limits(64 << 20, 4)), 1024);
         assert_eq!(prefetch_kbytes(&limits(1 << 40, 1)), 32 * 1024);
         assert_eq!(prefetch_kbytes(&limits(0, 0)), 512);
     }

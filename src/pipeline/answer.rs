@@ -42,6 +42,7 @@ impl Core {
                 self.refused(lane, ticket, "refused", &format!("{condition}: {detail}"));
             }
         }
+        self.weigh();
         self.place_held(now);
     }
 

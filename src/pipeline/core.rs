@@ -58,11 +58,15 @@ pub struct Core {
     next_letter: u64,
     layouts: HashMap<crate::config::Events, Arc<Layout>>,
     actions: Vec<Action>,
+    /// Bytes of events that may be held.
+    budget: usize,
+    /// Bytes of events held, or a little more: exact after each dispatch and each answer.
+    held: usize,
 }
 
 impl Core {
-    /// A core with nothing assigned.
-    pub fn new(router: Arc<Router>, metrics: Arc<Metrics>) -> Self {
+    /// A core with nothing assigned, which may hold `budget` bytes of events.
+    pub fn new(router: Arc<Router>, metrics: Arc<Metrics>, budget: usize) -> Self {
         Self {
             router,
             metrics,
@@ -79,6 +83,8 @@ impl Core {
             next_letter: 0,
             layouts: HashMap::new(),
             actions: Vec::new(),
+            budget,
+            held: 0,
         }
     }
 
@@ -288,10 +294,13 @@ impl Core {
         now: Instant,
     ) -> Option<Placement> {
         let overhead = encode::envelope_overhead(placement.key.as_deref());
+        // Half of the budget is for what cannot be avoided: an open batch and one in flight for each lane.
+        let ahead = self.held < self.budget / 2;
         let lane = &mut self.lanes[placement.lane];
-        match lane.room(placement.item.weight, overhead, placement.key.as_deref()) {
+        match lane.room(placement.item.weight, overhead, placement.key.as_deref(), ahead) {
             Room::Now => {
                 let Placement { item, key, timestamp, .. } = placement;
+                self.held += item.weight + overhead;
                 lane.push(item, timestamp, overhead, key.as_deref(), now);
                 if let Some(partition) = &mut self.partitions[slot] {
                     partition.out += 1;
@@ -321,6 +330,16 @@ impl Core {
             let envelope = Envelope { events: departure.events, partition_key: departure.key };
             self.act(Action::Send { lane: number, envelope });
         }
+        self.weigh();
+    }
+
+    /// Whether another record may be taken.
+    pub fn has_room(&self) -> bool {
+        self.held < self.budget
+    }
+
+    pub(super) fn weigh(&mut self) {
+        self.held = self.bytes();
     }
 
     /// The link of a lane is attached.

@@ -17,6 +17,10 @@ use crate::retry;
 pub const STALLED_AFTER: Duration = Duration::from_secs(2);
 /// Sealed batches that may wait behind the one in flight when every batch has one key (`gateway`).
 const WAITING: usize = 64;
+/// Sealed batches that may wait behind the one in flight otherwise, while memory is plenty. Kafka hands out long runs of
+/// one partition, and mostly a run goes to one lane: without room for it, everything would wait for that lane's
+/// acknowledgements while the other lanes have nothing to do.
+const AHEAD: usize = 2;
 
 /// Why a batch was sealed: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +65,18 @@ pub struct Lane<E> {
     opened: Option<Instant>,
     full: bool,
     /// Sealed, oldest first.
-    sealed: VecDeque<Batch<E>>,
+    sealed: VecDeque<Sealed<E>>,
     flight: Option<Flight<E>>,
     retry_at: Option<Instant>,
     attempts: u32,
     trouble: Option<Instant>,
+}
+
+/// A batch that waits for its turn, and why it was sealed unless that has been told before.
+#[derive(Debug)]
+struct Sealed<E> {
+    batch: Batch<E>,
+    reason: Option<Seal>,
 }
 
 #[derive(Debug)]
@@ -117,8 +128,8 @@ impl<E> Lane<E> {
     }
 
     /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
-    /// batch when that makes room.
-    pub fn room(&mut self, weight: usize, overhead: usize, key: Option<&str>) -> Room {
+    /// batch when that makes room; `ahead` allows it to do so for more than what is in flight.
+    pub fn room(&mut self, weight: usize, overhead: usize, key: Option<&str>, ahead: bool) -> Room {
         let Some(bounds) = self.bounds() else { return Room::Later };
         // The link's limit decides what can never be sent; a smaller limit of the operator only makes batches smaller.
         let alone = Bounds { bytes: self.link_bytes.unwrap_or(bounds.bytes), events: 1 };
@@ -131,9 +142,13 @@ impl<E> Lane<E> {
         if self.open.key() == key && self.open.fit(weight, bounds) == Fit::Now {
             return Room::Now;
         }
-        let waiting = if self.open.key().is_some() || key.is_some() { WAITING } else { 0 };
+        let waiting = match (self.open.key().is_some() || key.is_some(), ahead) {
+            (true, _) => WAITING,
+            (false, true) => AHEAD,
+            (false, false) => 0,
+        };
         if self.sealed.len() < waiting {
-            self.seal_open();
+            self.seal_open(Seal::Full);
             return Room::Now;
         }
         self.full = true;
@@ -156,11 +171,11 @@ impl<E> Lane<E> {
         self.open.push(item, timestamp);
     }
 
-    fn seal_open(&mut self) {
-        let sealed = std::mem::replace(&mut self.open, Batch::new(0, None));
+    fn seal_open(&mut self, reason: Seal) {
+        let batch = std::mem::replace(&mut self.open, Batch::new(0, None));
         self.opened = None;
         self.full = false;
-        self.sealed.push_back(sealed);
+        self.sealed.push_back(Sealed { batch, reason: Some(reason) });
     }
 
     /// Whether the open batch should be sealed now, and why.
@@ -175,18 +190,17 @@ impl<E> Lane<E> {
         }
     }
 
-    /// The batch to send now, if any: its events, its key, and why it was sealed if it was sealed just now.
+    /// The batch to send now, if any: its events, its key, and why it was sealed if it leaves for the first time.
     pub fn next(&mut self, now: Instant, drain: bool) -> Option<Departure<E>> {
         let waits = self.retry_at.is_some_and(|at| now < at);
         if self.flight.is_some() || self.link_bytes.is_none() || waits {
             return None;
         }
-        let mut reason = None;
         if self.sealed.is_empty() {
-            reason = Some(self.due(now, drain)?);
-            self.seal_open();
+            let reason = self.due(now, drain)?;
+            self.seal_open(reason);
         }
-        let mut batch = self.sealed.pop_front()?;
+        let Sealed { mut batch, reason } = self.sealed.pop_front()?;
         let departure = Departure {
             events: batch.lend(),
             key: batch.key().map(str::to_owned),
@@ -237,11 +251,11 @@ impl<E> Lane<E> {
         }
         self.take_back(events);
         self.attempts = 0;
-        let mut batch = self.sealed.pop_front()?;
+        let Sealed { mut batch, .. } = self.sealed.pop_front()?;
         if batch.len() > 1 {
             let back = batch.split();
-            self.sealed.push_front(back);
-            self.sealed.push_front(batch);
+            self.sealed.push_front(Sealed { batch: back, reason: None });
+            self.sealed.push_front(Sealed { batch, reason: None });
             return None;
         }
         batch.into_tickets().next()
@@ -250,17 +264,18 @@ impl<E> Lane<E> {
     fn take_back(&mut self, events: Vec<E>) {
         if let Some(mut flight) = self.flight.take() {
             flight.batch.restore(events);
-            self.sealed.push_front(flight.batch);
+            self.sealed.push_front(Sealed { batch: flight.batch, reason: None });
         }
     }
 
     /// Takes out what does not pass, except what is in flight.
     pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
         let mut removed = Vec::new();
-        for batch in self.sealed.iter_mut().chain([&mut self.open]) {
+        let sealed = self.sealed.iter_mut().map(|sealed| &mut sealed.batch);
+        for batch in sealed.chain([&mut self.open]) {
             removed.extend(batch.purge(&keep));
         }
-        self.sealed.retain(|batch| !batch.is_empty());
+        self.sealed.retain(|sealed| !sealed.batch.is_empty());
         if self.open.is_empty() {
             self.opened = None;
             self.full = false;
@@ -288,10 +303,12 @@ impl<E> Lane<E> {
         since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
     }
 
-    /// Bytes held: open, sealed and in flight.
+    /// Bytes held: open, sealed and in flight. What is in flight counts twice: the AMQP library has a copy of its own,
+    /// encoded, until it is acknowledged.
     pub fn bytes(&self) -> usize {
-        let sealed: usize = self.sealed.iter().map(Batch::bytes).sum();
-        self.open.bytes() + sealed + self.flight.as_ref().map_or(0, |flight| flight.batch.bytes())
+        let sealed: usize = self.sealed.iter().map(|sealed| sealed.batch.bytes()).sum();
+        let flight = self.flight.as_ref().map_or(0, |flight| flight.batch.bytes());
+        self.open.bytes() + sealed + 2 * flight
     }
 
     /// Whether nothing is held.
@@ -309,7 +326,7 @@ pub struct Departure<E> {
     pub key: Option<String>,
     /// Bytes on the wire.
     pub bytes: usize,
-    /// Why it was sealed; `None` when it was sealed before.
+    /// Why it was sealed; `None` when it has left before.
     pub reason: Option<Seal>,
 }
 
@@ -326,4 +343,56 @@ pub struct Arrival {
     pub took: Duration,
     /// What is to be settled.
     pub tickets: Vec<Ticket>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::Offsets;
+
+    const SETTINGS: Settings =
+        Settings { linger: Duration::from_millis(10), max_bytes: None, max_events: 2 };
+
+    /// How many events a lane takes before anything is acknowledged.
+    fn taken(ahead: bool) -> (usize, Lane<usize>) {
+        let now = Instant::now();
+        let mut offsets = Offsets::default();
+        let partition = offsets.assign();
+        let mut lane = Lane::new(SETTINGS, now);
+        lane.ready(1_000);
+        for event in 0.. {
+            match lane.room(10, 0, None, ahead) {
+                Room::Now => {}
+                Room::Later if lane.next(now, false).is_some() => {
+                    assert_eq!(lane.room(10, 0, None, ahead), Room::Now, "the open batch has left");
+                }
+                _ => return (event, lane),
+            }
+            let ticket = offsets.track(partition, event as i64).unwrap();
+            lane.push(Item { event, weight: 10, ticket }, None, 0, None, now);
+        }
+        unreachable!("a lane takes no more at some point")
+    }
+
+    #[test]
+    fn takes_a_run_longer_than_a_batch_while_memory_is_plenty_and_keeps_its_order() {
+        assert_eq!(taken(false).0, 4, "one batch in flight and one open");
+        let (count, mut lane) = taken(true);
+        assert_eq!(count, 8, "and two sealed");
+        let now = Instant::now();
+        let mut events = Vec::new();
+        while lane.accepted(now).is_some() {
+            let Some(departure) = lane.next(now, true) else { break };
+            assert!(departure.reason.is_some(), "each batch says once why it was sealed");
+            events.extend(departure.events);
+        }
+        assert_eq!(events, [2, 3, 4, 5, 6, 7]);
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn what_is_in_flight_weighs_twice() {
+        let (_, lane) = taken(false);
+        assert_eq!(lane.bytes(), 2 * 20 + 20);
+    }
 }

@@ -85,16 +85,11 @@ impl Pump {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.core.bytes() < self.budget
-    }
-
     /// Takes records until there are none, there is no room, or it has been a run. Returns how many.
     fn take_run(&mut self, now: Instant) -> usize {
         let mut tally = Tally::default();
-        for taken in 0..RUN {
-            // The budget is looked at now and then: one run of records cannot overshoot it by much.
-            if taken % 64 == 0 && !self.has_room() {
+        for _ in 0..RUN {
+            if !self.core.has_room() {
                 break;
             }
             let Some(delivery) = self.queue.poll(Duration::ZERO) else { break };
@@ -140,7 +135,7 @@ impl Pump {
         let until =
             self.core.deadline().map_or(tick, |deadline| deadline.min(tick)).min(now + TICK);
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
-        if !self.core.is_blocked() && self.has_room() {
+        if !self.core.is_blocked() && self.core.has_room() {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
             let mut tally = Tally::default();
             self.take(&delivery, Instant::now(), &mut tally);

@@ -90,7 +90,7 @@ impl Shard {
         let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
         let letters = letters(config, number, metrics, mailbox.clone())?;
         let pump = Pump {
-            core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics)),
+            core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics), budget(config)),
             inbox,
             mailbox: mailbox.clone(),
             queue,

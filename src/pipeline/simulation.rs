@@ -96,13 +96,13 @@ fn identity(event: &Event) -> (i32, i64) {
 }
 
 impl World {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: Policy, budget: usize) -> Self {
         let config = crate::config::sample(|config| {
             config.mappings[0].failure.policy = policy;
             config.mappings[0].failure.dead_letter_topic = Some("dead".into());
             config.mappings[0].batch.max_events = Some(7);
         });
-        let core = Core::new(Arc::new(Router::new(&config)), Arc::new(Metrics::default()));
+        let core = Core::new(Arc::new(Router::new(&config)), Arc::new(Metrics::default()), budget);
         let mut world = Self {
             core,
             now: Instant::now(),
@@ -328,8 +328,13 @@ impl World {
     }
 }
 
-fn run(policy: Policy, steps: Vec<Step>) -> World {
-    let mut world = World::new(policy);
+/// Memory from none to plenty: it decides how far lanes run ahead of their acknowledgements.
+fn budget() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), 1_000..20_000usize, Just(usize::MAX)]
+}
+
+fn run(policy: Policy, budget: usize, steps: Vec<Step>) -> World {
+    let mut world = World::new(policy, budget);
     for lane in 0..HUB_PARTITIONS {
         world.core.lane_ready(lane, 2_000, world.now);
     }
@@ -349,10 +354,10 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
-        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
-        let world = run(policy, steps);
+        let world = run(policy, budget, steps);
         for partition in 0..4 {
             let read: Vec<_> = world.read.iter().filter(|(p, _)| *p == partition).collect();
             if let Some((_, last)) = read.last() {
@@ -364,8 +369,10 @@ proptest! {
     }
 
     #[test]
-    fn a_halted_partition_stops_exactly_at_its_record(steps in prop::collection::vec(step(), 1..120)) {
-        let world = run(Policy::Halt, steps);
+    fn a_halted_partition_stops_exactly_at_its_record(
+        steps in prop::collection::vec(step(), 1..120), budget in budget(),
+    ) {
+        let world = run(Policy::Halt, budget, steps);
         for partition in 0..3 {
             if let Some((_, last)) = world.read.iter().rfind(|(p, _)| *p == partition) {
                 prop_assert!(world.committed[&partition] > *last, "the other partitions go on");

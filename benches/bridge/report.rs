@@ -1,0 +1,126 @@
+//! The table and the verdicts.
+
+use std::time::Duration;
+
+use crate::case::{Case, Keys};
+use crate::run::{Outcome, Plan, Run};
+
+const FLOORS: f64 = 1.3;
+const KEYS: f64 = 1.15;
+const RATE: f64 = 150_000.0;
+const PEAK: f64 = 100e6;
+const FIRST: f64 = 0.5;
+
+/// Prints both.
+pub(crate) fn print(plan: &Plan, outcomes: &[Outcome]) {
+    println!(
+        "\n{} records of 1000 B with two headers, 8 partitions, median of {} (smallest to largest)",
+        plan.records, plan.rounds
+    );
+    println!(
+        "CPU is user and system time of one process. Each run: events in the hub = records, committed = end.\n"
+    );
+    println!(
+        "| keys, acknowledged | bridge, CPU-µs/record | read only | send only | bridge / floors | records/s | events/batch | peak RSS | start to joining | joining to first event |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for outcome in outcomes {
+        row(outcome);
+    }
+    println!("\n| goal | measured | verdict |\n|---|---|---|");
+    goals(outcomes);
+}
+
+fn row(Outcome { case, runs }: &Outcome) {
+    let cpu = Spread::of(runs, |run| run.cpu);
+    let rate = Spread::of(runs, |run| run.rate / 1000.0);
+    println!(
+        "| {} | {:.2} ({:.2} to {:.2}) | {:.2} | {:.2} | {:.2} | {:.0} k ({:.0} to {:.0}) | {:.0} | {:.0} MB | {:.2} s | {:.2} s |",
+        case.name(),
+        cpu.median,
+        cpu.least,
+        cpu.most,
+        Spread::of(runs, |run| run.consume).median,
+        Spread::of(runs, |run| run.send).median,
+        ratio(runs),
+        rate.median,
+        rate.least,
+        rate.most,
+        Spread::of(runs, |run| run.batch).median,
+        Spread::of(runs, |run| run.peak).median / 1e6,
+        Spread::of(runs, |run| run.start).median,
+        Spread::of(runs, |run| run.first).median,
+    );
+}
+
+/// Medians against medians: floors and bridge are measured one after the other, not at the same time.
+fn ratio(runs: &[Run]) -> f64 {
+    let median = |of: fn(&Run) -> f64| Spread::of(runs, of).median;
+    median(|run| run.cpu) / (median(|run| run.consume) + median(|run| run.send))
+}
+
+fn goals(outcomes: &[Outcome]) {
+    let all = |of: &dyn Fn(&[Run]) -> f64| -> Vec<f64> {
+        outcomes.iter().map(|outcome| of(&outcome.runs)).collect()
+    };
+    let most = |values: Vec<f64>| values.into_iter().fold(f64::MIN, f64::max);
+    let ratio = most(all(&|runs| ratio(runs)));
+    verdict(
+        "at most 1.3 × the sum of the floors, worst case",
+        format!("{ratio:.2}"),
+        ratio <= FLOORS,
+    );
+    let many = |of: fn(&Run) -> f64| {
+        let pairs = outcomes.iter().filter(|o| o.case.keys == Keys::Many).filter_map(|many| {
+            let twin = Case { keys: Keys::None, ack: many.case.ack };
+            let none = outcomes.iter().find(|outcome| outcome.case == twin)?;
+            Some(Spread::of(&many.runs, of).median / Spread::of(&none.runs, of).median)
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    let cpu = many(|run| run.cpu);
+    if !cpu.is_empty() {
+        let cpu = most(cpu);
+        let measured = format!("{:+.0} % CPU", (cpu - 1.0) * 100.0);
+        verdict("100 000 keys within 15 % of no key", measured, cpu <= KEYS);
+    }
+    let slow = outcomes.iter().filter(|outcome| outcome.case.ack == Duration::from_millis(10));
+    let rates = slow.map(|outcome| Spread::of(&outcome.runs, |run| run.rate).median);
+    let rate = rates.fold(f64::MAX, f64::min);
+    if rate < f64::MAX {
+        let measured = format!("{rate:.0}/s");
+        verdict("at least 150 000 records/s when acknowledged after 10 ms", measured, rate >= RATE);
+    }
+    let peak = most(all(&|runs| Spread::of(runs, |run| run.peak).most));
+    verdict(
+        "at most 100 MB resident at any time, any run",
+        format!("{:.0} MB", peak / 1e6),
+        peak <= PEAK,
+    );
+    let first = most(all(&|runs| Spread::of(runs, |run| run.first).median));
+    verdict("first event within 0.5 s of joining", format!("{first:.2} s"), first <= FIRST);
+}
+
+fn verdict(goal: &str, measured: String, met: bool) {
+    println!("| {goal} | {measured} | {} |", if met { "met" } else { "**not met**" });
+}
+
+/// Median, and how far the runs lie apart.
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(runs: &[Run], value: impl Fn(&Run) -> f64) -> Self {
+        let mut values: Vec<f64> = runs.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = match values.len() % 2 {
+            0 => f64::midpoint(values[middle - 1], values[middle]),
+            _ => values[middle],
+        };
+        Self { least: values[0], median, most: values[values.len() - 1] }
+    }
+}

@@ -1,0 +1,245 @@
+//! One run after the other, interleaved: a neighbour that is busy for a minute harms all cases alike.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::case::{Case, Keys, PARTITIONS, record};
+use crate::hub::{self, Hub};
+use crate::process::Process;
+use crate::support::{Kafka, rest, unique, wait_for};
+
+/// A run that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often the counters are read: far below what a run takes, far above what reading them takes.
+const PACE: Duration = Duration::from_millis(10);
+
+/// What is to be measured.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) records: usize,
+    pub(crate) rounds: usize,
+    pub(crate) only: String,
+    pub(crate) overrides: Vec<String>,
+}
+
+/// All runs of a case.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) case: Case,
+    pub(crate) runs: Vec<Run>,
+}
+
+/// One run of the bridge, and the floors beside it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    /// CPU-µs per record of the bridge alone.
+    pub(crate) cpu: f64,
+    /// Records per second while every partition has some: the last fifth is not counted, because keys are not spread
+    /// evenly, and partitions that run dry say nothing of the bridge.
+    pub(crate) rate: f64,
+    /// Bytes.
+    pub(crate) peak: f64,
+    /// Seconds from subscribing to the first event in the hub.
+    pub(crate) first: f64,
+    /// Seconds from the start of the process to subscribing.
+    pub(crate) start: f64,
+    /// Events in a batch.
+    pub(crate) batch: f64,
+    /// CPU-µs per record of reading only.
+    pub(crate) consume: f64,
+    /// CPU-µs per event of sending only.
+    pub(crate) send: f64,
+}
+
+/// Runs everything.
+pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
+    let cases = Case::all().into_iter().filter(|case| case.name().contains(&plan.only));
+    let mut outcomes: Vec<Outcome> = cases.map(|case| Outcome { case, runs: vec![] }).collect();
+    assert!(!outcomes.is_empty(), "no case is called `{}`", plan.only);
+    let kafka = Kafka::start(1);
+    for keys in Keys::ALL.into_iter().filter(|keys| outcomes.iter().any(|o| o.case.keys == *keys)) {
+        let begin = Instant::now();
+        kafka.create_topic(keys.topic(), PARTITIONS);
+        let records = (0..plan.records).map(|number| record(keys, number));
+        kafka.produce_with(keys.topic(), records, &[("linger.ms", "50"), ("batch.size", "65536")]);
+        // The first group of a broker waits for the topic of offsets to be made; that is not what is measured.
+        kafka.commit("warm-up", keys.topic(), 0, 0);
+        eprintln!("{}: {} records in {:.1?}", keys.topic(), plan.records, begin.elapsed());
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for round in 1..=plan.rounds {
+        for outcome in &mut outcomes {
+            let run = Bench { plan, kafka: &kafka, case: outcome.case, dir: dir.path() }.run();
+            eprintln!(
+                "round {round}, {:<18} {:.2} µs/record, floors {:.2} + {:.2}, {:.0} records/s, {:.0} MB",
+                outcome.case.name(),
+                run.cpu,
+                run.consume,
+                run.send,
+                run.rate,
+                run.peak / 1e6
+            );
+            outcome.runs.push(run);
+        }
+    }
+    outcomes
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    kafka: &'a Kafka,
+    case: Case,
+    dir: &'a Path,
+}
+
+/// A reading of the counters.
+struct Reading {
+    at: Instant,
+    cpu: Duration,
+    count: hub::Count,
+}
+
+impl Bench<'_> {
+    fn run(&self) -> Run {
+        let group = unique("bench");
+        let mut hub = Hub::start(self.case.ack);
+        let config = self.configure(&group, &hub);
+        let mut run = self.bridge(&config, &mut hub);
+        self.check(&group, hub.count().events);
+        run.send = self.send_floor(run.batch);
+        run.consume = self.consume_floor(&config);
+        run
+    }
+
+    fn configure(&self, group: &str, hub: &Hub) -> PathBuf {
+        let path = self.dir.join("bridge.toml");
+        let text = format!(
+            "[kafka]\nbrokers = \"{}\"\ngroup_id = \"{group}\"\n[eventhubs]\nconnection_string = \"{}\"\n\
+             [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+            self.kafka.bootstrap(),
+            hub.connection_string,
+            self.case.keys.topic(),
+            hub::NAME,
+        );
+        std::fs::write(&path, text).expect("a writable directory");
+        path
+    }
+
+    /// The bridge from its start until it has stopped by itself, cleanly.
+    fn bridge(&self, config: &Path, hub: &mut Hub) -> Run {
+        let records = self.plan.records;
+        let begin = Instant::now();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
+        for pair in &self.plan.overrides {
+            command.arg("--set").arg(pair);
+        }
+        let mut bridge = Process::spawn(command);
+        let subscribing = watch(&mut bridge);
+        let mut until = |events: usize, pace: Duration| {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let count = hub.count();
+                let reading = Reading { at: Instant::now(), cpu: bridge.cpu(), count };
+                if count.events >= events {
+                    return reading;
+                }
+                assert_eq!(bridge.ended(), None, "the bridge ended by itself");
+                assert!(reading.at < deadline, "{} of {records} after {PATIENCE:?}", count.events);
+                rest(pace);
+            }
+        };
+        let first = until(1, Duration::from_millis(1));
+        let low = until(records / 10, PACE);
+        let tail = until(records * 8 / 10, PACE);
+        let high = until(records, PACE);
+        let peak = bridge.peak_memory() as f64;
+        let status = bridge.stop();
+        assert!(status.success(), "the bridge ended with {status}");
+        let subscribed = subscribing.try_recv().expect("the bridge says when it subscribes");
+        let events = (high.count.events - low.count.events) as f64;
+        let deliveries = (high.count.deliveries - low.count.deliveries) as f64;
+        Run {
+            cpu: (high.cpu - low.cpu).as_secs_f64() * 1e6 / events,
+            rate: (tail.count.events - low.count.events) as f64 / (tail.at - low.at).as_secs_f64(),
+            peak,
+            first: (first.at - subscribed).as_secs_f64(),
+            start: (subscribed - begin).as_secs_f64(),
+            batch: events / deliveries,
+            consume: 0.0,
+            send: 0.0,
+        }
+    }
+
+    /// Not one event more or less than records, and everything committed.
+    fn check(&self, group: &str, events: usize) {
+        let records = self.plan.records;
+        assert_eq!(events, records, "{}: events in the hub", self.case.name());
+        let mut config = self.kafka.config();
+        let client: BaseConsumer = config.set("group.id", group).create().expect("a client");
+        let topic = self.case.keys.topic();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, PARTITIONS - 1);
+        let timeout = Duration::from_secs(20);
+        let committed = client.committed_offsets(list, timeout).expect("kafka answers");
+        let mut total = 0;
+        for element in committed.elements() {
+            let partition = element.partition();
+            let (_, end) =
+                client.fetch_watermarks(topic, partition, timeout).expect("kafka answers");
+            assert_eq!(element.offset(), Offset::Offset(end), "committed of partition {partition}");
+            total += end;
+        }
+        assert_eq!(total, records as i64, "records in Kafka");
+    }
+
+    fn consume_floor(&self, config: &Path) -> f64 {
+        floor(&[
+            "consume".to_owned(),
+            format!("--config={}", config.display()),
+            format!("--topic={}", self.case.keys.topic()),
+            format!("--records={}", self.plan.records),
+        ])
+    }
+
+    fn send_floor(&self, batch: f64) -> f64 {
+        let hub = Hub::start(self.case.ack);
+        floor(&[
+            "send".to_owned(),
+            format!("--port={}", hub.port),
+            format!("--events={}", self.plan.records),
+            format!("--batch={batch:.0}"),
+        ])
+    }
+}
+
+fn floor(args: &[String]) -> f64 {
+    let mut process = Process::role(args);
+    let line = process.talk().line();
+    let status = wait_for("the floor ends", PATIENCE, || process.ended());
+    assert!(status.success(), "`{}` ended with {status}", args.join(" "));
+    line.split(' ').next().and_then(|cpu| cpu.parse().ok()).expect("a number")
+}
+
+/// Passes on what the bridge complains about; tells when it begins to join the group.
+fn watch(bridge: &mut Process) -> mpsc::Receiver<Instant> {
+    let lines = BufReader::new(bridge.stderr()).lines();
+    let (sender, receiver) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if line.contains("subscribing") {
+                sender.try_send(Instant::now()).ok();
+            }
+            if line.contains(" WARN ") || line.contains(" ERROR ") {
+                eprintln!("  {line}");
+            }
+        }
+    });
+    receiver
+}

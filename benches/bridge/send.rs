@@ -1,0 +1,137 @@
+//! The floor of sending: fe2o3-amqp on one thread, batches encoded before the clock starts, one in flight a partition.
+
+use std::time::Instant;
+
+use fe2o3_amqp::Sender;
+use fe2o3_amqp::connection::Connection;
+use fe2o3_amqp::link::delivery::Sendable;
+use fe2o3_amqp::sasl_profile::SaslProfile;
+use fe2o3_amqp::session::{Session, SessionHandle};
+use fe2o3_amqp_types::messaging::{Batch, Data, Message, Outcome};
+use kafka_eventhubs_bridge::config::Events;
+use kafka_eventhubs_bridge::eventhubs::encode::{self, Layout};
+use kafka_eventhubs_bridge::record::{Header, Record};
+use tokio::net::TcpStream;
+
+use crate::case::{Keys, PARTITIONS, record};
+use crate::hub;
+use crate::process::own_cpu;
+
+/// Event Hubs' message format of a batch.
+const BATCH_FORMAT: u32 = 0x8001_3700;
+/// Different batches each lane sends in turn, so that they do not come from the cache nearest to the CPU.
+const BATCHES: usize = 4;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    port: u16,
+    /// Events in all
+    #[arg(long)]
+    events: usize,
+    /// Events in a batch
+    #[arg(long)]
+    batch: usize,
+}
+
+/// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
+pub(crate) fn measure(args: &Args) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(send(args));
+}
+
+async fn send(args: &Args) {
+    let stream = TcpStream::connect(("127.0.0.1", args.port)).await.expect("the hub listens");
+    stream.set_nodelay(true).expect("a socket");
+    let mut connection = Connection::builder()
+        .container_id("floor")
+        .scheme("amqp")
+        .hostname(Some("localhost"))
+        .max_frame_size(65_536)
+        .sasl_profile(SaslProfile::Anonymous)
+        .open_with_stream(stream)
+        .await
+        .expect("a connection");
+    let mut lanes = Vec::new();
+    for partition in 0..PARTITIONS {
+        let mut session = Session::builder()
+            .incoming_window(u32::MAX)
+            .outgoing_window(u32::MAX)
+            .begin(&mut connection)
+            .await
+            .expect("a session");
+        let path = format!("{}/Partitions/{partition}", hub::NAME);
+        let sender = Sender::attach(&mut session, path.clone(), path).await.expect("a link");
+        lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
+    }
+    let each = (args.events / args.batch / PARTITIONS as usize).max(10);
+    run(&mut lanes, each.div_ceil(10), args).await;
+    let (cpu, wall) = (own_cpu(), Instant::now());
+    run(&mut lanes, each, args).await;
+    let events = (each * args.batch * PARTITIONS as usize) as f64;
+    let (cpu, wall) = (own_cpu() - cpu, wall.elapsed());
+    println!("{} {}", cpu.as_secs_f64() * 1e6 / events, wall.as_secs_f64() * 1e6 / events);
+}
+
+struct Lane {
+    sender: Sender,
+    batches: Vec<Sendable<Batch<Data>>>,
+    _session: SessionHandle<()>,
+}
+
+/// All lanes at once, `count` batches each.
+async fn run(lanes: &mut Vec<Lane>, count: usize, args: &Args) {
+    let tasks = lanes.drain(..).map(|mut lane| {
+        tokio::spawn(async move {
+            for number in 0..count {
+                let batch = &lane.batches[number % BATCHES];
+                let delivery = lane.sender.send_batchable_ref(batch).await.expect("a link");
+                let outcome = delivery.await.expect("an answer");
+                assert!(matches!(outcome, Outcome::Accepted(_)), "the hub accepts: {outcome:?}");
+            }
+            lane
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    for task in tasks {
+        let lane = task.await.unwrap_or_else(|error| panic!("batches of {}: {error}", args.batch));
+        lanes.push(lane);
+    }
+}
+
+/// Batches of events just as the bridge encodes them.
+fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
+    let layout = Layout::new(&Events::default());
+    let event = |number: usize| {
+        let out = record(Keys::Many, number);
+        let headers: Vec<Header<'_>> = out
+            .headers
+            .iter()
+            .map(|(name, value)| Header { name, value: value.as_deref() })
+            .collect();
+        let record = Record {
+            topic: Keys::Many.topic(),
+            partition,
+            offset: number as i64,
+            timestamp: Some(1_700_000_000_000),
+            key: out.key.as_deref(),
+            value: out.value.as_deref(),
+            headers: &headers,
+        };
+        Data::from(encode::encode(&record, &layout).encoded().to_vec())
+    };
+    let batch = |start: usize| Sendable {
+        message: Message {
+            header: None,
+            delivery_annotations: None,
+            message_annotations: None,
+            properties: None,
+            application_properties: None,
+            body: Batch::new((start..start + size).map(event).collect::<Vec<_>>()),
+            footer: None,
+        },
+        message_format: BATCH_FORMAT,
+        settled: Some(false),
+    };
+    (0..BATCHES).map(|number| batch(100_000 + number * size)).collect()
+}
