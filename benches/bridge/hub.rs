@@ -20,7 +20,7 @@ pub(crate) struct Args {
 /// Serves until its standard input ends; answers each line of it with its counters.
 pub(crate) fn serve(args: &Args) {
     // Counts everything and keeps next to nothing, as `eventhubs-local --discard` does.
-    let retention = Retention { events: 1000, bytes: 16 << 20 };
+    let retention = Retention { events: 1000, bytes: 16 << 20, age: None };
     let mut builder = Server::builder().hub(NAME, PARTITIONS as u32).retention(retention);
     if args.ack_delay > 0 {
         builder = builder.ack_delay(Duration::from_millis(args.ack_delay));

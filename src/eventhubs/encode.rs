@@ -324,25 +324,9 @@ fn variable(out: &mut Vec<u8>, constructors: [u8; 2], value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// A number in decimal. Every event has two of them, and the formatter of the standard library costs as much as all the
-/// rest of its properties.
+/// A number in decimal. The formatter of the standard library costs as much as all the rest of an event's properties.
 fn decimal(out: &mut Vec<u8>, number: i64) {
-    let mut text = [0; 20];
-    let mut start = text.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        start -= 1;
-        text[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        start -= 1;
-        text[start] = b'-';
-    }
-    out.extend_from_slice(&text[start..]);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Characters of a number in decimal.

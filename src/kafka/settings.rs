@@ -195,7 +195,7 @@ mod tests {
             let text = objection(key, &value).unwrap();
             assert!(text.contains(expected), "{key}: {text}");
             assert!(!text.contains("hunter2") && !text.contains("77"), "{text}");
-            let error = consumer(&kafka(&[(key, value)]), &limits(64 << 20, 1), 0).unwrap_err();
+            let error = member(&kafka(&[(key, value)]), &limits(64 << 20, 1), 0).unwrap_err();
             assert!(error.to_string().contains(&format!("`kafka.client.\"{key}\"`")), "{error}");
         }
     }

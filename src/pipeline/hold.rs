@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_hub_not_known_yet_is_waited_for_before_the_prefetch_is_thrown_away() {
         let router = Router::new(&crate::config::sample(|_| {}));
-        let mut core = Core::new(Arc::new(router), Arc::new(Metrics::default()));
+        let mut core = Core::new(Arc::new(router), Arc::new(Metrics::default()), 1 << 20);
         let began = Instant::now();
         core.assign(&TopicPartition::new("orders", 0), began);
         assert_eq!(core.admit(&record(0), began), Admitted::Blocked);
