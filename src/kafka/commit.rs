@@ -1,7 +1,7 @@
-//! The commits under way: which positions were asked for, which are confirmed, and which have to be asked for again.
+//! The ledger of commits: which positions are wanted, and whether a commit is under way.
 //!
-//! One asynchronous commit at a time: while the coordinator is away librdkafka keeps commits and sends them again in
-//! any order, and an older one that lands last would take the group back.
+//! One commit at a time, be it waited for or not: while the coordinator is away librdkafka keeps commits and sends them
+//! again in any order, and an older one that lands last would take the group back.
 //!
 //! Invariant: only assigned partitions are committed. The lock is held while a commit is handed to librdkafka, so a
 //! commit from the pump can not slip in behind the revoke that let its partition go. With each position goes the
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::native;
+use crate::kafka::native::{self, Answer};
 use crate::record::{Position, TopicPartition};
 
 /// Commit state of the assigned partitions.
@@ -25,7 +25,7 @@ pub(super) struct Commits {
 #[derive(Debug, Default)]
 struct State {
     partitions: HashMap<TopicPartition, Entry>,
-    /// Since when an asynchronous commit waits for its answer.
+    /// Since when a commit waits for its answer.
     under_way: Option<Instant>,
 }
 
@@ -33,8 +33,6 @@ struct State {
 struct Entry {
     /// Not confirmed.
     wanted: Option<Position>,
-    /// `wanted` has been handed to librdkafka, and there is no answer yet.
-    asked: bool,
     /// Where each leader epoch begins: (first offset read, epoch), oldest first.
     epochs: VecDeque<(i64, i32)>,
 }
@@ -75,55 +73,39 @@ impl Commits {
         }
     }
 
-    /// Notes that `positions` are wanted, and what of them may be committed, for a commit that is waited for: tell
-    /// [`Commits::settled`]. `None` when nothing is left.
-    pub(super) fn now(
-        &self,
-        positions: &[(TopicPartition, Position)],
-    ) -> Option<TopicPartitionList> {
+    /// Notes that `positions` are wanted; those of partitions that are not assigned are left out.
+    pub(super) fn want(&self, positions: &[(TopicPartition, Position)]) {
         let mut state = self.lock();
-        let mut list = TopicPartitionList::with_capacity(positions.len());
         for (partition, position) in positions {
             if let Some(entry) = state.partitions.get_mut(partition) {
                 entry.wanted = Some(*position);
-                entry.ask(partition, &mut list);
             }
         }
-        (list.count() > 0).then_some(list)
     }
 
-    /// Notes that `positions` are wanted, and gives all that is wanted and not asked for to `commit`, under the lock.
-    /// Nothing is called when that is nothing, or when an earlier commit is still under way.
-    pub(super) fn later<E>(
+    /// Gives all that is wanted to `commit`, under the lock, and says whether it did: not when that is nothing, or when
+    /// an earlier commit is still under way.
+    pub(super) fn begin<E>(
         &self,
-        positions: &[(TopicPartition, Position)],
         now: Instant,
         commit: impl FnOnce(&TopicPartitionList) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let mut state = self.lock();
-        for (partition, position) in positions {
-            if let Some(entry) = state.partitions.get_mut(partition) {
-                entry.wanted = Some(*position);
-                entry.asked = false;
-            }
-        }
         if state.under_way.is_some_and(|since| now.saturating_duration_since(since) < ANSWER) {
-            return Ok(());
+            return Ok(false);
         }
         let mut list = TopicPartitionList::new();
-        for (partition, entry) in state.partitions.iter_mut().filter(|(_, entry)| !entry.asked) {
-            entry.ask(partition, &mut list);
+        for (partition, entry) in &mut state.partitions {
+            if let Some(position) = entry.wanted {
+                push(&mut list, partition, position, entry.epoch_below(position));
+            }
         }
         if list.count() == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let result = commit(&list);
-        if result.is_ok() {
-            state.under_way = Some(now);
-        } else {
-            state.settle(false, &list);
-        }
-        result
+        commit(&list)?;
+        state.under_way = Some(now);
+        Ok(true)
     }
 
     /// What of `partitions` is wanted and not confirmed.
@@ -133,44 +115,25 @@ impl Commits {
         partitions.iter().filter_map(wanted).collect()
     }
 
-    /// The answer to a commit by [`Commits::now`]: `request` is the request's fate, `list` holds the partitions' own.
-    pub(super) fn settled(&self, request: bool, list: &TopicPartitionList) {
-        self.lock().settle(request, list);
-    }
-
-    /// The answer to a commit by [`Commits::later`].
-    pub(super) fn answered(&self, request: bool, list: &TopicPartitionList) {
+    /// The commit under way is over. What it did not confirm is still wanted.
+    pub(super) fn end(&self, answer: &Answer) {
         let mut state = self.lock();
         state.under_way = None;
-        state.settle(request, list);
-    }
-}
-
-impl State {
-    fn settle(&mut self, request: bool, list: &TopicPartitionList) {
-        for element in list.elements() {
-            let partition = TopicPartition::new(element.topic(), element.partition());
-            let Some(entry) = self.partitions.get_mut(&partition) else { continue };
-            // An answer to an older request says nothing about the newer one.
-            let about_wanted =
-                entry.wanted.is_some_and(|wanted| element.offset() == Offset::Offset(wanted.0));
-            if about_wanted && request && element.error().is_ok() {
+        if answer.request.is_err() {
+            return;
+        }
+        for (partition, position, fate) in &answer.fates {
+            if let Some(entry) = state.partitions.get_mut(partition)
+                && entry.wanted == Some(*position)
+                && fate.is_ok()
+            {
                 entry.wanted = None;
-            } else if about_wanted {
-                entry.asked = false;
             }
         }
     }
 }
 
 impl Entry {
-    /// Adds what is wanted to a request.
-    fn ask(&mut self, partition: &TopicPartition, list: &mut TopicPartitionList) {
-        let Some(position) = self.wanted else { return };
-        self.asked = true;
-        push(list, partition, position, self.epoch_below(position));
-    }
-
     /// The leader epoch of the last record below `position`; epochs before it are forgotten.
     fn epoch_below(&mut self, position: Position) -> i32 {
         while self.epochs.get(1).is_some_and(|(begin, _)| *begin < position.0) {
@@ -195,28 +158,31 @@ fn push(list: &mut TopicPartitionList, partition: &TopicPartition, position: Pos
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
     use super::*;
 
     fn place(partition: i32) -> TopicPartition {
         TopicPartition::new("t", partition)
     }
 
-    fn answer(partition: i32, position: i64) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        push(&mut list, &place(partition), Position(position), -1);
-        list
+    fn answer(partition: i32, position: i64, fate: Result<(), RDKafkaErrorCode>) -> Answer {
+        Answer { request: Ok(()), fates: vec![(place(partition), Position(position), fate)] }
     }
 
-    /// What a commit of `positions` now would send, by partition.
-    fn sent(commits: &Commits, positions: &[(TopicPartition, Position)]) -> Vec<(i32, i64)> {
+    const FAILED: Result<(), RDKafkaErrorCode> = Err(RDKafkaErrorCode::NotCoordinator);
+
+    /// What is sent when `wanted` is wanted, by partition.
+    fn sent(commits: &Commits, wanted: &[(TopicPartition, Position)]) -> Vec<(i32, i64)> {
         let mut sent = Vec::new();
-        let result = commits.later(positions, Instant::now(), |list| {
+        commits.want(wanted);
+        let begun = commits.begin(Instant::now(), |list| {
             for element in list.elements() {
                 sent.push((element.partition(), element.offset().to_raw().unwrap()));
             }
             Ok::<(), ()>(())
         });
-        assert_eq!(result, Ok(()));
+        assert_eq!(begun, Ok(!sent.is_empty()));
         sent.sort_unstable();
         sent
     }
@@ -227,8 +193,7 @@ mod tests {
         commits.assign(&[place(0), place(1)]);
         commits.release(&[place(1)]);
         let asked = [(place(0), Position(5)), (place(1), Position(6)), (place(2), Position(7))];
-        assert_eq!(commits.now(&asked).map(|list| list.count()), Some(1));
-        assert!(commits.now(&asked[1..]).is_none());
+        assert_eq!(sent(&commits, &asked[1..]), []);
         assert_eq!(sent(&commits, &asked), [(0, 5)]);
     }
 
@@ -237,16 +202,16 @@ mod tests {
         let commits = Commits::default();
         commits.assign(&[place(0), place(1)]);
         assert_eq!(sent(&commits, &[(place(0), Position(5))]), [(0, 5)]);
-        commits.answered(false, &answer(0, 5));
+        commits.end(&answer(0, 5, FAILED));
         assert_eq!(sent(&commits, &[(place(1), Position(2))]), [(0, 5), (1, 2)]);
-        commits.answered(true, &answer(1, 2));
-        commits.settled(false, &answer(0, 5));
+        commits.end(&answer(1, 2, Ok(())));
+        assert_eq!(sent(&commits, &[]), [(0, 5)]);
+        commits.end(&Answer { request: FAILED, ..answer(0, 5, Ok(())) });
         assert_eq!(sent(&commits, &[(place(0), Position(9))]), [(0, 9)]);
-        commits.answered(true, &answer(0, 9));
-        commits.settled(false, &answer(0, 9));
+        commits.end(&answer(0, 9, Ok(())));
         assert_eq!(sent(&commits, &[]), []);
-        let refused = commits.later(&[(place(0), Position(11))], Instant::now(), |_| Err("busy"));
-        assert_eq!(refused, Err("busy"));
+        commits.want(&[(place(0), Position(11))]);
+        assert_eq!(commits.begin(Instant::now(), |_| Err("busy")), Err("busy"));
         assert_eq!(sent(&commits, &[]), [(0, 11)]);
     }
 
@@ -257,11 +222,11 @@ mod tests {
         assert_eq!(sent(&commits, &[(place(0), Position(5))]), [(0, 5)]);
         assert_eq!(sent(&commits, &[(place(0), Position(7))]), []);
         assert_eq!(sent(&commits, &[(place(0), Position(9))]), []);
-        commits.answered(true, &answer(0, 5));
+        commits.end(&answer(0, 5, Ok(())));
         assert_eq!(sent(&commits, &[]), [(0, 9)]);
         // An answer that never comes does not stop it for ever.
         let late = Instant::now() + ANSWER;
-        assert_eq!(commits.later(&[(place(0), Position(10))], late, |_| Err(())), Err(()));
+        assert_eq!(commits.begin(late, |_| Ok::<(), ()>(())), Ok(true));
     }
 
     #[test]
@@ -272,8 +237,9 @@ mod tests {
             commits.epoch_begins(&place(0), offset, epoch);
         }
         for (position, epoch) in [(0, -1), (1, 3), (10, 3), (11, 4), (20, 4), (21, 7), (99, 7)] {
-            let list = commits.now(&[(place(0), Position(position))]).unwrap();
-            assert_eq!(native::leader_epoch(&list, 0), epoch, "position {position}");
+            commits.want(&[(place(0), Position(position))]);
+            let refused = commits.begin(Instant::now(), |list| Err(native::leader_epoch(list, 0)));
+            assert_eq!(refused, Err(epoch), "position {position}");
         }
     }
 }

@@ -11,14 +11,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
+use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::events::{Events, Life};
-use crate::kafka::native;
 use crate::kafka::queue::Reports;
-use crate::kafka::{
-    CommitError, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
-};
+use crate::kafka::{Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -63,6 +61,7 @@ impl Heartbeat {
 #[derive(Clone)]
 pub struct Consumer {
     client: Arc<BaseConsumer<Context>>,
+    committer: Arc<Committer>,
     life: Arc<Life>,
     _stop: Arc<StopOnDrop>,
 }
@@ -101,10 +100,12 @@ impl Consumer {
         )]
         let (reports, errors) = mpsc::channel();
         let queue = Queue::new(&client, Some(Reports { commits, errors: reports }));
-        client.context().wire(queue.inlet(), intake(queue.waker()));
+        let committer = Arc::new(Committer::new(&client));
+        client.context().wire(queue.inlet(), intake(queue.waker()), &committer);
         let life = Arc::new(Life::new());
         let events = Events {
             consumer: Arc::clone(&client),
+            committer: Arc::clone(&committer),
             life: Arc::clone(&life),
             errors,
             discovery: Discovery::new(&setup.topics, setup.excluded),
@@ -120,22 +121,13 @@ impl Consumer {
             .spawn(move || events.run())
             .map_err(|error| StartError::Client(error.to_string()))?;
         let stop = Arc::new(StopOnDrop(Arc::clone(&life)));
-        Ok((Self { client, life, _stop: stop }, queue))
+        Ok((Self { client, committer, life, _stop: stop }, queue))
     }
 
     /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer
     /// one takes its place or the partition is let go; partitions that are not assigned (any more) are left out.
     pub fn commit(&self, positions: &[(TopicPartition, Position)]) {
-        commit(&self.client, positions);
-    }
-
-    /// Commits and waits for the answer.
-    pub fn commit_sync(
-        &self,
-        positions: &[(TopicPartition, Position)],
-        timeout: Duration,
-    ) -> Result<(), CommitError> {
-        rebalance::commit(&self.client, self.client.context(), positions, timeout)
+        self.committer.soon(positions);
     }
 
     /// Stops fetching. It throws the partitions' prefetch away, so it is only for partitions that will stand for long.
@@ -173,16 +165,5 @@ impl Consumer {
     /// The sign of life of the event thread.
     pub fn heartbeat(&self) -> Heartbeat {
         Heartbeat(Arc::clone(&self.life))
-    }
-}
-
-/// Hands a commit to librdkafka, under the ledger's lock so that it can not come behind a revoke, and together with what
-/// is overdue.
-pub(super) fn commit(client: &BaseConsumer<Context>, positions: &[(TopicPartition, Position)]) {
-    let context = client.context();
-    let commit = |list: &_| native::commit_soon(client.client(), list);
-    if let Err(error) = context.commits.later(positions, Instant::now(), commit) {
-        context.metrics.committed(false);
-        context.complain("a commit failed", &error.to_string());
     }
 }

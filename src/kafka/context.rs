@@ -4,25 +4,26 @@
 //! are logged when they begin and then at most once a minute; librdkafka repeats them at every reconnect.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::config::Start;
 use crate::kafka::Intake;
 use crate::kafka::commit::Commits;
+use crate::kafka::committer::Committer;
 use crate::kafka::queue::Inlet;
 use crate::kafka::rebalance::{self, Assignment};
 use crate::kafka::start::Baseline;
 use crate::kafka::statistics;
 use crate::metrics::Metrics;
-use crate::record::TopicPartition;
+use crate::record::{Position, TopicPartition};
 
 /// How often the same complaint is repeated in the log.
 const REPEAT: Duration = Duration::from_mins(1);
@@ -46,6 +47,8 @@ pub(super) struct Context {
 struct Wiring {
     inlet: Inlet,
     intake: Arc<dyn Intake>,
+    /// It holds the client, which holds this.
+    committer: Weak<Committer>,
 }
 
 struct Complaint {
@@ -78,8 +81,10 @@ impl Context {
     }
 
     /// Completes the context, before the client is polled for the first time.
-    pub(super) fn wire(&self, inlet: Inlet, intake: Arc<dyn Intake>) {
-        assert!(self.wiring.set(Wiring { inlet, intake }).is_ok(), "a context is wired once");
+    pub(super) fn wire(&self, inlet: Inlet, intake: Arc<dyn Intake>, committer: &Arc<Committer>) {
+        let committer = Arc::downgrade(committer);
+        let wired = self.wiring.set(Wiring { inlet, intake, committer });
+        assert!(wired.is_ok(), "a context is wired once");
     }
 
     fn wiring(&self) -> &Wiring {
@@ -92,6 +97,17 @@ impl Context {
 
     pub(super) fn intake(&self) -> &dyn Intake {
         &*self.wiring().intake
+    }
+
+    /// Commits `positions`; see [`Committer::now`].
+    pub(super) fn commit(
+        &self,
+        positions: &[(TopicPartition, Position)],
+        timeout: Duration,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let committer = self.wiring().committer.upgrade();
+        // Gone only when the client itself is being dropped.
+        committer.ok_or(RDKafkaErrorCode::BrokerDestroy)?.now(positions, timeout)
     }
 
     pub(super) fn assignment(&self) -> MutexGuard<'_, Assignment> {
@@ -222,20 +238,6 @@ impl ConsumerContext for Context {
             rebalance::assign(consumer, self, &partitions);
         } else {
             rebalance::revoke(consumer, self, &partitions);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.commits.answered(result.is_ok(), offsets);
-        // "Nothing to commit" is no failure.
-        if matches!(result, Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset))) {
-            return;
-        }
-        let failed = offsets.elements().iter().find_map(|element| element.error().err());
-        let failed = result.err().or(failed);
-        self.metrics.committed(failed.is_none());
-        if let Some(error) = failed {
-            self.complain("a commit failed and will be repeated", &error.to_string());
         }
     }
 }

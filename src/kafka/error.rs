@@ -39,17 +39,6 @@ pub enum Fatal {
     },
 }
 
-/// Why positions are not known to be committed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    /// No answer in time; they may or may not be committed.
-    #[error("no answer to the commit within {0:?}")]
-    TimedOut(Duration),
-    /// Kafka refused.
-    #[error("commit refused: {0}")]
-    Refused(String),
-}
-
 /// Why a consumer did not leave cleanly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StopError {

@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Start;
+use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::start::Doubt;
@@ -77,6 +78,7 @@ impl Life {
 /// Everything the event thread owns.
 pub(super) struct Events {
     pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) committer: Arc<Committer>,
     pub(super) life: Arc<Life>,
     pub(super) errors: mpsc::Receiver<FetchError>,
     pub(super) discovery: Discovery,
@@ -119,6 +121,7 @@ impl Events {
     }
 
     fn poll(&self) {
+        self.committer.listen();
         // Errors have come to the context. A record can not come here: every partition is forwarded before it is
         // assigned. If one does, it would be missing at the pump.
         if let Some(Ok(record)) = self.consumer.poll(POLL) {
@@ -210,7 +213,7 @@ impl Events {
 
     fn commit_overdue(&mut self) {
         self.next_commit = Instant::now() + COMMIT_AGAIN;
-        super::consumer::commit(&self.consumer, &[]);
+        self.committer.soon(&[]);
     }
 
     /// Finishes what is under way, then closes the consumer, which revokes what is left and leaves the group.

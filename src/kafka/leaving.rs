@@ -24,7 +24,7 @@ pub(super) fn settle(consumer: &BaseConsumer<Context>, context: &Context, turn: 
     let mut paused = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match rebalance::attempt(consumer, context, &positions, left.max(LEAST)) {
+        match context.commit(&positions, left.max(LEAST)) {
             Ok(()) => return,
             // Whatever remains uncommitted is tried once more, and told, when closing revokes it.
             Err(code) if !may_pass(code) || left.is_zero() => return,

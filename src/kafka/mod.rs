@@ -6,6 +6,7 @@
 //! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native.rs`; everything else here is safe Rust.
 
 mod commit;
+mod committer;
 mod consumer;
 mod context;
 mod dead_letter;
@@ -24,7 +25,7 @@ mod statistics;
 
 pub use consumer::{Consumer, Heartbeat, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
-pub use error::{CommitError, Fatal, StartError, StopError};
+pub use error::{Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use metadata::partition_count;
 pub use queue::{Delivery, FetchError, Queue, Waker};

@@ -1,99 +1,122 @@
 //! The foreign calls beside the queue: what librdkafka can and its Rust wrapper does not offer.
 //!
-//! Commits with a deadline and a result per partition, leader epochs, and producing a record whose header names need
+//! Commits with a deadline and an answer per partition, leader epochs, and producing a record whose header names need
 //! not be UTF-8. Every function here is safe to call; each keeps its own invariants.
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as ffi;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::record::{Header, Record};
+use crate::record::{Header, Position, Record, TopicPartition};
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
 
-/// Commits `positions` and waits at most `timeout` for the answer; the crate's own call waits without end.
-pub(super) fn commit_within<C: ClientContext>(
-    client: &Client<C>,
-    positions: &TopicPartitionList,
-    timeout: Duration,
-) -> Result<(), RDKafkaErrorCode> {
-    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: client and list are alive throughout. The queue is ours: destroying it drops an answer that comes late.
-    // The event, and the list in it, live until the event is destroyed.
-    unsafe {
-        let queue = ffi::rd_kafka_queue_new(client.native_ptr());
-        let code = ffi::rd_kafka_commit_queue(
-            client.native_ptr(),
-            positions.ptr(),
-            queue,
-            None,
-            ptr::null_mut(),
-        );
-        let result = if code == OK {
-            match NonNull::new(ffi::rd_kafka_queue_poll(queue, millis)) {
-                None => Err(RDKafkaErrorCode::OperationTimedOut),
-                Some(event) => {
-                    let result = outcome(event);
-                    ffi::rd_kafka_event_destroy(event.as_ptr());
-                    result
-                }
-            }
-        } else {
-            Err(code.into())
-        };
-        ffi::rd_kafka_queue_destroy(queue);
-        result
+/// The queue that answers to commits come to. The crate's own calls wait without end, or ask for no answer.
+pub(super) struct CommitQueue<C: ConsumerContext + 'static> {
+    queue: NonNull<ffi::rd_kafka_queue_t>,
+    /// Declared last: `drop` below destroys the queue first, then the client may go.
+    consumer: Arc<BaseConsumer<C>>,
+}
+
+// SAFETY: librdkafka's queues and clients may be used from any thread.
+unsafe impl<C: ConsumerContext> Send for CommitQueue<C> {}
+// SAFETY: as above; no field is written after creation.
+unsafe impl<C: ConsumerContext> Sync for CommitQueue<C> {}
+
+/// What became of a commit, and of each position in it.
+pub(super) struct Answer {
+    pub(super) request: Result<(), RDKafkaErrorCode>,
+    pub(super) fates: Vec<(TopicPartition, Position, Result<(), RDKafkaErrorCode>)>,
+}
+
+impl Answer {
+    /// The first error, be it the request's or that of a position which `concerns` the caller.
+    pub(super) fn result(
+        &self,
+        concerns: impl Fn(&TopicPartition) -> bool,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let mut fates = self.fates.iter().filter(|(partition, ..)| concerns(partition));
+        self.request.and_then(|()| fates.try_for_each(|(_, _, fate)| *fate))
     }
 }
 
-/// Commits `positions` without waiting. The answer comes to the consumer's own queue, which leads it to the commit callback;
-/// the crate's own call asks for none, so that nobody would hear of a commit that failed.
-pub(super) fn commit_soon<C: ClientContext>(
-    client: &Client<C>,
-    positions: &TopicPartitionList,
-) -> Result<(), RDKafkaErrorCode> {
-    // SAFETY: client and list are alive throughout, and librdkafka copies the list. The reference to the queue is ours
-    // and given back; the queue itself lives as long as the client.
-    unsafe {
-        let queue = ffi::rd_kafka_queue_get_consumer(client.native_ptr());
-        if queue.is_null() {
-            return Err(RDKafkaErrorCode::UnknownGroup);
+impl<C: ConsumerContext> CommitQueue<C> {
+    pub(super) fn new(consumer: &Arc<BaseConsumer<C>>) -> Self {
+        // SAFETY: the client is alive, and kept alive by the clone of `consumer`.
+        let queue = unsafe { ffi::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Self {
+            queue: NonNull::new(queue).expect("rd_kafka_queue_new never returns null"),
+            consumer: Arc::clone(consumer),
         }
-        let code = ffi::rd_kafka_commit_queue(
-            client.native_ptr(),
-            positions.ptr(),
-            queue,
-            None,
-            ptr::null_mut(),
-        );
-        ffi::rd_kafka_queue_destroy(queue);
+    }
+
+    pub(super) fn consumer(&self) -> &BaseConsumer<C> {
+        &self.consumer
+    }
+
+    /// Hands a commit of `positions` to librdkafka.
+    pub(super) fn submit(&self, positions: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client, list and queue are alive, and librdkafka copies the list.
+        let code = unsafe {
+            ffi::rd_kafka_commit_queue(
+                self.consumer.client().native_ptr(),
+                positions.ptr(),
+                self.queue.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
         if code == OK { Ok(()) } else { Err(code.into()) }
     }
+
+    /// Waits up to `timeout` for the answer to a commit.
+    pub(super) fn poll(&self, timeout: Duration) -> Option<Answer> {
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive; only commits are answered to it. The event, and the list in it, live until the
+        // event is destroyed.
+        unsafe {
+            let event = NonNull::new(ffi::rd_kafka_queue_poll(self.queue.as_ptr(), millis))?;
+            let answer = answer(event);
+            ffi::rd_kafka_event_destroy(event.as_ptr());
+            Some(answer)
+        }
+    }
 }
 
-/// The first error of a commit's answer, be it the request's or a partition's.
-///
+impl<C: ConsumerContext> Drop for CommitQueue<C> {
+    fn drop(&mut self) {
+        // SAFETY: created by `rd_kafka_queue_new`, destroyed only here; its client is still alive in `consumer`.
+        unsafe { ffi::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
 /// # Safety
 /// `event` is a live offset-commit event.
-unsafe fn outcome(event: NonNull<ffi::rd_kafka_event_t>) -> Result<(), RDKafkaErrorCode> {
-    // SAFETY: the caller's promise; the list belongs to the event.
+unsafe fn answer(event: NonNull<ffi::rd_kafka_event_t>) -> Answer {
+    // SAFETY: the caller's promise; list and names belong to the event.
     unsafe {
-        let code = ffi::rd_kafka_event_error(event.as_ptr());
-        if code != OK {
-            return Err(code.into());
-        }
+        let result = |code: RDKafkaRespErr| if code == OK { Ok(()) } else { Err(code.into()) };
         let list = ffi::rd_kafka_event_topic_partition_list(event.as_ptr());
-        if list.is_null() || (*list).cnt <= 0 {
-            return Ok(());
-        }
-        let places = std::slice::from_raw_parts((*list).elems, (*list).cnt as usize);
-        places.iter().find(|place| place.err != OK).map_or(Ok(()), |place| Err(place.err.into()))
+        let places = match list.as_ref() {
+            Some(list) if list.cnt > 0 => std::slice::from_raw_parts(list.elems, list.cnt as usize),
+            _ => &[],
+        };
+        let fate = |place: &ffi::rd_kafka_topic_partition_t| {
+            // Kafka allows only ASCII in names.
+            let topic = CStr::from_ptr(place.topic).to_string_lossy();
+            let partition = TopicPartition::new(&*topic, place.partition);
+            (partition, Position(place.offset), result(place.err))
+        };
+        let request = result(ffi::rd_kafka_event_error(event.as_ptr()));
+        Answer { request, fates: places.iter().map(fate).collect() }
     }
 }
 
@@ -178,52 +201,4 @@ fn memory(bytes: Option<&[u8]>) -> Value {
     let (ptr, size) =
         bytes.map_or((ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast(), b.len()));
     Value { mem: ffi::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-    use std::time::Instant;
-
-    use rdkafka::config::ClientConfig;
-    use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-    use rdkafka::error::KafkaResult;
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::topic_partition_list::Offset;
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Heard(Arc<Mutex<Vec<(bool, Offset)>>>);
-
-    impl ClientContext for Heard {}
-
-    impl ConsumerContext for Heard {
-        fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-            let offset = offsets.elements()[0].offset();
-            self.0.lock().unwrap().push((result.is_ok(), offset));
-        }
-    }
-
-    #[test]
-    fn the_answer_to_a_commit_reaches_the_callback() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic("t", 1, 1).unwrap();
-        let heard = Heard::default();
-        let consumer: BaseConsumer<Heard> = ClientConfig::new()
-            .set("bootstrap.servers", cluster.bootstrap_servers())
-            .set("group.id", "g")
-            .set("enable.auto.commit", "false")
-            .create_with_context(heard.clone())
-            .unwrap();
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset("t", 0, Offset::Offset(7)).unwrap();
-        commit_soon(consumer.client(), &list).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while heard.0.lock().unwrap().is_empty() {
-            assert!(Instant::now() < deadline, "no answer");
-            drop(consumer.poll(Duration::from_millis(50)));
-        }
-        assert_eq!(*heard.0.lock().unwrap(), [(true, Offset::Offset(7))]);
-    }
 }

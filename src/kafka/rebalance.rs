@@ -22,8 +22,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::context::Context;
+use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
-use crate::kafka::{CommitError, native};
 use crate::record::{Position, TopicPartition};
 
 /// How long the commit of a revoke may take, retries included.
@@ -143,7 +143,7 @@ pub(super) fn revoke(
     if lost {
         context.intake().lost(&read);
     } else {
-        drain(consumer, context, &read);
+        drain(context, &read);
     }
     end(consumer, context, &read);
     context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
@@ -168,7 +168,7 @@ pub(super) fn restart(
     if read.is_empty() {
         return;
     }
-    drain(consumer, context, &read);
+    drain(context, &read);
     end(consumer, context, &read);
     let mut assignment = context.assignment();
     for partition in read {
@@ -294,7 +294,7 @@ fn forget(context: &Context, partitions: &[TopicPartition]) {
 }
 
 /// Lets the pump finish `partitions` and commits how far it came.
-fn drain(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
+fn drain(context: &Context, partitions: &[TopicPartition]) {
     if partitions.is_empty() {
         return;
     }
@@ -306,7 +306,7 @@ fn drain(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[Topi
     };
     let overdue = overdue.filter(forgotten).collect::<Vec<_>>();
     positions.extend(overdue);
-    match commit(consumer, context, &positions, REVOKE_COMMIT) {
+    match commit(context, &positions, REVOKE_COMMIT) {
         Ok(()) => {}
         Err(error) => {
             let places = names(positions.iter().map(|(partition, _)| partition));
@@ -319,38 +319,19 @@ fn drain(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[Topi
 }
 
 /// Commits `positions` and waits for the answer; repeats what a repetition can help, within `timeout`.
-pub(super) fn commit(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    positions: &[(TopicPartition, Position)],
-    timeout: Duration,
-) -> Result<(), CommitError> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match attempt(consumer, context, positions, left) {
-            Ok(()) => return Ok(()),
-            Err(RDKafkaErrorCode::OperationTimedOut) => return Err(CommitError::TimedOut(timeout)),
-            Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
-            Err(code) => return Err(CommitError::Refused(code.to_string())),
-        }
-    }
-}
-
-/// Commits what of `positions` is still ours, once, and waits for the answer.
-pub(super) fn attempt(
-    consumer: &BaseConsumer<Context>,
+fn commit(
     context: &Context,
     positions: &[(TopicPartition, Position)],
     timeout: Duration,
 ) -> Result<(), RDKafkaErrorCode> {
-    let Some(list) = context.commits.now(positions) else {
-        return Ok(());
-    };
-    let result = native::commit_within(consumer.client(), &list, timeout);
-    context.commits.settled(result.is_ok(), &list);
-    context.metrics.committed(result.is_ok());
-    result
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match context.commit(positions, left) {
+            Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
+            result => return result,
+        }
+    }
 }
 
 const RETRY_PAUSE: Duration = Duration::from_millis(200);

@@ -19,14 +19,14 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Start;
 use crate::kafka::context::Context;
 use crate::kafka::native;
 use crate::metrics::Metrics;
-use crate::record::TopicPartition;
+use crate::record::{Position, TopicPartition};
 
 /// How long each question to the cluster may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -171,10 +171,7 @@ fn fresh(
         Start::Latest if context.baseline().is_new(partition) => Ok(Offset::Beginning),
         Start::Latest => {
             let (_, end) = consumer.fetch_watermarks(topic, number, ANSWER)?;
-            let mut pin = TopicPartitionList::with_capacity(1);
-            pin.add_partition_offset(topic, number, Offset::Offset(end))?;
-            native::commit_within(consumer.client(), &pin, ANSWER)
-                .map_err(KafkaError::ConsumerCommit)?;
+            pin(context, partition, Position(end)).map_err(KafkaError::ConsumerCommit)?;
             Ok(Offset::Offset(end))
         }
         Start::At(time) => {
@@ -192,6 +189,19 @@ fn fresh(
             })
         }
     }
+}
+
+/// Commits where a partition begins, before it is read.
+fn pin(
+    context: &Context,
+    partition: &TopicPartition,
+    position: Position,
+) -> Result<(), RDKafkaErrorCode> {
+    let partitions = std::slice::from_ref(partition);
+    context.commits.assign(partitions);
+    let result = context.commit(&[(partition.clone(), position)], ANSWER);
+    context.commits.release(partitions);
+    result
 }
 
 /// The rule for a committed position that may not exist, and what has to be said.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::Start;
-use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{numbered, values};
@@ -79,11 +78,6 @@ fn a_group_resumes_where_it_committed() {
     wait_for("the commit", PATIENCE, || {
         (kafka.committed(&group, &topic, 0) == Some(10)).then_some(())
     });
-    // What is not assigned is not committed.
-    let foreign = TopicPartition::new(topic.as_str(), 7);
-    assert_eq!(member.consumer.commit_sync(&[(foreign, Position(3))], PATIENCE), Ok(()));
-    let place = TopicPartition::new(topic.as_str(), 0);
-    assert_eq!(member.consumer.commit_sync(&[(place, Position(10))], PATIENCE), Ok(()));
     kafka.produce(&topic, (20..30).map(|n| Out::value(n.to_string()).to(n % 2)));
     sink.wait(30);
     member.leave();
