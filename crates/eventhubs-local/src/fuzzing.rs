@@ -1,4 +1,5 @@
-//! What a fuzzer feeds: a connection without its socket. Only there in builds of cargo-fuzz.
+//! What a fuzzer feeds: a connection without its socket. Only there in builds of cargo-fuzz, and in tests, which keep it
+//! building.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ const MOST: usize = 8 << 20;
 
 /// Feeds a new connection those bytes, in pieces; panics when it breaks its own rules.
 pub fn connection(bytes: &[u8]) {
-    let hub = Hub::new("orders".into(), 4, &[], Retention { bytes: 1 << 20, events: 100 });
+    let retention = Retention { bytes: 1 << 20, events: 100, ..Retention::default() };
+    let hub = Hub::new("orders".into(), 4, &[], retention);
     let namespace = Arc::new(test_namespace(vec![Arc::new(hub)]));
     let handle = namespace.registry.open("fuzz".into());
     let mut connection = Connection::new(namespace, handle);

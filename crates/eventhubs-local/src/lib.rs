@@ -27,7 +27,7 @@ mod envelope;
 mod event;
 mod faults;
 mod filter;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod hash;
 mod hub;

@@ -50,7 +50,27 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What Microsoft's Python client says on four connections: where a fuzzer begins.
+const SEEDS: [&[u8]; 4] = [
+    include_bytes!("../../../fuzz/seeds/connection/properties"),
+    include_bytes!("../../../fuzz/seeds/connection/send"),
+    include_bytes!("../../../fuzz/seeds/connection/send-to-partition"),
+    include_bytes!("../../../fuzz/seeds/connection/receive"),
+];
+
 proptest! {
+    #[test]
+    fn a_conversation_with_some_bytes_changed(
+        seed in 0..SEEDS.len(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..8)
+    ) {
+        let mut bytes = SEEDS[seed].to_vec();
+        for (place, byte) in changes {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        crate::fuzzing::connection(&bytes);
+    }
+
     #[test]
     fn any_bytes_from_the_start(bytes in vec(any::<u8>(), 0..400), header in 0..3) {
         let mut peer = Peer::new(&namespace(|_, _| {}));
