@@ -8,6 +8,7 @@ mod support;
 mod crash;
 mod end_to_end;
 mod hub_faults;
+mod identical;
 mod kafka_faults;
 mod mapping;
 mod members;
