@@ -9,6 +9,12 @@ need() { # need PACKAGE COMMAND...: PACKAGE is missing unless COMMAND succeeds
     shift
     "$@" >/dev/null 2>&1 || packages+=("$package")
 }
+wishes=()
+wish() { # the same for a PACKAGE without which some tests are skipped
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || wishes+=("$package")
+}
 
 need gcc command -v gcc
 need g++ command -v g++
@@ -19,8 +25,19 @@ need perl perl -MFindBin -MIPC::Cmd -e 1
 if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
+    # Microsoft's clients in other languages.
+    wish python3-venv python3 -c "import venv, ensurepip"
+    wish nodejs command -v node
+    wish npm command -v npm
 fi
 
+if ((${#wishes[@]})); then
+    if command -v apt-get >/dev/null && { ((EUID == 0)) || sudo -n true 2>/dev/null; }; then
+        packages+=("${wishes[@]}")
+    else
+        echo "some clients will not be tested; for these, install ${wishes[*]}" >&2
+    fi
+fi
 if ((${#packages[@]})); then
     install=(apt-get install -y --no-install-recommends "${packages[@]}")
     if ! command -v apt-get >/dev/null; then

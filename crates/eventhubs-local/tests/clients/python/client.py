@@ -1,0 +1,220 @@
+"""Does what every client here does, and prints what it saw: one JSON object a line. `expected.rs` judges."""
+
+import datetime
+import json
+import logging
+import os
+import threading
+
+from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
+
+CONNECTION = os.environ["CLIENT_CONNECTION"]
+HUB = os.environ["CLIENT_HUB"]
+OFFSET = os.environ["CLIENT_OFFSET"]
+TIME_MS = int(os.environ["CLIENT_TIME_MS"])
+SEEDED = 20
+PARTITION = "2"
+LIMIT = 60
+OPTIONS = {"retry_total": 1, "retry_backoff_factor": 0.1}
+
+
+def say(check, saw):
+    print(json.dumps({"check": check, "saw": saw}), flush=True)
+
+
+def producer(connection=CONNECTION, hub=HUB):
+    return EventHubProducerClient.from_connection_string(connection, eventhub_name=hub, **OPTIONS)
+
+
+def consumer(**options):
+    return EventHubConsumerClient.from_connection_string(
+        CONNECTION, consumer_group="$Default", eventhub_name=HUB, **OPTIONS, **options
+    )
+
+
+class Reader:
+    """A receiver on one partition, on a thread of its own."""
+
+    def __init__(self, partition, position, inclusive=False, owner_level=None):
+        self.events, self.error, self.changed = [], None, threading.Condition()
+        self.client = consumer()
+        self.thread = threading.Thread(
+            target=self.client.receive,
+            kwargs={
+                "on_event": lambda _, event: self.add(event),
+                "on_error": lambda _, error: self.fail(error),
+                "partition_id": partition,
+                "starting_position": position,
+                "starting_position_inclusive": inclusive,
+                "owner_level": owner_level,
+            },
+            daemon=True,
+        )
+        self.thread.start()
+
+    def add(self, event):
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+
+    def fail(self, error):
+        with self.changed:
+            self.error = error
+            self.changed.notify_all()
+
+    def wait(self, condition, limit=LIMIT):
+        with self.changed:
+            return self.changed.wait_for(lambda: condition(self), limit)
+
+    def close(self):
+        self.client.close()
+        self.thread.join(LIMIT)
+
+    def read(self, count):
+        self.wait(lambda it: len(it.events) >= count)
+        self.close()
+        return self.events
+
+
+def bodies(position, count, inclusive=False):
+    return [event.body_as_str() for event in Reader(PARTITION, position, inclusive).read(count)]
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def look():
+    with producer() as client:
+        hub = client.get_eventhub_properties()
+        say("hub_properties", {"name": hub["eventhub_name"], "partitions": hub["partition_ids"]})
+        found = client.get_partition_properties(PARTITION)
+        say("partition_properties", {
+            "id": found["id"], "empty": found["is_empty"], "first": found["beginning_sequence_number"],
+            "last": found["last_enqueued_sequence_number"], "last_offset": found["last_enqueued_offset"],
+        })
+        found = client.get_partition_properties("1")
+        last = found["last_enqueued_sequence_number"]
+        say("empty_partition", {"id": found["id"], "empty": found["is_empty"], "last": last})
+
+
+def send():
+    with producer() as client:
+        client.send_event(EventData("single"))
+        say("send_single", 1)
+        batch = client.create_batch(partition_key="customer-17")
+        for n in range(3):
+            event = EventData(f"keyed {n}")
+            event.message_id = f"keyed-{n}"
+            event.content_type = "text/plain"
+            event.properties = {"client": "python", "n": n, "flag": True}
+            batch.add(event)
+        client.send_batch(batch)
+        say("send_batch_with_key", len(batch))
+        batch = client.create_batch(partition_id="1")
+        for n in range(3):
+            batch.add(EventData(f"targeted {n}"))
+        client.send_batch(batch)
+        say("send_batch_to_partition", len(batch))
+
+
+def receive():
+    events = Reader(PARTITION, "-1").read(SEEDED)
+    say("receive_from_start", [event.body_as_str() for event in events])
+    event = events[3]
+    say("read_event", {
+        "body": event.body_as_str(), "partition_key": text(event.partition_key),
+        "sequence_number": event.sequence_number, "message_id": event.message_id,
+        "correlation_id": event.correlation_id, "content_type": event.content_type,
+        "properties": {text(key): text(value) for key, value in event.properties.items()},
+    })
+    say("receive_after_offset", bodies(OFFSET, SEEDED - 5))
+    say("receive_from_sequence_number", bodies(7, SEEDED - 7, inclusive=True))
+    say("receive_after_sequence_number", bodies(7, SEEDED - 8))
+    time = datetime.datetime.fromtimestamp(TIME_MS / 1000, datetime.timezone.utc)
+    say("receive_from_time", bodies(time, SEEDED // 2))
+
+
+def receive_from_end():
+    with producer() as client:
+        client.send_event(EventData("early"), partition_id="0")
+        reader = Reader("0", "@latest")
+        # Nobody tells when the receiver is attached: what is sent before that is not for it.
+        for _ in range(LIMIT * 5):
+            client.send_event(EventData("late"), partition_id="0")
+            if reader.wait(lambda it: it.events, 0.2):
+                break
+        reader.close()
+        say("receive_from_end", reader.events[0].body_as_str() if reader.events else None)
+
+
+def stolen():
+    # On a partition with events: the first has its link when it gets one.
+    first = Reader(PARTITION, "-1", owner_level=1)
+    first.wait(lambda it: it.events)
+    second = Reader(PARTITION, "-1", owner_level=2)
+    first.wait(lambda it: it.error)
+    say("stolen_by_a_higher_epoch", f"{type(first.error).__name__}: {first.error}")
+    first.close()
+    second.close()
+
+
+def fill_batch():
+    with producer() as client:
+        batch = client.create_batch(partition_id="0")
+        try:
+            while len(batch) < 100:
+                batch.add(EventData("bulk" * 25_000))
+        except ValueError:
+            pass
+        client.send_batch(batch)
+        say("full_batch", len(batch))
+
+
+class TokenErrors(logging.Handler):
+    """Why a token was refused, which the client's own error does not say."""
+
+    logger = logging.getLogger("azure.eventhub._pyamqp.cbs")
+
+    def __enter__(self):
+        self.lines = []
+        self.logger.setLevel(logging.INFO)
+        self.logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_):
+        self.logger.removeHandler(self)
+
+    def emit(self, record):
+        if "error" in record.msg:
+            self.lines.append(record.getMessage())
+
+
+def fails(check, action):
+    with TokenErrors() as log:
+        try:
+            action()
+            say(check, "no error")
+        except Exception as error:  # which one it is, is the point
+            say(check, "\n".join([f"{type(error).__name__}: {error}", *log.lines]))
+
+
+def send_to(partition=None, body="refused", **target):
+    with producer(**target) as client:
+        client.send_event(EventData(body), partition_id=partition, timeout=10)
+
+
+def main():
+    look()
+    send()
+    receive()
+    receive_from_end()
+    stolen()
+    fill_batch()
+    fails("wrong_key", lambda: send_to(connection=os.environ["CLIENT_WRONG_KEY"]))
+    fails("unknown_hub", lambda: send_to(hub="nowhere"))
+    fails("unknown_partition", lambda: send_to(partition="9"))
+    fails("oversize_event", lambda: send_to(body="refused" * 100_000))
+
+
+main()
