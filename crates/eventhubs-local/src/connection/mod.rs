@@ -248,8 +248,12 @@ impl Connection {
         }
         let core = &mut self.core;
         let Some(session) = self.sessions.get_mut(&channel) else {
-            let text = format!("channel {channel} has no session");
-            return Err(Condition::new("amqp:not-allowed", text));
+            // As at the service: what comes after a session's end costs the connection, but for a detach.
+            if matches!(performative, Performative::Detach(_)) {
+                return Ok(());
+            }
+            let text = format!("The session channel '{channel}' cannot be found.");
+            return Err(Condition::new("amqp:not-found", text));
         };
         match performative {
             Performative::Attach(attach) => {

@@ -22,6 +22,9 @@ fn performatives_are_written_in_full() {
     assert!(begin.fields[4].as_i64().is_some(), "handle-max");
     peer.send(3, END, &[], &[]);
     assert_eq!(peer.only().code, END);
+    // A detach that comes too late costs nothing.
+    peer.send(3, DETACH, &[Value::Uint(0), Value::Bool(true)], &[]);
+    assert!(peer.sent().is_empty());
     peer.send(0, CLOSE, &[], &[]);
     assert_eq!(peer.only().code, CLOSE);
     assert_eq!(peer.fate(), Fate::Finish);
@@ -92,7 +95,7 @@ fn what_breaks_the_rules_closes_the_connection_with_the_reason() {
     let cases: [(u64, &[Value], u16, &str); 4] = [
         (OPEN, &[text("again")], 0, "amqp:not-allowed"),
         (BEGIN, &begin, 0, "amqp:not-allowed"),
-        (DISPOSITION, &[Value::Bool(true), Value::Uint(0)], 8, "amqp:not-allowed"),
+        (DISPOSITION, &[Value::Bool(true), Value::Uint(0)], 8, "amqp:not-found"),
         (ATTACH, &[Value::Null], 0, "amqp:decode-error"),
     ];
     for (code, fields, channel, condition) in cases {
