@@ -3,19 +3,39 @@
 //! An installation's folder is named after its manifests, so that another version is another installation; a file
 //! `ready` is written last. A language that is not installed is skipped, by name, on stderr.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The command that runs a language's program; `None` when the language is not there.
-pub(crate) fn command(language: &str, folder: &Path) -> Option<Command> {
-    let command = match language {
+const COPY_DEPENDENCIES: &str =
+    "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+
+/// A program that can be run more than once.
+pub(crate) struct Program {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Program {
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
+    }
+}
+
+/// A language's program; `None` when the language is not there.
+pub(crate) fn program(language: &str, folder: &Path) -> Option<Program> {
+    let found = match language {
         "python" => python(folder),
         "javascript" => javascript(folder),
+        "java" => java(folder),
+        "go" => go(folder),
         _ => unreachable!("no client in {language}"),
     };
-    command
+    found
         .inspect_err(|reason| {
             // Not by `eprintln`, which the test runner keeps to itself when a test passes.
             writeln!(std::io::stderr(), "skipped the {language} client: {reason}").ok();
@@ -23,7 +43,7 @@ pub(crate) fn command(language: &str, folder: &Path) -> Option<Command> {
         .ok()
 }
 
-type Found = Result<Command, String>;
+type Found = Result<Program, String>;
 
 fn python(folder: &Path) -> Found {
     at_least("python3", &["--version"], (3, 9))?;
@@ -36,35 +56,53 @@ fn python(folder: &Path) -> Found {
         pip.args(["-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "-r"]);
         done(pip.arg(home.join("requirements.txt")));
     });
-    let mut command = Command::new(home.join("venv/bin/python"));
-    command.arg("-B").arg(folder.join("client.py"));
-    Ok(command)
+    let program = home.join("venv/bin/python");
+    Ok(Program { program, arguments: vec!["-B".into(), folder.join("client.py").into()] })
 }
 
 fn javascript(folder: &Path) -> Found {
     at_least("node", &["--version"], (20, 0))?;
     at_least("npm", &["--version"], (7, 0))?;
-    let manifests = ["package.json", "package-lock.json"];
+    // Node looks for packages beside the program, so the program is installed with them.
+    let manifests = ["package.json", "package-lock.json", "client.mjs", "checkpoints.mjs"];
     let home = installed("javascript", folder, &manifests, |home| {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
         done(npm.current_dir(home));
     });
-    // Node looks for packages beside the program.
-    let program = newest(folder, &home, "client.mjs");
-    let mut command = Command::new("node");
-    command.arg(program);
-    Ok(command)
+    Ok(Program { program: "node".into(), arguments: vec![home.join("client.mjs").into()] })
 }
 
-/// A copy of a program in its installation, named after what is in it: other checkouts have other programs.
-fn newest(folder: &Path, home: &Path, file: &str) -> PathBuf {
-    let text = fs::read(folder.join(file)).unwrap();
-    let copy = home.join(format!("{:08x}-{file}", crc32fast::hash(&text)));
-    let partial = home.join(format!("{}-{file}", std::process::id()));
-    fs::write(&partial, text).expect("a writable cache directory");
-    fs::rename(partial, &copy).expect("a writable cache directory");
-    copy
+fn java(folder: &Path) -> Found {
+    // The second number of `17.0.15` says nothing; an old `1.8` is too old by the first.
+    at_least("javac", &["-version"], (17, 0))?;
+    at_least("mvn", &["--version"], (3, 0))?;
+    let manifests = ["pom.xml", "Client.java", "Connections.java", "Processors.java"];
+    let home = installed("java", folder, &manifests, |home| {
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", COPY_DEPENDENCIES, "-DincludeScope=runtime"]);
+        done(maven.arg("-DoutputDirectory=lib").current_dir(home));
+        let mut javac = Command::new("javac");
+        javac.args(["-cp", "lib/*", "-d", "classes"]).args(&manifests[1..]);
+        done(javac.current_dir(home));
+    });
+    let mut path = home.join("classes").into_os_string();
+    path.push(":");
+    path.push(home.join("lib/*"));
+    let arguments = vec!["-XX:TieredStopAtLevel=1".into(), "-cp".into(), path, "Client".into()];
+    Ok(Program { program: "java".into(), arguments })
+}
+
+fn go(folder: &Path) -> Found {
+    at_least("go", &["version"], (1, 24))?;
+    let manifests = ["go.mod", "go.sum", "client.go", "processor.go", "route.go"];
+    let home = installed("go", folder, &manifests, |home| {
+        let mut build = Command::new("go");
+        build.args(["build", "-mod=readonly", "-buildvcs=false", "-o", "client"]);
+        // Of a module, not of a checkout that may have a workspace.
+        done(build.env("GOWORK", "off").env("CGO_ENABLED", "0").current_dir(home));
+    });
+    Ok(Program { program: home.join("client"), arguments: Vec::new() })
 }
 
 /// The folder with a language's packages; `install` fills it, once per user. Others wait meanwhile.
@@ -108,8 +146,13 @@ fn at_least(program: &str, asked: &[&str], wanted: (u32, u32)) -> Result<(), Str
     let missing = |_| format!("{program} is not installed");
     let output = Command::new(program).args(asked).output().map_err(missing)?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let digits = said.find(|c: char| c.is_ascii_digit()).map_or("", |at| &said[at..]);
-    let mut numbers = digits.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse().ok());
+    // `3.8.7`, `v20.20.2`, `go1.26.8`: the first such word. There may be codes of colours before it.
+    let mut words = said.split_whitespace().map(|word| word.trim_start_matches(['v', 'g', 'o']));
+    let number = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let mut numbers = number
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|n| n.parse().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if output.status.success() && version >= wanted {
         return Ok(());

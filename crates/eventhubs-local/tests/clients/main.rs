@@ -1,59 +1,67 @@
 //! Microsoft's clients in other languages, as their registries have them, against the server.
 //!
 //! Each program under here does the same things and prints what it saw; what it should have seen is said once, in
-//! `expected.rs`, and what it should have sent is read from the server's log. The Rust client has files of its own.
+//! `expected.rs`, and what it should have sent is read from the server's log. All of it is done over plain TCP; over TLS and
+//! WebSocket what passes there too: looking, sending, receiving. The Rust client has files of its own.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod expected;
 mod install;
+mod languages;
 mod program;
 mod seed;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use eventhubs_local::Value;
-use expected::Errors;
+use install::Program;
+use languages::{GO, JAVA, JAVASCRIPT, Language, PYTHON};
 use program::run;
+use seed::{Scene, Transport};
 
 /// A language's folder of this one: its program and its manifests.
 fn folder(language: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(language)
 }
 
+/// Runs one language's program over all transports at the same time: they wait more than they work.
+async fn check(language: &'static Language) {
+    let Some(program) = install::program(language.name, &folder(language.name)) else { return };
+    tokio::join!(
+        Box::pin(check_over(Transport::Plain, language, &program)),
+        Box::pin(check_over(Transport::Tls, language, &program)),
+        Box::pin(check_over(Transport::WebSocket, language, &program)),
+    );
+}
+
 /// Runs one language's program on a server of its own and checks both ends.
-async fn check(language: &'static str, int: fn(i64) -> Value, errors: Errors) {
-    let Some(command) = install::command(language, &folder(language)) else { return };
-    let server = seed::server();
-    let seeded = seed::events(&server).await;
-    let seen = run(language, command, &server, &seeded);
-    expected::seen(language, &seen, &seeded, errors);
-    expected::stored(language, &server, int);
+async fn check_over(transport: Transport, language: &'static Language, program: &Program) {
+    let scene = Arc::new(Scene::new(transport).await);
+    let (running, command) = (Arc::clone(&scene), program.command());
+    let running = tokio::task::spawn_blocking(move || run(language.name, command, &running));
+    let seen = running.await.expect("the program ends as it should");
+    expected::seen(language, &scene, &seen);
+    expected::stored(language, &scene);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
-    let errors = Errors {
-        wrong_key: "com.microsoft:auth-failed",
-        unknown_hub: "amqp:not-found",
-        unknown_partition: "Invalid partition 9 for the event hub orders",
-        oversize_event: "EventDataSendError: The received message",
-        stolen: "amqp:link:stolen",
-    };
-    check("python", |n| Value::Int(n as i32), errors).await;
+    check(&PYTHON).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn javascript() {
-    let errors = Errors {
-        wrong_key: "UnauthorizedError",
-        unknown_hub: "MessagingEntityNotFoundError",
-        unknown_partition: "ArgumentOutOfRangeError",
-        oversize_event: "MessageTooLargeError",
-        stolen: "ReceiverDisconnectedError",
-    };
-    // Numbers have no types there: what is above zero is sent as unsigned.
-    let int = |n| if n > 0 { Value::Uint(n as u32) } else { Value::Int(n as i32) };
-    check("javascript", int, errors).await;
+    check(&JAVASCRIPT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn java() {
+    check(&JAVA).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn go() {
+    check(&GO).await;
 }

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use eventhubs_local::Server;
 use serde_json::Value;
 
-use crate::seed::{HUB, Seeded};
+use crate::seed::{HUB, Scene, Transport};
 
 /// A program needs 10 s when it has the machine; all of them share it with the other tests.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -19,53 +19,49 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Each check's name, and what the client saw.
 pub(crate) type Seen = BTreeMap<String, Value>;
 
-pub(crate) fn run(language: &str, mut command: Command, server: &Server, seeded: &Seeded) -> Seen {
+pub(crate) fn run(language: &str, mut command: Command, scene: &Scene) -> Seen {
+    let transport = scene.transport;
+    let host = if transport == Transport::Plain { "127.0.0.1" } else { "localhost" };
     command
-        .env("CLIENT_CONNECTION", &seeded.connection)
-        .env("CLIENT_WRONG_KEY", &seeded.wrong)
-        .env("CLIENT_ENDPOINT", format!("127.0.0.1:{}", server.addr().port()))
+        .envs(scene.connections())
+        .env("CLIENT_TRANSPORT", transport.word())
+        .env("CLIENT_ENDPOINT", format!("{host}:{}", scene.server.addr().port()))
+        .env("CLIENT_CA", scene.ca.path())
+        // How Node is told of an authority.
+        .env("NODE_EXTRA_CA_CERTS", scene.ca.path())
         .env("CLIENT_HUB", HUB)
-        .env("CLIENT_OFFSET", &seeded.offset)
-        .env("CLIENT_TIME_MS", seeded.between_ms.to_string())
+        .env("CLIENT_OFFSET", &scene.offset)
+        .env("CLIENT_TIME_MS", scene.between_ms.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
     let mut stderr = child.stderr.take().unwrap();
+    let (over, ended) = mpsc::sync_channel(1);
     let lines = thread::spawn(move || {
-        BufReader::new(stdout).lines().map_while(Result::ok).collect::<Vec<_>>()
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok).collect::<Vec<_>>();
+        over.send(()).ok();
+        lines
     });
     let complaints = thread::spawn(move || {
         let mut text = Vec::new();
         stderr.read_to_end(&mut text).ok();
         String::from_utf8_lossy(&text).into_owned()
     });
-    let ended = wait(&mut child);
+    let in_time = ended.recv_timeout(LIMIT).is_ok();
+    if !in_time {
+        child.kill().unwrap();
+    }
+    let status = child.wait().unwrap();
     let (lines, complaints) = (lines.join().unwrap(), complaints.join().unwrap());
-    assert_eq!(
-        ended,
-        Some(true),
-        "the {language} program failed:\n{}\n{complaints}",
+    assert!(
+        in_time && status.success(),
+        "the {language} program over {transport:?} {}:\n{}\n{complaints}",
+        if in_time { "failed" } else { "did not end" },
         lines.join("\n")
     );
     lines.iter().map(|line| entry(line)).collect()
-}
-
-/// Whether it succeeded; `None` when it had to be killed.
-fn wait(child: &mut Child) -> Option<bool> {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.success());
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return None;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn entry(line: &str) -> (String, Value) {

@@ -1,13 +1,19 @@
-//! What the programs find: a server with a key, and events that another client (on fe2o3-amqp) has put there.
+//! What the programs find: a server with keys, and events that another client (on fe2o3-amqp) has put there.
 
+use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use eventhubs_local::Server;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eventhubs_local::{Rights, Server, Tls};
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::types::messaging::{
     ApplicationProperties, Data, Message, MessageAnnotations, Properties,
 };
 use fe2o3_amqp::types::primitives::{OrderedMap, SimpleValue, Symbol};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tempfile::NamedTempFile;
 
 use crate::support::{Client, soon, until};
 
@@ -19,29 +25,99 @@ pub(crate) const HALF: usize = 10;
 pub(crate) const HUB: &str = "orders";
 
 const KEY_VALUE: &str = "c2VjcmV0LW9mLXRoZS10ZXN0";
+const SENDER_VALUE: &str = "b25seS10by1zZW5k";
+const LISTENER_VALUE: &str = "b25seS10by1yZWNlaXZl";
 
-/// What a program has to know about the events.
-pub(crate) struct Seeded {
+/// How a client reaches the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Plain,
+    Tls,
+    /// Over TLS: not every client has another.
+    WebSocket,
+}
+
+impl Transport {
+    /// The word for it in `CLIENT_TRANSPORT`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Tls => "tls",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// A server with events, and what a program has to know about it.
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) transport: Transport,
+    /// The authority to trust.
+    pub(crate) ca: NamedTempFile,
     /// The offset of the fifth event.
     pub(crate) offset: String,
     /// A time after the first half was stored, and before the second.
     pub(crate) between_ms: i64,
     pub(crate) last_offset: String,
-    /// The server's connection string, and the same with a key that is not its.
-    pub(crate) connection: String,
-    pub(crate) wrong: String,
 }
 
-pub(crate) fn server() -> Server {
-    Server::builder()
-        .hub(HUB, 4)
-        .key("root", KEY_VALUE)
-        .max_message_size(256 * 1024)
-        .start()
-        .unwrap()
+impl Scene {
+    pub(crate) async fn new(transport: Transport) -> Self {
+        let server = Server::builder()
+            .hub(HUB, 4)
+            .key("root", KEY_VALUE)
+            .limited_key(None, "sender", SENDER_VALUE, Rights::SEND)
+            .limited_key(Some(HUB), "listener", LISTENER_VALUE, Rights::LISTEN)
+            .max_message_size(256 * 1024);
+        let tls = Tls::generate(&["localhost"]).unwrap();
+        let ca = NamedTempFile::new().unwrap();
+        fs::write(ca.path(), tls.ca_pem().unwrap()).unwrap();
+        let server = if transport == Transport::Plain { server } else { server.tls(tls) };
+        let server = server.start().unwrap();
+        let between_ms = seed(&server).await;
+        let events = server.hub(HUB).partition(PARTITION).events();
+        assert_eq!(events.len(), 2 * HALF);
+        let (offset, last_offset) = (events[4].offset(), events.last().unwrap().offset());
+        Self { server, transport, ca, offset, between_ms, last_offset }
+    }
+
+    /// The connection strings of the program: what is asked for, as whom.
+    pub(crate) fn connections(&self) -> [(&'static str, String); 6] {
+        let whole = self.server.connection_string();
+        let root = format!("SharedAccessKeyName=root;SharedAccessKey={KEY_VALUE}");
+        let as_root = |other: &str| {
+            assert!(whole.contains(&root), "{whole}");
+            whole.replace(&root, other)
+        };
+        let as_key = |name: &str, value: &str| {
+            as_root(&format!("SharedAccessKeyName={name};SharedAccessKey={value}"))
+        };
+        let hour = 3_600;
+        let now = now_ms() / 1_000;
+        let token = |expiry| as_root(&format!("SharedAccessSignature={}", signature(expiry)));
+        [
+            ("CLIENT_CONNECTION", whole.clone()),
+            ("CLIENT_WRONG_KEY", as_key("root", "bm90LXRoZS1rZXk=")),
+            ("CLIENT_SENDER", as_key("sender", SENDER_VALUE)),
+            ("CLIENT_LISTENER", as_key("listener", LISTENER_VALUE)),
+            ("CLIENT_TOKEN", token(now + hour)),
+            ("CLIENT_EXPIRED_TOKEN", token(now - hour)),
+        ]
+    }
 }
 
-pub(crate) async fn events(server: &Server) -> Seeded {
+/// A token for the hub, signed with the key that has every right.
+fn signature(expiry: i64) -> String {
+    let resource = format!("sb%3a%2f%2flocalhost%2f{HUB}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY_VALUE.as_bytes()).unwrap();
+    mac.update(format!("{resource}\n{expiry}").as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let signature = signature.replace('+', "%2b").replace('/', "%2f").replace('=', "%3d");
+    format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn=root")
+}
+
+/// Sends the events; answers with a time between the halves.
+async fn seed(server: &Server) -> i64 {
     let plain = SaslProfile::Plain { username: "root".into(), password: KEY_VALUE.into() };
     let mut client = Client::with_profile(server, plain).await.unwrap();
     let mut sender = client.sender(HUB).await;
@@ -53,17 +129,7 @@ pub(crate) async fn events(server: &Server) -> Seeded {
     for n in HALF..2 * HALF {
         soon(sender.send(event(n))).await.unwrap();
     }
-    let events = server.hub(HUB).partition(PARTITION).events();
-    assert_eq!(events.len(), 2 * HALF);
-    let connection = server.connection_string();
-    assert!(connection.contains(KEY_VALUE));
-    Seeded {
-        offset: events[4].offset(),
-        between_ms,
-        last_offset: events.last().unwrap().offset(),
-        wrong: connection.replace(KEY_VALUE, "bm90LXRoZS1rZXk="),
-        connection,
-    }
+    between_ms
 }
 
 fn now_ms() -> i64 {
