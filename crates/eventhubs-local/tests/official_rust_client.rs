@@ -1,53 +1,21 @@
 //! Microsoft's own Rust client against the server: what it sends, asks and reads back.
-//!
-//! The client (0.16, on fe2o3-amqp 0.16.2) now and then closes its own connection or waits for ever when a server
-//! answers quickly; so each scenario has a time limit and a few attempts, on a fresh server each. An assertion that
-//! fails is final.
+
+mod support {
+    pub mod official;
+}
 
 use std::collections::HashSet;
 use std::pin::pin;
-use std::time::Duration;
 
 use azure_messaging_eventhubs::models::EventData;
 use azure_messaging_eventhubs::{
-    ConsumerClient, EventDataBatchOptions, EventHubsError, OpenReceiverOptions, ProducerClient,
-    SendEventOptions, StartLocation, StartPosition,
+    ConsumerClient, EventDataBatchOptions, EventHubsError, OpenReceiverOptions, SendEventOptions,
+    StartLocation, StartPosition,
 };
-use eventhubs_local::{Server, Value};
+use eventhubs_local::Value;
 use futures::StreamExt;
 
-const LIMIT: Duration = Duration::from_secs(15);
-const ATTEMPTS: usize = 4;
-
-type Outcome = Result<(), EventHubsError>;
-
-/// Runs a scenario until the client itself gets through.
-async fn with_client(scenario: impl AsyncFn(&Server) -> Outcome) {
-    let mut failures = Vec::new();
-    for _ in 0..ATTEMPTS {
-        let server = Server::builder().hub("orders", 4).start().unwrap();
-        match tokio::time::timeout(LIMIT, scenario(&server)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => failures.push(error.to_string()),
-            Err(_) => failures.push("timed out".to_owned()),
-        }
-    }
-    panic!("the client failed every time: {failures:?}");
-}
-
-async fn producer(server: &Server) -> Result<ProducerClient, EventHubsError> {
-    ProducerClient::builder()
-        .with_custom_endpoint(format!("amqp://{}", server.addr()))
-        .open_with_connection_string(&server.connection_string(), Some("orders"))
-        .await
-}
-
-async fn consumer(server: &Server) -> Result<ConsumerClient, EventHubsError> {
-    ConsumerClient::builder()
-        .with_custom_endpoint(format!("amqp://{}", server.addr()))
-        .open_with_connection_string(&server.connection_string(), Some("orders"))
-        .await
-}
+use support::official::{consumer, producer, with_client};
 
 /// Reads `count` events of a partition: body, sequence number and partition key.
 async fn read(
