@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build the bridge, and with `test` what its tests need too: by apt where that is allowed, else it
-# says what to install and stops. Does nothing, and needs no network, when nothing is missing.
+# says what to install and stops; for what only some tests need it goes on. Does nothing, and needs no network, when nothing is
+# missing.
 set -euo pipefail
 
 packages=()
@@ -29,32 +30,54 @@ if [[ ${1-} == test ]]; then
     wish python3-venv python3 -c "import venv, ensurepip"
     wish nodejs command -v node
     wish npm command -v npm
+    wish default-jdk-headless javac -version
+    wish golang-go go version
 fi
 
-if ((${#wishes[@]})); then
-    if command -v apt-get >/dev/null && { ((EUID == 0)) || sudo -n true 2>/dev/null; }; then
-        packages+=("${wishes[@]}")
-    else
-        echo "some clients will not be tested; for these, install ${wishes[*]}" >&2
-    fi
+as_root=()
+if ((EUID != 0)); then
+    as_root=(sudo)
 fi
+if ! command -v apt-get >/dev/null; then
+    apt=missing
+elif ((EUID == 0)) || sudo -n true 2>/dev/null; then
+    apt=allowed
+else
+    apt=forbidden
+fi
+install=(apt-get install -y --no-install-recommends)
+updated=
+run() { # run PACKAGE...: installs, from lists that are new
+    echo "installing $*"
+    if [[ -z $updated ]]; then
+        "${as_root[@]}" apt-get update -qq
+        updated=1
+    fi
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" "$@"
+}
+
 if ((${#packages[@]})); then
-    install=(apt-get install -y --no-install-recommends "${packages[@]}")
-    if ! command -v apt-get >/dev/null; then
-        echo "please install, by the names your system has for them: ${packages[*]}" >&2
-        exit 1
-    elif ((EUID == 0)); then
-        as_root=(env DEBIAN_FRONTEND=noninteractive)
-    elif sudo -n true 2>/dev/null; then
-        as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
-    else
-        printf 'please run this, then try again:\n\n    sudo apt-get update && sudo %s\n\n' "${install[*]}" >&2
-        exit 1
-    fi
-    echo "installing ${packages[*]}"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" "${install[@]}"
+    case $apt in
+        allowed) run "${packages[@]}" ;;
+        missing)
+            echo "please install, by the names your system has for them: ${packages[*]}" >&2
+            exit 1
+            ;;
+        forbidden)
+            printf 'please run this, then try again:\n\n    sudo apt-get update && sudo %s\n\n' "${install[*]} ${packages[*]}" >&2
+            exit 1
+            ;;
+    esac
 fi
+# Node brings npm along in some places, where the package of that name then does not go with it: so one by one.
+for package in ${wishes[@]+"${wishes[@]}"}; do
+    if [[ $package == npm ]] && command -v npm >/dev/null; then
+        continue
+    fi
+    if [[ $apt != allowed ]] || ! run "$package"; then
+        echo "a client will not be tested: that needs $package" >&2
+    fi
+done
 
 if ! command -v cargo >/dev/null; then
     echo "please install Rust with rustup, then try again; the version needed is fetched by itself" >&2
