@@ -46,7 +46,7 @@ pub(crate) fn program(language: &str, folder: &Path) -> Option<Program> {
 type Found = Result<Program, String>;
 
 fn python(folder: &Path) -> Found {
-    at_least("python3", &["--version"], (3, 9))?;
+    at_least("python3", &["--version"], (3, 10))?;
     if !succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
         return Err("python3-venv is not installed".into());
     }
@@ -157,7 +157,8 @@ fn at_least(program: &str, asked: &[&str], wanted: (u32, u32)) -> Result<(), Str
     if output.status.success() && version >= wanted {
         return Ok(());
     }
-    Err(format!("{program} {}.{} is needed, `{}` is there", wanted.0, wanted.1, said.trim()))
+    let said = said.lines().next().unwrap_or_default();
+    Err(format!("{program} {}.{} is needed, `{said}` is there", wanted.0, wanted.1))
 }
 
 fn succeeds(command: &mut Command) -> bool {
