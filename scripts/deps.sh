@@ -19,6 +19,7 @@ need perl perl -MFindBin -MIPC::Cmd -e 1
 if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
+    need tinyproxy command -v tinyproxy
 fi
 
 if ((${#packages[@]})); then
