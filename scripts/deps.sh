@@ -26,6 +26,7 @@ need perl perl -MFindBin -MIPC::Cmd -e 1
 if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
+    need tinyproxy command -v tinyproxy
     # Microsoft's clients in other languages.
     wish python3-venv python3 -c "import venv, ensurepip"
     wish nodejs command -v node

@@ -82,6 +82,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
             "fe2o3_amqp_types",
             "fe2o3_amqp_cbs",
             "fe2o3_amqp_management",
+            "fe2o3_amqp_ws",
             "serde_amqp",
         ],
         &["src/eventhubs"],
@@ -91,7 +92,8 @@ const PLACES: &[(&[&str], &[&str])] = &[
         &["src/eventhubs", "src/cli/tail.rs"],
     ),
     (&["prometheus"], &["src/metrics"]),
-    (&["axum", "hyper", "hyper_util"], &["src/admin"]),
+    (&["axum"], &["src/admin"]),
+    (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap"], &["src/cli"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];

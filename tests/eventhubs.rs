@@ -46,6 +46,7 @@ impl World {
         let settings = config::Namespace {
             address: connection_string.parse().unwrap(),
             connection_string_file: None,
+            way: config::Way::default(),
             send_timeout: Duration::from_millis(700),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(10),

@@ -4,6 +4,7 @@
 //! a file is said at once; only a configuration without any comes out.
 
 mod client;
+mod connection;
 mod eventhubs;
 mod kafka;
 mod mappings;

@@ -24,12 +24,14 @@ mod schema;
 mod secret;
 mod settings;
 mod shape;
+mod way;
 
 pub use address::{Address, Flaw};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::Secret;
 pub use shape::*;
+pub use way::{Endpoint, Identity, Protocol, Proxy, Tls, Way};
 
 #[cfg(test)]
 mod sample;

@@ -4,6 +4,8 @@
 //! own (durations, sizes) is only known to be text here; [`super::check`] reads it, where it can say what is
 //! wrong in full. Nothing here is `Debug`: it holds secrets in the clear.
 
+mod connection;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -13,6 +15,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 
 use super::shape::ClientValue;
 use super::{LogFormat, Policy, Secret};
+
+pub(super) use connection::{Connection, Transport};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -72,6 +76,8 @@ pub(super) struct Namespace {
     pub(super) connection_string: Option<String>,
     /// A file that holds the connection string, seen from the directory of this one.
     pub(super) connection_string_file: Option<String>,
+    /// How the namespace is reached.
+    pub(super) connection: Option<Connection>,
     /// How long one send may take before its connection is given up, 100ms to 10m.
     #[schemars(extend("default" = "30s"))]
     pub(super) send_timeout: Option<Duration>,
@@ -247,6 +253,7 @@ text! {
 const NAMESPACE: &[&str] = &[
     "connection_string",
     "connection_string_file",
+    "connection",
     "send_timeout",
     "connect_timeout",
     "idle_timeout",
@@ -268,6 +275,7 @@ impl<'de> Deserialize<'de> for EventHubs {
                         "connection_string_file" => {
                             read.own.connection_string_file = map.next_value()?;
                         }
+                        "connection" => read.own.connection = map.next_value()?,
                         "send_timeout" => read.own.send_timeout = map.next_value()?,
                         "connect_timeout" => read.own.connect_timeout = map.next_value()?,
                         "idle_timeout" => read.own.idle_timeout = map.next_value()?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Admin, Batch, Config, Events, Failure, Kafka, Limits, Log, LogFormat, Mapping, Namespace,
-    Partitioning, Policy, Start, Topics,
+    Partitioning, Policy, Start, Topics, Way,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -15,6 +15,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let namespace = Namespace {
         address: "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s".parse().unwrap(),
         connection_string_file: None,
+        way: Way::default(),
         send_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(15),
         idle_timeout: Duration::from_secs(60),

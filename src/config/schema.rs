@@ -64,7 +64,10 @@ pub(super) fn purpose(path: &Path) -> Option<String> {
             Step::Index(_) => None,
         })
         .collect();
-    if let ["eventhubs", _, _] = names[..] {
+    if let ["eventhubs", name, ..] = names[..]
+        && names.len() > 2
+        && name != "connection"
+    {
         names.remove(1);
     }
     let text = known_keys().remove(&names.join("."))?;

@@ -77,6 +77,8 @@ pub struct Namespace {
     pub address: super::Address,
     /// Where the connection string was read from, if from a file of its own.
     pub connection_string_file: Option<PathBuf>,
+    /// How it is reached.
+    pub way: super::Way,
     /// How long one send may take before its connection is given up.
     pub send_timeout: Duration,
     /// How long connecting, attaching and logging in may take, each.

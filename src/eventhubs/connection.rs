@@ -184,7 +184,9 @@ impl Namespace {
     }
 
     async fn connect(&self) -> Result<Connected, Fault> {
-        let stream = self.within("connecting", transport::open(&self.0.settings.address)).await?;
+        let stream = self
+            .within("connecting", transport::open(&self.0.settings.address, &self.0.settings.way))
+            .await?;
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
         let container =
@@ -192,7 +194,8 @@ impl Namespace {
         let idle = u32::try_from(self.0.settings.idle_timeout.as_millis()).unwrap_or(u32::MAX);
         let open = Connection::builder()
             .container_id(container)
-            .scheme(if self.0.settings.address.tls { "amqps" } else { "amqp" })
+            // Encrypted or not, the stream is ready; for `amqps` the library would want to encrypt it itself.
+            .scheme("amqp")
             .hostname(Some(self.0.settings.address.host.as_str()))
             .max_frame_size(MAX_FRAME)
             .idle_time_out(idle)

@@ -59,7 +59,12 @@ impl Settings {
 
     /// Starts a bridge with this file.
     pub fn start(&self) -> Bridge {
-        Bridge::start(&self.0.to_string())
+        self.start_with(&[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Bridge {
+        Bridge::start(&self.0.to_string(), environment)
     }
 }
 
@@ -84,12 +89,12 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    fn start(text: &str) -> Self {
+    fn start(text: &str, environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a writable temporary directory");
         let file = dir.path().join("bridge.toml");
         std::fs::write(&file, text).expect("a writable temporary directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["run", "--config"]).arg(file);
+        command.args(["run", "--config"]).arg(file).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = spawn(command, "it is built by `cargo test`");
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -41,6 +41,10 @@ pub struct ConnectionView {
     pub id: u64,
     /// The address of the client.
     pub peer: String,
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// Whether AMQP comes in WebSocket messages.
+    pub websocket: bool,
     /// What the client calls itself; `None` before its open.
     pub container_id: Option<String>,
     /// The host the client asked for.
@@ -108,6 +112,8 @@ impl Registry {
         let view = ConnectionView {
             id,
             peer,
+            tls: false,
+            websocket: false,
             container_id: None,
             hostname: None,
             namespace: None,

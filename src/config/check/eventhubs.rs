@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{Address, Flaw, Namespace, raw};
+use crate::config::{Address, Flaw, Namespace, Way, raw};
 
 use super::Check;
 
@@ -29,11 +29,12 @@ impl Check<'_> {
         let base = Namespace {
             address: Address::default(),
             connection_string_file: None,
+            way: Way::default(),
             send_timeout: SEND_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
         };
-        let base = self.timeouts(&at, own, &base);
+        let base = self.reach(&at, own, &base);
         let mut namespaces = BTreeMap::new();
         let given = own.connection_string.is_some() || own.connection_string_file.is_some();
         let wanted = raw.mappings.iter().any(|mapping| match mapping.namespace.as_deref() {
@@ -48,7 +49,7 @@ impl Check<'_> {
         for (name, given) in &raw.eventhubs.named {
             let at = at.key(name);
             self.name(&at, name);
-            let base = self.timeouts(&at, given, &base);
+            let base = self.reach(&at, given, &base);
             let namespace = self.namespace(&at, given, &base);
             namespaces.insert(name.clone(), namespace);
         }
@@ -75,7 +76,7 @@ impl Check<'_> {
         }
     }
 
-    fn timeouts(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Namespace {
+    fn reach(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Namespace {
         let (send, connect, idle) =
             (&given.send_timeout, &given.connect_timeout, &given.idle_timeout);
         let (send_at, connect_at, idle_at) =
@@ -83,6 +84,7 @@ impl Check<'_> {
         Namespace {
             address: Address::default(),
             connection_string_file: None,
+            way: self.way(&at.key("connection"), given.connection.as_ref(), &base.way),
             send_timeout: self.duration(
                 &send_at,
                 send.as_ref(),

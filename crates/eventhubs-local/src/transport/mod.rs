@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::connection::driver::{self, Wire};
 use crate::connection::{Connection, Fate};
+use crate::hub::lock;
 use crate::namespace::Namespace;
 use crate::registry::ConnectionHandle;
 use rewind::Rewind;
@@ -81,6 +82,7 @@ async fn admit(
         return speak(first, stream, connection, handle).await;
     };
     let stream = Box::new(Box::pin(within(tls.acceptor().accept(stream))).await?);
+    lock(&handle.view).tls = true;
     if stream.get_ref().1.peer_certificates().is_some() {
         connection.identified();
     }
@@ -97,6 +99,7 @@ async fn speak<S: Wire>(
 ) -> io::Result<()> {
     if first == HTTP_GET {
         let mut socket = within(websocket::accept(stream)).await?;
+        lock(&handle.view).websocket = true;
         return driver::run(&mut socket, &mut connection, handle).await;
     }
     driver::run(&mut stream, &mut connection, handle).await

@@ -1,0 +1,64 @@
+//! HTTP proxies: a tunnel by CONNECT.
+
+use std::io;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use tokio::net::TcpStream;
+use tower_service::Service as _;
+
+use crate::config::{Address, Protocol, Proxy as Wanted, Way};
+
+/// A proxy, and what it wants to hear.
+pub(super) struct Proxy(Intercept);
+
+/// The proxy on the way to `host:port`, if there is one.
+pub(super) fn of(address: &Address, way: &Way, host: &str, port: u16) -> io::Result<Option<Proxy>> {
+    let matcher = match &way.proxy {
+        Wanted::None => return Ok(None),
+        // Its proxies are made for HTTP: they mostly let through nothing but port 443.
+        Wanted::Environment if way.protocol == Protocol::Amqp || !address.tls => return Ok(None),
+        Wanted::Environment => Matcher::from_env(),
+        Wanted::At(url) => Matcher::builder().all(url.expose().to_owned()).build(),
+    };
+    let Some(intercept) = matcher.intercept(&destination(host, port)?) else { return Ok(None) };
+    let is_http = intercept.uri().scheme_str() == Some("http");
+    let proxy = Proxy(intercept);
+    if is_http {
+        return Ok(Some(proxy));
+    }
+    Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{proxy}` is no HTTP proxy")))
+}
+
+impl std::fmt::Display for Proxy {
+    /// Without user and password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let uri = self.0.uri();
+        write!(f, "{}", uri.host().unwrap_or_default())?;
+        uri.port_u16().map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl Proxy {
+    /// A connection to `host:port` through the proxy.
+    pub(super) async fn tunnel(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let mut tunnel = Tunnel::new(self.0.uri().clone(), HttpConnector::new());
+        if let Some(login) = self.0.basic_auth() {
+            tunnel = tunnel.with_auth(login.clone());
+        }
+        let opened = tunnel.call(destination(host, port)?).await;
+        let opened = opened.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            io::Error::other(format!(
+                "through the proxy `{self}`: {error}{}",
+                cause.unwrap_or_default()
+            ))
+        })?;
+        Ok(opened.into_inner())
+    }
+}
+
+fn destination(host: &str, port: u16) -> io::Result<hyper::Uri> {
+    format!("https://{host}:{port}").parse().map_err(io::Error::other)
+}

@@ -1,0 +1,12 @@
+//! Every way to a namespace: TLS with an authority and a certificate of one's own, WebSocket, a proxy, another address.
+//!
+//! Through each of them records flow under an audit, as everywhere.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod address;
+mod certificates;
+mod proxy;
+mod scene;
+mod tinyproxy;

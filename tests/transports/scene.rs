@@ -1,0 +1,65 @@
+//! Records that flow to a hub behind TLS while the way to it is good or bad.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use eventhubs_local::{Server, Tls};
+use tempfile::NamedTempFile;
+
+use crate::support::audit::{Audit, Auditor};
+use crate::support::{Bridge, Kafka, Settings, Supply, unique};
+
+const HUB: &str = "orders";
+const PARTITIONS: i32 = 3;
+
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) settings: Settings,
+    pub(crate) supply: Supply,
+    audit: Audit,
+}
+
+/// A server whose certificate is good for `name`, and the file of its authority.
+pub(crate) fn server(name: &str) -> (Server, NamedTempFile) {
+    let tls = Tls::generate(&[name]).unwrap();
+    let ca = file(tls.ca_pem().expect("it was generated"));
+    let server = Server::builder().hub(HUB, 4).key("root", "c2VjcmV0LWtleQ==").tls(tls).start();
+    (server.unwrap(), ca)
+}
+
+/// A file that holds `text`.
+pub(crate) fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().expect("a writable temporary directory");
+    file.write_all(text.as_bytes()).expect("a writable temporary directory");
+    file
+}
+
+/// `[eventhubs.connection]` that trusts `ca`, and what `more` says.
+pub(crate) fn connection(ca: &Path, more: &str) -> String {
+    format!("[eventhubs.connection]\nca_file = '{}'\n{more}", ca.display())
+}
+
+impl Scene {
+    pub(crate) fn new(server: Server, connection: &str) -> Self {
+        let kafka = Kafka::shared();
+        let (topic, group) = (unique("way"), unique("g"));
+        let mut supply = Supply::new(kafka, &topic, PARTITIONS);
+        supply.write(200);
+        let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
+        let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB).with(connection);
+        Self { server, settings, supply, audit }
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_all(&self) {
+        self.audit.wait_records(self.supply.total());
+    }
+
+    /// Everything comes over, once.
+    #[track_caller]
+    pub(crate) fn finish(self, bridge: &Bridge) {
+        self.wait_all();
+        bridge.stop();
+        assert_eq!(self.audit.finish(self.supply.ends()).duplicates, []);
+    }
+}
