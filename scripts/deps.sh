@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test` what its tests need too: by apt where that is allowed, else it
-# says what to install and stops. Does nothing, and needs no network, when nothing is missing.
+# Installs what is missing to build the bridge, and with `test` or `chart` what its tests or those of the chart need too: by apt where
+# that is allowed, else it says what to install and stops. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
 packages=()
@@ -19,6 +19,11 @@ need perl perl -MFindBin -MIPC::Cmd -e 1
 if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
+elif [[ ${1-} == chart ]]; then
+    need python3-venv python3 -c 'import ensurepip, venv'
+    # For `promtool`, and for the modules that define custom resources.
+    need prometheus command -v promtool
+    PATH="$PATH:/usr/local/go/bin" need golang-go command -v go
 fi
 
 if ((${#packages[@]})); then
