@@ -29,6 +29,9 @@ chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and th
 chart-docs: deps-chart ## write the chart's README and schema from the comments of its values
 	@$$(scripts/chart-tools.sh)/python/bin/python scripts/chart-docs.py
 
+check-image: deps-image ## build the container image for real and look into it (slow, needs root)
+	@scripts/check-image.sh all
+
 bench: deps-test ## measure CPU per record and throughput
 	cargo bench -p kafka-eventhubs-bridge
 
@@ -41,4 +44,7 @@ deps-test:
 deps-chart:
 	@scripts/deps.sh chart
 
-.PHONY: help demo test check chart-check chart-docs bench deps deps-test deps-chart
+deps-image:
+	@scripts/deps.sh image
+
+.PHONY: help demo test check chart-check chart-docs check-image bench deps deps-test deps-chart deps-image

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test` or `chart` what its tests or those of the chart need too: by apt where
-# that is allowed, else it says what to install and stops. Does nothing, and needs no network, when nothing is missing.
+# Installs what is missing to build the bridge, and with `test`, `chart` or `image` what its tests, those of the chart, or those of the image
+# need too: by apt where that is allowed, else it says what to install and stops. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
 packages=()
@@ -24,6 +24,9 @@ elif [[ ${1-} == chart ]]; then
     # For `promtool`, and for the modules that define custom resources.
     need prometheus command -v promtool
     PATH="$PATH:/usr/local/go/bin" need golang-go command -v go
+elif [[ ${1-} == image ]]; then
+    need buildah command -v buildah
+    need mmdebstrap command -v mmdebstrap
 fi
 
 if ((${#packages[@]})); then
