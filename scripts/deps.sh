@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test` what its tests need too: by apt where that is allowed, else it
-# says what to install and stops; for what only some tests need it goes on. Does nothing, and needs no network, when nothing is
-# missing.
+# Installs what is missing to build the bridge, and with `test`, `chart` or `image` what its tests, those of the chart, or those of
+# the image need too: by apt where that is allowed, else it says what to install and stops; for what only some tests need it goes
+# on. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
 packages=()
@@ -33,6 +33,14 @@ if [[ ${1-} == test ]]; then
     wish npm command -v npm
     wish default-jdk-headless javac -version
     wish golang-go go version
+elif [[ ${1-} == chart ]]; then
+    need python3-venv python3 -c 'import ensurepip, venv'
+    # For `promtool`, and for the modules that define custom resources.
+    need prometheus command -v promtool
+    PATH="$PATH:/usr/local/go/bin" need golang-go command -v go
+elif [[ ${1-} == image ]]; then
+    need buildah command -v buildah
+    need mmdebstrap command -v mmdebstrap
 fi
 
 as_root=()

@@ -10,7 +10,7 @@ fn root() -> &'static Path {
 /// All Markdown files of the project.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for folder in ["", "docs", "crates/eventhubs-local"] {
+    for folder in ["", "docs", "charts/kafka-eventhubs-bridge", "crates/eventhubs-local"] {
         let entries = fs::read_dir(root().join(folder)).unwrap();
         let files = entries.map(|entry| entry.unwrap().path());
         pages.extend(files.filter(|path| path.extension().is_some_and(|it| it == "md")));

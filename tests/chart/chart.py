@@ -1,0 +1,69 @@
+"""Renders the chart as `helm template` does. What is asserted on is what a cluster would be given."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/kafka-eventhubs-bridge"
+TOOLS = Path(os.environ["CHART_TOOLS"])
+CI = sorted((CHART / "ci").glob("*-values.yaml"))
+
+# The least that renders.
+LEAST = {
+    "image": {"repository": "registry.example.com/bridge"},
+    "config": '[kafka]\nbrokers = "kafka:9092"\ngroup_id = "g"\n\n[[mappings]]\ntopic = "orders"\nhub = "orders"\n',
+}
+
+
+def helm(*arguments):
+    """What helm says to `arguments`: its exit code, standard output, standard error."""
+    done = subprocess.run(["helm", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def merged(base, over):
+    """`over` laid over `base`, key by key; lists are replaced, as helm does."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    return {**base, **{key: merged(base.get(key), value) for key, value in over.items()}}
+
+
+def template(values, *arguments, chart=CHART):
+    """`helm template` of `values`, a file or a map laid over the least."""
+    if isinstance(values, Path):
+        return helm("template", "r", chart, "--namespace", "shop", "--values", values, *arguments)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(merged(LEAST, values), file)
+        file.flush()
+        return helm("template", "r", chart, "--namespace", "shop", "--values", file.name, *arguments)
+
+
+def render(values, *arguments, chart=CHART):
+    """The objects that `values` make."""
+    code, out, error = template(values, *arguments, chart=chart)
+    assert code == 0, error
+    return [document for document in yaml.safe_load_all(out) if document]
+
+
+def one(objects, kind, prefix="r-kafka-eventhubs-bridge"):
+    """The one object of `kind` whose name begins with `prefix`."""
+    found = [it for it in objects if it["kind"] == kind and it["metadata"]["name"].startswith(prefix)]
+    assert len(found) == 1, (kind, [it["metadata"]["name"] for it in objects if it["kind"] == kind])
+    return found[0]
+
+
+def workload(objects):
+    """The Deployment or StatefulSet of the bridge."""
+    kinds = ("Deployment", "StatefulSet")
+    found = [it for it in objects if it["kind"] in kinds and it["metadata"]["name"] == "r-kafka-eventhubs-bridge"]
+    assert len(found) == 1
+    return found[0]
+
+
+def container(objects):
+    """The bridge's container."""
+    return workload(objects)["spec"]["template"]["spec"]["containers"][0]

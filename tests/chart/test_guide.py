@@ -1,0 +1,82 @@
+"""What is written about Kubernetes: the values render and are taken by the API, the commands are run, or say that they need more than this."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+
+from chart import CHART, LEAST, ROOT, helm, merged, one, render
+from schemas import validate
+
+PAGES = [ROOT / "docs/kubernetes.md", ROOT / "docs/runbooks.md", CHART / "README.md"]
+NEEDS = ("needs Azure", "needs a cluster")
+
+
+def blocks(page, language):
+    """The fenced blocks of `language` in `page`."""
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```", page.read_text())
+
+
+def commands(page):
+    """(command, whether it can be run here), of every block."""
+    for block in blocks(page, "sh"):
+        beyond = any(block.startswith(f"# {need}") for need in NEEDS)
+        for line in block.replace("\\\n", " ").splitlines():
+            said, _, remark = line.partition(" #")
+            if said.strip() and not said.startswith("#"):
+                yield said.strip(), not beyond and not any(need in remark for need in NEEDS)
+
+
+VALUES = [(page.name, block) for page in PAGES for block in blocks(page, "yaml")]
+
+
+@pytest.mark.parametrize("name, block", VALUES, ids=[f"{name}:{block.split(':')[0]}" for name, block in VALUES])
+def test_values_that_are_shown_work(name, block):
+    for document in render(yaml.safe_load(block)):
+        validate(document)
+
+
+def test_values_that_are_shown_work_together():
+    together = LEAST
+    for name, block in VALUES:
+        if name == "kubernetes.md":
+            together = merged(together, yaml.safe_load(block))
+    objects = render(together)
+    assert one(objects, "ScaledObject") and one(objects, "NetworkPolicy") and one(objects, "PodMonitor")
+
+
+RUN = [(page, command) for page in PAGES for command, here in commands(page) if here]
+
+
+@pytest.mark.parametrize("page, command", RUN, ids=[command[:40] for _, command in RUN])
+def test_commands_can_be_run(page, command, tmp_path):
+    words = shlex.split(command)
+    if all("=" in word for word in words):
+        return
+    assert words[0] == "helm", f"{page.name}: `{command}` is run by no test, and does not say what it needs"
+    values = tmp_path / "values.yaml"
+    values.write_text(next(block for block in blocks(page, "yaml") if "image:" in block))
+    words = [str(values) if word == "values.yaml" else str(ROOT / word) if word.startswith("charts/") else word for word in words]
+    pretend = ["--dry-run=client", "--kubeconfig", str(tmp_path / "none")] if words[1] == "install" else []
+    code, _, error = helm(*words[1:], *pretend)
+    assert code == 0, error
+
+
+def test_the_identity_is_for_the_service_account_that_is_made():
+    page = ROOT / "docs/kubernetes.md"
+    subject = re.search(r"--subject system:serviceaccount:(\S+):(\S+)", page.read_text())
+    release, namespace = re.search(r"helm install (\S+) \S+ --namespace (\S+)", page.read_text()).groups()
+    code, out, error = helm("template", release, CHART, "--namespace", namespace, "--values", CHART / "ci/workload-identity-values.yaml")
+    assert code == 0, error
+    account = next(it for it in yaml.safe_load_all(out) if it["kind"] == "ServiceAccount")
+    assert (namespace, account["metadata"]["name"]) == subject.groups()
+
+
+def test_objects_that_pages_name_are_made():
+    """`deploy/NAME` of the guide is what the chart calls it."""
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    named = set(re.findall(r"deploy/(orders\S*)", text))
+    code, out, _ = helm("template", "orders", CHART, "--values", CHART / "ci/minimal-values.yaml")
+    assert code == 0
+    assert named == {it["metadata"]["name"] for it in yaml.safe_load_all(out) if it["kind"] == "Deployment"}
