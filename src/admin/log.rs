@@ -23,8 +23,9 @@ pub enum LogError {
 }
 
 /// What the libraries say that the bridge itself says better, or that is no news: a session dropped with its connection, a
-/// consumer that is closed before it is dropped. `log.level` can ask for it.
-const QUIET: &str = "fe2o3_amqp=error,rdkafka::consumer::base_consumer=off";
+/// consumer that is closed before it is dropped, a certificate that is no good, at every attempt. `log.level` can ask for it.
+const QUIET: &str =
+    "fe2o3_amqp=error,rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
 
 /// Begins logging, for the whole process and until its end. What the `log` crate is told is logged too.
 pub fn init(log: &Log) -> Result<(), LogError> {
