@@ -163,11 +163,12 @@ async fn attach(
     namespace.authorize(connected, &audience).await?;
     let mut session = namespace.session(connected).await?;
     let attach = Sender::attach(&mut session, path, path);
+    let explained = |fault| namespace.explained(fault, path);
     let sender = namespace.within("attaching a link", attach).await?.map_err(|error| {
         use fe2o3_amqp::link::SenderAttachError as Refusal;
         match &error {
-            Refusal::RemoteClosedWithError(said) => Fault::said(said),
-            Refusal::SessionStopped(reason) => Fault::stopped(reason),
+            Refusal::RemoteClosedWithError(said) => explained(Fault::said(said)),
+            Refusal::SessionStopped(reason) => explained(Fault::stopped(reason)),
             other => Fault::new(Cause::Link, other.to_string()),
         }
     })?;

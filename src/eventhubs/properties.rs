@@ -17,10 +17,8 @@ pub enum ConnectError {
     /// Try again: the namespace cannot be reached, is busy, or in trouble.
     #[error("{0}")]
     Unreachable(String),
-    /// The key is wrong or has no right.
-    #[error(
-        "not authorized: {0}; hint: check `SharedAccessKeyName` and `SharedAccessKey`, and that the key has the `Send` right"
-    )]
+    /// We may not come in, or lack a right; says what to do.
+    #[error("not authorized: {0}")]
     Unauthorized(String),
     /// There is no such hub.
     #[error("no such hub: {0}; hint: create it, or correct the `hub` of the mapping")]
@@ -68,7 +66,7 @@ impl Namespace {
             let answer = client.call::<_, ReadResponse>(ReadHub { hub, token: &token }).await;
             // The answer is what counts.
             drop(client.close().await);
-            answer.map_err(|error| refused(&error))
+            answer.map_err(|error| self.explained(refused(&error), hub))
         };
         let answer = self.within("reading the partitions of the hub", ask).await??;
         drop(self.within("ending a session", session.end()).await);
