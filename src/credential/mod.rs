@@ -100,16 +100,12 @@ impl Tokens {
             let credential = identity::credential(identity, &self.settings, &wire).await?;
             credential.get_token(&[&self.settings.scope], None).await
         };
-        // The two are raced so that what a server has said is known even when the time is up.
         let answer = tokio::time::timeout(self.limit, asked).await;
         let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
         match answer {
             Ok(Ok(token)) => read(&token).map_err(refused),
             Ok(Err(error)) => Err(refused(wire.refusal(&error))),
-            Err(_) => {
-                let text = format!("no answer within {:?}", self.limit);
-                Err(refused(Refusal::later(text)))
-            }
+            Err(_) => Err(refused(wire.silence(self.limit))),
         }
     }
 }

@@ -39,16 +39,17 @@ struct Inner {
     metadata: Option<Url>,
     authority: String,
     refused: Mutex<Option<Refusal>>,
+    /// Whose answer is waited for.
+    asked: Mutex<Option<String>>,
 }
 
 impl Wire {
-    /// A client whose every step ends within `limit`.
+    /// A client; connecting ends within `limit`, and with the attempt all else.
     pub(super) fn new(settings: &Entra, limit: Duration) -> Result<Self, Refusal> {
         let builder = |connect: Duration| {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(connect)
-                .timeout(limit)
         };
         let unusable =
             |error: reqwest::Error| Refusal::later(format!("no HTTP client: {}", chain(&error)));
@@ -56,7 +57,8 @@ impl Wire {
         let inside = builder(limit.min(NEXT_DOOR)).no_proxy().build().map_err(unusable)?;
         let metadata = settings.metadata_host.as_deref().and_then(|host| Url::parse(host).ok());
         let authority = settings.authority.clone();
-        let inner = Inner { outside, inside, metadata, authority, refused: Mutex::default() };
+        let (refused, asked) = (Mutex::default(), Mutex::default());
+        let inner = Inner { outside, inside, metadata, authority, refused, asked };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -86,6 +88,13 @@ impl Wire {
         let error = Error::with_message(ErrorKind::Credential, refusal.to_string());
         *self.kept() = Some(refusal);
         error
+    }
+
+    /// Nobody answered within `limit`.
+    pub(super) fn silence(&self, limit: Duration) -> Refusal {
+        let asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let from = asked.map_or(String::new(), |host| format!(" from `{host}`"));
+        Refusal::later(format!("no answer{from} within {limit:?}"))
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Refusal>> {
@@ -123,6 +132,7 @@ impl Wire {
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
+        *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.clone());
         let later = |error: reqwest::Error| {
             self.end(Refusal::later(format!("`{host}`: {}", chain(&error.without_url()))))
         };

@@ -4,6 +4,7 @@
 //! else notices, and the first refusal is said.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -111,7 +112,7 @@ impl Namespace {
         if let Err(fault) = &had {
             self.0.metrics.token_put(&self.0.name, false);
             if beyond.is_none() {
-                self.tell_health(false, &fault.detail);
+                self.shut_out(fault);
             }
         }
         let token = had?;
@@ -132,11 +133,14 @@ impl Namespace {
                 self.0.login.refused(&token).await;
             }
             let path = audience.splitn(4, '/').nth(3).unwrap_or_default();
-            return Err(self.explained(fault, path));
+            let fault = self.explained(fault, path);
+            if beyond.is_none() && fault.cause == Cause::Unauthorized {
+                self.shut_out(&fault);
+            }
+            return Err(fault);
         }
         let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.0.metrics.token_expires(&self.0.name, expires);
-        self.tell_health(true, "");
         Ok(token)
     }
 
@@ -148,6 +152,23 @@ impl Namespace {
             fault.detail = format!("{}; hint: {hint}", fault.detail);
         }
         fault
+    }
+
+    /// We are not let in, or not let send. Said once, until somebody lets us in.
+    pub(super) fn shut_out(&self, fault: &Fault) {
+        let (namespace, detail) = (&self.0.name, &fault.detail);
+        self.tell_health(false, detail);
+        if !self.0.shut.swap(true, Ordering::Relaxed) {
+            tracing::warn!(namespace, detail, "event hubs cannot be entered, trying again");
+        }
+    }
+
+    /// We are let in.
+    pub(super) fn let_in(&self) {
+        if self.0.shut.swap(false, Ordering::Relaxed) {
+            self.tell_health(true, "");
+            tracing::info!(namespace = self.0.name, "event hubs can be entered again");
+        }
     }
 
     /// Renews every token of a connection ahead of its end, for as long as the connection is used.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fe2o3_amqp::connection::{Connection, ConnectionHandle};
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) settings: config::Namespace,
     pub(super) login: Login,
+    /// Whether the last attempt to get in was refused.
+    pub(super) shut: AtomicBool,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     shard: u32,
@@ -84,6 +86,7 @@ impl Namespace {
             name: name.to_owned(),
             settings: settings.clone(),
             login: Login::new(name, settings),
+            shut: AtomicBool::new(false),
             runtime,
             metrics,
             shard,

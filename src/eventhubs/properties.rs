@@ -52,7 +52,9 @@ impl Namespace {
         {
             self.give_up(connected.generation, fault).await;
         }
-        Ok(read?)
+        let properties = read?;
+        self.let_in();
+        Ok(properties)
     }
 
     async fn read(&self, connected: &Connected, hub: &str) -> Result<HubProperties, Fault> {

@@ -139,6 +139,7 @@ fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
         .clone()
         .without("eventhubs.connection_string")
         .with(&format!("[eventhubs]\nconnection_string_file = '{}'", file.display()))
+        .variable("SSL_CERT_FILE", issuer.path("ca.pem").to_str().unwrap())
         .start();
     flow.wait_more(1_000);
     // The key goes before its file changes: links that come again are refused until it has.

@@ -261,7 +261,7 @@ impl Desk {
             jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signer).unwrap();
         rules.issued.push(token.clone());
         let body = if numbers_as_text {
-            json!({ "access_token": token, "expires_on": expires.to_string() })
+            json!({ "access_token": token, "expires_on": expires.to_string(), "token_type": "Bearer", "resource": "https://eventhubs.azure.net" })
         } else {
             json!({ "access_token": token, "expires_in": rules.lifetime, "token_type": "Bearer" })
         };

@@ -148,7 +148,7 @@ fn whoever_is_logged_in_to_the_azure_cli() {
     bridge.wait_log(&["hub found"]);
     let token = issuer.rules().issued[0].clone();
     let script = format!(
-        "echo \"$@\" > {}\necho '{{\"accessToken\": \"{token}\", \"expires_on\": 4102444800}}'",
+        "echo \"$@\" > {}\necho '{{\"accessToken\": \"{token}\", \"expires_on\": 4102444800, \"tokenType\": \"Bearer\"}}'",
         issuer.path("arguments").display()
     );
     let path = command_line(&issuer, &script);

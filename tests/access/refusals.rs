@@ -93,7 +93,7 @@ fn what_may_pass_is_waited_for() {
         (Mood::Says(429, "slow down".to_owned()), "says 429: slow down"),
         (Mood::Says(500, "<html>oops</html>".to_owned()), "says 500: <html>oops</html>"),
         (Mood::Says(400, busy.to_owned()), "says 400: AADSTS90033: later"),
-        (Mood::Silent, "no answer within 1s"),
+        (Mood::Silent, "no answer from `localhost` within 1s"),
     ] {
         issuer.rules().mood = mood;
         let before = issuer.rules().asked.len();
