@@ -115,11 +115,10 @@ impl Login {
             Way::Sas { settings, .. } => {
                 let right = format!("has the `Send` right on `{host}/{hub}`");
                 match &settings.first {
-                    Access::Key { name, .. } => {
-                        format!(
-                            "check that the key is that of the policy `{name}`, and that it {right}"
-                        )
-                    }
+                    Access::Key { name, .. } => format!(
+                        "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
+                         `SharedAccessKey`), and that it {right}"
+                    ),
                     Access::Signature(_) => {
                         format!("check that the signature has not ended, and that its key {right}")
                     }
