@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{
-    Address, ClientValue, Config, LogFormat, Partitioning, Policy, Problems, Start, Topics, schema,
+    Access, Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat,
+    Partitioning, Policy, Principal, Problems, Start, Topics, schema,
 };
 use kafka_eventhubs_bridge::kafka::objection;
 
+#[path = "config/credential.rs"]
+mod credential;
 #[path = "config/full.rs"]
 mod full;
 #[path = "config/wrong.rs"]
@@ -86,7 +89,7 @@ fn load_shipped(name: &str, variables: &[(&str, &str)]) -> Config {
 }
 
 fn another() -> Address {
-    ANOTHER.parse().unwrap()
+    ANOTHER.parse::<ConnectionString>().unwrap().address
 }
 
 #[test]
@@ -134,6 +137,14 @@ fn every_example_is_right() {
             ],
         ),
         ("mirror", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
+        (
+            "workload-identity",
+            vec![
+                ("AZURE_TENANT_ID", "t"),
+                ("AZURE_CLIENT_ID", "c"),
+                ("AZURE_FEDERATED_TOKEN_FILE", "/f"),
+            ],
+        ),
     ];
     let mut on_disk: Vec<_> = std::fs::read_dir(shipped("examples"))
         .unwrap()
@@ -147,8 +158,12 @@ fn every_example_is_right() {
     for (name, variables) in examples {
         let config = load_shipped(&format!("examples/{name}.toml"), &variables);
         for namespace in config.eventhubs.values() {
+            let Credential::Sas(sas) = &namespace.credential else {
+                assert_eq!(name, "workload-identity");
+                continue;
+            };
             assert_eq!(namespace.address, another(), "{name}");
-            assert_eq!(namespace.connection_string_file, None, "{name}");
+            assert!(matches!(sas.first, Access::Key { .. }), "{name}");
         }
         if name == "sasl" {
             let password = &config.kafka.client["sasl.password"];
@@ -245,7 +260,8 @@ fn a_connection_string_comes_from_a_file_or_a_variable_and_the_later_layer_wins(
     let config = Given::file(file).beside("secret.txt", &format!("{ANOTHER}\n")).load().unwrap();
     let namespace = &config.eventhubs["default"];
     assert_eq!(namespace.address, another(), "the line break is no part of it");
-    assert!(namespace.connection_string_file.as_ref().unwrap().ends_with("secret.txt"));
+    let Credential::Sas(sas) = &namespace.credential else { panic!("a connection string") };
+    assert!(matches!(&sas.first, Access::ConnectionString(file) if file.ends_with("secret.txt")));
 
     let config = Given::file(file).variable("BRIDGE_EVENTHUBS__CONNECTION_STRING", ANOTHER).load();
     assert_eq!(config.unwrap().eventhubs["default"].address, another());

@@ -64,3 +64,48 @@ fn the_readme_shows_a_configuration_that_works() {
     config.unwrap_or_else(|problems| panic!("{problems}"));
     assert!(toml.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines");
 }
+
+#[test]
+fn every_way_in_is_shown_with_a_configuration_that_works() {
+    use kafka_eventhubs_bridge::{config::Config, kafka::objection};
+    let page = fs::read_to_string(root().join("docs/access.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().to_str().unwrap();
+    let pem = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
+    for (name, text) in [
+        ("client-secret", "s"),
+        ("tls.crt", pem),
+        ("tls.key", pem),
+        ("primary", "s"),
+        ("secondary", "s"),
+        ("eventhubs", "Endpoint=sb://h;SharedAccessKeyName=k;SharedAccessKey=s"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let around = "[kafka]\nbrokers = 'k:1'\ngroup_id = 'g'\n[[mappings]]\ntopic = 'o'\nhub = 'o'\n";
+    let namespace = "[eventhubs]\nnamespace = 'NS.servicebus.windows.net'\n";
+    let variables = [
+        "AZURE_TENANT_ID",
+        "AZURE_CLIENT_ID",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURESUBSCRIPTION_TENANT_ID",
+        "AZURESUBSCRIPTION_CLIENT_ID",
+        "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
+        "SYSTEM_ACCESSTOKEN",
+        "SYSTEM_OIDCREQUESTURI",
+    ];
+    let mut shown = 0;
+    // The first one says only where the namespace is.
+    for block in page.split("```toml\n").skip(2) {
+        let block = block.split("```").next().unwrap().replace('…', "x");
+        let block = block.replace("/run/secrets", secrets);
+        let before = if block.contains("[eventhubs]") { "" } else { namespace };
+        let file = folder.path().join("bridge.toml");
+        fs::write(&file, format!("{around}{before}{block}")).unwrap();
+        let variables = variables.map(|name| (name.to_owned(), "x".to_owned()));
+        Config::load(&file, variables, &[], objection)
+            .unwrap_or_else(|problems| panic!("{block}\n{problems}"));
+        shown += 1;
+    }
+    assert!(shown >= 10, "{shown}");
+}

@@ -43,9 +43,12 @@ impl World {
     }
 
     fn namespace(&self, connection_string: &str) -> Namespace {
+        let string = connection_string.parse::<config::ConnectionString>().unwrap();
+        let lifetime = Duration::from_secs(3600);
+        let sas = config::Sas { first: string.access, second: None, lifetime };
         let settings = config::Namespace {
-            address: connection_string.parse().unwrap(),
-            connection_string_file: None,
+            address: string.address,
+            credential: config::Credential::Sas(sas),
             way: config::Way::default(),
             send_timeout: Duration::from_millis(700),
             connect_timeout: Duration::from_secs(5),

@@ -3,10 +3,10 @@
 //! Nothing of the text is ever repeated in an error, not even the names of its parts: a key that was broken in two
 //! looks like one.
 
-use super::Secret;
 use super::hint::nearest;
+use super::{Access, Given, Secret};
 
-/// A namespace's address and key.
+/// A namespace's address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
     /// Host name, as certificates and audiences name it; an IPv6 address stands in brackets.
@@ -15,12 +15,17 @@ pub struct Address {
     pub port: u16,
     /// Whether the connection is TLS from its first byte; only the emulator's is not.
     pub tls: bool,
-    /// Name of the shared access key.
-    pub key_name: String,
-    /// The key.
-    pub key: Secret,
-    /// The only hub the string is good for, if it names one.
+    /// The only hub it is good for, if it names one.
     pub hub: Option<String>,
+}
+
+/// What a connection string says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionString {
+    /// Where the namespace is.
+    pub address: Address,
+    /// How one gets in.
+    pub access: Access,
 }
 
 /// Why text is no connection string, and what to do.
@@ -33,20 +38,41 @@ pub struct Flaw {
     pub hint: &'static str,
 }
 
+const SIGNATURE: &str = "SharedAccessSignature";
 const REQUIRED: [&str; 3] = ["Endpoint", "SharedAccessKeyName", "SharedAccessKey"];
 const COPY: &str =
     "copy the whole string from `Shared access policies` of the namespace in the Azure portal";
 
-impl std::str::FromStr for Address {
+impl std::str::FromStr for ConnectionString {
     type Err = Flaw;
 
     /// Takes a connection string apart. Names of parts are case-insensitive; parts it does not know are left alone.
     fn from_str(text: &str) -> Result<Self, Flaw> {
-        address(text)
+        read(text)
     }
 }
 
-fn address(text: &str) -> Result<Address, Flaw> {
+impl Address {
+    /// The address in `host` or `host:port`, a namespace of the cloud or one that is served like it.
+    pub fn of(text: &str) -> Result<Self, Flaw> {
+        const HINT: &str = "write its full host name, `NAMESPACE.servicebus.windows.net`";
+        if text.contains("://") || text.ends_with('/') {
+            return Err(flaw("it is a URL, not a host name".to_owned(), HINT));
+        }
+        let url = format!("sb://{text}");
+        let (host, port) = endpoint(&url)
+            .map_err(|Flaw { why, .. }| flaw(why.replace("its `Endpoint`", "it"), HINT))?;
+        if host.contains([';', '=']) {
+            return Err(flaw("it has no usable host name".to_owned(), HINT));
+        }
+        if port.is_none() && host != "localhost" && !host.contains(['.', ':']) {
+            return Err(flaw("it is only the first part of a host name".to_owned(), HINT));
+        }
+        Ok(Self { host: host.to_owned(), port: port.unwrap_or(5671), tls: true, hub: None })
+    }
+}
+
+fn read(text: &str) -> Result<ConnectionString, Flaw> {
     let mut parts: Vec<(String, &str)> = Vec::new();
     let mut unknown = Vec::new();
     for (index, part) in text.split(';').map(str::trim).enumerate() {
@@ -63,7 +89,7 @@ fn address(text: &str) -> Result<Address, Flaw> {
                 COPY,
             ));
         }
-        if !REQUIRED.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+        if !REQUIRED.iter().chain([&SIGNATURE]).any(|known| known.eq_ignore_ascii_case(&name)) {
             unknown.push((index + 1, name.clone()));
         }
         parts.push((name, value.trim()));
@@ -76,7 +102,13 @@ fn address(text: &str) -> Result<Address, Flaw> {
         let why = "it belongs to another Azure service, not to an Event Hubs namespace".to_owned();
         return Err(flaw(why, COPY));
     }
-    for required in REQUIRED {
+    let signature = find(SIGNATURE);
+    if signature.is_some() && find("SharedAccessKey").is_some() {
+        let why = "it has both a `SharedAccessKey` and a `SharedAccessSignature`".to_owned();
+        return Err(flaw(why, "keep one of the two"));
+    }
+    let required = if signature.is_some() { &["Endpoint", SIGNATURE][..] } else { &REQUIRED };
+    for required in required.iter().copied() {
         match find(required) {
             None => return Err(lacks(required, &unknown)),
             Some("") => return Err(flaw(format!("its `{required}` is empty"), COPY)),
@@ -98,14 +130,33 @@ fn address(text: &str) -> Result<Address, Flaw> {
             ));
         }
     };
-    Ok(Address {
+    let address = Address {
         host: host.to_owned(),
         port: port.unwrap_or(if emulator { 5672 } else { 5671 }),
         tls: !emulator,
-        key_name: own("SharedAccessKeyName").to_owned(),
-        key: Secret::new(own("SharedAccessKey")),
         hub: find("EntityPath").filter(|path| !path.is_empty()).map(str::to_owned),
-    })
+    };
+    let access = match signature {
+        Some(text) => Access::Signature(Given::Inline(self::signature(text)?)),
+        None => Access::Key {
+            name: own("SharedAccessKeyName").to_owned(),
+            key: Given::Inline(Secret::new(own("SharedAccessKey"))),
+        },
+    };
+    Ok(ConnectionString { address, access })
+}
+
+/// A signature that somebody else made, looked at from outside.
+pub(super) fn signature(text: &str) -> Result<Secret, Flaw> {
+    let fields = text.trim().strip_prefix("SharedAccessSignature ").unwrap_or_default();
+    let has = |name: &str| fields.split('&').any(|field| field.trim().starts_with(name));
+    if ["sr=", "sig=", "se=", "skn="].iter().all(|name| has(name)) {
+        return Ok(Secret::new(text.trim()));
+    }
+    Err(flaw(
+        "its signature is not of the form `SharedAccessSignature sr=…&sig=…&se=…&skn=…`".to_owned(),
+        "copy the whole token as it was generated",
+    ))
 }
 
 fn flaw(why: String, hint: &'static str) -> Flaw {
@@ -153,20 +204,22 @@ mod tests {
 
     #[test]
     fn takes_what_azure_and_the_emulator_hand_out() {
-        let cloud = address("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==;EntityPath=orders").unwrap();
+        let ConnectionString { address: cloud, access } = read("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==;EntityPath=orders").unwrap();
         assert_eq!(
             (cloud.host.as_str(), cloud.port, cloud.tls),
             ("ns.servicebus.windows.net", 5671, true)
         );
-        assert_eq!((cloud.key_name.as_str(), cloud.key.expose()), ("send", "a+b/c=="));
+        let key = Given::Inline(Secret::new("a+b/c=="));
+        assert_eq!(access, Access::Key { name: "send".to_owned(), key });
         assert_eq!(cloud.hub.as_deref(), Some("orders"));
 
-        let local = address("endpoint=sb://localhost;sharedaccesskeyname=k;SHAREDACCESSKEY=s;UseDevelopmentEmulator=true;").unwrap();
+        let local = read("endpoint=sb://localhost;sharedaccesskeyname=k;SHAREDACCESSKEY=s;UseDevelopmentEmulator=true;").unwrap();
+        let local = local.address;
         assert_eq!((local.host.as_str(), local.port, local.tls), ("localhost", 5672, false));
         assert_eq!(local.hub, None);
 
-        let port = address("Endpoint=sb://[::1]:6000;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true").unwrap();
-        assert_eq!((port.host.as_str(), port.port), ("[::1]", 6000));
+        let port = read("Endpoint=sb://[::1]:6000;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true").unwrap();
+        assert_eq!((port.address.host.as_str(), port.address.port), ("[::1]", 6000));
     }
 
     #[test]
@@ -196,6 +249,11 @@ mod tests {
             ("Endpoint=sb://h:99999;SharedAccessKeyName=a;SharedAccessKey=verysecret", "port"),
             ("Endpoint=sb://h;Endpoint=sb://h;SharedAccessKey=verysecret", "again"),
             (
+                "Endpoint=sb://h;SharedAccessSignature=SharedAccessSignature sr=verysecret&se=1",
+                "not of the form",
+            ),
+            ("Endpoint=sb://h;SharedAccessKey=a;SharedAccessSignature=verysecret", "has both"),
+            (
                 "HostName=h;SharedAccessKeyName=a;SharedAccessKey=verysecret",
                 "another Azure service",
             ),
@@ -205,9 +263,35 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            let Flaw { why, hint } = address(text).unwrap_err();
+            let Flaw { why, hint } = read(text).unwrap_err();
             assert!(why.contains(expected), "{text}: {why}");
             assert!(!format!("{why}{hint}").contains("secret"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn takes_a_signature_for_a_key() {
+        let text = "SharedAccessSignature sr=sb%3a%2f%2fh&sig=a%3d&se=1&skn=send";
+        let read = read(&format!("Endpoint=sb://h/;SharedAccessSignature={text}")).unwrap();
+        assert_eq!(read.access, Access::Signature(Given::Inline(Secret::new(text))));
+        assert!(!format!("{read:?}").contains("sig="));
+    }
+
+    #[test]
+    fn takes_the_host_of_a_namespace() {
+        let of = |text| Address::of(text).map(|address| (address.host, address.port, address.tls));
+        let cloud = "orders.servicebus.windows.net";
+        assert_eq!(of(cloud), Ok((cloud.to_owned(), 5671, true)));
+        assert_eq!(of("localhost:6000"), Ok(("localhost".to_owned(), 6000, true)));
+        for (text, expected) in [
+            ("orders", "first part"),
+            ("sb://orders.servicebus.windows.net/", "a URL"),
+            ("a b.c", "no usable host name"),
+            ("a.b:99999", "the port of it"),
+            ("Endpoint=sb://a.b", "a URL"),
+        ] {
+            let Flaw { why, .. } = Address::of(text).unwrap_err();
+            assert!(why.contains(expected), "{text}: {why}");
         }
     }
 }

@@ -5,14 +5,18 @@
 
 mod client;
 mod connection;
+mod credential;
 mod eventhubs;
 mod kafka;
 mod mappings;
 mod routes;
+mod shared_access;
 mod tables;
 
 use std::fmt::Display;
+use std::io::Read;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::explain::{explain, meant};
@@ -25,6 +29,9 @@ use super::read::Failure;
 use super::schema::purpose;
 use super::settings::variable;
 use super::{Config, Objection};
+
+/// No secret, certificate or connection string is longer.
+const LONGEST: u64 = 64 << 10;
 
 /// Checks `raw`; `strays` and `failures` are what was found wrong on the way here.
 pub(super) fn check(
@@ -121,6 +128,32 @@ impl Check<'_> {
             return None;
         }
         Some(text.to_owned())
+    }
+
+    /// What the file `named` at `at` holds, and its path. `held` is what it should hold.
+    fn file(&mut self, at: &Path, named: &str, held: &str) -> Option<(String, PathBuf)> {
+        let path = self.layers.beside(named);
+        let mut text = String::new();
+        let read = std::fs::File::open(&path)
+            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+        let why = match read {
+            Err(error) => error.to_string(),
+            Ok(_) if text.len() as u64 > LONGEST => format!("it is too long for {held}"),
+            Ok(_) if text.trim().is_empty() => "it is empty".to_owned(),
+            Ok(_) => return Some((text.trim().to_owned(), path)),
+        };
+        // A key pasted here instead of a path ends in `=`.
+        let said = if named.contains(['=', ';']) {
+            "names a file that cannot be used".to_owned()
+        } else {
+            format!("names `{}`, which cannot be used", path.display())
+        };
+        let hint = format!(
+            "name a readable file that holds only {held}; a relative path begins at the directory of the \
+             configuration file"
+        );
+        self.wrong(at, said, why, hint);
+        None
     }
 
     fn duration(

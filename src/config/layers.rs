@@ -3,6 +3,7 @@
 //! Merging is the `config` crate's work; what is said outside the file is read in [`super::settings`].
 //! A value of the file has no origin; any other carries the variable or flag as written.
 
+use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
 use config::{Config, ConfigError, FileFormat, Map, Source, Value, ValueKind};
@@ -17,7 +18,11 @@ pub(super) struct Layers {
     file: PathBuf,
     lines: Lines,
     tree: Value,
+    ambient: BTreeMap<String, String>,
 }
+
+/// What variables of Azure's own begin with: they are defaults of `[eventhubs.credential]`.
+const AMBIENT: &[&str] = &["AZURE", "SYSTEM_", "IDENTITY_"];
 
 /// Settings as a layer for the `config` crate; later ones win.
 #[derive(Debug, Clone)]
@@ -42,16 +47,26 @@ impl Layers {
             builder.add_source(Settings(settings)).build()
         };
         let bare = merged(Vec::new()).map_err(|error| unmergeable(file, &error))?;
+        let of_azure = |(name, value): &(String, String)| {
+            AMBIENT.iter().any(|prefix| name.starts_with(prefix)) && !value.trim().is_empty()
+        };
+        let (ambient, environment): (Vec<_>, Vec<_>) = environment.into_iter().partition(of_azure);
+        let ambient = ambient.into_iter().collect();
         let mut settings = variables(environment, &namespaces(&bare.cache));
         settings.extend(overrides.iter().map(|(key, value)| flag(key, value)));
         let (settings, strays) = without_lists(settings);
         let tree = merged(settings).map_err(|error| unmergeable(file, &error))?.cache;
-        Ok((Self { file: file.to_owned(), lines, tree }, strays))
+        Ok((Self { file: file.to_owned(), lines, tree, ambient }, strays))
     }
 
     /// The merged tree.
     pub(super) fn tree(&self) -> &Value {
         &self.tree
+    }
+
+    /// What the environment says under a name of Azure's own, such as `AZURE_CLIENT_ID`; never empty.
+    pub(super) fn ambient(&self, name: &str) -> Option<&str> {
+        self.ambient.get(name).map(|value| value.trim())
     }
 
     /// The value at `path`.

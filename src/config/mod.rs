@@ -11,6 +11,7 @@
 
 mod address;
 mod check;
+mod credential;
 mod defaults;
 mod explain;
 mod hint;
@@ -26,7 +27,8 @@ mod settings;
 mod shape;
 mod way;
 
-pub use address::{Address, Flaw};
+pub use address::{Address, ConnectionString, Flaw};
+pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::Secret;

@@ -5,6 +5,7 @@
 //! wrong in full. Nothing here is `Debug`: it holds secrets in the clear.
 
 mod connection;
+mod credential;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use super::shape::ClientValue;
 use super::{LogFormat, Policy, Secret};
 
 pub(super) use connection::{Connection, Transport};
+pub(super) use credential::{Credential, Kind};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -71,6 +73,7 @@ pub(super) struct EventHubs {
 /// An Event Hubs namespace.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "a namespace is named by its `namespace` key")]
 pub(super) struct Namespace {
     /// The connection string of the namespace. Better kept in `connection_string_file` or in the environment.
     pub(super) connection_string: Option<String>,
@@ -78,6 +81,11 @@ pub(super) struct Namespace {
     pub(super) connection_string_file: Option<String>,
     /// How the namespace is reached.
     pub(super) connection: Option<Connection>,
+    /// The host of the namespace, instead of a connection string; `[eventhubs.credential]` says how to log in.
+    #[schemars(extend("examples" = ["orders.servicebus.windows.net"]))]
+    pub(super) namespace: Option<String>,
+    /// How the bridge logs in to `namespace`.
+    pub(super) credential: Option<Credential>,
     /// How long one send may take before its connection is given up, 100ms to 10m.
     #[schemars(extend("default" = "30s"))]
     pub(super) send_timeout: Option<Duration>,
@@ -254,6 +262,8 @@ const NAMESPACE: &[&str] = &[
     "connection_string",
     "connection_string_file",
     "connection",
+    "namespace",
+    "credential",
     "send_timeout",
     "connect_timeout",
     "idle_timeout",
@@ -276,6 +286,8 @@ impl<'de> Deserialize<'de> for EventHubs {
                             read.own.connection_string_file = map.next_value()?;
                         }
                         "connection" => read.own.connection = map.next_value()?,
+                        "namespace" => read.own.namespace = map.next_value()?,
+                        "credential" => read.own.credential = map.next_value()?,
                         "send_timeout" => read.own.send_timeout = map.next_value()?,
                         "connect_timeout" => read.own.connect_timeout = map.next_value()?,
                         "idle_timeout" => read.own.idle_timeout = map.next_value()?,

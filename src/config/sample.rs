@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Admin, Batch, Config, Events, Failure, Kafka, Limits, Log, LogFormat, Mapping, Namespace,
-    Partitioning, Policy, Start, Topics, Way,
+    Address, Admin, Batch, Config, Credential, Events, Failure, Kafka, Limits, Log, LogFormat,
+    Mapping, Namespace, Partitioning, Policy, Start, Topics, Way,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -13,8 +13,8 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
     let failure = Failure { policy: Policy::Halt, dead_letter_topic: None };
     let namespace = Namespace {
-        address: "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s".parse().unwrap(),
-        connection_string_file: None,
+        address: Address { host: "localhost".to_owned(), port: 5671, tls: true, hub: None },
+        credential: Credential::key("k", "s"),
         way: Way::default(),
         send_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(15),

@@ -66,7 +66,7 @@ pub(super) fn purpose(path: &Path) -> Option<String> {
         .collect();
     if let ["eventhubs", name, ..] = names[..]
         && names.len() > 2
-        && name != "connection"
+        && !["connection", "credential"].contains(&name)
     {
         names.remove(1);
     }

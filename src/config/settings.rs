@@ -51,7 +51,7 @@ pub(super) fn variables(
                 keys.push(property);
             }
             // Nor one with a dash.
-            ["eventhubs", name, _] => {
+            ["eventhubs", name, _, ..] => {
                 if let Some(known) = namespaces.iter().find(|known| known.replace('-', "_") == name)
                 {
                     keys[1].clone_from(known);

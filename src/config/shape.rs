@@ -3,7 +3,6 @@
 //! Whoever holds one need not check it again. How it is written in a file is `raw`, what makes it right `check`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything the operator can say.
@@ -73,10 +72,10 @@ pub enum ClientValue {
 /// `[eventhubs]` or `[eventhubs.NAME]`
 #[derive(Debug, Clone)]
 pub struct Namespace {
-    /// What the connection string says.
+    /// Where it is.
     pub address: super::Address,
-    /// Where the connection string was read from, if from a file of its own.
-    pub connection_string_file: Option<PathBuf>,
+    /// How to log in.
+    pub credential: super::Credential,
     /// How it is reached.
     pub way: super::Way,
     /// How long one send may take before its connection is given up.

@@ -4,29 +4,27 @@
 //! all are told so until the pause is over: a dead namespace is not hammered by every lane. A connection that any lane
 //! found dead is given up for all, by its generation, so that news of an old one cannot harm a new one.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use fe2o3_amqp::connection::{Connection, ConnectionHandle};
 use fe2o3_amqp::sasl_profile::SaslProfile;
 use fe2o3_amqp::session::{Session, SessionHandle};
-use fe2o3_amqp_cbs::client::CbsClient;
-use fe2o3_amqp_cbs::token::CbsToken;
 use fe2o3_amqp_management::error::Error as ManagementError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::config::{self, Address};
+use crate::config;
 use crate::health::ShardHealth;
 use crate::metrics::Metrics;
 use crate::retry;
 
+use super::access::Access;
+use super::login::Login;
 use super::outcome::Fault;
-use super::token::{self, Token};
 use super::transport;
 use super::{Cause, Lane, LaneEvent, Target, lane};
 
@@ -42,7 +40,10 @@ pub struct Namespace(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) name: String,
     pub(super) settings: config::Namespace,
-    runtime: tokio::runtime::Handle,
+    pub(super) login: Login,
+    /// Whether the last attempt to get in was refused.
+    pub(super) shut: AtomicBool,
+    pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     shard: u32,
     health: Option<ShardHealth>,
@@ -68,14 +69,7 @@ impl fmt::Debug for Namespace {
 pub(super) struct Connected {
     pub(super) generation: u64,
     connection: Mutex<ConnectionHandle<()>>,
-    access: Mutex<Access>,
-}
-
-/// The `$cbs` client and what it has put. Its session lives as long as it does.
-struct Access {
-    client: CbsClient,
-    _session: SessionHandle<()>,
-    tokens: HashMap<String, SystemTime>,
+    pub(super) access: Mutex<Access>,
 }
 
 impl Namespace {
@@ -91,6 +85,8 @@ impl Namespace {
         Self(Arc::new(Shared {
             name: name.to_owned(),
             settings: settings.clone(),
+            login: Login::new(name, settings),
+            shut: AtomicBool::new(false),
             runtime,
             metrics,
             shard,
@@ -156,11 +152,10 @@ impl Namespace {
         );
         self.0.metrics.connected(&self.0.name, self.0.shard, true);
         self.tell_health(true, "");
-        let (namespace, connected) = (self.clone(), Arc::downgrade(connected));
-        self.0.runtime.spawn(async move { namespace.keep_access(connected).await });
+        self.keep_access(connected);
     }
 
-    fn tell_health(&self, up: bool, detail: &str) {
+    pub(super) fn tell_health(&self, up: bool, detail: &str) {
         if let Some(health) = &self.0.health {
             health.namespace(&self.0.name, up, detail);
         }
@@ -222,53 +217,9 @@ impl Namespace {
         begun.map_err(|error| Fault::new(Cause::Connection, error.to_string()))
     }
 
-    /// Makes sure that the connection holds a token for `audience`.
-    pub(super) async fn authorize(
-        &self,
-        connected: &Connected,
-        audience: &str,
-    ) -> Result<Token, Fault> {
-        let token = self.token(audience);
-        let put = async { connected.access.lock().await.put(audience, &token).await };
-        let result = self.within("putting a token", put).await.and_then(|put| put);
-        self.0.metrics.token_put(&self.0.name, result.is_ok());
-        result?;
-        let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.0.metrics.token_expires(&self.0.name, expires);
-        Ok(token)
-    }
-
-    fn token(&self, audience: &str) -> Token {
-        let Address { key_name, key, .. } = &self.0.settings.address;
-        token::sign(audience, key_name, key, token::VALIDITY, SystemTime::now())
-    }
-
     /// `sb://HOST/PATH`, the form all audiences of the official clients share.
     pub(super) fn audience(&self, path: &str) -> String {
         format!("sb://{}/{path}", self.0.settings.address.host)
-    }
-
-    /// Renews every token of a connection ahead of its end, for as long as the connection is used.
-    async fn keep_access(&self, connected: std::sync::Weak<Connected>) {
-        let mut wait = token::renew_in(token::VALIDITY, rand::random());
-        loop {
-            tokio::time::sleep(wait).await;
-            let Some(connected) = connected.upgrade() else { return };
-            let audiences: Vec<String> =
-                connected.access.lock().await.tokens.keys().cloned().collect();
-            wait = token::renew_in(token::VALIDITY, rand::random());
-            for audience in audiences {
-                if let Err(fault) = self.authorize(&connected, &audience).await {
-                    tracing::warn!(
-                        namespace = self.0.name,
-                        audience,
-                        detail = fault.detail,
-                        "a token could not be renewed, trying again while the old one lives"
-                    );
-                    wait = Duration::from_secs(30);
-                }
-            }
-        }
     }
 
     /// Bounds a step of connecting; silence is a reason to give the connection up.
@@ -285,27 +236,6 @@ impl Namespace {
                 format!("no answer from `{host}` within {limit:?} while {doing}"),
             )
         })
-    }
-}
-
-impl Access {
-    async fn attach(connection: &mut ConnectionHandle<()>) -> Result<Self, Fault> {
-        let mut session = Session::begin(connection)
-            .await
-            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let client = CbsClient::attach(&mut session)
-            .await
-            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        Ok(Self { client, _session: session, tokens: HashMap::new() })
-    }
-
-    async fn put(&mut self, audience: &str, token: &Token) -> Result<(), Fault> {
-        let expires =
-            token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-        let put = CbsToken::new(token.text.expose(), token.kind, Some(expires.into()));
-        self.client.put_token(audience, put).await.map_err(|error| refused(&error))?;
-        self.tokens.insert(audience.to_owned(), token.expires);
-        Ok(())
     }
 }
 

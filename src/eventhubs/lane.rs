@@ -106,6 +106,7 @@ impl<F: FnMut(LaneEvent) + Send + 'static> Task<F> {
         let sender = attached?;
         let limit = sender.0.max_message_size().filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT);
         self.namespace.0.metrics.link_attached(&self.hub);
+        self.namespace.let_in();
         tracing::debug!(link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
         Ok(Link { sender: sender.0, _session: sender.1, connected })
@@ -163,11 +164,18 @@ async fn attach(
     namespace.authorize(connected, &audience).await?;
     let mut session = namespace.session(connected).await?;
     let attach = Sender::attach(&mut session, path, path);
+    let explained = |fault| {
+        let fault = namespace.explained(fault, path);
+        if fault.cause == Cause::Unauthorized {
+            namespace.shut_out(&fault);
+        }
+        fault
+    };
     let sender = namespace.within("attaching a link", attach).await?.map_err(|error| {
         use fe2o3_amqp::link::SenderAttachError as Refusal;
         match &error {
-            Refusal::RemoteClosedWithError(said) => Fault::said(said),
-            Refusal::SessionStopped(reason) => Fault::stopped(reason),
+            Refusal::RemoteClosedWithError(said) => explained(Fault::said(said)),
+            Refusal::SessionStopped(reason) => explained(Fault::stopped(reason)),
             other => Fault::new(Cause::Link, other.to_string()),
         }
     })?;

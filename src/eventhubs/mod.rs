@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+mod access;
 mod connection;
 pub mod encode;
 mod lane;
+mod login;
 mod outcome;
 mod properties;
 mod token;

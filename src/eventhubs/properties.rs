@@ -17,10 +17,8 @@ pub enum ConnectError {
     /// Try again: the namespace cannot be reached, is busy, or in trouble.
     #[error("{0}")]
     Unreachable(String),
-    /// The key is wrong or has no right.
-    #[error(
-        "not authorized: {0}; hint: check `SharedAccessKeyName` and `SharedAccessKey`, and that the key has the `Send` right"
-    )]
+    /// We may not come in, or lack a right; says what to do.
+    #[error("not authorized: {0}")]
     Unauthorized(String),
     /// There is no such hub.
     #[error("no such hub: {0}; hint: create it, or correct the `hub` of the mapping")]
@@ -54,7 +52,9 @@ impl Namespace {
         {
             self.give_up(connected.generation, fault).await;
         }
-        Ok(read?)
+        let properties = read?;
+        self.let_in();
+        Ok(properties)
     }
 
     async fn read(&self, connected: &Connected, hub: &str) -> Result<HubProperties, Fault> {
@@ -68,7 +68,7 @@ impl Namespace {
             let answer = client.call::<_, ReadResponse>(ReadHub { hub, token: &token }).await;
             // The answer is what counts.
             drop(client.close().await);
-            answer.map_err(|error| refused(&error))
+            answer.map_err(|error| self.explained(refused(&error), hub))
         };
         let answer = self.within("reading the partitions of the hub", ask).await??;
         drop(self.within("ending a session", session.end()).await);

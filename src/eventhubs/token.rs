@@ -13,16 +13,33 @@ use crate::config::Secret;
 /// Everything but letters, digits and `-_.~`, as the service's own clients encode.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// How long a signature is good for.
-pub(super) const VALIDITY: Duration = Duration::from_secs(3600);
-
 /// A token for one audience.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) text: Secret,
-    /// `servicebus.windows.net:sastoken` or `jwt`, as `$cbs` wants it.
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
     pub(super) expires: SystemTime,
+    /// Which of two keys it was made with.
+    pub(super) second: bool,
+}
+
+/// What kind of token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Of shared access.
+    Sas,
+    /// Of Entra ID.
+    Jwt,
+}
+
+impl Kind {
+    /// As `$cbs` wants it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sas => "servicebus.windows.net:sastoken",
+            Self::Jwt => "jwt",
+        }
+    }
 }
 
 /// Signs for `audience`, an entity's address; good for `validity` from `now`.
@@ -44,7 +61,15 @@ pub(super) fn sign(
     let key_name = utf8_percent_encode(key_name, ENCODED);
     let text =
         format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={key_name}");
-    Token { text: Secret::new(text), kind: "servicebus.windows.net:sastoken", expires }
+    Token { text: Secret::new(text), kind: Kind::Sas, expires, second: false }
+}
+
+/// A signature that somebody else made; the text says itself when it ends.
+pub(super) fn ready_made(text: &Secret) -> Option<Token> {
+    let fields = text.expose().strip_prefix("SharedAccessSignature ")?;
+    let expiry = fields.split('&').find_map(|field| field.trim().strip_prefix("se="))?;
+    let expires = UNIX_EPOCH.checked_add(Duration::from_secs(expiry.parse().ok()?))?;
+    Some(Token { text: text.clone(), kind: Kind::Sas, expires, second: false })
 }
 
 /// How long to wait before renewing a token that is good for `left`: until a third of it, at least five minutes if it
@@ -62,9 +87,17 @@ mod tests {
     fn signs_as_the_service_checks() {
         // Computed with Python: hmac.new(b"key", b"sb%3A%2F%2Fns%2Forders\n1700003600", sha256).
         let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let token = sign("sb://ns/orders", "send", &Secret::new("key"), VALIDITY, now);
+        let token =
+            sign("sb://ns/orders", "send", &Secret::new("key"), Duration::from_secs(3600), now);
         assert_eq!(token.text.expose(), EXPECTED);
         assert!(!format!("{token:?}").contains("sig="), "a token is a secret");
+    }
+
+    #[test]
+    fn reads_the_end_of_a_signature_that_is_ready_made() {
+        let token = ready_made(&Secret::new(EXPECTED)).unwrap();
+        assert_eq!(token.expires, UNIX_EPOCH + Duration::from_secs(1_700_003_600));
+        assert!(ready_made(&Secret::new("SharedAccessSignature sr=a&sig=b&se=soon")).is_none());
     }
 
     const EXPECTED: &str = "SharedAccessSignature sr=sb%3A%2F%2Fns%2Forders&sig=JV4vWtSW0qaO8095A3wRbd%2Bj4bvAcSIUK3HN34mPouA%3D&se=1700003600&skn=send";

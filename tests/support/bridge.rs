@@ -21,12 +21,15 @@ const TAIL: usize = 60;
 
 /// A configuration file to be.
 #[derive(Debug, Clone)]
-pub struct Settings(Table);
+pub struct Settings {
+    table: Table,
+    variables: Vec<(String, String)>,
+}
 
 impl Settings {
     /// Without a mapping yet. Commits and discovers often, so that tests need not wait.
     pub fn new(kafka: &Kafka, group: &str, namespace: &Server) -> Self {
-        Self(Table::new()).with(&format!(
+        Self::only("").with(&format!(
             "[kafka]
             brokers = '{}'
             group_id = '{group}'
@@ -43,12 +46,12 @@ impl Settings {
 
     /// Only what `text` says.
     pub fn only(text: &str) -> Self {
-        Self(Table::new()).with(text)
+        Self { table: Table::new(), variables: Vec::new() }.with(text)
     }
 
     /// Adds what `text` says: tables grow, mappings are appended, anything else is replaced.
     pub fn with(mut self, text: &str) -> Self {
-        merge(&mut self.0, text.parse().expect("good TOML"));
+        merge(&mut self.table, text.parse().expect("good TOML"));
         self
     }
 
@@ -57,14 +60,35 @@ impl Settings {
         self.with(&format!("[[mappings]]\ntopic = '{topic}'\nhub = '{hub}'"))
     }
 
-    /// Starts a bridge with this file.
+    /// Takes a key out, given with dots.
+    pub fn without(mut self, key: &str) -> Self {
+        let mut table = &mut self.table;
+        let mut names = key.split('.').collect::<Vec<_>>();
+        let last = names.pop().expect("a key");
+        for name in names {
+            let Some(Value::Table(inner)) = table.get_mut(name) else { return self };
+            table = inner;
+        }
+        table.remove(last);
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts a bridge with this file and environment.
     pub fn start(&self) -> Bridge {
         self.start_with(&[])
     }
 
-    /// The same, with variables in its environment.
+    /// The same, with more variables in its environment.
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Bridge {
-        Bridge::start(&self.0.to_string(), environment)
+        let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let environment = own.chain(environment.iter().copied()).collect::<Vec<_>>();
+        Bridge::start(&self.table.to_string(), &environment)
     }
 }
 

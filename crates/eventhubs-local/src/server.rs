@@ -141,6 +141,12 @@ impl Server {
         self.default_namespace().faults()
     }
 
+    /// Takes a shared access key of the default namespace back, as if another had been generated in its place: it opens
+    /// nothing from now on; what was granted with it lasts until its end.
+    pub fn revoke_key(&self, name: &str, value: &str) {
+        self.namespace.keys.revoke(name, value);
+    }
+
     /// The connections that are open, and their links.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.namespace.registry.views()

@@ -1,17 +1,18 @@
-//! `[eventhubs]` and `[eventhubs.NAME]`: names, connection strings and where they come from.
+//! `[eventhubs]` and `[eventhubs.NAME]`: names, addresses and connection strings. How one logs in is [`super::credential`].
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{Address, Flaw, Namespace, Way, raw};
+use crate::config::{
+    Access, Address, ConnectionString, Credential, Flaw, Namespace, Sas, Way, credential, raw,
+};
 
 use super::Check;
 
-/// No connection string is longer.
-const LONGEST: u64 = 16 << 10;
+/// How far one gets with what is given.
+type Entry = (Address, Credential);
 
 /// A namespace, and what only checking needs of it.
 pub(super) struct Checked {
@@ -28,15 +29,18 @@ impl Check<'_> {
         let own = &raw.eventhubs.own;
         let base = Namespace {
             address: Address::default(),
-            connection_string_file: None,
             way: Way::default(),
+            credential: Credential::key("", ""),
             send_timeout: SEND_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
         };
         let base = self.reach(&at, own, &base);
         let mut namespaces = BTreeMap::new();
-        let given = own.connection_string.is_some() || own.connection_string_file.is_some();
+        let given = own.connection_string.is_some()
+            || own.connection_string_file.is_some()
+            || own.namespace.is_some()
+            || own.credential.is_some();
         let wanted = raw.mappings.iter().any(|mapping| match mapping.namespace.as_deref() {
             None => raw.eventhubs.named.is_empty(),
             Some(name) => name == NAMESPACE,
@@ -83,8 +87,8 @@ impl Check<'_> {
             (at.key("send_timeout"), at.key("connect_timeout"), at.key("idle_timeout"));
         Namespace {
             address: Address::default(),
-            connection_string_file: None,
             way: self.way(&at.key("connection"), given.connection.as_ref(), &base.way),
+            credential: Credential::key("", ""),
             send_timeout: self.duration(
                 &send_at,
                 send.as_ref(),
@@ -103,23 +107,94 @@ impl Check<'_> {
 
     fn namespace(&mut self, at: &Path, given: &raw::Namespace, base: &Namespace) -> Checked {
         let mut settings = base.clone();
-        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
-        if let Some((source, text, file)) = self.connection_string(at, given) {
-            match text.parse() {
-                Ok(address) => settings.address = address,
-                Err(Flaw { why, hint }) => {
-                    let at = if file.is_some() { &file_at } else { &inline_at };
-                    self.wrong(
-                        at,
-                        format!("{source} no connection string of Event Hubs"),
-                        why,
-                        hint,
-                    );
-                }
-            }
-            settings.connection_string_file = file;
+        let unreadable = ["namespace", "credential"]
+            .map(|key| at.key(key))
+            .iter()
+            .any(|at| self.failures.iter().any(|failure| failure.path.is_within(at)));
+        let entry = if unreadable {
+            // Said already; what was meant is not known well enough to say more.
+            None
+        } else if given.namespace.is_some() {
+            self.by_name(at, given)
+        } else if given.credential.is_some() {
+            self.missing(
+                &at.key("namespace"),
+                "`credential` says how to log in, but not where",
+                "add `namespace = \"NAMESPACE.servicebus.windows.net\"`",
+            );
+            None
+        } else {
+            self.by_connection_string(at, given)
+        };
+        if let Some((address, credential)) = entry {
+            settings.address = address;
+            settings.credential = credential;
         }
         Checked { at: at.clone(), settings }
+    }
+
+    /// A namespace that is named by its host.
+    fn by_name(&mut self, at: &Path, given: &raw::Namespace) -> Option<Entry> {
+        for (key, other) in [
+            ("connection_string", given.connection_string.is_some()),
+            ("connection_string_file", given.connection_string_file.is_some()),
+        ] {
+            if other {
+                self.wrong(
+                    &at.key(key),
+                    "contradicts `namespace`",
+                    "a namespace is named by its host or by a connection string, which holds a key",
+                    "keep one of the two",
+                );
+            }
+        }
+        let name_at = at.key("namespace");
+        let name = self.text(
+            &name_at,
+            given.namespace.as_ref(),
+            "the bridge must know where Event Hubs is",
+        );
+        let address = name.and_then(|name| match Address::of(&name) {
+            Ok(address) => Some(address),
+            Err(Flaw { why, hint }) => {
+                self.wrong(&name_at, "names no namespace", why, hint);
+                None
+            }
+        });
+        let host = address.as_ref().map(|address| address.host.clone()).unwrap_or_default();
+        let credential_at = at.key("credential");
+        let Some(credential) = &given.credential else {
+            if !self.failed(&credential_at) {
+                self.missing(
+                    &credential_at.key("kind"),
+                    "the bridge must know how to log in to Event Hubs",
+                    &format!("add `kind = \"workload_identity\"`, or another one, under `[{credential_at}]`"),
+                );
+            }
+            return None;
+        };
+        let credential = self.credential(&credential_at, credential, &host);
+        Some((address?, credential?))
+    }
+
+    fn by_connection_string(&mut self, at: &Path, given: &raw::Namespace) -> Option<Entry> {
+        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
+        let (source, text, file) = self.connection_string(at, given)?;
+        let ConnectionString { address, access } = match text.parse() {
+            Ok(read) => read,
+            Err(Flaw { why, hint }) => {
+                let at = if file.is_some() { &file_at } else { &inline_at };
+                let said = format!("{source} no connection string of Event Hubs");
+                self.wrong(at, said, why, hint);
+                return None;
+            }
+        };
+        // What stands in a file may change while the bridge runs.
+        let first = file.map_or(access, Access::ConnectionString);
+        Some((
+            address,
+            Credential::Sas(Sas { first, second: None, lifetime: credential::LIFETIME }),
+        ))
     }
 
     /// The connection string, a verb for where it is, and its file. The later layer wins over the earlier.
@@ -174,27 +249,7 @@ impl Check<'_> {
             );
             return None;
         }
-        let path = self.layers.beside(named);
-        let mut text = String::new();
-        let read = std::fs::File::open(&path)
-            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
-        let why = match read {
-            Err(error) => error.to_string(),
-            Ok(_) if text.len() as u64 > LONGEST => {
-                "it is too long for a connection string".to_owned()
-            }
-            Ok(_) if text.trim().is_empty() => "it is empty".to_owned(),
-            Ok(_) => return Some(("names a file that holds", text.trim().to_owned(), Some(path))),
-        };
-        // A key pasted here instead of a path ends in `=`.
-        let said = if named.contains(['=', ';']) {
-            "names a file that cannot be used".to_owned()
-        } else {
-            format!("names `{}`, which cannot be used", path.display())
-        };
-        let hint = "name a readable file that holds only the connection string; a relative path begins \
-                    at the directory of the configuration file";
-        self.wrong(at, said, why, hint);
-        None
+        let (text, path) = self.file(at, named, "the connection string")?;
+        Some(("names a file that holds", text, Some(path)))
     }
 }

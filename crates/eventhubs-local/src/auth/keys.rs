@@ -1,6 +1,8 @@
 //! Whose tokens are believed: shared access keys, of the namespace or of one hub, and an issuer of JWTs.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::jwt::Issuer;
 use super::sas::Sas;
@@ -15,6 +17,8 @@ struct Key {
     /// The hub it is of, lower case; `None`: the namespace.
     hub: Option<String>,
     rights: Rights,
+    /// Shared by all clones: what is revoked is revoked for good.
+    revoked: Arc<AtomicBool>,
 }
 
 /// The keys, and who issues JWTs.
@@ -45,7 +49,7 @@ impl Keys {
         rights: Rights,
     ) {
         let hub = hub.map(|hub| hub.to_lowercase());
-        self.keys.push(Key { name, value, hub, rights });
+        self.keys.push(Key { name, value, hub, rights, revoked: Arc::default() });
     }
 
     pub(crate) fn trust(&mut self, issuer: Issuer) {
@@ -62,7 +66,14 @@ impl Keys {
     }
 
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Key> {
-        self.keys.iter().filter(move |key| key.name == name)
+        self.keys.iter().filter(move |key| key.name == name && !key.revoked.load(Ordering::Relaxed))
+    }
+
+    /// From now on that key opens nothing.
+    pub(crate) fn revoke(&self, name: &str, value: &str) {
+        for key in self.named(name).filter(|key| key.value == value) {
+            key.revoked.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What user and password of SASL PLAIN, a key's name and value, open.

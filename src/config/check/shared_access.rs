@@ -1,0 +1,99 @@
+//! `kind = "sas"`: keys, signatures, and secrets that are given here or in a file of their own.
+
+use crate::config::credential::LIFETIME;
+use crate::config::path::Path;
+use crate::config::raw;
+use crate::config::{Access, Flaw, Given, Sas, Secret, address};
+
+use super::Check;
+
+impl Check<'_> {
+    /// A key, two keys, or a signature.
+    pub(super) fn sas(&mut self, at: &Path, given: &raw::Credential) -> Option<Sas> {
+        let lifetime_at = at.key("token_lifetime");
+        let lifetime =
+            self.duration(&lifetime_at, given.token_lifetime.as_ref(), LIFETIME, "5s"..="24h");
+        if given.signature.is_some() || given.signature_file.is_some() {
+            let keys = ["key_name", "key", "key_file", "secondary_key", "secondary_key_file"];
+            if let Some(key) = given.given().into_iter().find(|key| keys.contains(key)) {
+                self.wrong(
+                    &at.key(key),
+                    "contradicts `signature`",
+                    "a signature holds the name of its key, and was made with the key",
+                    "keep either the key or the signature",
+                );
+                return None;
+            }
+            let found = self.either(
+                at,
+                "signature",
+                given.signature.as_ref(),
+                given.signature_file.as_ref(),
+            )?;
+            if let Given::Inline(text) = &found
+                && let Err(Flaw { why, hint }) = address::signature(text.expose())
+            {
+                self.wrong(&at.key("signature"), "is no signature", why, hint);
+                return None;
+            }
+            return Some(Sas { first: Access::Signature(found), second: None, lifetime });
+        }
+        let name = self.key_name(at, given);
+        let key = self.either(at, "key", given.key.as_ref(), given.key_file.as_ref());
+        let has_second = given.secondary_key.is_some() || given.secondary_key_file.is_some();
+        let second = has_second.then(|| {
+            self.either(
+                at,
+                "secondary_key",
+                given.secondary_key.as_ref(),
+                given.secondary_key_file.as_ref(),
+            )
+        });
+        let (name, key) = (name?, key?);
+        let second = match second {
+            Some(second) => Some(Access::Key { name: name.clone(), key: second? }),
+            None => None,
+        };
+        Some(Sas { first: Access::Key { name, key }, second, lifetime })
+    }
+
+    fn key_name(&mut self, at: &Path, given: &raw::Credential) -> Option<String> {
+        let at = at.key("key_name");
+        let why = "a signature names the key it is made with";
+        if given.key_name.is_none() {
+            self.missing(&at, why, "add `key_name = \"…\"`");
+        }
+        self.text(&at, given.key_name.as_ref(), why)
+    }
+
+    /// `key` or `key_file`. The later layer wins over the earlier.
+    pub(super) fn either(
+        &mut self,
+        at: &Path,
+        key: &str,
+        mut inline: Option<&String>,
+        mut file: Option<&String>,
+    ) -> Option<Given> {
+        let (inline_at, file_at) = (at.key(key), at.key(&format!("{key}_file")));
+        if inline.is_some() && file.is_some() {
+            let (inline_rank, file_rank) =
+                (self.layers.rank(&inline_at), self.layers.rank(&file_at));
+            if inline_rank == file_rank {
+                let why = "it is given twice, and nothing says which one holds";
+                self.wrong(&file_at, format!("contradicts `{key}`"), why, "keep one of the two");
+                return None;
+            }
+            if inline_rank > file_rank { file = None } else { inline = None }
+        }
+        if let Some(file) = file {
+            let (_, path) = self.file(&file_at, file, "that secret")?;
+            return Some(Given::File(path));
+        }
+        if inline.is_none() && !self.failed(&file_at) {
+            let why = "the bridge must know how to log in to Event Hubs";
+            self.missing(&inline_at, why, &format!("add `{key}_file = \"…\"` or `{key}`"));
+        }
+        let text = self.text(&inline_at, inline, "the bridge must know how to log in")?;
+        Some(Given::Inline(Secret::new(text)))
+    }
+}

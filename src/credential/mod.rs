@@ -1,0 +1,143 @@
+//! Tokens of Entra ID, for whoever needs one: an identity and a scope in, a token or the reason why not out.
+//!
+//! [`Tokens::fresh`] asks the issuer every time. Nothing is kept from one time to the next but which member of a chain
+//! works: secrets, certificates and federated tokens are read again, and no cache stands between us and a renewal. Who
+//! keeps a token and when it is renewed is the caller's business, and so are retries: one call is one attempt, with an
+//! end.
+
+mod assertion;
+mod identity;
+mod refusal;
+mod tool;
+mod wire;
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use azure_core::credentials::AccessToken;
+
+use crate::config::{Entra, Principal, Secret};
+
+pub use refusal::Refusal;
+
+/// A token, and when it ends.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The token.
+    pub text: Secret,
+    /// When it ends.
+    pub expires: SystemTime,
+}
+
+/// A source of tokens for one identity and one scope.
+#[derive(Debug)]
+pub struct Tokens {
+    settings: Entra,
+    limit: Duration,
+    /// The place in a chain of the identity that gave a token.
+    working: Mutex<Option<usize>>,
+}
+
+impl Tokens {
+    /// Tokens as `settings` say; one attempt takes no longer than `limit`.
+    pub fn new(settings: &Entra, limit: Duration) -> Self {
+        Self { settings: settings.clone(), limit, working: Mutex::default() }
+    }
+
+    /// Who the tokens are for, and what for; for people.
+    pub fn who(&self) -> String {
+        self.settings.identity.who()
+    }
+
+    /// What the tokens are for.
+    pub fn scope(&self) -> &str {
+        &self.settings.scope
+    }
+
+    /// A token from the issuer: one attempt, bounded in time.
+    pub async fn fresh(&self) -> Result<Token, Refusal> {
+        match &self.settings.identity {
+            Principal::Chain { name, tried, skipped } => self.first_of(name, tried, skipped).await,
+            identity => self.one(identity).await,
+        }
+    }
+
+    /// The first that gives a token; from then on only that one is asked.
+    async fn first_of(
+        &self,
+        name: &str,
+        tried: &[Principal],
+        skipped: &[String],
+    ) -> Result<Token, Refusal> {
+        let known = *self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(identity) = known.and_then(|known| tried.get(known)) {
+            return self.one(identity).await;
+        }
+        let mut reasons = skipped.to_vec();
+        let mut final_for_all = true;
+        for (place, identity) in tried.iter().enumerate() {
+            match self.one(identity).await {
+                Ok(token) => {
+                    tracing::info!(kind = identity.kind(), "`{name}` found who gives tokens");
+                    let mut working =
+                        self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *working = Some(place);
+                    return Ok(token);
+                }
+                Err(refusal) => {
+                    final_for_all &= refusal.is_for_good();
+                    reasons.push(format!("{}: {refusal}", identity.kind()));
+                }
+            }
+        }
+        let text = format!("none of what `{name}` tries gives a token: {}", reasons.join("; "));
+        Err(if final_for_all { Refusal::Refused(text) } else { Refusal::later(text) })
+    }
+
+    async fn one(&self, identity: &Principal) -> Result<Token, Refusal> {
+        let wire = wire::Wire::new(&self.settings, self.limit)?;
+        let asked = async {
+            let credential = identity::credential(identity, &self.settings, &wire).await?;
+            credential.get_token(&[&self.settings.scope], None).await
+        };
+        let answer = tokio::time::timeout(self.limit, asked).await;
+        let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
+        match answer {
+            Ok(Ok(token)) => read(&token).map_err(refused),
+            Ok(Err(error)) => Err(refused(wire.refusal(&error))),
+            Err(_) => Err(refused(wire.silence(self.limit))),
+        }
+    }
+}
+
+fn read(token: &AccessToken) -> Result<Token, Refusal> {
+    let seconds = u64::try_from(token.expires_on.unix_timestamp()).unwrap_or_default();
+    let expires = UNIX_EPOCH + Duration::from_secs(seconds);
+    if expires <= SystemTime::now() {
+        return Err(Refusal::later("the token that was issued has ended".to_owned()));
+    }
+    Ok(Token { text: Secret::new(token.token.secret()), expires })
+}
+
+/// No secret, certificate or token is longer.
+const LONGEST: u64 = 64 << 10;
+
+/// What a secret's file holds now, without the line break at its end. `Err` says why nothing usable does.
+///
+/// A file on a network can hang; the caller bounds the time.
+pub async fn file(path: &std::path::Path) -> Result<String, String> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        use std::io::Read;
+        let mut text = String::new();
+        std::fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+        Ok(text)
+    });
+    let text = read.await.map_err(|_| "it could not be read".to_owned())?;
+    let text = text.map_err(|error: std::io::Error| error.to_string())?;
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        _ if text.len() as u64 > LONGEST => Err("it is too long for a secret".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

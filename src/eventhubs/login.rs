@@ -1,0 +1,253 @@
+//! The tokens of one namespace, by whichever way in its configuration names.
+//!
+//! A signature is made, or read, for each audience when it is needed; a token of Entra ID is good for all and kept, and
+//! renewed when two thirds of its life are over. While a renewal fails the old token serves until its end. What stands in
+//! a file is read each time, so that a key may change while the bridge runs.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::config::{self, Access, ConnectionString, Credential, Given, Sas, Secret};
+use crate::credential::{Refusal, Tokens, file};
+use crate::retry;
+
+use super::Cause;
+use super::outcome::Fault;
+use super::token::{self, Kind, Token};
+
+/// A token of Entra that a service refuses is not asked for anew more often.
+const REST: Duration = Duration::from_secs(30);
+
+/// How one logs in to a namespace.
+pub(super) struct Login {
+    namespace: String,
+    limit: Duration,
+    way: Way,
+}
+
+enum Way {
+    Sas { settings: Sas, second: Mutex<bool> },
+    Entra(Box<Identity>),
+}
+
+/// An identity of Entra ID.
+struct Identity {
+    tokens: Tokens,
+    held: Mutex<Held>,
+}
+
+/// The token of Entra, and what became of the last attempts to have one.
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    /// When it came, and when to ask for the next.
+    since: Option<Instant>,
+    due: Option<Instant>,
+    failures: u32,
+    /// The last refusal, and until when it stands for an answer.
+    pause: Option<(Refusal, Instant)>,
+}
+
+impl Login {
+    pub(super) fn new(namespace: &str, settings: &config::Namespace) -> Self {
+        let limit = settings.connect_timeout;
+        let way = match &settings.credential {
+            Credential::Sas(sas) => Way::Sas { settings: sas.clone(), second: Mutex::default() },
+            Credential::Entra(entra) => {
+                let tokens = Tokens::new(entra, limit);
+                Way::Entra(Box::new(Identity { tokens, held: Mutex::default() }))
+            }
+        };
+        Self { namespace: namespace.to_owned(), limit, way }
+    }
+
+    /// A token for `audience`. With `beyond`, the end of the one that is to be renewed, a refusal is told even while the
+    /// old one lives.
+    pub(super) async fn token(
+        &self,
+        audience: &str,
+        beyond: Option<SystemTime>,
+    ) -> Result<Token, Fault> {
+        match &self.way {
+            Way::Sas { settings, second } => {
+                let second = *second.lock().await;
+                let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
+                let token = self.sign(access, audience, settings.lifetime).await?;
+                Ok(Token { second, ..token })
+            }
+            Way::Entra(identity) => {
+                self.entra(&identity.tokens, &mut *identity.held.lock().await, beyond).await
+            }
+        }
+    }
+
+    /// The service did not take `token`: the next one is to be another, where there is another.
+    pub(super) async fn refused(&self, token: &Token) {
+        match &self.way {
+            Way::Sas { settings: Sas { second: Some(_), .. }, second } => {
+                let mut second = second.lock().await;
+                // Many links share a key; the first refusal is news.
+                if *second == token.second {
+                    *second = !*second;
+                    let other = if *second { "secondary" } else { "primary" };
+                    tracing::warn!(
+                        namespace = self.namespace,
+                        "a shared access key was refused, using the {other} one"
+                    );
+                }
+            }
+            Way::Sas { .. } => {}
+            Way::Entra(identity) => {
+                let mut held = identity.held.lock().await;
+                let old = held.since.is_some_and(|since| since.elapsed() > REST);
+                if old && held.token.as_ref().is_some_and(|held| held.expires == token.expires) {
+                    held.due = None;
+                }
+            }
+        }
+    }
+
+    /// What to do when the service lets us in and not send, or not even in.
+    pub(super) fn missing(&self, host: &str, hub: &str) -> String {
+        match &self.way {
+            Way::Sas { settings, .. } => {
+                let right = format!("has the `Send` right on `{host}/{hub}`");
+                match &settings.first {
+                    Access::Key { name, .. } => format!(
+                        "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
+                         `SharedAccessKey`), and that it {right}"
+                    ),
+                    Access::Signature(_) => {
+                        format!("check that the signature has not ended, and that its key {right}")
+                    }
+                    Access::ConnectionString(path) => format!(
+                        "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`, and that the key {right}",
+                        path.display()
+                    ),
+                }
+            }
+            Way::Entra(identity) => format!(
+                "give {} the role `Azure Event Hubs Data Sender` on `{host}/{hub}`; a new role takes minutes to count",
+                identity.tokens.who()
+            ),
+        }
+    }
+
+    async fn sign(
+        &self,
+        access: &Access,
+        audience: &str,
+        lifetime: Duration,
+    ) -> Result<Token, Fault> {
+        let now = SystemTime::now();
+        match access {
+            Access::Key { name, key } => {
+                let key = self.given(key).await?;
+                Ok(token::sign(audience, name, &key, lifetime, now))
+            }
+            Access::Signature(signature) => ready_made(&self.given(signature).await?),
+            Access::ConnectionString(path) => {
+                let text = self.given(&Given::File(path.clone())).await?;
+                let read = text.expose().parse::<ConnectionString>();
+                let read =
+                    read.map_err(|flaw| unusable(&format!("`{}`: {flaw}", path.display())))?;
+                match read.access {
+                    Access::Key { name, key: Given::Inline(key) } => {
+                        Ok(token::sign(audience, &name, &key, lifetime, now))
+                    }
+                    Access::Signature(Given::Inline(text)) => ready_made(&text),
+                    // A connection string names no files.
+                    _ => Err(unusable("the connection string holds no key")),
+                }
+            }
+        }
+    }
+
+    /// The text itself, or what its file holds now.
+    async fn given(&self, given: &Given) -> Result<Secret, Fault> {
+        match given {
+            Given::Inline(secret) => Ok(secret.clone()),
+            Given::File(path) => {
+                let named = |why: String| unusable(&format!("`{}`: {why}", path.display()));
+                let read = timeout(self.limit, file(path)).await;
+                let text = read.map_err(|_| named("the file cannot be read in time".to_owned()))?;
+                Ok(Secret::new(text.map_err(named)?))
+            }
+        }
+    }
+
+    async fn entra(
+        &self,
+        tokens: &Tokens,
+        held: &mut Held,
+        beyond: Option<SystemTime>,
+    ) -> Result<Token, Fault> {
+        let now = Instant::now();
+        let living = held.token.clone().filter(|token| token.expires > SystemTime::now());
+        if let Some(token) = &living
+            && held.due.is_some_and(|due| now < due)
+        {
+            return Ok(token.clone());
+        }
+        if let Some((refusal, until)) = &held.pause
+            && now < *until
+        {
+            return living
+                .filter(|_| beyond.is_none())
+                .ok_or_else(|| fault(refusal, Some(*until - now)));
+        }
+        match tokens.fresh().await {
+            Ok(fresh) => {
+                let left = fresh.expires.duration_since(SystemTime::now()).unwrap_or_default();
+                let token = Token {
+                    text: fresh.text,
+                    kind: Kind::Jwt,
+                    expires: fresh.expires,
+                    second: false,
+                };
+                let (since, due) = (Instant::now(), Instant::now() + token::renew_in(left, 1.0));
+                *held = Held {
+                    token: Some(token.clone()),
+                    since: Some(since),
+                    due: Some(due),
+                    ..Held::default()
+                };
+                tracing::debug!(
+                    namespace = self.namespace,
+                    scope = tokens.scope(),
+                    ?left,
+                    "a token was issued"
+                );
+                Ok(token)
+            }
+            Err(refusal) => {
+                held.failures += 1;
+                let asked = match &refusal {
+                    Refusal::Later { after, .. } => *after,
+                    Refusal::Refused(_) => None,
+                };
+                let wait = retry::delay(held.failures, asked, rand::random());
+                held.pause = Some((refusal.clone(), Instant::now() + wait));
+                // Whoever needs any token is served by the old one; whoever renews is told.
+                living.filter(|_| beyond.is_none()).ok_or_else(|| fault(&refusal, Some(wait)))
+            }
+        }
+    }
+}
+
+fn ready_made(text: &Secret) -> Result<Token, Fault> {
+    token::ready_made(text).ok_or_else(|| unusable("the signature does not say when it ends"))
+}
+
+/// Somebody has to correct a file; until then it is tried again.
+fn unusable(why: &str) -> Fault {
+    let detail = format!("cannot log in: {why}");
+    Fault { connection: false, ..Fault::new(Cause::Connection, detail) }
+}
+
+fn fault(refusal: &Refusal, after: Option<Duration>) -> Fault {
+    let cause = if refusal.is_for_good() { Cause::Unauthorized } else { Cause::Connection };
+    Fault { connection: false, after, ..Fault::new(cause, refusal.to_string()) }
+}

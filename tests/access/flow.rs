@@ -1,0 +1,220 @@
+//! While records flow: tokens that last seconds, secrets that change, an issuer that goes away. Nothing is lost, nothing
+//! is doubled, and no link is lost to an expiry.
+
+use eventhubs_local::{Condition, Server};
+
+use crate::issuer::{CLIENT, Issuer, Mood, TENANT, assert_hushed};
+use crate::support::audit::{Audit, Auditor};
+use crate::support::records::Pour;
+use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+
+const HUB: &str = "orders";
+const PARTITIONS: i32 = 4;
+
+/// One topic, one hub, records written all the time, and an audit.
+struct Flow {
+    settings: Settings,
+    audit: Audit,
+    pour: Pour,
+}
+
+impl Flow {
+    fn begin(name: &str, server: &Server) -> Self {
+        let kafka = Kafka::shared();
+        let (topic, group) = (unique(name), unique("g"));
+        let mut supply = Supply::new(kafka, &topic, PARTITIONS);
+        supply.write(200);
+        let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
+        let settings = Settings::new(kafka, &group, server).mapping(&topic, HUB);
+        Self { settings, audit, pour: supply.pour() }
+    }
+
+    #[track_caller]
+    fn wait_more(&self, more: u64) {
+        self.audit.wait_records(self.audit.records() + more);
+    }
+
+    /// Ends the writing; everything has come, in order, once, and everything is committed.
+    #[track_caller]
+    fn finish(self, bridge: &Bridge) {
+        let supply = self.pour.stop();
+        self.audit.wait_records(supply.total());
+        wait_for("everything is committed", PATIENCE, || {
+            self.audit.uncommitted().is_empty().then_some(())
+        });
+        bridge.stop();
+        assert_eq!(self.audit.finish(supply.ends()).duplicates, []);
+    }
+}
+
+/// Links attached since the start: no more than the lanes need means that none was lost.
+fn links(bridge: &Bridge) -> u64 {
+    bridge.count("bridge_links_attached_total", &[])
+}
+
+fn federated(issuer: &Issuer) -> String {
+    let file = issuer.write("token", "hush.federated.1");
+    format!(
+        "kind = 'federated'\ntenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\ntoken_file = '{}'",
+        file.display()
+    )
+}
+
+#[track_caller]
+fn wait_issued(issuer: &Issuer, more: usize) {
+    let wanted = issuer.rules().issued.len() + more;
+    wait_for("tokens are issued", PATIENCE, || {
+        (issuer.rules().issued.len() >= wanted).then_some(())
+    });
+}
+
+#[test]
+fn several_lives_of_a_token_cost_no_link() {
+    let issuer = Issuer::start();
+    issuer.rules().lifetime = 6;
+    let server = issuer.event_hubs(HUB, 4);
+    let flow = Flow::begin("lives", &server);
+    let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
+    flow.wait_more(1_000);
+    let attached = links(&bridge);
+    for _ in 0..3 {
+        wait_issued(&issuer, 1);
+        flow.wait_more(1_000);
+    }
+    // The federated token is replaced, as AKS does it: the old one counts no longer.
+    issuer.write("token", "hush.federated.2");
+    "hush.federated.2".clone_into(&mut issuer.rules().federated);
+    wait_issued(&issuer, 2);
+    flow.wait_more(1_000);
+    // The issuer is in trouble for less than a token's life: the old token serves, and it is said.
+    issuer.rules().mood = Mood::Says(503, "upgrading".to_owned());
+    let warned = bridge.wait_log(&["WARN", "trying again while the old one lives", "upgrading"]);
+    assert!(warned.contains(CLIENT) && warned.contains("/.default"), "{warned}");
+    issuer.rules().mood = Mood::Good;
+    wait_issued(&issuer, 1);
+    flow.wait_more(1_000);
+    assert_eq!(links(&bridge), attached, "no link was lost to an expiry");
+    assert_hushed(&bridge.log(), &issuer);
+    assert_hushed(&bridge.metrics(), &issuer);
+    assert_hushed(&bridge.readiness().1, &issuer);
+    flow.finish(&bridge);
+}
+
+#[test]
+fn an_issuer_that_is_away_for_longer_than_a_token_lives_is_said_and_survived() {
+    let issuer = Issuer::start();
+    issuer.rules().lifetime = 4;
+    let server = issuer.event_hubs(HUB, 4);
+    let flow = Flow::begin("away", &server);
+    let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
+    flow.wait_more(500);
+    issuer.rules().mood =
+        Mood::Says(401, r#"{"error_description": "AADSTS7000222: over"}"#.to_owned());
+    let body = bridge.wait_ready(503);
+    assert!(body.contains("AADSTS7000222") && body.contains(CLIENT), "{body}");
+    assert_hushed(&body, &issuer);
+    issuer.rules().mood = Mood::Good;
+    flow.wait_more(1_000);
+    bridge.wait_ready(200);
+    flow.finish(&bridge);
+}
+
+/// An Event Hubs with a key that has two values, of which one is about to be taken back.
+fn keyed(issuer: &Issuer) -> Server {
+    let builder = Server::builder().hub(HUB, 4).tls(issuer.tls());
+    builder.key("send", "hush-old").key("send", "hush-new").start().unwrap()
+}
+
+#[test]
+fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
+    let issuer = Issuer::start();
+    let server = keyed(&issuer);
+    let flow = Flow::begin("replaced", &server);
+    let old = server.connection_string();
+    let new = old.replace("hush-old", "hush-new");
+    assert!(old != new, "{old}");
+    let file = issuer.write("string", &old);
+    let bridge = flow
+        .settings
+        .clone()
+        .without("eventhubs.connection_string")
+        .with(&format!("[eventhubs]\nconnection_string_file = '{}'", file.display()))
+        .variable("SSL_CERT_FILE", issuer.path("ca.pem").to_str().unwrap())
+        .start();
+    flow.wait_more(1_000);
+    // The key goes before its file changes: links that come again are refused until it has.
+    server.revoke_key("send", "hush-old");
+    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    let body = bridge.wait_ready(503);
+    assert!(body.contains("InvalidSignature") && body.contains("has the `Send` right"), "{body}");
+    issuer.write("string", &new);
+    bridge.wait_ready(200);
+    flow.wait_more(1_000);
+    assert_hushed(&bridge.log(), &issuer);
+    flow.finish(&bridge);
+}
+
+#[test]
+fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
+    let issuer = Issuer::start();
+    let server = keyed(&issuer);
+    let flow = Flow::begin("secondary", &server);
+    let (first, second) = (issuer.write("first", "hush-old"), issuer.write("second", "hush-new"));
+    let credential = format!(
+        "kind = 'sas'\nkey_name = 'send'\ntoken_lifetime = '6s'\nkey_file = '{}'\nsecondary_key_file = '{}'",
+        first.display(),
+        second.display()
+    );
+    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    flow.wait_more(1_000);
+    let attached = links(&bridge);
+    let renewals = || bridge.count("bridge_token_renewals_total", &["outcome=\"ok\""]);
+    server.revoke_key("send", "hush-old");
+    bridge.wait_log(&["WARN", "a shared access key was refused, using the secondary one"]);
+    let before = renewals();
+    wait_for("more renewals", PATIENCE, || (renewals() > before + 10).then_some(()));
+    flow.wait_more(1_000);
+    assert_eq!(links(&bridge), attached, "no link was lost to the rotation");
+    assert_hushed(&bridge.log(), &issuer);
+    flow.finish(&bridge);
+}
+
+#[test]
+fn a_signature_is_used_until_the_next_one_is_written() {
+    let issuer = Issuer::start();
+    let server = keyed(&issuer);
+    let flow = Flow::begin("signature", &server);
+    let file = issuer.write("signature", &signature("hush-old", 8));
+    let credential = format!("kind = 'sas'\nsignature_file = '{}'", file.display());
+    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    flow.wait_more(500);
+    let attached = links(&bridge);
+    bridge.wait_log(&["WARN", "the signature has not been replaced"]);
+    issuer.write("signature", &signature("hush-new", 3600));
+    // Longer than the first one lived.
+    wait_for("the end of the first signature", PATIENCE, || {
+        (bridge.metric("bridge_token_expiry_timestamp_seconds", &[]) > in_seconds(1800) as f64)
+            .then_some(())
+    });
+    server.revoke_key("send", "hush-old");
+    flow.wait_more(1_000);
+    assert_eq!(links(&bridge), attached, "no link was lost");
+    flow.finish(&bridge);
+}
+
+fn in_seconds(seconds: u64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs() + seconds
+}
+
+/// A signature for the whole namespace, as an operator generates it.
+fn signature(key: &str, seconds: u64) -> String {
+    use base64::Engine as _;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let (resource, expiry) = ("sb%3a%2f%2flocalhost%2f", in_seconds(seconds));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(format!("{resource}\n{expiry}").as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    let signature = signature.replace('+', "%2b").replace('/', "%2f").replace('=', "%3d");
+    format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn=send")
+}
