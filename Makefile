@@ -24,7 +24,7 @@ check: deps-test ## run all that CI runs
 
 chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and the Dockerfile
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools \
-		python -B -m pytest -q -p no:cacheprovider tests/chart
+		python -B -m pytest -q -rs -p no:cacheprovider tests/chart
 
 chart-docs: deps-chart ## write the chart's README and schema from the comments of its values
 	@$$(scripts/chart-tools.sh)/python/bin/python scripts/chart-docs.py
