@@ -24,10 +24,14 @@ check: deps-test ## run all that CI runs
 
 chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and the Dockerfile
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools \
-		python -B -m pytest -q -p no:cacheprovider tests/chart
+		python -B -m pytest -q -rs -p no:cacheprovider tests/chart
 
 chart-docs: deps-chart ## write the chart's README and schema from the comments of its values
 	@$$(scripts/chart-tools.sh)/python/bin/python scripts/chart-docs.py
+
+check-watch: deps-test deps-chart ## make every alert's cause, with a real Prometheus watching (slow)
+	cargo build --workspace --bins
+	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/python/bin:$$PATH python -B -m pytest -q -p no:cacheprovider tests/watch
 
 check-image: deps-image ## build the container image for real and look into it (slow, needs root)
 	@scripts/check-image.sh all
@@ -47,4 +51,4 @@ deps-chart:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-image bench deps deps-test deps-chart deps-image
+.PHONY: help demo test check chart-check chart-docs check-watch check-image bench deps deps-test deps-chart deps-image

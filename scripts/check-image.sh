@@ -28,8 +28,9 @@ debian() { # debian FILE VARIANT PACKAGES HOOK...
     mmdebstrap --quiet --variant="$variant" --mode=root --include="$packages" "$@" trixie "$file.part.tar"
     mv "$file.part.tar" "$file"
 }
-import() { # import FILE NAME CONFIGURATION...
+import() { # import FILE NAME CONFIGURATION...: unless it is there, since layers stand on it
     local container
+    buildah inspect --type image "$2" >/dev/null 2>&1 && return
     container=$(buildah from scratch)
     buildah add --quiet "$container" "$1" / >/dev/null
     buildah config "${@:3}" "$container"
@@ -96,9 +97,23 @@ expect "bridge: calls a good configuration good" inside "$container" /usr/local/
 printf '[kafka]\n' >"$root/etc/bridge/bridge.toml"
 inside "$container" /usr/local/bin/kafka-eventhubs-bridge check --config /etc/bridge/bridge.toml >"$work/said" 2>&1 && code=0 || code=$?
 expect "bridge: ends with 78 at a wrong one" test "$code" = 78
-# Every directory of the image, asked of the file system itself: is one writable for who it runs as?
-writable=$(find "$root" -xdev \( -path "$root/tmp" -o -path "$root/var/tmp" -o -path "$root/run/lock" -o -path "$root/var/lock" \) -prune -o -perm /002 ! -type l -print | head)
+# What the image has, without the devices of the machine and the places Debian leaves open to all.
+writable=$(find "$root" -xdev \( -path "$root/tmp" -o -path "$root/var/tmp" -o -path "$root/var/lock" -o -path "$root/run/lock" \) -prune -o \( -type d -o -type f \) -perm /002 -print | head)
 expect "bridge: owns nothing it could write to" test -z "$writable"
+
+# `run`, as Kubernetes starts it: the root file system read-only, nobody's user. Neither Kafka nor Event Hubs is there, which it waits for.
+cp config/emulator/bridge.toml "$root/etc/bridge/bridge.toml"
+port=$((20000 + RANDOM % 10000))
+# shellcheck disable=SC2016
+unshare --mount bash -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+    exec chroot --userspec=65532:65532 "$0" /usr/local/bin/kafka-eventhubs-bridge run --config /etc/bridge/bridge.toml --set admin.listen="127.0.0.1:$1"' \
+    "$root" "$port" >"$work/run.log" 2>&1 &
+bridge=$!
+expect "bridge: runs on a read-only root" curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/livez"
+expect "bridge: is nobody, to the kernel too" test "$(stat --format %u "/proc/$bridge")" = 65532
+kill -TERM "$bridge"
+wait "$bridge" && code=0 || code=$?
+expect "bridge: stops when it is asked to" test "$code" = 0
 
 if [[ ${1-} == all ]]; then
     build eventhubs-local

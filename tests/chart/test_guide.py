@@ -80,3 +80,11 @@ def test_objects_that_pages_name_are_made():
     code, out, _ = helm("template", "orders", CHART, "--values", CHART / "ci/minimal-values.yaml")
     assert code == 0
     assert named == {it["metadata"]["name"] for it in yaml.safe_load_all(out) if it["kind"] == "Deployment"}
+
+
+def test_the_toml_may_be_a_file_of_its_own():
+    file = ROOT / "config/bridge.toml"
+    code, out, error = helm("template", "r", CHART, "--set", "image.repository=registry/bridge", "--set-file", f"config={file}")
+    assert code == 0, error
+    mounted = one([it for it in yaml.safe_load_all(out) if it], "ConfigMap")["data"]["bridge.toml"]
+    assert mounted.strip() == file.read_text().strip()
