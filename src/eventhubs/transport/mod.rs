@@ -28,25 +28,25 @@ pub(super) async fn open(address: &Address, way: &Way) -> io::Result<Stream> {
     let (host, port) = way.endpoint.as_ref().map_or((address.host.as_str(), usual), |endpoint| {
         (endpoint.host.as_str(), endpoint.port.unwrap_or(usual))
     });
+    let opened = open_at(host, port, address, way).await;
+    opened.map_err(|error| io::Error::new(error.kind(), format!("`{host}:{port}`: {error}")))
+}
+
+async fn open_at(host: &str, port: u16, address: &Address, way: &Way) -> io::Result<Stream> {
     let tcp = match proxy::of(address, way, host, port)? {
-        Some(proxy) => proxy.tunnel(host, port).await,
-        None => TcpStream::connect((bare(host), port)).await,
+        Some(proxy) => proxy.tunnel(host, port).await?,
+        None => TcpStream::connect((bare(host), port)).await?,
     };
-    let tcp = tcp.map_err(|error| about(host, port, error))?;
     // Batches end in small frames; waiting to fill a packet would cost a round trip each.
     tcp.set_nodelay(true)?;
     let stream: Stream = if address.tls {
-        let tls = tls::connect(bare(&address.host), &way.tls, tcp).await;
-        Box::new(tls.map_err(|error| about(host, port, error))?)
+        Box::new(tls::connect(bare(&address.host), &way.tls, tcp).await?)
     } else {
         Box::new(tcp)
     };
     match way.protocol {
         Protocol::Amqp => Ok(stream),
-        Protocol::WebSocket => {
-            let upgraded = websocket::upgrade(&address.host, address.tls, stream).await;
-            upgraded.map_err(|error| about(host, port, error))
-        }
+        Protocol::WebSocket => websocket::upgrade(&address.host, address.tls, stream).await,
     }
 }
 
@@ -61,8 +61,4 @@ fn usual_port(address: &Address, protocol: Protocol) -> u16 {
 /// An IPv6 address without its brackets.
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
-}
-
-fn about(host: &str, port: u16, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("`{host}:{port}`: {error}"))
 }
