@@ -96,13 +96,13 @@ families! {
     kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
         "Known brokers, by state of the connection.");
 
-    connects: IntCounterVec = counter("eventhubs_connects_total", &["namespace", "outcome"],
+    connects: IntCounterVec = counter("eventhubs_connects_total", &["eventhubs_namespace", "outcome"],
         "Connection attempts to Event Hubs, by outcome.");
-    connected: IntGaugeVec = gauge("eventhubs_connected", &["namespace", "shard"],
+    connected: IntGaugeVec = gauge("eventhubs_connected", &["eventhubs_namespace", "shard"],
         "1 while a shard is connected to a namespace.");
-    token_renewals: IntCounterVec = counter("token_renewals_total", &["namespace", "outcome"],
+    token_renewals: IntCounterVec = counter("token_renewals_total", &["eventhubs_namespace", "outcome"],
         "Tokens put, by outcome.");
-    token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["namespace"],
+    token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],
         "When the token in use expires, in seconds since the Unix epoch.");
     links_attached: IntCounterVec = counter("links_attached_total", &["hub"],
         "Links attached to hubs and their partitions.");

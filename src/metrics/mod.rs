@@ -211,23 +211,23 @@ impl Metrics {
         self.families.kafka_brokers.with_label_values(&["down"]).set(clamp(down));
     }
 
-    /// A connection attempt to Event Hubs ended: `bridge_eventhubs_connects_total{namespace,outcome}`.
+    /// A connection attempt to Event Hubs ended: `bridge_eventhubs_connects_total{eventhubs_namespace,outcome}`.
     pub fn connect_attempted(&self, namespace: &str, ok: bool) {
         self.families.connects.with_label_values(&[namespace, outcome(ok)]).inc();
     }
 
-    /// Whether a namespace is connected: `bridge_eventhubs_connected{namespace,shard}` 0 or 1.
+    /// Whether a namespace is connected: `bridge_eventhubs_connected{eventhubs_namespace,shard}` 0 or 1.
     pub fn connected(&self, namespace: &str, shard: u32, up: bool) {
         let shard = shard.to_string();
         self.families.connected.with_label_values(&[namespace, &shard]).set(up.into());
     }
 
-    /// A token was put: `bridge_token_renewals_total{namespace,outcome}`.
+    /// A token was put: `bridge_token_renewals_total{eventhubs_namespace,outcome}`.
     pub fn token_put(&self, namespace: &str, ok: bool) {
         self.families.token_renewals.with_label_values(&[namespace, outcome(ok)]).inc();
     }
 
-    /// When the token in use expires: `bridge_token_expiry_timestamp_seconds{namespace}`.
+    /// When the token in use expires: `bridge_token_expiry_timestamp_seconds{eventhubs_namespace}`.
     pub fn token_expires(&self, namespace: &str, unix_seconds: u64) {
         self.families.token_expiry.with_label_values(&[namespace]).set(clamp(unix_seconds));
     }

@@ -124,8 +124,8 @@ fn what_was_said_can_be_read() {
         r#"bridge_rebalances_total{kind="revoke"} 1"#,
         "bridge_rebalance_drain_seconds_count 1",
         r#"bridge_kafka_brokers{state="down"} 1"#,
-        r#"bridge_token_renewals_total{namespace="default",outcome="failed"} 1"#,
-        r#"bridge_token_expiry_timestamp_seconds{namespace="default"} 1900000000"#,
+        r#"bridge_token_renewals_total{eventhubs_namespace="default",outcome="failed"} 1"#,
+        r#"bridge_token_expiry_timestamp_seconds{eventhubs_namespace="default"} 1900000000"#,
     ] {
         assert_eq!(series(&metrics, line), [line]);
     }

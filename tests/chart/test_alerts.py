@@ -30,9 +30,9 @@ HEALTHY = {
     "commits": series("bridge_commits_total", "0+6x120", 'outcome="ok"'),
     "lost": series("bridge_rebalances_total", "0x120", 'kind="lost"'),
     "oldest": series("bridge_oldest_in_flight_seconds", "0.2x120", 'topic="orders",partition="0"'),
-    "connected": series("bridge_eventhubs_connected", "1x120", 'exported_namespace="contoso",shard="0"'),
+    "connected": series("bridge_eventhubs_connected", "1x120", 'eventhubs_namespace="contoso",shard="0"'),
     "brokers": series("bridge_kafka_brokers", "3x120", 'state="up"'),
-    "expiry": series("bridge_token_expiry_timestamp_seconds", "4000x120", 'exported_namespace="contoso"'),
+    "expiry": series("bridge_token_expiry_timestamp_seconds", "4000x120", 'eventhubs_namespace="contoso"'),
     "start": series("process_start_time_seconds", "1x120"),
     "build": series("bridge_build_info", "1x120", 'version="0.1.0"'),
 }
@@ -114,15 +114,15 @@ SCENARIOS = {
         {1: [], 10: ["EventHubsBridgeTokenRefused"]},
     ),
     "no token is put": (
-        {"renewals": series("bridge_token_renewals_total", "0+2x120", 'outcome="failed",exported_namespace="contoso"')},
+        {"renewals": series("bridge_token_renewals_total", "0+2x120", 'outcome="failed",eventhubs_namespace="contoso"')},
         {1: [], 10: ["EventHubsBridgeTokenRefused"]},
     ),
     "a token runs out": (
-        {"expiry": series("bridge_token_expiry_timestamp_seconds", "1200x120", 'exported_namespace="contoso"')},
+        {"expiry": series("bridge_token_expiry_timestamp_seconds", "1200x120", 'eventhubs_namespace="contoso"')},
         {18: [], 22: ["EventHubsBridgeTokenNotRenewed"]},
     ),
     "one pod has no connection": (
-        {"connected": series("bridge_eventhubs_connected", "1x20 0x100", 'exported_namespace="contoso",shard="0"')},
+        {"connected": series("bridge_eventhubs_connected", "1x20 0x100", 'eventhubs_namespace="contoso",shard="0"')},
         {14: [], 20: ["EventHubsBridgeDisconnected"]},
     ),
     "Kafka is gone": (
