@@ -160,7 +160,7 @@ impl Issuer {
         settings
             .without("eventhubs.connection_string")
             .with(&format!(
-                "[eventhubs]\nnamespace = '{host}'\n[eventhubs.credential]\n{credential}"
+                "[eventhubs]\nnamespace = '{host}'\n[eventhubs.credential]\n{credential}\n[log]\nlevel = 'trace'"
             ))
             .variable("SSL_CERT_FILE", ca.to_str().unwrap())
             .variable("AZURE_AUTHORITY_HOST", &format!("https://localhost:{}", self.https.port()))

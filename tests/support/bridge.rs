@@ -1,6 +1,7 @@
 //! The bridge as an operator has it: the real program with a file, signals, an exit code, probes and a log.
 //!
-//! A bridge dies with its test. When the test fails, what the bridge said is printed.
+//! A bridge dies with its test. When the test fails, what the bridge said is printed; when it does not, what the bridge
+//! said is swept for secrets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::child::spawn;
+use super::sweep::Sweep;
 use super::{Kafka, PATIENCE, rest, wait_for};
 
 /// Lines of the log that are printed when a test fails.
@@ -88,7 +90,7 @@ impl Settings {
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Bridge {
         let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let environment = own.chain(environment.iter().copied()).collect::<Vec<_>>();
-        Bridge::start(&self.table.to_string(), &environment)
+        Bridge::start(&self.table, &environment)
     }
 }
 
@@ -109,14 +111,15 @@ pub struct Bridge {
     log: Arc<Mutex<Vec<String>>>,
     /// Ends with the last line.
     reader: JoinHandle<()>,
+    sweep: Mutex<Sweep>,
     _dir: TempDir,
 }
 
 impl Bridge {
-    fn start(text: &str, environment: &[(&str, &str)]) -> Self {
+    fn start(table: &Table, environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a writable temporary directory");
         let file = dir.path().join("bridge.toml");
-        std::fs::write(&file, text).expect("a writable temporary directory");
+        std::fs::write(&file, table.to_string()).expect("a writable temporary directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
         command.args(["run", "--config"]).arg(file).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -128,7 +131,13 @@ impl Bridge {
                 lock(&lines).push(line);
             }
         });
-        Self { child: Mutex::new(child), log, reader, _dir: dir }
+        let sweep = Mutex::new(Sweep::of(table, environment));
+        Self { child: Mutex::new(child), log, reader, sweep, _dir: dir }
+    }
+
+    /// Sweeps what this bridge says for this secret, too; those of its configuration are known.
+    pub fn hush(&self, secret: &str) {
+        lock(&self.sweep).add(secret);
     }
 
     /// SIGTERM: drain, commit, end. Not before the bridge watches for it.
@@ -220,6 +229,7 @@ impl Bridge {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).ok()?;
         let status = answer.split_whitespace().nth(1)?.parse().ok()?;
+        lock(&self.sweep).check(path, &answer);
         let (_, body) = answer.split_once("\r\n\r\n")?;
         Some((status, body.to_owned()))
     }
@@ -278,7 +288,10 @@ impl Drop for Bridge {
         child.wait().ok();
         if std::thread::panicking() {
             eprintln!("--- the bridge (process {}) said:\n{}\n---", child.id(), self.tail());
+            return;
         }
+        wait_for("its log ends", PATIENCE, || self.reader.is_finished().then_some(()));
+        lock(&self.sweep).check("the log", &self.log());
     }
 }
 

@@ -19,6 +19,7 @@ pub mod node;
 pub mod produce;
 pub mod reader;
 pub mod records;
+pub mod sweep;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

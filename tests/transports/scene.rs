@@ -47,6 +47,8 @@ impl Scene {
         supply.write(200);
         let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
         let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB).with(connection);
+        // Passwords go over these ways; whatever is said about it is swept.
+        let settings = settings.with("[log]\nlevel = 'trace'");
         Self { server, settings, supply, audit }
     }
 
