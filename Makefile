@@ -26,8 +26,13 @@ chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and th
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools \
 		python -B -m pytest -q -rs -p no:cacheprovider tests/chart
 
-chart-docs: deps-chart ## write the chart's README and schema from the comments of its values
-	@$$(scripts/chart-tools.sh)/python/bin/python scripts/chart-docs.py
+chart-docs: deps-chart ## write what is made of the chart: its README, its schema, the alerts and workbook of Azure
+	@python=$$(scripts/chart-tools.sh)/python/bin/python && $$python scripts/chart-docs.py && $$python scripts/azure-watch.py
+
+check-cluster: deps-cluster ## install, upgrade and remove the chart on a real Kubernetes API (slow the first time)
+	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && \
+		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server \
+		python -B -m pytest -q -p no:cacheprovider tests/cluster
 
 check-watch: deps-test deps-chart ## make every alert's cause, with a real Prometheus watching (slow)
 	cargo build --workspace --bins
@@ -48,7 +53,10 @@ deps-test:
 deps-chart:
 	@scripts/deps.sh chart
 
+deps-cluster:
+	@scripts/deps.sh cluster
+
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-watch check-image bench deps deps-test deps-chart deps-image
+.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-image bench deps deps-test deps-chart deps-cluster deps-image

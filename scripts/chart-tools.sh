@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests the chart, once, into a cache outside the checkout, and prints where: `python/bin`, `bin/helm`, `bin/kubectl`, and in
-# `crds` the definitions of the custom resources the chart makes. Another version of anything is another folder.
+# Installs what tests the chart and what stands beside it, once, into a cache outside the checkout, and prints where: `python/bin`, `bin` with
+# helm, kubectl and actionlint, and in `crds` the definitions of the custom resources the chart makes. Another version of anything is another folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/local/go/bin"
@@ -11,6 +11,8 @@ keda=github.com/kedacore/keda/v2@v2.21.0
 operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
 # The last whose PodMonitor has exactly the fields of Azure Monitor's.
 azure=github.com/prometheus-operator/prometheus-operator@v0.65.1
+vault=sigs.k8s.io/secrets-store-csi-driver@v1.4.8
+actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 version=$(cat scripts/chart-tools.sh tests/chart/requirements.txt | sha256sum | cut -c1-12)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-eventhubs-bridge/chart-$version
@@ -51,7 +53,10 @@ cp "$(module "$operator")"/example/prometheus-operator-crd/monitoring.coreos.com
 sed 's/monitoring\.coreos\.com/azmonitoring.coreos.com/g' \
     "$(module "$azure")/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml" \
     >"$tools/crds/azmonitoring.coreos.com_podmonitors.yaml"
+cp "$(module "$vault")"/config/crd/bases/secrets-store.csi.x-k8s.io_secretproviderclasses.yaml "$tools/crds"
 chmod -R u+w "$tools/crds"
+
+GOBIN=$tools/bin GOCACHE=$tools/download/cache go install -ldflags "-s -w" "$actionlint"
 
 rm -rf "$tools/download"
 touch "$tools/complete"
