@@ -1,5 +1,6 @@
-"""What is written about Kubernetes: the values render and are taken by the API, the commands are run, or say that they need more than this."""
+"""What is written about Kubernetes and Azure: the values render and are taken by the API, the commands are run, or say that they need more than this."""
 
+import math
 import re
 import shlex
 
@@ -9,7 +10,8 @@ import yaml
 from chart import CHART, LEAST, ROOT, helm, merged, one, render
 from schemas import validate
 
-PAGES = [ROOT / "docs/kubernetes.md", ROOT / "docs/runbooks.md", CHART / "README.md"]
+WALKS = [ROOT / "docs/kubernetes.md", ROOT / "docs/azure.md"]
+PAGES = [*WALKS, ROOT / "docs/runbooks.md", CHART / "README.md"]
 NEEDS = ("needs Azure", "needs a cluster")
 
 
@@ -63,8 +65,8 @@ def test_commands_can_be_run(page, command, tmp_path):
     assert code == 0, error
 
 
-def test_the_identity_is_for_the_service_account_that_is_made():
-    page = ROOT / "docs/kubernetes.md"
+@pytest.mark.parametrize("page", WALKS, ids=lambda page: page.name)
+def test_the_identity_is_for_the_service_account_that_is_made(page):
     subject = re.search(r"--subject system:serviceaccount:(\S+):(\S+)", page.read_text())
     release, namespace = re.search(r"helm install (\S+) \S+ --namespace (\S+)", page.read_text()).groups()
     code, out, error = helm("template", release, CHART, "--namespace", namespace, "--values", CHART / "ci/workload-identity-values.yaml")
@@ -73,13 +75,37 @@ def test_the_identity_is_for_the_service_account_that_is_made():
     assert (namespace, account["metadata"]["name"]) == subject.groups()
 
 
-def test_objects_that_pages_name_are_made():
+@pytest.mark.parametrize("page", WALKS, ids=lambda page: page.name)
+def test_objects_that_pages_name_are_made(page):
     """`deploy/NAME` of the guide is what the chart calls it."""
-    text = (ROOT / "docs/kubernetes.md").read_text()
+    text = page.read_text()
     named = set(re.findall(r"deploy/(orders\S*)", text))
     code, out, _ = helm("template", "orders", CHART, "--values", CHART / "ci/minimal-values.yaml")
     assert code == 0
     assert named == {it["metadata"]["name"] for it in yaml.safe_load_all(out) if it["kind"] == "Deployment"}
+
+
+def test_the_walk_ends_in_what_bicep_calls_it():
+    """Both ways make the same, so that one may be taken up by the other."""
+    text = (ROOT / "docs/azure.md").read_text()
+    example = (ROOT / "deploy/azure/example.bicepparam").read_text()
+    given = dict(re.findall(r"(?m)^param (\w+) = '(.+)'$", example))
+    assert f"EVENTHUBS={given['name']} " in text and f"CLUSTER={given['clusterName']} " in text
+    assert f"system:serviceaccount:{given['kubernetesNamespace']}:{given['serviceAccount']} " in text
+
+
+def test_files_that_pages_name_are_there():
+    for page in PAGES:
+        for path in re.findall(r"(?:charts|deploy|config|docs|scripts)/[\w./-]+\.\w+", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_sizes_are_as_their_formulas_say():
+    (block,) = blocks(ROOT / "docs/azure.md", "sizing")
+    lines = re.findall(r"(?m)^[\w ]+: +(.+?) += ([\d.]+)\b", block)
+    assert len(lines) == block.count("\n") > 5
+    for formula, result in lines:
+        assert eval(formula, {"__builtins__": {}}, {"ceil": math.ceil, "max": max}) == float(result), formula
 
 
 def test_the_toml_may_be_a_file_of_its_own():
