@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# A release of the commit that is checked out, the same bytes wherever it is built with the same toolchain and C compiler:
+#
+#   scripts/release.sh version     its version, which the manifest, the chart and the changelog must agree on
+#   scripts/release.sh notes       what changed in it
+#   scripts/release.sh archive     dist/kafka-eventhubs-bridge-VERSION-linux-ARCH.tar.gz and its SHA-256
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version() {
+    local version chart
+    version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+    chart=$(sed -n 's/^appVersion: "*\([^"]*\)"*$/\1/p' charts/kafka-eventhubs-bridge/Chart.yaml)
+    if [[ -z $version || $version != "$chart" ]]; then
+        echo "Cargo.toml says version '$version', the chart appVersion '$chart'" >&2
+        return 1
+    fi
+    echo "$version"
+}
+
+notes() {
+    local version notes
+    version=$(version)
+    notes=$(awk -v heading="## [$version]" 'index($0, "## [") == 1 { inside = index($0, heading) == 1; next } inside' CHANGELOG.md)
+    if [[ -z ${notes//[[:space:]]/} ]]; then
+        echo "CHANGELOG.md has no section [$version]" >&2
+        return 1
+    fi
+    echo "$notes"
+}
+
+archive() {
+    local version name architecture
+    version=$(version)
+    case $(uname -m) in
+        x86_64) architecture=amd64 ;;
+        aarch64) architecture=arm64 ;;
+        *)
+            echo "no release is made for $(uname -m)" >&2
+            return 1
+            ;;
+    esac
+    # Nothing of this machine or this minute: neither paths, nor times, nor owners.
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+    export SOURCE_DATE_EPOCH CARGO_INCREMENTAL=0 TZ=UTC LC_ALL=C
+    RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        CFLAGS="-ffile-prefix-map=$PWD=. -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo" \
+        CARGO_PROFILE_RELEASE_STRIP=debuginfo BRIDGE_COMMIT=$(git rev-parse --short HEAD) \
+        cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local
+    name=kafka-eventhubs-bridge-$version-linux-$architecture
+    rm -rf "dist/$name"
+    mkdir -p "dist/$name"
+    cp "${CARGO_TARGET_DIR:-target}"/release/{kafka-eventhubs-bridge,eventhubs-local} LICENSE README.md CHANGELOG.md "dist/$name"
+    cp -r config "dist/$name"
+    tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=go-w --create "$name" |
+        gzip --no-name >"dist/$name.tar.gz"
+    rm -rf "dist/$name"
+    (cd dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
+}
+
+case ${1-} in
+    version | notes | archive) "$1" ;;
+    *)
+        sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+        exit 64
+        ;;
+esac

@@ -1,0 +1,78 @@
+"""What GitHub is given: it understands it, every action is a commit and not a name that moves, and all it runs is there."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from chart import CHART, ROOT
+
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yaml"))
+names = {"ids": lambda file: file.name}
+SCHEMAS = {
+    "vendor.github-workflows": WORKFLOWS,
+    "vendor.dependabot": [GITHUB / "dependabot.yml"],
+    "vendor.github-issue-config": [GITHUB / "ISSUE_TEMPLATE/config.yml"],
+    "vendor.github-issue-forms": [GITHUB / "ISSUE_TEMPLATE/defect.yml", GITHUB / "ISSUE_TEMPLATE/wish.yml"],
+}
+
+
+def run(*command, cwd=ROOT):
+    """Raises what `command` says when it is not content."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_workflows_and_their_scripts_are_sound():
+    run("actionlint", *WORKFLOWS)
+
+
+def test_workflows_are_safe():
+    run("zizmor", "--offline", "--persona", "regular", GITHUB)
+
+
+@pytest.mark.parametrize("schema, files", SCHEMAS.items(), ids=SCHEMAS)
+def test_files_are_of_their_schemas(schema, files):
+    run("check-jsonschema", "--builtin-schema", schema, *files)
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, **names)
+def test_what_is_run_is_there(file):
+    text = file.read_text()
+    targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
+    for target in re.findall(r"\bmake ([a-z-]+)", text):
+        assert target in targets
+    for script in re.findall(r"scripts/[\w.-]+", text):
+        assert (ROOT / script).exists()
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, **names)
+def test_jobs_have_an_end_and_few_rights(file):
+    workflow = yaml.safe_load(file.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 90, name
+        for step in job["steps"]:
+            assert re.search(r"@[0-9a-f]{40}$", step.get("uses", "@" + "0" * 40)), step
+
+
+def test_a_release_is_of_one_version(tmp_path):
+    """That of the manifest, the chart and the changelog; anything else stops it."""
+    for name in ("Cargo.toml", "CHANGELOG.md", "scripts/release.sh", "charts/kafka-eventhubs-bridge/Chart.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    release = tmp_path / "scripts/release.sh"
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert run(release, "version").strip() == version
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## [{version}] - 2026-01-01\n\n- It copies.\n\n## [0.0.1]\n\n- Nothing.\n")
+    assert run(release, "notes").strip() == "- It copies."
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [0.0.1]\n\n- Nothing.\n")
+    with pytest.raises(AssertionError, match="no section"):
+        run(release, "notes")
+    (tmp_path / "Cargo.toml").write_text('[workspace.package]\nversion = "9.9.9"\n\n')
+    with pytest.raises(AssertionError, match="9.9.9"):
+        run(release, "version")
