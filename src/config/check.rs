@@ -10,8 +10,10 @@ mod eventhubs;
 mod kafka;
 mod mappings;
 mod routes;
+mod security;
 mod shared_access;
 mod tables;
+mod token;
 
 use std::fmt::Display;
 use std::io::Read;

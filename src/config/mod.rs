@@ -23,6 +23,7 @@ mod raw;
 mod read;
 mod schema;
 mod secret;
+mod security;
 mod settings;
 mod shape;
 mod way;
@@ -32,6 +33,7 @@ pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Pr
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::Secret;
+pub use security::{BrokerTls, Login, Mechanism, Oidc, Security, TokenSource};
 pub use shape::*;
 pub use way::{Endpoint, Identity, Protocol, Proxy, Tls, Way};
 

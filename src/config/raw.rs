@@ -6,6 +6,7 @@
 
 mod connection;
 mod credential;
+mod security;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use super::{LogFormat, Policy, Secret};
 
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
+pub(super) use security::{Mechanism, Security, Token, TokenKind};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -57,8 +59,10 @@ pub(super) struct Kafka {
     /// How often new topics and partitions are looked for, 100ms to 1h.
     #[schemars(extend("default" = "30s"))]
     pub(super) discovery_interval: Option<Duration>,
-    /// Properties of librdkafka, names in quotes: `"security.protocol" = "sasl_ssl"`. Those the bridge must
-    /// own are refused.
+    /// How the bridge is let in by the brokers.
+    pub(super) security: Option<Security>,
+    /// Properties of librdkafka, names in quotes: `"client.rack" = "west"`. Those the bridge must own are refused, and
+    /// so is what `[kafka.security]` says already.
     pub(super) client: BTreeMap<String, ClientValue>,
 }
 

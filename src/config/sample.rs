@@ -28,6 +28,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             start: Start::Earliest,
             commit_interval: Duration::from_secs(5),
             discovery_interval: Duration::from_secs(30),
+            security: None,
             client: std::collections::BTreeMap::new(),
         },
         eventhubs: [("default".to_owned(), namespace)].into(),

@@ -43,6 +43,8 @@ pub struct Kafka {
     pub commit_interval: Duration,
     /// How often new topics of a `topic_pattern` are looked for.
     pub discovery_interval: Duration,
+    /// How the brokers let us in; `None` is plaintext, unless `client` says otherwise.
+    pub security: Option<super::Security>,
     /// Passed to librdkafka; keys the bridge must own are refused.
     pub client: BTreeMap<String, ClientValue>,
 }

@@ -13,6 +13,14 @@ pub enum StartError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file of `[kafka.security]` cannot be used. Never shows what it holds.
+    #[error("`{key}` {problem}")]
+    File {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// librdkafka does not start with these settings.
     #[error("the kafka client does not start: {0}")]
     Client(String),

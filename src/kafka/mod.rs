@@ -19,6 +19,7 @@ mod metadata;
 mod native;
 mod queue;
 mod rebalance;
+mod security;
 mod settings;
 mod start;
 mod statistics;

@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{self, ClientValue};
-use crate::kafka::StartError;
+use crate::kafka::{StartError, security};
 
 /// What librdkafka has against a property, if anything. Never shows the value, which may be a secret.
 pub fn objection(key: &str, value: &ClientValue) -> Option<String> {
@@ -55,6 +55,9 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
     }
     for (key, value) in &kafka.client {
         settings.set(key, text(value));
+    }
+    if let Some(security) = &kafka.security {
+        security::apply(&mut settings, security)?;
     }
     settings.set("bootstrap.servers", &kafka.brokers);
     Ok(settings)
@@ -168,6 +171,7 @@ mod tests {
             start: Start::Earliest,
             commit_interval: Duration::from_secs(5),
             discovery_interval: Duration::from_secs(30),
+            security: None,
             client: client
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), v.clone()))

@@ -129,6 +129,7 @@ impl Member {
                 start: Start::Earliest,
                 commit_interval: Duration::from_secs(1),
                 discovery_interval: Duration::from_secs(1),
+                security: None,
                 client: std::collections::BTreeMap::new(),
             },
             topics: vec![Topics::Named(vec![topic.to_owned()])],

@@ -95,7 +95,7 @@ impl Check<'_> {
     }
 
     /// The path of a file that can be read now.
-    fn pem(&mut self, at: &Path, named: Option<&String>) -> Option<PathBuf> {
+    pub(super) fn pem(&mut self, at: &Path, named: Option<&String>) -> Option<PathBuf> {
         let named = named?;
         if named.contains("-----BEGIN") {
             self.wrong(

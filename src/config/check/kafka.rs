@@ -36,6 +36,7 @@ impl Check<'_> {
                 DISCOVERY_INTERVAL,
                 "100ms"..="1h",
             ),
+            security: self.security(given.security.as_ref(), &given.client),
             client: self.client(&given.client),
         }
     }

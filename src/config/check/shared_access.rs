@@ -90,7 +90,7 @@ impl Check<'_> {
             return Some(Given::File(path));
         }
         if inline.is_none() && !self.failed(&file_at) {
-            let why = "the bridge must know how to log in to Event Hubs";
+            let why = "the bridge must know how to log in";
             self.missing(&inline_at, why, &format!("add `{key}_file = \"…\"` or `{key}`"));
         }
         let text = self.text(&inline_at, inline, "the bridge must know how to log in")?;

@@ -1,0 +1,153 @@
+//! `[kafka.security.token]`: which keys a kind takes, and what it needs. The identities of Entra ID are checked where
+//! those of `[eventhubs.credential]` are.
+
+use std::collections::BTreeMap;
+
+use crate::config::hint::{list, shown};
+use crate::config::path::Path;
+use crate::config::raw::{self, TokenKind};
+use crate::config::{Credential, Login, Oidc, TokenSource};
+
+use super::Check;
+
+const OIDC: &[&str] = &[
+    "token_endpoint",
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "scope",
+    "ca_file",
+    "extensions",
+];
+const FILE: &[&str] = &["token_file", "extensions"];
+
+impl Check<'_> {
+    /// Where the tokens of `oauthbearer` come from.
+    pub(super) fn bearer(&mut self, at: &Path, given: Option<&raw::Token>) -> Option<Login> {
+        let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?))) else {
+            let why =
+                "`oauthbearer` logs in with a token, and it must be said where that comes from";
+            let hint = "add `kind = \"oidc\"`, or another one, under `[kafka.security.token]`";
+            self.missing(&at.key("kind"), why, hint);
+            return None;
+        };
+        self.strays(at, given, kind);
+        let extensions = given.extensions.clone().unwrap_or_default();
+        self.extensions(&at.key("extensions"), &extensions);
+        let source = match kind {
+            TokenKind::Oidc => TokenSource::Oidc(self.oidc(at, given)?),
+            TokenKind::File => {
+                let file_at = at.key("token_file");
+                let why = "somebody else obtains the token, and keeps it in a file";
+                if given.token_file.is_none() {
+                    self.missing(&file_at, why, "add `token_file = \"…\"`");
+                }
+                // Whether it is there is for later: who writes it may start after the bridge.
+                let file = self.text(&file_at, given.token_file.as_ref(), why)?;
+                TokenSource::File(self.layers.beside(&file))
+            }
+            _ => {
+                if given.scope.is_none() {
+                    self.missing(
+                        &at.key("scope"),
+                        "a token is for something, and the brokers check for what",
+                        "add `scope = \"https://NS.servicebus.windows.net/.default\"` or `\"api://…/.default\"`",
+                    );
+                }
+                match self.credential(at, &given.credential(), "")? {
+                    Credential::Entra(entra) => TokenSource::Entra(entra),
+                    Credential::Sas(_) => return None,
+                }
+            }
+        };
+        Some(Login::Token { source, extensions })
+    }
+
+    /// Keys that do not belong to `kind`. Those of another identity of Entra are told by [`Check::credential`].
+    fn strays(&mut self, at: &Path, given: &raw::Token, kind: TokenKind) {
+        let mut keys = vec![];
+        keys.extend(given.token_endpoint.is_some().then_some("token_endpoint"));
+        keys.extend(given.ca_file.is_some().then_some("ca_file"));
+        let known = match kind {
+            TokenKind::Oidc => OIDC,
+            TokenKind::File => FILE,
+            _ => &[],
+        };
+        if !known.is_empty() {
+            keys.extend(given.credential().given());
+        }
+        for key in keys.into_iter().filter(|key| !known.contains(key)) {
+            let why = match known {
+                [] => format!("`{}` is an identity of Entra ID", kind.name()),
+                known => format!("`{}` knows {}", kind.name(), list(known.iter().copied())),
+            };
+            let hint = match key {
+                key if OIDC.contains(&key) => "remove it, or set `kind = \"oidc\"`",
+                key if FILE.contains(&key) => "remove it, or set `kind = \"file\"`",
+                _ => "remove it, or choose another `kind`",
+            };
+            self.wrong(&at.key(key), format!("does not belong to `{}`", kind.name()), why, hint);
+        }
+    }
+
+    fn extensions(&mut self, at: &Path, given: &BTreeMap<String, String>) {
+        for (name, value) in given {
+            let name_fits = name.chars().all(|c| c.is_ascii_alphabetic()) && name != "auth";
+            let value_fits = value.chars().all(|c| (' '..='~').contains(&c)) && !value.is_empty();
+            if !name_fits || !value_fits {
+                self.wrong(
+                    &at.key(name),
+                    "is no SASL extension",
+                    "its name is made of letters, but is not `auth`, and its value is visible ASCII",
+                    "write `extensions = { logicalCluster = \"lkc-1\" }`",
+                );
+            }
+        }
+    }
+
+    fn oidc(&mut self, at: &Path, given: &raw::Token) -> Option<Oidc> {
+        let endpoint = self.token_endpoint(&at.key("token_endpoint"), given);
+        let client_at = at.key("client_id");
+        let why = "the issuer must know who asks";
+        if given.client_id.is_none() {
+            self.missing(&client_at, why, "add `client_id = \"…\"`");
+        }
+        let client_id = self.text(&client_at, given.client_id.as_ref(), why);
+        let client_secret = self.either(
+            at,
+            "client_secret",
+            given.client_secret.as_ref(),
+            given.client_secret_file.as_ref(),
+        );
+        let scope = self.text(&at.key("scope"), given.scope.as_ref(), "a scope has a name");
+        let ca_file = self.pem_with(&at.key("ca_file"), given.ca_file.as_ref(), "CERTIFICATE");
+        Some(Oidc {
+            endpoint: endpoint?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scope,
+            ca_file: ca_file.map(|(path, _)| path),
+        })
+    }
+
+    fn token_endpoint(&mut self, at: &Path, given: &raw::Token) -> Option<String> {
+        let why = "it is where the issuer gives tokens";
+        if given.token_endpoint.is_none() {
+            self.missing(at, why, "add `token_endpoint = \"https://ISSUER/token\"`");
+        }
+        let url = self.text(at, given.token_endpoint.as_ref(), why)?;
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", ""));
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let near = ["localhost", "127.0.0.1", "[::1]"].contains(&name);
+        let usable = scheme == "https" || (scheme == "http" && near);
+        if !usable || name.is_empty() || rest.contains(['@', '#', ' ']) {
+            let why = "a secret is sent there, so it is reached by `https`, or on this machine";
+            let hint = "write `https://HOST/PATH`; an issuer's `/.well-known/openid-configuration` names its \
+                        `token_endpoint`";
+            self.wrong(at, format!("is {}, no usable endpoint", shown(&url)), why, hint);
+            return None;
+        }
+        Some(url)
+    }
+}

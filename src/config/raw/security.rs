@@ -1,0 +1,186 @@
+//! `[kafka.security]` as serde sees it; which keys belong together is known to [`crate::config::check`].
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Credential, Kind};
+
+/// How the bridge is let in by the brokers. Without this table, and without `security.protocol` under
+/// `[kafka.client]`, it speaks plaintext and shows no identity.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Security {
+    /// Whether the brokers are reached over TLS. Default: true, where this table stands.
+    pub(in crate::config) tls: Option<bool>,
+    /// The authorities a broker's certificate may come from, in PEM. Default: those of the system.
+    pub(in crate::config) ca_file: Option<String>,
+    /// A certificate to show to the brokers (mTLS), in PEM, with those that lead to its authority.
+    pub(in crate::config) certificate_file: Option<String>,
+    /// The private key of that certificate, in PEM.
+    pub(in crate::config) key_file: Option<String>,
+    /// The password the private key is encrypted with. Better kept in `key_password_file` or in the environment.
+    pub(in crate::config) key_password: Option<String>,
+    /// A file that holds the password of the private key.
+    pub(in crate::config) key_password_file: Option<String>,
+    /// Whether a broker's certificate has to name the host the broker is reached by. Default: true.
+    pub(in crate::config) verify_host_name: Option<bool>,
+    /// How the bridge logs in: `plain`, `scram-sha-256` or `scram-sha-512` with a password, `oauthbearer` with a token,
+    /// `gssapi` with Kerberos. Without it, it does not.
+    pub(in crate::config) mechanism: Option<Mechanism>,
+    /// The user that logs in, for `plain` and `scram-…`.
+    pub(in crate::config) username: Option<String>,
+    /// The password of the user. Better kept in `password_file` or in the environment.
+    pub(in crate::config) password: Option<String>,
+    /// A file that holds the password; read again when it changes.
+    pub(in crate::config) password_file: Option<String>,
+    /// Who logs in, for `gssapi`: `bridge@EXAMPLE.COM`.
+    pub(in crate::config) principal: Option<String>,
+    /// The key of the principal, for `gssapi`.
+    pub(in crate::config) keytab_file: Option<String>,
+    /// What the brokers are called, for `gssapi`. Default: `kafka`.
+    pub(in crate::config) service_name: Option<String>,
+    /// Where the tokens of `oauthbearer` come from.
+    pub(in crate::config) token: Option<Token>,
+}
+
+/// The ways to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(in crate::config) enum Mechanism {
+    #[serde(rename = "plain")]
+    Plain,
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
+    #[serde(rename = "oauthbearer")]
+    Oauthbearer,
+    #[serde(rename = "gssapi")]
+    Gssapi,
+}
+
+impl Mechanism {
+    /// As it is written.
+    pub(in crate::config) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::ScramSha256 => "scram-sha-256",
+            Self::ScramSha512 => "scram-sha-512",
+            Self::Oauthbearer => "oauthbearer",
+            Self::Gssapi => "gssapi",
+        }
+    }
+}
+
+/// Where the tokens of `oauthbearer` come from. `kind` says which of the other keys belong here.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Token {
+    /// `oidc` asks any OpenID Connect issuer with a client's own credentials, `file` reads what somebody else obtained;
+    /// the others are the identities of Entra ID, as in `[eventhubs.credential]`. Required.
+    pub(in crate::config) kind: Option<TokenKind>,
+    /// Where the issuer gives tokens, for `oidc`: an `https` URL.
+    pub(in crate::config) token_endpoint: Option<String>,
+    /// Authorities the issuer's certificate may come from, for `oidc`, beside those of the system, in PEM.
+    pub(in crate::config) ca_file: Option<String>,
+    /// SASL extensions to go with each token: `{ logicalCluster = "lkc-1" }`.
+    pub(in crate::config) extensions: Option<BTreeMap<String, String>>,
+    /// The tenant (directory) of the identity. Default: `AZURE_TENANT_ID`, where the kind has defaults.
+    pub(in crate::config) tenant_id: Option<String>,
+    /// The client (application) id. Default: `AZURE_CLIENT_ID`, where the kind has defaults.
+    pub(in crate::config) client_id: Option<String>,
+    /// The object (principal) id of a user-assigned managed identity, instead of `client_id`.
+    pub(in crate::config) object_id: Option<String>,
+    /// The resource id of a user-assigned managed identity, instead of `client_id`.
+    pub(in crate::config) resource_id: Option<String>,
+    /// The secret of the client. Better kept in `client_secret_file` or in the environment.
+    pub(in crate::config) client_secret: Option<String>,
+    /// A file that holds the secret; read again for each token.
+    pub(in crate::config) client_secret_file: Option<String>,
+    /// A PEM file with the certificate of the application, and its chain; read again for each token.
+    pub(in crate::config) certificate_file: Option<String>,
+    /// A PEM file with the RSA key of the certificate, if it is not in `certificate_file`.
+    pub(in crate::config) certificate_key_file: Option<String>,
+    /// For `file`, the file with the token itself; otherwise the one an OIDC issuer keeps a token of this workload in.
+    /// Default: `AZURE_FEDERATED_TOKEN_FILE`, where the kind has defaults.
+    pub(in crate::config) token_file: Option<String>,
+    /// The service connection of Azure DevOps. Default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.
+    pub(in crate::config) service_connection_id: Option<String>,
+    /// The `System.AccessToken` of the pipeline. Default: `SYSTEM_ACCESSTOKEN`.
+    pub(in crate::config) system_access_token: Option<String>,
+    /// The subscription whose account the Azure CLI is to use.
+    pub(in crate::config) subscription: Option<String>,
+    /// Where Entra issues tokens. Default: `AZURE_AUTHORITY_HOST`, or the public cloud.
+    pub(in crate::config) authority_host: Option<String>,
+    /// What the token is for; required but for `oidc`: `https://NS.servicebus.windows.net/.default`, `api://…/.default`.
+    pub(in crate::config) scope: Option<String>,
+}
+
+/// Where tokens come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum TokenKind {
+    Oidc,
+    File,
+    WorkloadIdentity,
+    ManagedIdentity,
+    ClientSecret,
+    ClientCertificate,
+    AzureCli,
+    Developer,
+    Pipelines,
+    Federated,
+    Default,
+}
+
+impl TokenKind {
+    /// As it is written.
+    pub(in crate::config) fn name(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::File => "file",
+            other => other.entra().map_or("", Kind::name),
+        }
+    }
+
+    /// The identity of Entra ID it is, if it is one.
+    pub(in crate::config) fn entra(self) -> Option<Kind> {
+        Some(match self {
+            Self::Oidc | Self::File => return None,
+            Self::WorkloadIdentity => Kind::WorkloadIdentity,
+            Self::ManagedIdentity => Kind::ManagedIdentity,
+            Self::ClientSecret => Kind::ClientSecret,
+            Self::ClientCertificate => Kind::ClientCertificate,
+            Self::AzureCli => Kind::AzureCli,
+            Self::Developer => Kind::Developer,
+            Self::Pipelines => Kind::Pipelines,
+            Self::Federated => Kind::Federated,
+            Self::Default => Kind::Default,
+        })
+    }
+}
+
+impl Token {
+    /// What of it is a credential as `[eventhubs.credential]` knows it.
+    pub(in crate::config) fn credential(&self) -> Credential {
+        Credential {
+            kind: self.kind.and_then(TokenKind::entra),
+            tenant_id: self.tenant_id.clone(),
+            client_id: self.client_id.clone(),
+            object_id: self.object_id.clone(),
+            resource_id: self.resource_id.clone(),
+            client_secret: self.client_secret.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+            certificate_file: self.certificate_file.clone(),
+            certificate_key_file: self.certificate_key_file.clone(),
+            token_file: self.token_file.clone(),
+            service_connection_id: self.service_connection_id.clone(),
+            system_access_token: self.system_access_token.clone(),
+            subscription: self.subscription.clone(),
+            authority_host: self.authority_host.clone(),
+            scope: self.scope.clone(),
+            ..Credential::default()
+        }
+    }
+}
