@@ -4,20 +4,19 @@
 //! after the last commit, so that "why is it not ready" can be asked while it is not.
 
 mod preflight;
+mod shards;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
 
 use crate::admin::{self, Server};
 use crate::config::Config;
 use crate::health::Health;
-use crate::kafka::Fatal;
+use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
-use crate::pipeline::shard::{Failure, Shard, StartError};
+use crate::pipeline::shard::{Failure, StartError};
 
-/// How often the shards are asked whether they are well.
-const WATCH: Duration = Duration::from_millis(500);
+use shards::Shards;
 
 /// Why a run ended other than by a stop, by what the operator must do.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +59,10 @@ pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
     let admin = Server::start(config.admin.listen, health.clone(), Arc::clone(&metrics))
         .map_err(|error| refused_address(&error))?;
     tracing::info!(address = %admin.address(), "probes and metrics are served");
-    if preflight::look(config, &health, &metrics, stop)? {
-        run_shards(config, &metrics, &health, stop)?;
+    let access =
+        Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
+    if preflight::look(config, &access, &health, &metrics, stop)? {
+        Shards::start(config, &access, &metrics, &health)?.run(stop)?;
     }
     Ok(())
 }
@@ -85,39 +86,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-fn run_shards(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    health: &Health,
-    stop: &Receiver<()>,
-) -> Result<(), RunError> {
-    let mut shards = Vec::new();
-    for number in 0..config.limits.shards {
-        shards.push(Shard::start(number, config, metrics, health.shard(number))?);
-    }
-    let outcome = watch(&shards, stop);
-    tracing::info!("stopping: what is under way is delivered and committed");
-    health.draining();
-    // All at once: each shard has the whole drain timeout.
-    let stopping: Vec<_> =
-        shards.into_iter().map(|shard| std::thread::spawn(move || shard.stop())).collect();
-    for shard in stopping {
-        if shard.join().is_err() {
-            return Err(RunError::Internal("a shard did not stop cleanly".to_owned()));
-        }
-    }
-    tracing::info!("stopped");
-    outcome
-}
-
-fn watch(shards: &[Shard], stop: &Receiver<()>) -> Result<(), RunError> {
-    loop {
-        match stop.recv_timeout(WATCH) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        shards.iter().try_for_each(Shard::look)?;
-    }
 }

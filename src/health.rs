@@ -203,6 +203,14 @@ impl ShardHealth {
         self.shard().namespace(name, up, detail);
     }
 
+    /// The shard is started, perhaps not for the first time: its threads have not beaten yet.
+    pub fn begins(&self) {
+        for beat in [&self.shard().pump, &self.shard().events] {
+            beat.store(NEVER, Relaxed);
+        }
+        self.shard().ended.store(false, Relaxed);
+    }
+
     /// The shard has stopped in good order: its silence means nothing, and it is not a member any more.
     pub fn ended(&self) {
         self.shard().ended.store(true, Relaxed);
@@ -282,6 +290,10 @@ mod tests {
         );
         health.shard(1).ended();
         assert!(health.live(later).is_good(), "an ended shard need not beat");
+        health.shard(1).begins();
+        assert!(health.live(later).is_good(), "nor one that has just been started again");
+        health.shard(1).beat_pump();
+        assert!(!health.live(later).is_good());
     }
 
     #[test]

@@ -6,21 +6,28 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use crate::config::{Config, Partitioning, Topics};
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::Health;
+use crate::kafka::{self, Access, CountError};
 use crate::metrics::Metrics;
 use crate::retry;
 use crate::route::Router;
 
 use super::RunError;
 
+/// Kafka has refused for good when it did nothing else this often: half a minute of attempts and pauses.
+const REFUSED_TIMES: u32 = 6;
+/// How soon a stop is noticed while nothing else happens.
+const NOTICE: Duration = Duration::from_millis(200);
+
 /// Looks. `Ok(false)` when told to stop meanwhile.
 pub(super) fn look(
     config: &Config,
+    access: &Access,
     health: &Health,
     metrics: &Arc<Metrics>,
     stop: &Receiver<()>,
@@ -46,7 +53,17 @@ pub(super) fn look(
         tracing::info!(namespace, hub, partitions = properties.partition_ids.len(), "hub found");
         counts.insert((namespace, hub), properties.partition_ids.len());
     }
-    places(config, &counts, stop)
+    Ok(is_let_in(access, stop)? && places(config, access, &counts, stop)?)
+}
+
+/// Waits for the token Kafka is entered with, where it is; the thread that asks for it says why it takes long.
+fn is_let_in(access: &Access, stop: &Receiver<()>) -> Result<bool, RunError> {
+    while !access.wait(NOTICE).map_err(|refused| RunError::Refused(refused.to_string()))? {
+        if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The hubs of all topics that are named in the configuration.
@@ -105,6 +122,7 @@ fn wait_for<T>(
 /// Whether every partition of the topics that need it has its place: `mirror` and `fixed:N` are refused at start.
 fn places(
     config: &Config,
+    access: &Access,
     counts: &BTreeMap<(String, String), usize>,
     stop: &Receiver<()>,
 ) -> Result<bool, RunError> {
@@ -115,11 +133,15 @@ fn places(
     let router = Router::new(config);
     for topic in named_topics(config) {
         let partitions = wait_for(stop, |attempt| {
-            crate::kafka::partition_count(config, topic).map_err(|error| {
-                if attempt == 1 {
-                    tracing::warn!(topic, %error, "the partitions of the topic are not known yet");
+            kafka::partition_count(config, access, topic).map_err(|error| match error {
+                CountError::Refused(_) if attempt >= REFUSED_TIMES => {
+                    Some(RunError::Refused(format!("topic `{topic}`: {error}")))
                 }
-                None
+                _ if attempt == 1 => {
+                    tracing::warn!(topic, %error, "the partitions of the topic are not known yet");
+                    None
+                }
+                _ => None,
             })
         })?;
         let Some(partitions) = partitions else { return Ok(false) };

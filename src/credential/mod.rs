@@ -1,12 +1,15 @@
-//! Tokens of Entra ID, for whoever needs one: an identity and a scope in, a token or the reason why not out.
+//! Tokens of Entra ID and of other issuers, for whoever needs one: an identity and a scope in, a token or the reason why
+//! not out.
 //!
-//! [`Tokens::fresh`] asks the issuer every time. Nothing is kept from one time to the next but which member of a chain
+//! [`Tokens::fresh`], like [`ClientCredentials::fresh`], asks the issuer every time. Nothing is kept from one time to the next but which member of a chain
 //! works: secrets, certificates and federated tokens are read again, and no cache stands between us and a renewal. Who
 //! keeps a token and when it is renewed is the caller's business, and so are retries: one call is one attempt, with an
 //! end.
 
 mod assertion;
 mod identity;
+mod jwt;
+mod oidc;
 mod refusal;
 mod tool;
 mod wire;
@@ -18,6 +21,8 @@ use azure_core::credentials::AccessToken;
 
 use crate::config::{Entra, Principal, Secret};
 
+pub use jwt::{Claims, claims, kept};
+pub use oidc::ClientCredentials;
 pub use refusal::Refusal;
 
 /// A token, and when it ends.
@@ -119,6 +124,13 @@ fn read(token: &AccessToken) -> Result<Token, Refusal> {
     Ok(Token { text: Secret::new(token.token.secret()), expires })
 }
 
+/// How long to wait before renewing a token that is good for `left`: until a third of it, at least five minutes if it
+/// has them, remains. `jitter` in `0.0..1.0` spreads renewals over a tenth.
+pub fn renew_in(left: Duration, jitter: f64) -> Duration {
+    let margin = (left / 3).max(Duration::from_secs(300)).min(left / 2);
+    (left - margin).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 10.0)
+}
+
 /// No secret, certificate or token is longer.
 const LONGEST: u64 = 64 << 10;
 
@@ -139,5 +151,19 @@ pub async fn file(path: &std::path::Path) -> Result<String, String> {
         "" => Err("it is empty".to_owned()),
         _ if text.len() as u64 > LONGEST => Err("it is too long for a secret".to_owned()),
         text => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renews_well_before_the_end() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(renew_in(hour, 0.0), Duration::from_secs(2400));
+        assert_eq!(renew_in(hour, 1.0), Duration::from_secs(2160));
+        assert_eq!(renew_in(Duration::from_secs(600), 0.0), Duration::from_secs(300));
+        assert_eq!(renew_in(Duration::from_secs(10), 0.0), Duration::from_secs(5));
     }
 }

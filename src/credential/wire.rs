@@ -20,7 +20,7 @@ use crate::config::Entra;
 use super::Refusal;
 
 /// No answer of an issuer is longer.
-const LONGEST: usize = 256 << 10;
+pub(super) const LONGEST: usize = 256 << 10;
 /// What of an answer is repeated.
 const SHOWN: usize = 700;
 /// A metadata service is next door or nowhere.
@@ -166,7 +166,8 @@ impl HttpClient for Wire {
             ));
         }
         let after = header("retry-after").and_then(|value| value.trim().parse().ok());
-        let said = Said::read(&body, request);
+        let secrets = secrets(request);
+        let said = Said::read(&body, &secrets.iter().map(String::as_str).collect::<Vec<_>>());
         let text = format!("`{host}` says {}: {}", status.as_u16(), said.text);
         let metadata = request.url().scheme() == "http";
         let passing = status.is_server_error()
@@ -180,16 +181,29 @@ impl HttpClient for Wire {
     }
 }
 
+/// The secrets in the body of `request`, plain and as they were sent.
+fn secrets(request: &Request) -> Vec<String> {
+    let Body::Bytes(sent) = request.body() else { return Vec::new() };
+    let Ok(sent) = std::str::from_utf8(sent) else { return Vec::new() };
+    let fields = sent.split('&').filter_map(|field| field.split_once('='));
+    let secret = fields.filter(|(name, _)| ["client_secret", "client_assertion"].contains(name));
+    let both = secret.flat_map(|(_, value)| {
+        let plain = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+        [plain.into_owned(), value.to_owned()]
+    });
+    both.collect()
+}
+
 /// What an issuer says when it issues nothing.
-struct Said {
-    text: String,
+pub(super) struct Said {
+    pub(super) text: String,
     /// Whether it says itself that it will pass.
-    passing: bool,
+    pub(super) passing: bool,
 }
 
 impl Said {
-    /// Reads an answer to `request`, none of whose secrets is repeated.
-    fn read(body: &[u8], request: &Request) -> Self {
+    /// Reads an answer; none of `secrets` is repeated.
+    pub(super) fn read(body: &[u8], secrets: &[&str]) -> Self {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default)]
@@ -206,16 +220,8 @@ impl Said {
             Err(_) => (String::from_utf8_lossy(body).into_owned(), false),
         };
         let mut text = one_line(&text);
-        if let Body::Bytes(sent) = request.body()
-            && let Ok(sent) = std::str::from_utf8(sent)
-        {
-            for field in sent.split('&').filter_map(|field| field.split_once('=')) {
-                let secret = ["client_secret", "client_assertion"].contains(&field.0);
-                let value = percent_encoding::percent_decode_str(field.1).decode_utf8_lossy();
-                if secret && value.len() > 3 {
-                    text = text.replace(&*value, "***").replace(field.1, "***");
-                }
-            }
+        for secret in secrets.iter().filter(|secret| secret.len() > 3) {
+            text = text.replace(secret, "***");
         }
         if text.is_empty() {
             "nothing more".clone_into(&mut text);
@@ -234,7 +240,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// An error with everything that caused it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

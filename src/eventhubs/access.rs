@@ -20,7 +20,7 @@ use crate::retry;
 use super::Cause;
 use super::connection::{Connected, Namespace, refused};
 use super::outcome::Fault;
-use super::token::{self, Kind, Token};
+use super::token::{Kind, Token};
 
 /// Nothing is renewed more often.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ impl Access {
 
     fn hold(&mut self, audience: &str, expires: SystemTime) {
         let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
-        let wait = token::renew_in(left, rand::random()).max(SOONEST);
+        let wait = crate::credential::renew_in(left, rand::random()).max(SOONEST);
         let held = Held { expires, due: Instant::now() + wait, failures: 0 };
         self.held.insert(audience.to_owned(), held);
         self.put.notify_one();

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{self, Access, ConnectionString, Credential, Given, Sas, Secret};
-use crate::credential::{Refusal, Tokens, file};
+use crate::credential::{Refusal, Tokens, file, renew_in};
 use crate::retry;
 
 use super::Cause;
@@ -207,7 +207,7 @@ impl Login {
                     expires: fresh.expires,
                     second: false,
                 };
-                let (since, due) = (Instant::now(), Instant::now() + token::renew_in(left, 1.0));
+                let (since, due) = (Instant::now(), Instant::now() + renew_in(left, 1.0));
                 *held = Held {
                     token: Some(token.clone()),
                     since: Some(since),

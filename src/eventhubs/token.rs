@@ -72,13 +72,6 @@ pub(super) fn ready_made(text: &Secret) -> Option<Token> {
     Some(Token { text: text.clone(), kind: Kind::Sas, expires, second: false })
 }
 
-/// How long to wait before renewing a token that is good for `left`: until a third of it, at least five minutes if it
-/// has them, remains. `jitter` in `0.0..1.0` spreads renewals over a tenth.
-pub(super) fn renew_in(left: Duration, jitter: f64) -> Duration {
-    let margin = (left / 3).max(Duration::from_secs(300)).min(left / 2);
-    (left - margin).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 10.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,13 +94,4 @@ mod tests {
     }
 
     const EXPECTED: &str = "SharedAccessSignature sr=sb%3A%2F%2Fns%2Forders&sig=JV4vWtSW0qaO8095A3wRbd%2Bj4bvAcSIUK3HN34mPouA%3D&se=1700003600&skn=send";
-
-    #[test]
-    fn renews_well_before_the_end() {
-        let hour = Duration::from_secs(3600);
-        assert_eq!(renew_in(hour, 0.0), Duration::from_secs(2400));
-        assert_eq!(renew_in(hour, 1.0), Duration::from_secs(2160));
-        assert_eq!(renew_in(Duration::from_secs(600), 0.0), Duration::from_secs(300));
-        assert_eq!(renew_in(Duration::from_secs(10), 0.0), Duration::from_secs(5));
-    }
 }

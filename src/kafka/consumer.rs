@@ -16,7 +16,9 @@ use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::events::{Events, Life};
 use crate::kafka::queue::Reports;
-use crate::kafka::{Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings};
+use crate::kafka::{
+    Access, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
+};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -32,6 +34,8 @@ pub struct Setup<'a> {
     pub topics: Vec<config::Topics>,
     /// Topics that a pattern never takes: where dead letters go.
     pub excluded: Vec<String>,
+    /// What it logs in with.
+    pub access: Access,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
     /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
@@ -87,7 +91,8 @@ impl Consumer {
         intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
     ) -> Result<(Self, Queue), StartError> {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
-        let context = Context::new(setup.metrics, setup.shard, setup.kafka.start);
+        let context =
+            Context::new(setup.metrics, setup.shard, setup.kafka, setup.access.rotations() > 0);
         let commits = Arc::clone(&context.commits);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)
@@ -101,6 +106,7 @@ impl Consumer {
         let (reports, errors) = mpsc::channel();
         let queue = Queue::new(&client, Some(Reports { commits, errors: reports }));
         let committer = Arc::new(Committer::new(&client));
+        setup.access.admit(&client);
         client.context().wire(queue.inlet(), intake(queue.waker()), &committer);
         let life = Arc::new(Life::new());
         let events = Events {

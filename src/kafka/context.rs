@@ -14,8 +14,9 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::config::Start;
+use crate::config::{self, Security, Start};
 use crate::kafka::Intake;
+use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
 use crate::kafka::queue::Inlet;
@@ -35,6 +36,9 @@ pub(super) struct Context {
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: u32,
     pub(super) start: Start,
+    security: Option<Security>,
+    /// Whether a refusal is waited out even before the group has taken us: it did take who was here before us.
+    pub(super) patient: bool,
     pub(super) commits: Arc<Commits>,
     wiring: OnceLock<Wiring>,
     assignment: Mutex<Assignment>,
@@ -66,11 +70,18 @@ pub(super) struct Refusal {
 }
 
 impl Context {
-    pub(super) fn new(metrics: Arc<Metrics>, shard: u32, start: Start) -> Self {
+    pub(super) fn new(
+        metrics: Arc<Metrics>,
+        shard: u32,
+        kafka: &config::Kafka,
+        patient: bool,
+    ) -> Self {
         Self {
             metrics,
             shard,
-            start,
+            start: kafka.start,
+            security: kafka.security.clone(),
+            patient,
             commits: Arc::new(Commits::default()),
             wiring: OnceLock::new(),
             assignment: Mutex::default(),
@@ -172,17 +183,6 @@ impl Context {
     }
 }
 
-/// Whether a repetition of `code` ends only when an operator acts.
-fn is_refusal(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::Authentication
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-    )
-}
-
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         match level {
@@ -213,11 +213,16 @@ impl ClientContext for Context {
             return self.complain("kafka", reason);
         };
         self.metrics.kafka_error(&format!("{code:?}"));
-        if is_refusal(code) {
-            self.refused(code, reason);
+        if code == RDKafkaErrorCode::AllBrokersDown && self.refusal().is_some() {
+            // Why was said just before.
+            return;
+        }
+        let told = advice::told(code, reason, self.security.as_ref());
+        if told.refused {
+            self.refused(code, &told.text);
         }
         // Fetch errors go by partition through the pump's queue, and are told from there.
-        self.complain(&format!("kafka: {code}"), reason);
+        self.complain(&format!("kafka: {code}"), &told.text);
     }
 }
 

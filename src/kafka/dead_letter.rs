@@ -19,7 +19,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::config;
-use crate::kafka::{StartError, settings};
+use crate::kafka::{Access, StartError, settings};
 use crate::metrics::Metrics;
 use crate::record::{Header, TopicPartition};
 use reader::Reader;
@@ -83,6 +83,7 @@ impl DeadLetters {
     pub fn start(
         kafka: &config::Kafka,
         shard: u32,
+        access: Access,
         metrics: Arc<Metrics>,
         on_done: OnDone,
     ) -> Result<Self, StartError> {
@@ -92,6 +93,7 @@ impl DeadLetters {
         let stop = Arc::new(AtomicBool::new(false));
         let desk = Desk {
             kafka: kafka.clone(),
+            access,
             inbox,
             stop: Arc::clone(&stop),
             metrics,
@@ -124,6 +126,7 @@ impl Drop for DeadLetters {
 /// What the thread owns.
 struct Desk {
     kafka: config::Kafka,
+    access: Access,
     inbox: Receiver<Letter>,
     stop: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
@@ -196,8 +199,8 @@ impl Desk {
 
     fn attempt(&mut self, letter: &Letter) -> Result<(), Failure> {
         if self.clients.as_ref().is_none_or(|(_, writer)| writer.is_broken()) {
-            let clients = Reader::new(&self.kafka)
-                .and_then(|reader| Ok((reader, Writer::new(&self.kafka)?)))
+            let clients = Reader::new(&self.kafka, &self.access)
+                .and_then(|reader| Ok((reader, Writer::new(&self.kafka, &self.access)?)))
                 .map_err(|error| Failure::Passing(error.to_string()))?;
             self.clients = Some(clients);
         }

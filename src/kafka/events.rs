@@ -145,7 +145,8 @@ impl Events {
         // A member that is in a group waits: credentials are rotated, and a restart would not help.
         let for_good = refusal.since.elapsed() >= REFUSED_FOR
             && refusal.times >= REFUSED_TIMES
-            && self.context().assignment().is_untouched();
+            && self.context().assignment().is_untouched()
+            && !self.context().patient;
         for_good.then_some(Fatal::Refused { code: refusal.code, detail: refusal.detail })
     }
 

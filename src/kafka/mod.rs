@@ -5,6 +5,9 @@
 //! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
 //! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native.rs`; everything else here is safe Rust.
 
+mod access;
+mod advice;
+mod certificate;
 mod commit;
 mod committer;
 mod consumer;
@@ -24,11 +27,12 @@ mod settings;
 mod start;
 mod statistics;
 
+pub use access::{Access, Refused};
 pub use consumer::{Consumer, Heartbeat, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
-pub use metadata::partition_count;
+pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};
 pub use settings::{member, objection};
 

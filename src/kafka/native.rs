@@ -1,7 +1,7 @@
 //! The foreign calls beside the queue: what librdkafka can and its Rust wrapper does not offer.
 //!
 //! Commits with a deadline and an answer per partition, leader epochs, and producing a record whose header names need
-//! not be UTF-8. Every function here is safe to call; each keeps its own invariants.
+//! not be UTF-8, and handing a client what it logs in with. Every function here is safe to call; each keeps its own invariants.
 
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
@@ -13,8 +13,11 @@ use rdkafka::bindings as ffi;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::config::Secret;
+use crate::kafka::access::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -201,4 +204,79 @@ fn memory(bytes: Option<&[u8]>) -> Value {
     let (ptr, size) =
         bytes.map_or((ptr::null_mut(), 0), |b| (b.as_ptr().cast_mut().cast(), b.len()));
     Value { mem: ffi::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size } }
+}
+
+/// Hands a client the user and the password of its next connections; those it has stay as they are.
+pub(super) fn set_password<C: ClientContext>(
+    client: &Client<C>,
+    username: &str,
+    password: &str,
+) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "it holds a NUL".to_owned());
+    let (username, password) = (text(username)?, text(password)?);
+    // SAFETY: client and texts are alive, and librdkafka copies the texts.
+    unsafe {
+        let error = ffi::rd_kafka_sasl_set_credentials(
+            client.native_ptr(),
+            username.as_ptr(),
+            password.as_ptr(),
+        );
+        if error.is_null() {
+            return Ok(());
+        }
+        let why = CStr::from_ptr(ffi::rd_kafka_error_string(error)).to_string_lossy().into_owned();
+        ffi::rd_kafka_error_destroy(error);
+        Err(why)
+    }
+}
+
+/// Hands a client the token of its next logins, and wakes what waits for one.
+pub(super) fn set_token<C: ClientContext>(
+    client: &Client<C>,
+    token: &Bearer,
+) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "it holds a NUL".to_owned());
+    let (token_text, principal) = (text(token.text.expose())?, text(&token.principal)?);
+    let extensions = token.extensions.iter().flat_map(|(name, value)| [name, value]);
+    let extensions = extensions.map(|part| text(part)).collect::<Result<Vec<_>, _>>()?;
+    let mut parts: Vec<_> = extensions.iter().map(|part| part.as_ptr()).collect();
+    let mut why = [0; 512];
+    // SAFETY: all texts are alive, and librdkafka copies them; `why` is as long as is said.
+    let code = unsafe {
+        ffi::rd_kafka_oauthbearer_set_token(
+            client.native_ptr(),
+            token_text.as_ptr(),
+            token.expires,
+            principal.as_ptr(),
+            parts.as_mut_ptr(),
+            parts.len(),
+            why.as_mut_ptr(),
+            why.len(),
+        )
+    };
+    if code == OK {
+        return Ok(());
+    }
+    // librdkafka's words repeat what it does not like, which may be the token.
+    Err("it is not made of visible characters, or has ended".to_owned())
+}
+
+impl<C: ConsumerContext + 'static> Entrant for BaseConsumer<C> {
+    fn take_password(&self, username: &str, password: &Secret) -> Result<(), String> {
+        set_password(self.client(), username, password.expose())
+    }
+
+    fn take_token(&self, token: &Bearer) -> Result<(), String> {
+        set_token(self.client(), token)
+    }
+}
+
+impl<C: ProducerContext + 'static> Entrant for BaseProducer<C> {
+    fn take_password(&self, username: &str, password: &Secret) -> Result<(), String> {
+        set_password(self.client(), username, password.expose())
+    }
+
+    fn take_token(&self, token: &Bearer) -> Result<(), String> {
+        set_token(self.client(), token)
+    }
 }

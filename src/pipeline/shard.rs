@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::eventhubs::Namespace;
 use crate::health::ShardHealth;
-use crate::kafka::{self, Consumer, DeadLetters, Fatal};
+use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
 
@@ -64,9 +64,11 @@ impl Shard {
     pub fn start(
         number: u32,
         config: &Config,
+        access: &Access,
         metrics: &Arc<Metrics>,
         health: ShardHealth,
     ) -> Result<Self, StartError> {
+        health.begins();
         let runtime = Runtime::start(number)?;
         let mut namespaces = HashMap::new();
         for (name, settings) in &config.eventhubs {
@@ -82,13 +84,14 @@ impl Shard {
         }
         let fatal = Arc::new(OnceLock::new());
         let mut mailbox = None;
-        let (consumer, queue) = Consumer::start(setup(config, number, metrics, &fatal), |waker| {
-            let (sender, inbox) = Mailbox::new(waker);
-            mailbox = Some((sender.clone(), inbox));
-            Arc::new(Rebalances { mailbox: sender, drain_timeout: config.limits.drain_timeout })
-        })?;
+        let (consumer, queue) =
+            Consumer::start(setup(config, number, access, metrics, &fatal), |waker| {
+                let (sender, inbox) = Mailbox::new(waker);
+                mailbox = Some((sender.clone(), inbox));
+                Arc::new(Rebalances { mailbox: sender, drain_timeout: config.limits.drain_timeout })
+            })?;
         let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
-        let letters = letters(config, number, metrics, mailbox.clone())?;
+        let letters = letters(config, number, access, metrics, mailbox.clone())?;
         let pump = Pump {
             core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics), budget(config)),
             inbox,
@@ -144,6 +147,7 @@ impl Shard {
 fn setup<'a>(
     config: &'a Config,
     shard: u32,
+    access: &Access,
     metrics: &Arc<Metrics>,
     fatal: &Arc<OnceLock<Fatal>>,
 ) -> kafka::Setup<'a> {
@@ -155,6 +159,7 @@ fn setup<'a>(
         shard,
         topics: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
         excluded: failures.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
+        access: access.clone(),
         metrics: Arc::clone(metrics),
         // Only the first reason counts.
         on_fatal: Box::new(move |error| drop(fatal.set(error))),
@@ -164,13 +169,14 @@ fn setup<'a>(
 fn letters(
     config: &Config,
     shard: u32,
+    access: &Access,
     metrics: &Arc<Metrics>,
     mailbox: Mailbox,
 ) -> Result<DeadLetters, kafka::StartError> {
     let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
         mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
     });
-    DeadLetters::start(&config.kafka, shard, Arc::clone(metrics), done)
+    DeadLetters::start(&config.kafka, shard, access.clone(), Arc::clone(metrics), done)
 }
 
 /// Bytes of events one shard may hold.

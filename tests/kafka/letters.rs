@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter, LetterError};
+use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter, LetterError};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -29,7 +29,14 @@ fn desk(kafka: &Kafka, group: &str) -> (DeadLetters, Answers) {
     let told = Arc::clone(&answers);
     let config = Member::new(kafka, group, "").kafka;
     let on_done = Box::new(move |letter, result| told.lock().unwrap().push((letter, result)));
-    let desk = DeadLetters::start(&config, 0, Arc::new(Metrics::default()), on_done).unwrap();
+    let desk = DeadLetters::start(
+        &config,
+        0,
+        Access::open(&config).unwrap(),
+        Arc::new(Metrics::default()),
+        on_done,
+    )
+    .unwrap();
     (desk, answers)
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{self, Limits, Start, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Waker,
+    Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
@@ -153,6 +153,7 @@ impl Member {
             shard: 0,
             topics: self.topics.clone(),
             excluded: self.excluded.clone(),
+            access: Access::open(&self.kafka).unwrap(),
             metrics: Arc::new(Metrics::default()),
             on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),
         };

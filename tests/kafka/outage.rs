@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::member::{Member, Sink};
 use crate::support::{Kafka, Out, unique, wait_for};
-use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter};
+use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -28,7 +28,14 @@ fn reading_goes_on_when_the_broker_is_back() {
         told.lock().unwrap().push((letter.offset, result));
     });
     let config = Member::new(&kafka, &group, "").kafka;
-    let desk = DeadLetters::start(&config, 0, Arc::new(Metrics::default()), on_done).unwrap();
+    let desk = DeadLetters::start(
+        &config,
+        0,
+        Access::open(&config).unwrap(),
+        Arc::new(Metrics::default()),
+        on_done,
+    )
+    .unwrap();
     let letter = Letter {
         id: 0,
         source: TopicPartition::new(topic.as_str(), 0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::Limits;
-use kafka_eventhubs_bridge::kafka::{Consumer, Intake, Setup};
+use kafka_eventhubs_bridge::kafka::{Access, Consumer, Intake, Setup};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
@@ -98,6 +98,7 @@ fn a_waker_interrupts_a_poll() {
         shard: 0,
         topics: Vec::new(),
         excluded: Vec::new(),
+        access: Access::open(&member.kafka).unwrap(),
         metrics: Arc::new(Metrics::default()),
         on_fatal: Box::new(|_| {}),
     };

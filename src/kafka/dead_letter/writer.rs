@@ -1,6 +1,6 @@
 //! Writes one record and waits for the broker's word.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 
 use super::{Failure, LetterError};
 use crate::config;
-use crate::kafka::{StartError, native, settings};
+use crate::kafka::{Access, StartError, native, settings};
 use crate::record::{Header, Record};
 
 /// Longer than `message.timeout.ms`, after which the client itself gives an answer.
@@ -52,15 +52,17 @@ impl ProducerContext for Reports {
 }
 
 pub(super) struct Writer {
-    producer: BaseProducer<Reports>,
+    producer: Arc<BaseProducer<Reports>>,
     attempts: usize,
 }
 
 impl Writer {
-    pub(super) fn new(kafka: &config::Kafka) -> Result<Self, StartError> {
-        let producer = settings::producer(kafka)?
+    pub(super) fn new(kafka: &config::Kafka, access: &Access) -> Result<Self, StartError> {
+        let producer: BaseProducer<_> = settings::producer(kafka)?
             .create_with_context(Reports::default())
             .map_err(|error| StartError::Client(error.to_string()))?;
+        let producer = Arc::new(producer);
+        access.admit(&producer);
         Ok(Self { producer, attempts: 0 })
     }
 

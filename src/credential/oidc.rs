@@ -1,0 +1,161 @@
+//! Tokens of any OpenID Connect issuer, for a client's own credentials (RFC 6749, section 4.4).
+//!
+//! The client shows its secret by HTTP Basic, as Kafka's own clients do. Secret and authorities are read again for each
+//! token, and one call is one attempt, with an end.
+
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::config::{Given, Oidc, Secret};
+
+use super::wire::{self, Said};
+use super::{Refusal, Token, file, jwt};
+
+/// A source of tokens for one client of one issuer.
+#[derive(Debug)]
+pub struct ClientCredentials {
+    settings: Oidc,
+    limit: Duration,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<f64>,
+}
+
+impl ClientCredentials {
+    /// Tokens as `settings` say; one attempt takes no longer than `limit`.
+    pub fn new(settings: &Oidc, limit: Duration) -> Self {
+        Self { settings: settings.clone(), limit }
+    }
+
+    /// A token from the issuer: one attempt, bounded in time.
+    pub async fn fresh(&self) -> Result<Token, Refusal> {
+        let asked = tokio::time::timeout(self.limit, self.ask()).await;
+        let answer = asked
+            .unwrap_or_else(|_| Err(Refusal::later(format!("no answer within {:?}", self.limit))));
+        let Oidc { endpoint, client_id, .. } = &self.settings;
+        answer.map_err(|refusal| {
+            let hint = if refusal.is_for_good() {
+                "; hint: check `client_id`, `client_secret` and `scope` under `[kafka.security.token]`"
+            } else {
+                ""
+            };
+            let whole =
+                |text| format!("client `{client_id}` gets no token from `{endpoint}`: {text}{hint}");
+            match refusal {
+                Refusal::Later { after, text } => Refusal::Later { after, text: whole(text) },
+                Refusal::Refused(text) => Refusal::Refused(whole(text)),
+            }
+        })
+    }
+
+    async fn ask(&self) -> Result<Token, Refusal> {
+        let secret = match &self.settings.client_secret {
+            Given::Inline(secret) => secret.clone(),
+            Given::File(path) => Secret::new(
+                file(path)
+                    .await
+                    .map_err(|why| Refusal::later(format!("`{}`: {why}", path.display())))?,
+            ),
+        };
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let scope = self.settings.scope.as_deref();
+        let scope = scope.map_or(String::new(), |scope| format!("&scope={}", encoded(scope)));
+        let request = self
+            .client()
+            .await?
+            .post(&self.settings.endpoint)
+            .basic_auth(&self.settings.client_id, Some(secret.expose()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(format!("grant_type=client_credentials{scope}"));
+        let later = |error: reqwest::Error| Refusal::later(wire::chain(&error.without_url()));
+        let mut answer = request.send().await.map_err(later)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(later)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > wire::LONGEST {
+                return Err(Refusal::later("it does not stop answering".to_owned()));
+            }
+        }
+        let status = answer.status();
+        if status.is_success() {
+            return token(&body);
+        }
+        let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let after = after.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+        let said = Said::read(&body, &[secret.expose()]);
+        let text = format!("{}: {}", status.as_u16(), said.text);
+        let passing =
+            status.is_server_error() || [408, 429].contains(&status.as_u16()) || said.passing;
+        Err(if passing { Refusal::Later { after, text } } else { Refusal::Refused(text) })
+    }
+
+    async fn client(&self) -> Result<reqwest::Client, Refusal> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(self.limit);
+        if let Some(path) = &self.settings.ca_file {
+            let unusable = |why: String| Refusal::later(format!("`{}`: {why}", path.display()));
+            let text = file(path).await.map_err(unusable)?;
+            let authorities = reqwest::Certificate::from_pem_bundle(text.as_bytes());
+            let authorities = authorities.map_err(|error| unusable(wire::chain(&error)))?;
+            builder = builder.tls_certs_merge(authorities);
+        }
+        builder
+            .build()
+            .map_err(|error| Refusal::later(format!("no HTTP client: {}", wire::chain(&error))))
+    }
+}
+
+/// The token in an answer. Whichever end comes first counts: the issuer's word or the token's own.
+fn token(body: &[u8]) -> Result<Token, Refusal> {
+    let now = SystemTime::now();
+    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+        return Err(Refusal::Refused("its answer holds no `access_token`".to_owned()));
+    };
+    let text = Secret::new(answer.access_token);
+    let own = jwt::claims(&text).and_then(|claims| claims.expires);
+    let told = answer.expires_in.filter(|seconds| (0.0..1e9).contains(seconds));
+    let told = told.map(|seconds| now + Duration::from_secs_f64(seconds));
+    match own.into_iter().chain(told).min() {
+        Some(expires) if expires > now => Ok(Token { text, expires }),
+        Some(_) => Err(Refusal::later("the token that was issued has ended".to_owned())),
+        None => Err(Refusal::Refused("nothing says when its token ends".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn answer(own: Option<u64>, told: Option<u64>) -> Vec<u8> {
+        let now = SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let body = own.map_or("{}".to_owned(), |left| format!(r#"{{"exp": {}}}"#, now + left));
+        let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(body));
+        serde_json::json!({ "access_token": token, "expires_in": told }).to_string().into()
+    }
+
+    #[test]
+    fn the_end_that_comes_first_counts() {
+        let left = |own, told| {
+            let token = token(&answer(own, told)).unwrap();
+            token.expires.duration_since(SystemTime::now()).unwrap().as_secs_f64().round()
+        };
+        assert!((left(Some(100), Some(300)) - 100.0).abs() < 2.0);
+        assert!((left(Some(300), Some(100)) - 100.0).abs() < 2.0);
+        assert!((left(None, Some(100)) - 100.0).abs() < 2.0);
+        assert!((left(Some(100), None) - 100.0).abs() < 2.0);
+        assert!(token(&answer(None, None)).unwrap_err().is_for_good());
+        assert!(!token(&answer(Some(0), None)).unwrap_err().is_for_good());
+        assert!(token(b"<html>").unwrap_err().is_for_good());
+    }
+}

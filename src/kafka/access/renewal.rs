@@ -1,0 +1,176 @@
+//! The token of this process: who gives it, when the next one is due, and what is said when there is none.
+//!
+//! Asked for when two thirds of its life are over, well before librdkafka or a broker would miss it. While a renewal fails
+//! the old one serves to its end; nothing here is final but for who waits for the very first.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::{Secret, TokenSource};
+use crate::credential::{self, ClientCredentials, Refusal, Token, renew_in};
+use crate::retry;
+
+use super::watched::Watched;
+
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(15);
+
+enum Source {
+    Oidc(ClientCredentials),
+    Entra(Box<credential::Tokens>),
+    File { path: PathBuf, text: Watched<Secret> },
+}
+
+pub(super) struct Renewal {
+    source: Source,
+    /// When the token that serves ends.
+    expires: Option<SystemTime>,
+    due: Instant,
+    failures: u32,
+    /// Whether it was said that the token has ended.
+    mourned: bool,
+}
+
+impl Renewal {
+    pub(super) fn new(source: &TokenSource) -> Self {
+        let source = match source {
+            TokenSource::Oidc(oidc) => Source::Oidc(ClientCredentials::new(oidc, ATTEMPT)),
+            TokenSource::Entra(entra) => {
+                Source::Entra(Box::new(credential::Tokens::new(entra, ATTEMPT)))
+            }
+            TokenSource::File(path) => {
+                Source::File { path: path.clone(), text: Watched::new(Secret::default()) }
+            }
+        };
+        Self { source, expires: None, due: Instant::now(), failures: 0, mourned: false }
+    }
+
+    /// A token, if one is due and there is another; `Err` says why one who has none cannot have one.
+    pub(super) async fn turn(&mut self) -> Option<Result<Token, String>> {
+        self.mourn();
+        if Instant::now() < self.due {
+            return None;
+        }
+        let living = self.lives();
+        let fresh = match &mut self.source {
+            Source::Oidc(client) => client.fresh().await,
+            Source::Entra(tokens) => tokens.fresh().await,
+            Source::File { path, text } => match credential::kept(path).await {
+                // Looked at every time; what serves already is no news, and a new one has to settle.
+                Ok(token) if living && !text.look(Some(token.text.clone())) => return None,
+                Ok(token) => {
+                    if !living {
+                        *text = Watched::new(token.text.clone());
+                    }
+                    Ok(token)
+                }
+                Err(refusal) if living => {
+                    tracing::debug!("{refusal}");
+                    return None;
+                }
+                Err(refusal) => Err(refusal),
+            },
+        };
+        match fresh {
+            Ok(token) => {
+                self.obtained(&token);
+                Some(Ok(token))
+            }
+            Err(refusal) => self.failed(&refusal).map(Err),
+        }
+    }
+
+    fn lives(&self) -> bool {
+        self.expires.is_some_and(|expires| expires > SystemTime::now())
+    }
+
+    fn obtained(&mut self, token: &Token) {
+        let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
+        if self.failures > 0 {
+            tracing::info!(?left, "there is a token for kafka again");
+        } else {
+            tracing::debug!(?left, "a token for kafka was issued");
+        }
+        (self.failures, self.mourned) = (0, false);
+        self.expires = Some(token.expires);
+        self.due = match self.source {
+            Source::File { .. } => Instant::now(),
+            _ => Instant::now() + renew_in(left, rand::random()),
+        };
+    }
+
+    fn failed(&mut self, refusal: &Refusal) -> Option<String> {
+        self.failures += 1;
+        let asked = match refusal {
+            Refusal::Later { after, .. } => *after,
+            Refusal::Refused(_) => None,
+        };
+        self.due = Instant::now() + retry::delay(self.failures, asked, rand::random());
+        if self.failures == 1 {
+            let meanwhile = match (self.lives(), self.expires) {
+                (true, _) => "the old one serves until its end",
+                (false, Some(_)) => "the old one has ended",
+                (false, None) => "waiting for it",
+            };
+            tracing::warn!("no token for kafka, {meanwhile}, trying again: {refusal}");
+        }
+        (refusal.is_for_good() && self.expires.is_none()).then(|| refusal.to_string())
+    }
+
+    /// Says that the token that served has ended, once.
+    fn mourn(&mut self) {
+        if self.expires.is_some() && !self.lives() && !std::mem::replace(&mut self.mourned, true) {
+            tracing::warn!(
+                "the token for kafka has ended and there is no other; brokers take no new connections until there is"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn jwt(left: u64, salt: &str) -> String {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let claims = format!(r#"{{"exp": {}, "sub": "{salt}"}}"#, now + left);
+        format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[tokio::test]
+    async fn a_token_in_a_file_is_taken_when_it_is_there_and_replaced_when_it_has_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let mut renewal = Renewal::new(&TokenSource::File(path.clone()));
+        assert!(renewal.turn().await.is_none(), "waited for");
+        let put = |text: &str| std::fs::write(&path, text).unwrap();
+        let (first, second) = (jwt(600, "first"), jwt(900, "second"));
+        put(&first);
+        renewal.due = Instant::now();
+        assert_eq!(renewal.turn().await.unwrap().unwrap().text.expose(), first);
+        assert!(renewal.turn().await.is_none(), "it is no news");
+        put("");
+        assert!(renewal.turn().await.is_none());
+        put(&second);
+        assert!(renewal.turn().await.is_none(), "it could be half-written");
+        assert_eq!(renewal.turn().await.unwrap().unwrap().text.expose(), second);
+        assert!(renewal.turn().await.is_none());
+    }
+
+    #[test]
+    fn a_refusal_ends_the_wait_only_for_who_never_had_a_token() {
+        let mut renewal = Renewal::new(&TokenSource::File(PathBuf::from("x")));
+        let later = Refusal::Later { after: Some(Duration::from_mins(1)), text: "busy".into() };
+        assert_eq!(renewal.failed(&later), None);
+        assert!(renewal.due >= Instant::now() + Duration::from_secs(59), "as the issuer asked");
+        let refused = Refusal::Refused("no".into());
+        assert_eq!(renewal.failed(&refused), Some("no".to_owned()));
+        let expires = SystemTime::now() + Duration::from_mins(1);
+        renewal.obtained(&Token { text: Secret::new("t"), expires });
+        assert_eq!((renewal.failures, renewal.lives()), (0, true));
+        assert_eq!(renewal.failed(&refused), None);
+    }
+}

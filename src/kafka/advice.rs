@@ -1,0 +1,245 @@
+//! From librdkafka's words for a shut door to words an operator can act on: what was said, which key to mend.
+//!
+//! Librdkafka tells by text alone what OpenSSL, SASL and the broker said. Its own hints name its own properties; ours name
+//! the key that was written. Pure but for the one look at a certificate, which is [`super::certificate`]'s.
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::config::{Given, Login, Security};
+
+use super::certificate;
+
+/// An error, told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    /// What librdkafka says, without what only a developer of it wants to know, and what to do.
+    pub(super) text: String,
+    /// Whether a repetition ends only when somebody acts.
+    pub(super) refused: bool,
+}
+
+/// What brokers say by a TLS alert of a client's certificate.
+const ALERTS: [&str; 7] = [
+    "alert certificate required",
+    "alert bad certificate",
+    "alert certificate unknown",
+    "alert certificate expired",
+    "alert certificate revoked",
+    "alert unsupported certificate",
+    "alert unknown ca",
+];
+
+/// What `reason` means for somebody who wrote `security`.
+pub(super) fn told(code: RDKafkaErrorCode, reason: &str, security: Option<&Security>) -> Told {
+    let said = short(reason);
+    let failed = said.contains("certificate verify failed");
+    let seen = security
+        .and_then(|security| security.tls.as_ref())
+        .filter(|_| failed)
+        .and_then(|tls| certificate::objection(broker(said)?, tls));
+    let alert = ALERTS.iter().any(|alert| said.contains(alert));
+    let refused = is_refusal(code) || alert;
+    let advice = match seen {
+        Some((why, hint)) => return Told { text: format!("{said}: {why}; hint: {hint}"), refused },
+        None => hint(code, reason, alert, security),
+    };
+    let text = advice.map_or(said.to_owned(), |hint| format!("{said}; hint: {hint}"));
+    Told { text, refused }
+}
+
+/// Whether a repetition of `code` ends only when an operator acts.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::SSL
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+    )
+}
+
+/// Without the state of the connection, and without librdkafka's own hints.
+fn short(reason: &str) -> &str {
+    let cuts = [
+        " (after ",
+        ": broker certificate could not be verified",
+        ": client SSL authentication might be required",
+        ": connecting to a PLAINTEXT broker listener?",
+        ": requesting ApiVersion: might be caused by",
+        ": verify that security.protocol",
+    ];
+    let end = cuts.iter().filter_map(|cut| reason.find(cut)).min();
+    &reason[..end.unwrap_or(reason.len())]
+}
+
+/// The `host:port` a failed handshake was with.
+fn broker(said: &str) -> Option<&str> {
+    let name = said.split(": SSL handshake failed").next()?;
+    let name = name.rsplit_once("://").map_or(name, |(_, rest)| rest);
+    let name = name.split('/').next()?.trim();
+    name.rsplit(' ').next()
+}
+
+fn hint(
+    code: RDKafkaErrorCode,
+    reason: &str,
+    alert: bool,
+    security: Option<&Security>,
+) -> Option<String> {
+    let says = |text: &str| reason.contains(text);
+    // What was not written under `[kafka.security]` was written, or left out, under `[kafka.client]`.
+    let key = |typed: &str, property: &str| match security {
+        Some(_) => format!("`kafka.security.{typed}`"),
+        None => format!("`kafka.client.\"{property}\"`"),
+    };
+    let ca = || key("ca_file", "ssl.ca.location");
+    let certificate = || key("certificate_file", "ssl.certificate.location");
+    if says("certificate verify failed") {
+        return Some(format!(
+            "give {} the authority of the broker's certificate, or see that it names the broker's host and has not ended",
+            ca()
+        ));
+    }
+    if alert || says("client SSL authentication might be required") {
+        let tls = security.and_then(|security| security.tls.as_ref());
+        return Some(match tls.map(|tls| tls.identity.is_some()) {
+            Some(true) => format!(
+                "the broker does not take the certificate in {}: see that it has not ended, and that its authority \
+                 is in the broker's `ssl.truststore.location`",
+                certificate()
+            ),
+            _ => {
+                format!("the broker asks for a certificate that it trusts: give {}", certificate())
+            }
+        });
+    }
+    if says("wrong version number") || says("connecting to a PLAINTEXT broker listener") {
+        let tls = key("tls", "security.protocol");
+        return Some(format!("the listener may not speak TLS: use its TLS port, or change {tls}"));
+    }
+    if says("connecting to a SSL listener") {
+        return Some("the listener may want TLS: set `kafka.security.tls = true`".to_owned());
+    }
+    if says("broker might require SASL authentication") {
+        let mechanism = key("mechanism", "sasl.mechanism");
+        return Some(format!("the listener may want a login: set {mechanism}"));
+    }
+    if says("mechanism handshake failed") {
+        let mechanism = key("mechanism", "sasl.mechanism");
+        return Some(format!("choose a mechanism that the listener supports, with {mechanism}"));
+    }
+    match code {
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
+            Some(login(security.and_then(|security| security.login.as_ref())))
+        }
+        RDKafkaErrorCode::SSL => {
+            Some("see that bridge and broker share a TLS version and a cipher".to_owned())
+        }
+        RDKafkaErrorCode::GroupAuthorizationFailed => Some(
+            "let the user `Read` the group (`kafka-acls --add --operation Read --group …`)"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn login(login: Option<&Login>) -> String {
+    match login {
+        None => "check `kafka.client.\"sasl.username\"` and `\"sasl.password\"`".to_owned(),
+        Some(Login::Password { username, password, .. }) => {
+            let password = match password {
+                Given::Inline(_) => "`kafka.security.password`".to_owned(),
+                Given::File(path) => {
+                    format!("what `kafka.security.password_file`, `{}`, holds", path.display())
+                }
+            };
+            format!("check `kafka.security.username`, `{username}`, and {password}")
+        }
+        Some(Login::Token { .. }) => {
+            "compare issuer, audience and claims of the token from `kafka.security.token` with what the listener's \
+             `sasl.oauthbearer.expected.…` want"
+                .to_owned()
+        }
+        Some(Login::Kerberos { principal, .. }) => {
+            format!("check `kafka.security.principal`, `{principal}`, `keytab_file` and `service_name`")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{BrokerTls, Identity, Mechanism, Secret};
+
+    const BY_FILE: &str = "/run/secrets/password";
+
+    fn security(identity: bool) -> Security {
+        let file = || PathBuf::from("x");
+        let identity = identity.then(|| Identity { certificate_file: file(), key_file: file() });
+        let tls = BrokerTls { ca_file: None, identity, key_password: None, verify_host_name: true };
+        let password = Given::File(PathBuf::from(BY_FILE));
+        let mechanism = Mechanism::Plain;
+        let login = Login::Password { mechanism, username: "bridge".to_owned(), password };
+        Security { tls: Some(tls), login: Some(login) }
+    }
+
+    #[test]
+    fn the_key_to_mend_is_named() {
+        let password = "sasl_ssl://k:9093/bootstrap: SASL authentication error: Authentication failed: Invalid username \
+                        or password (after 12ms in state AUTH_REQ)";
+        let mechanism = "sasl_plaintext://k:1/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Unsupported \
+                         SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512 (after 3ms in state AUTH_HANDSHAKE)";
+        let required = "ssl://k:9093/1: Receive failed: error:0A00045C:SSL routines::tlsv13 alert certificate \
+                        required: SSL alert number 116 (after 5ms in state APIVERSION_QUERY)";
+        let plaintext = "ssl://k:9092/bootstrap: SSL handshake failed: error:0A00010B:SSL routines::wrong version \
+                         number: (after 1ms in state SSL_HANDSHAKE)";
+        use RDKafkaErrorCode as Code;
+        let cases = [
+            (Code::Authentication, password, false, true, BY_FILE),
+            (Code::Authentication, mechanism, false, true, "`kafka.security.mechanism`"),
+            (Code::BrokerTransportFailure, required, false, true, "asks for a certificate"),
+            (Code::BrokerTransportFailure, required, true, true, "does not take the certificate"),
+            (Code::SSL, plaintext, false, true, "`kafka.security.tls`"),
+        ];
+        for (code, reason, identity, refused, named) in cases {
+            let told = told(code, reason, Some(&security(identity)));
+            assert_eq!(told.refused, refused, "{reason}");
+            assert!(told.text.contains(named), "`{named}` is not in: {}", told.text);
+            assert!(!told.text.contains("(after"), "{}", told.text);
+        }
+    }
+
+    #[test]
+    fn what_was_passed_through_is_named_as_it_was_written() {
+        let text = told(RDKafkaErrorCode::Authentication, "no", None).text;
+        assert!(text.contains("`kafka.client.\"sasl.username\"`"), "{text}");
+        let verify = "ssl://k:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: \
+                      broker certificate could not be verified, verify that ssl.ca.location is correctly configured";
+        let text = told(RDKafkaErrorCode::SSL, verify, None).text;
+        assert!(text.contains("give `kafka.client.\"ssl.ca.location\"`"), "{text}");
+        assert!(!text.contains("is correctly configured"), "{text}");
+    }
+
+    #[test]
+    fn a_broker_that_is_only_gone_refuses_nothing() {
+        let gone = "k:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)";
+        let told = told(RDKafkaErrorCode::BrokerTransportFailure, gone, Some(&security(false)));
+        assert!(!told.refused);
+        assert!(told.text.ends_with("Connection refused"), "{}", told.text);
+        drop(Secret::default());
+    }
+
+    #[test]
+    fn the_broker_is_read_from_the_words_of_the_client() {
+        for (said, expected) in [
+            ("sasl_ssl://localhost:9093/bootstrap: SSL handshake failed: x", "localhost:9093"),
+            ("ssl://[::1]:9093/2: SSL handshake failed: x", "[::1]:9093"),
+            ("GroupCoordinator: k-0:9093: SSL handshake failed: x", "k-0:9093"),
+        ] {
+            assert_eq!(broker(said), Some(expected));
+        }
+    }
+}
