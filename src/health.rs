@@ -36,6 +36,8 @@ struct Shard {
     pump: AtomicU64,
     events: AtomicU64,
     joined: AtomicBool,
+    /// What Kafka said last while it does not take us.
+    kafka: Mutex<Option<String>>,
     ended: AtomicBool,
     /// Why a namespace is not connected; `None` when it is.
     namespaces: Mutex<BTreeMap<String, Option<String>>>,
@@ -78,6 +80,7 @@ impl Health {
             pump: AtomicU64::new(NEVER),
             events: AtomicU64::new(NEVER),
             joined: AtomicBool::new(false),
+            kafka: Mutex::default(),
             ended: AtomicBool::new(false),
             namespaces: Mutex::new(namespaces.clone()),
         };
@@ -144,7 +147,10 @@ impl Health {
         }
         for (index, shard) in self.0.shards.iter().enumerate() {
             if !shard.joined.load(Relaxed) {
-                reasons.push(format!("shard {index}: not a member of its consumer group"));
+                let kafka = shard.kafka.lock().unwrap_or_else(PoisonError::into_inner);
+                let because = kafka.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                let text = format!("shard {index}: not a member of its consumer group{because}");
+                reasons.push(text);
             }
             for (name, why) in shard.namespaces().iter() {
                 let Some(why) = why else { continue };
@@ -196,6 +202,11 @@ impl ShardHealth {
     /// Whether the shard is a member of its consumer group, with or without partitions.
     pub fn joined(&self, joined: bool) {
         self.shard().joined.store(joined, Relaxed);
+    }
+
+    /// What Kafka said last that stands between the shard and its group.
+    pub fn kafka(&self, trouble: Option<String>) {
+        *self.shard().kafka.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Whether the shard is connected to namespace `name`; `detail` says why not.
@@ -266,6 +277,9 @@ mod tests {
         assert!(health.ready().is_good());
         shard.joined(false);
         assert_eq!(health.ready().reasons, ["shard 1: not a member of its consumer group"]);
+        shard.kafka(Some("wrong password".to_owned()));
+        let why = "shard 1: not a member of its consumer group: wrong password";
+        assert_eq!(health.ready().reasons, [why]);
         shard.joined(true);
         health.draining();
         assert_eq!(health.ready().reasons, ["draining"]);

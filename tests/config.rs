@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{
-    Access, Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat,
+    Access, Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat, Login,
     Partitioning, Policy, Principal, Problems, Start, Topics, schema,
 };
 use kafka_eventhubs_bridge::kafka::objection;
@@ -15,6 +15,8 @@ use kafka_eventhubs_bridge::kafka::objection;
 mod credential;
 #[path = "config/full.rs"]
 mod full;
+#[path = "config/security.rs"]
+mod security;
 #[path = "config/wrong.rs"]
 mod wrong;
 
@@ -49,6 +51,15 @@ impl Given {
     fn beside(self, name: &str, text: &str) -> Self {
         std::fs::write(self.directory.path().join(name), text).unwrap();
         self
+    }
+
+    /// Files as certificates and keys look from afar.
+    fn with_pem(self) -> Self {
+        let pem = |label: &str| format!("-----BEGIN {label}-----\nhush\n-----END {label}-----\n");
+        self.beside("crt", &pem("CERTIFICATE"))
+            .beside("key", &pem("PRIVATE KEY"))
+            .beside("locked", &pem("ENCRYPTED PRIVATE KEY"))
+            .beside("secret", "hush1234\n")
     }
 
     fn variable(mut self, name: &str, value: &str) -> Self {
@@ -133,7 +144,7 @@ fn every_example_is_right() {
             "sasl",
             vec![
                 secret("BRIDGE_EVENTHUBS__CONNECTION_STRING"),
-                ("BRIDGE_KAFKA__CLIENT__SASL_PASSWORD", "hush"),
+                ("BRIDGE_KAFKA__SECURITY__PASSWORD", "hush"),
             ],
         ),
         ("mirror", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
@@ -166,8 +177,8 @@ fn every_example_is_right() {
             assert!(matches!(sas.first, Access::Key { .. }), "{name}");
         }
         if name == "sasl" {
-            let password = &config.kafka.client["sasl.password"];
-            assert!(matches!(password, ClientValue::Text(text) if text.expose() == "hush"));
+            let login = config.kafka.security.and_then(|security| security.login);
+            assert!(matches!(login, Some(Login::Password { .. })), "{login:?}");
         }
     }
 }

@@ -134,6 +134,8 @@ fn token(body: &[u8]) -> Result<Token, Refusal> {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -142,6 +144,66 @@ mod tests {
         let body = own.map_or("{}".to_owned(), |left| format!(r#"{{"exp": {}}}"#, now + left));
         let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(body));
         serde_json::json!({ "access_token": token, "expires_in": told }).to_string().into()
+    }
+
+    /// Answers the first request with `answer`, or never; gives the client for it, and what was asked.
+    async fn asked(answer: Option<String>) -> (Result<Token, Refusal>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Oidc {
+            endpoint: format!("http://{}/token", listener.local_addr().unwrap()),
+            client_id: "bridge".to_owned(),
+            client_secret: Given::Inline(Secret::new("hush")),
+            scope: Some("a b".to_owned()),
+            ca_file: None,
+        };
+        let client = ClientCredentials::new(&settings, Duration::from_secs(2));
+        let served = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with("a%20b") {
+                let mut part = [0; 1024];
+                let read = stream.read(&mut part).await.unwrap();
+                request.push_str(std::str::from_utf8(&part[..read]).unwrap());
+            }
+            match answer {
+                Some(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
+                // Until the client hangs up.
+                None => drop(stream.read(&mut [0; 1]).await),
+            }
+            request
+        };
+        tokio::join!(client.fresh(), served)
+    }
+
+    fn http(status: &str, body: &[u8]) -> Option<String> {
+        let length = body.len();
+        let body = std::str::from_utf8(body).unwrap();
+        Some(format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nretry-after: 7\r\n\r\n{body}"
+        ))
+    }
+
+    #[tokio::test]
+    async fn the_client_shows_its_secret_and_nobody_else_does() {
+        let (token, request) = asked(http("200 OK", &answer(Some(100), None))).await;
+        assert!(token.unwrap().text.expose().starts_with("e30."));
+        assert!(request.contains("authorization: Basic YnJpZGdlOmh1c2g="), "{request}");
+        assert!(
+            request.ends_with("\r\n\r\ngrant_type=client_credentials&scope=a%20b"),
+            "{request}"
+        );
+
+        let body = br#"{"error": "invalid_client", "error_description": "hush is wrong"}"#;
+        let refusal = asked(http("401 Unauthorized", body)).await.0.unwrap_err();
+        let said = refusal.to_string();
+        assert!(refusal.is_for_good() && said.contains("401: *** is wrong"), "{said}");
+        assert!(said.contains("client `bridge`") && said.contains("hint: "), "{said}");
+
+        let busy = asked(http("503 Service Unavailable", b"")).await.0.unwrap_err();
+        let seven = Some(Duration::from_secs(7));
+        assert!(matches!(busy, Refusal::Later { after, .. } if after == seven), "{busy}");
+        let silent = asked(None).await.0.unwrap_err();
+        assert!(!silent.is_for_good() && silent.to_string().contains("no answer within 2s"));
     }
 
     #[test]

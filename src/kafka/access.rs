@@ -8,6 +8,8 @@
 
 mod keeper;
 mod renewal;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,8 @@ use super::certificate;
 pub(super) struct Told {
     /// What librdkafka says, without what only a developer of it wants to know, and what to do.
     pub(super) text: String,
+    /// What to do, if that is known: the same for the same cause, however librdkafka words it.
+    pub(super) hint: Option<String>,
     /// Whether a repetition ends only when somebody acts.
     pub(super) refused: bool,
 }
@@ -38,13 +40,34 @@ pub(super) fn told(code: RDKafkaErrorCode, reason: &str, security: Option<&Secur
         .filter(|_| failed)
         .and_then(|tls| certificate::objection(broker(said)?, tls));
     let alert = ALERTS.iter().any(|alert| said.contains(alert));
-    let refused = is_refusal(code) || alert;
-    let advice = match seen {
-        Some((why, hint)) => return Told { text: format!("{said}: {why}; hint: {hint}"), refused },
-        None => hint(code, reason, alert, security),
+    let (why, hint) = match seen {
+        Some((why, hint)) => (format!(": {why}"), Some(hint)),
+        None => (String::new(), hint(code, reason, alert, security)),
     };
-    let text = advice.map_or(said.to_owned(), |hint| format!("{said}; hint: {hint}"));
-    Told { text, refused }
+    let told = hint.as_ref().map_or(String::new(), |hint| format!("; hint: {hint}"));
+    Told {
+        text: format!("{said}{why}{told}"),
+        hint,
+        refused: (is_refusal(code) || alert) && !is_broken_off(reason),
+    }
+}
+
+/// Brokers that close every connection say nothing at all, and librdkafka only that they are down.
+pub(super) fn silence(security: Option<&Security>) -> &'static str {
+    let tls = security.is_some_and(|security| security.tls.is_some());
+    let login = security.is_some_and(|security| security.login.is_some());
+    match (tls, login) {
+        (false, _) => "; hint: if they speak TLS, set `tls = true` under `[kafka.security]`",
+        (true, false) => "; hint: if they want a login, set `mechanism` under `[kafka.security]`",
+        (true, true) => "",
+    }
+}
+
+/// Whether a login failed only because its connection did.
+fn is_broken_off(reason: &str) -> bool {
+    ["Local: Broker transport failure", "Local: Timed out", "Local: Disconnected"]
+        .iter()
+        .any(|local| reason.contains(local))
 }
 
 /// Whether a repetition of `code` ends only when an operator acts.
@@ -125,6 +148,9 @@ fn hint(
         let mechanism = key("mechanism", "sasl.mechanism");
         return Some(format!("the listener may want a login: set {mechanism}"));
     }
+    if is_broken_off(reason) {
+        return None;
+    }
     if says("mechanism handshake failed") {
         let mechanism = key("mechanism", "sasl.mechanism");
         return Some(format!("choose a mechanism that the listener supports, with {mechanism}"));
@@ -172,7 +198,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{BrokerTls, Identity, Mechanism, Secret};
+    use crate::config::{BrokerTls, Identity, Mechanism};
 
     const BY_FILE: &str = "/run/secrets/password";
 
@@ -229,7 +255,11 @@ mod tests {
         let told = told(RDKafkaErrorCode::BrokerTransportFailure, gone, Some(&security(false)));
         assert!(!told.refused);
         assert!(told.text.ends_with("Connection refused"), "{}", told.text);
-        drop(Secret::default());
+        let broken_off = "k:1/2: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: broker's \
+                          supported mechanisms: (n/a)";
+        let told =
+            super::told(RDKafkaErrorCode::Authentication, broken_off, Some(&security(false)));
+        assert_eq!((told.refused, told.hint), (false, None));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn explain(error: &CertificateError, host: &str, tls: &BrokerTls) -> Option<(Str
         Wrong::NotValidForNameContext { presented, .. } => (
             format!(
                 "the broker's certificate is not for `{host}`, but for {}",
-                presented.join(", ")
+                presented.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
             ),
             names(),
         ),
@@ -114,6 +114,11 @@ fn explain(error: &CertificateError, host: &str, tls: &BrokerTls) -> Option<(Str
         ),
     };
     Some(told)
+}
+
+/// `a.b` for `DnsName("a.b")`.
+fn plain(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
 }
 
 fn names() -> String {

@@ -168,6 +168,11 @@ impl Consumer {
         known.collect()
     }
 
+    /// What Kafka said last that stands between this consumer and its group, if anything does.
+    pub fn trouble(&self) -> Option<String> {
+        self.client.context().trouble()
+    }
+
     /// The sign of life of the event thread.
     pub fn heartbeat(&self) -> Heartbeat {
         Heartbeat(Arc::clone(&self.life))

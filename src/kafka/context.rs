@@ -45,6 +45,8 @@ pub(super) struct Context {
     baseline: Mutex<Baseline>,
     complaints: Mutex<HashMap<String, Complaint>>,
     refusal: Mutex<Option<Refusal>>,
+    /// What Kafka said last that stands between us and the group.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What exists only once the client does.
@@ -88,6 +90,7 @@ impl Context {
             baseline: Mutex::default(),
             complaints: Mutex::default(),
             refusal: Mutex::default(),
+            trouble: Mutex::default(),
         }
     }
 
@@ -134,8 +137,14 @@ impl Context {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What Kafka said last, while it has not taken us since.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Kafka took us.
     fn welcomed(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -152,7 +161,12 @@ impl Context {
 
     /// Warns, unless the same was said within the last minute.
     pub(super) fn complain(&self, what: &str, detail: &str) {
-        if let Some(suppressed) = self.may_say(what) {
+        self.complain_of(what, what, detail);
+    }
+
+    /// The same, for a `cause` that may be worded in several ways.
+    fn complain_of(&self, cause: &str, what: &str, detail: &str) {
+        if let Some(suppressed) = self.may_say(cause) {
             tracing::warn!(
                 shard = self.shard,
                 repeated = (suppressed > 0).then_some(suppressed),
@@ -213,16 +227,23 @@ impl ClientContext for Context {
             return self.complain("kafka", reason);
         };
         self.metrics.kafka_error(&format!("{code:?}"));
-        if code == RDKafkaErrorCode::AllBrokersDown && self.refusal().is_some() {
-            // Why was said just before.
+        let security = self.security.as_ref();
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            // Why was said before, unless nobody knows.
+            if self.trouble().is_none() {
+                let text = format!("{reason}{}", advice::silence(security));
+                self.complain(&format!("kafka: {code}"), &text);
+            }
             return;
         }
-        let told = advice::told(code, reason, self.security.as_ref());
+        let told = advice::told(code, reason, security);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(told.text.clone());
         if told.refused {
             self.refused(code, &told.text);
         }
         // Fetch errors go by partition through the pump's queue, and are told from there.
-        self.complain(&format!("kafka: {code}"), &told.text);
+        let what = format!("kafka: {code}");
+        self.complain_of(told.hint.as_deref().unwrap_or(&what), &what, &told.text);
     }
 }
 

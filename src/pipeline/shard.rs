@@ -124,6 +124,7 @@ impl Shard {
         if self.consumer.heartbeat().last_polled().elapsed() < HEARTBEAT {
             self.health.beat_events();
         }
+        self.health.kafka(self.consumer.trouble());
         if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(Failure::Pump);
         }

@@ -85,8 +85,8 @@ def environment(objects):
         if name == "eventhubs":
             variables["BRIDGE_EVENTHUBS__CONNECTION_STRING"] = "Endpoint=sb://x;SharedAccessKeyName=k;SharedAccessKey=s"
         elif name == "kafka":
-            variables["BRIDGE_KAFKA__CLIENT__SASL_USERNAME"] = "u"
-            variables["BRIDGE_KAFKA__CLIENT__SASL_PASSWORD"] = "p"
+            variables["BRIDGE_KAFKA__SECURITY__USERNAME"] = "u"
+            variables["BRIDGE_KAFKA__SECURITY__PASSWORD"] = "p"
         else:
             variables |= one(objects, "Secret")["stringData"]
     return variables
@@ -104,7 +104,10 @@ def test_the_bridge_calls_its_configuration_good(file, tmp_path):
         pytest.skip(f"{bridge} has not been built: `make check` builds it first")
     objects = render(file)
     toml = tmp_path / "bridge.toml"
-    toml.write_text(one(objects, "ConfigMap")["data"]["bridge.toml"])
+    for mounted in ("ca.crt", "user.crt", "user.key"):
+        (tmp_path / mounted).write_text("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n")
+    text = one(objects, "ConfigMap")["data"]["bridge.toml"]
+    toml.write_text(text.replace("/etc/kafka/cluster/", "").replace("/etc/kafka/user/", ""))
     arguments = [bridge, "check", "--config", toml]
     done = subprocess.run(arguments, env=environment(objects), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

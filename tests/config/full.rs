@@ -122,9 +122,10 @@ fn each_key_of_the_wrong_type_is_told_at_its_own_line() {
     let (mut told, mut header) = (0, None);
     for (index, line) in lines.iter().enumerate() {
         let shown = shows(line).unwrap_or(line);
-        // The way in is a table of its own; the others that are switched off have keys of those that are not.
+        // A way in is a table of its own; the others that are switched off have keys of those that are not.
         if shown.starts_with('[') {
-            header = shown.ends_with(".credential]").then_some(index);
+            let way_in = [".credential]", ".security]", ".token]"];
+            header = way_in.iter().any(|end| shown.ends_with(end)).then_some(index);
         }
         let Some((key, _)) = shown.split_once(" = ").filter(|_| !shown.starts_with('#')) else {
             continue;

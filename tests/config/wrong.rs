@@ -6,6 +6,7 @@ const UNREADABLE: &str = include_str!("wrong/unreadable.toml");
 const KEYS_AND_TYPES: &str = include_str!("wrong/keys_and_types.toml");
 const VALUES: &str = include_str!("wrong/values.toml");
 const CREDENTIALS: &str = include_str!("wrong/credentials.toml");
+const KAFKA_SECURITY: &str = include_str!("wrong/kafka_security.toml");
 const TOGETHER: &str = include_str!("wrong/together.toml");
 
 #[derive(serde::Deserialize)]
@@ -50,9 +51,9 @@ const OWNED: &[(&str, &str)] = &[
 #[test]
 fn each_mistake_is_told_on_one_screen() {
     let mut told = 0;
-    for cases in [UNREADABLE, KEYS_AND_TYPES, VALUES, CREDENTIALS, TOGETHER] {
+    for cases in [UNREADABLE, KEYS_AND_TYPES, VALUES, CREDENTIALS, KAFKA_SECURITY, TOGETHER] {
         for case in toml::from_str::<Cases>(cases).unwrap().case {
-            let report = Given::file(&case.file).report();
+            let report = Given::file(&case.file).with_pem().report();
             assert_told(&case.name, &report, &[&case.what, &case.at, &case.why, &case.hint]);
             told += 1;
         }

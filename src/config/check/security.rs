@@ -198,8 +198,10 @@ impl Check<'_> {
     fn login(&mut self, at: &Path, raw: &raw::Security, given: &[&str]) -> Option<Login> {
         let mechanism_at = at.key("mechanism");
         let Some(mechanism) = raw.mechanism else {
+            // Where something cannot be read, what was meant is not known well enough to say more.
+            let unreadable = self.failures.iter().any(|failure| failure.path.is_within(at));
             if let Some(key) = given.iter().find(|key| OF_MECHANISM.contains(key))
-                && !self.failed(&mechanism_at)
+                && !unreadable
             {
                 let of = [Mechanism::ScramSha512, Mechanism::Oauthbearer, Mechanism::Gssapi];
                 let of = of.into_iter().find(|of| keys(*of).contains(key));
