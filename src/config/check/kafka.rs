@@ -199,9 +199,7 @@ fn wrong_broker(broker: &str) -> Option<&'static str> {
         Some((protocol, address)) => {
             let protocol = protocol.to_ascii_lowercase();
             if !["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"].contains(&protocol.as_str()) {
-                return Some(
-                    "the protocol is set by `\"security.protocol\"` under `[kafka.client]`",
-                );
+                return Some("whether there is TLS, and a login, is said under `[kafka.security]`");
             }
             address
         }
