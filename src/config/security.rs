@@ -84,7 +84,7 @@ impl Mechanism {
 /// Where tokens for the brokers come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
-    /// An issuer of OpenID Connect that gives them for a client's own credentials.
+    /// An issuer of OIDC that gives them for a client's own credentials.
     Oidc(Oidc),
     /// A file in which somebody else keeps a JWT.
     File(PathBuf),
@@ -92,7 +92,7 @@ pub enum TokenSource {
     Entra(Entra),
 }
 
-/// A client of an OpenID Connect issuer.
+/// A client of an OIDC issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oidc {
     /// The URL of the token endpoint.

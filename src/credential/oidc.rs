@@ -1,4 +1,4 @@
-//! Tokens of any OpenID Connect issuer, for a client's own credentials (RFC 6749, section 4.4).
+//! Tokens of any OIDC issuer, for a client's own credentials (RFC 6749, section 4.4).
 //!
 //! The client shows its secret by HTTP Basic, as Kafka's own clients do. Secret and authorities are read again for each
 //! token, and one call is one attempt, with an end.
@@ -175,17 +175,15 @@ mod tests {
         tokio::join!(client.fresh(), served)
     }
 
-    fn http(status: &str, body: &[u8]) -> Option<String> {
+    fn http(status: &str, body: &[u8]) -> String {
         let length = body.len();
         let body = std::str::from_utf8(body).unwrap();
-        Some(format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nretry-after: 7\r\n\r\n{body}"
-        ))
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nretry-after: 7\r\n\r\n{body}")
     }
 
     #[tokio::test]
     async fn the_client_shows_its_secret_and_nobody_else_does() {
-        let (token, request) = asked(http("200 OK", &answer(Some(100), None))).await;
+        let (token, request) = asked(Some(http("200 OK", &answer(Some(100), None)))).await;
         assert!(token.unwrap().text.expose().starts_with("e30."));
         assert!(request.contains("authorization: Basic YnJpZGdlOmh1c2g="), "{request}");
         assert!(
@@ -194,12 +192,12 @@ mod tests {
         );
 
         let body = br#"{"error": "invalid_client", "error_description": "hush is wrong"}"#;
-        let refusal = asked(http("401 Unauthorized", body)).await.0.unwrap_err();
+        let refusal = asked(Some(http("401 Unauthorized", body))).await.0.unwrap_err();
         let said = refusal.to_string();
         assert!(refusal.is_for_good() && said.contains("401: *** is wrong"), "{said}");
         assert!(said.contains("client `bridge`") && said.contains("hint: "), "{said}");
 
-        let busy = asked(http("503 Service Unavailable", b"")).await.0.unwrap_err();
+        let busy = asked(Some(http("503 Service Unavailable", b""))).await.0.unwrap_err();
         let seven = Some(Duration::from_secs(7));
         assert!(matches!(busy, Refusal::Later { after, .. } if after == seven), "{busy}");
         let silent = asked(None).await.0.unwrap_err();

@@ -197,6 +197,8 @@ fn login(login: Option<&Login>) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use RDKafkaErrorCode as Code;
+
     use super::*;
     use crate::config::{BrokerTls, Identity, Mechanism};
 
@@ -222,7 +224,6 @@ mod tests {
                         required: SSL alert number 116 (after 5ms in state APIVERSION_QUERY)";
         let plaintext = "ssl://k:9092/bootstrap: SSL handshake failed: error:0A00010B:SSL routines::wrong version \
                          number: (after 1ms in state SSL_HANDSHAKE)";
-        use RDKafkaErrorCode as Code;
         let cases = [
             (Code::Authentication, password, false, true, BY_FILE),
             (Code::Authentication, mechanism, false, true, "`kafka.security.mechanism`"),

@@ -76,8 +76,12 @@ impl Mechanism {
 /// Where the tokens of `oauthbearer` come from. `kind` says which of the other keys belong here.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "keys are named as those of `[eventhubs.credential]`"
+)]
 pub(in crate::config) struct Token {
-    /// `oidc` asks any OpenID Connect issuer with a client's own credentials, `file` reads what somebody else obtained;
+    /// `oidc` asks any OIDC issuer with a client's own credentials, `file` reads what somebody else obtained;
     /// the others are the identities of Entra ID, as in `[eventhubs.credential]`. Required.
     pub(in crate::config) kind: Option<TokenKind>,
     /// Where the issuer gives tokens, for `oidc`: an `https` URL.
