@@ -22,6 +22,8 @@ mod wrong;
 
 /// What stands for `@kafka`, `@eventhubs` and `@mapping` in the files of these tests. Every secret is `hush`.
 const KAFKA: &str = "[kafka]\nbrokers = 'k:9092'\ngroup_id = 'g'";
+/// A namespace whose connection string is still to be put in.
+const NAMED: &str = "@kafka\n[eventhubs]\nconnection_string = '@another'\n";
 const EVENTHUBS: &str = "[eventhubs]\nconnection_string = 'Endpoint=sb://h.servicebus.windows.net/;\
                          SharedAccessKeyName=n;SharedAccessKey=hush1234'";
 const MAPPING: &str = "[[mappings]]\ntopic = 'orders'\nhub = 'orders'";
@@ -282,6 +284,32 @@ fn a_connection_string_comes_from_a_file_or_a_variable_and_the_later_layer_wins(
         .variable("BRIDGE_EVENTHUBS__CONNECTION_STRING_FILE", "secret.txt")
         .load();
     assert_eq!(config.unwrap().eventhubs["default"].address, another());
+}
+
+#[test]
+fn a_second_connection_string_has_a_key_of_its_own_and_comes_like_the_first() {
+    let second = |namespace: &str, given: Given| {
+        let config = given.load().unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(!format!("{config:?}").contains("hush"), "{config:?}");
+        let Credential::Sas(sas) = &config.eventhubs[namespace].credential else { panic!() };
+        sas.second.clone().unwrap()
+    };
+    let other = ANOTHER.replace("SharedAccessKeyName=", "SharedAccessKeyName=other-");
+    let name = format!("{NAMED}secondary_connection_string = '{other}'\n@mapping");
+    let found = second("default", Given::file(&name.replace("@another", ANOTHER)));
+    assert!(matches!(found, Access::Key { name, .. } if name.starts_with("other-")));
+
+    let file = format!("{NAMED}secondary_connection_string_file = 'second.txt'\n@mapping");
+    let file = Given::file(&file.replace("@another", ANOTHER)).beside("second.txt", &other);
+    let found = second("default", file);
+    assert!(matches!(found, Access::ConnectionString(file) if file.ends_with("second.txt")));
+
+    let west = format!(
+        "@kafka\n[eventhubs.west]\nconnection_string = '{ANOTHER}'\n@mapping\nnamespace = 'west'"
+    );
+    let variable = "BRIDGE_EVENTHUBS__WEST__SECONDARY_CONNECTION_STRING";
+    let found = second("west", Given::file(&west).variable(variable, &other));
+    assert!(matches!(found, Access::Key { .. }));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod client;
 mod connection;
+mod connection_string;
 mod credential;
 mod eventhubs;
 mod kafka;

@@ -6,6 +6,7 @@
 
 mod connection;
 mod credential;
+mod namespace;
 mod security;
 
 use std::collections::BTreeMap;
@@ -13,13 +14,14 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, Deserializer, Visitor};
 
 use super::shape::ClientValue;
 use super::{LogFormat, Policy, Secret};
 
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
+pub(super) use namespace::{EventHubs, Namespace};
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
@@ -64,41 +66,6 @@ pub(super) struct Kafka {
     /// Properties of librdkafka, names in quotes: `"client.rack" = "west"`. Those the bridge must own are refused, and
     /// so is what `[kafka.security]` says already.
     pub(super) client: BTreeMap<String, ClientValue>,
-}
-
-/// Where events go. The keys here describe the namespace of mappings that name none; `[eventhubs.NAME]`
-/// describes another one. The time limits here hold for all that set none.
-#[derive(Default)]
-pub(super) struct EventHubs {
-    pub(super) own: Namespace,
-    pub(super) named: BTreeMap<String, Namespace>,
-}
-
-/// An Event Hubs namespace.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "a namespace is named by its `namespace` key")]
-pub(super) struct Namespace {
-    /// The connection string of the namespace. Better kept in `connection_string_file` or in the environment.
-    pub(super) connection_string: Option<String>,
-    /// A file that holds the connection string, seen from the directory of this one.
-    pub(super) connection_string_file: Option<String>,
-    /// How the namespace is reached.
-    pub(super) connection: Option<Connection>,
-    /// The host of the namespace, instead of a connection string; `[eventhubs.credential]` says how to log in.
-    #[schemars(extend("examples" = ["orders.servicebus.windows.net"]))]
-    pub(super) namespace: Option<String>,
-    /// How the bridge logs in to `namespace`.
-    pub(super) credential: Option<Credential>,
-    /// How long one send may take before its connection is given up, 100ms to 10m.
-    #[schemars(extend("default" = "30s"))]
-    pub(super) send_timeout: Option<Duration>,
-    /// How long connecting, logging in and attaching may take, each, 100ms to 5m.
-    #[schemars(extend("default" = "15s"))]
-    pub(super) connect_timeout: Option<Duration>,
-    /// The peer is taken for dead when it is silent for this long, 1s to 4m.
-    #[schemars(extend("default" = "60s"))]
-    pub(super) idle_timeout: Option<Duration>,
 }
 
 /// One way from topics to a hub. Needs exactly one of `topic`, `topics`, `topic_pattern`.
@@ -259,99 +226,6 @@ text! {
             { "pattern": "^fixed:[0-9]+$" }
         ]
     };
-}
-
-/// Keys of [`Namespace`], for telling them from names of namespaces.
-const NAMESPACE: &[&str] = &[
-    "connection_string",
-    "connection_string_file",
-    "connection",
-    "namespace",
-    "credential",
-    "send_timeout",
-    "connect_timeout",
-    "idle_timeout",
-];
-
-impl<'de> Deserialize<'de> for EventHubs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Table;
-        impl<'de> Visitor<'de> for Table {
-            type Value = EventHubs;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventHubs, A::Error> {
-                let mut read = EventHubs::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "connection_string" => read.own.connection_string = map.next_value()?,
-                        "connection_string_file" => {
-                            read.own.connection_string_file = map.next_value()?;
-                        }
-                        "connection" => read.own.connection = map.next_value()?,
-                        "namespace" => read.own.namespace = map.next_value()?,
-                        "credential" => read.own.credential = map.next_value()?,
-                        "send_timeout" => read.own.send_timeout = map.next_value()?,
-                        "connect_timeout" => read.own.connect_timeout = map.next_value()?,
-                        "idle_timeout" => read.own.idle_timeout = map.next_value()?,
-                        _ => {
-                            read.named.insert(key, map.next_value::<Named>()?.0);
-                        }
-                    }
-                }
-                Ok(read)
-            }
-        }
-        deserializer.deserialize_map(Table)
-    }
-}
-
-/// The table of a named namespace; anything but a table is a misspelt key of `[eventhubs]`.
-struct Named(Namespace);
-
-impl<'de> Deserialize<'de> for Named {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Table;
-        impl<'de> Visitor<'de> for Table {
-            type Value = Namespace;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Namespace, A::Error> {
-                Namespace::deserialize(MapAccessDeserializer::new(map))
-            }
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<Namespace, E> {
-                Err(E::unknown_field("", NAMESPACE))
-            }
-            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Namespace, E> {
-                Err(E::unknown_field("", NAMESPACE))
-            }
-            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Namespace, E> {
-                Err(E::unknown_field("", NAMESPACE))
-            }
-        }
-        deserializer.deserialize_any(Table).map(Self)
-    }
-}
-
-impl JsonSchema for EventHubs {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "EventHubs".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = Namespace::json_schema(generator);
-        let named = generator.subschema_for::<Namespace>();
-        schema.insert("additionalProperties".to_owned(), named.into());
-        schema.insert(
-            "description".to_owned(),
-            "Where events go. The keys here describe the namespace of mappings that name none; \
-             `[eventhubs.NAME]` describes another one. The time limits here hold for all that set none."
-                .into(),
-        );
-        schema
-    }
 }
 
 impl<'de> Deserialize<'de> for ClientValue {

@@ -125,23 +125,46 @@ impl Namespace {
             connected.access.lock().await.hold(audience, token.expires);
             return Ok(token);
         }
-        let put = async { connected.access.lock().await.put(audience, &token).await };
-        let result = self.within("putting a token", put).await.and_then(|put| put);
-        self.0.metrics.token_put(&self.0.name, result.is_ok());
-        if let Err(fault) = result {
-            if fault.cause == Cause::Unauthorized {
-                self.0.login.refused(&token).await;
+        match self.offer(connected, audience, token).await {
+            Ok(token) => {
+                let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.0.metrics.token_expires(&self.0.name, expires.as_secs());
+                Ok(token)
             }
-            let path = audience.splitn(4, '/').nth(3).unwrap_or_default();
-            let fault = self.explained(fault, path);
-            if beyond.is_none() && fault.cause == Cause::Unauthorized {
-                self.shut_out(&fault);
+            Err(fault) => {
+                let path = audience.splitn(4, '/').nth(3).unwrap_or_default();
+                let fault = self.explained(fault, path);
+                if beyond.is_none() && fault.cause == Cause::Unauthorized {
+                    self.shut_out(&fault);
+                }
+                Err(fault)
             }
-            return Err(fault);
         }
-        let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.0.metrics.token_expires(&self.0.name, expires);
-        Ok(token)
+    }
+
+    /// Puts `token`, or, when that is refused, one made with the other key, where there is one. Gives what was taken.
+    async fn offer(
+        &self,
+        connected: &Connected,
+        audience: &str,
+        token: Token,
+    ) -> Result<Token, Fault> {
+        let put = async |token: &Token| {
+            let put = async { connected.access.lock().await.put(audience, token).await };
+            let result = self.within("putting a token", put).await.and_then(|put| put);
+            self.0.metrics.token_put(&self.0.name, result.is_ok());
+            result
+        };
+        match put(&token).await {
+            Ok(()) => Ok(token),
+            Err(fault) if fault.cause == Cause::Unauthorized => {
+                let other = self.0.login.instead(&token, audience).await.ok_or(fault)?;
+                put(&other).await?;
+                self.0.login.prefer(&other).await;
+                Ok(other)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// A refusal, with the right that is missing and who lacks it.

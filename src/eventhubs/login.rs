@@ -73,9 +73,7 @@ impl Login {
         match &self.way {
             Way::Sas { settings, second } => {
                 let second = *second.lock().await;
-                let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
-                let token = self.sign(access, audience, settings.lifetime).await?;
-                Ok(Token { second, ..token })
+                self.signed(settings, second, audience).await
             }
             Way::Entra(identity) => {
                 self.entra(&identity.tokens, &mut *identity.held.lock().await, beyond).await
@@ -83,29 +81,36 @@ impl Login {
         }
     }
 
-    /// The service did not take `token`: the next one is to be another, where there is another.
-    pub(super) async fn refused(&self, token: &Token) {
+    /// The service did not take `token`. What may be tried instead, now.
+    pub(super) async fn instead(&self, token: &Token, audience: &str) -> Option<Token> {
         match &self.way {
-            Way::Sas { settings: Sas { second: Some(_), .. }, second } => {
-                let mut second = second.lock().await;
-                // Many links share a key; the first refusal is news.
-                if *second == token.second {
-                    *second = !*second;
-                    let other = if *second { "secondary" } else { "primary" };
-                    tracing::warn!(
-                        namespace = self.namespace,
-                        "a shared access key was refused, using the {other} one"
-                    );
-                }
+            Way::Sas { settings, .. } if settings.second.is_some() => {
+                self.signed(settings, !token.second, audience).await.ok()
             }
-            Way::Sas { .. } => {}
+            Way::Sas { .. } => None,
             Way::Entra(identity) => {
                 let mut held = identity.held.lock().await;
                 let old = held.since.is_some_and(|since| since.elapsed() > REST);
                 if old && held.token.as_ref().is_some_and(|held| held.expires == token.expires) {
                     held.due = None;
                 }
+                None
             }
+        }
+    }
+
+    /// The service took `token` after it had refused the other one: from now on that key is used.
+    pub(super) async fn prefer(&self, token: &Token) {
+        let Way::Sas { second, .. } = &self.way else { return };
+        let mut second = second.lock().await;
+        // Many links share a key; the first that finds out is news.
+        if *second != token.second {
+            *second = token.second;
+            let other = if *second { "secondary" } else { "primary" };
+            tracing::warn!(
+                namespace = self.namespace,
+                "a shared access key was refused, using the {other} one"
+            );
         }
     }
 
@@ -114,16 +119,24 @@ impl Login {
         match &self.way {
             Way::Sas { settings, .. } => {
                 let right = format!("has the `Send` right on `{host}/{hub}`");
+                let also = settings.second.as_ref().map(|second| match second {
+                    Access::Key { name, .. } => format!("; so too the secondary key `{name}`"),
+                    Access::Signature(_) => "; so too the secondary signature".to_owned(),
+                    Access::ConnectionString(path) => {
+                        format!("; so too the secondary one in `{}`", path.display())
+                    }
+                });
+                let also = also.unwrap_or_default();
                 match &settings.first {
                     Access::Key { name, .. } => format!(
                         "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
-                         `SharedAccessKey`), and that it {right}"
+                         `SharedAccessKey`), and that it {right}{also}"
                     ),
-                    Access::Signature(_) => {
-                        format!("check that the signature has not ended, and that its key {right}")
-                    }
+                    Access::Signature(_) => format!(
+                        "check that the signature has not ended, and that its key {right}{also}"
+                    ),
                     Access::ConnectionString(path) => format!(
-                        "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`, and that the key {right}",
+                        "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`, and that the key {right}{also}",
                         path.display()
                     ),
                 }
@@ -133,6 +146,13 @@ impl Login {
                 identity.tokens.who()
             ),
         }
+    }
+
+    /// A token made with the first or the second of what `settings` name.
+    async fn signed(&self, settings: &Sas, second: bool, audience: &str) -> Result<Token, Fault> {
+        let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
+        let token = self.sign(access, audience, settings.lifetime).await?;
+        Ok(Token { second, ..token })
     }
 
     async fn sign(

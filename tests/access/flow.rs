@@ -180,6 +180,43 @@ fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
 }
 
 #[test]
+fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
+    let issuer = Issuer::start();
+    let builder = Server::builder().hub(HUB, 4).tls(issuer.tls());
+    let builder = builder.key("send", "hush-old").key("send", "hush-new");
+    let server = builder.key("spare", "hush-spare").start().unwrap();
+    let flow = Flow::begin("strings", &server);
+    let string = |name: &str, key: &str| {
+        let port = server.addr().port();
+        format!("Endpoint=sb://localhost:{port};SharedAccessKeyName={name};SharedAccessKey={key}")
+    };
+    let first = issuer.write("first", &string("send", "hush-old"));
+    let bridge = flow
+        .settings
+        .clone()
+        .without("eventhubs.connection_string")
+        .with(&format!("[eventhubs]\nconnection_string_file = '{}'", first.display()))
+        .variable("BRIDGE_EVENTHUBS__SECONDARY_CONNECTION_STRING", &string("spare", "hush-spare"))
+        .variable("SSL_CERT_FILE", issuer.path("ca.pem").to_str().unwrap())
+        .start();
+    flow.wait_more(1_000);
+    // The primary key is regenerated, and every link has to show a key again.
+    server.revoke_key("send", "hush-old");
+    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    bridge.wait_log(&["WARN", "a shared access key was refused, using the secondary one"]);
+    flow.wait_more(1_000);
+    // Its new value is in the file before the other key goes.
+    issuer.write("first", &string("send", "hush-new"));
+    server.revoke_key("spare", "hush-spare");
+    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    bridge.wait_log(&["WARN", "a shared access key was refused, using the primary one"]);
+    flow.wait_more(1_000);
+    assert_eq!(bridge.logged("event hubs cannot be entered"), 0, "one key always was good");
+    assert_hushed(&bridge.log(), &issuer);
+    flow.finish(&bridge);
+}
+
+#[test]
 fn a_signature_is_used_until_the_next_one_is_written() {
     let issuer = Issuer::start();
     let server = keyed(&issuer);

@@ -66,6 +66,32 @@ fn a_certificate_in_one_file_or_in_two() {
 }
 
 #[test]
+fn a_secondary_connection_string_when_the_first_is_refused_at_start() {
+    let (issuer, _) = scene();
+    let builder = Server::builder().hub(HUB, 4).tls(issuer.tls()).key("spare", "hush-spare");
+    let server = builder.start().unwrap();
+    let string = |name: &str, key: &str| {
+        let port = server.addr().port();
+        format!("Endpoint=sb://localhost:{port};SharedAccessKeyName={name};SharedAccessKey={key}")
+    };
+    let settings = |second: &str| {
+        let (first, second) = (string("gone", "hush-gone"), string("spare", second));
+        alone(&issuer, &server, "kind = 'sas'")
+            .without("eventhubs.namespace")
+            .without("eventhubs.credential")
+            .with(&format!(
+                "[eventhubs]\nconnection_string = '{first}'\nsecondary_connection_string = '{second}'"
+            ))
+    };
+    opens(&issuer, &settings("hush-spare"));
+    // When both are wrong, both are named.
+    let bridge = settings("hush-wrong").start();
+    let said = bridge.wait_log(&["ERROR", "the bridge ended", "InvalidSignature"]);
+    assert!(said.contains("key `gone`") && said.contains("secondary key `spare`"), "{said}");
+    assert_hushed(&bridge.log(), &issuer);
+}
+
+#[test]
 fn what_the_webhook_of_aks_says_is_enough() {
     let (issuer, server) = scene();
     let file = issuer.write("token", "hush.federated.1");

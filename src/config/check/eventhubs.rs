@@ -1,18 +1,16 @@
-//! `[eventhubs]` and `[eventhubs.NAME]`: names, addresses and connection strings. How one logs in is [`super::credential`].
+//! `[eventhubs]` and `[eventhubs.NAME]`: names and addresses. How one logs in is [`super::credential`] or
+//! [`super::connection_string`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{
-    Access, Address, ConnectionString, Credential, Flaw, Namespace, Sas, Way, credential, raw,
-};
+use crate::config::{Address, Credential, Flaw, Namespace, Way, raw};
 
 use super::Check;
 
 /// How far one gets with what is given.
-type Entry = (Address, Credential);
+pub(super) type Entry = (Address, Credential);
 
 /// A namespace, and what only checking needs of it.
 pub(super) struct Checked {
@@ -39,6 +37,8 @@ impl Check<'_> {
         let mut namespaces = BTreeMap::new();
         let given = own.connection_string.is_some()
             || own.connection_string_file.is_some()
+            || own.secondary_connection_string.is_some()
+            || own.secondary_connection_string_file.is_some()
             || own.namespace.is_some()
             || own.credential.is_some();
         let wanted = raw.mappings.iter().any(|mapping| match mapping.namespace.as_deref() {
@@ -138,6 +138,8 @@ impl Check<'_> {
         for (key, other) in [
             ("connection_string", given.connection_string.is_some()),
             ("connection_string_file", given.connection_string_file.is_some()),
+            ("secondary_connection_string", given.secondary_connection_string.is_some()),
+            ("secondary_connection_string_file", given.secondary_connection_string_file.is_some()),
         ] {
             if other {
                 self.wrong(
@@ -175,81 +177,5 @@ impl Check<'_> {
         };
         let credential = self.credential(&credential_at, credential, &host);
         Some((address?, credential?))
-    }
-
-    fn by_connection_string(&mut self, at: &Path, given: &raw::Namespace) -> Option<Entry> {
-        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
-        let (source, text, file) = self.connection_string(at, given)?;
-        let ConnectionString { address, access } = match text.parse() {
-            Ok(read) => read,
-            Err(Flaw { why, hint }) => {
-                let at = if file.is_some() { &file_at } else { &inline_at };
-                let said = format!("{source} no connection string of Event Hubs");
-                self.wrong(at, said, why, hint);
-                return None;
-            }
-        };
-        // What stands in a file may change while the bridge runs.
-        let first = file.map_or(access, Access::ConnectionString);
-        Some((
-            address,
-            Credential::Sas(Sas { first, second: None, lifetime: credential::LIFETIME }),
-        ))
-    }
-
-    /// The connection string, a verb for where it is, and its file. The later layer wins over the earlier.
-    fn connection_string(
-        &mut self,
-        at: &Path,
-        given: &raw::Namespace,
-    ) -> Option<(&'static str, String, Option<PathBuf>)> {
-        let (inline_at, file_at) = (at.key("connection_string"), at.key("connection_string_file"));
-        let (mut inline, mut file) =
-            (given.connection_string.as_ref(), given.connection_string_file.as_ref());
-        if inline.is_some() && file.is_some() {
-            let (inline_rank, file_rank) =
-                (self.layers.rank(&inline_at), self.layers.rank(&file_at));
-            if inline_rank == file_rank {
-                self.wrong(
-                    &file_at,
-                    "contradicts `connection_string`",
-                    "the connection string is given twice, and nothing says which one holds",
-                    "keep one of the two",
-                );
-                return None;
-            }
-            if inline_rank > file_rank { file = None } else { inline = None }
-        }
-        if let Some(file) = file {
-            return self.connection_string_file(&file_at, file);
-        }
-        if inline.is_none() && !self.failed(&file_at) {
-            self.missing(
-                &inline_at,
-                "the bridge must know where Event Hubs is and how to log in",
-                "add `connection_string` or `connection_string_file`",
-            );
-        }
-        let text =
-            self.text(&inline_at, inline, "the bridge must know how to log in to Event Hubs")?;
-        Some(("is", text, None))
-    }
-
-    fn connection_string_file(
-        &mut self,
-        at: &Path,
-        named: &str,
-    ) -> Option<(&'static str, String, Option<PathBuf>)> {
-        if named.contains("SharedAccess") || named.starts_with("Endpoint=") {
-            self.wrong(
-                at,
-                "is a connection string, not the path of a file",
-                "the file it names holds the connection string",
-                "use `connection_string`",
-            );
-            return None;
-        }
-        let (text, path) = self.file(at, named, "the connection string")?;
-        Some(("names a file that holds", text, Some(path)))
     }
 }

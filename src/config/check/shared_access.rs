@@ -66,14 +66,36 @@ impl Check<'_> {
         self.text(&at, given.key_name.as_ref(), why)
     }
 
-    /// `key` or `key_file`. The later layer wins over the earlier.
+    /// `key` or `key_file`.
     pub(super) fn either(
         &mut self,
         at: &Path,
         key: &str,
-        mut inline: Option<&String>,
-        mut file: Option<&String>,
+        inline: Option<&String>,
+        file: Option<&String>,
     ) -> Option<Given> {
+        let (inline, file) = self.one_of(at, key, inline, file)?;
+        let (inline_at, file_at) = (at.key(key), at.key(&format!("{key}_file")));
+        if let Some(file) = file {
+            let (_, path) = self.file(&file_at, file, "that secret")?;
+            return Some(Given::File(path));
+        }
+        if inline.is_none() && !self.failed(&file_at) {
+            let why = "the bridge must know how to log in";
+            self.missing(&inline_at, why, &format!("add `{key}_file = \"…\"` or `{key}`"));
+        }
+        let text = self.text(&inline_at, inline, "the bridge must know how to log in")?;
+        Some(Given::Inline(Secret::new(text)))
+    }
+
+    /// Of `key` and `key_file` the one that holds: the later layer wins over the earlier.
+    pub(super) fn one_of<'a>(
+        &mut self,
+        at: &Path,
+        key: &str,
+        mut inline: Option<&'a String>,
+        mut file: Option<&'a String>,
+    ) -> Option<(Option<&'a String>, Option<&'a String>)> {
         let (inline_at, file_at) = (at.key(key), at.key(&format!("{key}_file")));
         if inline.is_some() && file.is_some() {
             let (inline_rank, file_rank) =
@@ -85,15 +107,6 @@ impl Check<'_> {
             }
             if inline_rank > file_rank { file = None } else { inline = None }
         }
-        if let Some(file) = file {
-            let (_, path) = self.file(&file_at, file, "that secret")?;
-            return Some(Given::File(path));
-        }
-        if inline.is_none() && !self.failed(&file_at) {
-            let why = "the bridge must know how to log in";
-            self.missing(&inline_at, why, &format!("add `{key}_file = \"…\"` or `{key}`"));
-        }
-        let text = self.text(&inline_at, inline, "the bridge must know how to log in")?;
-        Some(Given::Inline(Secret::new(text)))
+        Some((inline, file))
     }
 }
