@@ -15,3 +15,4 @@ pub mod pipeline;
 pub mod record;
 pub mod retry;
 pub mod route;
+pub mod tls;

@@ -9,6 +9,7 @@ use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{self, ClientValue};
 use crate::kafka::{StartError, security};
+use crate::tls;
 
 /// What librdkafka has against a property, if anything. Never shows the value, which may be a secret.
 pub fn objection(key: &str, value: &ClientValue) -> Option<String> {
@@ -58,6 +59,10 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
     }
     if let Some(security) = &kafka.security {
         security::apply(&mut settings, security)?;
+    }
+    let protocol = settings.get("security.protocol").unwrap_or_default().to_ascii_lowercase();
+    if protocol.ends_with("ssl") && settings.get("ssl.cipher.suites").is_none() {
+        settings.set("ssl.cipher.suites", tls::TLS12_OPENSSL);
     }
     settings.set("bootstrap.servers", &kafka.brokers);
     Ok(settings)
@@ -181,6 +186,32 @@ mod tests {
 
     fn limits(memory: u64, shards: u32) -> Limits {
         Limits { memory, shards, drain_timeout: Duration::from_secs(20) }
+    }
+
+    #[test]
+    fn brokers_are_spoken_to_with_the_ciphers_of_the_house_unless_others_are_named() {
+        let tls = |client: &[(&str, &str)]| {
+            let given =
+                client.iter().map(|(key, value)| (*key, ClientValue::Text(Secret::new(*value))));
+            let client: Vec<_> = given.collect();
+            let settings = member(&kafka(&client), &limits(64 << 20, 1), 0).unwrap();
+            settings.create_native_config().unwrap();
+            settings.get("ssl.cipher.suites").map(str::to_owned)
+        };
+        assert_eq!(tls(&[]), None);
+        for protocol in ["ssl", "SASL_SSL"] {
+            let given = ("security.protocol", protocol);
+            assert_eq!(tls(&[given]).as_deref(), Some(crate::tls::TLS12_OPENSSL));
+            let own = "ECDHE-RSA-AES128-GCM-SHA256";
+            assert_eq!(tls(&[given, ("ssl.cipher.suites", own)]).as_deref(), Some(own));
+        }
+        // OpenSSL knows all their names: one that it does not know it would pass over in silence.
+        let names = crate::tls::TLS12_OPENSSL.split(':');
+        for name in names {
+            let mut settings = ClientConfig::new();
+            settings.set("security.protocol", "ssl").set("ssl.cipher.suites", name);
+            settings.create::<rdkafka::producer::BaseProducer>().unwrap();
+        }
     }
 
     #[test]
