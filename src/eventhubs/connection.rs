@@ -179,9 +179,9 @@ impl Namespace {
     }
 
     async fn connect(&self) -> Result<Connected, Fault> {
-        let stream = self
-            .within("connecting", transport::open(&self.0.settings.address, &self.0.settings.way))
-            .await?;
+        let config::Namespace { address, way, connect_timeout, .. } = &self.0.settings;
+        let opening = transport::open(address, way, *connect_timeout);
+        let stream = self.within("connecting", opening).await?;
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
         let container =

@@ -4,14 +4,15 @@
 //! Names are looked up, and files read, at every connect: an address, an authority or a certificate may change under a
 //! process that runs for months. Whatever the stream leads through, the peer has to prove that it is the namespace.
 
+mod dial;
 mod proxy;
 mod tls;
 mod websocket;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::config::{Address, Protocol, Way};
 
@@ -22,23 +23,28 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::De
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Io for T {}
 
-/// Opens the stream. The caller bounds the time.
-pub(super) async fn open(address: &Address, way: &Way) -> io::Result<Stream> {
+/// Opens the stream: TCP within `limit`. The caller bounds the time of the whole.
+pub(super) async fn open(address: &Address, way: &Way, limit: Duration) -> io::Result<Stream> {
     let usual = usual_port(address, way.protocol);
     let (host, port) = way.endpoint.as_ref().map_or((address.host.as_str(), usual), |endpoint| {
         (endpoint.host.as_str(), endpoint.port.unwrap_or(usual))
     });
-    let opened = open_at(host, port, address, way).await;
+    let opened = open_at(host, port, address, way, limit).await;
     opened.map_err(|error| io::Error::new(error.kind(), format!("`{host}:{port}`: {error}")))
 }
 
-async fn open_at(host: &str, port: u16, address: &Address, way: &Way) -> io::Result<Stream> {
+async fn open_at(
+    host: &str,
+    port: u16,
+    address: &Address,
+    way: &Way,
+    limit: Duration,
+) -> io::Result<Stream> {
+    let dialer = dial::dialer(limit);
     let tcp = match proxy::of(address, way, host, port)? {
-        Some(proxy) => proxy.tunnel(host, port).await?,
-        None => TcpStream::connect((bare(host), port)).await?,
+        Some(proxy) => proxy.tunnel(dialer, host, port).await?,
+        None => dial::dial(dialer, host, port).await?,
     };
-    // Batches end in small frames; waiting to fill a packet would cost a round trip each.
-    tcp.set_nodelay(true)?;
     let stream: Stream = if address.tls {
         Box::new(tls::connect(bare(&address.host), &way.tls, tcp).await?)
     } else {

@@ -10,6 +10,8 @@ use tower_service::Service as _;
 
 use crate::config::{Address, Protocol, Proxy as Wanted, Way};
 
+use super::dial;
+
 /// A proxy, and what it wants to hear.
 pub(super) struct Proxy(Intercept);
 
@@ -22,7 +24,7 @@ pub(super) fn of(address: &Address, way: &Way, host: &str, port: u16) -> io::Res
         Wanted::Environment => Matcher::from_env(),
         Wanted::At(url) => Matcher::builder().all(url.expose().to_owned()).build(),
     };
-    let Some(intercept) = matcher.intercept(&destination(host, port)?) else { return Ok(None) };
+    let Some(intercept) = matcher.intercept(&dial::uri(host, port)?) else { return Ok(None) };
     let is_http = intercept.uri().scheme_str() == Some("http");
     let proxy = Proxy(intercept);
     if is_http {
@@ -42,23 +44,20 @@ impl std::fmt::Display for Proxy {
 
 impl Proxy {
     /// A connection to `host:port` through the proxy.
-    pub(super) async fn tunnel(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let mut tunnel = Tunnel::new(self.0.uri().clone(), HttpConnector::new());
+    pub(super) async fn tunnel(
+        &self,
+        dialer: HttpConnector,
+        host: &str,
+        port: u16,
+    ) -> io::Result<TcpStream> {
+        let mut tunnel = Tunnel::new(self.0.uri().clone(), dialer);
         if let Some(login) = self.0.basic_auth() {
             tunnel = tunnel.with_auth(login.clone());
         }
-        let opened = tunnel.call(destination(host, port)?).await;
+        let opened = tunnel.call(dial::uri(host, port)?).await;
         let opened = opened.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            io::Error::other(format!(
-                "through the proxy `{self}`: {error}{}",
-                cause.unwrap_or_default()
-            ))
+            io::Error::other(format!("through the proxy `{self}`: {}", dial::whole(&error)))
         })?;
         Ok(opened.into_inner())
     }
-}
-
-fn destination(host: &str, port: u16) -> io::Result<hyper::Uri> {
-    format!("https://{host}:{port}").parse().map_err(io::Error::other)
 }
