@@ -82,6 +82,7 @@ fn every_way_in_is_shown_with_a_configuration_that_works() {
         ("kafka-password", "s"),
         ("bridge.keytab", "s"),
         ("eventhubs", "Endpoint=sb://h;SharedAccessKeyName=k;SharedAccessKey=s"),
+        ("eventhubs-secondary", "Endpoint=sb://h;SharedAccessKeyName=l;SharedAccessKey=t"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
+use super::{Proxy, Secret};
 
 /// How the bridge logs in to a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,10 @@ pub struct Entra {
     pub scope: String,
     /// Another address of the instance metadata service, where the system names one.
     pub metadata_host: Option<String>,
+    /// What is between us and the issuer.
+    pub proxy: Proxy,
+    /// Authorities that may vouch for the issuer beside the platform's own, in PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Who the bridge is to Entra ID, and how it proves it.

@@ -36,10 +36,10 @@ pub struct Endpoint {
     pub port: Option<u16>,
 }
 
-/// What is between us and the namespace.
+/// What is between us and the namespace, or the issuer of its tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Proxy {
-    /// What `HTTPS_PROXY` and `NO_PROXY` say, for WebSocket.
+    /// What `HTTPS_PROXY` and `NO_PROXY` say, for WebSocket and for requests for tokens.
     #[default]
     Environment,
     /// Nothing.

@@ -100,13 +100,15 @@ impl Tokens {
     }
 
     async fn one(&self, identity: &Principal) -> Result<Token, Refusal> {
-        let wire = wire::Wire::new(&self.settings, self.limit)?;
+        let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
+        let wire = tokio::time::timeout(self.limit, wire::Wire::new(&self.settings, self.limit));
+        let wire = wire.await.map_err(|_| Refusal::later("certificates cannot be read".to_owned()));
+        let wire = wire.flatten().map_err(refused)?;
         let asked = async {
             let credential = identity::credential(identity, &self.settings, &wire).await?;
             credential.get_token(&[&self.settings.scope], None).await
         };
         let answer = tokio::time::timeout(self.limit, asked).await;
-        let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
         match answer {
             Ok(Ok(token)) => read(&token).map_err(refused),
             Ok(Err(error)) => Err(refused(wire.refusal(&error))),

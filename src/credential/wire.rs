@@ -1,8 +1,9 @@
 //! The HTTP under a credential: one attempt, bounded, and the issuer's own words kept.
 //!
 //! The library above would retry by itself and put words of its own over the issuer's. So an answer that is no success
-//! ends the attempt here, and what was said is kept for [`Wire::refusal`]. Plain HTTP is spoken only to the machine's
-//! own metadata service, and that never through a proxy.
+//! ends the attempt here, and what was said is kept for [`Wire::refusal`]. Issuers are reached as the namespace is, through
+//! its proxy and trusting its authorities. Plain HTTP is spoken only to the machine's own metadata service, and that never
+//! through a proxy.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use azure_core::http::{
 use azure_core::{Error, error::ErrorKind};
 use serde::Deserialize;
 
-use crate::config::Entra;
+use crate::config::{Entra, Proxy, Tls};
 
 use super::Refusal;
 
@@ -36,6 +37,8 @@ pub(super) struct Wire(Arc<Inner>);
 struct Inner {
     outside: reqwest::Client,
     inside: reqwest::Client,
+    /// The host and port of the proxy to the outside, if it is not the environment's.
+    proxy: Option<String>,
     metadata: Option<Url>,
     authority: String,
     refused: Mutex<Option<Refusal>>,
@@ -44,21 +47,38 @@ struct Inner {
 }
 
 impl Wire {
-    /// A client; connecting ends within `limit`, and with the attempt all else.
-    pub(super) fn new(settings: &Entra, limit: Duration) -> Result<Self, Refusal> {
+    /// A client; connecting ends within `limit`. The caller bounds all else.
+    pub(super) async fn new(settings: &Entra, limit: Duration) -> Result<Self, Refusal> {
+        let unusable =
+            |why: &dyn std::fmt::Display| Refusal::later(format!("no HTTP client: {why}"));
+        let trust = Tls { ca_file: settings.ca_file.clone(), identity: None };
+        let tls = crate::tls::client(&trust).await.map_err(|error| unusable(&error))?;
         let builder = |connect: Duration| {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(connect)
+                .tls_backend_preconfigured(tls.clone())
         };
-        let unusable =
-            |error: reqwest::Error| Refusal::later(format!("no HTTP client: {}", chain(&error)));
-        let outside = builder(limit).https_only(true).build().map_err(unusable)?;
-        let inside = builder(limit.min(NEXT_DOOR)).no_proxy().build().map_err(unusable)?;
+        let outside = builder(limit).https_only(true);
+        let (outside, proxy) = match &settings.proxy {
+            Proxy::Environment => (outside, None),
+            Proxy::None => (outside.no_proxy(), None),
+            Proxy::At(url) => {
+                // Its errors may repeat the URL, which may hold a password.
+                let proxy = reqwest::Proxy::all(url.expose());
+                let proxy = proxy.map_err(|_| unusable(&"the proxy has no usable URL"))?;
+                (outside.proxy(proxy), Url::parse(url.expose()).ok().as_ref().map(place))
+            }
+        };
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| unusable(&chain(&error)))
+        };
+        let outside = built(outside)?;
+        let inside = built(builder(limit.min(NEXT_DOOR)).no_proxy())?;
         let metadata = settings.metadata_host.as_deref().and_then(|host| Url::parse(host).ok());
         let authority = settings.authority.clone();
         let (refused, asked) = (Mutex::default(), Mutex::default());
-        let inner = Inner { outside, inside, metadata, authority, refused, asked };
+        let inner = Inner { outside, inside, proxy, metadata, authority, refused, asked };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -133,8 +153,15 @@ impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
         *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.clone());
+        let through = match &self.0.proxy {
+            Some(proxy) if request.url().scheme() == "https" => {
+                format!(" through the proxy `{proxy}`")
+            }
+            _ => String::new(),
+        };
         let later = |error: reqwest::Error| {
-            self.end(Refusal::later(format!("`{host}`: {}", chain(&error.without_url()))))
+            let why = chain(&error.without_url());
+            self.end(Refusal::later(format!("`{host}`{through}: {why}")))
         };
         let mut answer = self.request(request).send().await.map_err(&later)?;
         let mut body = Vec::new();
@@ -228,6 +255,12 @@ impl Said {
         }
         Self { text, passing }
     }
+}
+
+/// Host and port, without user and password.
+fn place(url: &Url) -> String {
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 /// Without line breaks, and not longer than what one reads.

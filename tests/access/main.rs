@@ -8,3 +8,4 @@ mod flow;
 mod issuer;
 mod kinds;
 mod refusals;
+mod way;

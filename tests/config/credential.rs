@@ -1,6 +1,6 @@
 //! `[eventhubs.credential]`: what each kind takes, from the file, from Azure's own variables, and what is wrong with it.
 
-use kafka_eventhubs_bridge::config::{Application, Assigned, Given as Source, Sas};
+use kafka_eventhubs_bridge::config::{Application, Assigned, Given as Source, Proxy, Sas};
 
 use super::{Access, Credential, Entra, Given, Principal};
 
@@ -154,6 +154,18 @@ fn a_sovereign_cloud_is_known_by_the_name_of_the_namespace() {
         let Credential::Entra(entra) = &config.eventhubs["default"].credential else { panic!() };
         assert_eq!(entra.authority, authority);
     }
+}
+
+#[test]
+fn tokens_are_fetched_on_the_way_the_namespace_is_reached() {
+    let keys = "kind = 'managed_identity'\n[eventhubs.connection]\n";
+    let found = entra(given(&format!("{keys}transport = 'amqp'")));
+    assert_eq!((found.proxy, found.ca_file), (Proxy::Environment, None));
+    let found = entra(given(&format!("{keys}proxy = 'none'\nca_file = 'ca'")).beside("ca", "x"));
+    assert_eq!(found.proxy, Proxy::None);
+    assert!(found.ca_file.is_some_and(|file| file.ends_with("ca")));
+    let found = entra(given(&format!("{keys}proxy = 'http://u:hush@p:3128'")));
+    assert!(matches!(found.proxy, Proxy::At(_)));
 }
 
 #[test]

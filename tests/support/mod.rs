@@ -20,6 +20,7 @@ pub mod produce;
 pub mod reader;
 pub mod records;
 pub mod sweep;
+pub mod tinyproxy;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

@@ -9,4 +9,3 @@ mod address;
 mod certificates;
 mod proxy;
 mod scene;
-mod tinyproxy;

@@ -2,16 +2,13 @@
 
 use crate::scene::{Scene, connection, server};
 use crate::support::PATIENCE;
-use crate::tinyproxy::{PASSWORD, Tinyproxy};
+use crate::support::tinyproxy::{PASSWORD, Tinyproxy};
 
 #[test]
 fn a_proxy_that_dies_and_comes_back_loses_nothing() {
     let proxy = Tinyproxy::start();
     let (server, ca) = server("localhost");
-    let more = format!(
-        "transport = 'websocket'\nproxy = 'http://bridge:{PASSWORD}@127.0.0.1:{}'",
-        proxy.port
-    );
+    let more = format!("transport = 'websocket'\nproxy = '{}'", proxy.url());
     let mut scene = Scene::new(server, &connection(ca.path(), &more));
     let bridge = scene.settings.start();
     scene.wait_all();
@@ -31,7 +28,7 @@ fn a_proxy_that_dies_and_comes_back_loses_nothing() {
 #[test]
 fn the_proxy_of_the_environment_is_for_websocket_and_not_for_every_host() {
     let proxy = Tinyproxy::start();
-    let url = format!("http://bridge:{PASSWORD}@127.0.0.1:{}", proxy.port);
+    let url = proxy.url();
     let run = |more: &str, no_proxy: &str| {
         let (server, ca) = server("localhost");
         let scene = Scene::new(server, &connection(ca.path(), more));

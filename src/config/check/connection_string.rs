@@ -17,11 +17,11 @@ struct Found {
     access: Access,
 }
 
-/// Where the text is, and how to say so.
+/// Where the text is, how to say so, and what it says.
 struct Text {
     at: Path,
     verb: &'static str,
-    text: String,
+    said: String,
     file: Option<PathBuf>,
 }
 
@@ -78,8 +78,8 @@ impl Check<'_> {
         inline: Option<&String>,
         file: Option<&String>,
     ) -> Option<Found> {
-        let Text { at, verb, text, file } = self.connection_string(at, key, inline, file)?;
-        match text.parse() {
+        let Text { at, verb, said, file } = self.connection_string(at, key, inline, file)?;
+        match said.parse() {
             Ok(ConnectionString { address, access }) => {
                 // What stands in a file may change while the bridge runs.
                 let access = file.map_or(access, Access::ConnectionString);
@@ -115,7 +115,7 @@ impl Check<'_> {
             return Some(Text {
                 at: file_at,
                 verb: "names a file that holds",
-                text,
+                said: text,
                 file: Some(path),
             });
         }
@@ -128,6 +128,6 @@ impl Check<'_> {
         }
         let text =
             self.text(&inline_at, inline, "the bridge must know how to log in to Event Hubs")?;
-        Some(Text { at: inline_at, verb: "is", text, file: None })
+        Some(Text { at: inline_at, verb: "is", said: text, file: None })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::hint::{list, shown};
 use crate::config::path::Path;
 use crate::config::raw::{self, Kind};
-use crate::config::{Application, Assigned, Credential, Entra, Given, Principal, Secret};
+use crate::config::{Application, Assigned, Credential, Entra, Given, Principal, Proxy, Secret};
 
 use super::Check;
 
@@ -117,6 +117,8 @@ impl Check<'_> {
             authority: authority?,
             scope: scope?,
             metadata_host,
+            proxy: Proxy::Environment,
+            ca_file: None,
         }))
     }
 

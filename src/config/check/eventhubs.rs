@@ -130,6 +130,11 @@ impl Check<'_> {
             settings.address = address;
             settings.credential = credential;
         }
+        // One place decides how this process gets out.
+        if let Credential::Entra(entra) = &mut settings.credential {
+            entra.proxy.clone_from(&settings.way.proxy);
+            entra.ca_file.clone_from(&settings.way.tls.ca_file);
+        }
         Checked { at: at.clone(), settings }
     }
 

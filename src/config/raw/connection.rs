@@ -13,10 +13,10 @@ pub(in crate::config) struct Connection {
     /// Where to connect instead of the namespace's own name, `host` or `host:port`: a private endpoint, a tunnel.
     #[schemars(extend("examples" = ["10.1.2.3", "tunnel:5671"]))]
     pub(in crate::config) address: Option<String>,
-    /// An HTTP proxy that opens tunnels, `http://user:password@host:port`, or `none`. Without it, `HTTPS_PROXY` and
-    /// `NO_PROXY` hold for `websocket`.
+    /// An HTTP proxy that opens tunnels, `http://user:password@host:port`, or `none`; for requests for tokens, too.
+    /// Without it, `HTTPS_PROXY` and `NO_PROXY` hold for those and for `websocket`.
     pub(in crate::config) proxy: Option<String>,
-    /// Authorities trusted beside those of the system, in PEM.
+    /// Authorities trusted beside those of the system, in PEM; by requests for tokens, too.
     pub(in crate::config) ca_file: Option<String>,
     /// A certificate to show to whoever asks for one, in PEM, with those that lead to its authority.
     pub(in crate::config) certificate_file: Option<String>,
