@@ -4,6 +4,7 @@
 //! renewed when two thirds of its life are over. While a renewal fails the old token serves until its end. What stands in
 //! a file is read each time, so that a key may change while the bridge runs.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Mutex;
@@ -36,6 +37,18 @@ enum Way {
 struct Identity {
     tokens: Tokens,
     held: Mutex<Held>,
+    /// Why the last attempt to have a token failed, if it did.
+    unrenewed: std::sync::Mutex<Option<Refusal>>,
+}
+
+impl Identity {
+    fn new(tokens: Tokens) -> Self {
+        Self { tokens, held: Mutex::default(), unrenewed: std::sync::Mutex::default() }
+    }
+
+    fn unrenewed(&self) -> MutexGuard<'_, Option<Refusal>> {
+        self.unrenewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The token of Entra, and what became of the last attempts to have one.
@@ -56,8 +69,7 @@ impl Login {
         let way = match &settings.credential {
             Credential::Sas(sas) => Way::Sas { settings: sas.clone(), second: Mutex::default() },
             Credential::Entra(entra) => {
-                let tokens = Tokens::new(entra, limit);
-                Way::Entra(Box::new(Identity { tokens, held: Mutex::default() }))
+                Way::Entra(Box::new(Identity::new(Tokens::new(entra, limit))))
             }
         };
         Self { namespace: namespace.to_owned(), limit, way }
@@ -76,7 +88,7 @@ impl Login {
                 self.signed(settings, second, audience).await
             }
             Way::Entra(identity) => {
-                self.entra(&identity.tokens, &mut *identity.held.lock().await, beyond).await
+                self.entra(identity, &mut *identity.held.lock().await, beyond).await
             }
         }
     }
@@ -141,10 +153,14 @@ impl Login {
                     ),
                 }
             }
-            Way::Entra(identity) => format!(
-                "give {} the role `Azure Event Hubs Data Sender` on `{host}/{hub}`; a new role takes minutes to count",
-                identity.tokens.who()
-            ),
+            Way::Entra(identity) => match &*identity.unrenewed() {
+                // It need not be the role: to the service, a token may have ended before it has to us.
+                Some(refusal) => format!("the token could not be renewed: {refusal}"),
+                None => format!(
+                    "give {} the role `Azure Event Hubs Data Sender` on `{host}/{hub}`; a new role takes minutes to count",
+                    identity.tokens.who()
+                ),
+            },
         }
     }
 
@@ -200,7 +216,7 @@ impl Login {
 
     async fn entra(
         &self,
-        tokens: &Tokens,
+        identity: &Identity,
         held: &mut Held,
         beyond: Option<SystemTime>,
     ) -> Result<Token, Fault> {
@@ -218,8 +234,10 @@ impl Login {
                 .filter(|_| beyond.is_none())
                 .ok_or_else(|| fault(refusal, Some(*until - now)));
         }
+        let tokens = &identity.tokens;
         match tokens.fresh().await {
             Ok(fresh) => {
+                *identity.unrenewed() = None;
                 let left = fresh.expires.duration_since(SystemTime::now()).unwrap_or_default();
                 let token = Token {
                     text: fresh.text,
@@ -244,6 +262,7 @@ impl Login {
             }
             Err(refusal) => {
                 held.failures += 1;
+                *identity.unrenewed() = Some(refusal.clone());
                 let asked = match &refusal {
                     Refusal::Later { after, .. } => *after,
                     Refusal::Refused(_) => None,
