@@ -3,7 +3,7 @@
 
 use eventhubs_local::{Condition, Server};
 
-use crate::issuer::{CLIENT, Issuer, Mood, TENANT, assert_hushed};
+use crate::issuer::{CLIENT, Issuer, Mood, TENANT, application_certificate, assert_hushed};
 use crate::support::audit::{Audit, Auditor};
 use crate::support::records::Pour;
 use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
@@ -97,6 +97,35 @@ fn several_lives_of_a_token_cost_no_link() {
     assert_hushed(&bridge.log(), &issuer);
     assert_hushed(&bridge.metrics(), &issuer);
     assert_hushed(&bridge.readiness().1, &issuer);
+    flow.finish(&bridge);
+}
+
+#[test]
+fn a_certificate_is_replaced_in_mid_flow() {
+    let issuer = Issuer::start();
+    let (certificate, key, public) = application_certificate();
+    issuer.rules().lifetime = 6;
+    issuer.rules().certificate_key = Some(public);
+    let file = issuer.write("both.pem", &format!("{certificate}{key}"));
+    let credential = format!(
+        "kind = 'client_certificate'\ntenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\ncertificate_file = '{}'",
+        file.display()
+    );
+    let server = issuer.event_hubs(HUB, 4);
+    let flow = Flow::begin("certificate", &server);
+    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    flow.wait_more(1_000);
+    let attached = links(&bridge);
+    let (certificate, key, public) = application_certificate();
+    issuer.write("both.pem", &format!("{certificate}{key}"));
+    // The old one counts no longer.
+    issuer.rules().certificate_key = Some(public);
+    for _ in 0..2 {
+        wait_issued(&issuer, 1);
+        flow.wait_more(1_000);
+    }
+    assert_eq!(links(&bridge), attached, "no link was lost to the rotation");
+    assert_hushed(&bridge.log(), &issuer);
     flow.finish(&bridge);
 }
 

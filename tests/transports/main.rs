@@ -7,5 +7,7 @@ mod support;
 
 mod address;
 mod certificates;
+mod gateway;
 mod proxy;
+mod rotation;
 mod scene;

@@ -7,7 +7,7 @@ use eventhubs_local::{Server, Tls};
 use tempfile::NamedTempFile;
 
 use crate::support::audit::{Audit, Auditor};
-use crate::support::{Bridge, Kafka, Settings, Supply, unique};
+use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const PARTITIONS: i32 = 3;
@@ -21,10 +21,15 @@ pub(crate) struct Scene {
 
 /// A server whose certificate is good for `name`, and the file of its authority.
 pub(crate) fn server(name: &str) -> (Server, NamedTempFile) {
+    server_at("127.0.0.1:0", name)
+}
+
+/// The same at an address.
+pub(crate) fn server_at(address: &str, name: &str) -> (Server, NamedTempFile) {
     let tls = Tls::generate(&[name]).unwrap();
     let ca = file(tls.ca_pem().expect("it was generated"));
-    let server = Server::builder().hub(HUB, 4).key("root", "c2VjcmV0LWtleQ==").tls(tls).start();
-    (server.unwrap(), ca)
+    let server = Server::builder().hub(HUB, 4).key("root", "c2VjcmV0LWtleQ==").tls(tls);
+    (server.listen(address).start().unwrap(), ca)
 }
 
 /// A file that holds `text`.
@@ -55,6 +60,15 @@ impl Scene {
     #[track_caller]
     pub(crate) fn wait_all(&self) {
         self.audit.wait_records(self.supply.total());
+    }
+
+    /// Everything has come over, and Kafka knows.
+    #[track_caller]
+    pub(crate) fn wait_committed(&self) {
+        self.wait_all();
+        wait_for("everything is committed", PATIENCE, || {
+            self.audit.uncommitted().is_empty().then_some(())
+        });
     }
 
     /// Everything comes over, once.
