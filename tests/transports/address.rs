@@ -1,6 +1,7 @@
 //! Another address than the namespace's name, as with a private endpoint or a tunnel, and WebSocket.
 
-use crate::scene::{Scene, connection, server};
+use crate::scene::{Scene, connection, server, server_at};
+use crate::support::tinyproxy::Tinyproxy;
 
 const NAMESPACE: &str = "orders.servicebus.windows.net";
 
@@ -15,6 +16,31 @@ fn a_namespace_is_reached_at_another_address() {
     ));
     let bridge = scene.settings.start();
     scene.finish(&bridge);
+}
+
+/// By address in the connection string, behind a private endpoint, through a proxy, and in WebSocket.
+#[test]
+fn a_namespace_is_reached_by_ipv6() {
+    let proxy = Tinyproxy::start();
+    let through = format!("proxy = '{}'", proxy.url());
+    for (name, more) in [
+        ("::1", ""),
+        ("::1", "transport = 'websocket'"),
+        ("::1", through.as_str()),
+        (NAMESPACE, "address = '[::1]:@port'"),
+    ] {
+        let (server, ca) = server_at("[::1]:0", name);
+        let port = server.addr().port();
+        let more = more.replace("@port", &port.to_string());
+        let host = if name == NAMESPACE { name.to_owned() } else { format!("[{name}]:{port}") };
+        let mut scene = Scene::new(server, &connection(ca.path(), &more));
+        scene.settings = scene.settings.with(&format!(
+            "[eventhubs]\nconnection_string = 'Endpoint=sb://{host}/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0LWtleQ=='"
+        ));
+        let bridge = scene.settings.start();
+        scene.finish(&bridge);
+    }
+    assert!(proxy.tunnels() > 0);
 }
 
 #[test]
