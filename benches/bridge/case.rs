@@ -1,4 +1,4 @@
-//! The cases: three shapes of keys, two speeds of acknowledgement, and the records they are made of.
+//! The cases: three shapes of keys, two speeds of acknowledgement, three ways to the hub, and the records they are made of.
 
 use std::time::Duration;
 
@@ -47,23 +47,47 @@ impl Keys {
     }
 }
 
-/// A shape of keys and a speed of acknowledgement.
+/// What AMQP travels in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Plain,
+    Tls,
+    /// With TLS, as on port 443.
+    WebSocket,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Tls => ", TLS",
+            Self::WebSocket => ", WebSocket",
+        }
+    }
+}
+
+/// A shape of keys, a speed of acknowledgement, a way to the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Case {
     pub(crate) keys: Keys,
     pub(crate) ack: Duration,
+    pub(crate) way: Way,
 }
 
 impl Case {
     pub(crate) fn all() -> Vec<Self> {
         let speeds = [Duration::ZERO, Duration::from_millis(10)];
-        let of = |ack| Keys::ALL.map(|keys| Self { keys, ack });
-        speeds.into_iter().flat_map(of).collect()
+        let of = |ack| Keys::ALL.map(|keys| Self { keys, ack, way: Way::Plain });
+        let mut cases: Vec<_> = speeds.into_iter().flat_map(of).collect();
+        // What is around the bytes does not depend on their keys: one shape is enough.
+        let many = Self { keys: Keys::Many, ack: Duration::ZERO, way: Way::Plain };
+        cases.extend([Way::Tls, Way::WebSocket].map(|way| Self { way, ..many }));
+        cases
     }
 
     pub(crate) fn name(self) -> String {
         let speed = if self.ack.is_zero() { "at once".into() } else { format!("{:?}", self.ack) };
-        format!("{}, {speed}", self.keys.name())
+        format!("{}, {speed}{}", self.keys.name(), self.way.name())
     }
 }
 

@@ -1,9 +1,10 @@
 //! The Event Hubs server in a process of its own, and what the benchmark asks it.
 
 use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use eventhubs_local::{Retention, Server};
+use eventhubs_local::{Retention, Server, Tls};
 
 use crate::case::PARTITIONS;
 use crate::process::{Process, Talk};
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// Milliseconds until each answer
     #[arg(long)]
     ack_delay: u64,
+    /// Serves TLS, and writes the authority to trust there
+    #[arg(long)]
+    ca: Option<PathBuf>,
 }
 
 /// Serves until its standard input ends; answers each line of it with its counters.
@@ -24,6 +28,12 @@ pub(crate) fn serve(args: &Args) {
     let mut builder = Server::builder().hub(NAME, PARTITIONS as u32).retention(retention);
     if args.ack_delay > 0 {
         builder = builder.ack_delay(Duration::from_millis(args.ack_delay));
+    }
+    if let Some(ca) = &args.ca {
+        let tls = Tls::generate(&["localhost"]).expect("a certificate");
+        let authority = tls.ca_pem().expect("it was generated");
+        std::fs::write(ca, authority).expect("a writable directory");
+        builder = builder.tls(tls);
     }
     let server = builder.start().expect("a free port");
     println!("{} {}", server.addr().port(), server.connection_string());
@@ -53,9 +63,12 @@ pub(crate) struct Count {
 }
 
 impl Hub {
-    pub(crate) fn start(ack: Duration) -> Self {
+    /// With `ca`, it serves TLS with a certificate of the authority in that file.
+    pub(crate) fn start(ack: Duration, ca: Option<&Path>) -> Self {
+        let ca = ca.map(|ca| format!("--ca={}", ca.display()));
         let ack = format!("--ack-delay={}", ack.as_millis());
-        let mut process = Process::role(&["hub".to_owned(), ack]);
+        let args: Vec<_> = ["hub".to_owned(), ack].into_iter().chain(ca).collect();
+        let mut process = Process::role(&args);
         let mut talk = process.talk();
         let line = talk.line();
         let (port, connection_string) = line.split_once(' ').expect("port and connection string");

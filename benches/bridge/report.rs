@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Keys};
+use crate::case::{Case, Keys, Way};
 use crate::run::{Outcome, Plan, Run};
 
 const FLOORS: f64 = 1.3;
 const KEYS: f64 = 1.15;
+const TLS: f64 = 1.6;
 const RATE: f64 = 150_000.0;
 const PEAK: f64 = 100e6;
 const FIRST: f64 = 0.5;
@@ -35,14 +36,14 @@ fn row(Outcome { case, runs }: &Outcome) {
     let cpu = Spread::of(runs, |run| run.cpu);
     let rate = Spread::of(runs, |run| run.rate / 1000.0);
     println!(
-        "| {} | {:.2} ({:.2} to {:.2}) | {:.2} | {:.2} | {:.2} | {:.0} k ({:.0} to {:.0}) | {:.0} | {:.0} MB | {:.2} s | {:.2} s |",
+        "| {} | {:.2} ({:.2} to {:.2}) | {} | {} | {} | {:.0} k ({:.0} to {:.0}) | {:.0} | {:.0} MB | {:.2} s | {:.2} s |",
         case.name(),
         cpu.median,
         cpu.least,
         cpu.most,
-        Spread::of(runs, |run| run.consume).median,
-        Spread::of(runs, |run| run.send).median,
-        ratio(runs),
+        shown(Spread::of(runs, |run| run.consume).median),
+        shown(Spread::of(runs, |run| run.send).median),
+        if case.way == Way::Plain { shown(ratio(runs)) } else { shown(0.0) },
         rate.median,
         rate.least,
         rate.most,
@@ -51,6 +52,11 @@ fn row(Outcome { case, runs }: &Outcome) {
         Spread::of(runs, |run| run.start).median,
         Spread::of(runs, |run| run.first).median,
     );
+}
+
+/// What was not measured is 0.
+fn shown(value: f64) -> String {
+    if value > 0.0 { format!("{value:.2}") } else { "–".to_owned() }
 }
 
 /// Medians against medians: floors and bridge are measured one after the other, not at the same time.
@@ -64,15 +70,24 @@ fn goals(outcomes: &[Outcome]) {
         outcomes.iter().map(|outcome| of(&outcome.runs)).collect()
     };
     let most = |values: Vec<f64>| values.into_iter().fold(f64::MIN, f64::max);
-    let ratio = most(all(&|runs| ratio(runs)));
-    verdict(
-        "at most 1.3 × the sum of the floors, worst case",
-        format!("{ratio:.2}"),
-        ratio <= FLOORS,
-    );
+    let plain = outcomes.iter().filter(|outcome| outcome.case.way == Way::Plain);
+    let ratios: Vec<_> = plain.map(|outcome| ratio(&outcome.runs)).collect();
+    if !ratios.is_empty() {
+        let ratio = most(ratios);
+        verdict(
+            "at most 1.3 × the sum of the floors, worst case",
+            format!("{ratio:.2}"),
+            ratio <= FLOORS,
+        );
+    }
+    for (way, name) in [(Way::Tls, "TLS"), (Way::WebSocket, "WebSocket (and TLS)")] {
+        let Some(ratio) = against_plain(outcomes, way) else { continue };
+        let goal = format!("{name} at most {TLS} × the CPU of its plain twin");
+        verdict(&goal, format!("{ratio:.2}"), ratio <= TLS);
+    }
     let many = |of: fn(&Run) -> f64| {
         let pairs = outcomes.iter().filter(|o| o.case.keys == Keys::Many).filter_map(|many| {
-            let twin = Case { keys: Keys::None, ack: many.case.ack };
+            let twin = Case { keys: Keys::None, ..many.case };
             let none = outcomes.iter().find(|outcome| outcome.case == twin)?;
             Some(Spread::of(&many.runs, of).median / Spread::of(&none.runs, of).median)
         });
@@ -99,6 +114,15 @@ fn goals(outcomes: &[Outcome]) {
     );
     let first = most(all(&|runs| Spread::of(runs, |run| run.first).median));
     verdict("first event within 0.5 s of joining", format!("{first:.2} s"), first <= FIRST);
+}
+
+/// CPU per record of the case that goes that way, in those of the same case without TLS.
+fn against_plain(outcomes: &[Outcome], way: Way) -> Option<f64> {
+    let secured = outcomes.iter().find(|outcome| outcome.case.way == way)?;
+    let twin = Case { way: Way::Plain, ..secured.case };
+    let plain = outcomes.iter().find(|outcome| outcome.case == twin)?;
+    let median = |outcome: &Outcome| Spread::of(&outcome.runs, |run| run.cpu).median;
+    Some(median(secured) / median(plain))
 }
 
 fn verdict(goal: &str, measured: String, met: bool) {

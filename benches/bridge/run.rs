@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::case::{Case, Keys, PARTITIONS, record};
+use crate::case::{Case, Keys, PARTITIONS, Way, record};
 use crate::hub::{self, Hub};
 use crate::process::Process;
 use crate::support::{Kafka, rest, unique, wait_for};
@@ -51,9 +51,9 @@ pub(crate) struct Run {
     pub(crate) start: f64,
     /// Events in a batch.
     pub(crate) batch: f64,
-    /// CPU-µs per record of reading only.
+    /// CPU-µs per record of reading only; 0 where it is not measured.
     pub(crate) consume: f64,
-    /// CPU-µs per event of sending only.
+    /// CPU-µs per event of sending only; 0 where it is not measured.
     pub(crate) send: f64,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
         for outcome in &mut outcomes {
             let run = Bench { plan, kafka: &kafka, case: outcome.case, dir: dir.path() }.run();
             eprintln!(
-                "round {round}, {:<18} {:.2} µs/record, floors {:.2} + {:.2}, {:.0} records/s, {:.0} MB",
+                "round {round}, {:<30} {:.2} µs/record, floors {:.2} + {:.2}, {:.0} records/s, {:.0} MB",
                 outcome.case.name(),
                 run.cpu,
                 run.consume,
@@ -108,10 +108,16 @@ struct Reading {
 impl Bench<'_> {
     fn run(&self) -> Run {
         let group = unique("bench");
-        let mut hub = Hub::start(self.case.ack);
+        let secured = self.case.way != Way::Plain;
+        let ca = self.dir.join("ca.pem");
+        let mut hub = Hub::start(self.case.ack, secured.then_some(&*ca));
         let config = self.configure(&group, &hub);
         let mut run = self.bridge(&config, &mut hub);
         self.check(&group, hub.count().events);
+        if secured {
+            // It is measured against its plain twin, which has the floors.
+            return run;
+        }
         run.send = self.send_floor(run.batch);
         run.consume = self.consume_floor(&config);
         run
@@ -119,9 +125,16 @@ impl Bench<'_> {
 
     fn configure(&self, group: &str, hub: &Hub) -> PathBuf {
         let path = self.dir.join("bridge.toml");
+        let way = match self.case.way {
+            Way::Plain => String::new(),
+            way => format!(
+                "[eventhubs.connection]\nca_file = \"ca.pem\"\ntransport = \"{}\"\n",
+                if way == Way::Tls { "amqp" } else { "websocket" }
+            ),
+        };
         let text = format!(
             "[kafka]\nbrokers = \"{}\"\ngroup_id = \"{group}\"\n[eventhubs]\nconnection_string = \"{}\"\n\
-             [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+             [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{way}",
             self.kafka.bootstrap(),
             hub.connection_string,
             self.case.keys.topic(),
@@ -209,7 +222,7 @@ impl Bench<'_> {
     }
 
     fn send_floor(&self, batch: f64) -> f64 {
-        let hub = Hub::start(self.case.ack);
+        let hub = Hub::start(self.case.ack, None);
         floor(&[
             "send".to_owned(),
             format!("--port={}", hub.port),
