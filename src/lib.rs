@@ -5,6 +5,7 @@ pub mod batch;
 pub mod bridge;
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod credential;
 pub mod eventhubs;
 pub mod health;

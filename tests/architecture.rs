@@ -12,7 +12,8 @@ const LINES: usize = 400;
 /// Each module of the bridge, and what of the bridge it may import. The order is the picture's: top to bottom.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("cli", &["bridge", "admin", "eventhubs", "kafka", "config", "record"]),
+    ("cli", &["bridge", "connect", "admin", "eventhubs", "kafka", "config", "record"]),
+    ("connect", &["kafka", "eventhubs", "metrics", "route", "config"]),
     (
         "bridge",
         &[
@@ -97,6 +98,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap"], &["src/cli"]),
+    (&["comfy_table"], &["src/connect/table.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];
 

@@ -20,6 +20,9 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
         (&["run", "--config", "f.toml", "--loud"], "--loud"),
         (&["check", "--config", "f.toml", "--set", "kafka.group_id"], "write KEY=VALUE"),
         (&["check", "--config", "f.toml", "--set", "=orders"], "write KEY=VALUE"),
+        (&["check", "--config", "f.toml", "--json"], "--connect"),
+        (&["check", "--config", "f.toml", "--timeout", "5s"], "--connect"),
+        (&["check", "--config", "f.toml", "--connect", "--timeout", "5"], "such as 30s"),
     ] {
         let output = bridge(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");

@@ -15,7 +15,7 @@ use crate::health::Health;
 use crate::kafka::{self, Access, CountError};
 use crate::metrics::Metrics;
 use crate::retry;
-use crate::route::Router;
+use crate::route::{Misfit, Router};
 
 use super::RunError;
 
@@ -150,10 +150,7 @@ fn places(
             let hub = (route.namespace.to_string(), route.hub.to_string());
             let Some(count) = counts.get(&hub) else { continue };
             route.fits(partitions - 1, *count).map_err(|misfit| {
-                RunError::Refused(format!(
-                    "topic `{topic}`: {misfit}; hint: give the hub more partitions, or the mapping another \
-                     `partitioning`"
-                ))
+                RunError::Refused(format!("topic `{topic}`: {misfit}; hint: {}", Misfit::HINT))
             })?;
         }
     }

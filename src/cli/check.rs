@@ -1,20 +1,71 @@
-//! `check`: everything that is wrong with a configuration, before anything is connected to.
+//! `check`: everything that is wrong with a configuration, before anything is connected to; with `--connect` also
+//! everything that somebody would refuse.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use super::{Source, say};
+use clap::Args;
 
-pub(super) fn check(source: &Source) -> ExitCode {
-    match source.load() {
-        Ok(config) => {
-            let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
-            let file = source.config.display();
-            say(
-                std::io::stdout(),
-                format_args!("{file}: good (mappings: {mappings}, namespaces: {namespaces})"),
-            );
-            ExitCode::SUCCESS
+use super::{INTERNAL, REFUSED, Source, say};
+use crate::config::Config;
+use crate::connect;
+
+/// What is to be checked, and how it is to be told.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    source: Source,
+    /// Try every broker, topic, namespace and hub too: connect, log in, look; nothing is sent
+    #[arg(long)]
+    connect: bool,
+    /// Tell what was found as JSON
+    #[arg(long, requires = "connect")]
+    json: bool,
+    /// When all has to be over
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "connect", value_parser = time)]
+    timeout: Duration,
+}
+
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let parsed = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text.trim());
+    // A day is long enough, and can be added to any clock.
+    let range = Duration::from_millis(100)..=Duration::from_hours(24);
+    parsed
+        .ok()
+        .filter(|time| range.contains(time))
+        .ok_or("write a time between 100ms and 24h, such as 30s")
+}
+
+pub(super) fn check(check: &Check) -> ExitCode {
+    let config = match check.source.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if check.connect { connected(check, &config) } else { good(&check.source, &config) }
+}
+
+fn good(source: &Source, config: &Config) -> ExitCode {
+    let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
+    let file = source.config.display();
+    say(
+        std::io::stdout(),
+        format_args!("{file}: good (mappings: {mappings}, namespaces: {namespaces})"),
+    );
+    ExitCode::SUCCESS
+}
+
+fn connected(check: &Check, config: &Config) -> ExitCode {
+    let report = match connect::connect(config, check.timeout) {
+        Ok(report) => report,
+        Err(error) => {
+            say(std::io::stderr(), format_args!("error: no runtime: {error}"));
+            return ExitCode::from(INTERNAL);
         }
-        Err(code) => code,
+    };
+    if check.json {
+        say(std::io::stdout(), format_args!("{}", report.json()));
+    } else {
+        say(std::io::stdout(), format_args!("{report}"));
     }
+    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, has drained and committed |
 //! | 64 | the arguments are wrong |
-//! | 69 | Kafka or Event Hubs refuse for good |
+//! | 69 | Kafka or Event Hubs refuse for good; `check --connect`: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second signal stopped it at once |
@@ -37,8 +37,8 @@ struct Arguments {
 enum Command {
     /// Copy records until SIGTERM or SIGINT, then drain, commit and exit; a second signal stops at once
     Run(Source),
-    /// Say everything that is wrong with a configuration, without connecting to anything
-    Check(Source),
+    /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
+    Check(check::Check),
 }
 
 /// Where the configuration comes from.
@@ -83,7 +83,7 @@ fn key_value(text: &str) -> Result<(String, String), &'static str> {
 pub fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { command: Command::Run(source) }) => run::run(&source),
-        Ok(Arguments { command: Command::Check(source) }) => check::check(&source),
+        Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };

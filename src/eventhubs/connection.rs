@@ -25,8 +25,8 @@ use crate::retry;
 use super::access::Access;
 use super::login::Login;
 use super::outcome::Fault;
-use super::transport;
-use super::{Cause, Lane, LaneEvent, Target, lane};
+use super::transport::{self, Tell};
+use super::{Cause, Lane, LaneEvent, Passed, Target, lane};
 
 /// Largest frame we take and send; the service uses the same.
 const MAX_FRAME: u32 = 65_536;
@@ -110,6 +110,11 @@ impl Namespace {
 
     /// The connection, made now if there is none.
     pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
+        self.connected_telling(&mut |_| {}).await
+    }
+
+    /// The same, telling how far it comes.
+    pub(super) async fn connected_telling(&self, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
         let mut state = self.0.state.lock().await;
         if let Some(current) = &state.current {
             return Ok(Arc::clone(current));
@@ -120,7 +125,7 @@ impl Namespace {
             let after = Some(until.saturating_duration_since(Instant::now()));
             return Err(Fault { after, ..fault.clone() });
         }
-        let made = self.connect().await;
+        let made = self.connect(tell).await;
         self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
         match made {
             Ok(connected) => {
@@ -178,9 +183,16 @@ impl Namespace {
         });
     }
 
-    async fn connect(&self) -> Result<Connected, Fault> {
+    /// Closes the connection, if there is one, and waits for that.
+    pub async fn leave(&self) {
+        let Some(current) = self.0.state.lock().await.current.take() else { return };
+        let close = async { current.connection.lock().await.close().await };
+        drop(timeout(CLOSE, close).await);
+    }
+
+    async fn connect(&self, tell: Tell<'_>) -> Result<Connected, Fault> {
         let config::Namespace { address, way, connect_timeout, .. } = &self.0.settings;
-        let opening = transport::open(address, way, *connect_timeout);
+        let opening = transport::open(address, way, *connect_timeout, &mut *tell);
         let stream = self.within("connecting", opening).await?;
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
@@ -200,6 +212,7 @@ impl Namespace {
         let mut connection =
             opened.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let access = self.within("attaching to `$cbs`", Access::attach(&mut connection)).await??;
+        tell(Passed::Amqp);
         Ok(Connected { generation, connection: Mutex::new(connection), access: Mutex::new(access) })
     }
 

@@ -111,6 +111,28 @@ pub const fn section_size(size: usize) -> usize {
     if size < 255 { size + 5 } else { size + 8 }
 }
 
+/// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most. Not of a tombstone,
+/// which says that it is one, and is small.
+pub fn overhead(topic: &str, layout: &Layout) -> usize {
+    // Long enough for the long forms.
+    const LONG: &[u8] = &[b'k'; 256];
+    let of = |key: &[u8]| {
+        let record = Record {
+            topic,
+            partition: i32::MAX,
+            offset: i64::MAX,
+            timestamp: Some(0),
+            key: Some(key),
+            value: Some(LONG),
+            headers: &[],
+        };
+        // A key that is not carried leaves room.
+        section_size(encode(&record, layout).size()).saturating_sub(key.len() + LONG.len())
+    };
+    // As the annotation, and as the property that an unusual key becomes.
+    of(&LONG[..128]).max(of(LONG))
+}
+
 /// Bytes of a batch besides its events: the key annotation, if the service routes by it.
 pub fn envelope_overhead(key: Option<&str>) -> usize {
     // Descriptor, map8 or map32, then symbol and string; eight bytes cover the larger map.

@@ -104,7 +104,7 @@ impl<F: FnMut(LaneEvent) + Send + 'static> Task<F> {
             self.namespace.give_up(connected.generation, fault).await;
         }
         let sender = attached?;
-        let limit = sender.0.max_message_size().filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT);
+        let limit = limit_of(&sender.0);
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
         tracing::debug!(link = self.path, limit, "link attached");
@@ -154,8 +154,13 @@ impl<F: FnMut(LaneEvent) + Send + 'static> Task<F> {
     }
 }
 
+/// The largest batch the link takes.
+pub(super) fn limit_of(sender: &Sender) -> u64 {
+    sender.max_message_size().filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT)
+}
+
 /// A link of its own session, with a token for it.
-async fn attach(
+pub(super) async fn attach(
     namespace: &Namespace,
     path: &str,
     connected: &Connected,

@@ -111,6 +111,20 @@ impl Login {
         }
     }
 
+    /// Who logs in; for people.
+    pub(super) fn who(&self) -> String {
+        match &self.way {
+            Way::Sas { settings, .. } => match &settings.first {
+                Access::Key { name, .. } => format!("the shared access key `{name}`"),
+                Access::Signature(_) => "a shared access signature".to_owned(),
+                Access::ConnectionString(path) => {
+                    format!("the connection string in `{}`", path.display())
+                }
+            },
+            Way::Entra(identity) => identity.tokens.who(),
+        }
+    }
+
     /// The service took `token` after it had refused the other one: from now on that key is used.
     pub(super) async fn prefer(&self, token: &Token) {
         let Way::Sas { second, .. } = &self.way else { return };

@@ -10,12 +10,14 @@ pub mod encode;
 mod lane;
 mod login;
 mod outcome;
+mod probe;
 mod properties;
 mod token;
 mod transport;
 
 pub use connection::Namespace;
 pub use lane::Lane;
+pub use probe::{Admission, Passed};
 pub use properties::ConnectError;
 
 /// What a hub is made of.

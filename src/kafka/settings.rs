@@ -135,6 +135,20 @@ pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, StartError
     Ok(settings)
 }
 
+/// The client that only asks, at `brokers`: it names the group, because the client demands one, but never joins it,
+/// never commits, and makes no topic by asking for it.
+pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig, StartError> {
+    let mut settings = rereader(kafka)?;
+    settings.set("bootstrap.servers", brokers);
+    settings.set("allow.auto.create.topics", "false");
+    settings.set("fetch.wait.max.ms", "10");
+    settings.set("reconnect.backoff.max.ms", "1000");
+    // How far a login came is told in no other way.
+    settings.set("debug", "broker");
+    settings.set_log_level(RDKafkaLogLevel::Debug);
+    Ok(settings)
+}
+
 /// The producer that writes dead letters.
 pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
     // Large enough for whatever a broker took once; the dead-letter topic's own limit decides.

@@ -50,6 +50,11 @@ pub enum Misfit {
     },
 }
 
+impl Misfit {
+    /// What the operator can do about it.
+    pub const HINT: &str = "give the hub more partitions, or the mapping another `partitioning`";
+}
+
 /// Whose turn it is with `round_robin`. One for each hub that a shard sends to.
 #[derive(Debug, Clone, Default)]
 pub struct RoundRobin {

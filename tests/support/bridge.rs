@@ -81,6 +81,17 @@ impl Settings {
         self
     }
 
+    /// Runs `check` on this file and environment, to its end.
+    pub fn check(&self, arguments: &[&str]) -> std::process::Output {
+        let dir = tempfile::tempdir().expect("a writable temporary directory");
+        let file = dir.path().join("bridge.toml");
+        std::fs::write(&file, self.table.to_string()).expect("a writable temporary directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.args(["check", "--config"]).arg(file).args(arguments);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.output().expect("it is built by `cargo test`")
+    }
+
     /// Starts a bridge with this file and environment.
     pub fn start(&self) -> Bridge {
         self.start_with(&[])

@@ -32,6 +32,11 @@ impl Kafka {
 
     /// Starts a cluster of `count` nodes, each broker and controller.
     pub fn start(count: usize) -> Self {
+        Self::start_with(count, "")
+    }
+
+    /// The same, with `more` lines of settings for each.
+    pub fn start_with(count: usize, more: &str) -> Self {
         let jars = jars();
         let ports = free_ports(count * 2);
         let root = fresh_dir();
@@ -43,7 +48,8 @@ impl Kafka {
             .map(|i| {
                 let dir = root.join(format!("n{}", i + 1));
                 fs::create_dir_all(&dir).expect("a writable temporary directory");
-                let text = properties(i + 1, count, ports[i], ports[count + i], &voters, &dir);
+                let text =
+                    properties(i + 1, count, ports[i], ports[count + i], &voters, &dir) + more;
                 fs::write(dir.join("node.properties"), text).expect("a writable directory");
                 Node { id: i + 1, dir, port: ports[i], process: Mutex::new(None) }
             })

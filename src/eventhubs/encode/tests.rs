@@ -234,3 +234,28 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn no_event_outgrows_its_record_by_more_than_the_overhead(
+        key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..600)),
+        text in proptest::bool::ANY,
+        value in proptest::collection::vec(any::<u8>(), 0..600),
+        position in (0..i32::MAX, 0..i64::MAX, proptest::option::of(0..i64::MAX)),
+        source in proptest::bool::ANY,
+    ) {
+        let layout = layout(|events| events.source_properties = source);
+        // Half of the keys are text and so may be partition keys.
+        let key = key.map(|key| if text { key.iter().map(|byte| byte % 128).collect() } else { key });
+        let (partition, offset, timestamp) = position;
+        let record = Record {
+            partition,
+            offset,
+            timestamp,
+            ..record(key.as_deref(), Some(&value), &[])
+        };
+        let content = key.as_ref().map_or(0, Vec::len) + value.len();
+        let size = section_size(encode(&record, &layout).size());
+        prop_assert!(size <= content + overhead(record.topic, &layout));
+    }
+}

@@ -12,9 +12,16 @@ mod websocket;
 use std::io;
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
 
 use crate::config::{Address, Protocol, Way};
+
+use super::Passed;
+
+/// Hears how far a connection came.
+pub(super) type Tell<'a> = &'a mut (dyn FnMut(Passed) + Send);
 
 /// A stream, whatever it is made of.
 pub(super) type Stream = Box<dyn Io>;
@@ -24,12 +31,17 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::De
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Io for T {}
 
 /// Opens the stream: TCP within `limit`. The caller bounds the time of the whole.
-pub(super) async fn open(address: &Address, way: &Way, limit: Duration) -> io::Result<Stream> {
+pub(super) async fn open(
+    address: &Address,
+    way: &Way,
+    limit: Duration,
+    tell: Tell<'_>,
+) -> io::Result<Stream> {
     let usual = usual_port(address, way.protocol);
     let (host, port) = way.endpoint.as_ref().map_or((address.host.as_str(), usual), |endpoint| {
         (endpoint.host.as_str(), endpoint.port.unwrap_or(usual))
     });
-    let opened = open_at(host, port, address, way, limit).await;
+    let opened = open_at(host, port, address, way, limit, tell).await;
     opened.map_err(|error| io::Error::new(error.kind(), format!("`{host}:{port}`: {error}")))
 }
 
@@ -39,21 +51,50 @@ async fn open_at(
     address: &Address,
     way: &Way,
     limit: Duration,
+    tell: Tell<'_>,
 ) -> io::Result<Stream> {
     let dialer = dial::dialer(limit);
     let tcp = match proxy::of(address, way, host, port)? {
-        Some(proxy) => proxy.tunnel(dialer, host, port).await?,
-        None => dial::dial(dialer, host, port).await?,
+        Some(proxy) => {
+            // It is the proxy that looks up the name.
+            tell(Passed::Resolve(format!("left to the proxy `{proxy}`")));
+            let tcp = proxy.tunnel(dialer, host, port).await?;
+            tell(Passed::Connect(format!("port {port}, through the proxy `{proxy}`")));
+            tcp
+        }
+        None => direct(dialer, host, port, tell).await?,
     };
     let stream: Stream = if address.tls {
-        Box::new(tls::connect(bare(&address.host), &way.tls, tcp).await?)
+        let stream = tls::connect(bare(&address.host), &way.tls, tcp).await?;
+        let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());
+        tell(Passed::Tls(version.unwrap_or("TLS").replace("TLSv1_", "TLS 1.")));
+        Box::new(stream)
     } else {
         Box::new(tcp)
     };
     match way.protocol {
         Protocol::Amqp => Ok(stream),
-        Protocol::WebSocket => websocket::upgrade(&address.host, address.tls, stream).await,
+        Protocol::WebSocket => {
+            let stream = websocket::upgrade(&address.host, address.tls, stream).await?;
+            tell(Passed::WebSocket);
+            Ok(stream)
+        }
     }
+}
+
+async fn direct(
+    dialer: HttpConnector,
+    host: &str,
+    port: u16,
+    tell: Tell<'_>,
+) -> io::Result<TcpStream> {
+    // The dialer looks up the name by itself, and does not tell what it found.
+    let found = lookup_host((bare(host), port)).await?;
+    let addresses = found.map(|address| address.ip().to_string()).collect::<Vec<_>>();
+    tell(Passed::Resolve(addresses.join(", ")));
+    let tcp = dial::dial(dialer, host, port).await?;
+    tell(Passed::Connect(format!("port {port}")));
+    Ok(tcp)
 }
 
 /// The service takes `WebSocket` at another port than AMQP; a server with a port of its own takes both there.

@@ -1,0 +1,256 @@
+//! What only a cluster that lets us in can say: where its brokers are, what the group may, what the topics are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::lookup_host;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
+
+use crate::config::{Config, Policy};
+use crate::kafka::{Advertised, Denied, Inquiry, Limit, Topic};
+
+use super::broker::{self, Met};
+use super::deadline::Deadline;
+use super::report::{Finding, Outcome, Said, Steps, Subject};
+
+/// What is known of a topic that exists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TopicFacts {
+    pub(super) partitions: i32,
+    pub(super) limit: Option<Limit>,
+}
+
+type Answers<T> = BTreeMap<String, Result<T, Denied>>;
+
+/// What was asked of all topics at once, and how long that took.
+struct Asked {
+    readable: Answers<()>,
+    read: Duration,
+    sizes: Result<Answers<Limit>, Denied>,
+    sized: Duration,
+}
+
+pub(super) async fn ask(
+    config: &Config,
+    met: Option<&Met>,
+    topics: &BTreeSet<String>,
+    deadline: Deadline,
+) -> (Vec<Finding>, BTreeMap<String, TopicFacts>) {
+    let letters = dead_letter_topics(config);
+    let Some(Met { inquiry, cluster }) = met else {
+        return (nothing_asked(config, topics, &letters), BTreeMap::new());
+    };
+    let existing: BTreeMap<String, Topic> = cluster
+        .topics
+        .iter()
+        .filter(|(name, _)| topics.contains(*name))
+        .map(|(name, topic)| (name.clone(), *topic))
+        .collect();
+    let mut findings = advertised(&cluster.brokers, deadline).await;
+    findings.extend(group(config, inquiry, &existing, deadline).await);
+    let names = existing.keys().cloned().collect::<BTreeSet<_>>();
+    let asked = ask_all(inquiry, &names, deadline).await;
+    let mut facts = BTreeMap::new();
+    for name in topics {
+        let mut steps = Steps::new(Subject::Topic(name.clone()), vec!["exists", "read", "size"]);
+        if let Some(topic) = existing.get(name) {
+            let limit = one(&mut steps, name, *topic, &asked);
+            facts.insert(name.clone(), TopicFacts { partitions: topic.partitions, limit });
+        } else {
+            absent(&mut steps, inquiry, name, deadline).await;
+        }
+        findings.extend(steps.end());
+    }
+    for name in &letters {
+        let mut steps = Steps::new(Subject::Topic(name.clone()), vec!["dead letters"]);
+        match cluster.topics.get(name) {
+            Some(topic) => steps.took(Said::ok(format!(
+                "partitions: {}; that it may be written to is not tried",
+                topic.partitions
+            ))),
+            None => absent(&mut steps, inquiry, name, deadline).await,
+        }
+        findings.extend(steps.end());
+    }
+    (findings, facts)
+}
+
+fn dead_letter_topics(config: &Config) -> BTreeSet<String> {
+    let failures = config.mappings.iter().map(|mapping| &mapping.failure);
+    let used = failures.filter(|failure| failure.policy == Policy::DeadLetter);
+    used.filter_map(|failure| failure.dead_letter_topic.clone()).collect()
+}
+
+/// All of it skipped.
+fn nothing_asked(
+    config: &Config,
+    topics: &BTreeSet<String>,
+    letters: &BTreeSet<String>,
+) -> Vec<Finding> {
+    let group = Subject::Group(config.kafka.group_id.clone());
+    let mut all = vec![
+        Steps::new(Subject::Cluster, vec!["advertised"]),
+        Steps::new(group, vec!["positions"]),
+    ];
+    let plan = || vec!["exists", "read", "size"];
+    all.extend(topics.iter().map(|name| Steps::new(Subject::Topic(name.clone()), plan())));
+    let plan = || vec!["dead letters"];
+    all.extend(letters.iter().map(|name| Steps::new(Subject::Topic(name.clone()), plan())));
+    all.into_iter().flat_map(Steps::end).collect()
+}
+
+/// Whether every broker can be reached where it says it can: that is where clients go after the first answer.
+async fn advertised(brokers: &[Advertised], deadline: Deadline) -> Vec<Finding> {
+    let mut steps = Steps::new(Subject::Cluster, vec!["advertised"]);
+    let mut tasks = JoinSet::new();
+    for broker in brokers.iter().cloned() {
+        tasks.spawn(async move {
+            let why = reach(&broker, deadline).await.err();
+            (broker, why)
+        });
+    }
+    let mut tried = tasks.join_all().await;
+    tried.sort_by_key(|(broker, _)| broker.id);
+    let name = |broker: &Advertised| format!("{}:{}", broker.host, broker.port);
+    let bad: Vec<String> = tried
+        .iter()
+        .filter_map(|(broker, why)| {
+            why.as_ref().map(|why| format!("broker {} at `{}`: {why}", broker.id, name(broker)))
+        })
+        .collect();
+    steps.took(if bad.is_empty() {
+        let names = tried.iter().map(|(broker, _)| name(broker)).collect::<Vec<_>>();
+        Said::ok(format!("brokers: {}, all can be reached ({})", tried.len(), names.join(", ")))
+    } else {
+        Said::new(Outcome::Failed, bad.join("; ")).hint(
+            "records are read at the addresses of `advertised.listeners`: they have to be known and open here",
+        )
+    });
+    steps.end()
+}
+
+async fn reach(broker: &Advertised, deadline: Deadline) -> Result<(), String> {
+    let limit = deadline.share();
+    let found = timeout(limit, lookup_host((broker.host.as_str(), broker.port))).await;
+    let found = found.map_err(|_| format!("no answer within {limit:.1?}"))?;
+    let found: Vec<_> = found.map_err(|error| error.to_string())?.collect();
+    broker::connect(&found, deadline).await
+}
+
+/// Whether the group's positions may be known. Joining is what would make a group, so that is not tried.
+async fn group(
+    config: &Config,
+    inquiry: &Arc<Inquiry>,
+    topics: &BTreeMap<String, Topic>,
+    deadline: Deadline,
+) -> Vec<Finding> {
+    let subject = Subject::Group(config.kafka.group_id.clone());
+    let mut steps = Steps::new(subject, vec!["positions"]);
+    let total: i32 = topics.values().map(|topic| topic.partitions).sum();
+    let (inquiry, topics, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
+    let asked = spawn_blocking(move || inquiry.committed(&topics, limit)).await;
+    let hint = format!(
+        "the bridge needs the operations `Read` and `Describe` on the group `{}`",
+        config.kafka.group_id
+    );
+    steps.took(match asked {
+        Ok(Ok(known)) => Said::ok(format!("committed for {known} of {total} partitions")),
+        Ok(Err(Denied::Refused(why))) => Said::new(Outcome::Refused, why).hint(hint),
+        Ok(Err(Denied::Unanswered(why))) => Said::new(Outcome::Failed, why),
+        Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
+    });
+    steps.end()
+}
+
+async fn ask_all(inquiry: &Arc<Inquiry>, names: &BTreeSet<String>, deadline: Deadline) -> Asked {
+    if names.is_empty() {
+        let none = (Answers::new(), Ok(Answers::new()));
+        return Asked {
+            readable: none.0,
+            sizes: none.1,
+            read: Duration::ZERO,
+            sized: Duration::ZERO,
+        };
+    }
+    let limit = deadline.share();
+    let reading = async {
+        let (begun, inquiry, names) = (Instant::now(), Arc::clone(inquiry), names.clone());
+        let read = spawn_blocking(move || inquiry.readable(&names, limit)).await;
+        (read.unwrap_or_default(), begun.elapsed())
+    };
+    let sizing = async {
+        let begun = Instant::now();
+        (inquiry.sizes(names, limit).await, begun.elapsed())
+    };
+    let ((readable, read), (sizes, sized)) = tokio::join!(reading, sizing);
+    Asked { readable, read, sizes, sized }
+}
+
+/// A topic that exists.
+fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Limit> {
+    let Topic { partitions, leaderless } = topic;
+    steps.took(match leaderless {
+        0 => Said::ok(format!("partitions: {partitions}")),
+        some => Said::new(
+            Outcome::Warning,
+            format!("partitions: {partitions}, of which {some} have no leader now"),
+        )
+        .hint("partitions without a leader are not read: see to the brokers"),
+    });
+    let readable = asked.readable.get(name).cloned();
+    let readable =
+        readable.unwrap_or_else(|| Err(Denied::Unanswered("the kafka client ended".to_owned())));
+    let mut good = true;
+    let said = match readable {
+        Ok(()) => Said::ok("may be read"),
+        Err(denied) => {
+            good = false;
+            bad(&denied).hint(format!(
+                "the bridge needs the operations `Read` and `Describe` on the topic `{name}`"
+            ))
+        }
+    };
+    steps.after(asked.read, said);
+    if !good {
+        return None;
+    }
+    let size = match &asked.sizes {
+        Ok(sizes) => sizes.get(name).cloned(),
+        Err(denied) => Some(Err(denied.clone())),
+    };
+    let (said, limit) = match size {
+        Some(Ok(limit)) => {
+            let whose = if limit.is_default { " (kafka's default)" } else { "" };
+            (Said::ok(format!("max.message.bytes: {}{whose}", limit.bytes)), Some(limit))
+        }
+        // The bridge does not need to know.
+        Some(Err(denied)) => {
+            let said =
+                Said::new(Outcome::Note, format!("`max.message.bytes` is not known: {denied}"));
+            (said.hint("the operation `DescribeConfigs` on the topic would tell"), None)
+        }
+        None => (Said::new(Outcome::Note, "`max.message.bytes` is not known"), None),
+    };
+    steps.after(asked.sized, said);
+    limit
+}
+
+async fn absent(steps: &mut Steps, inquiry: &Arc<Inquiry>, name: &str, deadline: Deadline) {
+    let (inquiry, topic, limit) = (Arc::clone(inquiry), name.to_owned(), deadline.share());
+    let asked = spawn_blocking(move || inquiry.missing(&topic, limit)).await;
+    steps.took(match asked {
+        Ok(denied) => bad(&denied).hint(format!(
+            "make the topic `{name}`, correct its name, or let the bridge see it (`Describe`)"
+        )),
+        Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
+    });
+}
+
+fn bad(denied: &Denied) -> Said {
+    match denied {
+        Denied::Refused(why) => Said::new(Outcome::Refused, why),
+        Denied::Unanswered(why) => Said::new(Outcome::Failed, why),
+    }
+}

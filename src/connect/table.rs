@@ -1,0 +1,142 @@
+//! The report for people: what was tried, what goes where, and what to do.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+
+use super::report::{Outcome, Pair, Report};
+
+/// Columns a table may take.
+const WIDTH: u16 = 120;
+/// A line under the header, and nothing else that would have to be cut out of a paste.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+impl Report {
+    /// Whether nothing was refused and everybody answered.
+    pub fn is_good(&self) -> bool {
+        !self.outcomes().any(Outcome::is_bad)
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        let findings = self.findings.iter().map(|finding| finding.outcome);
+        findings.chain(self.pairs.iter().map(|pair| pair.outcome))
+    }
+
+    fn steps(&self) -> Table {
+        let mut table = empty(["what", "step", "outcome", "detail", "took"]);
+        let mut last = None;
+        for finding in &self.findings {
+            let what = finding.subject.to_string();
+            let again = last.replace(what.clone()).is_some_and(|last| last == what);
+            table.add_row([
+                if again { String::new() } else { what },
+                finding.step.to_owned(),
+                finding.outcome.as_str().to_owned(),
+                finding.detail.clone(),
+                time(finding.outcome, finding.took),
+            ]);
+        }
+        table
+    }
+
+    fn mappings(&self) -> Table {
+        let mut table = empty([
+            "topic → hub",
+            "partitioning",
+            "partitions",
+            "largest event",
+            "limit",
+            "outcome",
+        ]);
+        for pair in &self.pairs {
+            table.add_row([
+                way(pair),
+                pair.partitioning.clone(),
+                format!(
+                    "{} → {}",
+                    or_unknown(pair.kafka_partitions),
+                    or_unknown(pair.hub_partitions)
+                ),
+                or_unknown(pair.largest_event),
+                or_unknown(pair.event_limit),
+                pair.outcome.as_str().to_owned(),
+            ]);
+        }
+        table
+    }
+
+    /// What somebody should read: everything between "ok" and "skipped because of that".
+    fn remarks(&self) -> Vec<(Outcome, String)> {
+        let said = |outcome: Outcome| !matches!(outcome, Outcome::Ok | Outcome::Skipped);
+        let text = |what: String, detail: &str, hint: Option<&str>| {
+            let mut text = format!("{what}: {detail}");
+            if let Some(hint) = hint {
+                text.push_str("\n  hint: ");
+                text.push_str(hint);
+            }
+            text
+        };
+        let findings = self.findings.iter().filter(|it| said(it.outcome)).map(|it| {
+            let what = format!("{}, {}", it.subject, it.step);
+            (it.outcome, text(what, &it.detail, it.hint.as_deref()))
+        });
+        let pairs = self.pairs.iter().filter(|it| said(it.outcome)).map(|it| {
+            (it.outcome, text(format!("mapping {}", way(it)), &it.detail, it.hint.as_deref()))
+        });
+        let mut remarks = findings.chain(pairs).collect::<Vec<_>>();
+        remarks.sort_by_key(|(outcome, _)| std::cmp::Reverse(*outcome));
+        remarks
+    }
+
+    fn sum(&self) -> String {
+        let all = [
+            Outcome::Ok,
+            Outcome::Note,
+            Outcome::Warning,
+            Outcome::Refused,
+            Outcome::Failed,
+            Outcome::Skipped,
+        ];
+        let counts = all.map(|wanted| (wanted, self.outcomes().filter(|it| *it == wanted).count()));
+        let counts = counts.iter().filter(|(outcome, count)| *count > 0 || *outcome == Outcome::Ok);
+        let counts = counts.map(|(outcome, count)| format!("{}: {count}", outcome.as_str()));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a terminal shows.
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n\n{}\n", self.steps().trim_fmt(), self.mappings().trim_fmt())?;
+        for (outcome, remark) in self.remarks() {
+            writeln!(f, "{}: {remark}", outcome.as_str())?;
+        }
+        write!(f, "{} ({:.1} s); nothing was sent", self.sum(), self.took.as_secs_f64())
+    }
+}
+
+fn empty<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(header);
+    table
+}
+
+fn way(pair: &Pair) -> String {
+    let topic = pair.topic.as_deref().unwrap_or("(none)");
+    format!("{topic} → {}/{}", pair.namespace, pair.hub)
+}
+
+fn or_unknown(number: Option<impl Display>) -> String {
+    number.map_or_else(|| "?".to_owned(), |number| number.to_string())
+}
+
+fn time(outcome: Outcome, took: Duration) -> String {
+    match outcome {
+        Outcome::Skipped => String::new(),
+        _ if took < Duration::from_secs(1) => format!("{} ms", took.as_millis()),
+        _ => format!("{:.1} s", took.as_secs_f64()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Trying a namespace without sending: how far one comes, who one is, and whether one may send.
+//!
+//! Everything goes the way the lanes go: the same connection, the same tokens, the same link. What is attached is let go
+//! again.
+
+use std::time::{Duration, SystemTime};
+
+use super::connection::Namespace;
+use super::lane;
+use super::properties::ConnectError;
+use super::{Cause, outcome::Fault};
+
+/// A part of connecting that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// The name was looked up: to these addresses, or by whom.
+    Resolve(String),
+    /// There is a TCP connection: to which port, through what.
+    Connect(String),
+    /// The peer has proved who it is: the version of TLS.
+    Tls(String),
+    /// The connection carries AMQP in `WebSocket` messages.
+    WebSocket,
+    /// AMQP is spoken.
+    Amqp,
+}
+
+/// What let us in to a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// How long it is good for.
+    pub left: Duration,
+    /// The first of two keys was refused, the second was not.
+    pub by_second: bool,
+}
+
+impl Namespace {
+    /// Who logs in; for people.
+    pub fn who(&self) -> String {
+        self.0.login.who()
+    }
+
+    /// Connects, telling of each part that is done: one attempt, bounded in time.
+    pub async fn enter(&self, tell: &mut (dyn FnMut(Passed) + Send)) -> Result<(), ConnectError> {
+        self.connected_telling(tell).await?;
+        Ok(())
+    }
+
+    /// Gets a token, from its issuer or by signing, and gives its life: one attempt, bounded in time.
+    pub async fn token(&self, hub: &str) -> Result<Duration, ConnectError> {
+        let token = self.0.login.token(&self.audience(hub), None).await?;
+        Ok(left(token.expires))
+    }
+
+    /// Logs in to `hub`: one attempt with each key there is, bounded in time.
+    pub async fn admit(&self, hub: &str) -> Result<Admission, ConnectError> {
+        let connected = self.connected().await?;
+        let audience = self.audience(hub);
+        let mut admitted = self.authorize(&connected, &audience).await;
+        if matches!(&admitted, Err(Fault { cause: Cause::Unauthorized, .. })) {
+            // Where there is a second key, it is its turn now.
+            admitted = self.authorize(&connected, &audience).await;
+        }
+        let token = admitted?;
+        Ok(Admission { left: left(token.expires), by_second: token.second })
+    }
+
+    /// Attaches a link that could send to `hub`, and lets it go. Gives the largest batch it takes.
+    pub async fn may_send(&self, hub: &str) -> Result<u64, ConnectError> {
+        let connected = self.connected().await?;
+        let (sender, mut session) = lane::attach(self, hub, &connected).await?;
+        let limit = lane::limit_of(&sender);
+        // What was asked is answered; leaving is a courtesy.
+        let leave = async {
+            drop(sender.close().await);
+            drop(session.end().await);
+        };
+        drop(self.within("letting a link go", leave).await);
+        Ok(limit)
+    }
+}
+
+fn left(expires: SystemTime) -> Duration {
+    expires.duration_since(SystemTime::now()).unwrap_or_default()
+}

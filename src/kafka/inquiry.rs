@@ -1,0 +1,306 @@
+//! Asking a cluster what it would let us do, without doing it: nothing is joined, committed, produced or made.
+//!
+//! One [`Inquiry`] is one client with one list of brokers. The reason why a broker does not answer comes by the
+//! client's callbacks, not by the call that waits; [`ear`] hears it. Every question has an end, and a "no" ends it
+//! early.
+
+mod ear;
+mod reading;
+mod sizes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::config;
+use crate::kafka::discovery::Discovery;
+use crate::kafka::{StartError, settings};
+
+use ear::{Ear, is_no};
+pub use sizes::Limit;
+
+/// The first attempt to get an answer; each further one has twice the time.
+const FIRST: Duration = Duration::from_millis(300);
+/// What is wrong for that long, with its reason known, is not waited for any longer.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long the client is polled at a time.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Why there is no answer, by what it means.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Kafka says no.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody answers, or not so that it could be understood.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+/// Where one may be turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// Before the peer has proved who it is.
+    Tls,
+    /// Before it let us in and answered.
+    Login,
+}
+
+/// A broker that does not let us in.
+#[derive(Debug, thiserror::Error)]
+pub enum Shut {
+    /// The client does not take its settings.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Turned away at `door`.
+    #[error("{why}")]
+    At {
+        /// Where.
+        door: Door,
+        /// Why.
+        why: Denied,
+    },
+}
+
+/// What a broker says of its cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// How the brokers are spoken to: `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`, and the SASL mechanism.
+    pub protocol: String,
+    /// When the peer had proved who it is, where it has to; counted from the beginning.
+    pub encrypted: Option<Duration>,
+    /// The addresses that clients are sent to.
+    pub brokers: Vec<Advertised>,
+    /// The topics we may see.
+    pub topics: BTreeMap<String, Topic>,
+}
+
+/// Where a broker wants to be reached.
+#[derive(Debug, Clone)]
+pub struct Advertised {
+    /// The broker's id.
+    pub id: i32,
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Topic {
+    /// Its partitions.
+    pub partitions: i32,
+    /// How many of them nobody leads now.
+    pub leaderless: usize,
+}
+
+/// A client that asks.
+pub struct Inquiry {
+    client: Arc<BaseConsumer<Ear>>,
+    settings: ClientConfig,
+    done: Arc<AtomicBool>,
+    poller: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Inquiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inquiry").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inquiry {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Release);
+        // It ends within a poll; a panic in it has nobody left to tell.
+        drop(self.poller.take().map(JoinHandle::join));
+    }
+}
+
+impl Inquiry {
+    /// Logs in at `brokers` and asks for all there is. Blocks, no longer than `limit`.
+    pub fn enter(
+        kafka: &config::Kafka,
+        brokers: &str,
+        limit: Duration,
+    ) -> Result<(Self, Cluster), Shut> {
+        let settings = settings::asker(kafka, brokers)?;
+        let started = |error: String| StartError::Client(error);
+        let client: BaseConsumer<Ear> = settings
+            .create_with_context(Ear::default())
+            .map_err(|error| started(error.to_string()))?;
+        let client = Arc::new(client);
+        let done = Arc::new(AtomicBool::new(false));
+        let (polled, end) = (Arc::clone(&client), Arc::clone(&done));
+        let poller = thread::Builder::new().name("kafka-inquiry".to_owned()).spawn(move || {
+            // Serves reasons, states and tokens; nothing else comes this way.
+            while !end.load(Ordering::Acquire) {
+                drop(polled.poll(POLL));
+            }
+        });
+        let poller = Some(poller.map_err(|error| started(error.to_string()))?);
+        let inquiry = Self { client, settings, done, poller };
+        // All topics, never one: an old broker makes a topic that it is asked for.
+        let answer = inquiry.ask(limit, |slice| inquiry.client.fetch_metadata(None, slice));
+        match answer {
+            Ok(metadata) => {
+                let cluster = inquiry.cluster(&metadata);
+                Ok((inquiry, cluster))
+            }
+            Err(why) => Err(Shut::At { door: inquiry.door(), why }),
+        }
+    }
+
+    fn cluster(&self, metadata: &Metadata) -> Cluster {
+        let brokers = metadata.brokers().iter().map(|broker| Advertised {
+            id: broker.id(),
+            host: broker.host().to_owned(),
+            port: u16::try_from(broker.port()).unwrap_or_default(),
+        });
+        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let topics = topics.map(|topic| (topic.name().to_owned(), facts(topic)));
+        Cluster {
+            protocol: self.protocol(),
+            encrypted: self.client.context().encrypted(),
+            brokers: brokers.collect(),
+            topics: topics.collect(),
+        }
+    }
+
+    /// Whether the brokers have to prove who they are.
+    pub fn is_encrypted(kafka: &config::Kafka) -> bool {
+        settings::asker(kafka, &kafka.brokers).is_ok_and(|it| protocol(&it).ends_with("ssl"))
+    }
+
+    fn protocol(&self) -> String {
+        let protocol = protocol(&self.settings);
+        let mechanism =
+            self.settings.get("sasl.mechanisms").or(self.settings.get("sasl.mechanism"));
+        match mechanism {
+            Some(mechanism) if protocol.starts_with("sasl") => format!("{protocol}, {mechanism}"),
+            _ => protocol,
+        }
+    }
+
+    /// Where we were turned away, as far as is known.
+    fn door(&self) -> Door {
+        if protocol(&self.settings).ends_with("ssl") && self.client.context().encrypted().is_none()
+        {
+            Door::Tls
+        } else {
+            Door::Login
+        }
+    }
+
+    /// What Kafka says of a topic that is not among those we may see. Blocks, no longer than `limit`.
+    pub fn missing(&self, topic: &str, limit: Duration) -> Denied {
+        let answer = self.ask(limit, |slice| self.client.fetch_metadata(Some(topic), slice));
+        let metadata = match answer {
+            Ok(metadata) => metadata,
+            Err(denied) => return denied,
+        };
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let error = found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from);
+        Denied::Refused(match error {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                RDKafkaErrorCode::TopicAuthorizationFailed.to_string()
+            }
+            _ => "no such topic".to_owned(),
+        })
+    }
+
+    /// How many of these topics' partitions the group has committed a position of. Blocks, no longer than `limit`.
+    pub fn committed(
+        &self,
+        topics: &BTreeMap<String, Topic>,
+        limit: Duration,
+    ) -> Result<usize, Denied> {
+        let mut list = TopicPartitionList::new();
+        for (name, topic) in topics {
+            for partition in 0..topic.partitions {
+                list.add_partition(name, partition);
+            }
+        }
+        let answer = self.ask(limit, |slice| self.client.committed_offsets(list.clone(), slice))?;
+        let elements = answer.elements();
+        let known = elements.iter().filter(|it| matches!(it.offset(), Offset::Offset(_)));
+        Ok(known.count())
+    }
+
+    /// Asks until there is an answer, Kafka says no, or it has become clear that there will be none.
+    fn ask<T>(
+        &self,
+        limit: Duration,
+        mut attempt: impl FnMut(Duration) -> KafkaResult<T>,
+    ) -> Result<T, Denied> {
+        let ear = self.client.context();
+        let (begun, mut slice) = (Instant::now(), FIRST);
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            let next = Instant::now() + slice.min(left);
+            let error = match attempt(slice.min(left)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let Some(code) = error.rdkafka_error_code().filter(|code| is_no(*code)) {
+                return Err(Denied::Refused(ear.reason().unwrap_or_else(|| code.to_string())));
+            }
+            if let Some(no) = ear.no_until(next) {
+                return Err(Denied::Refused(no));
+            }
+            if begun.elapsed() >= limit.min(PATIENCE)
+                && let Some(reason) = ear.reason()
+            {
+                return Err(Denied::Unanswered(reason));
+            }
+            if begun.elapsed() >= limit {
+                return Err(Denied::Unanswered(silence(&error, limit)));
+            }
+            slice *= 2;
+        }
+    }
+}
+
+fn protocol(settings: &ClientConfig) -> String {
+    settings.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase()
+}
+
+fn silence(error: &KafkaError, limit: Duration) -> String {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code() {
+        None
+        | Some(Code::OperationTimedOut | Code::BrokerTransportFailure | Code::RequestTimedOut) => {
+            format!("no answer within {limit:.1?}")
+        }
+        Some(code) => format!("no answer within {limit:.1?}: {code}"),
+    }
+}
+
+fn facts(topic: &MetadataTopic) -> Topic {
+    let partitions = topic.partitions();
+    Topic {
+        partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+        leaderless: partitions.iter().filter(|partition| partition.leader() < 0).count(),
+    }
+}
+
+/// The topics that `config` reads where these exist: the named ones, and what its patterns match.
+pub fn topics<'a>(
+    config: &config::Config,
+    existing: impl Iterator<Item = &'a str>,
+) -> BTreeSet<String> {
+    let topics = config.mappings.iter().map(|mapping| mapping.topics.clone()).collect::<Vec<_>>();
+    let letters = config.mappings.iter().map(|mapping| &mapping.failure);
+    let letters = letters.filter_map(|failure| failure.dead_letter_topic.clone()).collect();
+    let mut discovery = Discovery::new(&topics, letters);
+    discovery.update(existing);
+    discovery.topics()
+}

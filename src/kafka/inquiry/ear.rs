@@ -1,0 +1,164 @@
+//! What the client says beside its answers: how far a login came, and why it went no further.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// The context of a client that asks.
+pub(super) struct Ear {
+    begun: Instant,
+    heard: Mutex<Heard>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Heard {
+    /// When a connection first got past TLS.
+    encrypted: Option<Duration>,
+    /// The first reason why something failed.
+    reason: Option<String>,
+    /// The first that nobody but an operator can remove.
+    no: Option<String>,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        Self { begun: Instant::now(), heard: Mutex::default(), news: Condvar::new() }
+    }
+}
+
+/// Whether only an operator can change such an answer.
+pub(super) fn is_no(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::SSL
+            | Code::GroupAuthorizationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+    )
+}
+
+impl Ear {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a connection first got past TLS, counted from the beginning.
+    pub(super) fn encrypted(&self) -> Option<Duration> {
+        self.heard().encrypted
+    }
+
+    /// Why something failed: the "no" if there was one.
+    pub(super) fn reason(&self) -> Option<String> {
+        let heard = self.heard();
+        heard.no.clone().or_else(|| heard.reason.clone())
+    }
+
+    /// Waits until `end` for a "no".
+    pub(super) fn no_until(&self, end: Instant) -> Option<String> {
+        let left = end.saturating_duration_since(Instant::now());
+        let waited = self.news.wait_timeout_while(self.heard(), left, |heard| heard.no.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.no.clone()
+    }
+}
+
+impl ClientContext for Ear {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // `HOST: Broker changed state SSL_HANDSHAKE -> APIVERSION_QUERY`
+        let past_tls = |state: &str| {
+            ["APIVERSION_QUERY", "AUTH_LEGACY", "AUTH_HANDSHAKE", "AUTH_REQ", "UP"].contains(&state)
+        };
+        if facility == "STATE" && text.rsplit(" -> ").next().is_some_and(past_tls) {
+            self.heard().encrypted.get_or_insert(self.begun.elapsed());
+        }
+    }
+
+    // Numbers are of no interest here.
+    fn stats_raw(&self, _json: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        // Only says that all that was tried has failed, each of which was said.
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
+        let (reason, no) = (plain(reason), code.is_some_and(is_no));
+        let mut heard = self.heard();
+        if no {
+            heard.no.get_or_insert(reason);
+            self.news.notify_all();
+        } else {
+            heard.reason.get_or_insert(reason);
+        }
+    }
+}
+
+impl ConsumerContext for Ear {}
+
+/// A reason without what the report says itself: the broker in front, the state and the repetitions behind.
+fn plain(reason: &str) -> String {
+    let reason = match reason.split_once(": ") {
+        Some((broker, rest)) if broker.contains("://") => rest,
+        _ => reason,
+    };
+    let end = reason.rfind(" (after ").unwrap_or(reason.len());
+    reason[..end].trim_end_matches([':', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_stripped_of_what_stands_beside_it() {
+        for (said, plainly) in [
+            (
+                "sasl_ssl://k:9092/bootstrap: SASL authentication error: Authentication failed (after 5ms in state AUTH_REQ, 1 identical error(s) suppressed)",
+                "SASL authentication error: Authentication failed",
+            ),
+            (
+                "ssl://k:9092/1: SSL handshake failed: certificate verify failed: (after 3ms in state SSL_HANDSHAKE)",
+                "SSL handshake failed: certificate verify failed",
+            ),
+            (
+                "FindCoordinator response error: not authorized",
+                "FindCoordinator response error: not authorized",
+            ),
+        ] {
+            assert_eq!(plain(said), plainly);
+        }
+    }
+
+    #[test]
+    fn a_no_counts_more_than_what_came_before() {
+        let ear = Ear::default();
+        let failed = |code| KafkaError::Global(code);
+        ear.error(failed(RDKafkaErrorCode::BrokerTransportFailure), "x://k/1: Disconnected");
+        ear.error(failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(ear.reason().as_deref(), Some("Disconnected"));
+        assert_eq!(ear.no_until(Instant::now()), None);
+        ear.error(failed(RDKafkaErrorCode::Authentication), "x://k/1: wrong password");
+        assert_eq!(
+            ear.no_until(Instant::now() + Duration::from_secs(60)).as_deref(),
+            Some("wrong password")
+        );
+        assert_eq!(ear.reason().as_deref(), Some("wrong password"));
+    }
+
+    #[test]
+    fn what_lies_behind_tls_is_told_from_what_lies_before() {
+        let ear = Ear::default();
+        let log = |text| ear.log(RDKafkaLogLevel::Debug, "STATE", text);
+        log("k:9092/bootstrap: Broker changed state CONNECT -> SSL_HANDSHAKE");
+        assert_eq!(ear.encrypted(), None);
+        log("k:9092/bootstrap: Broker changed state SSL_HANDSHAKE -> APIVERSION_QUERY");
+        assert!(ear.encrypted().is_some());
+    }
+}

@@ -1,0 +1,70 @@
+//! How large a batch of records each topic takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, ConfigSource, OwnedResourceSpecifier,
+    ResourceSpecifier,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::time::timeout;
+
+use super::ear::{Ear, is_no};
+use super::{Denied, Inquiry};
+
+/// The largest batch of records a topic takes, and so the largest record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// `max.message.bytes`.
+    pub bytes: u64,
+    /// Whether nobody set it: Kafka's own default.
+    pub is_default: bool,
+}
+
+impl Inquiry {
+    /// The limit of each of `topics` that may be asked; no longer than `limit`.
+    pub async fn sizes(
+        &self,
+        topics: &BTreeSet<String>,
+        limit: Duration,
+    ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
+        let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
+        let client: AdminClient<Ear> =
+            self.settings.create_with_context(Ear::default()).map_err(unanswered)?;
+        let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
+        let options = AdminOptions::new().request_timeout(Some(limit));
+        let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
+        let silence = || Denied::Unanswered(format!("no answer within {limit:.1?}"));
+        let answer = asked.map_err(|_| silence())?.map_err(unanswered)?;
+        let named = topics.iter().zip(answer).map(|(topic, answer)| match (topic, answer) {
+            (ResourceSpecifier::Topic(topic), Err(code)) => {
+                ((*topic).to_owned(), Err(denied(code)))
+            }
+            (_, Ok(resource)) => of(&resource),
+            (other, Err(code)) => (format!("{other:?}"), Err(denied(code))),
+        });
+        Ok(named.collect())
+    }
+}
+
+fn denied(code: RDKafkaErrorCode) -> Denied {
+    if is_no(code) {
+        Denied::Refused(code.to_string())
+    } else {
+        Denied::Unanswered(code.to_string())
+    }
+}
+
+fn of(resource: &ConfigResource) -> (String, Result<Limit, Denied>) {
+    let name = match &resource.specifier {
+        OwnedResourceSpecifier::Topic(name) => name.clone(),
+        other => format!("{other:?}"),
+    };
+    let entry = resource.get("max.message.bytes");
+    let bytes = entry.and_then(|entry| entry.value.as_ref()?.parse().ok());
+    let limit = entry
+        .zip(bytes)
+        .map(|(entry, bytes)| Limit { bytes, is_default: entry.source == ConfigSource::Default });
+    (name, limit.ok_or_else(|| Denied::Unanswered("kafka does not tell".to_owned())))
+}

@@ -1,0 +1,82 @@
+//! What Event Hubs refuses.
+
+use std::io::Write as _;
+
+use eventhubs_local::{Rights, Server, Tls};
+use tempfile::NamedTempFile;
+
+use crate::scene::{HUB, KEY, PARTITIONS, check, scene, server};
+
+fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn a_wrong_key_is_refused_at_the_hub_with_its_name() {
+    let server = server();
+    let (settings, _) = scene(&server, 1);
+    let wrong = server.connection_string().replace(KEY, "d3Jvbmctd3Jvbmc=");
+    let checked = check(&settings.with(&format!("[eventhubs]\nconnection_string = '{wrong}'")));
+    checked.found(("namespace", "default", "token"), "ok", &["`root`"]);
+    checked.found(
+        ("hub", "default/orders", "log in"),
+        "refused",
+        &["401", "check the name", "`root`"],
+    );
+    checked.found(("hub", "default/orders", "send"), "skipped", &[]);
+}
+
+#[test]
+fn a_key_that_may_only_listen_may_look_and_not_send() {
+    let server = Server::builder()
+        .hub(HUB, PARTITIONS)
+        .key("root", KEY)
+        .limited_key(None, "listen", KEY, Rights::LISTEN)
+        .start()
+        .unwrap();
+    let (settings, _) = scene(&server, 1);
+    let listen = server.connection_string().replace("=root", "=listen");
+    let checked = check(&settings.with(&format!("[eventhubs]\nconnection_string = '{listen}'")));
+    checked.found(("hub", "default/orders", "log in"), "ok", &[]);
+    checked.found(("hub", "default/orders", "partitions"), "ok", &[]);
+    let words = ["unauthorized", "`listen`", "the `Send` right", HUB];
+    checked.found(("hub", "default/orders", "send"), "refused", &words);
+    assert_eq!(checked.mapping()["outcome"], "skipped");
+}
+
+#[test]
+fn a_hub_that_is_not_there_is_refused_and_the_others_are_checked() {
+    let server = server();
+    let (settings, topic) = scene(&server, 1);
+    let checked = check(&settings.mapping(&topic, "invoices"));
+    // No token is good for what is not there.
+    checked.found(("hub", "default/invoices", "log in"), "refused", &["no such hub", "create it"]);
+    checked.found(("hub", "default/orders", "send"), "ok", &[]);
+}
+
+#[test]
+fn a_peer_that_proves_nothing_ends_the_way_at_tls() {
+    let tls = Tls::generate(&["localhost"]).unwrap();
+    let ca = file(tls.ca_pem().unwrap());
+    let wrong = file(Tls::generate(&["localhost"]).unwrap().ca_pem().unwrap());
+    let server = Server::builder().hub(HUB, 4).key("root", KEY).tls(tls).start().unwrap();
+    let (settings, _) = scene(&server, 1);
+    let trusting = |ca: &NamedTempFile, more: &str| {
+        let path = ca.path().display();
+        check(
+            &settings.clone().with(&format!("[eventhubs.connection]\nca_file = '{path}'\n{more}")),
+        )
+    };
+    let checked = trusting(&wrong, "");
+    checked.found(("namespace", "default", "connect"), "ok", &[]);
+    checked.found(("namespace", "default", "tls"), "failed", &["certificate", "`ca_file`"]);
+    checked.found(("namespace", "default", "amqp"), "skipped", &[]);
+
+    let checked = trusting(&ca, "");
+    checked.found(("namespace", "default", "tls"), "ok", &["TLS 1.3", "`localhost`"]);
+    let checked = trusting(&ca, "transport = 'websocket'");
+    checked.found(("namespace", "default", "websocket"), "ok", &[]);
+    assert_eq!((checked.code, checked.not_ok()), (0, Vec::new()));
+}

@@ -1,0 +1,61 @@
+//! What a real Kafka refuses, or cannot give.
+
+use crate::scene::{HUB, check, scene, server};
+use crate::support::{Kafka, Settings, unique};
+
+#[test]
+fn a_topic_that_is_not_there_is_named_and_the_others_are_checked() {
+    let server = server();
+    let (settings, topic) = scene(&server, 1);
+    let absent = unique("absent");
+    let settings = settings
+        .mapping(&absent, HUB)
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{absent}.dead'"));
+    let checked = check(&settings);
+    let words = ["no such topic", "make the topic", &absent];
+    checked.found(("topic", &absent, "exists"), "refused", &words);
+    checked.found(("topic", &absent, "read"), "skipped", &[]);
+    checked.found(
+        ("topic", &format!("{absent}.dead"), "dead letters"),
+        "refused",
+        &["no such topic"],
+    );
+    checked.found(("topic", &topic, "read"), "ok", &[]);
+}
+
+#[test]
+fn the_wrong_protocol_is_found_out_at_its_step() {
+    let server = server();
+    let broker = Kafka::shared().bootstrap();
+    let with = |protocol: &str, more: &str| {
+        let (settings, _) = scene(&server, 1);
+        check(
+            &settings.with(&format!("[kafka.client]\n'security.protocol' = '{protocol}'\n{more}")),
+        )
+    };
+    let checked = with("ssl", "");
+    checked.found(("broker", broker, "tls"), "failed", &["SSL handshake failed"]);
+    checked.found(("broker", broker, "log in"), "skipped", &[]);
+    let login = "'sasl.mechanism' = 'PLAIN'\n'sasl.username' = 'u'\n'sasl.password' = 'aHVzaC1odXNoLWh1c2g='";
+    let checked = with("sasl_plaintext", login);
+    checked.found(("broker", broker, "log in"), "refused", &["mechanism handshake failed"]);
+}
+
+/// A client is sent to the addresses the brokers advertise, whatever address it came by: here, to that of a broker that is
+/// gone. With half of the controllers gone too, nobody takes it off the list.
+#[test]
+fn a_broker_that_cannot_be_reached_where_it_says_is_found() {
+    let kafka = Kafka::start(2);
+    let topic = unique("advertised");
+    kafka.create_topic(&topic, 2);
+    let (first, second) = kafka.bootstrap().split_once(',').unwrap();
+    let server = server();
+    let settings = Settings::new(&kafka, &unique("g"), &server).mapping(&topic, HUB);
+    let settings = settings.with(&format!("[kafka]\nbrokers = '{first}'"));
+    kafka.kill(2);
+    let checked = check(&settings);
+    checked.found(("broker", first, "log in"), "ok", &["brokers: 2"]);
+    let words = ["broker 2", second, "refused", "advertised.listeners"];
+    checked.found(("cluster", "kafka", "advertised"), "failed", &words);
+    checked.found(("hub", "default/orders", "send"), "ok", &[]);
+}

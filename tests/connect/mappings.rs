@@ -1,0 +1,65 @@
+//! What a topic and its hub are to each other.
+
+use crate::scene::{HUB, check, scene, server, table};
+use crate::support::{Kafka, Settings, unique};
+
+#[test]
+fn a_topic_that_takes_more_than_its_hub_is_a_warning_with_both_numbers() {
+    let server = server();
+    let (kafka, topic) = (Kafka::shared(), unique("large"));
+    kafka.create_topic_with(&topic, 1, &[("max.message.bytes", "2097152")]);
+    let settings = Settings::new(kafka, &unique("g"), &server).mapping(&topic, HUB);
+    let settings = settings.with("[failure]\npolicy = 'drop'");
+    let checked = check(&settings);
+    assert_eq!(checked.code, 0, "it runs, until such a record comes");
+    let mapping = checked.mapping();
+    assert_eq!(mapping["outcome"], "warning", "{mapping:#}");
+    assert_eq!(
+        (&mapping["max_message_bytes"], &mapping["event_limit"]),
+        (&2_097_152.into(), &1_048_576.into())
+    );
+    assert!(mapping["largest_event"].as_u64().unwrap() > 2_097_152);
+    let detail = mapping["detail"].as_str().unwrap();
+    for words in ["2097152", "1048576", "dropped and counted (`drop`)"] {
+        assert!(detail.contains(words), "`{words}` is not in {detail}");
+    }
+    let (_, text) = table(&settings);
+    assert!(
+        text.contains(&format!("warning: mapping {topic} → default/orders: the topic takes")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_mirror_without_room_is_refused_before_the_bridge_refuses_it() {
+    let server = server();
+    let (settings, topic) = scene(&server, 5);
+    let mirror = format!("[[mappings]]\ntopic = '{topic}'\nhub = '{HUB}'\npartitioning = 'mirror'");
+    let checked = check(&settings.without("mappings").with(&mirror));
+    assert_eq!(checked.code, 69);
+    let mapping = checked.mapping();
+    assert_eq!(mapping["outcome"], "refused", "{mapping:#}");
+    assert!(
+        mapping["detail"].as_str().unwrap().contains("kafka partition 4 has no mirror"),
+        "{mapping:#}"
+    );
+}
+
+#[test]
+fn a_pattern_is_followed_to_the_topics_of_today() {
+    let server = server();
+    let (settings, _) = scene(&server, 1);
+    let prefix = unique("pattern");
+    let pattern = format!("[[mappings]]\ntopic_pattern = '{prefix}\\..*'\nhub = '{HUB}'");
+    let settings = settings.without("mappings").with(&pattern);
+    let checked = check(&settings);
+    assert_eq!(checked.code, 0);
+    assert_eq!(checked.mapping()["outcome"], "note");
+    assert_eq!(checked.mapping()["detail"], "no topic matches yet");
+
+    let topic = format!("{prefix}.one");
+    Kafka::shared().create_topic(&topic, 2);
+    let checked = check(&settings);
+    assert_eq!(checked.mapping()["topic"], topic.as_str());
+    checked.found(("topic", &topic, "read"), "ok", &[]);
+}
