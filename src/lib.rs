@@ -9,6 +9,7 @@ pub mod connect;
 pub mod credential;
 pub mod eventhubs;
 pub mod health;
+pub mod import;
 pub mod kafka;
 pub mod metrics;
 pub mod offsets;

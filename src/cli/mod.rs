@@ -10,6 +10,7 @@
 //! | 130 | a second signal stopped it at once |
 
 mod check;
+mod import;
 mod run;
 mod signals;
 
@@ -39,6 +40,8 @@ enum Command {
     Run(Source),
     /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
     Check(check::Check),
+    /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
+    Import(import::Old),
 }
 
 /// Where the configuration comes from.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { command: Command::Run(source) }) => run::run(&source),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
+        Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };

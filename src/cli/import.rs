@@ -1,0 +1,39 @@
+//! `import`: a configuration from somebody else's. The new one goes to standard output, what is not in it to standard error.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{CONFIGURATION, say};
+
+/// What is read.
+#[derive(Debug, Args)]
+pub(super) struct Old {
+    /// A connector as JSON or properties, or the properties of MirrorMaker 2
+    file: PathBuf,
+    /// Which flow of MirrorMaker 2, if several go to Event Hubs
+    #[arg(long, value_name = "SOURCE->TARGET")]
+    flow: Option<String>,
+}
+
+pub(super) fn import(old: &Old) -> ExitCode {
+    let file = old.file.display();
+    let read = std::fs::read_to_string(&old.file).map_err(|error| error.to_string());
+    let imported = read.and_then(|text| {
+        crate::import::import(&text, old.flow.as_deref()).map_err(|error| error.to_string())
+    });
+    match imported {
+        Ok(imported) => {
+            for note in &imported.notes {
+                say(std::io::stderr(), format_args!("note: `{}` {}", note.key, note.text));
+            }
+            say(std::io::stdout(), format_args!("{}", imported.toml.trim_end()));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            say(std::io::stderr(), format_args!("error: {file}: {error}"));
+            ExitCode::from(CONFIGURATION)
+        }
+    }
+}

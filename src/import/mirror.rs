@@ -1,0 +1,196 @@
+//! `MirrorMaker` 2 with Event Hubs as its target, as a driver's file or as a connector.
+
+use super::connect::shared_access;
+use super::given::{Given, jaas};
+use super::plan::{Line, Mapping, Plan, Topics};
+use super::{ImportError, Note, security};
+
+/// What only `MirrorMaker` needs.
+const REASONS: &[(&str, &str)] = &[
+    ("offset-syncs.", "is not needed: the group's own positions are the progress"),
+    ("offset.storage.", "is not needed: the group's own positions are the progress"),
+    ("config.storage.", "is not needed: the bridge keeps nothing beside the group's positions"),
+    ("status.storage.", "is not needed: the bridge keeps nothing beside the group's positions"),
+    ("checkpoints.", "has no counterpart: positions of other groups mean nothing in Event Hubs"),
+    (
+        "emit.checkpoints",
+        "has no counterpart: positions of other groups mean nothing in Event Hubs",
+    ),
+    (
+        "sync.group.offsets",
+        "has no counterpart: positions of other groups mean nothing in Event Hubs",
+    ),
+    ("groups", "has no counterpart: positions of other groups mean nothing in Event Hubs"),
+    ("heartbeats.", "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes"),
+    (
+        "emit.heartbeats",
+        "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes",
+    ),
+    ("sync.topic.", "has no counterpart: hubs are made by whoever owns the namespace"),
+    ("refresh.", "is `discovery_interval` under `[kafka]` for topics, and has no counterpart else"),
+    ("topics.exclude", "has no counterpart: name the topics, or narrow `topic_pattern`"),
+    ("topics.blacklist", "has no counterpart: name the topics, or narrow `topic_pattern`"),
+    ("config.properties.", "has no counterpart: hubs are made by whoever owns the namespace"),
+    ("replication.factor", "is not needed: Event Hubs replicates by itself"),
+    ("key.converter", "is not needed: the bytes of the key travel as they are"),
+    ("value.converter", "is not needed: the bytes of the value travel as they are"),
+    ("header.converter", "is not needed: headers become application properties"),
+    ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
+    ("producer.", "tunes Java's client against Event Hubs; the bridge speaks AMQP to it"),
+    ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+    ("admin.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+];
+const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new. To go on where it stopped: `start` as the time it stopped at.";
+
+/// What differs between the two forms.
+struct Flow {
+    name: String,
+    source: String,
+    target: String,
+    /// Before keys that hold for both clients of the source, in the order they win.
+    source_prefixes: Vec<String>,
+    target_prefixes: Vec<String>,
+    /// Before keys that hold for the flow, in the order they win.
+    flow_prefixes: Vec<String>,
+}
+
+/// `mm2.properties`.
+pub(super) fn driver(
+    given: &mut Given,
+    wanted: Option<&str>,
+    notes: &mut Vec<Note>,
+) -> Result<Plan, ImportError> {
+    let on = |key: &&str| given.get(key).is_some_and(|value| value.trim() == "true");
+    let flow = |key: &str| Some(key.strip_suffix(".enabled")?.to_owned());
+    let flows = given.keys().filter(on).filter_map(flow);
+    let flows = flows.filter(|flow| flow.contains("->")).collect::<Vec<_>>();
+    let name = match (wanted, flows.as_slice()) {
+        (Some(wanted), _) if flows.iter().any(|flow| flow == wanted) => wanted.to_owned(),
+        (None, [one]) => one.clone(),
+        (_, []) => {
+            let text = "no flow is enabled: no `source->target.enabled` is `true`".to_owned();
+            return Err(ImportError::Unknown(text));
+        }
+        _ => return Err(ImportError::Several(flows)),
+    };
+    let (source, target) = name.split_once("->").expect("a flow has an arrow");
+    let (source, target) = (source.to_owned(), target.to_owned());
+    let flow = Flow {
+        source_prefixes: vec![format!("{source}.consumer."), format!("{source}."), String::new()],
+        target_prefixes: vec![format!("{target}.producer."), format!("{target}."), String::new()],
+        flow_prefixes: vec![format!("{name}."), String::new()],
+        name,
+        source,
+        target,
+    };
+    let own = format!("{}.", flow.name);
+    let others = given.take_all(|key| key.contains("->") && !key.starts_with(&own));
+    if !others.is_empty() {
+        notes.push(Note::new(others.join(", "), "belongs to another flow"));
+    }
+    given.take("clusters");
+    given.take(&format!("{}.enabled", flow.name));
+    Ok(read(&flow, given, notes))
+}
+
+/// `MirrorSourceConnector` on a Connect cluster.
+pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Plan {
+    given.take("connector.class");
+    let name = given.take("name").unwrap_or_else(|| "mirror".to_owned());
+    let source = given.take("source.cluster.alias").unwrap_or_else(|| "source".to_owned());
+    let target = given.take("target.cluster.alias").unwrap_or_else(|| "target".to_owned());
+    let flow = Flow {
+        name,
+        source,
+        target,
+        source_prefixes: vec!["source.consumer.".to_owned(), "source.cluster.".to_owned()],
+        target_prefixes: vec![
+            "target.producer.".to_owned(),
+            "target.cluster.".to_owned(),
+            "producer.override.".to_owned(),
+        ],
+        flow_prefixes: vec![String::new()],
+    };
+    read(&flow, given, notes)
+}
+
+fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
+    let mut plan = Plan {
+        origin: format!("`{}` of MirrorMaker 2", flow.name),
+        group_id: format!("{}-bridge", flow.source),
+        group_why: GROUP,
+        ..Plan::default()
+    };
+    plan.brokers = given.take_under(&flow.source_prefixes, "bootstrap.servers");
+    plan.rack = given.take_under(&flow.source_prefixes, "client.rack");
+    target(flow, given, &mut plan, notes);
+    security::take(given, &flow.source_prefixes, &mut plan, notes);
+    let hub = hub(flow, given);
+    let topics = given.take_under(&flow.flow_prefixes, "topics").unwrap_or_else(|| ".*".to_owned());
+    let mapping = |topics| Mapping { topics, hub: hub.clone(), mirror: true };
+    plan.mappings = Topics::list(&topics, true).into_iter().map(mapping).collect();
+    let prefixes =
+        flow.flow_prefixes.iter().chain(&flow.source_prefixes).chain(&flow.target_prefixes);
+    let prefixes =
+        prefixes.cloned().chain(["source.".to_owned(), "target.".to_owned()]).collect::<Vec<_>>();
+    for (start, reason) in REASONS {
+        let keys = given.take_all(|key| {
+            prefixes.iter().any(|prefix| {
+                key.strip_prefix(prefix.as_str()).is_some_and(|key| key.starts_with(start))
+            })
+        });
+        if !keys.is_empty() {
+            notes.push(Note::new(keys.join(", "), *reason));
+        }
+    }
+    plan
+}
+
+/// The hub a topic was copied to: `MirrorMaker` puts the name of the source before it unless told otherwise.
+fn hub(flow: &Flow, given: &mut Given) -> String {
+    let policy = given.take_under(&flow.flow_prefixes, "replication.policy.class");
+    let separator = given.take_under(&flow.flow_prefixes, "replication.policy.separator");
+    if policy.is_some_and(|policy| policy.ends_with("IdentityReplicationPolicy")) {
+        "{topic}".to_owned()
+    } else {
+        format!("{}{}{{topic}}", flow.source, separator.as_deref().unwrap_or("."))
+    }
+}
+
+/// Event Hubs' Kafka endpoint, and how it was logged in to.
+fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+    // What stands under no name holds for both clusters; it is the source's to take.
+    let own = flow
+        .target_prefixes
+        .iter()
+        .filter(|prefix| !prefix.is_empty())
+        .cloned()
+        .collect::<Vec<_>>();
+    let servers = given.take_under(&own, "bootstrap.servers").unwrap_or_default();
+    let host = servers.rsplit_once(':').map_or(servers.as_str(), |(host, _)| host);
+    if host.contains(".servicebus.") {
+        plan.namespace = Some(host.to_owned());
+    } else {
+        let text = format!("`{servers}` is not the Kafka endpoint of an Event Hubs namespace");
+        notes.push(Note::new(format!("{}.bootstrap.servers", flow.target), text));
+    }
+    let line = given.take_under(&own, "sasl.jaas.config").unwrap_or_default();
+    let mechanism = given.take_under(&own, "sasl.mechanism").unwrap_or_default();
+    given.take_all(|key| {
+        let known = |key: &str| {
+            key.starts_with("sasl.") || key.starts_with("ssl.") || key.starts_with("security.")
+        };
+        own.iter().any(|prefix| key.strip_prefix(prefix.as_str()).is_some_and(known))
+    });
+    plan.credential = if mechanism == "OAUTHBEARER" {
+        notes.push(Note::new(
+            format!("{}.sasl.mechanism", flow.target),
+            "an Entra identity: `docs/access.md` shows the kinds; `default` tries them all",
+        ));
+        vec![Line::new("kind", "default")]
+    } else {
+        let password = jaas(&line).remove("password").unwrap_or_default();
+        let name = password.split(';').find_map(|part| part.strip_prefix("SharedAccessKeyName="));
+        shared_access(name.map(ToOwned::to_owned))
+    };
+}

@@ -1,0 +1,147 @@
+//! What the new file will say, and how it is written.
+
+use std::fmt::Write as _;
+
+/// The new configuration, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Where it comes from, for the first line.
+    pub(super) origin: String,
+    pub(super) brokers: Option<String>,
+    pub(super) group_id: String,
+    /// Why the group is that one.
+    pub(super) group_why: &'static str,
+    pub(super) start: Option<&'static str>,
+    pub(super) security: Vec<Line>,
+    pub(super) token: Vec<Line>,
+    pub(super) rack: Option<String>,
+    /// The host of the namespace.
+    pub(super) namespace: Option<String>,
+    pub(super) credential: Vec<Line>,
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) dead_letter_topic: Option<String>,
+}
+
+/// A key and its value, with a remark.
+#[derive(Debug)]
+pub(super) struct Line {
+    key: &'static str,
+    value: toml::Value,
+    remark: Option<&'static str>,
+    /// Not a key that holds, but one to be filled in.
+    open: bool,
+}
+
+impl Line {
+    pub(super) fn new(key: &'static str, value: impl Into<toml::Value>) -> Self {
+        Self { key, value: value.into(), remark: None, open: false }
+    }
+
+    /// A key whose value was a secret or is not known here.
+    pub(super) fn open(key: &'static str, value: &str, remark: &'static str) -> Self {
+        Self { key, value: value.into(), remark: Some(remark), open: true }
+    }
+}
+
+/// Which topics go to which hub.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    pub(super) topics: Topics,
+    pub(super) hub: String,
+    pub(super) mirror: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Topics {
+    Named(Vec<String>),
+    Pattern(String),
+}
+
+impl Topics {
+    /// A list as Connect and MirrorMaker write it: names, or expressions if `expressions`.
+    pub(super) fn list(text: &str, expressions: bool) -> Vec<Self> {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let is_name =
+            |item: &&str| item.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let (names, patterns): (Vec<_>, Vec<_>) =
+            items.partition(|item| !expressions || is_name(item));
+        let names = names.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>();
+        let named = (!names.is_empty()).then_some(Self::Named(names));
+        named.into_iter().chain(patterns.into_iter().map(|p| Self::Pattern(p.to_owned()))).collect()
+    }
+}
+
+const UNKNOWN_BROKERS: &str = "CHANGE-ME:9092";
+const UNKNOWN_NAMESPACE: &str = "CHANGE-ME.servicebus.windows.net";
+
+impl Plan {
+    /// The file.
+    pub(super) fn write(&self) -> String {
+        let mut out = format!("# From {}.\n[kafka]\n", self.origin);
+        match &self.brokers {
+            Some(brokers) => put(&mut out, "brokers", brokers),
+            None => {
+                put(&mut out, "brokers", UNKNOWN_BROKERS);
+                out.push_str("# The old file does not say: they stand in the worker's `bootstrap.servers`.\n");
+            }
+        }
+        put(&mut out, "group_id", &self.group_id);
+        line(&mut out, &format!("# {}", self.group_why));
+        if let Some(start) = self.start {
+            put(&mut out, "start", start);
+        }
+        table(&mut out, "kafka.security", &self.security);
+        table(&mut out, "kafka.security.token", &self.token);
+        if let Some(rack) = &self.rack {
+            out.push_str("\n[kafka.client]\n");
+            put(&mut out, "\"client.rack\"", rack);
+        }
+        out.push_str("\n[eventhubs]\n");
+        put(&mut out, "namespace", self.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE));
+        table(&mut out, "eventhubs.credential", &self.credential);
+        for mapping in &self.mappings {
+            mapping.write(&mut out);
+        }
+        if let Some(topic) = &self.dead_letter_topic {
+            out.push_str("\n[failure]\npolicy = \"dead_letter\"\n");
+            put(&mut out, "dead_letter_topic", topic);
+        }
+        out
+    }
+}
+
+impl Mapping {
+    fn write(&self, out: &mut String) {
+        out.push_str("\n[[mappings]]\n");
+        match &self.topics {
+            Topics::Named(names) if names.len() == 1 => put(out, "topic", &names[0]),
+            Topics::Named(names) => {
+                line(out, &format!("topics = {}", toml::Value::from(names.clone())))
+            }
+            Topics::Pattern(pattern) => put(out, "topic_pattern", pattern),
+        }
+        put(out, "hub", &self.hub);
+        if self.mirror {
+            put(out, "partitioning", "mirror");
+        }
+    }
+}
+
+fn table(out: &mut String, name: &str, lines: &[Line]) {
+    if lines.is_empty() {
+        return;
+    }
+    line(out, &format!("\n[{name}]"));
+    for Line { key, value, remark, open } in lines {
+        let remark = remark.map_or_else(String::new, |remark| format!("   # {remark}"));
+        line(out, &format!("{}{key} = {value}{remark}", if *open { "#" } else { "" }));
+    }
+}
+
+fn put(out: &mut String, key: &str, value: &str) {
+    line(out, &format!("{key} = {}", toml::Value::from(value)));
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{text}").expect("a string takes all");
+}

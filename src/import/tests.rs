@@ -1,0 +1,170 @@
+//! Files as people have them, and what becomes of each of their keys.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::config::Config;
+
+const CAMEL: &str = r#"{"name": "orders", "config": {
+    "connector.class": "org.apache.camel.kafkaconnector.azureeventhubssink.CamelAzureeventhubssinkSinkConnector",
+    "tasks.max": 4,
+    "topics": "orders, payments",
+    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "value.converter.schemas.enable": false,
+    "transforms": "route",
+    "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+    "errors.tolerance": "all",
+    "errors.deadletterqueue.topic.name": "orders-dead",
+    "consumer.override.bootstrap.servers": "kafka-0:9093",
+    "consumer.override.security.protocol": "SASL_SSL",
+    "consumer.override.sasl.mechanism": "SCRAM-SHA-512",
+    "consumer.override.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"bridge\" password=\"open \\\"sesame\\\"\";",
+    "consumer.override.ssl.truststore.location": "/etc/kafka/trust.jks",
+    "consumer.override.ssl.truststore.password": "changeit",
+    "consumer.override.fetch.min.bytes": "100",
+    "camel.kamelet.azure-eventhubs-sink.namespaceName": "contoso",
+    "camel.kamelet.azure-eventhubs-sink.eventhubName": "orders",
+    "camel.kamelet.azure-eventhubs-sink.sharedAccessName": "send",
+    "camel.kamelet.azure-eventhubs-sink.sharedAccessKey": "aGVsbG8gd29ybGQ=",
+    "camel.aggregation.size": "100",
+    "something.else": "x"
+}}"#;
+
+const MIRROR: &str = r#"
+# to Event Hubs
+clusters = site, azure
+site.bootstrap.servers = kafka-0:9092, kafka-1:9092
+azure.bootstrap.servers = contoso.servicebus.windows.net:9093
+azure.security.protocol = SASL_SSL
+azure.sasl.mechanism = PLAIN
+azure.sasl.jaas.config = org.apache.kafka.common.security.plain.PlainLoginModule required \
+    username="$ConnectionString" \
+    password="Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=aGVsbG8gd29ybGQ=";
+site->azure.enabled = true
+site->azure.topics = orders, clicks\\..*
+site->azure.sync.group.offsets.enabled = true
+azure->site.enabled = false
+replication.factor = 3
+offset-syncs.topic.replication.factor = 3
+sync.topic.acls.enabled = false
+azure.producer.connections.max.idle.ms = 180000
+tasks.max = 2
+"#;
+
+fn imported(text: &str) -> Imported {
+    import(text, None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the bridge itself makes of the new file, once the secrets are where they belong.
+fn loaded(imported: &Imported) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &imported.toml).unwrap();
+    let secrets = [
+        ("BRIDGE_EVENTHUBS__CREDENTIAL__KEY", "aGVsbG8gd29ybGQ="),
+        ("BRIDGE_KAFKA__SECURITY__PASSWORD", "sesame"),
+    ];
+    let needed = |key: &str| imported.toml.contains(key);
+    let secrets = secrets.into_iter().filter(|(name, _)| needed(name));
+    let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Config::load(file.path(), secrets, &[], |_, _| None)
+        .unwrap_or_else(|problems| panic!("{problems}\n{}", imported.toml))
+}
+
+/// The keys that are named by a note.
+fn named(imported: &Imported) -> BTreeSet<&str> {
+    imported.notes.iter().flat_map(|note| note.key.split(", ")).collect()
+}
+
+#[test]
+fn a_camel_sink_goes_on_in_its_own_group() {
+    let imported = imported(CAMEL);
+    let config = loaded(&imported);
+    assert_eq!(config.kafka.brokers, "kafka-0:9093");
+    assert_eq!(config.kafka.group_id, "connect-orders");
+    assert_eq!(config.mappings.len(), 1);
+    assert_eq!(config.mappings[0].hub, "orders");
+    assert!(
+        matches!(&config.mappings[0].topics, crate::config::Topics::Named(names) if names.len() == 2)
+    );
+    assert_eq!(config.failure.dead_letter_topic.as_deref(), Some("orders-dead"));
+    let noted = [
+        "tasks.max",
+        "value.converter",
+        "value.converter.schemas.enable",
+        "transforms",
+        "transforms.route.type",
+        "errors.tolerance",
+        "consumer.override.fetch.min.bytes",
+        "camel.aggregation.size",
+        "something.else",
+        "ssl.truststore.location",
+    ];
+    assert_eq!(named(&imported), noted.into_iter().collect());
+}
+
+#[test]
+fn mirror_maker_keeps_its_partitions_and_the_names_of_its_topics() {
+    let imported = imported(MIRROR);
+    let config = loaded(&imported);
+    assert_eq!(config.kafka.brokers, "kafka-0:9092, kafka-1:9092");
+    let hubs = config.mappings.iter().map(|mapping| mapping.hub.as_str()).collect::<Vec<_>>();
+    assert_eq!(hubs, ["site.{topic}", "site.{topic}"]);
+    assert!(
+        matches!(&config.mappings[1].topics, crate::config::Topics::Pattern(p) if p.is_match("clicks.web"))
+    );
+    assert_eq!(config.mappings[0].partitioning, crate::config::Partitioning::Mirror);
+    let noted = [
+        "azure->site.enabled",
+        "site->azure.sync.group.offsets.enabled",
+        "replication.factor",
+        "offset-syncs.topic.replication.factor",
+        "sync.topic.acls.enabled",
+        "azure.producer.connections.max.idle.ms",
+        "tasks.max",
+    ];
+    assert_eq!(named(&imported), noted.into_iter().collect());
+}
+
+#[test]
+fn mirror_maker_as_a_connector() {
+    let text = r#"{"connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector", "name": "to-azure",
+        "source.cluster.alias": "site", "target.cluster.alias": "azure", "topics": ".*",
+        "replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
+        "source.cluster.bootstrap.servers": "kafka-0:9093", "source.cluster.security.protocol": "SSL",
+        "source.cluster.ssl.endpoint.identification.algorithm": "",
+        "target.cluster.bootstrap.servers": "contoso.servicebus.windows.net:9093",
+        "target.cluster.sasl.mechanism": "OAUTHBEARER"}"#;
+    let imported = imported(text);
+    let config = loaded(&imported);
+    assert_eq!(config.mappings[0].hub, "{topic}");
+    assert!(imported.toml.contains("verify_host_name = false"), "{}", imported.toml);
+    assert_eq!(named(&imported), BTreeSet::from(["azure.sasl.mechanism"]));
+}
+
+#[test]
+fn no_secret_is_copied() {
+    for text in [CAMEL, MIRROR] {
+        let imported = imported(text);
+        let all = format!("{}{:?}", imported.toml, imported.notes);
+        for secret in ["aGVsbG8gd29ybGQ", "sesame", "changeit"] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+    }
+}
+
+#[test]
+fn what_is_something_else_is_said() {
+    let several = MIRROR.replace("azure->site.enabled = false", "site->other.enabled = true");
+    assert!(import(&several, Some("site->azure")).is_ok());
+    for (text, words) in [
+        (several.as_str(), "--flow"),
+        (&MIRROR.replace("enabled = true", "enabled = false"), "no flow is enabled"),
+        ("{\"connector.class\": \"FileStreamSink\"}", "known are"),
+        ("a = b", "clusters"),
+        ("{", "can not be read"),
+        ("", "no key"),
+    ] {
+        let error = import(text, None).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
