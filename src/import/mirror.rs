@@ -60,10 +60,11 @@ pub(super) fn driver(
     wanted: Option<&str>,
     notes: &mut Vec<Note>,
 ) -> Result<Plan, ImportError> {
-    let on = |key: &&str| given.get(key).is_some_and(|value| value.trim() == "true");
-    let flow = |key: &str| Some(key.strip_suffix(".enabled")?.to_owned());
-    let flows = given.keys().filter(on).filter_map(flow);
-    let flows = flows.filter(|flow| flow.contains("->")).collect::<Vec<_>>();
+    let clusters = given.take("clusters").unwrap_or_default();
+    let names = || clusters.split(',').map(str::trim);
+    let flows = names().flat_map(|source| names().map(move |target| format!("{source}->{target}")));
+    let on = |flow: &String| given.get(&format!("{flow}.enabled")).is_some_and(|on| on == "true");
+    let flows = flows.filter(on).collect::<Vec<_>>();
     let name = match (wanted, flows.as_slice()) {
         (Some(wanted), _) if flows.iter().any(|flow| flow == wanted) => wanted.to_owned(),
         (None, [one]) => one.clone(),
@@ -88,7 +89,6 @@ pub(super) fn driver(
     if !others.is_empty() {
         notes.push(Note::new(others.join(", "), "belongs to another flow"));
     }
-    given.take("clusters");
     given.take(&format!("{}.enabled", flow.name));
     Ok(read(&flow, given, notes))
 }

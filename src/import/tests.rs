@@ -154,7 +154,7 @@ fn no_secret_is_copied() {
 
 #[test]
 fn what_is_something_else_is_said() {
-    let several = MIRROR.replace("azure->site.enabled = false", "site->other.enabled = true");
+    let several = MIRROR.replace("azure->site.enabled = false", "azure->site.enabled = true");
     assert!(import(&several, Some("site->azure")).is_ok());
     for (text, words) in [
         (several.as_str(), "--flow"),
