@@ -14,5 +14,6 @@ mod mapping;
 mod members;
 mod memory;
 mod refused;
+mod scaling;
 mod scene;
 mod startup;

@@ -7,7 +7,7 @@ use crate::support::records::Pour;
 use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 pub(crate) const HUB: &str = "orders";
-const PARTITIONS: i32 = 6;
+pub(crate) const PARTITIONS: i32 = 6;
 
 /// A counter, or the sum of several.
 pub(crate) fn count(bridge: &Bridge, name: &str, labels: &[&str]) -> u64 {
@@ -16,6 +16,7 @@ pub(crate) fn count(bridge: &Bridge, name: &str, labels: &[&str]) -> u64 {
 
 pub(crate) struct Scene {
     pub(crate) topic: String,
+    pub(crate) group: String,
     pub(crate) server: Server,
     pub(crate) settings: Settings,
     pub(crate) audit: Audit,
@@ -31,7 +32,7 @@ impl Scene {
         supply.write(200);
         let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
         let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
-        Self { topic, server, settings, audit, pour: Some(supply.pour()) }
+        Self { topic, group, server, settings, audit, pour: Some(supply.pour()) }
     }
 
     pub(crate) fn with(mut self, text: &str) -> Self {
