@@ -12,7 +12,10 @@ const LINES: usize = 400;
 /// Each module of the bridge, and what of the bridge it may import. The order is the picture's: top to bottom.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("cli", &["bridge", "connect", "import", "admin", "eventhubs", "kafka", "config", "record"]),
+    (
+        "cli",
+        &["bridge", "connect", "import", "route", "admin", "eventhubs", "kafka", "config", "record"],
+    ),
     ("connect", &["kafka", "eventhubs", "metrics", "route", "config"]),
     (
         "bridge",

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+const CONNECTION: &str = "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=aGVsbG8gd29ybGQ=";
+
 fn bridge(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge")).args(arguments).output().unwrap()
 }
@@ -66,4 +68,47 @@ fn a_configuration_that_cannot_be_read_is_78() {
         assert_eq!(output.status.code(), Some(78), "{command}");
         assert!(text(&output.stderr).contains("error"), "{command}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn the_hubs_a_configuration_needs_are_written_for_whoever_makes_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bridge.toml");
+    let mirror = "[kafka]\nbrokers = 'kafka'\ngroup_id = 'g'\n[[mappings]]\ntopic = 'orders'\nhub = 'orders'\npartitioning = 'mirror'";
+    std::fs::write(&file, mirror).unwrap();
+    let hubs = |format: &str, topic: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.args(["hubs", "--config"]).arg(&file).args(["--topic", topic, "--format", format]);
+        let output =
+            command.env("BRIDGE_EVENTHUBS__CONNECTION_STRING", CONNECTION).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        output
+    };
+    let json: serde_json::Value =
+        serde_json::from_slice(&hubs("json", "orders=12").stdout).unwrap();
+    let first = &json[0];
+    assert_eq!((&first["hub"], &first["partitions"]), (&"orders".into(), &12.into()), "{json}");
+    assert_eq!(first["host"], "contoso.servicebus.windows.net");
+    let az = hubs("az", "orders=12");
+    let command = "--namespace-name contoso --name orders --partition-count 12";
+    assert!(text(&az.stdout).contains(command), "{}", text(&az.stdout));
+    let bicep = hubs("bicep", "orders=12");
+    assert!(text(&bicep.stdout).contains("param hubs = [\n  { name: 'orders', partitions: 12,"));
+    assert!(bicep.stderr.is_empty(), "{}", text(&bicep.stderr));
+    let open = hubs("json", "others");
+    assert!(text(&open.stderr).contains("mirrors topic `orders`"), "{}", text(&open.stderr));
+}
+
+#[test]
+fn what_is_imported_goes_to_standard_output_and_what_is_not_to_standard_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sink.json");
+    let sink = r#"{"connector.class": "a.b.CamelAzureeventhubssinkSinkConnector", "topics": "a", "tasks.max": "2"}"#;
+    std::fs::write(&file, sink).unwrap();
+    let output = bridge(&["import", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("topic = \"a\""), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("note: `tasks.max`"), "{}", text(&output.stderr));
+    std::fs::write(&file, "x = y").unwrap();
+    assert_eq!(bridge(&["import", file.to_str().unwrap()]).status.code(), Some(78));
 }

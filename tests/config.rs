@@ -15,6 +15,8 @@ use kafka_eventhubs_bridge::kafka::objection;
 mod credential;
 #[path = "config/full.rs"]
 mod full;
+#[path = "config/import.rs"]
+mod import;
 #[path = "config/security.rs"]
 mod security;
 #[path = "config/wrong.rs"]

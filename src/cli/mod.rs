@@ -10,6 +10,7 @@
 //! | 130 | a second signal stopped it at once |
 
 mod check;
+mod hubs;
 mod import;
 mod run;
 mod signals;
@@ -42,6 +43,8 @@ enum Command {
     Check(check::Check),
     /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
     Import(import::Old),
+    /// Write the hubs that a configuration needs, for Azure's tools to make them
+    Hubs(hubs::Question),
 }
 
 /// Where the configuration comes from.
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Run(source) }) => run::run(&source),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
+        Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };

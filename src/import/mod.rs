@@ -8,8 +8,6 @@ mod given;
 mod mirror;
 mod plan;
 mod security;
-#[cfg(test)]
-mod tests;
 
 use given::Given;
 

@@ -8,8 +8,10 @@
 
 mod choice;
 mod hash;
+mod needs;
 
 pub use choice::{Choice, Misfit, RoundRobin};
+pub use needs::{Need, Needs, needs};
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::*;
-use crate::config::Config;
+use kafka_eventhubs_bridge::config::{Config, Partitioning, Topics};
+use kafka_eventhubs_bridge::import::{Imported, import};
 
 const CAMEL: &str = r#"{"name": "orders", "config": {
     "connector.class": "org.apache.camel.kafkaconnector.azureeventhubssink.CamelAzureeventhubssinkSinkConnector",
@@ -83,9 +83,7 @@ fn a_camel_sink_goes_on_in_its_own_group() {
     assert_eq!(config.kafka.group_id, "connect-orders");
     assert_eq!(config.mappings.len(), 1);
     assert_eq!(config.mappings[0].hub, "orders");
-    assert!(
-        matches!(&config.mappings[0].topics, crate::config::Topics::Named(names) if names.len() == 2)
-    );
+    assert!(matches!(&config.mappings[0].topics, Topics::Named(names) if names.len() == 2));
     assert_eq!(config.failure.dead_letter_topic.as_deref(), Some("orders-dead"));
     let noted = [
         "tasks.max",
@@ -109,10 +107,8 @@ fn mirror_maker_keeps_its_partitions_and_the_names_of_its_topics() {
     assert_eq!(config.kafka.brokers, "kafka-0:9092, kafka-1:9092");
     let hubs = config.mappings.iter().map(|mapping| mapping.hub.as_str()).collect::<Vec<_>>();
     assert_eq!(hubs, ["site.{topic}", "site.{topic}"]);
-    assert!(
-        matches!(&config.mappings[1].topics, crate::config::Topics::Pattern(p) if p.is_match("clicks.web"))
-    );
-    assert_eq!(config.mappings[0].partitioning, crate::config::Partitioning::Mirror);
+    assert!(matches!(&config.mappings[1].topics, Topics::Pattern(p) if p.is_match("clicks.web")));
+    assert_eq!(config.mappings[0].partitioning, Partitioning::Mirror);
     let noted = [
         "azure->site.enabled",
         "site->azure.sync.group.offsets.enabled",

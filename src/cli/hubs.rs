@@ -1,0 +1,115 @@
+//! `hubs`: what must be there before the bridge is, in the words of whoever makes it.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::{Source, say};
+use crate::config::Config;
+use crate::route::{Need, needs};
+
+/// What is asked.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    #[command(flatten)]
+    source: Source,
+    /// What to write: facts, commands, or parameters of `deploy/azure/main.bicep`
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    /// A topic that a pattern matches, and how many partitions it has; may be repeated
+    #[arg(long = "topic", value_name = "NAME[=PARTITIONS]", value_parser = topic)]
+    topics: Vec<(String, Option<u32>)>,
+    /// Partitions of a hub that does not need more
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    partitions: u32,
+    /// How long events are kept
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2160))]
+    retention_hours: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+    Az,
+    Bicep,
+}
+
+fn topic(text: &str) -> Result<(String, Option<u32>), &'static str> {
+    let Some((name, partitions)) = text.split_once('=') else { return Ok((text.to_owned(), None)) };
+    match partitions.parse() {
+        Ok(partitions @ 1..) => Ok((name.to_owned(), Some(partitions))),
+        _ => Err("write NAME or NAME=PARTITIONS, such as orders=12"),
+    }
+}
+
+/// A hub as it is to be made.
+#[derive(Serialize)]
+struct Hub<'a> {
+    namespace: &'a str,
+    host: &'a str,
+    hub: &'a str,
+    partitions: u32,
+    retention_hours: u32,
+}
+
+pub(super) fn hubs(question: &Question) -> ExitCode {
+    let config = match question.source.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let topics = question.topics.iter().cloned().collect::<BTreeMap<_, _>>();
+    let needs = needs(&config, &topics);
+    for open in &needs.open {
+        say(std::io::stderr(), format_args!("note: {open}; tell with `--topic NAME=PARTITIONS`"));
+    }
+    let hubs = needs.hubs.iter().map(|need| question.hub(&config, need)).collect::<Vec<_>>();
+    say(std::io::stdout(), format_args!("{}", question.format.write(&hubs)));
+    ExitCode::SUCCESS
+}
+
+impl Question {
+    fn hub<'a>(&self, config: &'a Config, need: &'a Need) -> Hub<'a> {
+        let host = config.eventhubs.get(&need.namespace).map_or("", |it| it.address.host.as_str());
+        let partitions = need.at_least.max(self.partitions);
+        let (namespace, hub) = (need.namespace.as_str(), need.hub.as_str());
+        Hub { namespace, host, hub, partitions, retention_hours: self.retention_hours }
+    }
+}
+
+impl Format {
+    fn write(self, hubs: &[Hub<'_>]) -> String {
+        match self {
+            Self::Json => serde_json::to_string_pretty(hubs).expect("text and numbers are JSON"),
+            Self::Az => hubs.iter().map(az).collect::<Vec<_>>().join("\n"),
+            Self::Bicep => bicep(hubs),
+        }
+    }
+}
+
+/// The command that makes a hub. The names of hubs need no quotes in a shell.
+fn az(hub: &Hub<'_>) -> String {
+    let Hub { host, hub, partitions, retention_hours, .. } = hub;
+    let namespace = host.split('.').next().unwrap_or_default();
+    format!(
+        "az eventhubs eventhub create --resource-group \"$RG\" --namespace-name {namespace} --name {hub} \
+         --partition-count {partitions} --cleanup-policy Delete --retention-time-in-hours {retention_hours}"
+    )
+}
+
+/// The parameter `hubs` of `deploy/azure/main.bicep`, which makes one namespace.
+fn bicep(hubs: &[Hub<'_>]) -> String {
+    let mut text = String::new();
+    for namespace in hubs.chunk_by(|one, other| one.namespace == other.namespace) {
+        let host = namespace[0].host;
+        text.push_str(&format!("// {host}\nparam hubs = [\n"));
+        for Hub { hub, partitions, retention_hours, .. } in namespace {
+            text.push_str(&format!(
+                "  {{ name: '{hub}', partitions: {partitions}, retentionHours: {retention_hours} }}\n"
+            ));
+        }
+        text.push_str("]\n");
+    }
+    text.trim_end().to_owned()
+}
