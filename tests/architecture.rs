@@ -14,7 +14,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
     (
         "cli",
-        &["bridge", "connect", "import", "route", "admin", "eventhubs", "kafka", "config", "record"],
+        &[
+            "bridge",
+            "connect",
+            "import",
+            "route",
+            "admin",
+            "eventhubs",
+            "kafka",
+            "config",
+            "record",
+        ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "route", "config"]),
     (
