@@ -49,7 +49,8 @@ fn topic(text: &str) -> Result<(String, Option<u32>), &'static str> {
 struct Hub<'a> {
     namespace: &'a str,
     host: &'a str,
-    hub: &'a str,
+    #[serde(rename = "hub")]
+    name: &'a str,
     partitions: u32,
     retention_hours: u32,
 }
@@ -73,8 +74,8 @@ impl Question {
     fn hub<'a>(&self, config: &'a Config, need: &'a Need) -> Hub<'a> {
         let host = config.eventhubs.get(&need.namespace).map_or("", |it| it.address.host.as_str());
         let partitions = need.at_least.max(self.partitions);
-        let (namespace, hub) = (need.namespace.as_str(), need.hub.as_str());
-        Hub { namespace, host, hub, partitions, retention_hours: self.retention_hours }
+        let (namespace, name) = (need.namespace.as_str(), need.hub.as_str());
+        Hub { namespace, host, name, partitions, retention_hours: self.retention_hours }
     }
 }
 
@@ -90,26 +91,28 @@ impl Format {
 
 /// The command that makes a hub. The names of hubs need no quotes in a shell.
 fn az(hub: &Hub<'_>) -> String {
-    let Hub { host, hub, partitions, retention_hours, .. } = hub;
+    let Hub { host, name, partitions, retention_hours, .. } = hub;
     let namespace = host.split('.').next().unwrap_or_default();
     format!(
-        "az eventhubs eventhub create --resource-group \"$RG\" --namespace-name {namespace} --name {hub} \
+        "az eventhubs eventhub create --resource-group \"$RG\" --namespace-name {namespace} --name {name} \
          --partition-count {partitions} --cleanup-policy Delete --retention-time-in-hours {retention_hours}"
     )
 }
 
 /// The parameter `hubs` of `deploy/azure/main.bicep`, which makes one namespace.
 fn bicep(hubs: &[Hub<'_>]) -> String {
-    let mut text = String::new();
-    for namespace in hubs.chunk_by(|one, other| one.namespace == other.namespace) {
-        let host = namespace[0].host;
-        text.push_str(&format!("// {host}\nparam hubs = [\n"));
-        for Hub { hub, partitions, retention_hours, .. } in namespace {
-            text.push_str(&format!(
-                "  {{ name: '{hub}', partitions: {partitions}, retentionHours: {retention_hours} }}\n"
-            ));
-        }
-        text.push_str("]\n");
-    }
-    text.trim_end().to_owned()
+    let line = |Hub { name, partitions, retention_hours, .. }: &Hub<'_>| {
+        format!(
+            "  {{ name: '{name}', partitions: {partitions}, retentionHours: {retention_hours} }}\n"
+        )
+    };
+    let namespaces = hubs.chunk_by(|one, other| one.namespace == other.namespace);
+    let parameters = namespaces.map(|hubs| {
+        format!(
+            "// {}\nparam hubs = [\n{}]",
+            hubs[0].host,
+            hubs.iter().map(line).collect::<String>()
+        )
+    });
+    parameters.collect::<Vec<_>>().join("\n")
 }

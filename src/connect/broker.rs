@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::config::{Config, Kafka};
-use crate::kafka::{Cluster, Denied, Door, Inquiry, Shut};
+use crate::kafka::{Access, Cluster, Denied, Door, Inquiry, Shut};
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
@@ -23,19 +23,28 @@ pub(super) struct Met {
 }
 
 /// What was found of a broker, in the order of the configuration.
-pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding>, Option<Met>)> {
+pub(super) async fn all(
+    config: &Config,
+    access: &Access,
+    deadline: Deadline,
+) -> Vec<(Vec<Finding>, Option<Met>)> {
     let mut tasks = JoinSet::new();
     let brokers = config.kafka.brokers.split(',').map(str::trim).filter(|it| !it.is_empty());
     for (place, broker) in brokers.enumerate() {
-        let (kafka, broker) = (config.kafka.clone(), broker.to_owned());
-        tasks.spawn(async move { (place, one(kafka, broker, deadline).await) });
+        let (kafka, access, broker) = (config.kafka.clone(), access.clone(), broker.to_owned());
+        tasks.spawn(async move { (place, one(kafka, access, broker, deadline).await) });
     }
     let mut found = tasks.join_all().await;
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, found)| found).collect()
 }
 
-async fn one(kafka: Kafka, broker: String, deadline: Deadline) -> (Vec<Finding>, Option<Met>) {
+async fn one(
+    kafka: Kafka,
+    access: Access,
+    broker: String,
+    deadline: Deadline,
+) -> (Vec<Finding>, Option<Met>) {
     let plan = match Inquiry::is_encrypted(&kafka) {
         true => vec!["resolve", "connect", "tls", "log in"],
         false => vec!["resolve", "connect", "log in"],
@@ -51,7 +60,7 @@ async fn one(kafka: Kafka, broker: String, deadline: Deadline) -> (Vec<Finding>,
     }
     let (limit, begun) = (deadline.share(), Instant::now());
     // Its brokers stay one list for the client: a broker is asked for what it knows, not for another.
-    let entering = spawn_blocking(move || Inquiry::enter(&kafka, &broker, limit)).await;
+    let entering = spawn_blocking(move || Inquiry::enter(&kafka, &access, &broker, limit)).await;
     let met = match entering {
         Ok(Ok((inquiry, cluster))) => {
             let took = begun.elapsed();
@@ -84,15 +93,26 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
     if steps.next() == Some("tls") && *door == Door::Login {
         steps.after(std::time::Duration::ZERO, Said::ok("the certificate is good"));
     }
-    steps.took(match (door, why) {
-        (Door::Tls, why) => Said::new(Outcome::Failed, why.to_string())
-            .hint("trust the brokers' authority, and name the brokers as their certificates do"),
-        (Door::Login, Denied::Refused(why)) => {
-            Said::new(Outcome::Refused, why).hint("check the user, its password, and the SASL mechanism")
+    let (outcome, hint) = match (door, why) {
+        (Door::Tls, _) => (
+            Outcome::Failed,
+            "trust the brokers' authority, and name the brokers as their certificates do",
+        ),
+        (Door::Token, Denied::Refused(_)) => (Outcome::Refused, "see `[kafka.security.token]`"),
+        (Door::Token, Denied::Unanswered(_)) => {
+            (Outcome::Failed, "see `[kafka.security.token]`, and whether the issuer is reached")
         }
-        (Door::Login, Denied::Unanswered(why)) => Said::new(Outcome::Failed, why)
-            .hint("check that this is a listener of Kafka, and that `security.protocol` is the listener's"),
-    });
+        (Door::Login, Denied::Refused(_)) => {
+            (Outcome::Refused, "check the user, its password, and the SASL mechanism")
+        }
+        (Door::Login, Denied::Unanswered(_)) => (
+            Outcome::Failed,
+            "check that this is a listener of Kafka, and whether it speaks TLS and SASL",
+        ),
+    };
+    let said = Said::bad(outcome, &why.to_string());
+    // Whoever knows the cause has a better hint.
+    steps.took(if said.hint.is_some() { said } else { said.hint(hint) });
 }
 
 /// Looks the name up and connects, each a step. `Err` is what ends them.

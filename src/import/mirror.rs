@@ -1,11 +1,11 @@
-//! `MirrorMaker` 2 with Event Hubs as its target, as a driver's file or as a connector.
+//! MirrorMaker 2 with Event Hubs as its target, as a driver's file or as a connector.
 
 use super::connect::shared_access;
 use super::given::{Given, jaas};
 use super::plan::{Line, Mapping, Plan, Topics};
 use super::{ImportError, Note, security};
 
-/// What only `MirrorMaker` needs.
+/// What only MirrorMaker needs.
 const REASONS: &[(&str, &str)] = &[
     ("offset-syncs.", "is not needed: the group's own positions are the progress"),
     ("offset.storage.", "is not needed: the group's own positions are the progress"),
@@ -48,10 +48,11 @@ struct Flow {
     source: String,
     target: String,
     /// Before keys that hold for both clients of the source, in the order they win.
-    source_prefixes: Vec<String>,
-    target_prefixes: Vec<String>,
+    source_keys: Vec<String>,
+    /// Before keys that hold for the client of the target.
+    target_keys: Vec<String>,
     /// Before keys that hold for the flow, in the order they win.
-    flow_prefixes: Vec<String>,
+    named: Vec<String>,
 }
 
 /// `mm2.properties`.
@@ -77,9 +78,9 @@ pub(super) fn driver(
     let (source, target) = name.split_once("->").expect("a flow has an arrow");
     let (source, target) = (source.to_owned(), target.to_owned());
     let flow = Flow {
-        source_prefixes: vec![format!("{source}.consumer."), format!("{source}."), String::new()],
-        target_prefixes: vec![format!("{target}.producer."), format!("{target}."), String::new()],
-        flow_prefixes: vec![format!("{name}."), String::new()],
+        source_keys: vec![format!("{source}.consumer."), format!("{source}."), String::new()],
+        target_keys: vec![format!("{target}.producer."), format!("{target}."), String::new()],
+        named: vec![format!("{name}."), String::new()],
         name,
         source,
         target,
@@ -103,13 +104,13 @@ pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Plan {
         name,
         source,
         target,
-        source_prefixes: vec!["source.consumer.".to_owned(), "source.cluster.".to_owned()],
-        target_prefixes: vec![
+        source_keys: vec!["source.consumer.".to_owned(), "source.cluster.".to_owned()],
+        target_keys: vec![
             "target.producer.".to_owned(),
             "target.cluster.".to_owned(),
             "producer.override.".to_owned(),
         ],
-        flow_prefixes: vec![String::new()],
+        named: vec![String::new()],
     };
     read(&flow, given, notes)
 }
@@ -121,16 +122,15 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
         group_why: GROUP,
         ..Plan::default()
     };
-    plan.brokers = given.take_under(&flow.source_prefixes, "bootstrap.servers");
-    plan.rack = given.take_under(&flow.source_prefixes, "client.rack");
+    plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
+    plan.rack = given.take_under(&flow.source_keys, "client.rack");
     target(flow, given, &mut plan, notes);
-    security::take(given, &flow.source_prefixes, &mut plan, notes);
+    security::take(given, &flow.source_keys, &mut plan, notes);
     let hub = hub(flow, given);
-    let topics = given.take_under(&flow.flow_prefixes, "topics").unwrap_or_else(|| ".*".to_owned());
+    let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| ".*".to_owned());
     let mapping = |topics| Mapping { topics, hub: hub.clone(), mirror: true };
     plan.mappings = Topics::list(&topics, true).into_iter().map(mapping).collect();
-    let prefixes =
-        flow.flow_prefixes.iter().chain(&flow.source_prefixes).chain(&flow.target_prefixes);
+    let prefixes = flow.named.iter().chain(&flow.source_keys).chain(&flow.target_keys);
     let prefixes =
         prefixes.cloned().chain(["source.".to_owned(), "target.".to_owned()]).collect::<Vec<_>>();
     for (start, reason) in REASONS {
@@ -146,10 +146,10 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
     plan
 }
 
-/// The hub a topic was copied to: `MirrorMaker` puts the name of the source before it unless told otherwise.
+/// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.
 fn hub(flow: &Flow, given: &mut Given) -> String {
-    let policy = given.take_under(&flow.flow_prefixes, "replication.policy.class");
-    let separator = given.take_under(&flow.flow_prefixes, "replication.policy.separator");
+    let policy = given.take_under(&flow.named, "replication.policy.class");
+    let separator = given.take_under(&flow.named, "replication.policy.separator");
     if policy.is_some_and(|policy| policy.ends_with("IdentityReplicationPolicy")) {
         "{topic}".to_owned()
     } else {
@@ -160,12 +160,8 @@ fn hub(flow: &Flow, given: &mut Given) -> String {
 /// Event Hubs' Kafka endpoint, and how it was logged in to.
 fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
     // What stands under no name holds for both clusters; it is the source's to take.
-    let own = flow
-        .target_prefixes
-        .iter()
-        .filter(|prefix| !prefix.is_empty())
-        .cloned()
-        .collect::<Vec<_>>();
+    let own =
+        flow.target_keys.iter().filter(|prefix| !prefix.is_empty()).cloned().collect::<Vec<_>>();
     let servers = given.take_under(&own, "bootstrap.servers").unwrap_or_default();
     let host = servers.rsplit_once(':').map_or(servers.as_str(), |(host, _)| host);
     if host.contains(".servicebus.") {

@@ -1,4 +1,4 @@
-//! From the configuration of a Kafka Connect sink or of `MirrorMaker` 2 to one of ours: text in, text out.
+//! From the configuration of a Kafka Connect sink or of MirrorMaker 2 to one of ours: text in, text out.
 //!
 //! Every key of the old file is taken, or named with the reason why it has no counterpart; nothing is passed over in
 //! silence. Secrets are not copied: the new file says where they belong.
@@ -49,7 +49,7 @@ pub enum ImportError {
     Several(Vec<String>),
 }
 
-/// Reads the old configuration. `flow` chooses among those of `MirrorMaker`, as `source->target`.
+/// Reads the old configuration. `flow` chooses among those of MirrorMaker, as `source->target`.
 pub fn import(text: &str, flow: Option<&str>) -> Result<Imported, ImportError> {
     let mut given = Given::read(text)?;
     let mut notes = Vec::new();

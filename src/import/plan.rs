@@ -78,12 +78,12 @@ impl Plan {
     /// The file.
     pub(super) fn write(&self) -> String {
         let mut out = format!("# From {}.\n[kafka]\n", self.origin);
-        match &self.brokers {
-            Some(brokers) => put(&mut out, "brokers", brokers),
-            None => {
-                put(&mut out, "brokers", UNKNOWN_BROKERS);
-                out.push_str("# The old file does not say: they stand in the worker's `bootstrap.servers`.\n");
-            }
+        put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));
+        if self.brokers.is_none() {
+            line(
+                &mut out,
+                "# The old file does not say: they stand in the worker's `bootstrap.servers`.",
+            );
         }
         put(&mut out, "group_id", &self.group_id);
         line(&mut out, &format!("# {}", self.group_why));
@@ -116,7 +116,7 @@ impl Mapping {
         match &self.topics {
             Topics::Named(names) if names.len() == 1 => put(out, "topic", &names[0]),
             Topics::Named(names) => {
-                line(out, &format!("topics = {}", toml::Value::from(names.clone())))
+                line(out, &format!("topics = {}", toml::Value::from(names.clone())));
             }
             Topics::Pattern(pattern) => put(out, "topic_pattern", pattern),
         }

@@ -22,7 +22,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::config;
 use crate::kafka::discovery::Discovery;
-use crate::kafka::{StartError, settings};
+use crate::kafka::{Access, StartError, settings};
 
 use ear::{Ear, is_no};
 pub use sizes::Limit;
@@ -48,6 +48,8 @@ pub enum Denied {
 /// Where one may be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Door {
+    /// Before the peer was asked: nobody gives a token to log in with.
+    Token,
     /// Before the peer has proved who it is.
     Tls,
     /// Before it let us in and answered.
@@ -107,6 +109,7 @@ pub struct Topic {
 pub struct Inquiry {
     client: Arc<BaseConsumer<Ear>>,
     settings: ClientConfig,
+    access: Access,
     done: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
 }
@@ -129,15 +132,18 @@ impl Inquiry {
     /// Logs in at `brokers` and asks for all there is. Blocks, no longer than `limit`.
     pub fn enter(
         kafka: &config::Kafka,
+        access: &Access,
         brokers: &str,
         limit: Duration,
     ) -> Result<(Self, Cluster), Shut> {
+        admitted(access, limit).map_err(|why| Shut::At { door: Door::Token, why })?;
         let settings = settings::asker(kafka, brokers)?;
         let started = |error: String| StartError::Client(error);
         let client: BaseConsumer<Ear> = settings
-            .create_with_context(Ear::default())
+            .create_with_context(Ear::new(kafka.security.as_ref()))
             .map_err(|error| started(error.to_string()))?;
         let client = Arc::new(client);
+        access.admit(&client);
         let done = Arc::new(AtomicBool::new(false));
         let (polled, end) = (Arc::clone(&client), Arc::clone(&done));
         let poller = thread::Builder::new().name("kafka-inquiry".to_owned()).spawn(move || {
@@ -147,7 +153,8 @@ impl Inquiry {
             }
         });
         let poller = Some(poller.map_err(|error| started(error.to_string()))?);
-        let inquiry = Self { client, settings, done, poller };
+        let access = access.clone();
+        let inquiry = Self { client, settings, access, done, poller };
         // All topics, never one: an old broker makes a topic that it is asked for.
         let answer = inquiry.ask(limit, |slice| inquiry.client.fetch_metadata(None, slice));
         match answer {
@@ -266,6 +273,15 @@ impl Inquiry {
             }
             slice *= 2;
         }
+    }
+}
+
+/// Waits for the token to log in with, where one is needed.
+fn admitted(access: &Access, limit: Duration) -> Result<(), Denied> {
+    match access.wait(limit) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Denied::Unanswered(format!("no token for kafka within {limit:.1?}"))),
+        Err(refused) => Err(Denied::Refused(refused.to_string())),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
+use rdkafka::admin::AdminClient;
 use rdkafka::bindings as ffi;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -268,6 +269,16 @@ impl<C: ConsumerContext + 'static> Entrant for BaseConsumer<C> {
 
     fn take_token(&self, token: &Bearer) -> Result<(), String> {
         set_token(self.client(), token)
+    }
+}
+
+impl<C: ClientContext + 'static> Entrant for AdminClient<C> {
+    fn take_password(&self, username: &str, password: &Secret) -> Result<(), String> {
+        set_password(self.inner(), username, password.expose())
+    }
+
+    fn take_token(&self, token: &Bearer) -> Result<(), String> {
+        set_token(self.inner(), token)
     }
 }
 

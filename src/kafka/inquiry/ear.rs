@@ -8,8 +8,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::config::Security;
+use crate::kafka::advice;
+
 /// The context of a client that asks.
 pub(super) struct Ear {
+    security: Option<Security>,
     begun: Instant,
     heard: Mutex<Heard>,
     news: Condvar,
@@ -25,9 +29,10 @@ struct Heard {
     no: Option<String>,
 }
 
-impl Default for Ear {
-    fn default() -> Self {
-        Self { begun: Instant::now(), heard: Mutex::default(), news: Condvar::new() }
+impl Ear {
+    pub(super) fn new(security: Option<&Security>) -> Self {
+        let (security, begun) = (security.cloned(), Instant::now());
+        Self { security, begun, heard: Mutex::default(), news: Condvar::new() }
     }
 }
 
@@ -84,12 +89,13 @@ impl ClientContext for Ear {
     fn stats_raw(&self, _json: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
+        let Some(code) = error.rdkafka_error_code() else { return };
         // Only says that all that was tried has failed, each of which was said.
-        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+        if code == RDKafkaErrorCode::AllBrokersDown {
             return;
         }
-        let (reason, no) = (plain(reason), code.is_some_and(is_no));
+        let told = advice::told(code, reason, self.security.as_ref());
+        let (reason, no) = (plain(&told.text), told.refused || is_no(code));
         let mut heard = self.heard();
         if no {
             heard.no.get_or_insert(reason);
@@ -138,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_no_counts_more_than_what_came_before() {
-        let ear = Ear::default();
+        let ear = Ear::new(None);
         let failed = |code| KafkaError::Global(code);
         ear.error(failed(RDKafkaErrorCode::BrokerTransportFailure), "x://k/1: Disconnected");
         ear.error(failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
@@ -154,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_lies_behind_tls_is_told_from_what_lies_before() {
-        let ear = Ear::default();
+        let ear = Ear::new(None);
         let log = |text| ear.log(RDKafkaLogLevel::Debug, "STATE", text);
         log("k:9092/bootstrap: Broker changed state CONNECT -> SSL_HANDSHAKE");
         assert_eq!(ear.encrypted(), None);

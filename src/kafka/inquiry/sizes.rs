@@ -1,6 +1,7 @@
 //! How large a batch of records each topic takes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -30,8 +31,11 @@ impl Inquiry {
         limit: Duration,
     ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
         let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
+        let ear = Ear::new(None);
         let client: AdminClient<Ear> =
-            self.settings.create_with_context(Ear::default()).map_err(unanswered)?;
+            self.settings.create_with_context(ear).map_err(unanswered)?;
+        let client = Arc::new(client);
+        self.access.admit(&client);
         let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
         let options = AdminOptions::new().request_timeout(Some(limit));
         let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
