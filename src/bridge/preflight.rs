@@ -53,12 +53,20 @@ pub(super) fn look(
         tracing::info!(namespace, hub, partitions = properties.partition_ids.len(), "hub found");
         counts.insert((namespace, hub), properties.partition_ids.len());
     }
-    Ok(is_let_in(access, stop)? && places(config, access, &counts, stop)?)
+    Ok(is_let_in(config, access, health, stop)? && places(config, access, &counts, stop)?)
 }
 
 /// Waits for the token Kafka is entered with, where it is; the thread that asks for it says why it takes long.
-fn is_let_in(access: &Access, stop: &Receiver<()>) -> Result<bool, RunError> {
+fn is_let_in(
+    config: &Config,
+    access: &Access,
+    health: &Health,
+    stop: &Receiver<()>,
+) -> Result<bool, RunError> {
     while !access.wait(NOTICE).map_err(|refused| RunError::Refused(refused.to_string()))? {
+        for shard in 0..config.limits.shards {
+            health.shard(shard).kafka(access.trouble());
+        }
         if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
             return Ok(false);
         }

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::{self, Login, Secret};
-use crate::credential::{self, Token};
+use crate::credential::{self, Refusal, Token};
 use crate::kafka::StartError;
 
 use keeper::Keeper;
@@ -93,8 +93,8 @@ struct State {
     clients: Vec<Weak<dyn Entrant>>,
     /// What was obtained last. A password that has not changed is known to the clients.
     pass: Option<Pass>,
-    /// Why there is no token, while there has never been one.
-    refused: Option<Refused>,
+    /// Why there is no token, while there has never been one, and whether asking again is of no use.
+    refused: Option<(Refused, bool)>,
 }
 
 /// What the thread shares with the rest.
@@ -126,12 +126,9 @@ impl Shared {
         }
     }
 
-    fn refuse(&self, why: String) {
-        let mut state = self.state();
-        if state.pass.is_none() {
-            state.refused = Some(Refused(why));
-            self.changed.notify_all();
-        }
+    fn refuse(&self, why: &Refusal) {
+        self.state().refused = Some((Refused(why.to_string()), why.is_for_good()));
+        self.changed.notify_all();
     }
 }
 
@@ -165,13 +162,20 @@ impl Access {
             return Ok(true);
         }
         let state = self.0.state();
-        let waits = |state: &mut State| state.pass.is_none() && state.refused.is_none();
+        let waits = |state: &mut State| {
+            state.pass.is_none() && !state.refused.as_ref().is_some_and(|(_, for_good)| *for_good)
+        };
         let waited = self.0.changed.wait_timeout_while(state, timeout, waits);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &state.refused {
-            Some(refused) => Err(refused.clone()),
-            None => Ok(state.pass.is_some()),
+            Some((refused, true)) => Err(refused.clone()),
+            _ => Ok(state.pass.is_some()),
         }
+    }
+
+    /// Why there is no token yet, as far as that was said.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.state().refused.as_ref().map(|(refused, _)| refused.to_string())
     }
 
     /// How often the certificates on disk have changed for others that are sound. A client that was made before goes on

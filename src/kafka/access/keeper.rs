@@ -130,7 +130,7 @@ impl Tokens {
         match self.runtime.block_on(self.renewal.turn()) {
             None => {}
             Some(Ok(token)) => shared.give(Pass::Token(Bearer::new(&token, &self.extensions))),
-            Some(Err(why)) => shared.refuse(why),
+            Some(Err(refusal)) => shared.refuse(&refusal),
         }
     }
 }

@@ -45,8 +45,8 @@ impl Renewal {
         Self { source, expires: None, due: Instant::now(), failures: 0, mourned: false }
     }
 
-    /// A token, if one is due and there is another; `Err` says why one who has none cannot have one.
-    pub(super) async fn turn(&mut self) -> Option<Result<Token, String>> {
+    /// A token, if one is due and there is another; `Err` says why there has never been one.
+    pub(super) async fn turn(&mut self) -> Option<Result<Token, Refusal>> {
         self.mourn();
         if Instant::now() < self.due {
             return None;
@@ -99,7 +99,7 @@ impl Renewal {
         };
     }
 
-    fn failed(&mut self, refusal: &Refusal) -> Option<String> {
+    fn failed(&mut self, refusal: &Refusal) -> Option<Refusal> {
         self.failures += 1;
         let asked = match refusal {
             Refusal::Later { after, .. } => *after,
@@ -114,7 +114,7 @@ impl Renewal {
             };
             tracing::warn!("no token for kafka, {meanwhile}, trying again: {refusal}");
         }
-        (refusal.is_for_good() && self.expires.is_none()).then(|| refusal.to_string())
+        self.expires.is_none().then(|| refusal.clone())
     }
 
     /// Says that the token that served has ended, once.
@@ -145,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let mut renewal = Renewal::new(&TokenSource::File(path.clone()));
-        assert!(renewal.turn().await.is_none(), "waited for");
+        assert!(!renewal.turn().await.unwrap().unwrap_err().is_for_good(), "waited for");
         let put = |text: &str| std::fs::write(&path, text).unwrap();
         let (first, second) = (jwt(600, "first"), jwt(900, "second"));
         put(&first);
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_ends_the_wait_only_for_who_never_had_a_token() {
+    fn a_refusal_is_told_only_to_who_never_had_a_token() {
         let mut renewal = Renewal::new(&TokenSource::File(PathBuf::from("x")));
         let later = Refusal::Later { after: Some(Duration::from_mins(1)), text: "busy".into() };
-        assert_eq!(renewal.failed(&later), None);
+        assert_eq!(renewal.failed(&later), Some(later.clone()));
         assert!(renewal.due >= Instant::now() + Duration::from_secs(59), "as the issuer asked");
         let refused = Refusal::Refused("no".into());
-        assert_eq!(renewal.failed(&refused), Some("no".to_owned()));
+        assert_eq!(renewal.failed(&refused), Some(refused.clone()));
         let expires = SystemTime::now() + Duration::from_mins(1);
         renewal.obtained(&Token { text: Secret::new("t"), expires });
         assert_eq!((renewal.failures, renewal.lives()), (0, true));

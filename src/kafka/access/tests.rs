@@ -94,8 +94,14 @@ fn a_token_is_waited_for_and_each_new_one_reaches_every_client() {
     let client = Arc::new(Note::default());
     access.admit(&client);
     assert_eq!(access.wait(Duration::from_millis(50)), Ok(false));
+    let end = std::time::Instant::now() + PATIENCE;
+    while !access.trouble().is_some_and(|why| why.contains("No such file")) {
+        assert!(std::time::Instant::now() < end, "{:?}", access.trouble());
+        assert_eq!(access.wait(Duration::from_millis(50)), Ok(false));
+    }
     std::fs::write(&file, jwt("first", 600)).unwrap();
     assert_eq!(access.wait(PATIENCE), Ok(true));
+    assert_eq!(access.trouble(), None);
     assert_eq!(client.after(1), ["first"]);
     std::fs::write(&file, jwt("second", 900)).unwrap();
     assert_eq!(client.after(2), ["first", "second"]);
