@@ -4,8 +4,10 @@
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
@@ -16,7 +18,7 @@ use crate::config::{Log, LogFormat};
 pub enum LogError {
     /// Correct `log.level`.
     #[error("`log.level` is not a filter: {0}")]
-    Level(#[from] tracing_subscriber::filter::ParseError),
+    Level(#[from] ParseError),
     /// Something else of this process logs already.
     #[error("logging has already begun: {0}")]
     Begun(#[from] tracing_subscriber::util::TryInitError),
@@ -27,13 +29,25 @@ pub enum LogError {
 const QUIET: &str =
     "fe2o3_amqp=error,rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
 
+/// Whether anybody may see what is said at this place: a library that shows whole frames shows the tokens in them.
+fn harmless(metadata: &Metadata<'_>) -> bool {
+    let frames = ["fe2o3_amqp", "tungstenite"];
+    *metadata.level() != Level::TRACE
+        || !frames.iter().any(|library| metadata.target().starts_with(library))
+}
+
+/// What is logged at that level. No level asks for what is not [`harmless`].
+fn filter<S: Subscriber>(level: &str) -> Result<impl Filter<S> + use<S>, ParseError> {
+    let wanted = EnvFilter::try_new(format!("{QUIET},{level}"))?;
+    // Without the hint, everything would be made first and then thrown away.
+    Ok(wanted.and(filter_fn(harmless).with_max_level_hint(LevelFilter::TRACE)))
+}
+
 /// Begins logging, for the whole process and until its end. What the `log` crate is told is logged too.
 pub fn init(log: &Log) -> Result<(), LogError> {
     let stderr = std::io::stderr;
     let layer = layer(log.format, stderr, stderr().is_terminal());
-    Ok(Registry::default()
-        .with(layer.with_filter(EnvFilter::try_new(format!("{QUIET},{}", log.level))?))
-        .try_init()?)
+    Ok(Registry::default().with(layer.with_filter(filter(&log.level)?)).try_init()?)
 }
 
 /// Logs a panic before the process ends: half a bridge is worse than a restart.
@@ -87,14 +101,26 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let layer = layer(format, move || writer.clone(), false);
-        let filter = EnvFilter::try_new(level).unwrap();
-        let subscriber = Registry::default().with(layer.with_filter(filter));
+        let subscriber = Registry::default().with(layer.with_filter(filter(level).unwrap()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(topic = "orders", partition = 3, "partition \"assigned\"\nto us");
             tracing::debug!("a detail");
+            tracing::debug!(target: "tungstenite::protocol", "a peer");
+            tracing::trace!(target: "tungstenite::protocol", "a frame");
+            tracing::trace!(target: "fe2o3_amqp::connection", "a frame");
         });
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn no_level_shows_the_frames_of_a_library() {
+        for level in ["trace", "tungstenite=trace", "tungstenite::protocol=trace,fe2o3_amqp=trace"]
+        {
+            let page = logged(LogFormat::Text, level);
+            assert!(!page.contains("a frame"), "{level}: {page}");
+            assert!(page.contains("a peer"), "{level}: {page}");
+        }
     }
 
     #[test]
