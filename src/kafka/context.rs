@@ -211,6 +211,10 @@ impl ClientContext for Context {
                     tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
                 }
             }
+            // What this broker is too old for. Said once a day, and on the first day of a machine not at all.
+            RDKafkaLogLevel::Notice if matches!(facility, "STATICMEMBER" | "MAXPOLL") => {
+                tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
+            }
             _ => tracing::debug!(target: "librdkafka", shard = self.shard, facility, "{text}"),
         }
     }

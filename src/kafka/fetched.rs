@@ -132,10 +132,19 @@ impl Fetched {
         self.message().len + self.message().key_len
     }
 
+    /// Whether it has neither key nor value nor headers.
+    pub(super) fn is_bare(&self) -> bool {
+        let message = self.message();
+        message.key.is_null()
+            && message.payload.is_null()
+            && self.headers(&mut Headers::default()).is_empty()
+    }
+
     /// The record, its headers written to `headers`, whose memory is used again and again.
     pub fn record<'a>(&'a self, headers: &'a mut Headers) -> Record<'a> {
         let message = self.message();
-        let mut kind = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        let none = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        let mut kind = none;
         // SAFETY: the message is alive.
         let timestamp =
             unsafe { ffi::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
@@ -146,7 +155,8 @@ impl Fetched {
             topic: self.topic,
             partition: message.partition,
             offset: message.offset,
-            timestamp: (timestamp != -1).then_some(timestamp),
+            // Without one, the oldest message format reads as the year 1970.
+            timestamp: (kind != none && timestamp != -1).then_some(timestamp),
             key,
             value,
             headers: self.headers(headers),

@@ -101,6 +101,17 @@ pub struct FetchError {
 }
 
 impl FetchError {
+    /// What was written in the format before Kafka 0.11, which alone has no leader epoch, librdkafka 2.5 to 2.15 reads from
+    /// brokers since 2.7 without its key and value (librdkafka 5549). What such a record holds cannot be known, so its
+    /// partition is not read on, rather than taken for a tombstone.
+    fn misread(partition: TopicPartition, offset: i64) -> Self {
+        let detail = format!(
+            "the record at offset {offset} is in the message format before kafka 0.11, which the kafka client cannot \
+             read from this broker; hint: copy the topic to one of the current format"
+        );
+        Self { partition: Some(partition), detail, code: RDKafkaErrorCode::NotImplemented }
+    }
+
     /// The error code's name.
     pub fn code(&self) -> String {
         format!("{:?}", self.code)
@@ -166,13 +177,13 @@ impl Queue {
         // SAFETY: just polled from this queue.
         let event = unsafe { Event::new(NonNull::new(event)?, Arc::clone(&self.native)) };
         match event.kind() {
-            ffi::RD_KAFKA_EVENT_FETCH => self.fetched(event).map(Delivery::Record),
-            ffi::RD_KAFKA_EVENT_ERROR => Some(Delivery::Error(self.failed(&event))),
+            ffi::RD_KAFKA_EVENT_FETCH => self.fetched(event),
+            ffi::RD_KAFKA_EVENT_ERROR => Some(self.failed(event.error())),
             _ => None,
         }
     }
 
-    fn fetched(&mut self, event: Event) -> Option<Fetched> {
+    fn fetched(&mut self, event: Event) -> Option<Delivery> {
         let message = event.record()?;
         // SAFETY: the record lives as long as its event, and its topic as long as the record.
         let (rkt, partition) = unsafe { (message.as_ref().rkt, message.as_ref().partition) };
@@ -188,14 +199,17 @@ impl Queue {
                 let place = TopicPartition::new(source.topic, partition);
                 reports.commits.epoch_begins(&place, fetched.offset(), epoch);
             }
+            if epoch < 0 && fetched.is_bare() {
+                let place = TopicPartition::new(fetched.topic(), partition);
+                return Some(self.failed(FetchError::misread(place, fetched.offset())));
+            }
         }
         let held_back = self.native.any_broken.load(Ordering::Acquire)
             && self.native.is_broken(&TopicPartition::new(fetched.topic(), partition));
-        (!held_back).then_some(fetched)
+        (!held_back).then_some(Delivery::Record(fetched))
     }
 
-    fn failed(&self, event: &Event) -> FetchError {
-        let error = event.error();
+    fn failed(&self, error: FetchError) -> Delivery {
         if error.needs_restart()
             && let Some(partition) = &error.partition
         {
@@ -205,7 +219,7 @@ impl Queue {
             // Nobody listens while the consumer ends; then nobody needs to.
             reports.errors.send(error.clone()).ok();
         }
-        error
+        Delivery::Error(error)
     }
 
     /// A handle that interrupts [`Queue::poll`].

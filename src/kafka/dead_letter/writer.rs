@@ -105,7 +105,9 @@ fn classify(code: RDKafkaErrorCode) -> Failure {
         | RDKafkaErrorCode::UnknownTopicOrPartition
         | RDKafkaErrorCode::UnknownPartition
         | RDKafkaErrorCode::TopicAuthorizationFailed
-        | RDKafkaErrorCode::ClusterAuthorizationFailed => Failure::Refused(code.to_string()),
+        | RDKafkaErrorCode::ClusterAuthorizationFailed
+        // Of a topic in the format before Kafka 0.11, which has no place for headers.
+        | RDKafkaErrorCode::UnsupportedForMessageFormat => Failure::Refused(code.to_string()),
         _ => Failure::Passing(code.to_string()),
     }
 }
