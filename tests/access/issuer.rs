@@ -4,7 +4,7 @@
 //! What it answers can be changed at any time; what it was asked is kept.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,14 +15,12 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{get, post};
 use eventhubs_local::{Server, Tls};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::support::Settings;
+use crate::support::authority::{Authority, Certificate};
+use crate::support::{Settings, https};
 
 pub(crate) const TENANT: &str = "8a7c0000-tenant";
 pub(crate) const CLIENT: &str = "5b1e0000-client";
@@ -63,8 +61,7 @@ pub(crate) struct Issuer {
     pub(crate) https: SocketAddr,
     pub(crate) http: SocketAddr,
     dir: TempDir,
-    chain: String,
-    key: String,
+    certificate: Certificate,
     public: String,
     rules: Arc<Mutex<Rules>>,
 }
@@ -75,34 +72,12 @@ struct Desk {
     signer: Arc<EncodingKey>,
 }
 
-struct Secured {
-    tcp: TcpListener,
-    tls: TlsAcceptor,
-}
-
-impl axum::serve::Listener for Secured {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let Ok((stream, address)) = self.tcp.accept().await else { continue };
-            if let Ok(stream) = self.tls.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-}
-
 impl Issuer {
     pub(crate) fn start() -> Self {
-        let (ca, chain, key) = certificates();
+        let authority = Authority::new();
+        let certificate = authority.sign(&["localhost", "127.0.0.1"]);
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("ca.pem"), ca).unwrap();
+        std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
         let signer = KeyPair::generate().unwrap();
         let rules = Arc::new(Mutex::new(Rules {
             mood: Mood::Good,
@@ -117,8 +92,8 @@ impl Issuer {
             rules: Arc::clone(&rules),
             signer: Arc::new(EncodingKey::from_ec_pem(signer.serialize_pem().as_bytes()).unwrap()),
         };
-        let (https, http) = serve(desk, &chain, &key);
-        Self { https, http, dir, chain, key, public: signer.public_key_pem(), rules }
+        let (https, http) = serve(desk, &certificate);
+        Self { https, http, dir, certificate, public: signer.public_key_pem(), rules }
     }
 
     pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
@@ -133,7 +108,7 @@ impl Issuer {
 
     /// The certificate the issuer itself shows, for a server in the same little cloud.
     pub(crate) fn tls(&self) -> Tls {
-        Tls::from_pem(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
+        Tls::from_pem(self.certificate.chain.as_bytes(), self.certificate.key.as_bytes()).unwrap()
     }
 
     /// Writes a file beside the issuer's own, as a whole or not at all.
@@ -168,50 +143,13 @@ impl Issuer {
     }
 }
 
-/// An authority, and a certificate of it with its key, in PEM.
-fn certificates() -> (String, String, String) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let signer = KeyPair::generate().unwrap();
-    let ca = authority.self_signed(&signer).unwrap().pem();
-    let authority = rcgen::Issuer::new(authority, signer);
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let key = KeyPair::generate().unwrap();
-    let chain = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap().pem();
-    (ca, chain, key.serialize_pem())
-}
-
-fn serve(desk: Desk, chain: &str, key: &str) -> (SocketAddr, SocketAddr) {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(chain.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-        )
-        .unwrap();
+fn serve(desk: Desk, certificate: &Certificate) -> (SocketAddr, SocketAddr) {
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/metadata/identity/oauth2/token", get(metadata))
         .route("/oidc", post(oidc))
         .with_state(desk);
-    let (told, addresses) = std::sync::mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            told.send((tcp.local_addr().unwrap(), plain.local_addr().unwrap())).unwrap();
-            let secured = Secured { tcp, tls: TlsAcceptor::from(Arc::new(tls)) };
-            tokio::spawn(axum::serve(plain, router.clone()).into_future());
-            axum::serve(secured, router).await.unwrap();
-        });
-    });
-    addresses.recv().unwrap()
+    https::serve(router, certificate)
 }
 
 fn fields(text: &str) -> HashMap<String, String> {

@@ -81,15 +81,28 @@ impl Settings {
         self
     }
 
-    /// Runs `check` on this file and environment, to its end.
+    /// Runs `check` on this file and environment, to its end, and sweeps what it says.
     pub fn check(&self, arguments: &[&str]) -> std::process::Output {
         let dir = tempfile::tempdir().expect("a writable temporary directory");
         let file = dir.path().join("bridge.toml");
         std::fs::write(&file, self.table.to_string()).expect("a writable temporary directory");
+        let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let own = own.collect::<Vec<_>>();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["check", "--config"]).arg(file).args(arguments);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.output().expect("it is built by `cargo test`")
+        command.args(["check", "--config"]).arg(file).args(arguments).envs(own.iter().copied());
+        let output = command.output().expect("it is built by `cargo test`");
+        let mut sweep = Sweep::of(&self.table, &own);
+        for said in [&output.stdout, &output.stderr] {
+            sweep.check("what `check` says", &String::from_utf8_lossy(said));
+        }
+        output
+    }
+
+    /// `check` finds nothing wrong with this file.
+    #[track_caller]
+    pub fn assert_sound(&self) {
+        let output = self.check(&[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Starts a bridge with this file and environment.

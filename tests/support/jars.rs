@@ -1,76 +1,106 @@
 //! The jars of Kafka: from Maven once, then in the user's cache, never in the checkout.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-
-const VERSION: &str = "4.1.1";
 
 /// What to do about a missing program.
 pub const INSTALL: &str =
     "these tests run a real Kafka; install it with `apt-get install default-jre-headless maven`";
 
-/// The class path. Asks Maven once per user; other test processes wait meanwhile.
-pub fn jars() -> String {
-    static JARS: OnceLock<String> = OnceLock::new();
-    JARS.get_or_init(|| {
-        let cache = cache_dir();
+/// Group, artifact and version of something Maven has.
+type Artifact = (&'static str, &'static str, &'static str);
+
+const LOG: Artifact = ("org.slf4j", "slf4j-simple", "1.7.36");
+/// The one that the oldest broker asks for does not run on the Java of today.
+const ZOOKEEPER: Artifact = ("org.apache.zookeeper", "zookeeper", "3.5.10");
+const LOG4J: Artifact = ("ch.qos.reload4j", "reload4j", "1.2.25");
+
+/// A release of Kafka, and what it needs in order to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Release {
+    pub version: &'static str,
+    artifacts: &'static [Artifact],
+}
+
+impl Release {
+    /// What the tests run on when nothing else is said.
+    pub const V4_1: Self =
+        Self { version: "4.1.1", artifacts: &[("org.apache.kafka", "kafka_2.13", "4.1.1"), LOG] };
+    /// The last line that knew nothing but `ZooKeeper`.
+    pub const V2_8: Self = Self {
+        version: "2.8.2",
+        artifacts: &[("org.apache.kafka", "kafka_2.13", "2.8.2"), ZOOKEEPER, LOG4J, LOG],
+    };
+    /// The oldest that runs on the Java of today.
+    pub const V1_1: Self = Self {
+        version: "1.1.1",
+        artifacts: &[("org.apache.kafka", "kafka_2.12", "1.1.1"), ZOOKEEPER, LOG4J, LOG],
+    };
+
+    /// The class path. Asks Maven once per user; other test processes wait meanwhile.
+    pub fn jars(self) -> String {
+        let cache = self.cache();
         fs::create_dir_all(&cache).expect("a writable cache directory");
-        let lock = File::create(cache.join("lock")).expect("a writable cache directory");
-        lock.lock().expect("a lockable file");
         let libs = cache.join("libs");
         if !libs.is_dir() {
-            download(&cache, &libs);
+            let lock = File::create(cache.join("lock")).expect("a writable cache directory");
+            lock.lock().expect("a lockable file");
+            if !libs.is_dir() {
+                self.download(&cache, &libs);
+            }
         }
         format!("{}/*", libs.display())
-    })
-    .clone()
-}
+    }
 
-fn cache_dir() -> PathBuf {
-    let base = std::env::var_os("XDG_CACHE_HOME").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("`HOME` is set")).join(".cache"),
-        PathBuf::from,
-    );
-    base.join("kafka-eventhubs-bridge").join(format!("kafka-{VERSION}"))
-}
+    fn cache(self) -> PathBuf {
+        let base = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+            || PathBuf::from(std::env::var_os("HOME").expect("`HOME` is set")).join(".cache"),
+            PathBuf::from,
+        );
+        base.join("kafka-eventhubs-bridge").join(format!("kafka-{}", self.version))
+    }
 
-fn download(cache: &Path, libs: &Path) {
-    let partial = cache.join("libs.partial");
-    fs::remove_dir_all(&partial).ok();
-    let dependency = |group: &str, artifact: &str, version: &str| {
+    /// The bindings of the log that old releases bring along would be one too many.
+    fn pom(self) -> String {
+        let dependency = |(group, artifact, version): &Artifact| {
+            format!(
+                "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
+                 <version>{version}</version><exclusions>\
+                 <exclusion><groupId>org.slf4j</groupId><artifactId>slf4j-log4j12</artifactId></exclusion>\
+                 <exclusion><groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId></exclusion>\
+                 </exclusions></dependency>"
+            )
+        };
         format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version></dependency>"
+            "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
+             <groupId>t</groupId><artifactId>kafka-dist</artifactId><version>1</version>\
+             <packaging>pom</packaging><dependencies>{}</dependencies></project>",
+            self.artifacts.iter().map(dependency).collect::<String>()
         )
-    };
-    let pom = format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
-         <groupId>t</groupId><artifactId>kafka-dist</artifactId><version>1</version>\
-         <packaging>pom</packaging><dependencies>{}{}</dependencies></project>",
-        dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    );
-    let mut file = File::create(cache.join("pom.xml")).expect("a writable cache directory");
-    file.write_all(pom.as_bytes()).expect("a writable cache directory");
-    let output = Command::new("mvn")
-        .current_dir(cache)
-        .args([
-            "-q",
-            "-B",
-            "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
-        ])
-        .args(["-DincludeScope=runtime"])
-        .arg(format!("-DoutputDirectory={}", partial.display()))
-        .output()
-        .unwrap_or_else(|error| panic!("`mvn` can not be run ({error}): {INSTALL}"));
-    assert!(
-        output.status.success(),
-        "maven did not fetch kafka:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    fs::rename(&partial, libs).expect("a writable cache directory");
+    }
+
+    fn download(self, cache: &Path, libs: &Path) {
+        let partial = cache.join("libs.partial");
+        fs::remove_dir_all(&partial).ok();
+        fs::write(cache.join("pom.xml"), self.pom()).expect("a writable cache directory");
+        let output = Command::new("mvn")
+            .current_dir(cache)
+            .args([
+                "-q",
+                "-B",
+                "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+            ])
+            .args(["-DincludeScope=runtime"])
+            .arg(format!("-DoutputDirectory={}", partial.display()))
+            .output()
+            .unwrap_or_else(|error| panic!("`mvn` can not be run ({error}): {INSTALL}"));
+        assert!(
+            output.status.success(),
+            "maven did not fetch kafka:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        fs::rename(&partial, libs).expect("a writable cache directory");
+    }
 }

@@ -1,4 +1,4 @@
-//! A real Apache Kafka in `KRaft` mode: one node shared by a test binary, or a cluster of one's own.
+//! A real Apache Kafka: one node shared by a test binary, or a cluster of one's own; in `KRaft` mode, or with `ZooKeeper` as of old.
 //!
 //! Each node is a JVM that dies with the test process, however that ends. What goes to it is in `produce`.
 
@@ -12,14 +12,18 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::jars::jars;
+use super::jars::Release;
+use super::listener::{self, Listener};
 use super::node::{Node, free_ports, fresh_dir, properties};
+use super::zookeeper;
 use super::{PATIENCE, block_on, wait_for};
 
 /// A Kafka cluster.
 #[derive(Debug)]
 pub struct Kafka {
     nodes: Vec<Node>,
+    /// Only of old: what the broker keeps its memory in.
+    keeper: Option<Node>,
     bootstrap: String,
 }
 
@@ -37,32 +41,53 @@ impl Kafka {
 
     /// The same, with `more` lines of settings for each.
     pub fn start_with(count: usize, more: &str) -> Self {
-        let jars = jars();
+        let jars = Release::V4_1.jars();
         let ports = free_ports(count * 2);
         let root = fresh_dir();
         let voters = (0..count)
             .map(|i| format!("{}@127.0.0.1:{}", i + 1, ports[count + i]))
             .collect::<Vec<_>>()
             .join(",");
-        let nodes = (0..count)
-            .map(|i| {
-                let dir = root.join(format!("n{}", i + 1));
-                fs::create_dir_all(&dir).expect("a writable temporary directory");
-                let text =
-                    properties(i + 1, count, ports[i], ports[count + i], &voters, &dir) + more;
-                fs::write(dir.join("node.properties"), text).expect("a writable directory");
-                Node { id: i + 1, dir, port: ports[i], process: Mutex::new(None) }
-            })
-            .collect::<Vec<_>>();
-        let formats = nodes.iter().map(|node| node.format(&jars)).collect::<Vec<_>>();
+        let node = |i: usize| {
+            let dir = root.join(format!("n{}", i + 1));
+            let text = properties(i + 1, count, ports[i], ports[count + i], &voters, &dir);
+            let text = text + more;
+            Node::new(i + 1, dir, ports[i], &jars, &text)
+        };
+        Self::form((0..count).map(node).collect())
+    }
+
+    /// Starts one node that has these listeners besides the usual one; `flags` are for its JVM.
+    pub fn with_listeners(listeners: &[Listener], flags: &[String]) -> Self {
+        let ports = free_ports(2);
+        let dir = fresh_dir().join("n1");
+        let text = properties(1, 1, ports[0], ports[1], &format!("1@127.0.0.1:{}", ports[1]), &dir);
+        let text = text + &listener::properties(ports[0], ports[1], listeners);
+        let node = Node::new(1, dir, ports[0], &Release::V4_1.jars(), &text).flags(flags);
+        Self::form(vec![node])
+    }
+
+    /// Starts one broker of an older release, and the `ZooKeeper` it needs.
+    pub fn of_old(release: Release) -> Self {
+        let (keeper, broker) = zookeeper::nodes(release);
+        keeper.launch();
+        Self::launch(vec![broker], Some(keeper))
+    }
+
+    fn form(nodes: Vec<Node>) -> Self {
+        let formats = nodes.iter().map(Node::format).collect::<Vec<_>>();
         for mut format in formats {
             assert!(format.wait().expect("a child").success(), "kafka storage was not formatted");
         }
+        Self::launch(nodes, None)
+    }
+
+    fn launch(nodes: Vec<Node>, keeper: Option<Node>) -> Self {
         let bootstrap =
             nodes.iter().map(|n| format!("127.0.0.1:{}", n.port)).collect::<Vec<_>>().join(",");
-        let kafka = Self { nodes, bootstrap };
+        let kafka = Self { nodes, keeper, bootstrap };
         for node in &kafka.nodes {
-            node.launch(&jars);
+            node.launch();
         }
         kafka.wait_ready();
         kafka
@@ -95,7 +120,7 @@ impl Kafka {
     /// Starts node `id` again, on its old ports and data, and waits until the cluster is whole.
     pub fn restart(&self, id: usize) {
         self.kill(id);
-        self.nodes[id - 1].launch(&jars());
+        self.nodes[id - 1].launch();
         self.wait_ready();
     }
 
@@ -104,7 +129,7 @@ impl Kafka {
         let running = self.nodes.iter().filter(|node| node.process().is_some()).count();
         let client = self.client();
         wait_for("kafka answers", PATIENCE, || {
-            for node in &self.nodes {
+            for node in self.nodes.iter().chain(&self.keeper) {
                 node.assert_alive();
             }
             let metadata = client.fetch_metadata(None, Duration::from_secs(2)).ok()?;
@@ -226,7 +251,7 @@ impl Group {
 
 impl Drop for Kafka {
     fn drop(&mut self) {
-        for node in &self.nodes {
+        for node in self.nodes.iter().chain(&self.keeper) {
             if let Some(mut process) = node.process().take() {
                 process.kill().ok();
                 process.wait().ok();

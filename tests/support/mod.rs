@@ -9,18 +9,23 @@
 )]
 
 pub mod audit;
+pub mod authority;
 pub mod bridge;
 pub mod child;
 pub mod consume;
 pub mod event;
+pub mod https;
 pub mod jars;
 pub mod kafka;
+pub mod listener;
 pub mod node;
 pub mod produce;
 pub mod reader;
 pub mod records;
+pub mod scram;
 pub mod sweep;
 pub mod tinyproxy;
+pub mod zookeeper;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -28,6 +33,7 @@ use std::time::{Duration, Instant};
 
 pub use audit::Audit;
 pub use bridge::{Bridge, Settings};
+pub use jars::Release;
 pub use kafka::Kafka;
 pub use produce::Out;
 pub use records::Supply;

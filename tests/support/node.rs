@@ -1,4 +1,4 @@
-//! One Kafka node: its settings, its directory, its process.
+//! One node of a cluster, a broker or a `ZooKeeper`: its settings, its directory, its process.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -12,30 +12,55 @@ use super::jars::INSTALL;
 
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 
-/// One JVM, broker and controller.
+/// One JVM.
 #[derive(Debug)]
 pub struct Node {
     pub id: usize,
     pub dir: PathBuf,
     pub port: u16,
-    pub process: Mutex<Option<Child>>,
+    jars: String,
+    /// Its main class; it is given `node.properties`.
+    main: &'static str,
+    /// Further flags of the JVM.
+    flags: Vec<String>,
+    process: Mutex<Option<Child>>,
 }
 
 impl Node {
+    /// Makes its directory and writes its settings.
+    pub fn new(id: usize, dir: PathBuf, port: u16, jars: &str, settings: &str) -> Self {
+        fs::create_dir_all(&dir).expect("a writable temporary directory");
+        fs::write(dir.join("node.properties"), settings).expect("a writable directory");
+        let (jars, process) = (jars.to_owned(), Mutex::new(None));
+        Self { id, dir, port, jars, main: "kafka.Kafka", flags: Vec::new(), process }
+    }
+
+    /// Of another kind than a broker.
+    pub fn main(mut self, class: &'static str) -> Self {
+        self.main = class;
+        self
+    }
+
+    pub fn flags(mut self, flags: &[String]) -> Self {
+        self.flags = flags.to_vec();
+        self
+    }
+
     pub fn process(&self) -> MutexGuard<'_, Option<Child>> {
         self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub fn format(&self, jars: &str) -> Child {
-        let mut command = java(jars, "64m", &self.log("format.log"));
+    /// Prepares the directory as a node of `KRaft` wants it.
+    pub fn format(&self) -> Child {
+        let mut command = java(&self.jars, "64m", &[], &self.log("format.log"));
         command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
         command.arg(self.dir.join("node.properties")).arg("--ignore-formatted");
         spawn(command, INSTALL)
     }
 
-    pub fn launch(&self, jars: &str) {
-        let mut command = java(jars, "384m", &self.log("node.log"));
-        command.arg("kafka.Kafka").arg(self.dir.join("node.properties"));
+    pub fn launch(&self) {
+        let mut command = java(&self.jars, "384m", &self.flags, &self.log("node.log"));
+        command.arg(self.main).arg(self.dir.join("node.properties"));
         *self.process() = Some(spawn(command, INSTALL));
     }
 
@@ -56,7 +81,7 @@ impl Node {
     }
 }
 
-fn java(jars: &str, heap: &str, log: &File) -> Command {
+fn java(jars: &str, heap: &str, flags: &[String], log: &File) -> Command {
     let mut command = Command::new("java");
     command.args([
         &format!("-Xmx{heap}"),
@@ -64,9 +89,8 @@ fn java(jars: &str, heap: &str, log: &File) -> Command {
         "-XX:TieredStopAtLevel=1",
         "-Xshare:auto",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-        "-cp",
-        jars,
     ]);
+    command.args(flags).args(["-cp", jars]);
     let log = || Stdio::from(log.try_clone().expect("an open file"));
     command.stdin(Stdio::null()).stdout(log()).stderr(log());
     command
