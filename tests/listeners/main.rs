@@ -1,0 +1,11 @@
+//! The doors into Kafka: one broker with every kind of listener, certificates of its own authorities, users, and an issuer of
+//! tokens that it checks for real.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod house;
+mod issuer;
+mod million;
+mod refusals;
+mod rotation;

@@ -1,0 +1,179 @@
+//! While records flow: passwords, certificates and tokens change, and an issuer goes away. Nothing is lost, nothing is
+//! doubled.
+
+use eventhubs_local::Server;
+
+use crate::house::{HUB, House};
+use crate::issuer::{AUDIENCE, SECRET};
+use crate::support::audit::{Audit, Auditor};
+use crate::support::records::Pour;
+use crate::support::scram::SHA_256;
+use crate::support::{Bridge, PATIENCE, Settings, Supply, unique, wait_for};
+
+const PARTITIONS: i32 = 4;
+
+/// One topic that comes in by one door, records written all the time, and an audit.
+struct Flow {
+    settings: Settings,
+    audit: Audit,
+    pour: Pour,
+    _server: Server,
+}
+
+impl Flow {
+    fn begin(house: &House, listener: &str, security: &str) -> Self {
+        let (topic, group) = (unique("flow"), unique("g"));
+        let server = Server::builder().hub(HUB, 4).start().unwrap();
+        let mut supply = Supply::new(&house.kafka, &topic, PARTITIONS);
+        supply.write(200);
+        let audit = Auditor::of(&topic, PARTITIONS).begin(&house.kafka, &group, &server.hub(HUB));
+        let settings = house.settings(listener, security, &group, &server).mapping(&topic, HUB);
+        let settings = settings.with("log.level = 'debug'");
+        Self { settings, audit, pour: supply.pour(), _server: server }
+    }
+
+    #[track_caller]
+    fn wait_more(&self, more: u64) {
+        self.audit.wait_records(self.audit.records() + more);
+    }
+
+    /// Ends the writing; everything has come, in order, once, and everything is committed.
+    #[track_caller]
+    fn finish(self, bridge: &Bridge) {
+        let supply = self.pour.stop();
+        self.audit.wait_records(supply.total());
+        wait_for("everything is committed", PATIENCE, || {
+            self.audit.uncommitted().is_empty().then_some(())
+        });
+        bridge.metrics();
+        bridge.wait_ready(200);
+        bridge.stop();
+        assert_eq!(self.audit.finish(supply.ends()).duplicates, []);
+    }
+}
+
+/// The broker asks again every few seconds, so it notices before anybody else.
+#[test]
+fn a_password_is_replaced_in_mid_flow() {
+    let house = House::shared();
+    let user = unique("rotating");
+    house.kafka.set_password(&user, SHA_256, "hush, the first");
+    let file = house.write(&user, "hush, the first");
+    let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
+    let login = house.login_by_file("scram-sha-256", &user, file);
+    let flow = Flow::begin(house, "STRICT", &(house.trust() + &login));
+    let bridge = flow.settings.start();
+    for secret in ["hush, the first", "hush, the second", "hush, the third"] {
+        bridge.hush(secret);
+    }
+    flow.wait_more(1_000);
+    house.kafka.set_password(&user, SHA_256, "hush, the second");
+    bridge.wait_log(&["WARN", "invalid credentials", &user, "`kafka.security.password_file`"]);
+    house.write(&user, "hush, the second");
+    bridge.wait_log(&["the password for kafka has changed", &user]);
+    flow.wait_more(2_000);
+    // Now in good order: nobody need notice.
+    let complaints = bridge.logged(" WARN ");
+    house.write(&user, "hush, the third");
+    house.kafka.set_password(&user, SHA_256, "hush, the third");
+    flow.wait_more(2_000);
+    bridge.wait_ready(200);
+    assert!(bridge.logged(" WARN ") <= complaints + 2, "{}", bridge.log());
+    flow.finish(&bridge);
+}
+
+/// Client certificates of a new authority, and a new password, count before the broker stops to take the old ones.
+#[test]
+fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
+    let house = House::open();
+    let user = unique("rotating");
+    house.kafka.set_password(&user, SHA_256, "hush, the first");
+    let file = house.write(&user, "hush, the first");
+    let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
+    let known = house.trust();
+    let by_certificate =
+        Flow::begin(&house, "MUTUAL", &(known.clone() + &house.certificate("client")));
+    let login = house.login_by_file("scram-sha-256", &user, file);
+    let by_password = Flow::begin(&house, "SCRAM256", &(known + &login));
+    let bridges = [by_certificate.settings.start(), by_password.settings.start()];
+    bridges[1].hush("hush, the first");
+    bridges[1].hush("hush, the second");
+    by_certificate.wait_more(1_000);
+    by_password.wait_more(1_000);
+
+    house.write_certificate("client", &house.next_clients.sign(&["bridge"]));
+    house.write(&user, "hush, the second");
+    bridges[0].wait_log(&["starting anew, with the new certificates for kafka"]);
+    bridges[1].wait_log(&["the password for kafka has changed", &user]);
+    house.kafka.set_password(&user, SHA_256, "hush, the second");
+    by_certificate.wait_more(1_000);
+    house.write("clients.pem", house.next_clients.pem());
+    house.kafka.stop(1);
+    for bridge in &bridges {
+        bridge.wait_metric("bridge_kafka_brokers", &["state=\"down\""], 1.0);
+    }
+    house.kafka.restart(1);
+    by_certificate.wait_more(2_000);
+    by_password.wait_more(2_000);
+    by_certificate.finish(&bridges[0]);
+    by_password.finish(&bridges[1]);
+    for bridge in bridges {
+        assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
+    }
+}
+
+#[test]
+fn several_lives_of_a_token_and_an_issuer_that_is_away() {
+    let house = House::shared();
+    let issuer = house.issuer.twin(&house.authority.sign(&["localhost"]));
+    issuer.rules().lifetime = 6;
+    let security = house.trust() + &house.oidc(&issuer, SECRET);
+    let flow = Flow::begin(house, "TOKEN", &security);
+    let bridge = flow.settings.start();
+    flow.wait_more(1_000);
+    for _ in 0..4 {
+        let before = issuer.rules().issued.len();
+        wait_for("another token", PATIENCE, || {
+            (issuer.rules().issued.len() > before).then_some(())
+        });
+        flow.wait_more(500);
+    }
+    // Away for less than a token lives.
+    issuer.rules().trouble = Some(503);
+    bridge.wait_log(&["WARN", "no token for kafka", "the old one serves until its end"]);
+    issuer.rules().trouble = None;
+    bridge.wait_log(&["there is a token for kafka again"]);
+    flow.wait_more(500);
+    // And for longer: the broker lets nobody stay whose token has ended.
+    issuer.rules().trouble = Some(503);
+    bridge.wait_log(&["WARN", "the token for kafka has ended"]);
+    bridge.wait_metric("bridge_kafka_brokers", &["state=\"down\""], 1.0);
+    issuer.rules().trouble = None;
+    bridge.wait_metric("bridge_kafka_brokers", &["state=\"up\""], 1.0);
+    flow.wait_more(1_000);
+    flow.finish(&bridge);
+    assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
+}
+
+#[test]
+fn a_token_in_a_file_is_replaced_again_and_again() {
+    let house = House::shared();
+    let issuer = house.issuer.twin(&house.authority.sign(&["localhost"]));
+    issuer.rules().lifetime = 8;
+    let name = unique("token");
+    let file = house.write(&name, &issuer.token(AUDIENCE));
+    let flow = Flow::begin(house, "TOKEN", &(house.trust() + &House::token_file(&file)));
+    let bridge = flow.settings.start();
+    flow.wait_more(500);
+    // Each is taken two or three seconds later, so that several have ended when this does.
+    for _ in 0..8 {
+        let before = bridge.logged("a token for kafka was issued");
+        house.write(&name, &issuer.token(AUDIENCE));
+        wait_for("the token is taken", PATIENCE, || {
+            (bridge.logged("a token for kafka was issued") > before).then_some(())
+        });
+        flow.wait_more(200);
+    }
+    flow.finish(&bridge);
+    assert_eq!(bridge.logged(" WARN "), 0, "{}", bridge.log());
+}
