@@ -106,8 +106,18 @@ const PLACES: &[(&[&str], &[&str])] = &[
     ),
     (&["azure_messaging_eventhubs"], &["src/eventhubs", "src/cli/tail.rs"]),
     (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
-    (&["rustls_platform_verifier", "cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
-    (&["rustls"], &["src/tls.rs", "src/eventhubs/transport", "src/credential/assertion.rs"]),
+    (&["cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
+    // `certificate` looks at what another library has refused, with eyes that can tell why.
+    (&["rustls_platform_verifier"], &["src/tls.rs", "src/kafka/certificate.rs"]),
+    (
+        &["rustls"],
+        &[
+            "src/tls.rs",
+            "src/eventhubs/transport",
+            "src/credential/assertion.rs",
+            "src/kafka/certificate.rs",
+        ],
+    ),
     (&["prometheus"], &["src/metrics"]),
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),

@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::config::{Config, Kafka};
-use crate::kafka::{Access, Cluster, Denied, Door, Inquiry, Shut};
+use crate::kafka::{Access, Cluster, Denied, Door, Inquiry, Shut, StartError};
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
@@ -23,16 +23,14 @@ pub(super) struct Met {
 }
 
 /// What was found of a broker, in the order of the configuration.
-pub(super) async fn all(
-    config: &Config,
-    access: &Access,
-    deadline: Deadline,
-) -> Vec<(Vec<Finding>, Option<Met>)> {
+pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding>, Option<Met>)> {
     let mut tasks = JoinSet::new();
     let brokers = config.kafka.brokers.split(',').map(str::trim).filter(|it| !it.is_empty());
+    // One for all: an issuer is asked once. It ends with the last client that was let in by it.
+    let access = Access::open(&config.kafka);
     for (place, broker) in brokers.enumerate() {
-        let (kafka, access, broker) = (config.kafka.clone(), access.clone(), broker.to_owned());
-        tasks.spawn(async move { (place, one(kafka, access, broker, deadline).await) });
+        let (kafka, broker, access) = (config.kafka.clone(), broker.to_owned(), access.clone());
+        tasks.spawn(async move { (place, one(kafka, broker, access, deadline).await) });
     }
     let mut found = tasks.join_all().await;
     found.sort_by_key(|(place, _)| *place);
@@ -41,8 +39,8 @@ pub(super) async fn all(
 
 async fn one(
     kafka: Kafka,
-    access: Access,
     broker: String,
+    access: Result<Access, StartError>,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Met>) {
     let plan = match Inquiry::is_encrypted(&kafka) {
@@ -60,7 +58,7 @@ async fn one(
     }
     let (limit, begun) = (deadline.share(), Instant::now());
     // Its brokers stay one list for the client: a broker is asked for what it knows, not for another.
-    let entering = spawn_blocking(move || Inquiry::enter(&kafka, &access, &broker, limit)).await;
+    let entering = spawn_blocking(move || Inquiry::enter(&kafka, &access?, &broker, limit)).await;
     let met = match entering {
         Ok(Ok((inquiry, cluster))) => {
             let took = begun.elapsed();
@@ -93,26 +91,19 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
     if steps.next() == Some("tls") && *door == Door::Login {
         steps.after(std::time::Duration::ZERO, Said::ok("the certificate is good"));
     }
-    let (outcome, hint) = match (door, why) {
-        (Door::Tls, _) => (
-            Outcome::Failed,
-            "trust the brokers' authority, and name the brokers as their certificates do",
-        ),
-        (Door::Token, Denied::Refused(_)) => (Outcome::Refused, "see `[kafka.security.token]`"),
-        (Door::Token, Denied::Unanswered(_)) => {
-            (Outcome::Failed, "see `[kafka.security.token]`, and whether the issuer is reached")
-        }
-        (Door::Login, Denied::Refused(_)) => {
-            (Outcome::Refused, "check the user, its password, and the SASL mechanism")
-        }
-        (Door::Login, Denied::Unanswered(_)) => (
-            Outcome::Failed,
-            "check that this is a listener of Kafka, and whether it speaks TLS and SASL",
-        ),
+    let outcome = match (door, why) {
+        (Door::Login, Denied::Refused(_)) => Outcome::Refused,
+        _ => Outcome::Failed,
     };
-    let said = Said::bad(outcome, &why.to_string());
-    // Whoever knows the cause has a better hint.
-    steps.took(if said.hint.is_some() { said } else { said.hint(hint) });
+    steps.took(Said::bad(outcome, &why.to_string()).or_hint(match (door, why) {
+        (Door::Tls, _) => {
+            "trust the brokers' authority, and name the brokers as their certificates do"
+        }
+        (Door::Login, Denied::Refused(_)) => "check the user, its password, and the SASL mechanism",
+        (Door::Login, Denied::Unanswered(_)) => {
+            "check that this is a listener of Kafka, and that `security.protocol` is the listener's"
+        }
+    }));
 }
 
 /// Looks the name up and connects, each a step. `Err` is what ends them.

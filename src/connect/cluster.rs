@@ -157,8 +157,8 @@ async fn group(
     );
     steps.took(match asked {
         Ok(Ok(known)) => Said::ok(format!("committed for {known} of {total} partitions")),
-        Ok(Err(Denied::Refused(why))) => Said::new(Outcome::Refused, why).hint(hint),
-        Ok(Err(Denied::Unanswered(why))) => Said::new(Outcome::Failed, why),
+        Ok(Err(denied @ Denied::Refused(_))) => bad(&denied).or_hint(hint),
+        Ok(Err(denied)) => bad(&denied),
         Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
     });
     steps.end()
@@ -207,7 +207,7 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
         Ok(()) => Said::ok("may be read"),
         Err(denied) => {
             good = false;
-            bad(&denied).hint(format!(
+            bad(&denied).or_hint(format!(
                 "the bridge needs the operations `Read` and `Describe` on the topic `{name}`"
             ))
         }
@@ -241,7 +241,7 @@ async fn absent(steps: &mut Steps, inquiry: &Arc<Inquiry>, name: &str, deadline:
     let (inquiry, topic, limit) = (Arc::clone(inquiry), name.to_owned(), deadline.share());
     let asked = spawn_blocking(move || inquiry.missing(&topic, limit)).await;
     steps.took(match asked {
-        Ok(denied) => bad(&denied).hint(format!(
+        Ok(denied) => bad(&denied).or_hint(format!(
             "make the topic `{name}`, correct its name, or let the bridge see it (`Describe`)"
         )),
         Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
@@ -249,8 +249,9 @@ async fn absent(steps: &mut Steps, inquiry: &Arc<Inquiry>, name: &str, deadline:
 }
 
 fn bad(denied: &Denied) -> Said {
-    match denied {
-        Denied::Refused(why) => Said::new(Outcome::Refused, why),
-        Denied::Unanswered(why) => Said::new(Outcome::Failed, why),
-    }
+    let outcome = match denied {
+        Denied::Refused(_) => Outcome::Refused,
+        Denied::Unanswered(_) => Outcome::Failed,
+    };
+    Said::bad(outcome, &denied.to_string())
 }

@@ -28,7 +28,6 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::kafka::Access;
 use crate::route::{Route, Router};
 
 pub use report::{Finding, Outcome, Pair, Report, Subject};
@@ -45,17 +44,16 @@ type Hub = (String, String);
 pub fn connect(config: &Config, limit: Duration) -> std::io::Result<Report> {
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let access = Access::open(&config.kafka).map_err(std::io::Error::other)?;
-    let mut report = runtime.block_on(all(config, &access, Deadline::within(limit)));
+    let mut report = runtime.block_on(all(config, Deadline::within(limit)));
     // A lookup that hangs cannot be called back.
     runtime.shutdown_background();
     report.took = begun.elapsed();
     Ok(report)
 }
 
-async fn all(config: &Config, access: &Access, deadline: Deadline) -> Report {
+async fn all(config: &Config, deadline: Deadline) -> Report {
     let (brokers, namespaces) =
-        tokio::join!(broker::all(config, access, deadline), namespace::all(config, deadline));
+        tokio::join!(broker::all(config, deadline), namespace::all(config, deadline));
     let mut report = Report::default();
     let mut entered = BTreeMap::new();
     let met = brokers.into_iter().fold(None, |met: Option<Met>, (findings, new)| {

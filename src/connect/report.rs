@@ -170,6 +170,11 @@ impl Said {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same, unless it has a hint that knows better.
+    pub(super) fn or_hint(self, hint: impl Into<String>) -> Self {
+        if self.hint.is_some() { self } else { self.hint(hint) }
+    }
+
     /// An error's text, which may end in a hint of its own.
     pub(super) fn bad(outcome: Outcome, text: &str) -> Self {
         match text.rsplit_once("; hint: ") {

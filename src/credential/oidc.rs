@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use crate::config::{Given, Oidc, Secret};
+use crate::config::{Given, Oidc, Secret, Tls};
+use crate::tls;
 
 use super::wire::{self, Said};
 use super::{Refusal, Token, file, jwt};
@@ -97,19 +98,14 @@ impl ClientCredentials {
     }
 
     async fn client(&self) -> Result<reqwest::Client, Refusal> {
-        let mut builder = reqwest::Client::builder()
+        let unusable = |why: &str| Refusal::later(format!("no HTTP client: {why}"));
+        let trust = Tls { ca_file: self.settings.ca_file.clone(), identity: None };
+        let tls = tls::client(&trust).await.map_err(|error| unusable(&error.to_string()))?;
+        let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.limit);
-        if let Some(path) = &self.settings.ca_file {
-            let unusable = |why: String| Refusal::later(format!("`{}`: {why}", path.display()));
-            let text = file(path).await.map_err(unusable)?;
-            let authorities = reqwest::Certificate::from_pem_bundle(text.as_bytes());
-            let authorities = authorities.map_err(|error| unusable(wire::chain(&error)))?;
-            builder = builder.tls_certs_merge(authorities);
-        }
-        builder
-            .build()
-            .map_err(|error| Refusal::later(format!("no HTTP client: {}", wire::chain(&error))))
+            .connect_timeout(self.limit)
+            .tls_backend_preconfigured(tls);
+        builder.build().map_err(|error| unusable(&wire::chain(&error)))
     }
 }
 

@@ -48,8 +48,6 @@ pub enum Denied {
 /// Where one may be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Door {
-    /// Before the peer was asked: nobody gives a token to log in with.
-    Token,
     /// Before the peer has proved who it is.
     Tls,
     /// Before it let us in and answered.
@@ -109,6 +107,7 @@ pub struct Topic {
 pub struct Inquiry {
     client: Arc<BaseConsumer<Ear>>,
     settings: ClientConfig,
+    security: Option<config::Security>,
     access: Access,
     done: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
@@ -136,11 +135,20 @@ impl Inquiry {
         brokers: &str,
         limit: Duration,
     ) -> Result<(Self, Cluster), Shut> {
-        admitted(access, limit).map_err(|why| Shut::At { door: Door::Token, why })?;
+        let begun = Instant::now();
+        let no_token = |why| Shut::At { door: Door::Login, why };
+        match access.wait(limit) {
+            Ok(true) => {}
+            Ok(false) => {
+                let text = format!("no token within {limit:.1?}");
+                return Err(no_token(Denied::Unanswered(text)));
+            }
+            Err(refused) => return Err(no_token(Denied::Refused(refused.to_string()))),
+        }
         let settings = settings::asker(kafka, brokers)?;
         let started = |error: String| StartError::Client(error);
         let client: BaseConsumer<Ear> = settings
-            .create_with_context(Ear::new(kafka.security.as_ref()))
+            .create_with_context(Ear::new(kafka.security.clone()))
             .map_err(|error| started(error.to_string()))?;
         let client = Arc::new(client);
         access.admit(&client);
@@ -153,8 +161,9 @@ impl Inquiry {
             }
         });
         let poller = Some(poller.map_err(|error| started(error.to_string()))?);
-        let access = access.clone();
-        let inquiry = Self { client, settings, access, done, poller };
+        let (security, access) = (kafka.security.clone(), access.clone());
+        let inquiry = Self { client, settings, security, access, done, poller };
+        let limit = limit.saturating_sub(begun.elapsed());
         // All topics, never one: an old broker makes a topic that it is asked for.
         let answer = inquiry.ask(limit, |slice| inquiry.client.fetch_metadata(None, slice));
         match answer {
@@ -273,15 +282,6 @@ impl Inquiry {
             }
             slice *= 2;
         }
-    }
-}
-
-/// Waits for the token to log in with, where one is needed.
-fn admitted(access: &Access, limit: Duration) -> Result<(), Denied> {
-    match access.wait(limit) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Denied::Unanswered(format!("no token for kafka within {limit:.1?}"))),
-        Err(refused) => Err(Denied::Refused(refused.to_string())),
     }
 }
 

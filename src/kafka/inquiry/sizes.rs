@@ -31,9 +31,10 @@ impl Inquiry {
         limit: Duration,
     ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
         let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-        let ear = Ear::new(None);
-        let client: AdminClient<Ear> =
-            self.settings.create_with_context(ear).map_err(unanswered)?;
+        let client: AdminClient<Ear> = self
+            .settings
+            .create_with_context(Ear::new(self.security.clone()))
+            .map_err(unanswered)?;
         let client = Arc::new(client);
         self.access.admit(&client);
         let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
