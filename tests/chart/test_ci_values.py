@@ -43,6 +43,10 @@ def test_its_objects_hold_together(file):
             assert spec["selector"]["matchLabels"].items() <= labels
         if document["kind"] == "NetworkPolicy":
             assert spec["podSelector"]["matchLabels"].items() <= labels
+            check = next(it for it in objects if it["kind"] == "Pod")
+            both = [dict(labels), check["metadata"]["labels"]]
+            [names] = spec["podSelector"]["matchExpressions"]
+            assert names["values"] == [it["app.kubernetes.io/name"] for it in both]
         if document["kind"] in ("ScaledObject", "HorizontalPodAutoscaler"):
             target = workload(objects)
             assert spec["scaleTargetRef"]["kind"] == target["kind"]

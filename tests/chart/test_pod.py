@@ -174,7 +174,7 @@ def test_helm_test_runs_check_with_what_the_bridge_has():
     pod = one(objects, "Pod", "r-kafka-eventhubs-bridge-check")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     check, bridge = pod["spec"]["containers"][0], container(objects)
-    assert check["args"] == ["check", *bridge["args"][1:]]
+    assert check["args"] == ["check", *bridge["args"][1:], "--connect"]
     for key in ("image", "env", "envFrom", "volumeMounts"):
         assert check[key] == bridge[key]
     assert pod["spec"]["volumes"] == workload(objects)["spec"]["template"]["spec"]["volumes"]

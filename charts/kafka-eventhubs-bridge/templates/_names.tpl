@@ -4,6 +4,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* The pod of `helm test` is not one of the bridge's: no selector of the workload may take it for one. */}}
+{{- define "bridge.checkName" -}}
+{{- printf "%s-check" (include "bridge.name" . | trunc 57 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- define "bridge.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
