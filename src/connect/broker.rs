@@ -62,14 +62,20 @@ async fn one(
     let met = match entering {
         Ok(Ok((inquiry, cluster))) => {
             let took = begun.elapsed();
-            let Cluster { protocol, brokers, topics, encrypted } = &cluster;
+            let Cluster { protocol, brokers, topics, encrypted, missing } = &cluster;
             if steps.next() == Some("tls") {
                 steps.after(encrypted.unwrap_or(took), Said::ok("the certificate is good"));
             }
             let (brokers, topics) = (brokers.len(), topics.len());
             let took = took.saturating_sub(encrypted.unwrap_or_default());
-            steps
-                .after(took, Said::ok(format!("{protocol}; brokers: {brokers}, topics: {topics}")));
+            let detail = format!("{protocol}; brokers: {brokers}, topics: {topics}");
+            steps.after(
+                took,
+                match missing {
+                    Some(missing) => Said::new(Outcome::Note, format!("{detail}; {missing}")),
+                    None => Said::ok(detail),
+                },
+            );
             Some(Met { inquiry: Arc::new(inquiry), cluster })
         }
         Ok(Err(shut)) => {

@@ -52,6 +52,16 @@ pub(super) fn told(code: RDKafkaErrorCode, reason: &str, security: Option<&Secur
     }
 }
 
+/// What a broker from before Kafka 0.11 can not do, for people.
+pub(super) const OLD: &str = "older than Kafka 0.11: records have no headers there, and no transactions that \
+                              `read_committed` could wait for";
+
+/// Whether this line of the client's debug log, which tells what the two can do together, is about such a broker.
+pub(super) fn is_old(facility: &str, text: &str) -> bool {
+    let features = text.split_once("Updated enabled protocol features to ");
+    facility == "FEATURE" && features.is_some_and(|(_, names)| !names.contains("MsgVer2"))
+}
+
 /// Brokers that close every connection say nothing at all, and librdkafka only that they are down.
 pub(super) fn silence(security: Option<&Security>) -> &'static str {
     let tls = security.is_some_and(|security| security.tls.is_some());

@@ -215,6 +215,9 @@ impl ClientContext for Context {
             RDKafkaLogLevel::Notice if matches!(facility, "STATICMEMBER" | "MAXPOLL") => {
                 tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
             }
+            _ if advice::is_old(facility, text) => {
+                self.complain("kafka: a broker is too old", advice::OLD)
+            }
             _ => tracing::debug!(target: "librdkafka", shard = self.shard, facility, "{text}"),
         }
     }

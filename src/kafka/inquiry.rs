@@ -22,7 +22,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::config;
 use crate::kafka::discovery::Discovery;
-use crate::kafka::{Access, StartError, settings};
+use crate::kafka::{Access, StartError, advice, settings};
 
 use ear::{Ear, is_no};
 pub use sizes::Limit;
@@ -77,6 +77,8 @@ pub struct Cluster {
     pub protocol: String,
     /// When the peer had proved who it is, where it has to; counted from the beginning.
     pub encrypted: Option<Duration>,
+    /// What this broker can not do, if it is that old.
+    pub missing: Option<&'static str>,
     /// The addresses that clients are sent to.
     pub brokers: Vec<Advertised>,
     /// The topics we may see.
@@ -186,6 +188,7 @@ impl Inquiry {
         Cluster {
             protocol: self.protocol(),
             encrypted: self.client.context().encrypted(),
+            missing: self.client.context().is_old().then_some(advice::OLD),
             brokers: brokers.collect(),
             topics: topics.collect(),
         }
@@ -319,4 +322,31 @@ pub fn topics<'a>(
     let mut discovery = Discovery::new(&topics, letters);
     discovery.update(existing);
     discovery.topics()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::RDKafkaApiKey;
+
+    use super::*;
+
+    #[test]
+    fn a_broker_from_before_headers_says_so() {
+        let cluster = MockCluster::new(1).unwrap();
+        let mut config = config::sample(|_| {});
+        config.kafka.brokers = cluster.bootstrap_servers();
+        let access = Access::open(&config.kafka).unwrap();
+        let limit = Duration::from_secs(30);
+        let missing = || {
+            let (_, cluster) = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit)
+                .expect("it answers");
+            cluster.missing
+        };
+        assert_eq!(missing(), None);
+        // As Kafka 0.10.2.
+        cluster.apiversion(RDKafkaApiKey::Produce, Some(0), Some(2)).unwrap();
+        cluster.apiversion(RDKafkaApiKey::Fetch, Some(0), Some(3)).unwrap();
+        assert_eq!(missing(), Some(advice::OLD));
+    }
 }

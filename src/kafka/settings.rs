@@ -48,8 +48,8 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
         }
     }
     let mut settings = ClientConfig::new();
-    // The level decides what reaches the log callback at all; what is shown is decided there.
-    settings.set_log_level(RDKafkaLogLevel::Info);
+    // What reaches the log callback; what of it is shown is decided there.
+    settings.set_log_level(RDKafkaLogLevel::Debug);
     settings.set("client.id", "kafka-eventhubs-bridge");
     for (key, value) in preferred {
         settings.set(*key, value);
@@ -97,6 +97,8 @@ pub fn member(
             // The client raises `fetch.max.bytes` to at least this, which is a producer's setting otherwise.
             ("message.max.bytes", fetch.min(1_000_000).to_string()),
             ("check.crcs", "true".to_owned()),
+            // A few lines a connection, and the only place where the client tells what a broker can not do.
+            ("debug", "broker".to_owned()),
             ("isolation.level", "read_committed".to_owned()),
             ("allow.auto.create.topics", "false".to_owned()),
             ("session.timeout.ms", "45000".to_owned()),
@@ -145,7 +147,6 @@ pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig
     settings.set("reconnect.backoff.max.ms", "1000");
     // How far a login came is told in no other way.
     settings.set("debug", "broker");
-    settings.set_log_level(RDKafkaLogLevel::Debug);
     Ok(settings)
 }
 

@@ -31,23 +31,28 @@ impl Check<'_> {
         let (certificate_at, key_at) = (at.key("certificate_file"), at.key("key_file"));
         let certificate_file = self.pem(&certificate_at, given.certificate_file.as_ref());
         let key_file = self.pem(&key_at, given.key_file.as_ref());
-        match (&given.certificate_file, &given.key_file) {
-            (Some(_), None) => self.missing(
-                &key_at,
+        self.both(at, given.certificate_file.is_some(), given.key_file.is_some());
+        if let (Some(certificate_file), Some(key_file)) = (certificate_file, key_file) {
+            way.tls.identity = Some(Identity { certificate_file, key_file });
+        }
+        way
+    }
+
+    /// Who shows a certificate needs its key, and the other way round.
+    pub(super) fn both(&mut self, at: &Path, certificate: bool, key: bool) {
+        match (certificate, key) {
+            (true, false) => self.missing(
+                &at.key("key_file"),
                 "a certificate proves nothing without its private key",
                 "add `key_file`, or leave `certificate_file` out",
             ),
-            (None, Some(_)) => self.missing(
-                &certificate_at,
+            (false, true) => self.missing(
+                &at.key("certificate_file"),
                 "a private key is of no use without its certificate",
                 "add `certificate_file`, or leave `key_file` out",
             ),
             _ => {}
         }
-        if let (Some(certificate_file), Some(key_file)) = (certificate_file, key_file) {
-            way.tls.identity = Some(Identity { certificate_file, key_file });
-        }
-        way
     }
 
     fn endpoint(&mut self, at: &Path, text: &String) -> Option<Endpoint> {

@@ -134,19 +134,7 @@ impl Check<'_> {
         let certificate =
             self.pem_with(&certificate_at, raw.certificate_file.as_ref(), "CERTIFICATE");
         let key = self.pem_with(&key_at, raw.key_file.as_ref(), "PRIVATE KEY");
-        match (&raw.certificate_file, &raw.key_file) {
-            (Some(_), None) => self.missing(
-                &key_at,
-                "a certificate proves nothing without its private key",
-                "add `key_file`, or leave `certificate_file` out",
-            ),
-            (None, Some(_)) => self.missing(
-                &certificate_at,
-                "a private key is of no use without its certificate",
-                "add `certificate_file`, or leave `key_file` out",
-            ),
-            _ => {}
-        }
+        self.both(at, raw.certificate_file.is_some(), raw.key_file.is_some());
         let locked = key.as_ref().is_some_and(|(_, text)| text.contains("ENCRYPTED"));
         let (password, file) = (raw.key_password.as_ref(), raw.key_password_file.as_ref());
         let key_password = if password.is_some() || file.is_some() {

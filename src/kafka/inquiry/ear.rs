@@ -23,6 +23,8 @@ pub(super) struct Ear {
 struct Heard {
     /// When a connection first got past TLS.
     encrypted: Option<Duration>,
+    /// Whether a broker is from before Kafka 0.11.
+    old: bool,
     /// The first reason why something failed.
     reason: Option<String>,
     /// The first that nobody but an operator can remove.
@@ -57,6 +59,11 @@ impl Ear {
         self.heard().encrypted
     }
 
+    /// Whether a broker has told that it is [`advice::OLD`].
+    pub(super) fn is_old(&self) -> bool {
+        self.heard().old
+    }
+
     /// Why something failed: the "no" if there was one.
     pub(super) fn reason(&self) -> Option<String> {
         let heard = self.heard();
@@ -79,6 +86,9 @@ impl ClientContext for Ear {
         };
         if facility == "STATE" && text.rsplit(" -> ").next().is_some_and(past_tls) {
             self.heard().encrypted.get_or_insert(self.begun.elapsed());
+        }
+        if advice::is_old(facility, text) {
+            self.heard().old = true;
         }
     }
 
