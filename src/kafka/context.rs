@@ -216,7 +216,7 @@ impl ClientContext for Context {
                 tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
             }
             _ if advice::is_old(facility, text) => {
-                self.complain("kafka: a broker is too old", advice::OLD)
+                self.complain("kafka: a broker is too old", advice::OLD);
             }
             _ => tracing::debug!(target: "librdkafka", shard = self.shard, facility, "{text}"),
         }
