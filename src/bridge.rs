@@ -58,7 +58,8 @@ pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
     let health = Health::for_config(config);
     let admin = Server::start(config.admin.listen, health.clone(), Arc::clone(&metrics))
         .map_err(|error| refused_address(&error))?;
-    tracing::info!(address = %admin.address(), "probes and metrics are served");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(address = %admin.address(), version, "probes and metrics are served");
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     if preflight::look(config, &access, &health, &metrics, stop)? {

@@ -103,7 +103,7 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
     };
     steps.took(Said::bad(outcome, &why.to_string()).or_hint(match (door, why) {
         (Door::Tls, _) => {
-            "trust the brokers' authority, and name the brokers as their certificates do"
+            "check that the listener speaks TLS, trust its authority, and name the brokers as their certificates do"
         }
         (Door::Login, Denied::Refused(_)) => "check the user, its password, and the SASL mechanism",
         (Door::Login, Denied::Unanswered(_)) => {
