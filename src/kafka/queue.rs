@@ -209,6 +209,11 @@ impl Queue {
         (!held_back).then_some(Delivery::Record(fetched))
     }
 
+    /// Whether records of `partition` are passed over until it is read again from where it broke.
+    pub fn is_broken(&self, partition: &TopicPartition) -> bool {
+        self.native.is_broken(partition)
+    }
+
     fn failed(&self, error: FetchError) -> Delivery {
         if error.needs_restart()
             && let Some(partition) = &error.partition

@@ -238,7 +238,8 @@ impl Pump {
         let idle = self.core.idle();
         if !idle.is_empty() {
             let positions = self.consumer.positions();
-            for (assignment, name) in idle {
+            // What is read again was polled before and passed over.
+            for (assignment, name) in idle.into_iter().filter(|(_, it)| !self.queue.is_broken(it)) {
                 if let Some(position) = positions.get(&name) {
                     self.core.skip_to(assignment, *position);
                 }
