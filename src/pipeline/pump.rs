@@ -235,11 +235,13 @@ impl Pump {
     }
 
     fn commit(&mut self) {
-        let idle = self.core.idle();
+        let mut idle = self.core.idle();
+        // What waits to be read again was polled and passed over. This is asked first: were the mark taken away between the
+        // two questions, the client's answer would still be from before.
+        idle.retain(|(_, name)| !self.queue.is_broken(name));
         if !idle.is_empty() {
             let positions = self.consumer.positions();
-            // What is read again was polled before and passed over.
-            for (assignment, name) in idle.into_iter().filter(|(_, it)| !self.queue.is_broken(it)) {
+            for (assignment, name) in idle {
                 if let Some(position) = positions.get(&name) {
                     self.core.skip_to(assignment, *position);
                 }
