@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use crate::config::{Config, Partitioning, Topics};
+use crate::config::{Config, Partitioning};
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::Health;
 use crate::kafka::{self, Access, CountError};
 use crate::metrics::Metrics;
 use crate::retry;
-use crate::route::{Misfit, Router};
+use crate::route::{Misfit, Router, named_topics};
 
 use super::RunError;
 
@@ -77,16 +77,8 @@ fn is_let_in(
 /// The hubs of all topics that are named in the configuration.
 fn named_hubs(config: &Config) -> BTreeSet<(String, String)> {
     let router = Router::new(config);
-    let routes = named_topics(config).into_iter().flat_map(|topic| router.routes(topic));
+    let routes = named_topics(config).flat_map(|topic| router.routes(topic));
     routes.map(|route| (route.namespace.to_string(), route.hub.to_string())).collect()
-}
-
-fn named_topics(config: &Config) -> BTreeSet<&str> {
-    let named = config.mappings.iter().filter_map(|mapping| match &mapping.topics {
-        Topics::Named(names) => Some(names.iter().map(String::as_str)),
-        Topics::Pattern(_) => None,
-    });
-    named.flatten().collect()
 }
 
 /// `Some` ends the run.
@@ -139,7 +131,7 @@ fn places(
         return Ok(true);
     }
     let router = Router::new(config);
-    for topic in named_topics(config) {
+    for topic in named_topics(config).collect::<BTreeSet<_>>() {
         let partitions = wait_for(stop, |attempt| {
             kafka::partition_count(config, access, topic).map_err(|error| match error {
                 CountError::Refused(_) if attempt >= REFUSED_TIMES => {

@@ -11,7 +11,7 @@ mod hash;
 mod needs;
 
 pub use choice::{Choice, Misfit, RoundRobin};
-pub use needs::{Need, Needs, needs};
+pub use needs::{Need, Needs, named_topics, needs};
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ pub fn needs(config: &Config, topics: &BTreeMap<String, Option<u32>>) -> Needs {
     let mut found = BTreeMap::<(String, String), u32>::new();
     let mut open = BTreeSet::new();
     let mut used = BTreeSet::new();
-    for topic in named(config).chain(topics.keys().map(String::as_str)) {
+    for topic in named_topics(config).chain(topics.keys().map(String::as_str)) {
         for route in router.routes(topic) {
             used.insert(route.mapping);
             let at_least = match (route.partitioning, topics.get(topic)) {
@@ -70,7 +70,8 @@ pub fn needs(config: &Config, topics: &BTreeMap<String, Option<u32>>) -> Needs {
     Needs { hubs: hubs.collect(), open: open.into_iter().collect() }
 }
 
-fn named(config: &Config) -> impl Iterator<Item = &str> {
+/// The topics that are named in the configuration, as often as they are.
+pub fn named_topics(config: &Config) -> impl Iterator<Item = &str> {
     let names = config.mappings.iter().filter_map(|mapping| match &mapping.topics {
         Topics::Named(names) => Some(names.iter().map(String::as_str)),
         Topics::Pattern(_) => None,
