@@ -27,6 +27,8 @@ if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
     need tinyproxy command -v tinyproxy
+    # For the commands of docs/check.md.
+    need jq command -v jq
     # Microsoft's clients in other languages.
     wish python3-venv python3 -c "import venv, ensurepip"
     wish nodejs command -v node

@@ -78,15 +78,15 @@ impl Plan {
     /// The file.
     pub(super) fn write(&self) -> String {
         let mut out = format!("# From {}.\n[kafka]\n", self.origin);
-        put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));
         if self.brokers.is_none() {
             line(
                 &mut out,
                 "# The old file does not say: they stand in the worker's `bootstrap.servers`.",
             );
         }
-        put(&mut out, "group_id", &self.group_id);
+        put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));
         line(&mut out, &format!("# {}", self.group_why));
+        put(&mut out, "group_id", &self.group_id);
         if let Some(start) = self.start {
             put(&mut out, "start", start);
         }

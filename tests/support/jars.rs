@@ -27,6 +27,15 @@ impl Release {
     /// What the tests run on when nothing else is said.
     pub const V4_1: Self =
         Self { version: "4.1.1", artifacts: &[("org.apache.kafka", "kafka_2.13", "4.1.1"), LOG] };
+    /// The programs for its administrator, which no broker needs.
+    pub const TOOLS: Self = Self {
+        version: "4.1.1-tools",
+        artifacts: &[
+            ("org.apache.kafka", "kafka_2.13", "4.1.1"),
+            ("org.apache.kafka", "kafka-tools", "4.1.1"),
+            LOG,
+        ],
+    };
     /// The last line that knew nothing but `ZooKeeper`.
     pub const V2_8: Self = Self {
         version: "2.8.2",
