@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use crate::admin::{self, Server};
+use crate::causes;
 use crate::config::Config;
 use crate::health::Health;
 use crate::kafka::{Access, Fatal};
@@ -69,22 +70,11 @@ pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
 }
 
 fn refused_address(error: &admin::StartError) -> RunError {
-    let text = chain(error);
+    let text = causes::whole(error);
     match error {
         admin::StartError::Listen { .. } => {
             RunError::Config(format!("{text}; hint: free the address, or set another"))
         }
         admin::StartError::System(_) => RunError::Internal(text),
     }
-}
-
-/// An error with everything it was caused by.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

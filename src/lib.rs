@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod batch;
 pub mod bridge;
+pub mod causes;
 pub mod cli;
 pub mod config;
 pub mod connect;

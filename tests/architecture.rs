@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "bridge",
+            "causes",
             "connect",
             "import",
             "route",
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "bridge",
         &[
+            "causes",
             "pipeline",
             "kafka",
             "eventhubs",
@@ -58,9 +60,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("kafka", &["credential", "health", "metrics", "retry", "tls", "config", "record"]),
-    ("eventhubs", &["credential", "health", "metrics", "retry", "tls", "config", "record"]),
-    ("credential", &["tls", "config"]),
+    (
+        "eventhubs",
+        &["causes", "credential", "health", "metrics", "retry", "tls", "config", "record"],
+    ),
+    ("credential", &["causes", "tls", "config"]),
     ("tls", &["config"]),
+    ("causes", &[]),
     ("import", &[]),
     ("admin", &["health", "metrics", "config"]),
     ("health", &["config"]),
@@ -74,7 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without clock, I/O or runtime: the same input gives the same answer.
-const PURE: &[&str] = &["import", "route", "batch", "offsets", "retry", "record"];
+const PURE: &[&str] = &["causes", "import", "route", "batch", "offsets", "retry", "record"];
 
 /// What a pure module must not name.
 const WORLD: &[&str] = &[
@@ -104,7 +110,6 @@ const PLACES: &[(&[&str], &[&str])] = &[
         ],
         &["src/eventhubs"],
     ),
-    (&["azure_messaging_eventhubs"], &["src/eventhubs", "src/cli/tail.rs"]),
     (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
     (&["cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
     // `certificate` looks at what another library has refused, with eyes that can tell why.

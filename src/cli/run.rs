@@ -1,11 +1,11 @@
 //! `run`: the bridge, until a signal.
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, say, signals};
 use crate::admin::log::{self, LogError};
 use crate::bridge::{self, RunError};
+use crate::causes;
 
 pub(super) fn run(source: &Source) -> ExitCode {
     let config = match source.load() {
@@ -30,7 +30,7 @@ pub(super) fn run(source: &Source) -> ExitCode {
     match bridge::run(&config, &stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = chain(&error), "the bridge ended");
+            tracing::error!(error = causes::whole(&error), "the bridge ended");
             ExitCode::from(match error {
                 RunError::Refused(_) => REFUSED,
                 RunError::Config(_) => CONFIGURATION,
@@ -38,10 +38,4 @@ pub(super) fn run(source: &Source) -> ExitCode {
             })
         }
     }
-}
-
-/// An error with everything that caused it.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}, caused by: {cause}"))
 }

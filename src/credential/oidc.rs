@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::causes;
 use crate::config::{Given, Oidc, Secret, Tls};
 use crate::tls;
 
@@ -75,7 +76,7 @@ impl ClientCredentials {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(format!("grant_type=client_credentials{scope}"));
-        let later = |error: reqwest::Error| Refusal::later(wire::chain(&error.without_url()));
+        let later = |error: reqwest::Error| Refusal::later(causes::whole(&error.without_url()));
         let mut answer = request.send().await.map_err(later)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(later)? {
@@ -105,7 +106,7 @@ impl ClientCredentials {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(self.limit)
             .tls_backend_preconfigured(tls);
-        builder.build().map_err(|error| unusable(&wire::chain(&error)))
+        builder.build().map_err(|error| unusable(&causes::whole(&error)))
     }
 }
 

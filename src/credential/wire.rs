@@ -16,6 +16,7 @@ use azure_core::http::{
 use azure_core::{Error, error::ErrorKind};
 use serde::Deserialize;
 
+use crate::causes;
 use crate::config::{Entra, Proxy, Tls};
 
 use super::Refusal;
@@ -71,7 +72,7 @@ impl Wire {
             }
         };
         let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| unusable(&chain(&error)))
+            builder.build().map_err(|error| unusable(&causes::whole(&error)))
         };
         let outside = built(outside)?;
         let inside = built(builder(limit.min(NEXT_DOOR)).no_proxy())?;
@@ -160,7 +161,7 @@ impl HttpClient for Wire {
             _ => String::new(),
         };
         let later = |error: reqwest::Error| {
-            let why = chain(&error.without_url());
+            let why = causes::whole(&error.without_url());
             self.end(Refusal::later(format!("`{host}`{through}: {why}")))
         };
         let mut answer = self.request(request).send().await.map_err(&later)?;
@@ -270,10 +271,4 @@ fn one_line(text: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
-}
-
-/// An error with everything that caused it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -158,14 +158,11 @@ impl Seat<'_> {
 
     /// Starts an Event Hubs; it is good if it says where it is.
     fn serve(&mut self, text: &str) {
-        // Where a page says nothing, and the one namespace that it speaks of.
-        let mut more = " --hub west/orders:2".to_owned();
-        for flag in [" --listen", " --control"] {
-            if !text.contains(flag) {
-                more += &format!("{flag} 127.0.0.1:0");
-            }
-        }
-        let mut child = spawn(self.lasting(&(text.to_owned() + &more)), "test the whole workspace");
+        // A port where the page names none, and the one namespace that it speaks of.
+        let listen = if text.contains("--listen") { "" } else { "--listen 127.0.0.1:0" };
+        let control = if text.contains("--control") { "" } else { "--control 127.0.0.1:0" };
+        let text = format!("{text} {listen} {control} --hub west/orders:2");
+        let mut child = spawn(self.lasting(&text), "test the whole workspace");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         assert!(first.contains(": Endpoint=sb://"), "`{text}` says {first}");

@@ -11,6 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::causes;
+
 /// Connects to hosts by their names; one attempt with all addresses of a host takes no longer than `limit`.
 pub(super) fn dialer(limit: Duration) -> HttpConnector {
     usable(HttpConnector::new(), limit)
@@ -31,18 +33,12 @@ where
     S::Error: Error,
 {
     let connected = dialer.call(uri(host, port)?).await;
-    connected.map(TokioIo::into_inner).map_err(|error| io::Error::other(whole(&error)))
+    connected.map(TokioIo::into_inner).map_err(|error| io::Error::other(causes::whole(&error)))
 }
 
 /// As the libraries of HTTP want it.
 pub(super) fn uri(host: &str, port: u16) -> io::Result<Uri> {
     format!("https://{host}:{port}").parse().map_err(io::Error::other)
-}
-
-/// An error with everything that caused it.
-pub(super) fn whole(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use tokio::net::TcpStream;
 use tower_service::Service as _;
 
+use crate::causes;
 use crate::config::{Address, Protocol, Proxy as Wanted, Way};
 
 use super::dial;
@@ -56,7 +57,7 @@ impl Proxy {
         }
         let opened = tunnel.call(dial::uri(host, port)?).await;
         let opened = opened.map_err(|error| {
-            io::Error::other(format!("through the proxy `{self}`: {}", dial::whole(&error)))
+            io::Error::other(format!("through the proxy `{self}`: {}", causes::whole(&error)))
         })?;
         Ok(opened.into_inner())
     }
