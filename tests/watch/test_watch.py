@@ -9,19 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from world import ALERTS, ROOT, World, wait_for
+from stage import ROOT, wait_for
+from world import ALERTS, World
 
 DASHBOARD = json.loads((ROOT / "charts/kafka-eventhubs-bridge/files/dashboard.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    with World(folder) as world:
+    with World(tmp_path_factory.mktemp("world")) as world:
         yield world
-    for log in folder.glob("*.log"):
-        # Shown when something failed.
-        print(f"--- the end of {log.name}\n{log.read_text(errors='replace')[-1500:]}")
+    # Shown when something failed.
+    print(*world.logs(), sep="\n")
 
 
 def fires(world, *alerts):
