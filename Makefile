@@ -38,6 +38,10 @@ check-watch: deps-test deps-chart ## make every alert's cause, with a real Prome
 	cargo build --workspace --bins
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/python/bin:$$PATH python -B -m pytest -q -p no:cacheprovider tests/watch
 
+check-downstream: deps-test deps-downstream ## read what the bridge writes with a real Spark (slow, fetches Spark the first time)
+	cargo build --workspace --bins
+	@tools=$$(scripts/spark-tools.sh) && $$tools/python/bin/python -B -m pytest -q -p no:cacheprovider tests/downstream
+
 check-image: deps-image ## build the container image for real and look into it (slow, needs root)
 	@scripts/check-image.sh all
 
@@ -56,7 +60,10 @@ deps-chart:
 deps-cluster:
 	@scripts/deps.sh cluster
 
+deps-downstream:
+	@scripts/deps.sh downstream
+
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-image bench deps deps-test deps-chart deps-cluster deps-image
+.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image bench deps deps-test deps-chart deps-cluster deps-downstream deps-image

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test`, `chart`, `cluster` or `image` what its tests, those of the chart, those on
-# a Kubernetes API, or those of the image need too: by apt where that is allowed, else it says what to install and stops; for what
-# only some tests need it goes on. Does nothing, and needs no network, when nothing is missing.
+# Installs what is missing to build the bridge, and with `test`, `chart`, `cluster`, `downstream` or `image` what its tests, those of the
+# chart, those on a Kubernetes API, those on Spark (beside `test`), or those of the image need too: by apt where that is allowed, else
+# it says what to install and stops; for what only some tests need it goes on. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
 packages=()
@@ -44,6 +44,8 @@ elif [[ ${1-} == chart || ${1-} == cluster ]]; then
         need etcd-server command -v etcd
         need openssl command -v openssl
     fi
+elif [[ ${1-} == downstream ]]; then
+    need python3-venv python3 -c 'import ensurepip, venv'
 elif [[ ${1-} == image ]]; then
     need buildah command -v buildah
     need mmdebstrap command -v mmdebstrap
