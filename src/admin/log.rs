@@ -24,10 +24,11 @@ pub enum LogError {
     Begun(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// What the libraries say that the bridge itself says better, or that is no news: a session dropped with its connection, a
-/// consumer that is closed before it is dropped, a certificate that is no good, at every attempt. `log.level` can ask for it.
+/// What the libraries say that the bridge itself says better, or that is no news: a connection that ends and what is dropped
+/// with it, a consumer that is closed before it is dropped, a certificate that is no good, at every attempt. `log.level` can
+/// ask for it.
 const QUIET: &str =
-    "fe2o3_amqp=error,rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
+    "fe2o3_amqp=off,rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
 
 /// Whether anybody may see what is said at this place: a library that shows whole frames shows the tokens in them.
 fn harmless(metadata: &Metadata<'_>) -> bool {

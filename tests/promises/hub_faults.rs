@@ -17,11 +17,13 @@ fn retries(bridge: &Bridge, cause: &str) -> u64 {
     count(bridge, "bridge_send_retries_total", &[&format!("cause=\"{cause}\"")])
 }
 
-/// Everything arrives, and nothing was let go.
+/// Everything arrives, nothing was let go, and nobody was told to act.
 fn finish(scene: Scene, bridge: &Bridge) -> Vec<(i32, i64)> {
     let let_go = count(bridge, "bridge_records_let_go_total", &[]);
     assert!(let_go == 0, "{let_go} records were let go");
-    scene.finish(bridge)
+    let duplicates = scene.finish(bridge);
+    assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
+    duplicates
 }
 
 #[test]
