@@ -83,7 +83,7 @@ spec:
 {{- $v := .Values -}}
 serviceAccountName: {{ include "bridge.serviceAccount" . }}
 automountServiceAccountToken: false
-{{- /* A Service called `bridge` would otherwise become a variable BRIDGE_PORT, which the bridge takes for a misspelt key. */}}
+{{- /* A Service called `bridge` would otherwise become variables that look like the bridge's own. */}}
 enableServiceLinks: false
 securityContext:
   {{- toYaml $v.podSecurityContext | nindent 2 }}
