@@ -103,8 +103,8 @@ def test_scaled_object(namespace):
         assert trigger["authenticationRef"]["name"] == "r-kafka-eventhubs-bridge"
     references = namespace.get("triggerauthentication")["spec"]["secretTargetRef"]
     assert {it["parameter"]: it["key"] for it in references} == {
-        "username": "BRIDGE_KAFKA__CLIENT__SASL_USERNAME",
-        "password": "BRIDGE_KAFKA__CLIENT__SASL_PASSWORD",
+        "username": "BRIDGE_KAFKA__SECURITY__USERNAME",
+        "password": "BRIDGE_KAFKA__SECURITY__PASSWORD",
     }
 
 
