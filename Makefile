@@ -43,7 +43,7 @@ check-downstream: deps-test deps-downstream ## read what the bridge writes with 
 	@tools=$$(scripts/spark-tools.sh) && $$tools/python/bin/python -B -m pytest -q -p no:cacheprovider tests/downstream
 
 check-image: deps-image ## build the container image for real and look into it (slow, needs root)
-	@scripts/check-image.sh all
+	@scripts/check-image.sh bridge eventhubs-local sbom
 
 bench: deps-test ## measure CPU per record and throughput
 	cargo bench -p kafka-eventhubs-bridge

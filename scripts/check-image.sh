@@ -2,6 +2,8 @@
 # Builds the Dockerfile as it is and looks at what comes out: a number for a user, a root file system nothing can be written to, no shell, `check` works,
 # the size. No container registry is needed: Debian 13 from its own packages stands in for the base images, with the toolchain
 # of this machine in it. Slow, since it is a release build: `make check-image`. Needs root (chroots), buildah and mmdebstrap.
+#
+#   scripts/check-image.sh bridge eventhubs-local sbom     each, or some
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -87,35 +89,59 @@ look() { # look TARGET PROGRAM: what holds for either image
     look=$container
 }
 
-build bridge
-look bridge kafka-eventhubs-bridge
-container=$look
-root=$(buildah mount "$container")
-mkdir -p "$root/etc/bridge"
-cp config/emulator/bridge.toml "$root/etc/bridge/bridge.toml"
-expect "bridge: calls a good configuration good" inside "$container" /usr/local/bin/kafka-eventhubs-bridge check --config /etc/bridge/bridge.toml
-printf '[kafka]\n' >"$root/etc/bridge/bridge.toml"
-inside "$container" /usr/local/bin/kafka-eventhubs-bridge check --config /etc/bridge/bridge.toml >"$work/said" 2>&1 && code=0 || code=$?
-expect "bridge: ends with 78 at a wrong one" test "$code" = 78
-# What the image has, without the devices of the machine and the places Debian leaves open to all.
-writable=$(find "$root" -xdev \( -path "$root/tmp" -o -path "$root/var/tmp" -o -path "$root/var/lock" -o -path "$root/run/lock" \) -prune -o \( -type d -o -type f \) -perm /002 -print | head)
-expect "bridge: owns nothing it could write to" test -z "$writable"
+bridge() {
+    build bridge
+    look bridge kafka-eventhubs-bridge
+    local container root writable port bridge code
+    container=$look
+    root=$(buildah mount "$container")
+    mkdir -p "$root/etc/bridge"
+    cp config/emulator/bridge.toml "$root/etc/bridge/bridge.toml"
+    expect "bridge: calls a good configuration good" inside "$container" /usr/local/bin/kafka-eventhubs-bridge check --config /etc/bridge/bridge.toml
+    printf '[kafka]\n' >"$root/etc/bridge/bridge.toml"
+    inside "$container" /usr/local/bin/kafka-eventhubs-bridge check --config /etc/bridge/bridge.toml >"$work/said" 2>&1 && code=0 || code=$?
+    expect "bridge: ends with 78 at a wrong one" test "$code" = 78
+    # What the image has, without the devices of the machine and the places Debian leaves open to all.
+    writable=$(find "$root" -xdev \( -path "$root/tmp" -o -path "$root/var/tmp" -o -path "$root/var/lock" -o -path "$root/run/lock" \) -prune -o \( -type d -o -type f \) -perm /002 -print | head)
+    expect "bridge: owns nothing it could write to" test -z "$writable"
 
-# `run`, as Kubernetes starts it: the root file system read-only, nobody's user. Neither Kafka nor Event Hubs is there, which it waits for.
-cp config/emulator/bridge.toml "$root/etc/bridge/bridge.toml"
-port=$((20000 + RANDOM % 10000))
-# shellcheck disable=SC2016
-unshare --mount bash -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
-    exec chroot --userspec=65532:65532 "$0" /usr/local/bin/kafka-eventhubs-bridge run --config /etc/bridge/bridge.toml --set admin.listen="127.0.0.1:$1"' \
-    "$root" "$port" >"$work/run.log" 2>&1 &
-bridge=$!
-expect "bridge: runs on a read-only root" curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/livez"
-expect "bridge: is nobody, to the kernel too" test "$(stat --format %u "/proc/$bridge")" = 65532
-kill -TERM "$bridge"
-wait "$bridge" && code=0 || code=$?
-expect "bridge: stops when it is asked to" test "$code" = 0
+    # `run`, as Kubernetes starts it: the root file system read-only, nobody's user. Neither Kafka nor Event Hubs is there, which it waits for.
+    cp config/emulator/bridge.toml "$root/etc/bridge/bridge.toml"
+    port=$((20000 + RANDOM % 10000))
+    # shellcheck disable=SC2016
+    unshare --mount bash -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+        exec chroot --userspec=65532:65532 "$0" /usr/local/bin/kafka-eventhubs-bridge run --config /etc/bridge/bridge.toml --set admin.listen="127.0.0.1:$1"' \
+        "$root" "$port" >"$work/run.log" 2>&1 &
+    bridge=$!
+    expect "bridge: runs on a read-only root" curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/livez"
+    expect "bridge: is nobody, to the kernel too" test "$(stat --format %u "/proc/$bridge")" = 65532
+    kill -TERM "$bridge"
+    wait "$bridge" && code=0 || code=$?
+    expect "bridge: stops when it is asked to" test "$code" = 0
+}
 
-if [[ ${1-} == all ]]; then
+eventhubs-local() {
     build eventhubs-local
     look eventhubs-local eventhubs-local
-fi
+}
+
+sbom() {
+    build sbom
+    local container file
+    container=$(buildah from --pull-never localhost/sbom)
+    file=$(buildah mount "$container")/kafka-eventhubs-bridge.cdx.json
+    expect "sbom: is CycloneDX" grep --quiet '"bomFormat": "CycloneDX"' "$file"
+    expect "sbom: names what is C inside" grep --quiet '"name": "rdkafka-sys"' "$file"
+    expect "sbom: names no test's dependency" bash -c '! grep --quiet "\"name\": \"proptest\"" "$0"' "$file"
+    echo "size: sbom $(grep --count '"bom-ref"' "$file") components"
+}
+
+for what in "$@"; do
+    case $what in
+        bridge | eventhubs-local | sbom) "$what" ;;
+        *)
+            echo "there is no image \`$what\`: bridge, eventhubs-local or sbom" >&2
+            exit 64
+            ;;
+    esac
+done
