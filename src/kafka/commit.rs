@@ -5,7 +5,7 @@
 //!
 //! Invariant: only assigned partitions are committed. The lock is held while a commit is handed to librdkafka, so a
 //! commit from the pump can not slip in behind the revoke that let its partition go. With each position goes the
-//! leader epoch of the last record below it, so that librdkafka notices a truncated log.
+//! leader epoch of the last record below it, so that librdkafka notices a truncated log, and the id of the topic it is of.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::identity::TopicId;
 use crate::kafka::native::{self, Answer};
 use crate::record::{Position, TopicPartition};
 
@@ -35,6 +36,8 @@ struct Entry {
     wanted: Option<Position>,
     /// Where each leader epoch begins: (first offset read, epoch), oldest first.
     epochs: VecDeque<(i64, i32)>,
+    /// The topic this stay began with.
+    topic: Option<TopicId>,
 }
 
 /// librdkafka answers each commit, after a session's time-out at the latest. Should it not, commits go on.
@@ -53,6 +56,19 @@ impl Commits {
         for partition in partitions {
             state.partitions.insert(partition.clone(), Entry::default());
         }
+    }
+
+    /// What is read of `partition` is of the topic with this id.
+    pub(super) fn belongs(&self, partition: &TopicPartition, topic: TopicId) {
+        if let Some(entry) = self.lock().partitions.get_mut(partition) {
+            entry.topic = Some(topic);
+        }
+    }
+
+    /// The assigned partitions, each with the id of the topic it was assigned of.
+    pub(super) fn stays(&self) -> Vec<(TopicPartition, Option<TopicId>)> {
+        let state = self.lock();
+        state.partitions.iter().map(|(p, entry)| (p.clone(), entry.topic)).collect()
     }
 
     /// These partitions may not be committed any more.
@@ -97,7 +113,8 @@ impl Commits {
         let mut list = TopicPartitionList::new();
         for (partition, entry) in &mut state.partitions {
             if let Some(position) = entry.wanted {
-                push(&mut list, partition, position, entry.epoch_below(position));
+                let epoch = entry.epoch_below(position);
+                push(&mut list, partition, position, epoch, entry.topic);
             }
         }
         if list.count() == 0 {
@@ -147,10 +164,19 @@ impl Entry {
 }
 
 /// Adds `position` to `list`. librdkafka's list calls take the next offset as it is, which is what a position is.
-fn push(list: &mut TopicPartitionList, partition: &TopicPartition, position: Position, epoch: i32) {
+fn push(
+    list: &mut TopicPartitionList,
+    partition: &TopicPartition,
+    position: Position,
+    epoch: i32,
+    topic: Option<TopicId>,
+) {
     let index = list.count();
-    list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(position.0))
-        .expect("a position is a valid offset");
+    let mut element = list.add_partition(&partition.topic, partition.partition);
+    element.set_offset(Offset::Offset(position.0)).expect("a position is a valid offset");
+    if let Some(topic) = topic {
+        element.set_metadata(topic.label());
+    }
     if epoch >= 0 {
         native::set_leader_epoch(list, index, epoch);
     }
@@ -227,6 +253,27 @@ mod tests {
         // An answer that never comes does not stop it for ever.
         let late = Instant::now() + ANSWER;
         assert_eq!(commits.begin(late, |_| Ok::<(), ()>(())), Ok(true));
+    }
+
+    #[test]
+    fn a_position_carries_the_id_of_its_topic_until_the_partition_is_let_go() {
+        let commits = Commits::default();
+        let topic = TopicId::new(3, 4).unwrap();
+        commits.assign(&[place(0)]);
+        let label = || {
+            commits.want(&[(place(0), Position(5))]);
+            commits
+                .begin(Instant::now(), |list| Err(native::label(list, 0).to_owned()))
+                .unwrap_err()
+        };
+        assert_eq!(label(), b"");
+        commits.belongs(&place(0), topic);
+        commits.belongs(&place(1), topic);
+        assert_eq!(label(), topic.label().into_bytes());
+        assert_eq!(commits.stays(), [(place(0), Some(topic))]);
+        commits.release(&[place(0)]);
+        commits.assign(&[place(0)]);
+        assert_eq!(label(), b"");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::events::{Events, Life};
+use crate::kafka::native::IdQueue;
 use crate::kafka::queue::Reports;
 use crate::kafka::{
     Access, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
@@ -119,6 +120,8 @@ impl Consumer {
             interval: setup.kafka.discovery_interval,
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
+            ids: IdQueue::new(Arc::clone(&client)),
+            asked: None,
             next_look: Instant::now(),
             next_commit: Instant::now(),
         };

@@ -19,6 +19,7 @@ use crate::kafka::Intake;
 use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
+use crate::kafka::identity::Identities;
 use crate::kafka::queue::Inlet;
 use crate::kafka::rebalance::{self, Assignment};
 use crate::kafka::start::Baseline;
@@ -43,6 +44,7 @@ pub(super) struct Context {
     wiring: OnceLock<Wiring>,
     assignment: Mutex<Assignment>,
     baseline: Mutex<Baseline>,
+    identities: Mutex<Identities>,
     complaints: Mutex<HashMap<String, Complaint>>,
     refusal: Mutex<Option<Refusal>>,
     /// What Kafka said last that stands between us and the group.
@@ -88,6 +90,7 @@ impl Context {
             wiring: OnceLock::new(),
             assignment: Mutex::default(),
             baseline: Mutex::default(),
+            identities: Mutex::default(),
             complaints: Mutex::default(),
             refusal: Mutex::default(),
             trouble: Mutex::default(),
@@ -130,6 +133,16 @@ impl Context {
 
     pub(super) fn baseline(&self) -> MutexGuard<'_, Baseline> {
         self.baseline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn identities(&self) -> MutexGuard<'_, Identities> {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a topic is not the one any more that it was; once, though each partition is found out by itself.
+    pub(super) fn made_anew(&self, topic: &str) {
+        let what = format!("topic `{topic}` was deleted and made anew");
+        self.complain(&what, "reading it from its beginning");
     }
 
     /// The refusal that lasts, if any.

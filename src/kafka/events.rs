@@ -17,6 +17,8 @@ use crate::config::Start;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
+use crate::kafka::identity;
+use crate::kafka::native::IdQueue;
 use crate::kafka::start::Doubt;
 use crate::kafka::{Fatal, FetchError};
 use crate::kafka::{leaving, rebalance};
@@ -27,6 +29,8 @@ const POLL: Duration = Duration::from_millis(100);
 const METADATA: Duration = Duration::from_secs(5);
 /// How long after a failed look at the cluster the next one is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often the ids of topics are asked for at most, however many partitions fail.
+const ASK_AGAIN: Duration = Duration::from_millis(400);
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 /// Kafka has refused for good when it did nothing else for this long, and this often.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
@@ -87,6 +91,9 @@ pub(super) struct Events {
     pub(super) interval: Duration,
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
+    pub(super) ids: IdQueue<Arc<BaseConsumer<Context>>>,
+    /// When the ids of the topics were asked for.
+    pub(super) asked: Option<Instant>,
     pub(super) next_look: Instant,
     pub(super) next_commit: Instant,
 }
@@ -106,8 +113,10 @@ impl Events {
             self.mend();
             rebalance::retry(&self.consumer, self.context());
             if Instant::now() >= self.next_look {
+                self.ask();
                 self.look();
             }
+            self.hear();
             if Instant::now() >= self.next_commit {
                 self.commit_overdue();
             }
@@ -151,8 +160,10 @@ impl Events {
     }
 
     /// Deals with partitions that could not be read.
-    fn mend(&self) {
+    fn mend(&mut self) {
         while let Ok(error) = self.errors.try_recv() {
+            // It may be that the topic is another one now.
+            self.ask();
             let context = self.context();
             context.metrics.kafka_error(&error.code());
             let place = error.partition.as_ref().map_or_else(String::new, ToString::to_string);
@@ -165,6 +176,37 @@ impl Events {
             let doubt = reset.then(|| Doubt::of(&error.detail));
             rebalance::restart(&self.consumer, context, std::slice::from_ref(partition), doubt);
         }
+    }
+
+    /// Asks whether the topics are still the same; the answer is heard at a later turn.
+    fn ask(&mut self) {
+        if self.asked.is_some_and(|asked| asked.elapsed() < ASK_AGAIN) {
+            return;
+        }
+        let stays = self.context().commits.stays();
+        let topics = stays.iter().map(|(partition, _)| &*partition.topic).collect::<BTreeSet<_>>();
+        if !topics.is_empty() {
+            self.asked = Some(Instant::now());
+            self.ids.ask(topics, METADATA);
+        }
+    }
+
+    /// Reads those topics from their beginning that are not the ones any more that were assigned.
+    fn hear(&mut self) {
+        let Some(answer) = self.ids.take(Duration::ZERO) else { return };
+        let context = self.context();
+        let present = context.identities().learn(Instant::now(), answer);
+        let stays = context.commits.stays();
+        for (partition, id) in &stays {
+            if let (None, Some(id)) = (id, present.get(&*partition.topic)) {
+                context.commits.belongs(partition, *id);
+            }
+        }
+        let renewed = identity::renewed(&stays, &present);
+        renewed.iter().map(|p| &*p.topic).collect::<BTreeSet<_>>().iter().for_each(|topic| {
+            context.made_anew(topic);
+        });
+        rebalance::restart(&self.consumer, context, &renewed, Some(Doubt::Recreated));
     }
 
     /// Looks for new topics and subscribes to what is wanted.

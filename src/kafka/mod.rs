@@ -3,7 +3,7 @@
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it. Two threads face
 //! librdkafka: the *event thread* ([`Consumer`]) serves rebalances, statistics, errors and commit results; the pump
 //! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
-//! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native.rs`; everything else here is safe Rust.
+//! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native`; everything else here is safe Rust.
 
 mod access;
 mod advice;
@@ -17,6 +17,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod identity;
 mod inquiry;
 mod leaving;
 mod metadata;

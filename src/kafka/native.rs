@@ -3,6 +3,8 @@
 //! Commits with a deadline and an answer per partition, leader epochs, and producing a record whose header names need
 //! not be UTF-8, and handing a client what it logs in with. Every function here is safe to call; each keeps its own invariants.
 
+mod ids;
+
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::config::Secret;
 use crate::kafka::access::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
+
+pub(super) use ids::IdQueue;
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
 
@@ -129,6 +133,19 @@ pub(super) fn leader_epoch(list: &TopicPartitionList, index: usize) -> i32 {
     assert!(index < list.count(), "an element of the list");
     // SAFETY: the element exists and lives as long as the list.
     unsafe { ffi::rd_kafka_topic_partition_get_leader_epoch((*list.ptr()).elems.add(index)) }
+}
+
+/// What was committed along with element `index` of `list`. The crate's own call panics at what is not UTF-8.
+pub(super) fn label(list: &TopicPartitionList, index: usize) -> &[u8] {
+    assert!(index < list.count(), "an element of the list");
+    // SAFETY: the element and its metadata live as long as the list, and nobody changes them meanwhile.
+    unsafe {
+        let element = &*(*list.ptr()).elems.add(index);
+        if element.metadata.is_null() {
+            return &[];
+        }
+        std::slice::from_raw_parts(element.metadata.cast(), element.metadata_size)
+    }
 }
 
 /// Sets the leader epoch of element `index` of `list`.

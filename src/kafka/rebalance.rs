@@ -10,6 +10,7 @@
 //! | revoke | let the pump drain, commit what it settled, let go, unassign |
 //! | lost   | tell the pump, let go, unassign; another member may already own them, so nothing is committed |
 //! | broken | as revoke, then wait and assign again from the committed position |
+//! | made anew | as broken, from the beginning; nothing is committed: the positions are of a topic that is gone |
 //!
 //! A partition whose start can not be found waits: it is assigned to this member by the group and not read, and is
 //! tried again with growing pauses.
@@ -168,7 +169,11 @@ pub(super) fn restart(
     if read.is_empty() {
         return;
     }
-    drain(context, &read);
+    if doubt == Some(Doubt::Recreated) {
+        context.intake().revoke(&read);
+    } else {
+        drain(context, &read);
+    }
     end(consumer, context, &read);
     let mut assignment = context.assignment();
     for partition in read {
@@ -210,7 +215,7 @@ pub(super) fn abandon(context: &Context) {
 fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]) {
     let mut list = TopicPartitionList::with_capacity(starts.len());
     let mut partitions = Vec::with_capacity(starts.len());
-    for StartAt { partition, offset, epoch } in starts {
+    for StartAt { partition, offset, epoch, .. } in starts {
         if !context.inlet().forward(partition) {
             // The pump's queue is gone, so the process is ending.
             continue;
@@ -226,6 +231,11 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
     if !partitions.is_empty() {
         context.intake().assigned(&partitions);
         context.commits.assign(&partitions);
+        for start in starts {
+            if let Some(topic) = start.topic {
+                context.commits.belongs(&start.partition, topic);
+            }
+        }
         for partition in &partitions {
             context.metrics.partition_assigned(partition);
         }

@@ -2,20 +2,24 @@
 //!
 //! The rule, in this order:
 //! 1. the committed position, if the group has one;
-//! 2. a partition that did not exist when this process first looked, from its beginning: everything in it is new;
+//! 2. a partition that did not exist when this process first looked, or whose topic was made anew since, from its
+//!    beginning: everything in it is new;
 //! 3. `kafka.start`. `latest` is pinned: the end is looked up once and committed before the first record is read, so
 //!    that a crash before the first regular commit does not move the start past records written meanwhile.
 //!
 //! A position outside of what the topic holds is found out by the fetch (`auto.offset.reset=error`), not here: checking
 //! would cost two round trips per partition at every rebalance. The partition then comes back here as *suspect*:
 //! 4. where an unclean leader election cut the log below the committed position, from the cut: what stands above it is
-//!    new. A committed position that does not exist for another reason (retention overtook the group, the topic was
-//!    created anew) continues from the earliest record there is, so that nothing still readable is missed. What was
-//!    lost is said and counted.
+//!    new. A committed position that does not exist for another reason (retention overtook the group, a topic without
+//!    an id was created anew) continues from the earliest record there is, so that nothing still readable is missed.
+//!    What was lost is said and counted.
+//!
+//! Above all of it: a position that was committed for another topic of the same name says nothing, even where it
+//! exists. Such a partition is read from its beginning.
 //!
 //! Nothing is guessed: what can not be looked up stays unresolved, and is asked for again later.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -24,7 +28,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Start;
 use crate::kafka::context::Context;
-use crate::kafka::native;
+use crate::kafka::identity::TopicId;
+use crate::kafka::native::{self, IdQueue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -40,6 +45,8 @@ pub(super) struct StartAt {
     pub(super) offset: Offset,
     /// Leader epoch of the committed position, -1 if unknown.
     pub(super) epoch: i32,
+    /// The topic it is a position of.
+    pub(super) topic: Option<TopicId>,
 }
 
 /// What is known of the partitions a start is asked for.
@@ -76,6 +83,8 @@ pub(super) enum Doubt {
     Range,
     /// The log was cut below it, at this offset if known.
     Cut(Option<i64>),
+    /// It is of an older topic of that name.
+    Recreated,
 }
 
 impl Doubt {
@@ -99,6 +108,8 @@ pub(super) fn resolve(
 ) -> Resolved {
     let mut resolved = Resolved::default();
     let deadline = Instant::now() + ANSWERS;
+    // Asked first: if the topic is made anew in between, the next look at it tells.
+    let present = identify(consumer, context, partitions);
     let committed = match committed(consumer, partitions) {
         Ok(committed) => committed,
         Err(error) => {
@@ -112,16 +123,33 @@ pub(super) fn resolve(
             resolved.unresolved.push(partition);
             continue;
         }
-        let start = match committed {
-            Ok(Some((offset, epoch))) => match doubts.get(&partition) {
-                None => Ok((Offset::Offset(offset), epoch)),
-                Some(doubt) => readable(consumer, &context.metrics, &partition, offset, *doubt),
-            },
-            Ok(None) => fresh(consumer, context, &partition).map(|offset| (offset, -1)),
-            Err(error) => Err(error),
+        let present = present.get(&*partition.topic).copied();
+        let labelled = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.topic);
+        let doubt = match labelled.zip(present) {
+            Some((of, now)) if of != now => Some(Doubt::Recreated),
+            _ => doubts.get(&partition).copied(),
+        };
+        let topic = match doubt {
+            Some(Doubt::Recreated) => present,
+            _ => present.or(labelled),
+        };
+        let topic = topic.or_else(|| context.identities().last(&partition.topic));
+        let start = match (committed, doubt) {
+            (Err(error), _) => Err(error),
+            (Ok(_), Some(Doubt::Recreated)) => {
+                context.made_anew(&partition.topic);
+                Ok((Offset::Beginning, -1))
+            }
+            (Ok(Some(at)), None) => Ok((Offset::Offset(at.offset), at.epoch)),
+            (Ok(Some(at)), Some(doubt)) => {
+                readable(consumer, &context.metrics, &partition, at.offset, doubt)
+            }
+            (Ok(None), _) => fresh(consumer, context, &partition, topic).map(|offset| (offset, -1)),
         };
         match start {
-            Ok((offset, epoch)) => resolved.starts.push(StartAt { partition, offset, epoch }),
+            Ok((offset, epoch)) => {
+                resolved.starts.push(StartAt { partition, offset, epoch, topic })
+            }
             Err(error) => {
                 let what = format!("no start position for `{partition}` yet");
                 context.complain(&what, &error.to_string());
@@ -132,7 +160,31 @@ pub(super) fn resolve(
     resolved
 }
 
-type Committed = Result<Option<(i64, i32)>, KafkaError>;
+type Committed = Result<Option<At>, KafkaError>;
+
+/// A committed position, its leader epoch, and the topic it says it is of.
+#[derive(Debug)]
+struct At {
+    offset: i64,
+    epoch: i32,
+    topic: Option<TopicId>,
+}
+
+/// The ids of the topics of `partitions`, as far as they are to be had.
+fn identify(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    partitions: &[TopicPartition],
+) -> HashMap<String, TopicId> {
+    let topics = partitions.iter().map(|partition| &*partition.topic).collect::<BTreeSet<_>>();
+    if topics.is_empty() {
+        return HashMap::new();
+    }
+    let ids = IdQueue::new(consumer);
+    ids.ask(topics, ANSWER);
+    let answer = ids.take(ANSWER).unwrap_or_default();
+    context.identities().learn(Instant::now(), answer)
+}
 
 /// Committed position and leader epoch of each partition.
 fn committed(
@@ -151,7 +203,10 @@ fn committed(
     let answers = elements.iter().enumerate().map(|(index, element)| {
         let partition = TopicPartition::new(element.topic(), element.partition());
         let committed = element.error().map(|()| match element.offset() {
-            Offset::Offset(offset) => Some((offset, native::leader_epoch(&list, index))),
+            Offset::Offset(offset) => {
+                let epoch = native::leader_epoch(&list, index);
+                Some(At { offset, epoch, topic: TopicId::of_label(native::label(&list, index)) })
+            }
             _ => None,
         });
         (partition, committed)
@@ -164,14 +219,16 @@ fn fresh(
     consumer: &BaseConsumer<Context>,
     context: &Context,
     partition: &TopicPartition,
+    id: Option<TopicId>,
 ) -> Result<Offset, KafkaError> {
     let (topic, number) = (&*partition.topic, partition.partition);
     match context.start {
         Start::Earliest => Ok(Offset::Beginning),
         Start::Latest if context.baseline().is_new(partition) => Ok(Offset::Beginning),
+        Start::Latest if context.identities().was_renewed(topic) => Ok(Offset::Beginning),
         Start::Latest => {
             let (_, end) = consumer.fetch_watermarks(topic, number, ANSWER)?;
-            pin(context, partition, Position(end)).map_err(KafkaError::ConsumerCommit)?;
+            pin(context, partition, id, Position(end)).map_err(KafkaError::ConsumerCommit)?;
             Ok(Offset::Offset(end))
         }
         Start::At(time) => {
@@ -195,10 +252,14 @@ fn fresh(
 fn pin(
     context: &Context,
     partition: &TopicPartition,
+    topic: Option<TopicId>,
     position: Position,
 ) -> Result<(), RDKafkaErrorCode> {
     let partitions = std::slice::from_ref(partition);
     context.commits.assign(partitions);
+    if let Some(topic) = topic {
+        context.commits.belongs(partition, topic);
+    }
     let result = context.commit(&[(partition.clone(), position)], ANSWER);
     context.commits.release(partitions);
     result
@@ -247,7 +308,7 @@ fn decide(committed: i64, first: i64, end: i64, doubt: Doubt) -> i64 {
     match doubt {
         Doubt::Cut(Some(cut)) if cut <= end => cut.min(committed).max(first),
         Doubt::Range if (first..=end).contains(&committed) => committed,
-        Doubt::Cut(_) | Doubt::Range => first,
+        Doubt::Cut(_) | Doubt::Range | Doubt::Recreated => first,
     }
 }
 

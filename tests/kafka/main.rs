@@ -8,5 +8,6 @@ mod member;
 mod outage;
 mod reading;
 mod rebalance;
+mod recreated;
 mod shapes;
 mod start;

@@ -1,0 +1,110 @@
+//! Asking for the ids of topics, by the admin call that describes them. It makes no topic, and needs no more than the
+//! right to see them. librdkafka knows the ids itself and keeps them to itself.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::bindings as ffi;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+
+use super::OK;
+use crate::kafka::identity::TopicId;
+
+/// The queue that the answers come to. `H` keeps the client alive: an `Arc`, or a reference.
+pub(in crate::kafka) struct IdQueue<H> {
+    queue: NonNull<ffi::rd_kafka_queue_t>,
+    /// Declared last: `drop` below destroys the queue first, then the client may go.
+    consumer: H,
+}
+
+// SAFETY: librdkafka's queues and clients may be used from any thread.
+unsafe impl<H: Send> Send for IdQueue<H> {}
+
+impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> IdQueue<H> {
+    pub(in crate::kafka) fn new(consumer: H) -> Self {
+        // SAFETY: the client is alive, and kept alive by `consumer`.
+        let queue = unsafe { ffi::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        let queue = NonNull::new(queue).expect("rd_kafka_queue_new never returns null");
+        Self { queue, consumer }
+    }
+
+    /// Asks for the ids of `topics`, each named once; within `timeout` there is an answer, or word that there is none.
+    pub(in crate::kafka) fn ask<'a>(
+        &self,
+        topics: impl IntoIterator<Item = &'a str>,
+        timeout: Duration,
+    ) {
+        let names = topics.into_iter().filter_map(|topic| CString::new(topic).ok());
+        let names = names.filter(|name| !name.is_empty()).collect::<Vec<_>>();
+        let mut pointers = names.iter().map(|name| name.as_ptr()).collect::<Vec<_>>();
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        let client = self.consumer.client().native_ptr();
+        let op = ffi::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        // SAFETY: client, names and queue are alive; librdkafka copies the names and the options.
+        unsafe {
+            let topics =
+                ffi::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+            let options = ffi::rd_kafka_AdminOptions_new(client, op);
+            // Refused only when out of range; then the client's own time-out holds.
+            ffi::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
+            ffi::rd_kafka_DescribeTopics(client, topics, options, self.queue.as_ptr());
+            ffi::rd_kafka_AdminOptions_destroy(options);
+            ffi::rd_kafka_TopicCollection_destroy(topics);
+        }
+    }
+
+    /// Waits up to `timeout` for an answer: the topics that have an id. None of them when the question failed.
+    pub(in crate::kafka) fn take(&self, timeout: Duration) -> Option<HashMap<String, TopicId>> {
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive; only descriptions are answered to it. What belongs to the event is read before
+        // that is destroyed.
+        unsafe {
+            let event = NonNull::new(ffi::rd_kafka_queue_poll(self.queue.as_ptr(), millis))?;
+            let ids = ids(event);
+            ffi::rd_kafka_event_destroy(event.as_ptr());
+            Some(ids)
+        }
+    }
+}
+
+impl<H> Drop for IdQueue<H> {
+    fn drop(&mut self) {
+        // SAFETY: created by `rd_kafka_queue_new`, destroyed only here; its client is still alive in `consumer`.
+        unsafe { ffi::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+/// # Safety
+/// `event` is live.
+unsafe fn ids(event: NonNull<ffi::rd_kafka_event_t>) -> HashMap<String, TopicId> {
+    // SAFETY: the caller's promise; everything read here belongs to the event.
+    unsafe {
+        let result = ffi::rd_kafka_event_DescribeTopics_result(event.as_ptr());
+        if result.is_null() || ffi::rd_kafka_event_error(event.as_ptr()) != OK {
+            return HashMap::new();
+        }
+        let mut count = 0;
+        let topics = ffi::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        if topics.is_null() || count == 0 {
+            return HashMap::new();
+        }
+        let id = |topic: &*const ffi::rd_kafka_TopicDescription_t| {
+            let id = ffi::rd_kafka_TopicDescription_topic_id(*topic);
+            if id.is_null() {
+                return None;
+            }
+            // Zero for a topic that does not exist, too.
+            let id = TopicId::new(
+                ffi::rd_kafka_Uuid_most_significant_bits(id),
+                ffi::rd_kafka_Uuid_least_significant_bits(id),
+            )?;
+            let name = CStr::from_ptr(ffi::rd_kafka_TopicDescription_name(*topic));
+            // Kafka allows only ASCII in names.
+            Some((name.to_string_lossy().into_owned(), id))
+        };
+        std::slice::from_raw_parts(topics, count).iter().filter_map(id).collect()
+    }
+}
