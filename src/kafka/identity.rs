@@ -3,7 +3,7 @@
 //!
 //! Positions of the old topic mean nothing in the new one. Each stay of a partition, and each position it commits, is
 //! therefore of one id; what is committed names it, so that it is known after a crash, too. Brokers hear of a new topic
-//! one after the other, so an id that was just overtaken is not believed. Brokers before 2.8 know no ids: then nothing is
+//! one after the other, so an id that was just overtaken is not believed. Brokers before 2.8 have none: then nothing is
 //! known here, and nothing changes.
 
 use std::collections::{HashMap, VecDeque};

@@ -1,8 +1,11 @@
 //! Kafka fails, or changes under the bridge: brokers go and come, topics grow, vanish and lose records.
 
-use eventhubs_local::Server;
+use std::collections::BTreeSet;
+
+use eventhubs_local::{Hub, Server};
 
 use crate::support::audit::Auditor;
+use crate::support::event::place;
 use crate::support::records::record;
 use crate::support::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
@@ -173,4 +176,42 @@ fn made_again(noticed: bool) {
     bridge.stop();
     let report = if noticed { audit.finish(supply.ends()) } else { audit.stop() };
     assert_eq!((report.records, report.duplicates), (supply.total(), vec![]));
+}
+
+/// The old position exists in the new topic, so nothing fails: it is read on from there and committed, and what is below
+/// is found to be missing only by the next process.
+#[test]
+fn a_topic_made_again_that_holds_more_is_read_whole_even_after_a_crash() {
+    let kafka = Kafka::shared();
+    let (topic, group, server) = (unique("more"), unique("g"), server());
+    let hub = server.hub("orders");
+    let mut supply = Supply::new(kafka, &topic, 1);
+    supply.write(500);
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, "orders").with(
+        "[kafka.client]
+        'session.timeout.ms' = 6000
+        'heartbeat.interval.ms' = 1000",
+    );
+    let blind = settings.clone().with("[kafka]\ndiscovery_interval = '1h'").start();
+    wait_committed(kafka, &group, &topic, supply.ends());
+    let before = hub.partitions().iter().map(eventhubs_local::Partition::next_sequence);
+    let before = before.collect::<Vec<_>>();
+    kafka.delete_topic(&topic);
+    let mut supply = Supply::new(kafka, &topic, 1);
+    supply.write(1500);
+    wait_committed(kafka, &group, &topic, supply.ends());
+    blind.kill();
+    let bridge = settings.start();
+    wait_for("everything of the new topic", PATIENCE, || {
+        (offsets_since(&hub, &before).len() == 1500).then_some(())
+    });
+    wait_committed(kafka, &group, &topic, supply.ends());
+    bridge.stop();
+}
+
+/// The offsets of the events that came after `before`.
+fn offsets_since(hub: &Hub, before: &[i64]) -> BTreeSet<i64> {
+    let new = hub.partitions().iter().zip(before);
+    let new = new.flat_map(|(partition, before)| partition.events_from(*before));
+    new.map(|event| place(event.message_id().expect("an id")).expect("a place").2).collect()
 }
