@@ -148,7 +148,7 @@ pub(super) fn resolve(
         };
         match start {
             Ok((offset, epoch)) => {
-                resolved.starts.push(StartAt { partition, offset, epoch, topic })
+                resolved.starts.push(StartAt { partition, offset, epoch, topic });
             }
             Err(error) => {
                 let what = format!("no start position for `{partition}` yet");
