@@ -45,6 +45,9 @@ check-downstream: deps-test deps-downstream ## read what the bridge writes with 
 check-image: deps-image ## build the container image for real and look into it (slow, needs root)
 	@scripts/check-image.sh bridge eventhubs-local sbom
 
+soak: deps-test ## let everything fail at random, for SOAK_MINUTES (30) or with one SOAK_SEED
+	SOAK_MINUTES=$${SOAK_MINUTES:-30} cargo test --workspace --test soak nothing_is_lost -- --nocapture
+
 bench: deps-test ## measure CPU per record and throughput
 	cargo bench -p kafka-eventhubs-bridge
 
@@ -66,4 +69,4 @@ deps-downstream:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image bench deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench deps deps-test deps-chart deps-cluster deps-downstream deps-image

@@ -6,7 +6,7 @@
 //! seen before is a duplicate; going back to one is a rewind.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::kafka::Group;
 use super::records::record;
 use super::{Kafka, Out, PATIENCE, rest, wait_for};
 
-/// Between two looks.
+/// Between two looks, unless said otherwise.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Partition and offset of a record.
@@ -34,6 +34,7 @@ type Written = Box<dyn Fn(i32, i64) -> Out + Send>;
 pub struct Audit {
     ledger: Arc<Mutex<Ledger>>,
     stop: Arc<AtomicBool>,
+    seen: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -46,16 +47,27 @@ pub struct Auditor {
     written: Option<Written>,
     /// What the hub holds already is not looked at.
     only_new: bool,
+    /// What comes out of order is noted, and no reason to panic.
+    patient: bool,
+    pause: Duration,
     excuse: Excuse,
+    hole: Excuse,
 }
 
 impl Auditor {
     /// The topic of a [`super::Supply`], every event compared.
     pub fn of(topic: &str, partitions: i32) -> Self {
-        let excuse = Box::new(|_| false);
-        let written = Some(Box::new(record) as Written);
-        let (topic, form) = (topic.to_owned(), Form::default());
-        Self { topic, partitions, form, written, only_new: false, excuse }
+        Self {
+            topic: topic.to_owned(),
+            partitions,
+            form: Form::default(),
+            written: Some(Box::new(record)),
+            only_new: false,
+            patient: false,
+            pause: PAUSE,
+            excuse: Box::new(|_| false),
+            hole: Box::new(|_| false),
+        }
     }
 
     /// Events carry something else than by default.
@@ -88,6 +100,24 @@ impl Auditor {
         self
     }
 
+    /// Some offsets hold no record: markers, and what was aborted. A position may stand before them for ever.
+    pub fn holes(mut self, hole: impl Fn(Place) -> bool + Send + 'static) -> Self {
+        self.hole = Box::new(hole);
+        self
+    }
+
+    /// What comes out of order is only noted: nothing promises the order, or nobody can.
+    pub fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// Looks less often: one of many audits.
+    pub fn every(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
     /// Begins to look, until [`Audit::finish`].
     pub fn begin(self, kafka: &Kafka, group: &str, hub: &Arc<Hub>) -> Audit {
         let partitions = self.partitions as usize;
@@ -96,6 +126,7 @@ impl Auditor {
             false => 0,
         };
         let read_to = hub.partitions().iter().map(begin).collect();
+        let (pause, seen) = (self.pause, Arc::new(AtomicU64::new(0)));
         let ledger = Ledger {
             of: self,
             group: kafka.group(group),
@@ -104,6 +135,7 @@ impl Auditor {
             counts: vec![Vec::new(); partitions],
             proven: vec![0; partitions],
             lanes: HashMap::new(),
+            seen: Arc::clone(&seen),
             report: Report::default(),
         };
         let ledger = Arc::new(Mutex::new(ledger));
@@ -112,10 +144,10 @@ impl Auditor {
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 lock(&shared).look();
-                rest(PAUSE);
+                rest(pause);
             }
         });
-        Audit { ledger, stop, thread: Some(thread) }
+        Audit { ledger, stop, seen, thread: Some(thread) }
     }
 }
 
@@ -128,6 +160,8 @@ pub struct Report {
     pub duplicates: Vec<Place>,
     /// How often a source partition went back on a hub partition.
     pub rewinds: u64,
+    /// Events that were new and came behind later ones of their source partition, by hub partition.
+    pub stragglers: Vec<(u32, Place)>,
     /// Looks at which a committed position had moved: how often the promise was really tested.
     pub proofs: u64,
 }
@@ -144,6 +178,13 @@ impl Audit {
             }
             (seen >= count).then_some(())
         });
+    }
+
+    /// Different records in the hub when it was last looked at; asks nobody, and panics if the audit has failed.
+    #[track_caller]
+    pub fn seen(&self) -> u64 {
+        assert!(!self.thread.as_ref().is_some_and(JoinHandle::is_finished), "the audit failed");
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// Different records in the hub by now.
@@ -182,7 +223,9 @@ impl Audit {
         let committed = ledger.committed().expect("kafka answers");
         for (partition, end) in ends.iter().enumerate() {
             let position = committed[partition].unwrap_or(0);
-            assert_eq!(position, *end, "partition {partition} is committed to its end");
+            let hole = |offset| (ledger.of.hole)((partition as i32, offset));
+            let whole = position == *end || position < *end && (position..*end).all(hole);
+            assert!(whole, "partition {partition} is committed to {position}, its end is {end}");
         }
         assert!(ledger.report.proofs > 0, "no committed position was ever looked at");
         ledger.report.clone()
@@ -229,6 +272,7 @@ struct Ledger {
     /// By source partition: everything below has been found.
     proven: Vec<i64>,
     lanes: HashMap<(i32, u32), Lane>,
+    seen: Arc<AtomicU64>,
     report: Report,
 }
 
@@ -259,7 +303,7 @@ impl Ledger {
             let count = self.counts[partition].get(offset as usize).copied().unwrap_or(0);
             let place = (partition as i32, offset);
             assert!(
-                count > 0 || (self.of.excuse)(place),
+                count > 0 || (self.of.excuse)(place) || (self.of.hole)(place),
                 "{what}: {}/{partition}/{offset}, position {position}",
                 self.of.topic
             );
@@ -300,11 +344,16 @@ impl Ledger {
             self.report.duplicates.push((partition, offset));
         } else {
             self.report.records += 1;
+            self.seen.store(self.report.records, Ordering::Relaxed);
+            let late = lane.furthest.is_some_and(|furthest| offset <= furthest);
             assert!(
-                lane.furthest.is_none_or(|furthest| offset > furthest),
+                !late || self.of.patient,
                 "out of order: {topic}/{partition}/{offset} after {:?} on hub partition {hub_partition}",
                 lane.furthest
             );
+            if late {
+                self.report.stragglers.push((hub_partition, (partition, offset)));
+            }
         }
         self.report.rewinds += u64::from(lane.last.is_some_and(|last| offset <= last));
         lane.last = Some(offset);

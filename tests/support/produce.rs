@@ -5,10 +5,11 @@ use std::ptr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::bindings as ffi;
 use rdkafka::client::ClientContext;
 use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 
 use super::{Kafka, PATIENCE};
 
@@ -46,10 +47,10 @@ impl Out {
 }
 
 /// Partition and offset, or why not.
-type Report = Result<(i32, i64), String>;
+pub type Report = Result<(i32, i64), String>;
 
 #[derive(Default)]
-struct Reports(Mutex<Vec<(usize, Report)>>);
+pub struct Reports(Mutex<Vec<(usize, Report)>>);
 
 impl ClientContext for Reports {}
 
@@ -86,14 +87,7 @@ impl Kafka {
 
     /// A producer that stays.
     pub fn writer(&self, settings: &[(&str, &str)]) -> Writer {
-        let mut config = self.config();
-        config.set("enable.idempotence", "true").set("linger.ms", "5");
-        config.set("queue.buffering.max.messages", "100000");
-        for (key, value) in settings {
-            config.set(*key, *value);
-        }
-        let producer = config.create_with_context(Reports::default()).expect("a producer");
-        Writer { producer, count: 0 }
+        Writer::new(self.config(), settings)
     }
 }
 
@@ -104,6 +98,22 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// One that writes to the cluster of `config`.
+    pub fn new(mut config: ClientConfig, settings: &[(&str, &str)]) -> Self {
+        config.set("enable.idempotence", "true").set("linger.ms", "5");
+        config.set("queue.buffering.max.messages", "100000");
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        let producer = config.create_with_context(Reports::default()).expect("a producer");
+        Self { producer, count: 0 }
+    }
+
+    /// For transactions, if it was made with a `transactional.id`.
+    pub fn producer(&self) -> &impl Producer<Reports> {
+        &self.producer
+    }
+
     /// Hands a record over; waits while the producer is full.
     pub fn write(&mut self, topic: &str, record: &Out) {
         while !send(&self.producer, topic, record, self.count) {
@@ -117,6 +127,12 @@ impl Writer {
 
     /// Waits until Kafka has everything written since the last time; gives partition and offset of each.
     pub fn finish(&mut self) -> Vec<(i32, i64)> {
+        let reports = self.reports().into_iter();
+        reports.map(|result| result.expect("kafka takes the record")).collect()
+    }
+
+    /// As [`Writer::finish`], of records that Kafka may not have taken.
+    pub fn reports(&mut self) -> Vec<Report> {
         // Not `flush`, which looks only ten times a second.
         let deadline = Instant::now() + PATIENCE;
         while self.producer.in_flight_count() > 0 {
@@ -127,8 +143,7 @@ impl Writer {
         assert_eq!(reports.len(), self.count, "every record is reported");
         self.count = 0;
         reports.sort_by_key(|(index, _)| *index);
-        let places = reports.drain(..).map(|(_, result)| result.expect("kafka takes the record"));
-        places.collect()
+        reports.drain(..).map(|(_, result)| result).collect()
     }
 }
 

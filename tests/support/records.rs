@@ -3,9 +3,11 @@
 //! A [`Supply`] writes them to a topic of its own, so the n-th record of a partition is at offset n.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use rdkafka::ClientConfig;
 
 use super::produce::Writer;
 use super::{Kafka, Out, rest};
@@ -99,9 +101,24 @@ fn value(partition: i32, n: i64, dice: &mut Dice) -> Option<Vec<u8>> {
     Some(value)
 }
 
+/// The same with a value of some kilobytes.
+pub fn large_record(partition: i32, n: i64) -> Out {
+    let mut dice = Dice::of(partition, !n);
+    let size = dice.below(9_000) as usize;
+    let mut out = record(partition, n);
+    if let Some(value) = &mut out.value {
+        while value.len() < size {
+            value.extend_from_slice(&dice.roll().to_le_bytes());
+        }
+    }
+    out
+}
+
 /// A topic and what has been written to it.
 pub struct Supply {
     topic: Arc<str>,
+    kafka: ClientConfig,
+    make: fn(i32, i64) -> Out,
     writers: Vec<Writer>,
     next: Vec<i64>,
     acknowledged: Vec<i64>,
@@ -110,11 +127,18 @@ pub struct Supply {
 impl Supply {
     /// Makes the topic.
     pub fn new(kafka: &Kafka, topic: &str, partitions: i32) -> Self {
+        Self::of(record, kafka, topic, partitions)
+    }
+
+    /// The same, of other records: `make` is given partition and offset.
+    pub fn of(make: fn(i32, i64) -> Out, kafka: &Kafka, topic: &str, partitions: i32) -> Self {
         kafka.create_topic(topic, partitions);
-        let writer = |codec| kafka.writer(&[("compression.type", codec)]);
+        let kafka = kafka.config();
         Self {
             topic: topic.into(),
-            writers: CODECS.into_iter().take(partitions as usize).map(writer).collect(),
+            writers: writers(&kafka, partitions as usize),
+            kafka,
+            make,
             next: vec![0; partitions as usize],
             acknowledged: vec![0; partitions as usize],
         }
@@ -139,7 +163,8 @@ impl Supply {
         let writers = self.writers.len();
         for (partition, next) in self.next.iter_mut().enumerate() {
             for n in *next..*next + each {
-                self.writers[partition % writers].write(&self.topic, &record(partition as i32, n));
+                let record = (self.make)(partition as i32, n);
+                self.writers[partition % writers].write(&self.topic, &record);
             }
             *next += each;
         }
@@ -154,25 +179,51 @@ impl Supply {
         }
     }
 
+    /// Writes to partitions that have been added, too. Fresh producers: the old ones may not have heard of them.
+    fn grow(&mut self, partitions: usize) {
+        self.writers = writers(&self.kafka, partitions);
+        self.next.resize(partitions, 0);
+        self.acknowledged.resize(partitions, 0);
+    }
+
     /// Keeps writing on a thread of its own, some ten thousand records a second at most.
-    pub fn pour(mut self) -> Pour {
+    pub fn pour(self) -> Pour {
+        self.pour_slowly(200, Duration::from_millis(10))
+    }
+
+    /// The same, `count` records over all partitions between two pauses.
+    pub fn pour_slowly(mut self, count: i64, pause: Duration) -> Pour {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let written = Arc::new(AtomicU64::new(self.total()));
+        let partitions = Arc::new(AtomicUsize::new(self.next.len()));
+        let (stopped, total, wanted) =
+            (Arc::clone(&stop), Arc::clone(&written), Arc::clone(&partitions));
         let thread = std::thread::spawn(move || {
-            let each = (200 / self.next.len() as i64).max(1);
             while !stopped.load(Ordering::Relaxed) {
-                self.write(each);
-                rest(Duration::from_millis(10));
+                let partitions = wanted.load(Ordering::Relaxed);
+                if partitions > self.next.len() {
+                    self.grow(partitions);
+                }
+                self.write((count / partitions as i64).max(1));
+                total.store(self.total(), Ordering::Relaxed);
+                rest(pause);
             }
             self
         });
-        Pour { stop, thread }
+        Pour { stop, written, partitions, thread }
     }
+}
+
+fn writers(kafka: &ClientConfig, partitions: usize) -> Vec<Writer> {
+    let writer = |codec| Writer::new(kafka.clone(), &[("compression.type", codec)]);
+    CODECS.into_iter().take(partitions).map(writer).collect()
 }
 
 /// A supply that keeps writing.
 pub struct Pour {
     stop: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
+    partitions: Arc<AtomicUsize>,
     thread: JoinHandle<Supply>,
 }
 
@@ -181,5 +232,16 @@ impl Pour {
     pub fn stop(self) -> Supply {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("kafka takes the records")
+    }
+
+    /// Records that Kafka has.
+    pub fn written(&self) -> u64 {
+        assert!(!self.thread.is_finished(), "kafka takes the records");
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// From now on it writes to partitions that have been added, too.
+    pub fn grow(&self, partitions: usize) {
+        self.partitions.store(partitions, Ordering::Relaxed);
     }
 }

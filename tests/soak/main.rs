@@ -1,0 +1,68 @@
+//! Everything at once, at random: members come, go, die and freeze, Kafka and Event Hubs fail, records flow meanwhile.
+//!
+//! The tests of `promises` show one thing each. This one looks for what happens only when several come together. A seed
+//! decides the whole script; an audit runs all the time, and at the end nothing may be missing, nothing out of order
+//! and nothing doubled that nobody can explain. Without a word it plays two short scripts; `make soak` plays on for
+//! half an hour:
+//!
+//! | variable | |
+//! |---|---|
+//! | `SOAK_MINUTES` | one random seed after the other, for so long |
+//! | `SOAK_SEED` | this seed, and no other |
+//! | `SOAK_ROUNDS` | how long a script is |
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crew;
+mod fault;
+mod refused;
+mod script;
+mod stage;
+mod trades;
+mod verdict;
+
+use std::time::{Duration, Instant};
+
+use script::Script;
+use stage::Stage;
+use support::Kafka;
+
+/// What CI plays: seed and rounds. The first is orderly, in the second everything happens.
+const SHORT: [(u64, usize); 2] = [(3, 4), (1, 4)];
+/// Rounds of a script, unless said otherwise.
+const ROUNDS: usize = 14;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is a number, not `{text}`")))
+}
+
+/// The seeds to play and their rounds, until there are no more.
+fn seeds() -> Box<dyn Iterator<Item = (u64, usize)>> {
+    let rounds = number("SOAK_ROUNDS").map(|rounds| rounds as usize);
+    let long = rounds.unwrap_or(ROUNDS);
+    match (number("SOAK_SEED"), number("SOAK_MINUTES")) {
+        (Some(seed), _) => Box::new(std::iter::once((seed, long))),
+        (None, Some(minutes)) => {
+            let end = Instant::now() + Duration::from_secs(minutes * 60);
+            let random = std::iter::repeat_with(move || (u64::from(rand::random::<u32>()), long));
+            Box::new(random.take_while(move |_| Instant::now() < end))
+        }
+        (None, None) => {
+            Box::new(SHORT.into_iter().map(move |(seed, short)| (seed, rounds.unwrap_or(short))))
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_whatever_happens() {
+    let kafka = Kafka::start(3);
+    for (number, (seed, rounds)) in (1..).zip(seeds()) {
+        let script = Script::new(seed, rounds);
+        println!("{number}: seed {seed}, {rounds} rounds ...");
+        let began = Instant::now();
+        let verdict = Stage::play(&kafka, &script);
+        println!("{number}: {:.0?}: {verdict}", began.elapsed());
+    }
+}

@@ -1,0 +1,103 @@
+//! What is said of a script: what it came to, or how to repeat it.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::crew::Crew;
+use crate::refused;
+use crate::script::{Script, Step};
+use crate::stage::{AUDITED, Stage};
+
+/// A script, as far as it has been played.
+pub(crate) struct Account {
+    seed: u64,
+    rounds: usize,
+    began: Instant,
+    lines: Vec<String>,
+    ahead: usize,
+}
+
+impl Account {
+    pub(crate) fn open(script: &Script) -> Self {
+        let (seed, rounds) = (script.seed, script.rounds);
+        Self { seed, rounds, began: Instant::now(), lines: Vec::new(), ahead: script.steps.len() }
+    }
+
+    pub(crate) fn enter(&mut self, step: &Step) {
+        self.ahead -= 1;
+        self.say(&step.to_string());
+    }
+
+    pub(crate) fn say(&mut self, what: &str) {
+        self.lines.push(format!("{:7.2} s  {what}", self.began.elapsed().as_secs_f64()));
+    }
+
+    /// Says what was played until it failed, and where the logs are.
+    pub(crate) fn fail(&self, crew: &Crew) {
+        let logs = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("soak-{}", self.seed));
+        fs::remove_dir_all(&logs).ok();
+        fs::create_dir_all(&logs).expect("a writable directory");
+        crew.write_logs(&logs);
+        let Self { seed, rounds, lines, ahead, .. } = self;
+        eprintln!(
+            "--- seed {seed} failed, and {ahead} steps were not played:\n{}\n--- after {:.2} s. The members' logs are in {}; to repeat it:\n\
+             SOAK_SEED={seed} SOAK_ROUNDS={rounds} make soak\n---",
+            lines.join("\n"),
+            self.began.elapsed().as_secs_f64(),
+            logs.display()
+        );
+    }
+}
+
+/// What a script that was played to its end came to.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    records: u64,
+    duplicates: usize,
+    stragglers: usize,
+    proofs: u64,
+    steps: usize,
+    reasons: Vec<&'static str>,
+}
+
+impl Verdict {
+    /// Ends the audits. `ends` are those of the topics.
+    #[track_caller]
+    pub(crate) fn of(stage: &mut Stage<'_>, script: &Script, ends: &[Vec<i64>]) -> Self {
+        let reasons = stage.crew.reasons();
+        let mut verdict = Self { steps: script.steps.len(), reasons, ..Self::default() };
+        for ((topic, _), (hub, audit)) in AUDITED.into_iter().zip(stage.audits.drain(..)) {
+            let report = audit.finish(&ends[topic]);
+            verdict.records += report.records;
+            verdict.proofs += report.proofs;
+            verdict.duplicates += report.duplicates.len();
+            if hub != "robin" {
+                verdict.stragglers += report.stragglers.len();
+            }
+            let mut places = report.duplicates;
+            places.sort_unstable();
+            let most = places.chunk_by(|a, b| a == b).map(<[_]>::len).max().unwrap_or(0) as u64;
+            let interruptions = stage.crew.interruptions();
+            assert!(
+                most <= interruptions,
+                "a record came {most} times more than once to `{hub}`, and only {interruptions} things happened"
+            );
+        }
+        refused::assert_letters(stage.kafka, &stage.letters, &ends[0]);
+        let explained = !script.is_orderly() || !verdict.reasons.is_empty();
+        assert!(verdict.duplicates == 0 || explained, "nothing explains the duplicates: {verdict}");
+        verdict
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, duplicates, stragglers, proofs, steps, reasons } = self;
+        write!(
+            f,
+            "{steps} steps, {records} records, {duplicates} twice, {stragglers} late, {proofs} looks, {reasons:?}"
+        )
+    }
+}
