@@ -52,10 +52,13 @@ impl Event {
             let partition = ffi::rd_kafka_event_topic_partition(self.event.as_ptr());
             let place = NonNull::new(partition).map(|p| {
                 let place = TopicPartition::new(text(p.as_ref().topic), p.as_ref().partition);
+                let offset = p.as_ref().offset;
                 ffi::rd_kafka_topic_partition_destroy(p.as_ptr());
-                place
+                (place, offset)
             });
-            FetchError { partition: place, detail, code: code.into() }
+            let offset = place.as_ref().map(|(_, offset)| *offset).filter(|offset| *offset >= 0);
+            let partition = place.map(|(place, _)| place);
+            FetchError { partition, offset, detail, code: code.into() }
         }
     }
 }

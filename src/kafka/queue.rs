@@ -95,6 +95,8 @@ pub enum Delivery {
 pub struct FetchError {
     /// The partition, if the error names one.
     pub partition: Option<TopicPartition>,
+    /// Where in it, if the error says so.
+    pub(super) offset: Option<i64>,
     /// What librdkafka says.
     pub detail: String,
     pub(super) code: RDKafkaErrorCode,
@@ -109,7 +111,8 @@ impl FetchError {
             "the record at offset {offset} is in the message format before kafka 0.11, which the kafka client cannot \
              read from this broker; hint: copy the topic to one of the current format"
         );
-        Self { partition: Some(partition), detail, code: RDKafkaErrorCode::NotImplemented }
+        let code = RDKafkaErrorCode::NotImplemented;
+        Self { partition: Some(partition), offset: Some(offset), detail, code }
     }
 
     /// The error code's name.

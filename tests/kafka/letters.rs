@@ -83,6 +83,25 @@ fn a_dead_letter_is_the_record_and_the_reason() {
     assert_eq!(kafka.committed(&group, &topic, 0), None, "the desk commits nothing");
 }
 
+/// The desk reads ahead, and comes to the end of the partition between two letters, again and again.
+#[test]
+fn a_dead_letter_is_found_behind_what_was_the_end() {
+    let kafka = Kafka::shared();
+    let (topic, target) = (unique("alive"), unique("dead"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&target, 1);
+    let (desk, answers) = desk(kafka, &unique("g"));
+    for round in 0..12 {
+        kafka.produce(&topic, ["a", "b", "c"].map(Out::value));
+        // The first after the end, or one behind it.
+        desk.try_send(letter(&topic, 3 * round + round % 3, &target)).unwrap();
+        let answered = wait_answers(&answers, round as usize + 1);
+        assert_eq!(answered[round as usize].1, Ok(()), "round {round}");
+    }
+    assert_eq!(kafka.watermarks(&target, 0), (0, 12));
+    drop(desk);
+}
+
 #[test]
 fn a_dead_letter_that_can_never_be_written_says_why() {
     let kafka = Kafka::shared();

@@ -86,7 +86,9 @@ impl Reader {
                     }
                 }
                 Some(Delivery::Error(error)) if error.partition.as_ref() == Some(place) => {
-                    return Err(self.judge(place, offset, &error));
+                    if let Some(failure) = self.judge(place, offset, &error) {
+                        return Err(failure);
+                    }
                 }
                 _ => {}
             }
@@ -108,25 +110,31 @@ impl Reader {
         Ok(())
     }
 
-    /// What an error says of the record at `offset`.
-    fn judge(&self, place: &TopicPartition, offset: i64, error: &FetchError) -> Failure {
-        let lost = matches!(
-            error.code,
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::PartitionEOF
-        );
-        if !lost {
-            return Failure::Passing(format!("{}: {}", error.code(), error.detail));
+    /// What an error says of the record at `offset`; `None` when it says nothing, and the record may still come.
+    fn judge(&self, place: &TopicPartition, offset: i64, error: &FetchError) -> Option<Failure> {
+        let at_end = error.code == RDKafkaErrorCode::PartitionEOF;
+        if !at_end && error.code != RDKafkaErrorCode::AutoOffsetReset {
+            return Some(Failure::Passing(format!("{}: {}", error.code(), error.detail)));
         }
-        // Out of range, or nothing from the offset on: gone if Kafka itself says that it starts later, or that there
-        // is more than that and still nothing at the offset.
-        match self.consumer.fetch_watermarks(&place.topic, place.partition, WATERMARKS) {
-            Ok((first, _)) if first > offset => Failure::Final(LetterError::Gone),
-            Ok((_, end)) if error.code == RDKafkaErrorCode::PartitionEOF && end > offset => {
-                Failure::Final(LetterError::Gone)
+        if at_end && error.offset.is_some_and(|end| end < offset) {
+            // An end of earlier, when the client had read ahead to it. There is more since.
+            return None;
+        }
+        let bounds = self.consumer.fetch_watermarks(&place.topic, place.partition, WATERMARKS);
+        match bounds {
+            // Kafka itself says that it starts later, or the client has come by and found nothing.
+            Ok((first, _)) if first > offset => Some(Failure::Final(LetterError::Gone)),
+            Ok(_) if at_end && error.offset.is_some_and(|end| end > offset) => {
+                Some(Failure::Final(LetterError::Gone))
             }
+            // It was the end when the client came there.
+            Ok((_, end)) if at_end && end > offset => None,
             // The log was cut, or a new leader has not caught up yet.
-            Ok(_) => Failure::Refused("the record is past the end of its partition".to_owned()),
-            Err(error) => Failure::Passing(error.to_string()),
+            Ok(_) => {
+                let detail = "the record is past the end of its partition";
+                Some(Failure::Refused(detail.to_owned()))
+            }
+            Err(error) => Some(Failure::Passing(error.to_string())),
         }
     }
 }
