@@ -45,7 +45,9 @@ impl From<StartError> for RunError {
 impl From<Failure> for RunError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Kafka(Fatal::Refused { .. }) => Self::Refused(failure.to_string()),
+            Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. }) => {
+                Self::Refused(failure.to_string())
+            }
             Failure::Kafka(Fatal::Broken { .. }) | Failure::Pump => {
                 Self::Internal(failure.to_string())
             }

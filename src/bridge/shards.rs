@@ -1,4 +1,5 @@
-//! The shards of a run: started, watched, started anew when Kafka's certificates rotate, stopped.
+//! The shards of a run: started, watched, started anew when Kafka's certificates rotate or a static member has shut itself
+//! out, stopped.
 //!
 //! librdkafka loads certificates when a client is made, so a shard gets new ones by a clean stop and a new start, one
 //! shard after the other: drained, committed, nothing lost and nothing doubled.
@@ -9,9 +10,9 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::kafka::Access;
+use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
-use crate::pipeline::shard::{Shard, StartError};
+use crate::pipeline::shard::{Failure, Shard, StartError};
 
 use super::RunError;
 
@@ -72,7 +73,18 @@ impl<'a> Shards<'a> {
 
     fn watch(&mut self, stop: &Receiver<()>) -> Result<(), RunError> {
         while !is_told(stop) {
-            self.running.iter().flatten().try_for_each(Shard::look)?;
+            for number in 0..self.config.limits.shards {
+                match self.running[number as usize].as_ref().map_or(Ok(()), Shard::look) {
+                    Ok(()) => {}
+                    Err(Failure::Kafka(Fatal::Outrun { .. })) => {
+                        tracing::warn!(shard = number, "starting anew, under the same name");
+                        if !self.renew(number, stop)? {
+                            return Ok(());
+                        }
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
             if self.rotations != self.access.rotations() && !self.start_anew(stop)? {
                 return Ok(());
             }
@@ -85,26 +97,34 @@ impl<'a> Shards<'a> {
         self.rotations = self.access.rotations();
         for number in 0..self.config.limits.shards {
             tracing::info!(shard = number, "starting anew, with the new certificates for kafka");
-            if let Some(shard) = self.running[number as usize].take() {
-                shard.stop();
+            if !self.renew(number, stop)? {
+                return Ok(false);
             }
-            let mut said = false;
-            let shard = loop {
-                match self.one(number) {
-                    Ok(shard) => break shard,
-                    Err(error @ StartError::Thread(_)) => return Err(error.into()),
-                    // The files have changed once more, and are not whole.
-                    Err(StartError::Kafka(error)) if !std::mem::replace(&mut said, true) => {
-                        tracing::warn!(shard = number, %error, "cannot start anew yet");
-                    }
-                    Err(StartError::Kafka(_)) => {}
-                }
-                if is_told(stop) {
-                    return Ok(false);
-                }
-            };
-            self.running[number as usize] = Some(shard);
         }
+        Ok(true)
+    }
+
+    /// Stops one shard, if it has not ended, and starts it again. `Ok(false)` when told to stop meanwhile.
+    fn renew(&mut self, number: u32, stop: &Receiver<()>) -> Result<bool, RunError> {
+        if let Some(shard) = self.running[number as usize].take() {
+            shard.stop();
+        }
+        let mut said = false;
+        let shard = loop {
+            match self.one(number) {
+                Ok(shard) => break shard,
+                Err(error @ StartError::Thread(_)) => return Err(error.into()),
+                // The files have changed once more, and are not whole.
+                Err(StartError::Kafka(error)) if !std::mem::replace(&mut said, true) => {
+                    tracing::warn!(shard = number, %error, "cannot start anew yet");
+                }
+                Err(StartError::Kafka(_)) => {}
+            }
+            if is_told(stop) {
+                return Ok(false);
+            }
+        };
+        self.running[number as usize] = Some(shard);
         Ok(true)
     }
 }

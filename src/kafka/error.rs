@@ -37,6 +37,17 @@ pub enum Fatal {
         /// What librdkafka says.
         detail: String,
     },
+    /// A static member has shut itself out: its session ended, it joined again, and Kafka took a commit it had sent under its
+    /// old name for another member's. Nobody else has its place, so a new consumer can go on.
+    #[error(
+        "kafka took the static member for another, after its session had ended: {code}: {detail}"
+    )]
+    Outrun {
+        /// The error code.
+        code: String,
+        /// What librdkafka says.
+        detail: String,
+    },
     /// librdkafka is in a state it can not leave.
     #[error("the kafka consumer is broken: {code}: {detail}")]
     Broken {

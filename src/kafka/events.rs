@@ -35,6 +35,8 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 /// Kafka has refused for good when it did nothing else for this long, and this often.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 const REFUSED_TIMES: u32 = 3;
+/// How long after the end of a session what was sent before it may still be answered.
+const ECHO: Duration = Duration::from_mins(2);
 
 /// What the event thread shares with the rest.
 #[derive(Debug)]
@@ -105,7 +107,11 @@ impl Events {
             self.life.beat();
             self.poll();
             if let Some(fatal) = self.fatal() {
-                tracing::error!(shard = self.context().shard, "{fatal}");
+                let shard = self.context().shard;
+                match fatal {
+                    Fatal::Outrun { .. } => tracing::warn!(shard, "{fatal}"),
+                    _ => tracing::error!(shard, "{fatal}"),
+                }
                 rebalance::abandon(self.context());
                 (self.on_fatal)(fatal);
                 break;
@@ -143,11 +149,13 @@ impl Events {
 
     fn fatal(&self) -> Option<Fatal> {
         if let Some((code, detail)) = self.consumer.client().fatal_error() {
-            let (refused, code) = (code == RDKafkaErrorCode::FencedInstanceId, format!("{code:?}"));
-            return Some(if refused {
-                Fatal::Refused { code, detail }
-            } else {
-                Fatal::Broken { code, detail }
+            let fenced = code == RDKafkaErrorCode::FencedInstanceId;
+            let lost = self.context().assignment().lost_within(ECHO);
+            let code = format!("{code:?}");
+            return Some(match (fenced, lost) {
+                (true, true) => Fatal::Outrun { code, detail },
+                (true, false) => Fatal::Refused { code, detail },
+                (false, _) => Fatal::Broken { code, detail },
             });
         }
         let refusal = self.context().refusal()?;

@@ -44,6 +44,8 @@ pub(super) struct Assignment {
     waiting: HashMap<TopicPartition, Wait>,
     /// Paused by the pump; librdkafka would keep that across assignments.
     paused: HashSet<TopicPartition>,
+    /// When the group last took everything because the session had ended.
+    lost: Option<Instant>,
     /// How often a partition had to be restarted lately, and when last, for the pauses.
     restarts: HashMap<TopicPartition, (u32, Instant)>,
 }
@@ -69,6 +71,11 @@ impl Assignment {
     /// Whether the group has given this member nothing, as far as is known.
     pub(super) fn is_empty(&self) -> bool {
         self.read.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether the session with the group ended, no longer ago than `time`.
+    pub(super) fn lost_within(&self, time: Duration) -> bool {
+        self.lost.is_some_and(|lost| lost.elapsed() <= time)
     }
 
     /// Whether this member never had a partition.
@@ -142,6 +149,7 @@ pub(super) fn revoke(
         partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
     };
     if lost {
+        context.assignment().lost = Some(Instant::now());
         context.intake().lost(&read);
     } else {
         drain(context, &read);

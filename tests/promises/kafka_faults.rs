@@ -80,6 +80,47 @@ fn a_dead_leader_under_load_costs_nothing() {
     assert_eq!(audit.finish(supply.ends()).duplicates, []);
 }
 
+/// The client sends again what it had sent under the name of before, and Kafka takes that for somebody else.
+#[test]
+fn a_static_member_outlives_an_outage_longer_than_its_session() {
+    let kafka = Kafka::start(1);
+    let (topic, group, server) = (unique("session"), unique("g"), server());
+    let mut supply = Supply::new(&kafka, &topic, 4);
+    supply.write(100);
+    let audit = Auditor::of(&topic, 4).begin(&kafka, &group, &server.hub("orders"));
+    let settings = Settings::new(&kafka, &group, &server).mapping(&topic, "orders");
+    let settings = settings.with(IMPATIENT).with(
+        "kafka.instance_id = 'pod-0'
+        kafka.commit_interval = '50ms'
+        limits.shards = 3
+        [kafka.client]
+        'session.timeout.ms' = 4000
+        'heartbeat.interval.ms' = 500",
+    );
+    let slow = server.faults().everywhere().delay_ack(std::time::Duration::from_millis(100));
+    let bridge = settings.start();
+    audit.wait_records(supply.total());
+    for _ in 0..3 {
+        // Something is on its way, so that there are commits when nobody takes them.
+        let before = audit.records();
+        supply.write(300);
+        audit.wait_records(before + 10);
+        bridge.wait_ready(200);
+        let lost = bridge.logged("partitions lost");
+        kafka.stop(1);
+        wait_for("a session ends", PATIENCE, || {
+            (bridge.logged("partitions lost") > lost).then_some(())
+        });
+        kafka.restart(1);
+        audit.wait_records(supply.total());
+    }
+    slow.clear();
+    bridge.wait_ready(200);
+    wait_committed(&kafka, &group, &topic, supply.ends());
+    bridge.stop();
+    drop(audit.finish(supply.ends()));
+}
+
 #[test]
 fn partitions_added_under_load_are_read_from_their_beginning() {
     let kafka = Kafka::shared();

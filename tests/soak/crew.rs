@@ -195,6 +195,11 @@ impl Crew {
         REASONS.into_iter().filter(|reason| self.logged(reason) > 0).collect()
     }
 
+    /// How often a member would not go on with a partition.
+    pub(crate) fn halts(&self) -> u64 {
+        self.logged("partition halted")
+    }
+
     fn logged(&self, line: &str) -> u64 {
         self.members.iter().map(|member| member.bridge.logged(line) as u64).sum()
     }

@@ -86,6 +86,7 @@ impl Verdict {
             );
         }
         refused::assert_letters(stage.kafka, &stage.letters, &ends[0]);
+        assert_eq!(stage.crew.halts(), 0, "a partition was halted");
         let explained = !script.is_orderly() || !verdict.reasons.is_empty();
         assert!(verdict.duplicates == 0 || explained, "nothing explains the duplicates: {verdict}");
         verdict
