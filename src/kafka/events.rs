@@ -108,9 +108,10 @@ impl Events {
             self.poll();
             if let Some(fatal) = self.fatal() {
                 let shard = self.context().shard;
-                match fatal {
-                    Fatal::Outrun { .. } => tracing::warn!(shard, "{fatal}"),
-                    _ => tracing::error!(shard, "{fatal}"),
+                if let Fatal::Outrun { .. } = fatal {
+                    tracing::warn!(shard, "{fatal}");
+                } else {
+                    tracing::error!(shard, "{fatal}");
                 }
                 rebalance::abandon(self.context());
                 (self.on_fatal)(fatal);
