@@ -29,7 +29,7 @@ use stage::Stage;
 use support::Kafka;
 
 /// What CI plays: seed and rounds. The first is orderly, in the second everything happens.
-const SHORT: [(u64, usize); 2] = [(82, 5), (353, 5)];
+const SHORT: [(u64, usize); 2] = [(2145, 3), (353, 3)];
 /// Rounds of a script, unless said otherwise.
 const ROUNDS: usize = 14;
 
@@ -75,8 +75,8 @@ fn the_short_scripts_are_worth_their_time() {
         .map(|script| script.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     assert!(scripts[0].is_orderly() && !scripts[1].is_orderly());
     for (script, things) in [
-        (orderly, ["start member 2", "stop member", "fault 1", "grows to"]),
-        (wild, ["stop member", "kill member", "kafka node", "fault 3"]),
+        (orderly, ["start member 2", "stop member", "fault 0"]),
+        (wild, ["freeze member", "kafka node", "fault 3"]),
     ] {
         for thing in things {
             assert!(script.contains(thing), "no `{thing}` in:\n{script}");
