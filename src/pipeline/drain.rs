@@ -1,7 +1,8 @@
 //! Letting partitions go without leaving anything half done.
 //!
 //! On a revoke or a stop the partitions take nothing more, their lanes seal at once, and the drain ends when all their
-//! events are answered, or at its deadline. Either way what it reports may be committed: a position never passes an
+//! events are answered, or at its deadline. A record that is under way to one of its hubs goes to the others, too: let go in the
+//! middle, it would come twice. Either way what it reports may be committed: a position never passes an
 //! unsettled record. After the deadline the events still in flight are duplicates to come, and are counted.
 
 use std::time::Instant;
@@ -42,7 +43,7 @@ impl Core {
         for name in names {
             let Some(slot) = self.by_name.get(name).copied() else { continue };
             let Some(partition) = &mut self.partitions[slot] else { continue };
-            partition.waiting.clear();
+            partition.keep_halves();
             if !matches!(partition.intake, Intake::Halted(_)) {
                 partition.intake = Intake::Draining;
             }
@@ -59,7 +60,8 @@ impl Core {
         let (partitions, mut ended) = (&self.partitions, Vec::new());
         let done = |drain: &mut Drain| {
             let answered = |stay: &Assignment| {
-                partition(partitions, *stay).is_none_or(|partition| partition.out == 0)
+                let settled = |it: &Partition| it.out == 0 && it.waiting.is_empty();
+                partition(partitions, *stay).is_none_or(settled)
             };
             now >= drain.deadline || drain.stays.iter().all(answered)
         };
@@ -71,12 +73,13 @@ impl Core {
         let mut positions = Vec::new();
         for stay in &drain.stays {
             let Some(partition) = partition(&self.partitions, *stay) else { continue };
-            if partition.out > 0 {
+            let out = partition.out + partition.waiting.len();
+            if out > 0 {
                 tracing::warn!(
-                    partition = %partition.name, events = partition.out,
+                    partition = %partition.name, events = out,
                     "let go before everything was acknowledged: these events may be delivered twice"
                 );
-                self.metrics.records_let_go("deadline", partition.out as u64);
+                self.metrics.records_let_go("deadline", out as u64);
             }
             let position = self.offsets.position(*stay);
             positions.extend(position.map(|position| (partition.name.clone(), position)));
@@ -88,4 +91,60 @@ impl Core {
 
 fn partition(partitions: &[Option<Partition>], stay: Assignment) -> Option<&Partition> {
     partitions.get(stay.slot())?.as_ref().filter(|partition| partition.assignment == stay)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::action::Action;
+    use super::super::core::Admitted;
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::record::Record;
+    use crate::route::Router;
+
+    /// The sends that are due, each accepted at once; gives the lanes.
+    fn accept_all(core: &mut Core, now: Instant) -> Vec<usize> {
+        core.dispatch(now);
+        let mut lanes = Vec::new();
+        for action in core.take_actions() {
+            if let Action::Send { lane, envelope } = action {
+                lanes.push(lane);
+                core.settled(lane, envelope, Ok(()), 0.0, now, 0);
+            }
+        }
+        lanes
+    }
+
+    #[test]
+    fn a_record_that_is_half_under_way_is_sent_whole_before_it_is_let_go() {
+        let config = crate::config::sample(|config| {
+            let mut second = config.mappings[0].clone();
+            second.hub = "copy".to_owned();
+            config.mappings.push(second);
+        });
+        let router = Router::new(&config);
+        let mut core = Core::new(Arc::new(router), Arc::new(Metrics::default()), 1 << 20);
+        let (now, name) = (Instant::now(), TopicPartition::new("orders", 0));
+        core.assign(&name, now);
+        for hub in ["orders", "copy"] {
+            core.hub_known("default", hub, &["0".to_owned()], now);
+        }
+        core.lane_ready(0, 1 << 20, now);
+        let (key, headers) = (Some(b"k".as_slice()), [].as_slice());
+        let topic = "orders";
+        let record =
+            Record { topic, partition: 0, offset: 6, timestamp: None, key, value: key, headers };
+        assert_eq!(core.admit(&record, now), Admitted::Blocked, "one hub takes nothing yet");
+
+        core.drain(1, std::slice::from_ref(&name), now + Duration::from_secs(20));
+        assert_eq!(accept_all(&mut core, now), [0]);
+        assert!(core.finish_drains(now).is_empty(), "the other hub has it not");
+        core.lane_ready(1, 1 << 20, now);
+        assert_eq!(accept_all(&mut core, now), [1]);
+        let drained = core.finish_drains(now).remove(0);
+        assert_eq!(drained.positions, [(name, Position(7))]);
+    }
 }

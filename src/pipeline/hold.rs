@@ -97,6 +97,12 @@ impl Core {
     pub(super) fn place_held(&mut self, now: Instant) {
         for slot in 0..self.partitions.len() {
             let held = |p: &super::partition::Partition| matches!(p.intake, Intake::Held);
+            let drains = |p: &super::partition::Partition| matches!(p.intake, Intake::Draining);
+            if self.partitions[slot].as_ref().is_some_and(drains) {
+                // What is left of a record that is half under way.
+                self.place_waiting(slot, now);
+                continue;
+            }
             if !self.partitions[slot].as_ref().is_some_and(held) || !self.place_waiting(slot, now) {
                 continue;
             }

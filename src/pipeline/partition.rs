@@ -29,6 +29,21 @@ pub(super) struct Partition {
     pub(super) standing: (Option<Position>, Instant),
 }
 
+impl Partition {
+    /// Of what waits, keeps only what is left of a record that is under way to another of its hubs already.
+    pub(super) fn keep_halves(&mut self) {
+        let Some(Waiting::Routed(first)) = self.waiting.front() else {
+            return self.waiting.clear();
+        };
+        let of_first = |waiting: &Waiting| match waiting {
+            Waiting::Routed(placement) => placement.item.ticket.same_record(&first.item.ticket),
+            Waiting::Unrouted(..) => false,
+        };
+        let count = self.waiting.iter().take_while(|waiting| of_first(waiting)).count();
+        self.waiting.truncate(if count < self.routes.len() { count } else { 0 });
+    }
+}
+
 /// Whether the records of a partition flow.
 #[derive(Debug)]
 pub(super) enum Intake {
