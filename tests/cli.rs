@@ -99,6 +99,38 @@ fn the_hubs_a_configuration_needs_are_written_for_whoever_makes_them() {
     assert!(text(&open.stderr).contains("mirrors topic `orders`"), "{}", text(&open.stderr));
 }
 
+/// Hubs are made first: the identity, the secret and the certificates come later.
+#[test]
+fn hubs_are_written_before_there_is_a_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bridge.toml");
+    let by_name = "namespace = 'shop.servicebus.windows.net'\n[eventhubs.credential]\nkind = ";
+    let known = "--namespace-name shop --name orders ";
+    let unknown = "--namespace-name NAMESPACE --name orders ";
+    for (eventhubs, security, command) in [
+        (&*format!("{by_name}'workload_identity'"), "", known),
+        (&format!("{by_name}'sas'\nkey_name = 'send'\nkey_file = 'later'"), "", known),
+        (&format!("{by_name}'managed_identity'"), "password_file = 'later'", known),
+        ("connection_string_file = 'later'", "ca_file = 'later'", unknown),
+        ("", "", unknown),
+    ] {
+        let toml = format!(
+            "[kafka]\nbrokers = 'kafka'\ngroup_id = 'g'\n[kafka.security]\n{security}\n[eventhubs]\n{eventhubs}\n\
+             [[mappings]]\ntopic = 'orders'\nhub = 'orders'"
+        );
+        std::fs::write(&file, toml).unwrap();
+        let output = bridge(&["hubs", "--config", file.to_str().unwrap(), "--format", "az"]);
+        let (said, noted) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{eventhubs}: {noted}");
+        assert!(said.contains(command), "{eventhubs}: {said}");
+        assert_eq!(noted.contains("note: which namespace `default` is"), command == unknown);
+    }
+    std::fs::write(&file, "[[mappings]]\ntopic = 'orders'\nhub = ''").unwrap();
+    let output = bridge(&["hubs", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(78), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("1 problem;"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn what_is_imported_goes_to_standard_output_and_what_is_not_to_standard_error() {
     let dir = tempfile::tempdir().unwrap();

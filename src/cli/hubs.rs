@@ -1,4 +1,6 @@
 //! `hubs`: what must be there before the bridge is, in the words of whoever makes it.
+//!
+//! So it needs nothing that comes later: no secret, no identity, no Kafka.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{Source, say};
-use crate::config::Config;
+use crate::config::{Config, Outline, UNKNOWN};
 use crate::route::{Need, needs};
 
 /// What is asked.
@@ -56,10 +58,19 @@ struct Hub<'a> {
 }
 
 pub(super) fn hubs(question: &Question) -> ExitCode {
-    let config = match question.source.load() {
-        Ok(config) => config,
+    let Outline { config, unknown } = match question.source.outline() {
+        Ok(outline) => outline,
         Err(code) => return code,
     };
+    for name in &unknown {
+        say(
+            std::io::stderr(),
+            format_args!(
+                "note: which namespace `{name}` is, only its connection string says, and that cannot be read here; \
+                 put the namespace's own name for `{UNKNOWN}`"
+            ),
+        );
+    }
     let topics = question.topics.iter().cloned().collect::<BTreeMap<_, _>>();
     let needs = needs(&config, &topics);
     for open in &needs.open {

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Outline, Problems};
 
 const USAGE: u8 = 64;
 const REFUSED: u8 = 69;
@@ -61,16 +61,25 @@ struct Source {
 impl Source {
     /// The configuration, or the exit code once its problems have been said.
     fn load(&self) -> Result<Config, ExitCode> {
-        // Only text can be a value; a variable that is none is nobody's.
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
         let objection = crate::kafka::objection;
-        Config::load(&self.config, environment, &self.overrides, objection).map_err(|problems| {
-            say(std::io::stderr(), format_args!("{problems}"));
-            ExitCode::from(CONFIGURATION)
-        })
+        Config::load(&self.config, environment(), &self.overrides, objection).map_err(told)
     }
+
+    /// As much of it as is known before there are secrets.
+    fn outline(&self) -> Result<Outline, ExitCode> {
+        Outline::load(&self.config, environment(), &self.overrides).map_err(told)
+    }
+}
+
+/// Only text can be a value; a variable that is none is nobody's.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn told(problems: Problems) -> ExitCode {
+    say(std::io::stderr(), format_args!("{problems}"));
+    ExitCode::from(CONFIGURATION)
 }
 
 /// Writes a line. Nothing can be done about a closed terminal or a full disk; the exit code says the rest.

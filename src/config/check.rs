@@ -36,6 +36,36 @@ use super::{Config, Objection};
 /// No secret, certificate or connection string is longer.
 const LONGEST: u64 = 64 << 10;
 
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// Not what is needed only to reach Kafka and to be let in by either side.
+    Outline,
+}
+
+/// Keys of a namespace that say how it is reached and entered.
+const WAYS_IN: &[&str] = &[
+    "credential",
+    "connection",
+    "connection_string",
+    "connection_string_file",
+    "secondary_connection_string",
+    "secondary_connection_string_file",
+];
+
+impl Extent {
+    /// Whether what is wrong at `at` matters.
+    fn takes_in(self, at: &Path) -> bool {
+        let top = |table: &str| at.is_within(&Path::top(table));
+        let way_in = |key: &str| WAYS_IN.contains(&key);
+        // `[eventhubs]` and `[eventhubs.NAME]`.
+        self == Self::Whole
+            || !(top("kafka") || top("eventhubs") && at.keys().skip(1).take(2).any(way_in))
+    }
+}
+
 /// Checks `raw`; `strays` and `failures` are what was found wrong on the way here.
 pub(super) fn check(
     raw: &raw::File,
@@ -43,8 +73,9 @@ pub(super) fn check(
     strays: Vec<Problem>,
     failures: &[Failure],
     objection: Objection,
+    extent: Extent,
 ) -> Result<Config, Problems> {
-    let mut check = Check { layers, failures, objection, problems: strays };
+    let mut check = Check { layers, failures, objection, extent, problems: strays };
     check.problems.extend(failures.iter().map(|failure| explain(failure, layers)));
 
     let batch = check.batch(&Path::top("batch"), &raw.batch, &super::Batch::default());
@@ -86,6 +117,7 @@ struct Check<'a> {
     layers: &'a Layers,
     failures: &'a [Failure],
     objection: Objection,
+    extent: Extent,
     problems: Vec<Problem>,
 }
 
@@ -98,6 +130,9 @@ impl Check<'_> {
         why: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        if !self.extent.takes_in(at) {
+            return;
+        }
         let place = self.layers.place(at);
         let problem =
             Problem { place, what: format!("`{at}` {said}"), why: why.into(), hint: hint.into() };

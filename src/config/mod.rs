@@ -17,6 +17,7 @@ mod explain;
 mod hint;
 mod layers;
 mod lines;
+mod outline;
 mod path;
 mod problem;
 mod raw;
@@ -30,6 +31,7 @@ mod way;
 
 pub use address::{Address, ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
+pub use outline::{Outline, UNKNOWN};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::Secret;
@@ -59,6 +61,6 @@ impl Config {
     ) -> Result<Self, Problems> {
         let (layers, strays) = layers::Layers::gather(file, environment, overrides)?;
         let (raw, failures) = read::read::<raw::File>(layers.tree());
-        check::check(&raw, &layers, strays, &failures, objection)
+        check::check(&raw, &layers, strays, &failures, objection, check::Extent::Whole)
     }
 }

@@ -51,6 +51,14 @@ impl Path {
         }
     }
 
+    /// The keys on the way from the root.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        })
+    }
+
     /// The steps from the root.
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
