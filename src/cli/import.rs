@@ -26,7 +26,8 @@ pub(super) fn import(old: &Old) -> ExitCode {
     match imported {
         Ok(imported) => {
             for note in &imported.notes {
-                say(std::io::stderr(), format_args!("note: `{}` {}", note.key, note.text));
+                let weight = if note.is_warning { "warning" } else { "note" };
+                say(std::io::stderr(), format_args!("{weight}: `{}` {}", note.key, note.text));
             }
             say(std::io::stdout(), format_args!("{}", imported.toml.trim_end()));
             ExitCode::SUCCESS

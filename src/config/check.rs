@@ -15,6 +15,7 @@ mod security;
 mod shared_access;
 mod tables;
 mod token;
+mod unfilled;
 
 use std::fmt::Display;
 use std::io::Read;
@@ -76,7 +77,10 @@ pub(super) fn check(
     extent: Extent,
 ) -> Result<Config, Problems> {
     let mut check = Check { layers, failures, objection, extent, problems: strays };
-    check.problems.extend(failures.iter().map(|failure| explain(failure, layers)));
+    let told = failures.iter().filter(|failure| !check.is_unfilled(&failure.path));
+    let told = told.map(|failure| explain(failure, layers)).collect::<Vec<_>>();
+    check.problems.extend(told);
+    check.all_is_filled_in();
 
     let batch = check.batch(&Path::top("batch"), &raw.batch, &super::Batch::default());
     let events = check.events(&Path::top("events"), &raw.events, &super::Events::default());
@@ -130,13 +134,21 @@ impl Check<'_> {
         why: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        if !self.extent.takes_in(at) {
-            return;
+        // What is not filled in yet is told by itself.
+        if self.extent.takes_in(at) && !self.is_unfilled(at) {
+            self.problems.push(self.problem(at, said, why, hint));
         }
+    }
+
+    fn problem(
+        &self,
+        at: &Path,
+        said: impl Display,
+        why: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Problem {
         let place = self.layers.place(at);
-        let problem =
-            Problem { place, what: format!("`{at}` {said}"), why: why.into(), hint: hint.into() };
-        self.problems.push(problem);
+        Problem { place, what: format!("`{at}` {said}"), why: why.into(), hint: hint.into() }
     }
 
     /// `at` is not there. Says nothing if it is there in some other, already reported form.

@@ -25,6 +25,14 @@ const DIALECTS: &[Dialect] = &[
         key: "camel.kamelet.azure-eventhubs-sink.sharedAccessKey",
     },
     Dialect {
+        class: "CamelAzureeventhubsSinkConnector",
+        name: "a Camel sink for Azure Event Hubs, before Kamelets",
+        namespace: "camel.sink.path.namespace",
+        hub: "camel.sink.path.eventHubName",
+        key_name: "camel.sink.endpoint.sharedAccessName",
+        key: "camel.sink.endpoint.sharedAccessKey",
+    },
+    Dialect {
         class: "EventHubsSinkConnector",
         name: "an Azure Event Hubs sink",
         namespace: "azure.eventhubs.namespace",

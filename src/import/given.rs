@@ -51,9 +51,8 @@ impl Given {
 
 fn json(text: &str) -> Result<BTreeMap<String, String>, ImportError> {
     use serde_json::Value;
-    let unreadable = |error: serde_json::Error| ImportError::Unreadable(error.to_string());
     let mut outer: serde_json::Map<String, Value> =
-        serde_json::from_str(text).map_err(unreadable)?;
+        serde_json::from_str(text).map_err(ImportError::NotJson)?;
     let config = match outer.remove("config") {
         Some(Value::Object(config)) => config,
         Some(_) => return Err(ImportError::Unreadable("`config` is no object".to_owned())),

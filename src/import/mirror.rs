@@ -28,8 +28,6 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("sync.topic.", "has no counterpart: hubs are made by whoever owns the namespace"),
     ("refresh.", "is `discovery_interval` under `[kafka]` for topics, and has no counterpart else"),
-    ("topics.exclude", "has no counterpart: name the topics, or narrow `topic_pattern`"),
-    ("topics.blacklist", "has no counterpart: name the topics, or narrow `topic_pattern`"),
     ("config.properties.", "has no counterpart: hubs are made by whoever owns the namespace"),
     ("replication.factor", "is not needed: Event Hubs replicates by itself"),
     ("key.converter", "is not needed: the bytes of the key travel as they are"),
@@ -40,7 +38,10 @@ const REASONS: &[(&str, &str)] = &[
     ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
     ("admin.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
 ];
-const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new. To go on where it stopped: `start` as the time it stopped at.";
+/// Keys that kept topics out.
+const EXCLUDES: [&str; 2] = ["topics.exclude", "topics.blacklist"];
+const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new.";
+const START: &str = "To go on where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
 
 /// What differs between the two forms.
 struct Flow {
@@ -67,13 +68,16 @@ pub(super) fn driver(
     let on = |flow: &String| given.get(&format!("{flow}.enabled")).is_some_and(|on| on == "true");
     let flows = flows.filter(on).collect::<Vec<_>>();
     let name = match (wanted, flows.as_slice()) {
-        (Some(wanted), _) if flows.iter().any(|flow| flow == wanted) => wanted.to_owned(),
-        (None, [one]) => one.clone(),
         (_, []) => {
             let text = "no flow is enabled: no `source->target.enabled` is `true`".to_owned();
             return Err(ImportError::Unknown(text));
         }
-        _ => return Err(ImportError::Several(flows)),
+        (Some(wanted), _) if flows.iter().any(|flow| flow == wanted) => wanted.to_owned(),
+        (Some(wanted), _) => {
+            return Err(ImportError::NoFlow { wanted: wanted.to_owned(), enabled: flows });
+        }
+        (None, [one]) => one.clone(),
+        (None, _) => return Err(ImportError::Several(flows)),
     };
     let (source, target) = name.split_once("->").expect("a flow has an arrow");
     let (source, target) = (source.to_owned(), target.to_owned());
@@ -120,6 +124,8 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
         origin: format!("`{}` of MirrorMaker 2", flow.name),
         group_id: format!("{}-bridge", flow.source),
         group_why: GROUP,
+        start: Some("CHANGE-ME"),
+        start_why: Some(START),
         ..Plan::default()
     };
     plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
@@ -133,6 +139,16 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
     let prefixes = flow.named.iter().chain(&flow.source_keys).chain(&flow.target_keys);
     let prefixes =
         prefixes.cloned().chain(["source.".to_owned(), "target.".to_owned()]).collect::<Vec<_>>();
+    for key in EXCLUDES {
+        let Some(excluded) = given.take_under(&flow.named, key) else { continue };
+        notes.push(Note::warning(
+            key,
+            format!(
+                "has no counterpart: topics like `{excluded}` were left out until now, and would be copied where \
+                 `topics` or `topic_pattern` take them; name the topics, or narrow the pattern"
+            ),
+        ));
+    }
     for (start, reason) in REASONS {
         let keys = given.take_all(|key| {
             prefixes.iter().any(|prefix| {

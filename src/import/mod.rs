@@ -27,11 +27,17 @@ pub struct Note {
     pub key: String,
     /// What about it.
     pub text: String,
+    /// Whether other records may be copied than before.
+    pub is_warning: bool,
 }
 
 impl Note {
     fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { key: key.into(), text: text.into() }
+        Self { key: key.into(), text: text.into(), is_warning: false }
+    }
+
+    fn warning(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { is_warning: true, ..Self::new(key, text) }
     }
 }
 
@@ -41,9 +47,23 @@ pub enum ImportError {
     /// The file is neither JSON nor properties.
     #[error("the file can not be read: {0}")]
     Unreadable(String),
+    /// The file begins as JSON does, and is none.
+    #[error("it begins with `{{` and is no JSON: {0}")]
+    NotJson(serde_json::Error),
     /// The file is something else.
     #[error("{0}")]
     Unknown(String),
+    /// The flow that was asked for is not in it, or not enabled.
+    #[error(
+        "there is no enabled flow `{wanted}` in it; enabled are: {}; hint: choose one of them with `--flow`",
+        .enabled.join(", ")
+    )]
+    NoFlow {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        enabled: Vec<String>,
+    },
     /// There is more than one flow to Event Hubs in it.
     #[error("it holds several flows: {}; hint: choose one with `--flow`", .0.join(", "))]
     Several(Vec<String>),

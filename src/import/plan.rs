@@ -12,6 +12,8 @@ pub(super) struct Plan {
     /// Why the group is that one.
     pub(super) group_why: &'static str,
     pub(super) start: Option<&'static str>,
+    /// What a person must know to choose it.
+    pub(super) start_why: Option<&'static str>,
     pub(super) security: Vec<Line>,
     pub(super) token: Vec<Line>,
     pub(super) rack: Option<String>,
@@ -87,6 +89,9 @@ impl Plan {
         put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));
         line(&mut out, &format!("# {}", self.group_why));
         put(&mut out, "group_id", &self.group_id);
+        if let Some(why) = self.start_why {
+            line(&mut out, &format!("# {why}"));
+        }
         if let Some(start) = self.start {
             put(&mut out, "start", start);
         }

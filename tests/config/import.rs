@@ -66,7 +66,9 @@ fn loaded(imported: &Imported) -> Config {
     let needed = |key: &str| imported.toml.contains(key);
     let secrets = secrets.into_iter().filter(|(name, _)| needed(name));
     let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Config::load(file.path(), secrets, &[], |_, _| None)
+    // MirrorMaker's positions can not be known; everything else is filled in.
+    let start = ("kafka.start".to_owned(), "2026-01-31T08:00:00Z".to_owned());
+    Config::load(file.path(), secrets, &[start], |_, _| None)
         .unwrap_or_else(|problems| panic!("{problems}\n{}", imported.toml))
 }
 
@@ -109,6 +111,7 @@ fn mirror_maker_keeps_its_partitions_and_the_names_of_its_topics() {
     assert_eq!(hubs, ["site.{topic}", "site.{topic}"]);
     assert!(matches!(&config.mappings[1].topics, Topics::Pattern(p) if p.is_match("clicks.web")));
     assert_eq!(config.mappings[0].partitioning, Partitioning::Mirror);
+    assert!(imported.toml.contains("start = \"CHANGE-ME\""), "{}", imported.toml);
     let noted = [
         "azure->site.enabled",
         "site->azure.sync.group.offsets.enabled",
@@ -149,6 +152,62 @@ fn no_secret_is_copied() {
 }
 
 #[test]
+fn what_was_kept_out_and_would_be_copied_is_a_warning() {
+    let text = MIRROR.to_owned() + "site->azure.topics.exclude = clicks\\\\.raw\n";
+    let imported = imported(&text);
+    let warnings = imported.notes.iter().filter(|note| note.is_warning).collect::<Vec<_>>();
+    let [warning] = warnings[..] else { panic!("{warnings:?}") };
+    assert_eq!(warning.key, "topics.exclude");
+    assert!(warning.text.contains("`clicks\\.raw`"), "{}", warning.text);
+}
+
+/// Before there were Kamelets.
+#[test]
+fn the_older_camel_sink_is_known() {
+    let text = r#"{"name": "orders", "config": {
+        "connector.class": "org.apache.camel.kafkaconnector.azureeventhubs.CamelAzureeventhubsSinkConnector",
+        "topics": "orders", "consumer.override.bootstrap.servers": "kafka-0:9093",
+        "camel.sink.path.namespace": "contoso", "camel.sink.path.eventHubName": "orders",
+        "camel.sink.endpoint.sharedAccessName": "send", "camel.sink.endpoint.sharedAccessKey": "aGVsbG8gd29ybGQ="}}"#;
+    let imported = imported(text);
+    let config = loaded(&imported);
+    assert_eq!(config.eventhubs["default"].address.host, "contoso.servicebus.windows.net");
+    assert_eq!(config.mappings[0].hub, "orders");
+    assert!(imported.notes.is_empty() && !imported.toml.contains("aGVs"), "{imported:?}");
+}
+
+/// Whatever the key, and for a secret too: only the mark is repeated.
+#[test]
+fn what_is_still_to_be_filled_in_is_refused() {
+    let toml = "[kafka]\nbrokers = 'CHANGE-ME:9092'\ngroup_id = 'g'\nstart = 'CHANGE-ME'\n\
+                [kafka.security]\nmechanism = 'plain'\nusername = 'u'\npassword = 'hush-CHANGE-ME'\n\
+                [eventhubs]\nnamespace = 'CHANGE-ME.servicebus.windows.net'\n[eventhubs.credential]\n\
+                kind = 'default'\n[limits]\nshards = 'CHANGE-ME'\n[[mappings]]\ntopics = ['a', 'CHANGE-ME']\nhub = 'h'";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    let problems = Config::load(file.path(), [], &[], |_, _| None).unwrap_err().to_string();
+    let keys = [
+        "kafka.brokers",
+        "kafka.start",
+        "kafka.security.password",
+        "eventhubs.namespace",
+        "limits.shards",
+        "mappings[0].topics[1]",
+    ];
+    for key in keys {
+        assert!(problems.contains(&format!("`{key}` is still `CHANGE-ME`")), "{key}: {problems}");
+    }
+    assert_eq!(problems.matches("error:").count(), keys.len(), "{problems}");
+    assert!(!problems.contains("hush"), "{problems}");
+}
+
+#[test]
+fn a_flow_that_is_not_there_is_told_apart_from_none_chosen() {
+    let error = import(MIRROR, Some("site->eh")).unwrap_err().to_string();
+    assert!(error.contains("no enabled flow `site->eh`") && error.contains("site->azure"), "{error}");
+}
+
+#[test]
 fn what_is_something_else_is_said() {
     let several = MIRROR.replace("azure->site.enabled = false", "azure->site.enabled = true");
     assert!(import(&several, Some("site->azure")).is_ok());
@@ -157,7 +216,7 @@ fn what_is_something_else_is_said() {
         (&MIRROR.replace("enabled = true", "enabled = false"), "no flow is enabled"),
         ("{\"connector.class\": \"FileStreamSink\"}", "known are"),
         ("a = b", "clusters"),
-        ("{", "can not be read"),
+        ("{\n  \"name\": x}", "no JSON: expected value at line 2 column 11"),
         ("", "no key"),
     ] {
         let error = import(text, None).unwrap_err().to_string();

@@ -33,6 +33,8 @@ const CONNECTOR: &str = r#"{"name": "orders", "config": {
     "connector.class": "org.apache.camel.kafkaconnector.azureeventhubssink.CamelAzureeventhubssinkSinkConnector",
     "topics": "orders",
     "tasks.max": "4",
+    "consumer.override.bootstrap.servers": "kafka:9092",
+    "camel.kamelet.azure-eventhubs-sink.sharedAccessName": "send",
     "camel.kamelet.azure-eventhubs-sink.namespaceName": "shop-events",
     "camel.kamelet.azure-eventhubs-sink.eventhubName": "orders"
 }}"#;
