@@ -46,19 +46,67 @@ fn what_was_asked_for_goes_to_standard_output() {
     assert!(help.contains("--config <FILE>") && help.contains("--set <KEY=VALUE>"), "{help}");
 }
 
+fn full() -> std::fs::File {
+    std::fs::File::options().write(true).open("/dev/full").unwrap()
+}
+
+fn here(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command
+}
+
 #[test]
-fn a_full_disk_changes_no_exit_code() {
-    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+fn a_full_disk_under_standard_error_changes_no_exit_code() {
     for (arguments, expected) in [
         (["check", "--config", "/no/such/bridge.toml"], 78),
         (["check", "--config", "config/bridge.toml"], 0),
         (["fly", "--config", "config/bridge.toml"], 64),
     ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
-        let status = command.stdout(full()).stderr(full()).status().unwrap();
+        let status =
+            here(&arguments).stdout(std::process::Stdio::null()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(expected), "{arguments:?}");
     }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_74() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = dir.path().join("sink.properties");
+    std::fs::write(&sink, "connector.class=EventHubsSinkConnector\ntopics=a\n").unwrap();
+    for arguments in [
+        &["--help"] as &[&str],
+        &["--version"],
+        &["check", "--help"],
+        &["check", "--config", "config/bridge.toml"],
+        &["hubs", "--config", "config/bridge.toml"],
+        &["import", sink.to_str().unwrap()],
+    ] {
+        let output = here(arguments).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains("error: standard output cannot be written to: No space"), "{said}");
+    }
+    // A verdict is not mistaken for a full disk.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("kafka.brokers=127.0.0.1:{port}");
+    let connect = ["check", "--config", "config/bridge.toml", "--connect", "--timeout", "1s"];
+    let refused = here(&[&connect[..], &["--json", "--set", &address]].concat())
+        .stdout(full())
+        .env("BRIDGE_EVENTHUBS__CONNECTION_STRING", CONNECTION.replace("contoso.", "contoso.invalid."))
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(69), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("cannot be written"), "{}", text(&refused.stderr));
+}
+
+/// `hubs … | head -1` is no failure.
+#[test]
+fn a_reader_that_leaves_has_what_it_wanted() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = here(&["--help"]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{INTERNAL, REFUSED, Source, say};
+use super::{INTERNAL, REFUSED, Source, answer, say};
 use crate::config::Config;
 use crate::connect;
 
@@ -47,11 +47,10 @@ pub(super) fn check(check: &Check) -> ExitCode {
 fn good(source: &Source, config: &Config) -> ExitCode {
     let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
     let file = source.config.display();
-    say(
-        std::io::stdout(),
+    answer(
         format_args!("{file}: good (mappings: {mappings}, namespaces: {namespaces})"),
-    );
-    ExitCode::SUCCESS
+        ExitCode::SUCCESS,
+    )
 }
 
 fn connected(check: &Check, config: &Config) -> ExitCode {
@@ -62,10 +61,10 @@ fn connected(check: &Check, config: &Config) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
+    let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
     if check.json {
-        say(std::io::stdout(), format_args!("{}", report.json()));
+        answer(format_args!("{}", report.json()), code)
     } else {
-        say(std::io::stdout(), format_args!("{report}"));
+        answer(format_args!("{report}"), code)
     }
-    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
 }

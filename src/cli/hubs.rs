@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Source, say};
+use super::{Source, answer, say};
 use crate::config::{Config, Outline, UNKNOWN};
 use crate::route::{Need, needs};
 
@@ -77,8 +77,7 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
         say(std::io::stderr(), format_args!("note: {open}; tell with `--topic NAME=PARTITIONS`"));
     }
     let hubs = needs.hubs.iter().map(|need| question.hub(&config, need)).collect::<Vec<_>>();
-    say(std::io::stdout(), format_args!("{}", question.format.write(&hubs)));
-    ExitCode::SUCCESS
+    answer(format_args!("{}", question.format.write(&hubs)), ExitCode::SUCCESS)
 }
 
 impl Question {

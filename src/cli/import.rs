@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CONFIGURATION, say};
+use super::{CONFIGURATION, answer, say};
 
 /// What is read.
 #[derive(Debug, Args)]
@@ -29,8 +29,7 @@ pub(super) fn import(old: &Old) -> ExitCode {
                 let weight = if note.is_warning { "warning" } else { "note" };
                 say(std::io::stderr(), format_args!("{weight}: `{}` {}", note.key, note.text));
             }
-            say(std::io::stdout(), format_args!("{}", imported.toml.trim_end()));
-            ExitCode::SUCCESS
+            answer(format_args!("{}", imported.toml.trim_end()), ExitCode::SUCCESS)
         }
         Err(error) => {
             say(std::io::stderr(), format_args!("error: {file}: {error}"));

@@ -6,6 +6,7 @@
 //! | 64 | the arguments are wrong |
 //! | 69 | Kafka or Event Hubs refuse for good; `check --connect`: or somebody does not answer |
 //! | 70 | a fault of the bridge |
+//! | 74 | what was asked for could not be written to standard output |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second signal stopped it at once |
 
@@ -15,6 +16,7 @@ mod import;
 mod run;
 mod signals;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ use crate::config::{Config, Outline, Problems};
 const USAGE: u8 = 64;
 const REFUSED: u8 = 69;
 const INTERNAL: u8 = 70;
+const UNWRITTEN: u8 = 74;
 const CONFIGURATION: u8 = 78;
 
 /// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
@@ -82,7 +85,29 @@ fn told(problems: Problems) -> ExitCode {
     ExitCode::from(CONFIGURATION)
 }
 
-/// Writes a line. Nothing can be done about a closed terminal or a full disk; the exit code says the rest.
+/// Writes what was asked for to standard output; `code` is what that means. If it could not be written, nobody may take
+/// the command for done: a reader that has left has what it wanted, a full disk has not.
+fn answer(line: std::fmt::Arguments<'_>, code: ExitCode) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    written(writeln!(out, "{line}").and_then(|()| out.flush()), code)
+}
+
+fn written(result: std::io::Result<()>, code: ExitCode) -> ExitCode {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say(
+                std::io::stderr(),
+                format_args!("error: standard output cannot be written to: {error}"),
+            );
+            // What is wrong already stays so.
+            if code == ExitCode::SUCCESS { ExitCode::from(UNWRITTEN) } else { code }
+        }
+        _ => code,
+    }
+}
+
+/// Writes a line to standard error. Nothing can be done about a closed terminal or a full disk; the exit code says the
+/// rest.
 fn say(mut out: impl std::io::Write, line: std::fmt::Arguments<'_>) {
     drop(writeln!(out, "{line}"));
 }
@@ -103,10 +128,13 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
-            let code = if error.use_stderr() { USAGE } else { 0 };
-            // As with `say`.
-            drop(error.print());
-            ExitCode::from(code)
+            let printed = error.print();
+            if error.use_stderr() {
+                // As with `say`.
+                drop(printed);
+                return ExitCode::from(USAGE);
+            }
+            written(printed.and_then(|()| std::io::stdout().flush()), ExitCode::SUCCESS)
         }
     }
 }

@@ -6,6 +6,7 @@ mod control;
 mod security;
 mod units;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -53,6 +54,14 @@ fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Says it on standard output. Who cannot be told can still be served: a full disk or a closed pipe ends nothing.
+fn tell(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        // Standard error may be full, too.
+        drop(writeln!(std::io::stderr(), "eventhubs-local: standard output cannot be written to: {error}"));
+    }
+}
+
 async fn serve(plan: cli::Plan) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -61,9 +70,9 @@ async fn serve(plan: cli::Plan) -> Result<(), Box<dyn std::error::Error>> {
         Some(address) => Some(control::listen(&address, Arc::clone(&server)).await?),
         None => None,
     };
-    println!("listening on {}: {}", server.addr(), server.connection_string());
+    tell(format_args!("listening on {}: {}", server.addr(), server.connection_string()));
     if let Some(address) = control {
-        println!("control on http://{address}/");
+        tell(format_args!("control on http://{address}/"));
     }
     tokio::select! {
         _ = terminate.recv() => {}
