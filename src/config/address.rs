@@ -40,6 +40,7 @@ pub struct Flaw {
 
 const SIGNATURE: &str = "SharedAccessSignature";
 const REQUIRED: [&str; 3] = ["Endpoint", "SharedAccessKeyName", "SharedAccessKey"];
+const QUOTES: [char; 2] = ['"', '\''];
 const COPY: &str =
     "copy the whole string from `Shared access policies` of the namespace in the Azure portal";
 
@@ -73,6 +74,12 @@ impl Address {
 }
 
 fn read(text: &str) -> Result<ConnectionString, Flaw> {
+    // Editors and shells leave a mark of the byte order, spaces and line ends around it.
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+        let hint = "take the quotes off: in a file or a variable nothing stands around it";
+        return Err(flaw("it stands in quotes".to_owned(), hint));
+    }
     let mut parts: Vec<(String, &str)> = Vec::new();
     let mut unknown = Vec::new();
     for (index, part) in text.split(';').map(str::trim).enumerate() {
@@ -201,6 +208,17 @@ fn endpoint(value: &str) -> Result<(&str, Option<u16>), Flaw> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_editors_put_around_it_is_nothing() {
+        let bare = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==";
+        let expected = read(bare).unwrap();
+        assert_eq!(read(&format!("\u{feff}{bare}\r\n")).unwrap(), expected);
+        assert_eq!(read(&format!(" \u{feff} {bare} ")).unwrap(), expected);
+        for quoted in [format!("\"{bare}\""), format!("'{bare}'\n"), format!("\u{feff}\"{bare}\"")] {
+            assert_eq!(read(&quoted).unwrap_err().why, "it stands in quotes");
+        }
+    }
 
     #[test]
     fn takes_what_azure_and_the_emulator_hand_out() {

@@ -183,14 +183,19 @@ impl Check<'_> {
     /// What the file `named` at `at` holds, and its path. `held` is what it should hold.
     fn file(&mut self, at: &Path, named: &str, held: &str) -> Option<(String, PathBuf)> {
         let path = self.layers.beside(named);
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let read = std::fs::File::open(&path)
-            .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
-        let why = match read {
-            Err(error) => error.to_string(),
-            Ok(_) if text.len() as u64 > LONGEST => format!("it is too long for {held}"),
-            Ok(_) if text.trim().is_empty() => "it is empty".to_owned(),
-            Ok(_) => return Some((text.trim().to_owned(), path)),
+            .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+        let why = match (read, str::from_utf8(&bytes).map(str::trim)) {
+            (Err(error), _) => error.to_string(),
+            (Ok(_), _) if bytes.len() as u64 > LONGEST => format!("it is too long for {held}"),
+            // PowerShell writes it so; read as anything else, every other byte of it is zero.
+            (Ok(_), _) if bytes.contains(&0) || bytes.starts_with(&[0xff, 0xfe]) => {
+                "it is UTF-16, or no text at all: save it as UTF-8".to_owned()
+            }
+            (Ok(_), Err(_)) => "it is not UTF-8 text: save it as UTF-8".to_owned(),
+            (Ok(_), Ok("")) => "it is empty".to_owned(),
+            (Ok(_), Ok(text)) => return Some((text.to_owned(), path)),
         };
         // A key pasted here instead of a path ends in `=`.
         let said = if named.contains(['=', ';']) {

@@ -61,6 +61,31 @@ fn each_mistake_is_told_on_one_screen() {
     assert!(told >= 20);
 }
 
+/// What editors of Windows make of a file.
+#[test]
+fn a_connection_string_in_a_strange_file_is_taken_or_told_how_to_mend() {
+    let given = |bytes: &[u8]| {
+        let given = Given::file("@kafka\n[eventhubs]\nconnection_string_file = 'cs'\n@mapping");
+        std::fs::write(given.directory.path().join("cs"), bytes).unwrap();
+        given
+    };
+    let config = given(format!("\u{feff}{ANOTHER}\r\n").as_bytes()).load().unwrap();
+    assert_eq!(config.eventhubs["default"].address.host, "other");
+    let wide = |order: fn(u16) -> [u8; 2], text: &str| {
+        text.encode_utf16().flat_map(order).collect::<Vec<_>>()
+    };
+    let marked = format!("\u{feff}{ANOTHER}");
+    for (bytes, why, hint) in [
+        (format!("\"{ANOTHER}\"\n").into_bytes(), "it stands in quotes", "take the quotes off"),
+        (wide(u16::to_le_bytes, &marked), "save it as UTF-8", "readable file"),
+        (wide(u16::to_be_bytes, &marked), "save it as UTF-8", "readable file"),
+        (wide(u16::to_le_bytes, ANOTHER), "save it as UTF-8", "readable file"),
+    ] {
+        let what = "`eventhubs.connection_string_file` names";
+        assert_told(why, &given(&bytes).report(), &[what, "bridge.toml", why, hint]);
+    }
+}
+
 /// One problem, its four parts, 24 lines of 100 columns, and no secret.
 fn assert_told(name: &str, report: &str, expected: &[&str; 4]) {
     assert_eq!(report.matches("error: ").count(), 1, "{name}: not one problem\n{report}");
