@@ -66,6 +66,7 @@ pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     if preflight::look(config, &access, &health, &metrics, stop)? {
+        health.looked();
         Shards::start(config, &access, &metrics, &health)?.run(stop)?;
     }
     Ok(())

@@ -39,8 +39,19 @@ struct Shard {
     /// What Kafka said last while it does not take us.
     kafka: Mutex<Option<String>>,
     ended: AtomicBool,
-    /// Why a namespace is not connected; `None` when it is.
-    namespaces: Mutex<BTreeMap<String, Option<String>>>,
+    namespaces: Mutex<BTreeMap<String, Standing>>,
+}
+
+/// How a shard stands with a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// Nothing is known yet.
+    Untried,
+    /// It is connected to when the first partition that needs it is assigned.
+    Waits,
+    /// It is not connected, and why.
+    Down(String),
+    Up,
 }
 
 /// The answer to a probe.
@@ -74,7 +85,7 @@ impl Health {
     ) -> Self {
         let namespaces: BTreeMap<_, _> = namespaces
             .into_iter()
-            .map(|name| (name.into(), Some("not tried yet".into())))
+            .map(|name| (name.into(), Standing::Untried))
             .collect();
         let shard = |_| Shard {
             pump: AtomicU64::new(NEVER),
@@ -109,6 +120,13 @@ impl Health {
     pub fn namespace(&self, name: &str, up: bool, detail: &str) {
         for shard in &self.0.shards {
             shard.namespace(name, up, detail);
+        }
+    }
+
+    /// What can be known before the shards run is known, and good: from now on they connect for their partitions.
+    pub fn looked(&self) {
+        for shard in &self.0.shards {
+            shard.namespaces().values_mut().for_each(|standing| *standing = Standing::Waits);
         }
     }
 
@@ -152,26 +170,42 @@ impl Health {
                 let text = format!("shard {index}: not a member of its consumer group{because}");
                 reasons.push(text);
             }
-            for (name, why) in shard.namespaces().iter() {
-                let Some(why) = why else { continue };
-                let because = if why.is_empty() { "" } else { ": " };
-                reasons.push(format!(
-                    "shard {index}: namespace `{name}` is not connected{because}{why}"
-                ));
+            let joined = shard.joined.load(Relaxed);
+            for (name, standing) in shard.namespaces().iter() {
+                if let Some(why) = standing.against(joined) {
+                    reasons.push(format!("shard {index}: namespace `{name}` {why}"));
+                }
             }
         }
         Verdict { reasons }
     }
 }
 
+impl Standing {
+    /// What stands against being ready.
+    fn against(&self, joined: bool) -> Option<String> {
+        match self {
+            Self::Untried => Some("is not connected: not tried yet".to_owned()),
+            Self::Waits if joined => Some(
+                "waits for partitions: no topic that the mappings take is there yet, or other members have all of them"
+                    .to_owned(),
+            ),
+            Self::Waits => Some("waits for partitions to be assigned".to_owned()),
+            Self::Down(why) if why.is_empty() => Some("is not connected".to_owned()),
+            Self::Down(why) => Some(format!("is not connected: {why}")),
+            Self::Up => None,
+        }
+    }
+}
+
 impl Shard {
-    fn namespaces(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<String>>> {
+    fn namespaces(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Standing>> {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn namespace(&self, name: &str, up: bool, detail: &str) {
-        let why = (!up).then(|| detail.to_owned());
-        self.namespaces().insert(name.to_owned(), why);
+        let standing = if up { Standing::Up } else { Standing::Down(detail.to_owned()) };
+        self.namespaces().insert(name.to_owned(), standing);
     }
 }
 
@@ -260,6 +294,20 @@ mod tests {
             ]
         );
         all_well(&health);
+        assert!(health.ready().is_good());
+    }
+
+    #[test]
+    fn a_shard_that_only_lacks_partitions_says_so() {
+        let health = Health::new(1, ["default"], LIMIT);
+        health.namespace("default", false, "connection refused");
+        health.looked();
+        let [_, waits] = &health.ready().reasons[..] else { panic!("{:?}", health.ready()) };
+        assert_eq!(waits, "shard 0: namespace `default` waits for partitions to be assigned");
+        health.shard(0).joined(true);
+        let [waits] = &health.ready().reasons[..] else { panic!("{:?}", health.ready()) };
+        assert!(waits.contains("no topic that the mappings take"), "{waits}");
+        health.shard(0).namespace("default", true, "");
         assert!(health.ready().is_good());
     }
 
