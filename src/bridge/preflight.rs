@@ -1,4 +1,4 @@
-//! What can be known before the first record is read: that the hubs exist, that we may talk to them, and that every
+//! What can be known before the first record is read: that the hubs exist, that we may send to them, and that every
 //! Kafka partition has a place on its hub.
 //!
 //! A dependency that is absent is waited for; one that says no ends the run with what to do about it. Topics of a pattern
@@ -46,7 +46,12 @@ pub(super) fn look(
     for (namespace, hub) in named_hubs(config) {
         let Some(handle) = namespaces.get(namespace.as_str()) else { continue };
         let properties = wait_for(stop, |attempt| {
-            let answer = runtime.block_on(handle.hub(&hub));
+            // Who may only read is let in and told of the partitions; sending is asked for by itself.
+            let answer = runtime.block_on(async {
+                let properties = handle.hub(&hub).await?;
+                handle.may_send(&hub).await?;
+                Ok(properties)
+            });
             answer.map_err(|error| grade(error, &namespace, &hub, health, attempt))
         })?;
         let Some(properties) = properties else { return Ok(false) };

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use eventhubs_local::Server;
+use eventhubs_local::{Rights, Server};
 
 use crate::support::audit::Auditor;
 use crate::support::records::record;
@@ -68,6 +68,20 @@ fn a_wrong_key_ends_it_with_69() {
         bridge.wait_log(&["ERROR", "not authorized", "namespace `default`", "`orders`"]);
         assert!(!bridge.log().contains("d3Jvbmc="), "{}", bridge.log());
     }
+}
+
+#[test]
+fn a_key_that_may_only_read_ends_it_with_69() {
+    let server = Server::builder()
+        .hub("orders", 2)
+        .key("bridge", "b3RoZXI=")
+        .limited_key(Some("orders"), "reader", SECRET, Rights::LISTEN)
+        .start()
+        .unwrap();
+    let connection_string =
+        server.connection_string().replace("=bridge;", "=reader;").replace("b3RoZXI=", SECRET);
+    let bridge = without_kafka(&connection_string, "orders").start();
+    assert_ends(&bridge, 69, &["ERROR", "namespace `default`", "`orders`", "hint: check", "`Send`"]);
 }
 
 #[test]
