@@ -83,10 +83,8 @@ impl Health {
         namespaces: impl IntoIterator<Item = &'a str>,
         limit: Duration,
     ) -> Self {
-        let namespaces: BTreeMap<_, _> = namespaces
-            .into_iter()
-            .map(|name| (name.into(), Standing::Untried))
-            .collect();
+        let namespaces: BTreeMap<_, _> =
+            namespaces.into_iter().map(|name| (name.into(), Standing::Untried)).collect();
         let shard = |_| Shard {
             pump: AtomicU64::new(NEVER),
             events: AtomicU64::new(NEVER),

@@ -93,7 +93,10 @@ fn an_answer_that_cannot_be_written_is_74() {
     let connect = ["check", "--config", "config/bridge.toml", "--connect", "--timeout", "1s"];
     let refused = here(&[&connect[..], &["--json", "--set", &address]].concat())
         .stdout(full())
-        .env("BRIDGE_EVENTHUBS__CONNECTION_STRING", CONNECTION.replace("contoso.", "contoso.invalid."))
+        .env(
+            "BRIDGE_EVENTHUBS__CONNECTION_STRING",
+            CONNECTION.replace("contoso.", "contoso.invalid."),
+        )
         .output()
         .unwrap();
     assert_eq!(refused.status.code(), Some(69), "{}", text(&refused.stderr));

@@ -215,7 +215,8 @@ mod tests {
         let expected = read(bare).unwrap();
         assert_eq!(read(&format!("\u{feff}{bare}\r\n")).unwrap(), expected);
         assert_eq!(read(&format!(" \u{feff} {bare} ")).unwrap(), expected);
-        for quoted in [format!("\"{bare}\""), format!("'{bare}'\n"), format!("\u{feff}\"{bare}\"")] {
+        for quoted in [format!("\"{bare}\""), format!("'{bare}'\n"), format!("\u{feff}\"{bare}\"")]
+        {
             assert_eq!(read(&quoted).unwrap_err().why, "it stands in quotes");
         }
     }

@@ -204,7 +204,10 @@ fn what_is_still_to_be_filled_in_is_refused() {
 #[test]
 fn a_flow_that_is_not_there_is_told_apart_from_none_chosen() {
     let error = import(MIRROR, Some("site->eh")).unwrap_err().to_string();
-    assert!(error.contains("no enabled flow `site->eh`") && error.contains("site->azure"), "{error}");
+    assert!(
+        error.contains("no enabled flow `site->eh`") && error.contains("site->azure"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -81,7 +81,11 @@ fn a_key_that_may_only_read_ends_it_with_69() {
     let connection_string =
         server.connection_string().replace("=bridge;", "=reader;").replace("b3RoZXI=", SECRET);
     let bridge = without_kafka(&connection_string, "orders").start();
-    assert_ends(&bridge, 69, &["ERROR", "namespace `default`", "`orders`", "hint: check", "`Send`"]);
+    assert_ends(
+        &bridge,
+        69,
+        &["ERROR", "namespace `default`", "`orders`", "hint: check", "`Send`"],
+    );
 }
 
 #[test]

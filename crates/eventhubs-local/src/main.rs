@@ -58,7 +58,10 @@ fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
 fn tell(line: std::fmt::Arguments<'_>) {
     if let Err(error) = writeln!(std::io::stdout(), "{line}") {
         // Standard error may be full, too.
-        drop(writeln!(std::io::stderr(), "eventhubs-local: standard output cannot be written to: {error}"));
+        drop(writeln!(
+            std::io::stderr(),
+            "eventhubs-local: standard output cannot be written to: {error}"
+        ));
     }
 }
 
