@@ -91,7 +91,7 @@ fn an_answer_that_cannot_be_written_is_74() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("kafka.brokers=127.0.0.1:{port}");
     let connect = ["check", "--config", "config/bridge.toml", "--connect", "--timeout", "1s"];
-    let refused = here(&[&connect[..], &["--json", "--set", &address]].concat())
+    let refused = here(&[&connect[..], &["--json", "--set", address.as_str()]].concat())
         .stdout(full())
         .env(
             "BRIDGE_EVENTHUBS__CONNECTION_STRING",
@@ -160,8 +160,8 @@ fn hubs_are_written_before_there_is_a_secret() {
     let unknown = "--namespace-name NAMESPACE --name orders ";
     for (eventhubs, security, command) in [
         (&*format!("{by_name}'workload_identity'"), "", known),
-        (&format!("{by_name}'sas'\nkey_name = 'send'\nkey_file = 'later'"), "", known),
-        (&format!("{by_name}'managed_identity'"), "password_file = 'later'", known),
+        (&*format!("{by_name}'sas'\nkey_name = 'send'\nkey_file = 'later'"), "", known),
+        (&*format!("{by_name}'managed_identity'"), "password_file = 'later'", known),
         ("connection_string_file = 'later'", "ca_file = 'later'", unknown),
         ("", "", unknown),
     ] {
