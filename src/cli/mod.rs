@@ -8,7 +8,7 @@
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
 //! | 78 | the configuration is wrong |
-//! | 130 | a second signal stopped it at once |
+//! | 130 | a second signal, not within 200 ms of the first, stopped it at once |
 
 mod check;
 mod hubs;
