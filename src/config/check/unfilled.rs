@@ -40,10 +40,14 @@ fn is_marked(value: &Value) -> bool {
 fn collect(value: &Value, at: &Path, found: &mut Vec<Path>) {
     match &value.kind {
         ValueKind::Table(table) => {
-            table.iter().for_each(|(key, value)| collect(value, &at.key(key), found));
+            for (key, value) in table {
+                collect(value, &at.key(key), found);
+            }
         }
         ValueKind::Array(items) => {
-            items.iter().enumerate().for_each(|(n, value)| collect(value, &at.index(n), found));
+            for (index, value) in items.iter().enumerate() {
+                collect(value, &at.index(index), found);
+            }
         }
         _ if is_marked(value) => found.push(at.clone()),
         _ => {}
