@@ -86,7 +86,7 @@ impl Check<'_> {
                 &at.key("shards"),
                 format!("is {shards}, out of bounds"),
                 "a process runs between 1 and 64 consumers",
-                "start with 1; a second one helps above about a million records a second",
+                "start with 1; a second one helps above about 400 000 records a second",
             );
         }
         let memory = self
