@@ -2,6 +2,8 @@
 //!
 //! *Live*: the two threads of every shard still go round; restarting helps when they do not. *Ready*: every shard is a
 //! member of its group and every namespace it needs is connected; restarting does not help, waiting or an operator does.
+//! A member without partitions needs none yet and is ready to take over: a roll-out waits for the new pod to be ready before
+//! it stops the old one, which has the partitions until then.
 //! Nothing is taken on trust: a part that has not spoken yet is not ready, and one that fell silent is not alive. A shard
 //! whose threads have not begun is alive, though: waiting for Event Hubs before the start is no fault.
 
@@ -47,7 +49,7 @@ struct Shard {
 enum Standing {
     /// Nothing is known yet.
     Untried,
-    /// It is connected to when the first partition that needs it is assigned.
+    /// It was reached before the start, and is connected to when the first partition that needs it is assigned.
     Waits,
     /// It is not connected, and why.
     Down(String),
@@ -184,10 +186,7 @@ impl Standing {
     fn against(&self, joined: bool) -> Option<String> {
         match self {
             Self::Untried => Some("is not connected: not tried yet".to_owned()),
-            Self::Waits if joined => Some(
-                "waits for partitions: no topic that the mappings take is there yet, or other members have all of them"
-                    .to_owned(),
-            ),
+            Self::Waits if joined => None,
             Self::Waits => Some("waits for partitions to be assigned".to_owned()),
             Self::Down(why) if why.is_empty() => Some("is not connected".to_owned()),
             Self::Down(why) => Some(format!("is not connected: {why}")),
@@ -296,17 +295,16 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_only_lacks_partitions_says_so() {
+    fn a_member_without_partitions_is_ready_to_take_over() {
         let health = Health::new(1, ["default"], LIMIT);
         health.namespace("default", false, "connection refused");
         health.looked();
         let [_, waits] = &health.ready().reasons[..] else { panic!("{:?}", health.ready()) };
         assert_eq!(waits, "shard 0: namespace `default` waits for partitions to be assigned");
         health.shard(0).joined(true);
-        let [waits] = &health.ready().reasons[..] else { panic!("{:?}", health.ready()) };
-        assert!(waits.contains("no topic that the mappings take"), "{waits}");
-        health.shard(0).namespace("default", true, "");
         assert!(health.ready().is_good());
+        health.shard(0).namespace("default", false, "connection refused");
+        assert!(!health.ready().is_good());
     }
 
     #[test]

@@ -121,6 +121,10 @@ pub(super) fn assign(
     let resolved = start::resolve(consumer, context, partitions, &HashMap::new());
     // Called even with nothing to read yet: librdkafka waits for an answer to its callback.
     begin(consumer, context, &resolved.starts);
+    if resolved.starts.is_empty() {
+        // A member without partitions is a member, and the pump must hear that it is.
+        context.intake().assigned(&[]);
+    }
     {
         let mut assignment = context.assignment();
         assignment.joined = true;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use eventhubs_local::Server;
+
 use crate::scene::{HUB, Scene, count};
-use crate::support::{Bridge, Kafka, PATIENCE, rest, wait_for};
+use crate::support::audit::Auditor;
+use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
 
 /// Waits until this member itself has taken records.
 fn wait_busy(bridge: &Bridge) {
@@ -154,6 +157,27 @@ fn a_member_joins_while_the_hub_is_slow() {
     assert_orderly(&first);
     scene.server.faults().clear();
     assert_eq!(scene.finish(&first), []);
+}
+
+/// As in a roll-out: the new pod has to be ready before the old one goes, which keeps its partition until then.
+#[test]
+fn a_member_without_partitions_is_ready_and_takes_over() {
+    let kafka = Kafka::shared();
+    let (topic, group) = (unique("single"), unique("g"));
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let mut supply = Supply::new(kafka, &topic, 1);
+    supply.write(100);
+    let audit = Auditor::of(&topic, 1).begin(kafka, &group, &server.hub(HUB));
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
+    let old = settings.start();
+    audit.wait_records(100);
+    let new = settings.start();
+    new.wait_ready(200);
+    old.stop();
+    supply.write(100);
+    audit.wait_records(200);
+    new.stop();
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
 }
 
 #[test]
