@@ -92,7 +92,6 @@ fn a_static_member_outlives_an_outage_longer_than_its_session() {
     let settings = settings.with(IMPATIENT).with(
         "kafka.instance_id = 'pod-0'
         kafka.commit_interval = '50ms'
-        limits.shards = 3
         [kafka.client]
         'session.timeout.ms' = 4000
         'heartbeat.interval.ms' = 500",
