@@ -132,7 +132,7 @@ sbom() {
     file=$(buildah mount "$container")/kafka-eventhubs-bridge.cdx.json
     expect "sbom: is CycloneDX" grep --quiet '"bomFormat": "CycloneDX"' "$file"
     expect "sbom: names what is C inside" grep --quiet '"name": "rdkafka-sys"' "$file"
-    expect "sbom: names no test's dependency" bash -c '! grep --quiet "\"name\": \"proptest\"" "$0"' "$file"
+    expect "sbom: names no test's dependency" test "$(grep --count '"name": "proptest"' "$file")" = 0
     echo "size: sbom $(grep --count '"bom-ref"' "$file") components"
 }
 
