@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,19 +15,11 @@ from pathlib import Path
 import yaml
 
 from chart import CHART, TOOLS
+from ports import free_ports
 
 PATIENCE = 120
 # Kinds that a release may make, and that must be gone with it: everything in a namespace but what the API itself writes down.
 WRITTEN_BY_THE_API = {"events", "events.events.k8s.io"}
-
-
-def free_ports(count):
-    """Ports nobody has; all held at once, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
-    return ports
 
 
 class Refused(Exception):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chart"))
+for beside in ("chart", "stage"):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / beside))
 
 from cluster import Cluster  # noqa: E402
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from stage import ROOT, Stage, free_ports, wait_for
+from ports import free_ports
+from stage import ROOT, Stage, wait_for
 
 PAGE = (ROOT / "docs/downstream/spark.md").read_text()
 TOPIC, HUB = "shop.orders", "orders"

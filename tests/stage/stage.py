@@ -6,7 +6,6 @@ Everything runs in a folder of its own on ports of its own, and ends with it. Wh
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,8 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from ports import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 BRIDGE = os.environ.get("BRIDGE", TARGET / "kafka-eventhubs-bridge")
@@ -23,15 +24,6 @@ EVENTHUBS_LOCAL = os.environ.get("EVENTHUBS_LOCAL", TARGET / "eventhubs-local")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kafka-eventhubs-bridge"
 # Longer than anything here takes, on a machine that does much else.
 PATIENCE = 90
-
-
-def free_ports(count):
-    """Ports nobody has; all held at once, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
-    return ports
 
 
 def wait_for(what, condition, patience=PATIENCE):

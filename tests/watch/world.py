@@ -11,7 +11,8 @@ import urllib.parse
 import yaml
 from confluent_kafka import TopicPartition
 
-from stage import ROOT, Stage, free_ports, get, wait_for
+from ports import free_ports
+from stage import ROOT, Stage, get, wait_for
 
 ALERTS = ROOT / "charts/kafka-eventhubs-bridge/files/alerts.yaml"
 TOPICS = {"orders": "halt", "audits": "dead_letter", "payments": "halt", "returns": "halt"}
