@@ -49,6 +49,16 @@ pub(super) struct Context {
     refusal: Mutex<Option<Refusal>>,
     /// What Kafka said last that stands between us and the group.
     trouble: Mutex<Option<String>>,
+    reach: Mutex<Reach>,
+}
+
+/// Whether any broker is connected, as far as we have been told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reach {
+    #[default]
+    Never,
+    Connected,
+    Lost,
 }
 
 /// What exists only once the client does.
@@ -94,6 +104,7 @@ impl Context {
             complaints: Mutex::default(),
             refusal: Mutex::default(),
             trouble: Mutex::default(),
+            reach: Mutex::default(),
         }
     }
 
@@ -155,8 +166,36 @@ impl Context {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn reach(&self) -> MutexGuard<'_, Reach> {
+        self.reach.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A broker is connected.
+    fn reached(&self) {
+        let before = std::mem::replace(&mut *self.reach(), Reach::Connected);
+        if before == Reach::Lost {
+            tracing::info!(shard = self.shard, "connected to kafka again");
+        }
+    }
+
+    /// No broker is. Why was said before, unless nobody knows.
+    fn lost(&self, reason: &str) {
+        let mut reach = self.reach();
+        let hint = if *reach == Reach::Never {
+            advice::silence(self.security.as_ref())
+        } else {
+            *reach = Reach::Lost;
+            ""
+        };
+        if self.trouble().is_none() {
+            let what = format!("kafka: {}", RDKafkaErrorCode::AllBrokersDown);
+            self.complain(&what, &format!("{reason}{hint}"));
+        }
+    }
+
     /// Kafka took us.
     fn welcomed(&self) {
+        self.reached();
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -237,8 +276,11 @@ impl ClientContext for Context {
 
     fn stats_raw(&self, json: &[u8]) {
         let assigned = |partition: &TopicPartition| self.assignment().reads(partition);
-        if statistics::export(json, &self.metrics, self.shard, assigned).is_none() {
-            self.complain("the kafka client's statistics can not be read", "metrics stand still");
+        match statistics::export(json, &self.metrics, self.shard, assigned) {
+            Some(0) => {}
+            Some(_) => self.reached(),
+            None => self
+                .complain("the kafka client's statistics can not be read", "metrics stand still"),
         }
     }
 
@@ -247,16 +289,10 @@ impl ClientContext for Context {
             return self.complain("kafka", reason);
         };
         self.metrics.kafka_error(&format!("{code:?}"));
-        let security = self.security.as_ref();
         if code == RDKafkaErrorCode::AllBrokersDown {
-            // Why was said before, unless nobody knows.
-            if self.trouble().is_none() {
-                let text = format!("{reason}{}", advice::silence(security));
-                self.complain(&format!("kafka: {code}"), &text);
-            }
-            return;
+            return self.lost(reason);
         }
-        let told = advice::told(code, reason, security);
+        let told = advice::told(code, reason, self.security.as_ref());
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(told.text.clone());
         if told.refused {
             self.refused(code, &told.text);

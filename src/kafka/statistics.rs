@@ -50,10 +50,8 @@ pub(super) fn export(
     is_assigned: impl Fn(&TopicPartition) -> bool,
 ) -> Option<u64> {
     let report: Report<'_> = serde_json::from_slice(json).ok()?;
-    // Bootstrap addresses and the coordinator's logical broker repeat the learned ones.
-    let learned = report.brokers.values().filter(|broker| broker.source == "learned");
-    let (up, down): (Vec<_>, Vec<_>) = learned.partition(|broker| broker.state == "UP");
-    metrics.kafka_brokers(up.len() as u64, down.len() as u64);
+    let (up, down) = connections(&report);
+    metrics.kafka_brokers(up, down);
     let mut prefetched = 0;
     for (topic, of_topic) in &report.topics {
         for partition in of_topic.partitions.values() {
@@ -68,7 +66,22 @@ pub(super) fn export(
         }
     }
     metrics.prefetched(shard, prefetched);
-    Some(up.len() as u64)
+    Some(up)
+}
+
+/// How many brokers are connected, and how many are not.
+fn connections(report: &Report<'_>) -> (u64, u64) {
+    let of = |source: &str| {
+        let brokers = report.brokers.values().filter(|broker| broker.source == source);
+        let (up, down): (Vec<_>, Vec<_>) = brokers.partition(|broker| broker.state == "UP");
+        (up.len() as u64, down.len() as u64)
+    };
+    match of("learned") {
+        // Nothing was learned yet, or the last answer of a cluster that went down listed no broker at all.
+        (0, 0) => of("configured"),
+        // The bootstrap addresses and the coordinator's logical broker are among them.
+        learned => learned,
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +98,15 @@ mod tests {
             "0":{"partition":0,"consumer_lag":7,"fetchq_size":100,"fetch_state":"active"},
             "-1":{"partition":-1,"consumer_lag":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
         assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(1));
+        assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (1, 1));
         assert_eq!(export(b"{", &Metrics::default(), 0, |_| true), None);
+    }
+
+    #[test]
+    fn without_a_broker_that_kafka_lists_those_that_were_named_count() {
+        let json = br#"{"brokers":{
+            "GroupCoordinator":{"source":"logical","state":"INIT"},
+            "a:1/bootstrap":{"source":"configured","state":"TRY_CONNECT"}}}"#;
+        assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (0, 1));
     }
 }

@@ -50,6 +50,8 @@ fn a_broker_that_is_gone_for_a_while_costs_nothing() {
     // By itself, not only when it stops.
     wait_committed(&kafka, &group, &topic, supply.ends());
     bridge.wait_metric("bridge_commits_total", &["outcome=\"ok\""], 1.0);
+    bridge.wait_log(&["connected to kafka again"]);
+    assert_eq!(bridge.logged("speak TLS"), 0, "advice for somebody who never came in");
     bridge.stop();
     drop(audit.finish(supply.ends()));
 }
