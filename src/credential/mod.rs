@@ -149,7 +149,8 @@ pub async fn file(path: &std::path::Path) -> Result<String, String> {
     });
     let text = read.await.map_err(|_| "it could not be read".to_owned())?;
     let text = text.map_err(|error: std::io::Error| error.to_string())?;
-    match text.trim() {
+    // Windows' editors begin with a byte order mark.
+    match text.trim_start_matches('\u{feff}').trim() {
         "" => Err("it is empty".to_owned()),
         _ if text.len() as u64 > LONGEST => Err("it is too long for a secret".to_owned()),
         text => Ok(text.to_owned()),
@@ -167,5 +168,19 @@ mod tests {
         assert_eq!(renew_in(hour, 1.0), Duration::from_secs(2160));
         assert_eq!(renew_in(Duration::from_secs(600), 0.0), Duration::from_secs(300));
         assert_eq!(renew_in(Duration::from_secs(10), 0.0), Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_what_its_file_holds_between_what_editors_add() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for (written, expected) in [
+            ("c2VjcmV0", Ok("c2VjcmV0".to_owned())),
+            ("\u{feff}c2VjcmV0\r\n", Ok("c2VjcmV0".to_owned())),
+            ("\u{feff}\n", Err("it is empty".to_owned())),
+        ] {
+            std::fs::write(&path, written).unwrap();
+            assert_eq!(file(&path).await, expected, "{written:?}");
+        }
     }
 }

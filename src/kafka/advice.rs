@@ -176,6 +176,18 @@ fn hint(
             "let the user `Read` the group (`kafka-acls --add --operation Read --group …`)"
                 .to_owned(),
         ),
+        RDKafkaErrorCode::TopicAuthorizationFailed => Some(
+            "let the user `Read` the topic (`kafka-acls --add --operation Read --topic …`)"
+                .to_owned(),
+        ),
+        RDKafkaErrorCode::UnknownTopicOrPartition => Some(
+            "make the topic, or see how it is written in `[[mappings]]`; it is read once it exists"
+                .to_owned(),
+        ),
+        RDKafkaErrorCode::InconsistentGroupProtocol => Some(
+            "members of another kind are in this group: choose a `kafka.group_id` of its own"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

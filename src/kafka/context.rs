@@ -299,7 +299,13 @@ impl ClientContext for Context {
         }
         // Fetch errors go by partition through the pump's queue, and are told from there.
         let what = format!("kafka: {code}");
-        self.complain_of(told.hint.as_deref().unwrap_or(&what), &what, &told.text);
+        let cause = match code {
+            // One topic after the other.
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed => &told.text,
+            _ => told.hint.as_ref().unwrap_or(&what),
+        };
+        self.complain_of(cause, &what, &told.text);
     }
 }
 

@@ -22,9 +22,13 @@ pub(super) struct Discovery {
 
 #[derive(Debug)]
 struct Pattern {
+    /// As it was written.
+    text: String,
     whole: Regex,
     /// Internal topics (`__consumer_offsets`) only for who asks for them by name.
     internal: bool,
+    /// Whether it matched nothing when last looked at.
+    idle: bool,
 }
 
 impl Discovery {
@@ -50,8 +54,8 @@ impl Discovery {
         !self.patterns.is_empty()
     }
 
-    /// Takes what exists into account.
-    pub(super) fn update<'a>(&mut self, existing: impl Iterator<Item = &'a str>) {
+    /// Takes what exists into account. Returns the patterns that match nothing, and matched before or are new.
+    pub(super) fn update<'a>(&mut self, existing: impl Iterator<Item = &'a str>) -> Vec<&str> {
         self.matched.values_mut().for_each(|missing| *missing += 1);
         for topic in existing {
             if !self.excluded.contains(topic) && self.patterns.iter().any(|p| p.matches(topic)) {
@@ -59,6 +63,14 @@ impl Discovery {
             }
         }
         self.matched.retain(|_, missing| *missing < 2);
+        let matched = &self.matched;
+        let fell_idle = |pattern: &mut Pattern| {
+            let before = pattern.idle;
+            pattern.idle = !matched.keys().any(|topic| pattern.matches(topic));
+            pattern.idle && !before
+        };
+        let idle = self.patterns.iter_mut().filter_map(|p| fell_idle(p).then_some(&*p));
+        idle.map(|pattern| &*pattern.text).collect()
     }
 
     /// The topics to be subscribed to now.
@@ -72,7 +84,8 @@ impl Pattern {
         let text = pattern.as_str();
         // "Whole name" by anchors, not by comparing the match: `a|ab` has to take `ab`.
         let whole = Regex::new(&format!("^(?:{text})$")).unwrap_or_else(|_| pattern.clone());
-        Self { whole, internal: text.strip_prefix('^').unwrap_or(text).starts_with("__") }
+        let internal = text.strip_prefix('^').unwrap_or(text).starts_with("__");
+        Self { text: text.to_owned(), whole, internal, idle: false }
     }
 
     fn matches(&self, topic: &str) -> bool {
@@ -99,6 +112,21 @@ mod tests {
         assert_eq!(discovered("a|ab", &existing), ["ab"]);
         assert_eq!(discovered(".*", &existing), ["ab", "my.orders.b", "orders.a"]);
         assert_eq!(discovered("^__.*", &existing), ["__consumer_offsets"]);
+    }
+
+    #[test]
+    fn a_pattern_without_a_topic_is_told_once_until_it_had_one() {
+        let patterns = ["a.*", "b.*"].map(|pattern| Topics::Pattern(Regex::new(pattern).unwrap()));
+        let mut discovery = Discovery::new(&patterns, Vec::new());
+        for (existing, expected) in [
+            (vec!["a1"], vec!["b.*"]),
+            (vec!["a1"], vec![]),
+            (vec!["a1", "b1"], vec![]),
+            (vec!["b1"], vec![]),
+            (vec!["b1"], vec!["a.*"]),
+        ] {
+            assert_eq!(discovery.update(existing.iter().copied()), expected, "{existing:?}");
+        }
     }
 
     #[test]

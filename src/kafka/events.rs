@@ -224,7 +224,12 @@ impl Events {
         if self.discovery.is_needed() || baseline {
             match self.existing() {
                 Ok(existing) => {
-                    self.discovery.update(existing.keys().map(String::as_str));
+                    for pattern in self.discovery.update(existing.keys().map(String::as_str)) {
+                        tracing::warn!(
+                            pattern,
+                            "no topic matches; looking again from time to time"
+                        );
+                    }
                     self.context().baseline().set(existing);
                 }
                 Err(error) => {

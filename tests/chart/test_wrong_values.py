@@ -48,6 +48,8 @@ BY_THE_CHART = [
     ({"keda": KEDA, "hpa": {"enabled": True}}, "`hpa.enabled`"),
     ({"keda": {"enabled": True}}, "`keda.brokers`"),
     ({"keda": {**KEDA, "topics": []}}, "`keda.topics`"),
+    ({"keda": KEDA, "config": "[kafka]\ngroup_id = 'orders'"}, "`group_id` to `orders`"),
+    ({"keda": KEDA, "config": 'kafka.group_id="orders" # shared'}, "`keda.group` is `g`"),
     ({"keda": {**KEDA, "minReplicas": 9}}, "`keda.minReplicas`"),
     (
         {"keda": {**KEDA, "authentication": {"existing": "a", "secretTargetRef": [{"parameter": "tls", "name": "a", "key": "b"}]}}},

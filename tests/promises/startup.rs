@@ -190,6 +190,40 @@ fn kafka_is_waited_for() {
 }
 
 #[test]
+fn topics_that_do_not_exist_are_named_and_read_once_they_do() {
+    let kafka = Kafka::shared();
+    let server = Server::builder().hub("early", 2).hub("late", 2).start().unwrap();
+    let group = unique("g");
+    let [early, late, never, pattern] = ["early", "late", "never", "pattern"].map(unique);
+    let supply = |topic: &str| {
+        let mut supply = Supply::new(kafka, topic, 2);
+        supply.write(100);
+        supply
+    };
+    let audit =
+        |topic: &str, hub: &str| Auditor::of(topic, 2).begin(kafka, &group, &server.hub(hub));
+    let mut supplies = vec![supply(&early)];
+    let bridge = Settings::new(kafka, &group, &server)
+        .mapping(&early, "early")
+        .mapping(&late, "late")
+        .mapping(&never, "late")
+        .with(&format!("[[mappings]]\ntopic_pattern = '{pattern}.+'\nhub = 'late'"))
+        .start();
+    for topic in [&late, &never] {
+        bridge.wait_log(&["WARN", "not available", topic, "hint: make the topic"]);
+    }
+    bridge.wait_log(&["WARN", "no topic matches", &pattern]);
+    let audits = [audit(&early, "early"), audit(&late, "late")];
+    audits[0].wait_records(supplies[0].total());
+    supplies.push(supply(&late));
+    audits[1].wait_records(supplies[1].total());
+    bridge.stop();
+    for (audit, supply) in audits.into_iter().zip(&supplies) {
+        assert_eq!(audit.finish(supply.ends()).duplicates, []);
+    }
+}
+
+#[test]
 fn a_new_group_begins_at_the_end_when_told_so() {
     let kafka = Kafka::shared();
     let (topic, group, server) = (unique("latest"), unique("g"), server());

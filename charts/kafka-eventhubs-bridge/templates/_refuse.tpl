@@ -31,6 +31,12 @@ only that it leaves alone what the chart must know is looked for, line by line.
 {{- fail (printf "\n`keda.%s` is empty: KEDA asks Kafka itself and needs what the TOML says" $key) -}}
 {{- end -}}
 {{- end -}}
+{{- range regexFindAll `(?m)^\s*(kafka\.)?group_id\s*=\s*["'][^"']+["']` $v.config -1 -}}
+{{- $group := regexReplaceAll `["']$` (regexReplaceAll `^[^=]*=\s*["']` . "") "" -}}
+{{- if ne $group $v.keda.group -}}
+{{- fail (printf "\n`keda.group` is `%s`, but `config` sets `group_id` to `%s`: KEDA would wait for the lag of a group that never reads" $v.keda.group $group) -}}
+{{- end -}}
+{{- end -}}
 {{- if gt (int $v.keda.minReplicas) (int $v.keda.maxReplicas) -}}
 {{- fail "\n`keda.minReplicas` is above `keda.maxReplicas`" -}}
 {{- end -}}
