@@ -1,16 +1,12 @@
 //! The control port over real HTTP: each endpoint, what it shows, what it does, and what it says to nonsense.
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use crate::program::{Control, Running};
+use crate::support::{Client, send, soon, start, until};
 use fe2o3_amqp::types::messaging::Outcome;
-use program::{Control, Running};
 use serde_json::json;
-use support::{Client, send, soon, start, until};
 
 fn program() -> (Running, Control) {
     let hubs = ["--hub", "orders:2", "--hub", "payments:1", "--hub", "west/orders:1"];

@@ -1,9 +1,5 @@
 //! Microsoft's own Rust client where it must fail: keys, rights, unknown entities, size, epochs.
 
-mod support {
-    pub mod official;
-}
-
 use std::pin::pin;
 
 use azure_core::time::Duration;
@@ -14,7 +10,7 @@ use azure_messaging_eventhubs::{
 use eventhubs_local::{Builder, Rights, Server};
 use futures::StreamExt;
 
-use support::official::{Outcome, consumer, producer, with_client, with_client_of};
+use super::official::{Outcome, consumer, producer, with_client, with_client_of};
 
 fn once() -> RetryOptions {
     RetryOptions {

@@ -2,8 +2,6 @@
 
 #![expect(clippy::large_futures, reason = "a test has the room for a TLS stream in a future")]
 
-mod support;
-
 use std::sync::Arc;
 
 use eventhubs_local::{Server, Tls, TlsError};
@@ -19,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use support::{Client, send, soon, stored};
+use crate::support::{Client, send, soon, stored, until};
 
 const PARTITION_1: &str = "orders/Partitions/1";
 const WEBSOCKET: &str = "ws://localhost/$servicebus/websocket/";
@@ -118,7 +116,7 @@ async fn a_client_that_does_not_trust_the_authority_does_not_connect_and_the_por
     let mut answer = Vec::new();
     let _closed = soon(tcp.read_to_end(&mut answer)).await;
     assert!(tls(&server, certificate.ca_pem().unwrap(), None).await.is_ok());
-    support::until(|| server.connections().len() <= 1).await;
+    until(|| server.connections().len() <= 1).await;
 }
 
 #[tokio::test]

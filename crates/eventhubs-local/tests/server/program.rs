@@ -1,7 +1,5 @@
 //! The program, started as anyone starts it: where it listens is read from its first lines. Killed when a test ends.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -10,25 +8,25 @@ use serde_json::Value;
 
 use crate::support::{Client, LIMIT};
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_eventhubs-local");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_eventhubs-local");
 
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     lines: BufReader<ChildStdout>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The connection string to paste.
-    pub connection_string: String,
+    pub(crate) connection_string: String,
 }
 
 impl Running {
     /// With these arguments and a free port.
-    pub fn with(args: &[&str]) -> Self {
+    pub(crate) fn with(args: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(["--listen", "127.0.0.1:0"]).args(args);
         Self::start(command)
     }
 
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -40,18 +38,18 @@ impl Running {
     }
 
     /// The control port, when one was asked for.
-    pub fn control(&mut self) -> Control {
+    pub(crate) fn control(&mut self) -> Control {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("control on http://").unwrap();
         Control { address: address.trim_end_matches('/').parse().unwrap() }
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::to_host(self.address, "localhost").await
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -65,13 +63,13 @@ impl Drop for Running {
 
 /// A control port, spoken to in HTTP by hand.
 #[derive(Clone, Copy)]
-pub struct Control {
+pub(crate) struct Control {
     address: SocketAddr,
 }
 
 impl Control {
     /// Status and body.
-    pub fn text(self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn text(self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut tcp = TcpStream::connect(self.address).unwrap();
         tcp.set_read_timeout(Some(LIMIT)).unwrap();
         let length = body.len();
@@ -83,13 +81,13 @@ impl Control {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    pub fn json(self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn json(self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (status, text) = self.text(method, path, body);
         let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         (status, value)
     }
 
-    pub fn get(self, path: &str) -> Value {
+    pub(crate) fn get(self, path: &str) -> Value {
         let (status, value) = self.json("GET", path, "");
         assert_eq!(status, 200, "{path}: {value}");
         value

@@ -1,15 +1,11 @@
 //! In the place of Microsoft's emulator: its `Config.json` as it is, and its connection string as it is.
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
 use std::path::Path;
 
+use crate::program::Running;
+use crate::support::{LIMIT, send};
 use azure_messaging_eventhubs::ProducerClient;
 use fe2o3_amqp::types::messaging::Outcome;
-use program::Running;
-use support::send;
 
 /// As Microsoft's pages have it. The client is led to a free port beside it, as it ignores the one it is for.
 const STRING: &str = "Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;\
@@ -64,7 +60,7 @@ async fn its_connection_string_logs_microsofts_client_in() {
                 .await?;
             producer.get_eventhub_properties().await
         };
-        match tokio::time::timeout(support::LIMIT, properties).await {
+        match tokio::time::timeout(LIMIT, properties).await {
             Ok(Ok(hub)) => {
                 assert_eq!((hub.name.as_str(), hub.partition_ids.len()), ("orders", 4));
                 return;

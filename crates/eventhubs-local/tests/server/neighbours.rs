@@ -1,15 +1,13 @@
 //! Clients that misbehave in every way at once, and one that does not.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{Client, send};
 use eventhubs_local::Server;
 use fe2o3_amqp::types::messaging::Outcome;
-use support::{Client, send};
 
 const SENDS: usize = 200;
 

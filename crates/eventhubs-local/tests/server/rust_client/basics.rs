@@ -1,9 +1,5 @@
 //! Microsoft's own Rust client against the server: what it sends, asks and reads back.
 
-mod support {
-    pub mod official;
-}
-
 use std::collections::HashSet;
 use std::pin::pin;
 
@@ -15,7 +11,7 @@ use azure_messaging_eventhubs::{
 use eventhubs_local::Value;
 use futures::StreamExt;
 
-use support::official::{consumer, producer, with_client};
+use super::official::{consumer, producer, with_client};
 
 /// Reads `count` events of a partition: body, sequence number and partition key.
 async fn read(

@@ -1,10 +1,8 @@
 //! Several namespaces behind one address: the host a client asks for tells which is meant.
 
-mod support;
-
+use crate::support::{Client, send, until};
 use eventhubs_local::{NamespaceBuilder, Server, StartError};
 use fe2o3_amqp::types::messaging::Outcome;
-use support::{Client, send};
 
 fn server() -> Server {
     Server::builder()
@@ -57,7 +55,7 @@ async fn hubs_faults_and_keys_of_one_namespace_are_not_anothers() {
 
     // Cutting the connections of one leaves the other's.
     server.namespace("west").faults().drop_connections();
-    support::until(|| server.connections().len() == 1).await;
+    until(|| server.connections().len() == 1).await;
     assert!(matches!(send(&mut sender, &["b"]).await, Outcome::Accepted(_)));
 }
 

@@ -1,12 +1,10 @@
 //! Each fault as a sender meets it, and what is stored after it.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Client, batch, send, soon, start, stored, until};
 use eventhubs_local::{Condition, Server};
 use fe2o3_amqp::types::messaging::Outcome;
-use support::{Client, batch, send, soon, start, stored, until};
 
 const PARTITION_1: &str = "orders/Partitions/1";
 

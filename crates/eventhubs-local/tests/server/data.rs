@@ -1,18 +1,14 @@
 //! Events on disk: what was accepted is there after the program was killed, once; and a full disk takes nothing.
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::program::{PROGRAM, Running};
+use crate::support::{Client, send, soon, start, stored, until};
 use eventhubs_local::{Retention, Server, StartError};
 use fe2o3_amqp::types::messaging::Outcome;
-use program::{PROGRAM, Running};
-use support::{Client, send, soon, start};
 
 fn program(data: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
@@ -25,7 +21,7 @@ fn library(data: &Path) -> Result<Server, StartError> {
 }
 
 fn ids(server: &Server) -> Vec<String> {
-    support::stored(server, 0)
+    stored(server, 0)
 }
 
 #[tokio::test]
@@ -181,6 +177,6 @@ async fn old_events_go_by_themselves() {
     let mut sender = client.sender("orders/Partitions/0").await;
     send(&mut sender, &["a"]).await;
     let hub = server.hub("orders");
-    support::until(|| hub.partition(0).is_empty()).await;
+    until(|| hub.partition(0).is_empty()).await;
     assert_eq!((hub.total(), hub.partition(0).next_sequence()), (1, 1));
 }

@@ -1,10 +1,6 @@
 //! Microsoft's own Rust client's larger parts: the buffered producer, a processor with a checkpoint store, and a start
 //! by time.
 
-mod support {
-    pub mod official;
-}
-
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +15,7 @@ use azure_messaging_eventhubs::{
 use eventhubs_local::Server;
 use futures::StreamExt;
 
-use support::official::{Outcome, consumer, producer, with_client};
+use super::official::{Outcome, consumer, producer, with_client};
 
 const EVENTS: usize = 20;
 

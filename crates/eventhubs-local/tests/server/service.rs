@@ -1,7 +1,5 @@
 //! The server as its owner uses it: stop and restart, keys, groups, looking at what was stored, waiting for it.
 
-mod support;
-
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,7 +10,7 @@ use fe2o3_amqp::types::messaging::Outcome;
 use hmac::{Hmac, KeyInit, Mac};
 use tokio::io::AsyncWriteExt;
 
-use support::{Client, LIMIT, send, soon, stored, until};
+use crate::support::{Client, LIMIT, send, soon, stored, until};
 
 const PARTITION_1: &str = "orders/Partitions/1";
 

@@ -1,12 +1,10 @@
 //! WebSocket to the byte: the upgrade in every form clients ask for it, and a stream cut anywhere.
 
-mod support;
-
 use eventhubs_local::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use support::{Client, send, soon};
+use crate::support::{Client, send, soon, until};
 
 const SASL_HEADER: &[u8] = b"AMQP\x03\x01\x00\x00";
 
@@ -114,7 +112,7 @@ async fn what_is_no_such_request_is_refused() {
     let endless = format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 20));
     let _refused = soon(tcp.write_all(endless.as_bytes())).await;
     let _closed = soon(tcp.read_to_end(&mut answer)).await;
-    support::until(|| server.connections().is_empty()).await;
+    until(|| server.connections().is_empty()).await;
 }
 
 #[tokio::test]
@@ -147,7 +145,7 @@ async fn a_message_may_hold_part_of_a_frame_or_many_and_pings_are_answered() {
     // A close is answered and ends the connection.
     tcp.write_all(&frame(0x88, &1000u16.to_be_bytes())).await.unwrap();
     assert_eq!(read(&mut tcp).await.0, 0x88);
-    support::until(|| server.connections().is_empty()).await;
+    until(|| server.connections().is_empty()).await;
 }
 
 #[tokio::test]
@@ -167,7 +165,7 @@ async fn what_breaks_the_rules_of_websocket_costs_that_connection_only() {
         let _closed = soon(tcp.read_to_end(&mut rest)).await;
         assert!(!rest.windows(8).any(|part| part == SASL_HEADER), "{wrong:?}");
     }
-    support::until(|| server.connections().len() == 1).await;
+    until(|| server.connections().len() == 1).await;
     let outcome = send(&mut sender, &["a"]).await;
     assert!(matches!(outcome, fe2o3_amqp::types::messaging::Outcome::Accepted(_)));
 }

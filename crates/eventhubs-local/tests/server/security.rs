@@ -1,7 +1,5 @@
 //! Rights, tokens and their end, as a client meets them: the service's conditions and texts.
 
-mod support;
-
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
-use support::{Client, send, soon};
+use crate::support::{Client, send, soon};
 
 const PARTITION_1: &str = "orders/Partitions/1";
 const READER_1: &str = "orders/ConsumerGroups/$Default/Partitions/1";

@@ -4,8 +4,6 @@
 //! answers quickly; so each scenario has a time limit and a few attempts, on a fresh server each. An assertion that
 //! fails is final.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
-
 use std::time::Duration;
 
 use azure_messaging_eventhubs::{ConsumerClient, EventHubsError, ProducerClient};
@@ -14,15 +12,15 @@ use eventhubs_local::{Builder, Server};
 const LIMIT: Duration = Duration::from_secs(15);
 const ATTEMPTS: usize = 4;
 
-pub type Outcome = Result<(), EventHubsError>;
+pub(super) type Outcome = Result<(), EventHubsError>;
 
 /// Runs a scenario until the client itself gets through.
-pub async fn with_client(scenario: impl AsyncFn(&Server) -> Outcome) {
+pub(super) async fn with_client(scenario: impl AsyncFn(&Server) -> Outcome) {
     with_client_of(|server| server, scenario).await;
 }
 
 /// The same, on a server that has more than the hub `orders`.
-pub async fn with_client_of(
+pub(super) async fn with_client_of(
     settings: impl Fn(Builder) -> Builder,
     scenario: impl AsyncFn(&Server) -> Outcome,
 ) {
@@ -38,14 +36,14 @@ pub async fn with_client_of(
     panic!("the client failed every time: {failures:?}");
 }
 
-pub async fn producer(server: &Server) -> Result<ProducerClient, EventHubsError> {
+pub(super) async fn producer(server: &Server) -> Result<ProducerClient, EventHubsError> {
     ProducerClient::builder()
         .with_custom_endpoint(format!("amqp://{}", server.addr()))
         .open_with_connection_string(&server.connection_string(), Some("orders"))
         .await
 }
 
-pub async fn consumer(server: &Server) -> Result<ConsumerClient, EventHubsError> {
+pub(super) async fn consumer(server: &Server) -> Result<ConsumerClient, EventHubsError> {
     ConsumerClient::builder()
         .with_custom_endpoint(format!("amqp://{}", server.addr()))
         .open_with_connection_string(&server.connection_string(), Some("orders"))

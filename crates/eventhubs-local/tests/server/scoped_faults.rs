@@ -1,12 +1,10 @@
 //! Faults of one connection, link or partition; and those that are about time, bytes and frames.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Client, send, soon, start, stored, until};
 use eventhubs_local::{Condition, Server};
 use fe2o3_amqp::types::messaging::Outcome;
-use support::{Client, send, soon, start, stored, until};
 
 const PARTITION_1: &str = "orders/Partitions/1";
 

@@ -33,7 +33,7 @@ fn with_trust(name: &str, scheme: &str) {
         let server = Server::builder().hub("orders", 4).key(key.0, key.1).tls(tls.clone());
         let server = server.start().unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
+            .args(["--exact", &format!("rust_client::secured::{name}"), "--nocapture"])
             .env("SSL_CERT_FILE", &ca)
             .env(ENDPOINT, format!("{scheme}://localhost:{}", server.addr().port()))
             .env(STRING, server.connection_string())

@@ -1,0 +1,7 @@
+//! Microsoft's own Rust client.
+
+mod basics;
+mod official;
+mod processing;
+mod refused;
+mod secured;
