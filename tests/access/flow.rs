@@ -4,47 +4,13 @@
 use eventhubs_local::{Condition, Server};
 
 use crate::issuer::{CLIENT, Issuer, Mood, TENANT, application_certificate, assert_hushed};
-use crate::support::audit::{Audit, Auditor};
-use crate::support::records::Pour;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use crate::support::{Bridge, Flow, Kafka, PATIENCE, Settings, wait_for};
 
 const HUB: &str = "orders";
-const PARTITIONS: i32 = 4;
 
-/// One topic, one hub, records written all the time, and an audit.
-struct Flow {
-    settings: Settings,
-    audit: Audit,
-    pour: Pour,
-}
-
-impl Flow {
-    fn begin(name: &str, server: &Server) -> Self {
-        let kafka = Kafka::shared();
-        let (topic, group) = (unique(name), unique("g"));
-        let mut supply = Supply::new(kafka, &topic, PARTITIONS);
-        supply.write(200);
-        let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
-        let settings = Settings::new(kafka, &group, server).mapping(&topic, HUB);
-        Self { settings, audit, pour: supply.pour() }
-    }
-
-    #[track_caller]
-    fn wait_more(&self, more: u64) {
-        self.audit.wait_records(self.audit.records() + more);
-    }
-
-    /// Ends the writing; everything has come, in order, once, and everything is committed.
-    #[track_caller]
-    fn finish(self, bridge: &Bridge) {
-        let supply = self.pour.stop();
-        self.audit.wait_records(supply.total());
-        wait_for("everything is committed", PATIENCE, || {
-            self.audit.uncommitted().is_empty().then_some(())
-        });
-        bridge.stop();
-        assert_eq!(self.audit.finish(supply.ends()).duplicates, []);
-    }
+fn begin(server: &Server) -> Flow {
+    let kafka = Kafka::shared();
+    Flow::begin(kafka, &server.hub(HUB), |group| Settings::new(kafka, group, server))
 }
 
 /// Links attached since the start: no more than the lanes need means that none was lost.
@@ -73,7 +39,7 @@ fn several_lives_of_a_token_cost_no_link() {
     let issuer = Issuer::start();
     issuer.rules().lifetime = 6;
     let server = issuer.event_hubs(HUB, 4);
-    let flow = Flow::begin("lives", &server);
+    let flow = begin(&server);
     let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
     flow.wait_more(1_000);
     let attached = links(&bridge);
@@ -112,7 +78,7 @@ fn a_certificate_is_replaced_in_mid_flow() {
         file.display()
     );
     let server = issuer.event_hubs(HUB, 4);
-    let flow = Flow::begin("certificate", &server);
+    let flow = begin(&server);
     let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
     flow.wait_more(1_000);
     let attached = links(&bridge);
@@ -134,7 +100,7 @@ fn an_issuer_that_is_away_for_longer_than_a_token_lives_is_said_and_survived() {
     let issuer = Issuer::start();
     issuer.rules().lifetime = 4;
     let server = issuer.event_hubs(HUB, 4);
-    let flow = Flow::begin("away", &server);
+    let flow = begin(&server);
     let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
     flow.wait_more(500);
     issuer.rules().mood =
@@ -158,7 +124,7 @@ fn keyed(issuer: &Issuer) -> Server {
 fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
     let issuer = Issuer::start();
     let server = keyed(&issuer);
-    let flow = Flow::begin("replaced", &server);
+    let flow = begin(&server);
     let old = server.connection_string();
     let new = old.replace("hush-old", "hush-new");
     assert!(old != new, "{old}");
@@ -187,7 +153,7 @@ fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
 fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
     let issuer = Issuer::start();
     let server = keyed(&issuer);
-    let flow = Flow::begin("secondary", &server);
+    let flow = begin(&server);
     let (first, second) = (issuer.write("first", "hush-old"), issuer.write("second", "hush-new"));
     let credential = format!(
         "kind = 'sas'\nkey_name = 'send'\ntoken_lifetime = '6s'\nkey_file = '{}'\nsecondary_key_file = '{}'",
@@ -214,7 +180,7 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
     let builder = Server::builder().hub(HUB, 4).tls(issuer.tls());
     let builder = builder.key("send", "hush-old").key("send", "hush-new");
     let server = builder.key("spare", "hush-spare").start().unwrap();
-    let flow = Flow::begin("strings", &server);
+    let flow = begin(&server);
     let string = |name: &str, key: &str| {
         let port = server.addr().port();
         format!("Endpoint=sb://localhost:{port};SharedAccessKeyName={name};SharedAccessKey={key}")
@@ -249,7 +215,7 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
 fn a_signature_is_used_until_the_next_one_is_written() {
     let issuer = Issuer::start();
     let server = keyed(&issuer);
-    let flow = Flow::begin("signature", &server);
+    let flow = begin(&server);
     let file = issuer.write("signature", &signature("hush-old", 8));
     let credential = format!("kind = 'sas'\nsignature_file = '{}'", file.display());
     let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();

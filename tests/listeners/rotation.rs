@@ -5,51 +5,17 @@ use eventhubs_local::Server;
 
 use crate::house::{HUB, House};
 use crate::issuer::{AUDIENCE, SECRET};
-use crate::support::audit::{Audit, Auditor};
-use crate::support::records::Pour;
 use crate::support::scram::SHA_256;
-use crate::support::{Bridge, PATIENCE, Settings, Supply, unique, wait_for};
+use crate::support::{Flow, PATIENCE, unique, wait_for};
 
-const PARTITIONS: i32 = 4;
-
-/// One topic that comes in by one door, records written all the time, and an audit.
-struct Flow {
-    settings: Settings,
-    audit: Audit,
-    pour: Pour,
-    _server: Server,
-}
-
-impl Flow {
-    fn begin(house: &House, listener: &str, security: &str) -> Self {
-        let (topic, group) = (unique("flow"), unique("g"));
-        let server = Server::builder().hub(HUB, 4).start().unwrap();
-        let mut supply = Supply::new(&house.kafka, &topic, PARTITIONS);
-        supply.write(200);
-        let audit = Auditor::of(&topic, PARTITIONS).begin(&house.kafka, &group, &server.hub(HUB));
-        let settings = house.settings(listener, security, &group, &server).mapping(&topic, HUB);
-        let settings = settings.with("log.level = 'debug'");
-        Self { settings, audit, pour: supply.pour(), _server: server }
-    }
-
-    #[track_caller]
-    fn wait_more(&self, more: u64) {
-        self.audit.wait_records(self.audit.records() + more);
-    }
-
-    /// Ends the writing; everything has come, in order, once, and everything is committed.
-    #[track_caller]
-    fn finish(self, bridge: &Bridge) {
-        let supply = self.pour.stop();
-        self.audit.wait_records(supply.total());
-        wait_for("everything is committed", PATIENCE, || {
-            self.audit.uncommitted().is_empty().then_some(())
-        });
-        bridge.metrics();
-        bridge.wait_ready(200);
-        bridge.stop();
-        assert_eq!(self.audit.finish(supply.ends()).duplicates, []);
-    }
+/// Records that come in by one door.
+fn begin(house: &House, listener: &str, security: &str) -> (Server, Flow) {
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let settings = |group: &str| {
+        house.settings(listener, security, group, &server).with("log.level = 'debug'")
+    };
+    let flow = Flow::begin(&house.kafka, &server.hub(HUB), settings);
+    (server, flow)
 }
 
 /// The broker asks again every few seconds, so it notices before anybody else.
@@ -61,7 +27,7 @@ fn a_password_is_replaced_in_mid_flow() {
     let file = house.write(&user, "hush, the first");
     let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
     let login = house.login_by_file("scram-sha-256", &user, file);
-    let flow = Flow::begin(house, "STRICT", &(house.trust() + &login));
+    let (_server, flow) = begin(house, "STRICT", &(house.trust() + &login));
     let bridge = flow.settings.start();
     for secret in ["hush, the first", "hush, the second", "hush, the third"] {
         bridge.hush(secret);
@@ -91,10 +57,10 @@ fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
     let file = house.write(&user, "hush, the first");
     let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
     let known = house.trust();
-    let by_certificate =
-        Flow::begin(&house, "MUTUAL", &(known.clone() + &house.certificate("client")));
+    let (_server, by_certificate) =
+        begin(&house, "MUTUAL", &(known.clone() + &house.certificate("client")));
     let login = house.login_by_file("scram-sha-256", &user, file);
-    let by_password = Flow::begin(&house, "SCRAM256", &(known + &login));
+    let (_other_server, by_password) = begin(&house, "SCRAM256", &(known + &login));
     let bridges = [by_certificate.settings.start(), by_password.settings.start()];
     bridges[1].hush("hush, the first");
     bridges[1].hush("hush, the second");
@@ -128,7 +94,7 @@ fn several_lives_of_a_token_and_an_issuer_that_is_away() {
     let issuer = house.issuer.twin(&house.authority.sign(&["localhost"]));
     issuer.rules().lifetime = 6;
     let security = house.trust() + &house.oidc(&issuer, SECRET);
-    let flow = Flow::begin(house, "TOKEN", &security);
+    let (_server, flow) = begin(house, "TOKEN", &security);
     let bridge = flow.settings.start();
     flow.wait_more(1_000);
     for _ in 0..4 {
@@ -162,7 +128,7 @@ fn a_token_in_a_file_is_replaced_again_and_again() {
     issuer.rules().lifetime = 8;
     let name = unique("token");
     let file = house.write(&name, &issuer.token(AUDIENCE));
-    let flow = Flow::begin(house, "TOKEN", &(house.trust() + &House::token_file(&file)));
+    let (_server, flow) = begin(house, "TOKEN", &(house.trust() + &House::token_file(&file)));
     let bridge = flow.settings.start();
     flow.wait_more(500);
     // Each is taken two or three seconds later, so that several have ended when this does.

@@ -82,6 +82,35 @@ fn a_dead_leader_under_load_costs_nothing() {
     assert_eq!(audit.finish(supply.ends()).duplicates, []);
 }
 
+/// Worse than dead: its connections stay open, and it says nothing on them.
+#[test]
+fn a_frozen_broker_is_left_for_the_next_one() {
+    let kafka = Kafka::start(3);
+    let (topic, group, server) = (unique("frozen"), unique("g"), server());
+    let mut supply = Supply::new(&kafka, &topic, 6);
+    // More than the bridge may hold, so that most of it has yet to be fetched.
+    supply.write(40_000);
+    let hub = server.hub("orders");
+    let audit = Auditor::of(&topic, 6).begin(&kafka, &group, &hub);
+    let slow = server.faults().everywhere().delay_ack(std::time::Duration::from_millis(50));
+    let bridge = Settings::new(&kafka, &group, &server)
+        .mapping(&topic, "orders")
+        .with("limits.memory = '16MiB'\nbatch.max_events = 50")
+        .start();
+    audit.wait_records(1000);
+    // It leads two of the partitions, too.
+    let node = kafka.coordinator(&group);
+    kafka.freeze(node);
+    assert!(hub.total() < supply.total() / 2, "it is too late");
+    slow.clear();
+    wait_for("all is there", PATIENCE, || (hub.total() >= supply.total()).then_some(()));
+    bridge.wait_ready(200);
+    kafka.thaw(node);
+    wait_committed(&kafka, &group, &topic, supply.ends());
+    bridge.stop();
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+}
+
 /// The client sends again what it had sent under the name of before, and Kafka takes that for somebody else.
 #[test]
 fn a_static_member_outlives_an_outage_longer_than_its_session() {

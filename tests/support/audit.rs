@@ -201,7 +201,7 @@ impl Audit {
     /// again by the next one.
     pub fn uncommitted(&self) -> Vec<Place> {
         let mut ledger = lock(&self.ledger);
-        let committed = ledger.committed().expect("kafka answers");
+        let committed = ledger.wait_committed();
         let ledger = ledger.look();
         let of = |(partition, counts): (usize, &Vec<u16>)| {
             let from = committed[partition].unwrap_or(0);
@@ -220,7 +220,7 @@ impl Audit {
         for (partition, end) in ends.iter().enumerate() {
             ledger.assert_whole(partition, *end, "lost");
         }
-        let committed = ledger.committed().expect("kafka answers");
+        let committed = ledger.wait_committed();
         for (partition, end) in ends.iter().enumerate() {
             let position = committed[partition].unwrap_or(0);
             let hole = |offset| (ledger.of.hole)((partition as i32, offset));
@@ -280,6 +280,11 @@ impl Ledger {
     fn committed(&self) -> Option<Vec<Option<i64>>> {
         let partitions = (0..self.of.partitions).collect::<Vec<_>>();
         self.group.committed(&self.of.topic, &partitions)
+    }
+
+    /// The same, for who needs to know: a coordinator that has just moved asks to be asked again.
+    fn wait_committed(&self) -> Vec<Option<i64>> {
+        wait_for("kafka answers", PATIENCE, || self.committed())
     }
 
     /// One look: Kafka first.

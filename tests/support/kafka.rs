@@ -106,6 +106,23 @@ impl Kafka {
         }
     }
 
+    /// Node `id` stands still as if its machine did: connections stay, nothing is answered. See [`Kafka::thaw`].
+    pub fn freeze(&self, id: usize) {
+        self.signal(id, libc::SIGSTOP);
+    }
+
+    /// It goes on, and does not know that time has passed.
+    pub fn thaw(&self, id: usize) {
+        self.signal(id, libc::SIGCONT);
+    }
+
+    fn signal(&self, id: usize, signal: i32) {
+        let slot = self.nodes[id - 1].process();
+        let process = slot.as_ref().expect("it runs");
+        // SAFETY: a signal to a child that has not been waited for.
+        unsafe { libc::kill(process.id() as libc::pid_t, signal) };
+    }
+
     /// Stops node `id` in an orderly way: SIGTERM, and waits.
     pub fn stop(&self, id: usize) {
         let mut slot = self.nodes[id - 1].process();
@@ -187,6 +204,18 @@ impl Kafka {
         list.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
         block_on(self.admin().delete_records(&list, &options())).expect("records are deleted");
         assert_eq!(self.watermarks(topic, partition).0, before);
+    }
+
+    /// The node that keeps the positions and the members of `group`, which has some.
+    pub fn coordinator(&self, group: &str) -> usize {
+        let metadata = self.client().fetch_metadata(Some("__consumer_offsets"), PATIENCE);
+        let metadata = metadata.expect("kafka answers");
+        let partitions = metadata.topics()[0].partitions();
+        // `String.hashCode` of Java, without its sign.
+        let hash = |hash: i32, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte));
+        let at = (group.bytes().fold(0, hash) & i32::MAX) % partitions.len() as i32;
+        let keeper = partitions.iter().find(|partition| partition.id() == at).expect("it is there");
+        keeper.leader() as usize
     }
 
     /// First offset and end of a partition.

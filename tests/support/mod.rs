@@ -14,6 +14,7 @@ pub mod bridge;
 pub mod child;
 pub mod consume;
 pub mod event;
+pub mod flow;
 pub mod https;
 pub mod jars;
 pub mod kafka;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 
 pub use audit::Audit;
 pub use bridge::{Bridge, Settings};
+pub use flow::Flow;
 pub use jars::Release;
 pub use kafka::Kafka;
 pub use produce::Out;
