@@ -15,7 +15,7 @@ CI = sorted((CHART / "ci").glob("*-values.yaml"))
 # The least that renders.
 LEAST = {
     "image": {"repository": "registry.example.com/bridge"},
-    "config": '[kafka]\nbrokers = "kafka:9092"\ngroup_id = "g"\n\n[[mappings]]\ntopic = "orders"\nhub = "orders"\n',
+    "config": '[kafka]\nbrokers = "kafka:9092"\ngroup_id = "orders-bridge"\n\n[[mappings]]\ntopic = "orders"\nhub = "orders"\n',
 }
 
 

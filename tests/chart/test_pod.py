@@ -18,7 +18,7 @@ RESTARTS_NOTHING = {
     "replicas": {"replicas": 3},
     "alerts": {"rules": {"enabled": True}},
     "dashboard": {"dashboards": {"enabled": True}},
-    "keda": {"keda": {"enabled": True, "brokers": "kafka:9092", "group": "g", "topics": ["orders"]}},
+    "keda": {"keda": {"enabled": True, "brokers": "kafka:9092", "group": "orders-bridge", "topics": ["orders"]}},
     "pod monitor": {"metrics": {"azureMonitor": {"enabled": True}}},
     "network policy": {"networkPolicy": {"enabled": True}},
     "disruption budget": {"podDisruptionBudget": {"maxUnavailable": 2}},

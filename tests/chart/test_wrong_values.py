@@ -4,7 +4,7 @@ import pytest
 
 from chart import template
 
-KEDA = {"enabled": True, "brokers": "kafka:9092", "group": "g", "topics": ["orders"]}
+KEDA = {"enabled": True, "brokers": "kafka:9092", "group": "orders-bridge", "topics": ["orders"]}
 
 # What is written, and the key the refusal must name.
 BY_THE_SCHEMA = [
@@ -49,7 +49,7 @@ BY_THE_CHART = [
     ({"keda": {"enabled": True}}, "`keda.brokers`"),
     ({"keda": {**KEDA, "topics": []}}, "`keda.topics`"),
     ({"keda": KEDA, "config": "[kafka]\ngroup_id = 'orders'"}, "`group_id` to `orders`"),
-    ({"keda": KEDA, "config": 'kafka.group_id="orders" # shared'}, "`keda.group` is `g`"),
+    ({"keda": KEDA, "config": 'kafka.group_id="orders" # shared'}, "`keda.group` is `orders-bridge`"),
     ({"keda": {**KEDA, "minReplicas": 9}}, "`keda.minReplicas`"),
     (
         {"keda": {**KEDA, "authentication": {"existing": "a", "secretTargetRef": [{"parameter": "tls", "name": "a", "key": "b"}]}}},
