@@ -9,11 +9,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::config::{Config, Policy};
-use crate::kafka::{Advertised, Denied, Inquiry, Limit, Topic};
+use crate::kafka::{Advertised, Denied, Inquiry, Limit, Members, Topic};
 
 use super::broker::{self, Met};
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
+
+/// What is asked of the group.
+const GROUP: [&str; 2] = ["members", "positions"];
 
 /// What is known of a topic that exists.
 #[derive(Debug, Clone, Copy)]
@@ -90,10 +93,8 @@ fn nothing_asked(
     letters: &BTreeSet<String>,
 ) -> Vec<Finding> {
     let group = Subject::Group(config.kafka.group_id.clone());
-    let mut all = vec![
-        Steps::new(Subject::Cluster, vec!["advertised"]),
-        Steps::new(group, vec!["positions"]),
-    ];
+    let mut all =
+        vec![Steps::new(Subject::Cluster, vec!["advertised"]), Steps::new(group, GROUP.to_vec())];
     let plan = || vec!["exists", "read", "size"];
     all.extend(topics.iter().map(|name| Steps::new(Subject::Topic(name.clone()), plan())));
     let plan = || vec!["dead letters"];
@@ -139,29 +140,57 @@ async fn reach(broker: &Advertised, deadline: Deadline) -> Result<(), String> {
     broker::connect(&found, deadline).await
 }
 
-/// Whether the group's positions may be known. Joining is what would make a group, so that is not tried.
+/// Who is in the group, and whether its positions may be known. Joining is what would make a group, so that is not tried.
 async fn group(
     config: &Config,
     inquiry: &Arc<Inquiry>,
     topics: &BTreeMap<String, Topic>,
     deadline: Deadline,
 ) -> Vec<Finding> {
-    let subject = Subject::Group(config.kafka.group_id.clone());
-    let mut steps = Steps::new(subject, vec!["positions"]);
+    let name = &config.kafka.group_id;
+    let mut steps = Steps::new(Subject::Group(name.clone()), GROUP.to_vec());
+    let (asked, of, limit) = (Arc::clone(inquiry), name.clone(), deadline.share());
+    let members = apart(move || asked.members(&of, limit)).await;
+    steps.took(match members {
+        Ok(members) => company(&members),
+        // The bridge does not need to know.
+        Err(denied) => Said::new(Outcome::Note, format!("not known: {denied}")),
+    });
+
+    let (asked, of, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
+    let known = apart(move || asked.committed(&of, limit)).await;
     let total: i32 = topics.values().map(|topic| topic.partitions).sum();
-    let (inquiry, topics, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
-    let asked = spawn_blocking(move || inquiry.committed(&topics, limit)).await;
-    let hint = format!(
-        "the bridge needs the operations `Read` and `Describe` on the group `{}`",
-        config.kafka.group_id
-    );
-    steps.took(match asked {
-        Ok(Ok(known)) => Said::ok(format!("committed for {known} of {total} partitions")),
-        Ok(Err(denied @ Denied::Refused(_))) => bad(&denied).or_hint(hint),
-        Ok(Err(denied)) => bad(&denied),
-        Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
+    steps.took(match known {
+        Ok(known) => Said::ok(format!("committed for {known} of {total} partitions")),
+        Err(denied @ Denied::Refused(_)) => bad(&denied).or_hint(format!(
+            "the bridge needs the operations `Read` and `Describe` on the group `{name}`"
+        )),
+        Err(denied) => bad(&denied),
     });
     steps.end()
+}
+
+/// The answer to a question that blocks.
+async fn apart<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, Denied> + Send + 'static,
+) -> Result<T, Denied> {
+    let ended = |_| Err(Denied::Unanswered("the kafka client ended".to_owned()));
+    spawn_blocking(ask).await.unwrap_or_else(ended)
+}
+
+/// What it means to come to these.
+fn company(members: &Members) -> Said {
+    match (members.count, &members.foreign) {
+        (0, _) => Said::ok("nobody is seen in it"),
+        (count, None) => Said::ok(format!("members: {count}")),
+        (count, Some(way)) => Said::new(
+            Outcome::Warning,
+            format!("members: {count}, of another kind: they share partitions by `{way}`"),
+        )
+        .hint(
+            "whoever they are, they take partitions from the bridge, or keep it out: stop them, or choose another `kafka.group_id`",
+        ),
+    }
 }
 
 async fn ask_all(inquiry: &Arc<Inquiry>, names: &BTreeSet<String>, deadline: Deadline) -> Asked {

@@ -5,6 +5,7 @@
 //! early.
 
 mod ear;
+mod members;
 mod reading;
 mod sizes;
 
@@ -25,6 +26,7 @@ use crate::kafka::discovery::Discovery;
 use crate::kafka::{Access, StartError, advice, settings};
 
 use ear::{Ear, is_no};
+pub use members::Members;
 pub use sizes::Limit;
 
 /// The first attempt to get an answer; each further one has twice the time.

@@ -34,7 +34,9 @@ pub use consumer::{Consumer, Heartbeat, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};
-pub use inquiry::{Advertised, Cluster, Denied, Door, Inquiry, Limit, Shut, Topic, topics};
+pub use inquiry::{
+    Advertised, Cluster, Denied, Door, Inquiry, Limit, Members, Shut, Topic, topics,
+};
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};
 pub use settings::{member, objection};

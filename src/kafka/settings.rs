@@ -11,6 +11,9 @@ use crate::config::{self, ClientValue};
 use crate::kafka::{StartError, security};
 use crate::tls;
 
+/// How members of the group share its partitions.
+pub(super) const ASSIGNOR: &str = "cooperative-sticky";
+
 /// What librdkafka has against a property, if anything. Never shows the value, which may be a secret.
 pub fn objection(key: &str, value: &ClientValue) -> Option<String> {
     let Err(error) = ClientConfig::new().set(key, text(value)).create_native_config() else {
@@ -110,7 +113,7 @@ pub fn member(
     group(&mut settings, kafka);
     settings.set("queued.max.messages.kbytes", prefetch.to_string());
     settings.set("statistics.interval.ms", "5000");
-    settings.set("partition.assignment.strategy", "cooperative-sticky");
+    settings.set("partition.assignment.strategy", ASSIGNOR);
     if let Some(instance) = &kafka.instance_id {
         settings.set("group.instance.id", format!("{instance}-{shard}"));
     }

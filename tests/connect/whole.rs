@@ -66,6 +66,36 @@ fn nothing_is_sent_joined_or_committed() {
 }
 
 #[test]
+fn who_else_is_in_the_group_is_said() {
+    let (server, kafka) = (server(), Kafka::shared());
+    let (topic, group) = (unique("company"), unique("g"));
+    kafka.create_topic(&topic, 2);
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
+    let members = ("group", group.as_str(), "members");
+    check(&settings).found(members, "ok", &["nobody"]);
+
+    let bridge = settings.start();
+    bridge.wait_ready(200);
+    check(&settings).found(members, "ok", &["members: 1"]);
+    bridge.stop();
+
+    let stranger: BaseConsumer = kafka
+        .config()
+        .set("group.id", &group)
+        .set("partition.assignment.strategy", "range")
+        .create()
+        .unwrap();
+    stranger.subscribe(&[&topic]).unwrap();
+    wait_for("the stranger has partitions", PATIENCE, || {
+        drop(stranger.poll(Duration::from_millis(100)));
+        (stranger.assignment().unwrap().count() == 2).then_some(())
+    });
+    let checked = check(&settings);
+    assert_eq!(checked.code, 0, "it may go before the bridge comes");
+    checked.found(members, "warning", &["members: 1", "`range`", "`kafka.group_id`"]);
+}
+
+#[test]
 fn who_says_nothing_is_named_within_the_time_limit() {
     let kafka = Kafka::shared();
     let (topic, mute) = (unique("mute"), silent());
