@@ -93,6 +93,11 @@ fn who_else_is_in_the_group_is_said() {
     let checked = check(&settings);
     assert_eq!(checked.code, 0, "it may go before the bridge comes");
     checked.found(members, "warning", &["members: 1", "`range`", "`kafka.group_id`"]);
+    let bridge = settings.start();
+    bridge.wait_log(&["WARN", "InconsistentGroupProtocol", "hint: ", "`kafka.group_id`"]);
+    bridge.terminate();
+    drop(stranger);
+    assert_eq!(bridge.wait_exit(PATIENCE), 0);
 }
 
 #[test]
