@@ -111,4 +111,15 @@ fn what_access_control_refuses_is_named_with_the_operation_that_is_missing() {
     });
     checked.found(("topic", &seen, "read"), "ok", &[]);
     checked.found(("topic", &seen, "size"), "note", &["kafka does not tell", "`DescribeConfigs`"]);
+
+    // Who does not check is told by the bridge.
+    let bridge = Settings::new(&kafka, &unique("open"), &server).mapping(&seen, HUB);
+    let bridge = bridge.mapping(&hidden, HUB).start();
+    bridge.wait_log(&[
+        "WARN",
+        &hidden,
+        "authorization failed; hint: let the user `Read` the topic",
+    ]);
+    bridge.wait_ready(200);
+    bridge.stop();
 }
