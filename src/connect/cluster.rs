@@ -174,8 +174,11 @@ async fn group(
 async fn apart<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Denied> {
-    let ended = |_| Err(Denied::Unanswered("the kafka client ended".to_owned()));
-    spawn_blocking(ask).await.unwrap_or_else(ended)
+    spawn_blocking(ask).await.unwrap_or_else(|_| Err(ended()))
+}
+
+fn ended() -> Denied {
+    Denied::Unanswered("the kafka client ended".to_owned())
 }
 
 /// What it means to come to these.
@@ -229,8 +232,7 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
         .hint("partitions without a leader are not read: see to the brokers"),
     });
     let readable = asked.readable.get(name).cloned();
-    let readable =
-        readable.unwrap_or_else(|| Err(Denied::Unanswered("the kafka client ended".to_owned())));
+    let readable = readable.unwrap_or_else(|| Err(ended()));
     let mut good = true;
     let said = match readable {
         Ok(()) => Said::ok("may be read"),
@@ -268,12 +270,12 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
 
 async fn absent(steps: &mut Steps, inquiry: &Arc<Inquiry>, name: &str, deadline: Deadline) {
     let (inquiry, topic, limit) = (Arc::clone(inquiry), name.to_owned(), deadline.share());
-    let asked = spawn_blocking(move || inquiry.missing(&topic, limit)).await;
+    let asked = apart(move || Ok(inquiry.missing(&topic, limit))).await;
     steps.took(match asked {
         Ok(denied) => bad(&denied).or_hint(format!(
             "make the topic `{name}`, correct its name, or let the bridge see it (`Describe`)"
         )),
-        Err(_) => Said::new(Outcome::Failed, "the kafka client ended"),
+        Err(ended) => bad(&ended),
     });
 }
 
