@@ -261,7 +261,7 @@ public final class Client {
         fails("oversize_event", Client::sendOversize);
     }
 
-    public static void main(String[] arguments) throws Exception {
+    private static void everything() throws Exception {
         if (!Connections.isPlain()) {
             Connections.trustAuthority();
         }
@@ -278,7 +278,16 @@ public final class Client {
             say("send_with_token", 1);
             failures();
         }
-        // Threads of the client that are still going down must not keep the program.
-        System.exit(0);
+    }
+
+    public static void main(String[] arguments) {
+        // Threads of the client that are still there must not keep the program, whether it is done or has failed.
+        try {
+            everything();
+            System.exit(0);
+        } catch (Throwable failure) {
+            failure.printStackTrace();
+            System.exit(1);
+        }
     }
 }

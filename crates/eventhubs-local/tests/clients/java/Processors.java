@@ -65,8 +65,9 @@ final class Processors {
         Processors seen = new Processors();
         EventProcessorClient processor = Connections.processor()
             .checkpointStore(store)
-            .loadBalancingStrategy(LoadBalancingStrategy.GREEDY)
-            .loadBalancingUpdateInterval(Duration.ofSeconds(1))
+            // A greedy one may go on claiming while it is being stopped; then nobody gets its partitions until they expire.
+            .loadBalancingStrategy(LoadBalancingStrategy.BALANCED)
+            .loadBalancingUpdateInterval(Duration.ofMillis(250))
             .initialPartitionEventPosition(partition -> EventPosition.earliest())
             .processPartitionInitialization(context -> seen.note(() ->
                 seen.partitions.add(context.getPartitionContext().getPartitionId())))
