@@ -30,7 +30,7 @@ notes() {
 }
 
 archive() {
-    local version name architecture
+    local version name architecture root
     version=$(version)
     case $(uname -m) in
         x86_64) architecture=amd64 ;;
@@ -40,21 +40,31 @@ archive() {
             return 1
             ;;
     esac
-    # Nothing of this machine or this minute: neither paths, nor times, nor owners.
+    # OpenSSL writes where and with which flags it was built into the program, so both are the same everywhere. Only what is
+    # committed is built, and it says nothing of this machine or this minute: neither paths, nor times, nor owners.
+    root=/tmp/kafka-eventhubs-bridge-release
+    rm -rf "$root"
+    mkdir -m 700 "$root" "$root/source"
+    ln -s "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
+    git archive HEAD | tar --directory "$root/source" --extract
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-    export SOURCE_DATE_EPOCH CARGO_INCREMENTAL=0 TZ=UTC LC_ALL=C
-    RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-        CFLAGS="-ffile-prefix-map=$PWD=. -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo" \
-        CARGO_PROFILE_RELEASE_STRIP=debuginfo BRIDGE_COMMIT=$(git rev-parse --short HEAD) \
-        cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local
+    BRIDGE_COMMIT=$(git rev-parse --short=12 HEAD)
+    export SOURCE_DATE_EPOCH BRIDGE_COMMIT TZ=UTC LC_ALL=C
+    (
+        cd "$root/source"
+        unset CFLAGS CXXFLAGS
+        CARGO_HOME=$root/cargo CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo \
+            RUSTFLAGS="--remap-path-prefix=$root/source=. --remap-path-prefix=$root/cargo=cargo" \
+            cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local
+    )
     name=kafka-eventhubs-bridge-$version-linux-$architecture
     rm -rf "dist/$name"
     mkdir -p "dist/$name"
-    cp "${CARGO_TARGET_DIR:-target}"/release/{kafka-eventhubs-bridge,eventhubs-local} LICENSE README.md CHANGELOG.md "dist/$name"
-    cp -r config "dist/$name"
-    tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=go-w --create "$name" |
+    cp "$root"/target/release/{kafka-eventhubs-bridge,eventhubs-local} "dist/$name"
+    cp -r "$root"/source/{LICENSE,README.md,CHANGELOG.md,config} "dist/$name"
+    tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=u=rwX,go=rX --create "$name" |
         gzip --no-name >"dist/$name.tar.gz"
-    rm -rf "dist/$name"
+    rm -rf "dist/$name" "$root"
     (cd dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
 }
 
