@@ -32,7 +32,9 @@ pub(crate) enum Step {
     Thaw(usize),
     NodeKill(usize),
     NodeStop(usize),
-    NodeStart(usize),
+    NodeFreeze(usize),
+    /// Whatever it was that befell it.
+    NodeReturn(usize),
     Begin(usize, Trouble),
     End(usize),
     HubsStop,
@@ -203,14 +205,14 @@ impl Author {
     }
 
     fn node(&mut self) {
-        let how = [Step::NodeKill, Step::NodeStop][self.rng.random_range(0..2)];
+        let how = [Step::NodeKill, Step::NodeStop, Step::NodeFreeze][self.rng.random_range(0..3)];
         let node = self.node.take().map_or_else(
             || {
                 let node = self.rng.random_range(1..=NODES);
                 self.node = Some(node);
                 how(node)
             },
-            Step::NodeStart,
+            Step::NodeReturn,
         );
         self.steps.push(node);
     }
@@ -241,6 +243,10 @@ impl Author {
     }
 
     fn grow(&mut self) {
+        // It may be the controller that is frozen, and it is asked but once.
+        if self.node.is_some() {
+            return;
+        }
         let which = self.rng.random_range(0..GROWING.len());
         if self.partitions[which] < PARTITIONS {
             self.partitions[which] += self.rng.random_range(1..=2);
@@ -279,7 +285,8 @@ impl fmt::Display for Step {
             Self::Thaw(member) => write!(f, "thaw member {member}"),
             Self::NodeKill(node) => write!(f, "kill kafka node {node}"),
             Self::NodeStop(node) => write!(f, "stop kafka node {node}"),
-            Self::NodeStart(node) => write!(f, "start kafka node {node}"),
+            Self::NodeFreeze(node) => write!(f, "freeze kafka node {node}"),
+            Self::NodeReturn(node) => write!(f, "kafka node {node} returns"),
             Self::Begin(number, trouble) => write!(f, "fault {number}: {trouble}"),
             Self::End(number) => write!(f, "end of fault {number}"),
             Self::HubsStop => write!(f, "event hubs goes away"),

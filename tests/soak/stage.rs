@@ -48,6 +48,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) audits: Vec<(&'static str, Audit)>,
     pub(crate) letters: String,
     faults: HashMap<usize, Fault>,
+    /// The Kafka node that is down or frozen.
     node: Option<usize>,
     hubs_away: bool,
 }
@@ -144,18 +145,10 @@ impl<'a> Stage<'a> {
             Step::Outlast(member) => self
                 .wait("its session ends", |stage| stage.crew.is_outlasted(*member).then_some(())),
             Step::Thaw(member) => self.crew.thaw(*member),
-            Step::NodeKill(node) => {
-                self.kafka.kill(*node);
-                self.node = Some(*node);
-            }
-            Step::NodeStop(node) => {
-                self.kafka.stop(*node);
-                self.node = Some(*node);
-            }
-            Step::NodeStart(node) => {
-                self.kafka.restart(*node);
-                self.node = None;
-            }
+            Step::NodeKill(node) => self.lose_node(*node, Kafka::kill),
+            Step::NodeStop(node) => self.lose_node(*node, Kafka::stop),
+            Step::NodeFreeze(node) => self.lose_node(*node, Kafka::freeze),
+            Step::NodeReturn(_) => self.return_node(),
             Step::Begin(number, trouble) => self.begin(*number, trouble),
             Step::End(number) => {
                 if let Some(fault) = self.faults.remove(number) {
@@ -170,7 +163,7 @@ impl<'a> Stage<'a> {
             Step::Grow(which, partitions) => self.grow(*which, *partitions),
             Step::Arrive(count) => {
                 let enough = self.arrived() + count;
-                self.wait("more records arrive", |stage| (stage.arrived() >= enough).then_some(()));
+                self.wait_arrived(enough, |_| true);
             }
             Step::Written(count) => {
                 let enough = self.written() + count;
@@ -184,6 +177,17 @@ impl<'a> Stage<'a> {
     fn begin(&mut self, number: usize, trouble: &Trouble) {
         let fault = trouble.begin(&self.server);
         self.faults.extend(fault.map(|fault| (number, fault)));
+    }
+
+    fn lose_node(&mut self, node: usize, how: fn(&Kafka, usize)) {
+        how(self.kafka, node);
+        self.node = Some(node);
+    }
+
+    fn return_node(&mut self) {
+        if let Some(node) = self.node.take() {
+            self.kafka.revive(node);
+        }
     }
 
     fn return_hubs(&mut self) {
@@ -228,9 +232,7 @@ impl<'a> Stage<'a> {
         if self.hubs_away {
             self.return_hubs();
         }
-        if let Some(node) = self.node.take() {
-            self.kafka.restart(node);
-        }
+        self.return_node();
         self.crew.thaw_all();
         let old = self.crew.running();
         let last = (0..members).map(|_| self.crew.start(&Kit::default())).collect::<Vec<_>>();
@@ -256,22 +258,29 @@ impl<'a> Stage<'a> {
         ends
     }
 
-    /// Waits until everything is in the hubs and committed; no minute may pass without progress.
+    /// Waits until everything is in the hubs and committed.
     #[track_caller]
     fn wait_all(&mut self, totals: &[u64], refused: u64) {
         let wanted = AUDITED.map(|(topic, _)| totals[topic]).iter().sum::<u64>() - refused;
-        let (mut best, mut since) = (0, Instant::now());
+        let open = |(_, audit): &(&str, Audit)| !audit.uncommitted().is_empty();
+        self.wait_arrived(wanted, |stage| !stage.audits.iter().any(open));
+    }
+
+    /// Waits until so many records have arrived, and then for `also`. A script may be as slow as it wants to be, but no
+    /// minute may pass without progress.
+    #[track_caller]
+    fn wait_arrived(&mut self, wanted: u64, also: impl Fn(&Self) -> bool) {
+        let (mut best, mut since) = (self.arrived(), Instant::now());
         loop {
             self.crew.look();
             let arrived = self.arrived();
-            let open = |(_, audit): &(&str, Audit)| !audit.uncommitted().is_empty();
-            if arrived >= wanted && !self.audits.iter().any(open) {
+            if arrived >= wanted && also(self) {
                 return;
             }
             if arrived > best {
                 (best, since) = (arrived, Instant::now());
             }
-            assert!(since.elapsed() < PATIENCE, "everything arrives: {arrived} of {wanted}");
+            assert!(since.elapsed() < PATIENCE, "more arrives: {arrived} of {wanted}");
             rest(LOOK);
         }
     }

@@ -123,6 +123,16 @@ impl Kafka {
         unsafe { libc::kill(process.id() as libc::pid_t, signal) };
     }
 
+    /// Brings node `id` back, be it frozen or gone, and waits until the cluster is whole.
+    pub fn revive(&self, id: usize) {
+        if self.nodes[id - 1].process().is_some() {
+            self.thaw(id);
+        } else {
+            self.nodes[id - 1].launch();
+        }
+        self.wait_ready();
+    }
+
     /// Stops node `id` in an orderly way: SIGTERM, and waits.
     pub fn stop(&self, id: usize) {
         let mut slot = self.nodes[id - 1].process();
@@ -231,7 +241,10 @@ impl Kafka {
 
     /// A client that asks for the committed positions of `group`, again and again.
     pub fn group(&self, group: &str) -> Group {
-        Group(self.config().set("group.id", group).create().expect("a client"))
+        let mut config = self.config();
+        // It turns away from a node that is frozen.
+        config.set("group.id", group).set("socket.timeout.ms", "5000");
+        Group(config.create().expect("a client"))
     }
 
     /// Commits for a group without members.

@@ -102,6 +102,8 @@ impl Writer {
     pub fn new(mut config: ClientConfig, settings: &[(&str, &str)]) -> Self {
         config.set("enable.idempotence", "true").set("linger.ms", "5");
         config.set("queue.buffering.max.messages", "100000");
+        // It turns away from a node that is frozen; what it asked of that is not written twice.
+        config.set("socket.timeout.ms", "10000");
         for (key, value) in settings {
             config.set(*key, *value);
         }
