@@ -40,11 +40,16 @@ archive() {
             return 1
             ;;
     esac
-    # OpenSSL writes where and with which flags it was built into the program, so both are the same everywhere. Only what is
-    # committed is built, and it says nothing of this machine or this minute: neither paths, nor times, nor owners.
-    root=/tmp/kafka-eventhubs-bridge-release
-    rm -rf "$root"
-    mkdir -m 700 "$root" "$root/source"
+    # OpenSSL writes into the program with which flags it was built, and where, for that is where it would look for modules: so
+    # it is the same place everywhere, and one in which not everybody can put something. Only what is committed is built, and
+    # it says nothing of this machine or this minute: neither paths, nor times, nor owners.
+    root=/usr/local/src/kafka-eventhubs-bridge
+    if ! mkdir -p "$root" 2>/dev/null || [[ ! -w $root ]]; then
+        echo "a release is built in $root; make it yours: sudo install -d -o \"\$USER\" $root" >&2
+        return 1
+    fi
+    rm -rf "$root"/{source,cargo,target}
+    mkdir "$root/source"
     ln -s "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
     git archive HEAD | tar --directory "$root/source" --extract
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
@@ -64,7 +69,7 @@ archive() {
     cp -r "$root"/source/{LICENSE,README.md,CHANGELOG.md,config} "dist/$name"
     tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=u=rwX,go=rX --create "$name" |
         gzip --no-name >"dist/$name.tar.gz"
-    rm -rf "dist/$name" "$root"
+    rm -rf "dist/$name" "$root"/{source,cargo,target}
     (cd dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
 }
 

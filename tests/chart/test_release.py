@@ -1,0 +1,86 @@
+"""A release: of one version, and the same bytes wherever it is built. The compiler here is one that writes down what it was told."""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart import CHART, ROOT
+
+NEEDED = ["Cargo.toml", "CHANGELOG.md", "LICENSE", "README.md", "scripts/release.sh", "charts/kafka-eventhubs-bridge/Chart.yaml"]
+CARGO = """#!/bin/sh
+mkdir -p "$CARGO_TARGET_DIR/release"
+for program in kafka-eventhubs-bridge eventhubs-local; do
+    { echo "$program $*"; pwd; ls; env | grep -Ev '^(PATH|HOME|OLDPWD|SHLVL|_)='; } >"$CARGO_TARGET_DIR/release/$program"
+    chmod 755 "$CARGO_TARGET_DIR/release/$program"
+done
+"""
+
+
+def tell(*command, cwd, env=None, umask=0o022):
+    """What `command` says; raises what it says when it is not content."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, cwd=cwd, env=env, umask=umask)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path):
+    """What a release is made of, in a folder of its own."""
+    folder = tmp_path / "project"
+    for name in NEEDED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "config", folder / "config")
+    return folder
+
+
+def test_a_release_is_of_one_version(project):
+    """That of the manifest, the chart and the changelog; anything else stops it."""
+    release = "scripts/release.sh"
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert tell(release, "version", cwd=project).strip() == version
+    (project / "CHANGELOG.md").write_text(f"# Changelog\n\n## [{version}] - 2026-01-01\n\n- It copies.\n\n## [0.0.1]\n\n- Nothing.\n")
+    assert tell(release, "notes", cwd=project).strip() == "- It copies."
+    (project / "CHANGELOG.md").write_text("# Changelog\n\n## [0.0.1]\n\n- Nothing.\n")
+    with pytest.raises(AssertionError, match="no section"):
+        tell(release, "notes", cwd=project)
+    (project / "Cargo.toml").write_text('[workspace.package]\nversion = "9.9.9"\n\n')
+    with pytest.raises(AssertionError, match="9.9.9"):
+        tell(release, "version", cwd=project)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a release is built in a folder of root's")
+def test_an_archive_is_the_same_wherever_it_is_made(project, tmp_path):
+    git = ["git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
+    tell(*git, "init", "-q", cwd=project)
+    tell(*git, "add", ".", cwd=project)
+    tell(*git, "commit", "-q", "-m", "all of it", cwd=project)
+    (project / "README.md").write_text("Not committed.")
+    (project / "config/private.toml").write_text("password = 'mine'")
+    elsewhere = tmp_path / "another place"
+    tell("git", "clone", "-q", project, elsewhere, cwd=tmp_path)
+
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "cargo").write_text(CARGO)
+    (bin / "cargo").chmod(0o755)
+    env = {"PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    tell("scripts/release.sh", "archive", cwd=project, env=env)
+    other = env | {"CARGO_HOME": str(tmp_path / "cargo"), "CARGO_TARGET_DIR": str(tmp_path), "CFLAGS": "-g", "TZ": "Asia/Tokyo", "RUSTFLAGS": "-g"}
+    tell("scripts/release.sh", "archive", cwd=elsewhere, env=other, umask=0o077)
+
+    one, another = (next(folder.glob("dist/*.tar.gz")) for folder in (project, elsewhere))
+    assert one.read_bytes() == another.read_bytes()
+    with tarfile.open(one) as archive:
+        content = {str(Path(*Path(member.name).parts[1:])): member for member in archive}
+        readme = archive.extractfile(content["README.md"]).read()
+    assert readme == (ROOT / "README.md").read_bytes(), "what is committed, and nothing else"
+    assert {"kafka-eventhubs-bridge", "eventhubs-local", "LICENSE", "CHANGELOG.md", "config/bridge.toml"} <= content.keys()
+    assert "config/private.toml" not in content
+    assert {(member.uid, member.gid, member.mode & 0o022) for member in content.values()} == {(0, 0, 0)}
+    tell("sha256sum", "--check", f"{one.name}.sha256", cwd=one.parent)
