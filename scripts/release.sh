@@ -40,17 +40,16 @@ archive() {
             return 1
             ;;
     esac
-    # OpenSSL writes into the program with which flags it was built, and where, for that is where it would look for modules: so
-    # it is the same place everywhere, and one in which not everybody can put something. Only what is committed is built, and
-    # it says nothing of this machine or this minute: neither paths, nor times, nor owners.
+    # Where something was compiled gets into the program: by the names of functions, and by OpenSSL, which would look for its
+    # modules there. So it is the same place everywhere, one in which not everybody can put something, and it holds all
+    # that is compiled. Only what is committed is built, and it says nothing of this machine or this minute.
     root=/usr/local/src/kafka-eventhubs-bridge
     if ! mkdir -p "$root" 2>/dev/null || [[ ! -w $root ]]; then
         echo "a release is built in $root; make it yours: sudo install -d -o \"\$USER\" $root" >&2
         return 1
     fi
-    rm -rf "$root"/{source,cargo,target}
+    rm -rf "$root"/{source,vendor,target}
     mkdir "$root/source"
-    ln -s "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
     git archive HEAD | tar --directory "$root/source" --extract
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
     BRIDGE_COMMIT=$(git rev-parse --short=12 HEAD)
@@ -58,9 +57,10 @@ archive() {
     (
         cd "$root/source"
         unset CFLAGS CXXFLAGS
-        CARGO_HOME=$root/cargo CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo \
-            RUSTFLAGS="--remap-path-prefix=$root/source=. --remap-path-prefix=$root/cargo=cargo" \
-            cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local
+        cargo vendor --locked --quiet "$root/vendor" >/dev/null
+        CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo RUSTFLAGS="--remap-path-prefix=$root/=" \
+            cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local \
+            --config "source.crates-io.replace-with='vendor'" --config "source.vendor.directory='$root/vendor'"
     )
     name=kafka-eventhubs-bridge-$version-linux-$architecture
     rm -rf "dist/$name"
@@ -69,7 +69,7 @@ archive() {
     cp -r "$root"/source/{LICENSE,README.md,CHANGELOG.md,config} "dist/$name"
     tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=u=rwX,go=rX --create "$name" |
         gzip --no-name >"dist/$name.tar.gz"
-    rm -rf "dist/$name" "$root"/{source,cargo,target}
+    rm -rf "dist/$name" "$root"/{source,vendor,target}
     (cd dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
 }
 

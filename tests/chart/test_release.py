@@ -12,10 +12,16 @@ import yaml
 from chart import CHART, ROOT
 
 NEEDED = ["Cargo.toml", "CHANGELOG.md", "LICENSE", "README.md", "scripts/release.sh", "charts/kafka-eventhubs-bridge/Chart.yaml"]
+# It vendors first; from then on it is nothing to the compiler where the packages came from.
 CARGO = """#!/bin/sh
+set -e
+if [ "$1" = vendor ]; then
+    for folder; do :; done
+    exec mkdir "$folder"
+fi
 mkdir -p "$CARGO_TARGET_DIR/release"
 for program in kafka-eventhubs-bridge eventhubs-local; do
-    { echo "$program $*"; pwd; ls; env | grep -Ev '^(PATH|HOME|OLDPWD|SHLVL|_)='; } >"$CARGO_TARGET_DIR/release/$program"
+    { echo "$program $*"; pwd; ls; env | grep -Ev '^(PATH|HOME|CARGO_HOME|OLDPWD|SHLVL|_)='; ls ../vendor; } >"$CARGO_TARGET_DIR/release/$program"
     chmod 755 "$CARGO_TARGET_DIR/release/$program"
 done
 """
