@@ -147,8 +147,7 @@ impl Kafka {
     /// Starts node `id` again, on its old ports and data, and waits until the cluster is whole.
     pub fn restart(&self, id: usize) {
         self.kill(id);
-        self.nodes[id - 1].launch();
-        self.wait_ready();
+        self.revive(id);
     }
 
     /// Waits until all running nodes are known to the cluster, and every partition has a leader.
