@@ -115,7 +115,8 @@ struct Author {
     members: usize,
     running: Vec<usize>,
     frozen: Vec<usize>,
-    node: Option<usize>,
+    /// The Kafka node that is away, and whether it is frozen.
+    node: Option<(usize, bool)>,
     hubs_away: bool,
     troubles: Vec<(usize, Trouble)>,
     trouble_count: usize,
@@ -206,15 +207,15 @@ impl Author {
 
     fn node(&mut self) {
         let how = [Step::NodeKill, Step::NodeStop, Step::NodeFreeze][self.rng.random_range(0..3)];
-        let node = self.node.take().map_or_else(
-            || {
-                let node = self.rng.random_range(1..=NODES);
-                self.node = Some(node);
-                how(node)
-            },
-            Step::NodeReturn,
-        );
-        self.steps.push(node);
+        let step = if let Some((node, _)) = self.node.take() {
+            Step::NodeReturn(node)
+        } else {
+            let node = self.rng.random_range(1..=NODES);
+            let step = how(node);
+            self.node = Some((node, matches!(step, Step::NodeFreeze(_))));
+            step
+        };
+        self.steps.push(step);
     }
 
     fn trouble(&mut self, make: fn(&mut StdRng, Option<&'static str>) -> Trouble) {
@@ -244,7 +245,7 @@ impl Author {
 
     fn grow(&mut self) {
         // It may be the controller that is frozen, and it is asked but once.
-        if self.node.is_some() {
+        if let Some((_, true)) = self.node {
             return;
         }
         let which = self.rng.random_range(0..GROWING.len());

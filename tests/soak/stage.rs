@@ -248,9 +248,10 @@ impl<'a> Stage<'a> {
         }
         let trades = self.trades.take().expect("it ends once");
         totals.push(trades.stop().count());
-        ends.push((0..2).map(|at| self.kafka.watermarks(&self.topics[4], at).1).collect());
         self.crew.wait_gone();
         self.wait_all(&totals, refused::count(&ends[0]));
+        // Not before: the end of a transaction is written after it has been promised.
+        ends.push((0..2).map(|at| self.kafka.watermarks(&self.topics[4], at).1).collect());
         for member in last {
             self.crew.stop(member);
         }
