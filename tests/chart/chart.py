@@ -19,6 +19,13 @@ LEAST = {
 }
 
 
+def run(*command, cwd=ROOT, **how):
+    """What `command` says; raises what it says when it is not content."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, cwd=cwd, **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def helm(*arguments):
     """What helm says to `arguments`: its exit code, standard output, standard error."""
     done = subprocess.run(["helm", *map(str, arguments)], capture_output=True, text=True, timeout=60)

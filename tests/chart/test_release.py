@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 import yaml
 
-from chart import CHART, ROOT
+from chart import CHART, ROOT, run
 
 NEEDED = ["Cargo.toml", "CHANGELOG.md", "LICENSE", "README.md", "scripts/release.sh", "charts/kafka-eventhubs-bridge/Chart.yaml"]
 # It vendors first; from then on it is nothing to the compiler where the packages came from.
@@ -27,13 +26,6 @@ done
 """
 
 
-def tell(*command, cwd, env=None, umask=0o022):
-    """What `command` says; raises what it says when it is not content."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, cwd=cwd, env=env, umask=umask)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture
 def project(tmp_path):
     """What a release is made of, in a folder of its own."""
@@ -49,36 +41,36 @@ def test_a_release_is_of_one_version(project):
     """That of the manifest, the chart and the changelog; anything else stops it."""
     release = "scripts/release.sh"
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-    assert tell(release, "version", cwd=project).strip() == version
+    assert run(release, "version", cwd=project).strip() == version
     (project / "CHANGELOG.md").write_text(f"# Changelog\n\n## [{version}] - 2026-01-01\n\n- It copies.\n\n## [0.0.1]\n\n- Nothing.\n")
-    assert tell(release, "notes", cwd=project).strip() == "- It copies."
+    assert run(release, "notes", cwd=project).strip() == "- It copies."
     (project / "CHANGELOG.md").write_text("# Changelog\n\n## [0.0.1]\n\n- Nothing.\n")
     with pytest.raises(AssertionError, match="no section"):
-        tell(release, "notes", cwd=project)
+        run(release, "notes", cwd=project)
     (project / "Cargo.toml").write_text('[workspace.package]\nversion = "9.9.9"\n\n')
     with pytest.raises(AssertionError, match="9.9.9"):
-        tell(release, "version", cwd=project)
+        run(release, "version", cwd=project)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a release is built in a folder of root's")
 def test_an_archive_is_the_same_wherever_it_is_made(project, tmp_path):
     git = ["git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
-    tell(*git, "init", "-q", cwd=project)
-    tell(*git, "add", ".", cwd=project)
-    tell(*git, "commit", "-q", "-m", "all of it", cwd=project)
+    run(*git, "init", "-q", cwd=project)
+    run(*git, "add", ".", cwd=project)
+    run(*git, "commit", "-q", "-m", "all of it", cwd=project)
     (project / "README.md").write_text("Not committed.")
     (project / "config/private.toml").write_text("password = 'mine'")
     elsewhere = tmp_path / "another place"
-    tell("git", "clone", "-q", project, elsewhere, cwd=tmp_path)
+    run("git", "clone", "-q", project, elsewhere, cwd=tmp_path)
 
-    bin = tmp_path / "bin"
-    bin.mkdir()
-    (bin / "cargo").write_text(CARGO)
-    (bin / "cargo").chmod(0o755)
-    env = {"PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    tell("scripts/release.sh", "archive", cwd=project, env=env)
+    cargo = tmp_path / "bin/cargo"
+    cargo.parent.mkdir()
+    cargo.write_text(CARGO)
+    cargo.chmod(0o755)
+    env = {"PATH": f"{cargo.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    run("scripts/release.sh", "archive", cwd=project, env=env)
     other = env | {"CARGO_HOME": str(tmp_path / "cargo"), "CARGO_TARGET_DIR": str(tmp_path), "CFLAGS": "-g", "TZ": "Asia/Tokyo", "RUSTFLAGS": "-g"}
-    tell("scripts/release.sh", "archive", cwd=elsewhere, env=other, umask=0o077)
+    run("scripts/release.sh", "archive", cwd=elsewhere, env=other, umask=0o077)
 
     one, another = (next(folder.glob("dist/*.tar.gz")) for folder in (project, elsewhere))
     assert one.read_bytes() == another.read_bytes()
@@ -89,4 +81,4 @@ def test_an_archive_is_the_same_wherever_it_is_made(project, tmp_path):
     assert {"kafka-eventhubs-bridge", "eventhubs-local", "LICENSE", "CHANGELOG.md", "config/bridge.toml"} <= content.keys()
     assert "config/private.toml" not in content
     assert {(member.uid, member.gid, member.mode & 0o022) for member in content.values()} == {(0, 0, 0)}
-    tell("sha256sum", "--check", f"{one.name}.sha256", cwd=one.parent)
+    run("sha256sum", "--check", f"{one.name}.sha256", cwd=one.parent)

@@ -1,12 +1,11 @@
 """What GitHub is given: it understands it, every action is a commit and not a name that moves, and all it runs is there."""
 
 import re
-import subprocess
 
 import pytest
 import yaml
 
-from chart import ROOT
+from chart import ROOT, run
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yaml"))
@@ -17,13 +16,6 @@ SCHEMAS = {
     "vendor.github-issue-config": [GITHUB / "ISSUE_TEMPLATE/config.yml"],
     "vendor.github-issue-forms": [GITHUB / "ISSUE_TEMPLATE/defect.yml", GITHUB / "ISSUE_TEMPLATE/wish.yml"],
 }
-
-
-def run(*command, cwd=ROOT):
-    """Raises what `command` says when it is not content."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, cwd=cwd)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_workflows_and_their_scripts_are_sound():
