@@ -1,90 +1,126 @@
 //! What a connection may do: the tokens it holds, put through `$cbs`, and renewed ahead of their end.
 //!
-//! One task a connection renews. A renewal that is refused is tried again and again while the old token lives; nothing
-//! else notices, and the first refusal is said.
+//! One token serves all links of a hub. Tokens of several hubs are put at the same time, and one that several links wait
+//! for is put once. One task a connection renews. A renewal that is refused is tried again and again while the old token
+//! lives; nothing else notices, and the first refusal is said.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fe2o3_amqp::connection::ConnectionHandle;
-use fe2o3_amqp::session::{Session, SessionHandle};
-use fe2o3_amqp_cbs::client::CbsClient;
-use fe2o3_amqp_cbs::token::CbsToken;
+use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body};
+use fe2o3_amqp_types::primitives::{SimpleValue, Timestamp};
+use serde_amqp::Value;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::retry;
 
 use super::Cause;
-use super::connection::{Connected, Namespace, refused};
+use super::connection::Connected;
+use super::namespace::{Namespace, Shared};
 use super::outcome::Fault;
+use super::requests::Node;
 use super::token::{Kind, Token};
 
 /// Nothing is renewed more often.
 const SOONEST: Duration = Duration::from_secs(1);
+/// The task of a connection looks round at least so often.
+const ROUND: Duration = Duration::from_secs(60);
 
-/// The `$cbs` client and what it has put. Its session lives as long as it does.
+/// The tokens of a connection.
 pub(super) struct Access {
-    client: CbsClient,
-    _session: SessionHandle<()>,
-    held: HashMap<String, Held>,
+    pub(super) node: Node,
+    held: Mutex<HashMap<String, Held>>,
+    attempts: Mutex<HashMap<String, Arc<Attempt>>>,
     /// Told of each token that is put.
     put: Arc<Notify>,
 }
 
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            node: Node::new("$cbs"),
+            held: Mutex::default(),
+            attempts: Mutex::default(),
+            put: Arc::default(),
+        }
+    }
+}
+
 /// A token the connection holds for one audience.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Held {
-    expires: SystemTime,
+    token: Token,
+    since: Instant,
     /// When to renew it.
     due: Instant,
     /// Renewals that failed since it was put.
     failures: u32,
 }
 
+/// Who puts a token for an audience, and what became of it the last time.
+#[derive(Default)]
+struct Attempt {
+    done: AtomicU64,
+    last: tokio::sync::Mutex<Option<Fault>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Access {
-    pub(super) async fn attach(connection: &mut ConnectionHandle<()>) -> Result<Self, Fault> {
-        let lost = |error: String| Fault::new(Cause::Connection, error);
-        let mut session =
-            Session::begin(connection).await.map_err(|error| lost(error.to_string()))?;
-        let client =
-            CbsClient::attach(&mut session).await.map_err(|error| lost(error.to_string()))?;
-        Ok(Self { client, _session: session, held: HashMap::new(), put: Arc::default() })
+    /// The token that is held for `audience`, if it still counts.
+    fn living(&self, audience: &str) -> Option<Token> {
+        let held = lock(&self.held);
+        let token = &held.get(audience)?.token;
+        (token.expires > SystemTime::now()).then(|| token.clone())
     }
 
-    async fn put(&mut self, audience: &str, token: &Token) -> Result<(), Fault> {
-        let expires =
-            token.expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-        let put = CbsToken::new(token.text.expose(), token.kind.as_str(), Some(expires.into()));
-        self.client.put_token(audience, put).await.map_err(|error| refused(&error))?;
-        self.hold(audience, token.expires);
-        Ok(())
+    fn attempt(&self, audience: &str) -> Arc<Attempt> {
+        Arc::clone(lock(&self.attempts).entry(audience.to_owned()).or_default())
     }
 
-    fn hold(&mut self, audience: &str, expires: SystemTime) {
-        let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
+    fn hold(&self, audience: &str, token: &Token) {
+        let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
         let wait = crate::credential::renew_in(left, rand::random()).max(SOONEST);
-        let held = Held { expires, due: Instant::now() + wait, failures: 0 };
-        self.held.insert(audience.to_owned(), held);
+        let since = Instant::now();
+        let held = Held { token: token.clone(), since, due: since + wait, failures: 0 };
+        lock(&self.held).insert(audience.to_owned(), held);
         self.put.notify_one();
+    }
+
+    /// The service did not take `token` for `audience` any more: the next link needs another one. Many links find out
+    /// at the same time, and one that was put since is not meant.
+    pub(super) fn forget(&self, audience: &str, token: &Token) {
+        let mut held = lock(&self.held);
+        let is_meant = |held: &Held| {
+            held.token.text.expose() == token.text.expose() || held.since.elapsed() > SOONEST
+        };
+        if held.get(audience).is_some_and(is_meant) {
+            held.remove(audience);
+        }
     }
 
     /// When the next token is to be renewed.
     fn next(&self) -> Option<Instant> {
-        self.held.values().map(|held| held.due).min()
+        lock(&self.held).values().map(|held| held.due).min()
     }
 
     /// What is to be renewed by `now`, and when it ends.
     fn due(&self, now: Instant) -> Vec<(String, SystemTime)> {
-        let due = self.held.iter().filter(|(_, held)| held.due <= now);
-        due.map(|(audience, held)| (audience.clone(), held.expires)).collect()
+        let held = lock(&self.held);
+        let due = held.iter().filter(|(_, held)| held.due <= now);
+        due.map(|(audience, held)| (audience.clone(), held.token.expires)).collect()
     }
 
     /// Tries again later. Gives the number of failures so far.
-    fn postpone(&mut self, audience: &str) -> u32 {
-        let Some(held) = self.held.get_mut(audience) else { return 0 };
+    fn postpone(&self, audience: &str) -> u32 {
+        let mut all = lock(&self.held);
+        let Some(held) = all.get_mut(audience) else { return 0 };
         held.failures += 1;
         held.due = Instant::now() + retry::delay(held.failures, None, rand::random());
         held.failures
@@ -92,13 +128,29 @@ impl Access {
 }
 
 impl Namespace {
-    /// Makes sure that the connection holds a token for `audience`.
+    /// Makes sure that the connection holds a token for `audience`. Who waits for the same one shares what comes of it.
     pub(super) async fn authorize(
         &self,
         connected: &Connected,
         audience: &str,
     ) -> Result<Token, Fault> {
-        self.put(connected, audience, None).await
+        let access = &connected.access;
+        if let Some(token) = access.living(audience) {
+            return Ok(token);
+        }
+        let attempt = access.attempt(audience);
+        let done = attempt.done.load(Ordering::SeqCst);
+        let mut last = attempt.last.lock().await;
+        if let Some(token) = access.living(audience) {
+            return Ok(token);
+        }
+        if let Some(fault) = last.as_ref().filter(|_| attempt.done.load(Ordering::SeqCst) != done) {
+            return Err(fault.clone());
+        }
+        let put = self.put(connected, audience, None).await;
+        *last = put.as_ref().err().cloned();
+        attempt.done.fetch_add(1, Ordering::SeqCst);
+        put
     }
 
     /// Puts a token that ends later than `beyond`, if there is one to be had.
@@ -122,7 +174,7 @@ impl Namespace {
         }
         if beyond == Some(token.expires) {
             // The same one; it is asked for again when it is nearer to its end.
-            connected.access.lock().await.hold(audience, token.expires);
+            connected.access.hold(audience, &token);
             return Ok(token);
         }
         match self.offer(connected, audience, token).await {
@@ -150,10 +202,23 @@ impl Namespace {
         token: Token,
     ) -> Result<Token, Fault> {
         let put = async |token: &Token| {
-            let put = async { connected.access.lock().await.put(audience, token).await };
-            let result = self.within("putting a token", put).await.and_then(|put| put);
-            self.0.metrics.token_put(&self.0.name, result.is_ok());
-            result
+            let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let what = ApplicationProperties::builder()
+                .insert("operation", "put-token")
+                .insert("type", token.kind.as_str())
+                .insert("name", audience)
+                .insert(
+                    "expiration",
+                    SimpleValue::Timestamp(
+                        Timestamp::from_milliseconds(expires.as_millis() as i64),
+                    ),
+                );
+            let text = Value::String(token.text.expose().to_owned());
+            let access = &connected.access;
+            let asked =
+                access.node.ask(connected, what.build(), Body::Value(AmqpValue(text))).await;
+            self.0.metrics.token_put(&self.0.name, asked.is_ok());
+            asked.map(|_| access.hold(audience, token))
         };
         match put(&token).await {
             Ok(()) => Ok(token),
@@ -194,36 +259,45 @@ impl Namespace {
         }
     }
 
-    /// Renews every token of a connection ahead of its end, for as long as the connection is used.
-    pub(super) fn keep_access(&self, connected: &Arc<Connected>) {
-        let (namespace, connected) = (self.clone(), Arc::downgrade(connected));
-        self.0.runtime.spawn(async move { namespace.renew(connected).await });
-    }
-
-    async fn renew(&self, connected: Weak<Connected>) {
-        loop {
-            let Some((next, put)) = in_use(&connected).await else { return };
-            match next {
-                // A connection that is gone leaves nobody to be told of a token.
-                None => drop(tokio::time::timeout(Duration::from_secs(60), put.notified()).await),
-                Some(next) => tokio::select! {
-                    () = sleep_until(next) => {}
-                    () = put.notified() => continue,
-                },
-            }
-            let Some(connected) = connected.upgrade() else { return };
-            let due = connected.access.lock().await.due(Instant::now());
-            for (audience, expires) in due {
-                if let Err(fault) = self.put(&connected, &audience, Some(expires)).await {
-                    let failures = connected.access.lock().await.postpone(&audience);
-                    self.say_unrenewed(&audience, &fault, expires, failures);
-                    if fault.connection {
-                        self.give_up(connected.generation, &fault).await;
+    /// Looks after a connection for as long as it lives: renews its tokens, and notices its end.
+    pub(super) fn mind(&self, connected: &Arc<Connected>) {
+        let stream = connected.stream();
+        let (shared, connected) = (Arc::downgrade(&self.0), Arc::downgrade(connected));
+        self.0.runtime.spawn(async move {
+            while let Some((next, put)) = round(&shared, &connected) {
+                tokio::select! {
+                    () = stream.closed() => {
+                        let Some((namespace, connected)) = both(&shared, &connected) else { return };
+                        let reason = connected.reason().await;
+                        namespace.give_up(&connected, &reason).await;
                         return;
                     }
+                    () = put.notified() => continue,
+                    () = sleep_until(next) => {}
                 }
+                let Some((namespace, connected)) = both(&shared, &connected) else { return };
+                namespace.renew(&connected).await;
+                namespace.let_go_of_spare(&connected).await;
             }
+        });
+    }
+
+    /// Renews what is due, all at the same time.
+    async fn renew(&self, connected: &Arc<Connected>) {
+        let mut renewals = JoinSet::new();
+        for (audience, expires) in connected.access.due(Instant::now()) {
+            let (namespace, connected) = (self.clone(), Arc::clone(connected));
+            renewals.spawn(async move {
+                let put = namespace.put(&connected, &audience, Some(expires)).await;
+                let Err(fault) = put else { return };
+                let failures = connected.access.postpone(&audience);
+                namespace.say_unrenewed(&audience, &fault, expires, failures);
+                if fault.connection {
+                    namespace.give_up(&connected, &fault).await;
+                }
+            });
         }
+        while renewals.join_next().await.is_some() {}
     }
 
     /// Once, and once more when the old token has ended.
@@ -247,9 +321,14 @@ impl Namespace {
     }
 }
 
-/// When the next renewal is due, and who is told of a new token; `None` once the connection is given up.
-async fn in_use(connected: &Weak<Connected>) -> Option<(Option<Instant>, Arc<Notify>)> {
-    let connected = connected.upgrade()?;
-    let access = connected.access.lock().await;
-    Some((access.next(), Arc::clone(&access.put)))
+fn both(shared: &Weak<Shared>, connected: &Weak<Connected>) -> Option<(Namespace, Arc<Connected>)> {
+    Some((Namespace(shared.upgrade()?), connected.upgrade()?))
+}
+
+/// When there is something to do again, and who is told of a new token; `None` once the connection is gone.
+fn round(shared: &Weak<Shared>, connected: &Weak<Connected>) -> Option<(Instant, Arc<Notify>)> {
+    let (namespace, connected) = both(shared, connected)?;
+    let access = &connected.access;
+    let look = Instant::now() + ROUND.min(namespace.link_idle());
+    Some((access.next().map_or(look, |next| next.min(look)), Arc::clone(&access.put)))
 }

@@ -1,271 +1,282 @@
-//! One connection to a namespace, made when needed and made again when lost.
+//! One connection to a namespace: its sessions, the places for links on them, and its two ends.
 //!
-//! Whoever needs it asks [`Namespace::connected`]; the first one connects, the others wait for it, and after a failure
-//! all are told so until the pause is over: a dead namespace is not hammered by every lane. A connection that any lane
-//! found dead is given up for all, by its generation, so that news of an old one cannot harm a new one.
+//! It ends in good order when somebody leaves, and is cut when it is given up: then nothing of it arrives any more.
 
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fe2o3_amqp::connection::{Connection, ConnectionHandle};
 use fe2o3_amqp::sasl_profile::SaslProfile;
-use fe2o3_amqp::session::{Session, SessionHandle};
-use fe2o3_amqp_management::error::Error as ManagementError;
-use tokio::sync::Mutex;
+use fe2o3_amqp::session::{BeginError, Session, SessionHandle};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use crate::config;
-use crate::health::ShardHealth;
-use crate::metrics::Metrics;
-use crate::retry;
-
+use super::Cause;
 use super::access::Access;
-use super::login::Login;
 use super::outcome::Fault;
-use super::transport::{self, Tell};
-use super::{Cause, Lane, LaneEvent, Passed, Target, lane};
+use super::requests::Node;
+use super::session::{Seat, Shared};
+use super::transport::{Limits, Switch, Tap};
 
 /// Largest frame we take and send; the service uses the same.
 const MAX_FRAME: u32 = 65_536;
 /// Closing is a courtesy.
 const CLOSE: Duration = Duration::from_secs(2);
+/// Links of a session: enough to share its costs, few enough to lose.
+const LINKS_A_SESSION: usize = 32;
+/// Links of a connection: sessions begin one after the other, and so do the links of each.
+const LINKS_A_CONNECTION: usize = 1_024;
+/// Frames of the largest batch that is usual, rounded up.
+const FRAMES_A_BATCH: usize = 32;
+/// Sessions that are not for lanes: `$cbs` and `$management` have one each.
+const OWN_SESSIONS: usize = 2;
 
-/// A namespace, for one shard. Cheap to clone.
-#[derive(Clone)]
-pub struct Namespace(pub(super) Arc<Shared>);
-
-pub(super) struct Shared {
-    pub(super) name: String,
-    pub(super) settings: config::Namespace,
-    pub(super) login: Login,
-    /// Whether the last attempt to get in was refused.
-    pub(super) shut: AtomicBool,
-    pub(super) runtime: tokio::runtime::Handle,
-    pub(super) metrics: Arc<Metrics>,
-    shard: u32,
-    health: Option<ShardHealth>,
-    state: Mutex<State>,
-    generations: AtomicU64,
+/// What a connection is made with.
+pub(super) struct Terms<'a> {
+    pub(super) host: &'a str,
+    pub(super) container: String,
+    /// The peer is asked to be heard at least twice in this time.
+    pub(super) idle: Duration,
+    /// For each request.
+    pub(super) limit: Duration,
+    pub(super) runtime: Handle,
 }
 
-#[derive(Default)]
-struct State {
-    current: Option<Arc<Connected>>,
-    failures: u32,
-    /// The last failure, and until when it stands for an answer.
-    pause: Option<(Fault, Instant)>,
-}
-
-impl fmt::Debug for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
-    }
-}
-
-/// An open connection with its `$cbs` link.
+/// An open connection.
 pub(super) struct Connected {
-    pub(super) generation: u64,
-    connection: Mutex<ConnectionHandle<()>>,
-    pub(super) access: Mutex<Access>,
+    handle: Arc<tokio::sync::Mutex<ConnectionHandle<()>>>,
+    switch: Arc<Switch>,
+    limits: Arc<Limits>,
+    seats: Mutex<Seats>,
+    pub(super) limit: Duration,
+    pub(super) runtime: Handle,
+    pub(super) access: Access,
+    pub(super) management: Node,
+    /// Given up, or left.
+    down: AtomicBool,
+    /// It takes no more lanes; those it has may go on.
+    retired: AtomicBool,
 }
 
-impl Namespace {
-    /// A namespace that is not connected yet. `health`, if given, hears when it comes and goes.
-    pub fn new(
-        name: &str,
-        settings: &config::Namespace,
-        shard: u32,
-        runtime: tokio::runtime::Handle,
-        metrics: Arc<Metrics>,
-        health: Option<ShardHealth>,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            name: name.to_owned(),
-            settings: settings.clone(),
-            login: Login::new(name, settings),
-            shut: AtomicBool::new(false),
-            runtime,
-            metrics,
-            shard,
-            health,
-            state: Mutex::default(),
-            generations: AtomicU64::new(1),
-        }))
-    }
+struct Seats {
+    sessions: Vec<Arc<Shared>>,
+    links: usize,
+    /// Since when there are no links, if there are none.
+    empty: Option<Instant>,
+}
 
-    /// Opens a lane. `tell` hears of its link and of the end of every send, on a task of the runtime.
-    pub fn lane(
-        &self,
-        hub: &str,
-        target: Target,
-        tell: impl FnMut(LaneEvent) + Send + 'static,
-    ) -> Lane {
-        let (lane, task) = lane::open(self.clone(), hub, target, tell);
-        self.0.runtime.spawn(task);
-        lane
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").field("links", &self.seats().links).finish_non_exhaustive()
     }
+}
 
-    /// The connection, made now if there is none.
-    pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
-        self.connected_telling(&mut |_| {}).await
-    }
-
-    /// The same, telling how far it comes.
-    pub(super) async fn connected_telling(&self, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
-        let mut state = self.0.state.lock().await;
-        if let Some(current) = &state.current {
-            return Ok(Arc::clone(current));
-        }
-        if let Some((fault, until)) = &state.pause
-            && Instant::now() < *until
-        {
-            let after = Some(until.saturating_duration_since(Instant::now()));
-            return Err(Fault { after, ..fault.clone() });
-        }
-        let made = self.connect(tell).await;
-        self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
-        match made {
-            Ok(connected) => {
-                let connected = Arc::new(connected);
-                *state = State { current: Some(Arc::clone(&connected)), ..State::default() };
-                drop(state);
-                self.up(&connected);
-                Ok(connected)
-            }
-            Err(fault) => {
-                state.failures += 1;
-                let pause = retry::delay(state.failures, fault.after, rand::random());
-                state.pause = Some((fault.clone(), Instant::now() + pause));
-                if state.failures == 1 {
-                    let host = &self.0.settings.address.host;
-                    tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
-                }
-                self.tell_health(false, &fault.detail);
-                Err(fault)
-            }
-        }
-    }
-
-    fn up(&self, connected: &Arc<Connected>) {
-        tracing::info!(
-            namespace = self.0.name,
-            host = self.0.settings.address.host,
-            "connected to event hubs"
-        );
-        self.0.metrics.connected(&self.0.name, self.0.shard, true);
-        self.tell_health(true, "");
-        self.keep_access(connected);
-    }
-
-    pub(super) fn tell_health(&self, up: bool, detail: &str) {
-        if let Some(health) = &self.0.health {
-            health.namespace(&self.0.name, up, detail);
-        }
-    }
-
-    /// Gives a connection up, if it is still the one in use.
-    pub(super) async fn give_up(&self, generation: u64, fault: &Fault) {
-        let mut state = self.0.state.lock().await;
-        let Some(current) = state.current.take_if(|current| current.generation == generation)
-        else {
-            return;
-        };
-        drop(state);
-        tracing::warn!(namespace = self.0.name, cause = %fault.cause, detail = fault.detail, "connection to event hubs lost");
-        self.0.metrics.connected(&self.0.name, self.0.shard, false);
-        self.tell_health(false, &fault.detail);
-        self.0.runtime.spawn(async move {
-            let close = async { current.connection.lock().await.close().await };
-            drop(timeout(CLOSE, close).await);
-        });
-    }
-
-    /// Closes the connection, if there is one, and waits for that.
-    pub async fn leave(&self) {
-        let Some(current) = self.0.state.lock().await.current.take() else { return };
-        let close = async { current.connection.lock().await.close().await };
-        drop(timeout(CLOSE, close).await);
-    }
-
-    async fn connect(&self, tell: Tell<'_>) -> Result<Connected, Fault> {
-        let config::Namespace { address, way, connect_timeout, .. } = &self.0.settings;
-        let opening = transport::open(address, way, *connect_timeout, &mut *tell);
-        let stream = self.within("connecting", opening).await?;
-        let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
-        let container =
-            format!("kafka-eventhubs-bridge-{}-{}-{generation}", std::process::id(), self.0.shard);
-        let idle = u32::try_from(self.0.settings.idle_timeout.as_millis()).unwrap_or(u32::MAX);
-        let open = Connection::builder()
-            .container_id(container)
+impl Connected {
+    /// Speaks AMQP over a stream that `switch` cuts. The caller bounds the time.
+    pub(super) async fn open(
+        stream: super::transport::Stream,
+        switch: Arc<Switch>,
+        terms: Terms<'_>,
+    ) -> Result<Self, Fault> {
+        let limits = Arc::new(Limits::default());
+        let stream = Tap::new(stream, Arc::clone(&limits));
+        let handle = Connection::builder()
+            .container_id(terms.container)
             // Encrypted or not, the stream is ready; for `amqps` the library would want to encrypt it itself.
             .scheme("amqp")
-            .hostname(Some(self.0.settings.address.host.as_str()))
+            .hostname(Some(terms.host))
             .max_frame_size(MAX_FRAME)
-            .idle_time_out(idle)
+            .channel_max(u16::MAX)
+            .idle_time_out(u32::try_from(terms.idle.as_millis()).unwrap_or(u32::MAX))
             .sasl_profile(SaslProfile::Anonymous)
-            .open_with_stream(stream);
-        let opened = self.within("opening the connection", open).await?;
-        let mut connection =
-            opened.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let access = self.within("attaching to `$cbs`", Access::attach(&mut connection)).await??;
-        tell(Passed::Amqp);
-        Ok(Connected { generation, connection: Mutex::new(connection), access: Mutex::new(access) })
+            .open_with_stream(stream)
+            .await
+            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        Ok(Self {
+            handle: Arc::new(tokio::sync::Mutex::new(handle)),
+            switch,
+            limits,
+            seats: Mutex::new(Seats {
+                sessions: Vec::new(),
+                links: 0,
+                empty: Some(Instant::now()),
+            }),
+            limit: terms.limit,
+            runtime: terms.runtime,
+            access: Access::default(),
+            management: Node::new("$management"),
+            down: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        })
     }
 
-    /// A session of its own for whoever asks.
-    pub(super) async fn session(&self, connected: &Connected) -> Result<SessionHandle<()>, Fault> {
-        let begin = async {
-            let mut connection = connected.connection.lock().await;
-            Session::builder()
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a link, if there is one left.
+    pub(super) fn seat(self: &Arc<Self>) -> Option<Seat> {
+        if !self.takes_more() {
+            return None;
+        }
+        let mut seats = self.seats();
+        if seats.links >= LINKS_A_CONNECTION {
+            return None;
+        }
+        let most = self.links_a_session();
+        let open = seats.sessions.iter().find(|session| session.has_room(most)).cloned();
+        let session = match open {
+            Some(session) => session,
+            None if seats.sessions.len() + OWN_SESSIONS < self.limits.sessions() => {
+                let session = Arc::new(Shared::new());
+                seats.sessions.push(Arc::clone(&session));
+                session
+            }
+            None => return None,
+        };
+        seats.links += 1;
+        seats.empty = None;
+        session.enter();
+        drop(seats);
+        Some(Seat::new(Arc::clone(self), session))
+    }
+
+    /// So many that none of their batches has to wait for the session to take more frames: what waits there can not be
+    /// taken back. A peer says anew what it takes at half.
+    fn links_a_session(&self) -> usize {
+        let batches = self.limits.window() / 2 / FRAMES_A_BATCH;
+        LINKS_A_SESSION.min(self.limits.links()).min(batches.max(1))
+    }
+
+    /// A link has left its place. A session without links ends.
+    pub(super) fn leave(&self, session: &Arc<Shared>) {
+        let mut seats = self.seats();
+        seats.links -= 1;
+        if seats.links == 0 {
+            seats.empty = Some(Instant::now());
+        }
+        let ended = if session.leave() {
+            let place = seats.sessions.iter().position(|known| Arc::ptr_eq(known, session));
+            place.map(|place| seats.sessions.swap_remove(place))
+        } else {
+            None
+        };
+        drop(seats);
+        drop(ended);
+    }
+
+    /// Links on it, attached or about to be.
+    pub(super) fn links(&self) -> usize {
+        self.seats().links
+    }
+
+    /// Since when it has no links.
+    pub(super) fn empty_since(&self) -> Option<Instant> {
+        self.seats().empty
+    }
+
+    /// Whether lanes and questions may still come to it.
+    pub(super) fn takes_more(&self) -> bool {
+        !self.down.load(Ordering::SeqCst) && !self.retired.load(Ordering::SeqCst)
+    }
+
+    /// From now on others take what comes. What is on it may go on.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+    }
+
+    /// `true` for the first one who says so.
+    pub(super) fn goes_down(&self) -> bool {
+        !self.down.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether nothing at all was heard on it for `span`.
+    pub(super) fn silent_for(&self, span: Duration) -> bool {
+        !self.switch.heard_within(span)
+    }
+
+    /// A request that was sent `span` ago was not answered.
+    pub(super) fn unanswered(&self, what: &str, span: Duration) -> Fault {
+        let detail = format!("no answer within {span:?} while {what}");
+        if self.silent_for(span) {
+            return Fault::new(Cause::Connection, detail);
+        }
+        Fault { connection: false, ..Fault::new(Cause::Link, detail) }
+    }
+
+    /// Begins a session. Each waits for its turn, and the time it has begins with that.
+    pub(super) async fn begin(&self) -> Result<SessionHandle<()>, Fault> {
+        let mut handle = Arc::clone(&self.handle).lock_owned().await;
+        if !self.takes_more() {
+            return Err(Fault::new(Cause::Connection, "the connection takes no more sessions"));
+        }
+        let (tell, told) = oneshot::channel();
+        // The library takes an answer that nobody waits for as the end of the connection: it is always awaited.
+        self.runtime.spawn(async move {
+            let session = Session::builder()
                 .incoming_window(u32::MAX)
                 .outgoing_window(u32::MAX)
-                .begin(&mut connection)
-                .await
-        };
-        let begun = self.within("beginning a session", begin).await?;
-        begun.map_err(|error| Fault::new(Cause::Connection, error.to_string()))
+                .begin(&mut handle)
+                .await;
+            drop(handle);
+            tell.send(session).ok();
+        });
+        match timeout(self.limit, told).await {
+            Ok(Ok(Ok(session))) => Ok(session),
+            Ok(Ok(Err(error))) => Err(not_begun(&error)),
+            Ok(Err(_)) => Err(Fault::new(Cause::Connection, "the connection ended")),
+            Err(_) => {
+                self.retire();
+                Err(self.unanswered("beginning a session", self.limit))
+            }
+        }
     }
 
-    /// `sb://HOST/PATH`, the form all audiences of the official clients share.
-    pub(super) fn audience(&self, path: &str) -> String {
-        format!("sb://{}/{path}", self.0.settings.address.host)
+    /// Why the peer ended it, as far as that is known.
+    pub(super) async fn reason(&self) -> Fault {
+        use fe2o3_amqp::connection::Error;
+        let ended = async { self.handle.lock().await.on_close().await };
+        match timeout(Duration::from_millis(100), ended).await {
+            Ok(Err(Error::RemoteClosedWithError(said))) => {
+                Fault { connection: true, ..Fault::said(&said) }
+            }
+            Ok(Err(Error::TransportError(error))) => {
+                Fault::new(Cause::Connection, error.to_string())
+            }
+            _ => Fault::new(Cause::Connection, "the connection is closed"),
+        }
     }
 
-    /// Bounds a step of connecting; silence is a reason to give the connection up.
-    pub(super) async fn within<T>(
-        &self,
-        doing: &str,
-        step: impl Future<Output = T>,
-    ) -> Result<T, Fault> {
-        let limit = self.0.settings.connect_timeout;
-        timeout(limit, step).await.map_err(|_| {
-            let host = &self.0.settings.address.host;
-            Fault::new(
-                Cause::Timeout,
-                format!("no answer from `{host}` within {limit:?} while {doing}"),
-            )
-        })
+    /// Cuts it. When this returns the socket is closed, and what it held is gone.
+    pub(super) async fn cut(&self) {
+        self.switch.throw();
+        self.closed(CLOSE).await;
+    }
+
+    /// Waits until the socket is closed, for `limit` at most.
+    pub(super) async fn closed(&self, limit: Duration) {
+        timeout(limit, self.switch.closed()).await.ok();
+    }
+
+    /// The stream it lives on; for whoever waits for its end and does not keep it.
+    pub(super) fn stream(&self) -> Arc<Switch> {
+        Arc::clone(&self.switch)
+    }
+
+    /// Ends it in good order, or else cuts it.
+    pub(super) async fn close(&self) {
+        let close = async { self.handle.lock().await.close().await };
+        timeout(CLOSE, close).await.ok();
+        self.cut().await;
     }
 }
 
-/// A request to `$cbs` or `$management` was not granted.
-pub(super) fn refused(error: &ManagementError) -> Fault {
+fn not_begun(error: &BeginError) -> Fault {
     match error {
-        ManagementError::Status(status) => {
-            let code = status.code.0.get();
-            let cause = match code {
-                401 | 403 => Cause::Unauthorized,
-                404 => Cause::NotFound,
-                429 | 503 => Cause::Throttled,
-                _ => Cause::Service,
-            };
-            let said = status.description.as_deref().unwrap_or("no description");
-            Fault { connection: false, ..Fault::new(cause, format!("status {code}: {said}")) }
-        }
+        BeginError::RemoteEndedWithError(said) => Fault::said(said),
         other => Fault::new(Cause::Connection, other.to_string()),
     }
 }

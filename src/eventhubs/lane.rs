@@ -1,238 +1,275 @@
-//! The link of one lane, kept attached, sending one batch at a time.
+//! A lane: batches for one target, one at a time, over a link that is there while it is used.
 //!
-//! The task never waits for the pump and the pump never for the task: an envelope that comes while there is no link is
-//! answered at once, so the pump decides when to try again. Every wait has an end: a send ends with the answer, the
-//! link's or connection's end, or the time limit, whichever comes first. That is not only caution: a send in the AMQP
-//! library does not notice that its connection has died.
+//! A lane at rest has no task and no link. The first batch starts the task, which attaches and sends; when the link was
+//! idle for long it lets it go and ends. The task never waits for the pump and the pump never for the task: what fails is
+//! answered at once, so the pump decides when to try again. Every wait has an end. That is not only caution: a send in the
+//! AMQP library does not notice that its connection has died.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fe2o3_amqp::link::Sender;
-use fe2o3_amqp::link::delivery::Sendable;
-use fe2o3_amqp::session::SessionHandle;
-use fe2o3_amqp_types::messaging::{Batch, Data, Message, MessageAnnotations};
-use serde_amqp::Value;
-use serde_amqp::primitives::Symbol;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-use crate::retry;
+use super::link::{self, End, Link};
+use super::namespace::Namespace;
+use super::outcome::Fault;
+use super::{Cause, Envelope, LaneEvent, SendError, Target};
 
-use super::connection::{Connected, Namespace};
-use super::outcome::{self, Fault};
-use super::{Cause, Envelope, Event, LaneEvent, SendError, Target};
-
-/// The message format of a batch (Event Hubs).
-const BATCH_FORMAT: u32 = 0x8001_3700;
-/// The service states a limit on every link; without one, that of the Standard tier.
-const DEFAULT_LIMIT: u64 = 1_048_576;
+type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
 /// The pump's end of a lane. The link is let go when this is dropped.
-#[derive(Debug)]
-pub struct Lane {
-    envelopes: mpsc::Sender<Envelope>,
+pub struct Lane(Arc<Desk>);
+
+/// Where the pump and the task meet.
+struct Desk {
+    post: Mutex<Post>,
+    bell: Notify,
+}
+
+struct Post {
+    /// Who does the work, while there is none.
+    resting: Option<Box<Worker>>,
+    next: Option<Envelope>,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("at_rest", &self.0.post().resting.is_some()).finish()
+    }
 }
 
 impl Lane {
     /// Sends a batch. The caller has heard of the end of the one before.
     pub fn send(&self, envelope: Envelope) {
-        let sent = self.envelopes.try_send(envelope);
-        debug_assert!(sent.is_ok(), "one batch in flight a lane");
+        let mut post = self.0.post();
+        debug_assert!(post.next.is_none(), "one batch in flight a lane");
+        post.next = Some(envelope);
+        match post.resting.take() {
+            Some(worker) => {
+                let runtime = worker.namespace.0.runtime.clone();
+                runtime.spawn(worker.run(Arc::clone(&self.0)));
+            }
+            None => self.0.bell.notify_one(),
+        }
     }
 }
 
-/// A lane and the task that serves it.
-pub(super) fn open(
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let mut post = self.0.post();
+        post.closed = true;
+        let resting = post.resting.take();
+        drop(post);
+        drop(resting);
+        self.0.bell.notify_one();
+    }
+}
+
+/// A lane at rest.
+pub(super) fn new(
     namespace: Namespace,
+    number: u64,
     hub: &str,
-    target: Target,
-    tell: impl FnMut(LaneEvent) + Send + 'static,
-) -> (Lane, impl Future<Output = ()> + Send + 'static) {
-    let (sender, envelopes) = mpsc::channel(1);
-    let path = match &target {
+    target: &Target,
+    tell: Tell,
+) -> Lane {
+    let path = match target {
         Target::Partition(id) => format!("{hub}/Partitions/{id}"),
         Target::Gateway { .. } => hub.to_owned(),
     };
-    let task = Task { namespace, hub: hub.to_owned(), path, envelopes, tell, failures: 0 };
-    (Lane { envelopes: sender }, task.run())
+    let worker = Worker { namespace, number, attempts: 0, hub: hub.to_owned(), path, tell };
+    let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
+    Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
 
-struct Task<F> {
-    namespace: Namespace,
-    hub: String,
-    path: String,
-    envelopes: mpsc::Receiver<Envelope>,
-    tell: F,
-    failures: u32,
+/// What is to be done next.
+enum Call {
+    Send(Envelope),
+    /// Nothing came for long, or there is no link that could be lost.
+    Rest,
+    /// The link is gone.
+    Lost(Fault),
+    Close,
 }
 
-/// An attached link and what it lives on.
-struct Link {
-    sender: Sender,
-    _session: SessionHandle<()>,
-    connected: Arc<Connected>,
-}
+impl Desk {
+    fn post(&self) -> MutexGuard<'_, Post> {
+        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl<F: FnMut(LaneEvent) + Send + 'static> Task<F> {
-    async fn run(mut self) {
+    fn look(&self) -> Option<Call> {
+        let mut post = self.post();
+        let next = post.next.take().map(Call::Send);
+        next.or_else(|| post.closed.then_some(Call::Close))
+    }
+
+    /// Waits for a call, for as long as the link may be idle.
+    async fn call(&self, link: Option<&mut Link>, idle: std::time::Duration) -> Call {
+        if let Some(call) = self.look() {
+            return call;
+        }
+        let Some(link) = link else { return Call::Rest };
+        let end = Instant::now() + idle;
         loop {
-            let fault = match self.attach().await {
-                Ok(mut link) => {
-                    self.failures = 0;
-                    let Some(fault) = self.serve(&mut link).await else { return };
-                    if fault.connection {
-                        self.namespace.give_up(link.connected.generation, &fault).await;
-                    }
-                    fault
-                }
-                Err(fault) => fault,
-            };
-            self.failures += 1;
-            if !self.rest(&fault).await {
-                return;
+            tokio::select! {
+                () = self.bell.notified() => {}
+                error = link.sender.on_detach() => return Call::Lost(Fault::detached(&error)),
+                () = sleep_until(end) => return Call::Rest,
+            }
+            if let Some(call) = self.look() {
+                return call;
             }
         }
     }
 
-    async fn attach(&mut self) -> Result<Link, Fault> {
-        let connected = self.namespace.connected().await?;
-        let attached = attach(&self.namespace, &self.path, &connected).await;
-        if let Err(fault) = &attached
-            && fault.connection
-        {
-            self.namespace.give_up(connected.generation, fault).await;
+    /// Gives the worker back when there is something to do after all.
+    fn rest(&self, worker: Box<Worker>) -> Option<Box<Worker>> {
+        let mut post = self.post();
+        if post.next.is_some() || post.closed {
+            return Some(worker);
         }
-        let sender = attached?;
-        let limit = limit_of(&sender.0);
+        post.resting = Some(worker);
+        None
+    }
+}
+
+struct Worker {
+    namespace: Namespace,
+    number: u64,
+    attempts: u64,
+    hub: String,
+    path: String,
+    tell: Tell,
+}
+
+impl Worker {
+    async fn run(mut self: Box<Self>, desk: Arc<Desk>) {
+        let mut link = None;
+        loop {
+            match desk.call(link.as_mut(), self.namespace.link_idle()).await {
+                Call::Send(envelope) => link = Box::pin(self.send(link, envelope)).await,
+                Call::Lost(fault) => {
+                    if let Some(link) = link.take() {
+                        self.lost(link, &fault).await;
+                    }
+                }
+                Call::Rest => {
+                    self.release(link.take());
+                    match desk.rest(self) {
+                        Some(worker) => self = worker,
+                        None => return,
+                    }
+                }
+                Call::Close => return self.release(link.take()),
+            }
+        }
+    }
+
+    /// Lets a link go that nothing is under way on.
+    fn release(&self, link: Option<Link>) {
+        if let Some(link) = link {
+            tracing::debug!(link = self.path, "link released");
+            self.namespace.0.runtime.spawn(link.close(self.namespace.0.settings.connect_timeout));
+        }
+    }
+
+    async fn lost(&mut self, link: Link, fault: &Fault) {
+        tracing::debug!(link = self.path, cause = %fault.cause, detail = fault.detail, "link lost");
+        self.found_shut(&link, fault);
+        if fault.connection {
+            self.namespace.give_up(&link.seat.connected, fault).await;
+        }
+    }
+
+    /// The token that the link was attached with may count no more.
+    fn found_shut(&self, link: &Link, fault: &Fault) {
+        if fault.cause == Cause::Unauthorized {
+            let audience = self.namespace.audience(&self.hub);
+            link.seat.connected.access.forget(&audience, &link.token);
+        }
+    }
+
+    fn answer(&mut self, envelope: Envelope, result: Result<(), SendError>) {
+        (self.tell)(LaneEvent::Settled { envelope, result });
+    }
+
+    async fn attach(&mut self) -> Result<Link, Fault> {
+        self.attempts += 1;
+        let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
+        let link = link::attach(&self.namespace, &self.hub, &self.path, name).await?;
+        let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
         tracing::debug!(link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
-        Ok(Link { sender: sender.0, _session: sender.1, connected })
+        Ok(link)
     }
 
-    /// Sends until the link is lost; `None` when the lane is closed.
-    async fn serve(&mut self, link: &mut Link) -> Option<Fault> {
-        loop {
-            let envelope = tokio::select! {
-                envelope = self.envelopes.recv() => envelope?,
-                error = link.sender.on_detach() => return Some(Fault::detached(&error)),
-            };
-            let limit = self.namespace.0.settings.send_timeout;
-            let sendable = sendable(envelope);
-            let sent = timeout(limit, send(&mut link.sender, &sendable)).await;
-            let (result, fault) = match sent {
-                Ok(Ok(result)) => (result, None),
-                Ok(Err(fault)) => (Err(fault.clone().into()), Some(fault)),
-                Err(_) => {
-                    let fault =
-                        Fault::new(Cause::Timeout, format!("no acknowledgement within {limit:?}"));
-                    (Err(fault.clone().into()), Some(fault))
+    /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
+    async fn send(&mut self, link: Option<Link>, envelope: Envelope) -> Option<Link> {
+        let mut link = match link {
+            Some(link) => link,
+            None => match self.attach().await {
+                Ok(link) => link,
+                Err(fault) => {
+                    self.answer(envelope, Err(fault.unsent().into()));
+                    return None;
                 }
-            };
-            (self.tell)(LaneEvent::Settled { envelope: envelope_of(sendable), result });
-            if fault.is_some() {
-                return fault;
+            },
+        };
+        let limit = self.namespace.0.settings.send_timeout;
+        let batch = link::Batch::new(envelope);
+        let end = link.send(&batch, limit).await;
+        let (result, good) = match end {
+            End::Settled(result) => {
+                let stays = link.seat.carried(batch.bytes());
+                (result, stays.then_some(link))
+            }
+            End::Lost(fault) => {
+                link.seat.retire();
+                self.lost(link, &fault).await;
+                (Err(fault.into()), None)
+            }
+            End::Unsent => (Err(self.unsent(link).await.into()), None),
+            End::Silent(delivery) => (self.silent(link, delivery).await, None),
+        };
+        self.answer(batch.into_envelope(), result);
+        good
+    }
+
+    /// The peer gave no credit in time: it can not have the batch.
+    async fn unsent(&mut self, link: Link) -> Fault {
+        let limit = self.namespace.0.settings.send_timeout;
+        link.seat.retire();
+        if link.seat.connected.silent_for(limit) {
+            let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
+            let fault = Fault::new(Cause::Connection, detail);
+            self.namespace.give_up(&link.seat.connected, &fault).await;
+            return fault;
+        }
+        self.namespace.0.runtime.spawn(link.close(limit));
+        let detail = format!("the link gave no credit within {limit:?}; the batch was not sent");
+        Fault::new(Cause::Link, detail)
+    }
+
+    /// There was no answer in time. The link has to be gone before the batch may be sent again.
+    async fn silent(&mut self, link: Link, delivery: link::Delivery) -> Result<(), SendError> {
+        let limit = self.namespace.0.settings.send_timeout;
+        let connected = Arc::clone(&link.seat.connected);
+        let detail = format!("no acknowledgement within {limit:?}");
+        match link.abandon(delivery, limit, &self.namespace.0.runtime).await {
+            Ok(Some(result)) => result,
+            Ok(None) => {
+                tracing::debug!(link = self.path, detail, "silent link released");
+                let fault = Fault::new(Cause::Timeout, detail);
+                Err(Fault { connection: false, ..fault }.into())
+            }
+            Err(left) => {
+                let fault = Fault::new(Cause::Timeout, format!("{detail}; {left}"));
+                self.namespace.give_up(&connected, &fault).await;
+                Err(fault.into())
             }
         }
     }
-
-    /// Waits before the next attempt, and answers what comes meanwhile. `false` when the lane is closed.
-    async fn rest(&mut self, fault: &Fault) -> bool {
-        let until = Instant::now() + retry::delay(self.failures, fault.after, rand::random());
-        loop {
-            tokio::select! {
-                () = sleep_until(until) => return true,
-                envelope = self.envelopes.recv() => {
-                    let Some(envelope) = envelope else { return false };
-                    let result = Err(SendError::from(fault.clone()));
-                    (self.tell)(LaneEvent::Settled { envelope, result });
-                }
-            }
-        }
-    }
-}
-
-/// The largest batch the link takes.
-pub(super) fn limit_of(sender: &Sender) -> u64 {
-    sender.max_message_size().filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT)
-}
-
-/// A link of its own session, with a token for it.
-pub(super) async fn attach(
-    namespace: &Namespace,
-    path: &str,
-    connected: &Connected,
-) -> Result<(Sender, SessionHandle<()>), Fault> {
-    let audience = namespace.audience(path);
-    namespace.authorize(connected, &audience).await?;
-    let mut session = namespace.session(connected).await?;
-    let attach = Sender::attach(&mut session, path, path);
-    let explained = |fault| {
-        let fault = namespace.explained(fault, path);
-        if fault.cause == Cause::Unauthorized {
-            namespace.shut_out(&fault);
-        }
-        fault
-    };
-    let sender = namespace.within("attaching a link", attach).await?.map_err(|error| {
-        use fe2o3_amqp::link::SenderAttachError as Refusal;
-        match &error {
-            Refusal::RemoteClosedWithError(said) => explained(Fault::said(said)),
-            Refusal::SessionStopped(reason) => explained(Fault::stopped(reason)),
-            other => Fault::new(Cause::Link, other.to_string()),
-        }
-    })?;
-    Ok((sender, session))
-}
-
-/// Sends and waits for the answer, or for the end of the link.
-async fn send(
-    sender: &mut Sender,
-    sendable: &Sendable<Batch<Data>>,
-) -> Result<Result<(), SendError>, Fault> {
-    let delivery = match sender.send_batchable_ref(sendable).await {
-        Ok(delivery) => delivery,
-        Err(error) => return outcome::failed(&error).map_or_else(|refused| Ok(Err(refused)), Err),
-    };
-    tokio::select! {
-        // An answer that is there counts, even if the link is gone.
-        biased;
-        answer = delivery => match answer {
-            Ok(outcome) => Ok(outcome::settled(outcome)),
-            Err(error) => outcome::failed(&error).map_or_else(|refused| Ok(Err(refused)), Err),
-        },
-        error = sender.on_detach() => Err(Fault::detached(&error)),
-    }
-}
-
-/// The batch as the library wants it: no copy, and the same bytes again when it is sent again.
-fn sendable(envelope: Envelope) -> Sendable<Batch<Data>> {
-    let events: Vec<Data> = envelope.events.into_iter().map(|event| event.0).collect();
-    let annotations = envelope.partition_key.map(|key| {
-        let name = Symbol::from("x-opt-partition-key");
-        MessageAnnotations::builder().insert(name, Value::String(key)).build()
-    });
-    let message = Message {
-        header: None,
-        delivery_annotations: None,
-        message_annotations: annotations,
-        properties: None,
-        application_properties: None,
-        body: Batch::new(events),
-        footer: None,
-    };
-    Sendable { message, message_format: BATCH_FORMAT, settled: Some(false) }
-}
-
-fn envelope_of(sendable: Sendable<Batch<Data>>) -> Envelope {
-    let partition_key = sendable.message.message_annotations.and_then(|annotations| {
-        annotations.0.into_iter().find_map(|(_, value)| match value {
-            Value::String(key) => Some(key),
-            _ => None,
-        })
-    });
-    let events = sendable.message.body.into_inner().into_iter().map(Event).collect();
-    Envelope { events, partition_key }
 }

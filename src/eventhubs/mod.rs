@@ -1,4 +1,4 @@
-//! Everything AMQP: one connection per namespace and shard, one link per lane, tokens, and what an answer means.
+//! Everything AMQP: the connections of a namespace, a link for each lane in use, tokens, and what an answer means.
 //!
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it.
 
@@ -8,15 +8,19 @@ mod access;
 mod connection;
 pub mod encode;
 mod lane;
+mod link;
 mod login;
+mod namespace;
 mod outcome;
 mod probe;
 mod properties;
+mod requests;
+mod session;
 mod token;
 mod transport;
 
-pub use connection::Namespace;
 pub use lane::Lane;
+pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
 pub use properties::ConnectError;
 
@@ -70,7 +74,8 @@ pub struct Envelope {
 /// What a lane tells the pump.
 #[derive(Debug)]
 pub enum LaneEvent {
-    /// The link is attached; batches up to this many bytes may be sent. Repeated after each attach.
+    /// The link is attached, for a batch that waits for it; batches up to this many bytes may be sent. Repeated after
+    /// each attach.
     Ready {
         /// The link's max-message-size.
         max_message_size: u64,
@@ -92,7 +97,7 @@ pub enum SendError {
     Retry {
         /// For the metric and for the choice of backoff.
         cause: Cause,
-        /// The least wait the service asked for.
+        /// The least wait the service asked for: it throttles.
         after: Option<Duration>,
         /// What the peer or the system said.
         detail: String,
@@ -118,9 +123,9 @@ pub enum SendError {
 pub enum Cause {
     /// The service is throttling.
     Throttled,
-    /// The connection could not be made or was lost.
+    /// The connection could not be made or was lost. [`Namespace::on_connected`] tells when there is one again.
     Connection,
-    /// The link was refused or detached.
+    /// The link was refused or detached, or took nothing.
     Link,
     /// No answer in time; the batch may or may not be stored.
     Timeout,

@@ -75,9 +75,19 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The same of a batch that never left: it cannot have been stored.
+    pub(super) fn unsent(self) -> Self {
+        let cause = if self.cause == Cause::Timeout { Cause::Service } else { self.cause };
+        Self { cause, ..self }
+    }
+}
+
 impl From<Fault> for SendError {
+    /// Only the service asks for a wait; our own pauses are nobody else's.
     fn from(fault: Fault) -> Self {
-        Self::Retry { cause: fault.cause, after: fault.after, detail: fault.detail }
+        let after = fault.after.filter(|_| fault.cause == Cause::Throttled);
+        Self::Retry { cause: fault.cause, after, detail: fault.detail }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::connection::Namespace;
-use super::lane;
+use super::link;
+use super::namespace::Namespace;
 use super::properties::ConnectError;
 use super::{Cause, outcome::Fault};
 
@@ -67,15 +67,10 @@ impl Namespace {
 
     /// Attaches a link that could send to `hub`, and lets it go. Gives the largest batch it takes.
     pub async fn may_send(&self, hub: &str) -> Result<u64, ConnectError> {
-        let connected = self.connected().await?;
-        let (sender, mut session) = lane::attach(self, hub, &connected).await?;
-        let limit = lane::limit_of(&sender);
+        let link = link::attach(self, hub, hub, format!("{hub}#probe")).await?;
+        let limit = link.limit();
         // What was asked is answered; leaving is a courtesy.
-        let leave = async {
-            drop(sender.close().await);
-            drop(session.end().await);
-        };
-        drop(self.within("letting a link go", leave).await);
+        link.close(self.0.settings.connect_timeout).await;
         Ok(limit)
     }
 }

@@ -1,14 +1,11 @@
 //! The partitions of a hub, read through `$management` on our own connection: the same way in, the same way through.
 
-use fe2o3_amqp_management::client::MgmtClient;
-use fe2o3_amqp_management::operations::ReadResponse;
-use fe2o3_amqp_management::request::Request;
-use fe2o3_amqp_types::messaging::ApplicationProperties;
+use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body};
 use serde_amqp::Value;
 
-use super::connection::{Connected, Namespace, refused};
+use super::connection::Connected;
+use super::namespace::Namespace;
 use super::outcome::Fault;
-use super::token::Token;
 use super::{Cause, HubProperties};
 
 /// Why a hub's properties are not known, by what the caller must do.
@@ -50,7 +47,7 @@ impl Namespace {
         if let Err(fault) = &read
             && fault.connection
         {
-            self.give_up(connected.generation, fault).await;
+            self.give_up(&connected, fault).await;
         }
         let properties = read?;
         self.let_in();
@@ -60,60 +57,39 @@ impl Namespace {
     async fn read(&self, connected: &Connected, hub: &str) -> Result<HubProperties, Fault> {
         let audience = self.audience(&format!("{hub}/$management"));
         let token = self.authorize(connected, &audience).await?;
-        let mut session = self.session(connected).await?;
-        let ask = async {
-            let mut client = MgmtClient::attach(&mut session, "kafka-eventhubs-bridge")
-                .await
-                .map_err(|error| Fault::new(Cause::Link, error.to_string()))?;
-            let answer = client.call::<_, ReadResponse>(ReadHub { hub, token: &token }).await;
-            // The answer is what counts.
-            drop(client.close().await);
-            answer.map_err(|error| self.explained(refused(&error), hub))
-        };
-        let answer = self.within("reading the partitions of the hub", ask).await??;
-        drop(self.within("ending a session", session.end()).await);
-        let ids = answer.entity_attributes.get("partition_ids").and_then(partition_ids);
-        let partition_ids =
-            ids.ok_or_else(|| Fault::new(Cause::Service, "no `partition_ids` in the answer"))?;
+        // The service wants the token in the request too.
+        let what = ApplicationProperties::builder()
+            .insert("operation", "READ")
+            .insert("type", "com.microsoft:eventhub")
+            .insert("name", hub)
+            .insert("security_token", token.text.expose());
+        let answer = connected.management.ask(connected, what.build(), Body::Empty).await;
+        let body = answer.map_err(|fault| {
+            if fault.cause == Cause::Unauthorized {
+                connected.access.forget(&audience, &token);
+            }
+            self.explained(fault, hub)
+        })?;
+        let partition_ids = partition_ids(&body)
+            .ok_or_else(|| Fault::new(Cause::Service, "no `partition_ids` in the answer"))?;
+        if partition_ids.is_empty() {
+            // A hub that is being made has none yet.
+            let detail = format!("`{hub}` has no partitions yet");
+            return Err(Fault::new(Cause::Service, detail));
+        }
         Ok(HubProperties { partition_ids })
     }
 }
 
-/// An array of strings, and nothing else.
-fn partition_ids(value: &Value) -> Option<Vec<String>> {
-    let Value::Array(ids) = value else { return None };
+/// An array of strings, and nothing else, in a map.
+fn partition_ids(body: &Body<Value>) -> Option<Vec<String>> {
+    let Body::Value(AmqpValue(Value::Map(attributes))) = body else { return None };
+    let named = |key: &Value| matches!(key, Value::String(key) if key == "partition_ids");
+    let (_, ids) = attributes.iter().find(|(key, _)| named(key))?;
+    let Value::Array(ids) = ids else { return None };
     let text = |id: &Value| match id {
         Value::String(id) => Some(id.clone()),
         _ => None,
     };
     ids.iter().map(text).collect()
-}
-
-/// READ of a hub; the service wants the token in the request too.
-struct ReadHub<'a> {
-    hub: &'a str,
-    token: &'a Token,
-}
-
-impl Request for ReadHub<'_> {
-    const OPERATION: &'static str = "READ";
-    type Response = ReadResponse;
-    type Body = ();
-
-    fn manageable_entity_type(&mut self) -> Option<String> {
-        Some("com.microsoft:eventhub".to_owned())
-    }
-
-    fn locales(&mut self) -> Option<String> {
-        None
-    }
-
-    fn encode_application_properties(&mut self) -> Option<ApplicationProperties> {
-        let properties = ApplicationProperties::builder()
-            .insert("name", self.hub)
-            .insert("security_token", self.token.text.expose());
-        Some(properties.build())
-    }
-
-    fn encode_body(self) -> Self::Body {}
 }

@@ -100,6 +100,10 @@ families! {
         "Connection attempts to Event Hubs, by outcome.");
     connected: IntGaugeVec = gauge("eventhubs_connected", &["eventhubs_namespace", "shard"],
         "1 while a shard is connected to a namespace.");
+    connections: IntGaugeVec = gauge("eventhubs_connections", &["eventhubs_namespace", "shard"],
+        "Connections of a shard to a namespace.");
+    links: IntGaugeVec = gauge("eventhubs_links", &["eventhubs_namespace", "shard"],
+        "Links of a shard that are attached to hubs of a namespace and their partitions.");
     token_renewals: IntCounterVec = counter("token_renewals_total", &["eventhubs_namespace", "outcome"],
         "Tokens put, by outcome.");
     token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],

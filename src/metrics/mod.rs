@@ -222,6 +222,18 @@ impl Metrics {
         self.families.connected.with_label_values(&[namespace, &shard]).set(up.into());
     }
 
+    /// Connections of a shard to a namespace: `bridge_eventhubs_connections{eventhubs_namespace,shard}`.
+    pub fn connections(&self, namespace: &str, shard: u32, count: usize) {
+        let shard = shard.to_string();
+        self.families.connections.with_label_values(&[namespace, &shard]).set(clamp(count as u64));
+    }
+
+    /// So many more links are attached, or less: `bridge_eventhubs_links{eventhubs_namespace,shard}`.
+    pub fn links(&self, namespace: &str, shard: u32, more: i64) {
+        let shard = shard.to_string();
+        self.families.links.with_label_values(&[namespace, &shard]).add(more);
+    }
+
     /// A token was put: `bridge_token_renewals_total{eventhubs_namespace,outcome}`.
     pub fn token_put(&self, namespace: &str, ok: bool) {
         self.families.token_renewals.with_label_values(&[namespace, outcome(ok)]).inc();

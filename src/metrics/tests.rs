@@ -32,6 +32,8 @@ fn spoken() -> Metrics {
     metrics.kafka_brokers(3, 1);
     metrics.connect_attempted("default", true);
     metrics.connected("default", 0, true);
+    metrics.connections("default", 0, 1);
+    metrics.links("default", 0, 1);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics

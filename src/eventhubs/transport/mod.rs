@@ -5,11 +5,14 @@
 //! process that runs for months. Whatever the stream leads through, the peer has to prove that it is the namespace.
 
 mod dial;
+mod line;
 mod proxy;
+mod tap;
 mod tls;
 mod websocket;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,6 +22,10 @@ use tokio::net::{TcpStream, lookup_host};
 use crate::config::{Address, Protocol, Way};
 
 use super::Passed;
+
+use line::Line;
+pub(super) use line::Switch;
+pub(super) use tap::{Limits, Tap};
 
 /// Hears how far a connection came.
 pub(super) type Tell<'a> = &'a mut (dyn FnMut(Passed) + Send);
@@ -30,18 +37,20 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::De
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Io for T {}
 
-/// Opens the stream: TCP within `limit`. The caller bounds the time of the whole.
+/// Opens the stream: TCP within `limit`, and under `switch`. The caller bounds the time of the whole.
 pub(super) async fn open(
     address: &Address,
     way: &Way,
     limit: Duration,
+    switch: &Arc<Switch>,
     tell: Tell<'_>,
 ) -> io::Result<Stream> {
     let usual = usual_port(address, way.protocol);
     let (host, port) = way.endpoint.as_ref().map_or((address.host.as_str(), usual), |endpoint| {
         (endpoint.host.as_str(), endpoint.port.unwrap_or(usual))
     });
-    let opened = open_at(host, port, address, way, limit, tell).await;
+    let dialer = dial::dialer(limit);
+    let opened = open_at(host, port, address, way, dialer, switch, tell).await;
     opened.map_err(|error| io::Error::new(error.kind(), format!("`{host}:{port}`: {error}")))
 }
 
@@ -50,10 +59,10 @@ async fn open_at(
     port: u16,
     address: &Address,
     way: &Way,
-    limit: Duration,
+    dialer: HttpConnector,
+    switch: &Arc<Switch>,
     tell: Tell<'_>,
 ) -> io::Result<Stream> {
-    let dialer = dial::dialer(limit);
     let tcp = match proxy::of(address, way, host, port)? {
         Some(proxy) => {
             // It is the proxy that looks up the name.
@@ -64,6 +73,7 @@ async fn open_at(
         }
         None => direct(dialer, host, port, tell).await?,
     };
+    let tcp = Line::new(tcp, Arc::clone(switch));
     let stream: Stream = if address.tls {
         let stream = tls::connect(bare(&address.host), &way.tls, tcp).await?;
         let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());

@@ -4,18 +4,15 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::Tls;
 
+use super::line::Line;
+
 /// Encrypts the stream to a peer that proves to be `host`.
-pub(super) async fn connect(
-    host: &str,
-    tls: &Tls,
-    tcp: TcpStream,
-) -> io::Result<TlsStream<TcpStream>> {
+pub(super) async fn connect(host: &str, tls: &Tls, tcp: Line) -> io::Result<TlsStream<Line>> {
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let settings = crate::tls::client(tls).await?;
     TlsConnector::from(Arc::new(settings)).connect(name, tcp).await

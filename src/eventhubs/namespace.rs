@@ -1,0 +1,363 @@
+//! A namespace: its connections, made when they are needed, made again when they are lost.
+//!
+//! Whoever needs a place for a link takes one on a connection that has room; the first who finds none makes a connection,
+//! the others wait for it, and after a failure all are told so until a short pause is over: a dead namespace is not
+//! hammered by every lane. A connection that was lost is asked for in the background until there is one again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config;
+use crate::health::ShardHealth;
+use crate::metrics::Metrics;
+use crate::retry;
+
+use super::connection::{Connected, Terms};
+use super::login::Login;
+use super::outcome::Fault;
+use super::session::Seat;
+use super::transport::{self, Switch, Tell};
+use super::{Cause, Lane, LaneEvent, Passed, Target, lane};
+
+/// The wait between attempts to connect grows no more after so many: it is 3.2 s then.
+const SLOWEST: u32 = 6;
+/// A link that was not used for so long is let go.
+const LINK_IDLE: Duration = Duration::from_secs(120);
+
+/// A namespace, for one shard. Cheap to clone.
+#[derive(Clone)]
+pub struct Namespace(pub(super) Arc<Shared>);
+
+type Hearer = Arc<dyn Fn() + Send + Sync>;
+
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) settings: config::Namespace,
+    pub(super) login: Login,
+    /// Whether the last attempt to get in was refused.
+    pub(super) shut: AtomicBool,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) shard: u32,
+    health: Option<ShardHealth>,
+    pool: Mutex<Vec<Arc<Connected>>>,
+    pace: tokio::sync::Mutex<Pace>,
+    hearers: Mutex<Vec<Hearer>>,
+    /// Connections made, and lanes.
+    numbers: AtomicU64,
+    /// Somebody tries to connect in the background.
+    trying: AtomicBool,
+    left: AtomicBool,
+    idle: AtomicU64,
+}
+
+#[derive(Default)]
+struct Pace {
+    failures: u32,
+    /// The last failure, and until when it stands for an answer.
+    pause: Option<(Fault, Instant)>,
+}
+
+impl Pace {
+    fn rest(&self) -> Option<(&Fault, Duration)> {
+        let (fault, until) = self.pause.as_ref()?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some((fault, left))
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Namespace {
+    /// A namespace that is not connected yet. `health`, if given, hears when it comes and goes.
+    pub fn new(
+        name: &str,
+        settings: &config::Namespace,
+        shard: u32,
+        runtime: tokio::runtime::Handle,
+        metrics: Arc<Metrics>,
+        health: Option<ShardHealth>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            name: name.to_owned(),
+            settings: settings.clone(),
+            login: Login::new(name, settings),
+            shut: AtomicBool::new(false),
+            runtime,
+            metrics,
+            shard,
+            health,
+            pool: Mutex::default(),
+            pace: tokio::sync::Mutex::default(),
+            hearers: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            trying: AtomicBool::new(false),
+            left: AtomicBool::new(false),
+            idle: AtomicU64::new(LINK_IDLE.as_millis() as u64),
+        }))
+    }
+
+    /// Lets a link go after `idle` without a batch, instead of two minutes.
+    pub fn release_idle_links_after(&self, idle: Duration) {
+        self.0.idle.store(idle.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn link_idle(&self) -> Duration {
+        Duration::from_millis(self.0.idle.load(Ordering::Relaxed))
+    }
+
+    /// `tell` is called each time a connection has been made: what failed for want of one may be tried again.
+    pub fn on_connected(&self, tell: impl Fn() + Send + Sync + 'static) {
+        lock(&self.0.hearers).push(Arc::new(tell));
+    }
+
+    /// A lane. Nothing is attached before the first batch is sent. `tell` hears of the link and of the end of every
+    /// send, on a task of the runtime.
+    pub fn lane(
+        &self,
+        hub: &str,
+        target: Target,
+        tell: impl FnMut(LaneEvent) + Send + 'static,
+    ) -> Lane {
+        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        lane::new(self.clone(), number, hub, &target, Box::new(tell))
+    }
+
+    /// A place for a link, on a connection that is made now if none has room.
+    pub(super) async fn seat(&self) -> Result<Seat, Fault> {
+        if let Some(seat) = self.free_seat() {
+            return Ok(seat);
+        }
+        let mut pace = self.0.pace.lock().await;
+        if let Some(seat) = self.free_seat() {
+            return Ok(seat);
+        }
+        let made = self.make(&mut pace, &mut |_| {}).await;
+        drop(pace);
+        let connected = made.inspect_err(|_| self.keep_trying())?;
+        let no_place = || Fault::new(Cause::Connection, "the connection takes no links");
+        connected.seat().ok_or_else(no_place)
+    }
+
+    fn free_seat(&self) -> Option<Seat> {
+        lock(&self.0.pool).iter().find_map(Connected::seat)
+    }
+
+    /// A connection, made now if there is none.
+    pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
+        self.connected_telling(&mut |_| {}).await
+    }
+
+    /// The same, telling how far it comes.
+    pub(super) async fn connected_telling(&self, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
+        let good = || {
+            let pool = lock(&self.0.pool);
+            pool.iter().find(|connected| connected.takes_more()).cloned()
+        };
+        if let Some(connected) = good() {
+            return Ok(connected);
+        }
+        let mut pace = self.0.pace.lock().await;
+        match good() {
+            Some(connected) => Ok(connected),
+            None => self.make(&mut pace, tell).await,
+        }
+    }
+
+    async fn make(&self, pace: &mut Pace, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
+        if let Some((fault, _)) = pace.rest() {
+            return Err(Fault { cause: Cause::Connection, after: None, ..fault.clone() });
+        }
+        let made = self.connect(tell).await;
+        self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
+        match made {
+            Ok(connected) => {
+                *pace = Pace::default();
+                let connected = Arc::new(connected);
+                self.up(&connected);
+                Ok(connected)
+            }
+            Err(fault) => {
+                pace.failures += 1;
+                let step = pace.failures.min(SLOWEST);
+                let pause = retry::delay(step, fault.after, rand::random());
+                pace.pause = Some((fault.clone(), Instant::now() + pause));
+                if pace.failures == 1 {
+                    let host = &self.0.settings.address.host;
+                    tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
+                }
+                if lock(&self.0.pool).is_empty() {
+                    self.0.metrics.connected(&self.0.name, self.0.shard, false);
+                    self.tell_health(false, &fault.detail);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    async fn connect(&self, tell: Tell<'_>) -> Result<Connected, Fault> {
+        let config::Namespace { address, way, connect_timeout, idle_timeout, .. } =
+            &self.0.settings;
+        let switch = Switch::new();
+        let opening = transport::open(address, way, *connect_timeout, &switch, &mut *tell);
+        let stream = self.within("connecting", opening).await?;
+        let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        let shard = self.0.shard;
+        let terms = Terms {
+            host: &address.host,
+            container: format!("kafka-eventhubs-bridge-{}-{shard}-{number}", std::process::id()),
+            idle: *idle_timeout,
+            limit: *connect_timeout,
+            runtime: self.0.runtime.clone(),
+        };
+        let open = Connected::open(stream, switch, terms);
+        let connected = self.within("opening the connection", open).await??;
+        connected.access.node.ready(&connected).await?;
+        tell(Passed::Amqp);
+        Ok(connected)
+    }
+
+    fn up(&self, connected: &Arc<Connected>) {
+        let mut pool = lock(&self.0.pool);
+        pool.push(Arc::clone(connected));
+        let connections = pool.len();
+        drop(pool);
+        let (namespace, host) = (&self.0.name, &self.0.settings.address.host);
+        tracing::info!(namespace, host, connections, "connected to event hubs");
+        self.0.metrics.connected(namespace, self.0.shard, true);
+        self.0.metrics.connections(namespace, self.0.shard, connections);
+        self.tell_health(true, "");
+        self.mind(connected);
+        let hearers = lock(&self.0.hearers).clone();
+        hearers.iter().for_each(|hearer| hearer());
+    }
+
+    pub(super) fn tell_health(&self, up: bool, detail: &str) {
+        if let Some(health) = &self.0.health {
+            health.namespace(&self.0.name, up, detail);
+        }
+    }
+
+    /// Takes it out of use. Gives how many are left.
+    fn forget(&self, connected: &Arc<Connected>) -> usize {
+        let mut pool = lock(&self.0.pool);
+        pool.retain(|known| !Arc::ptr_eq(known, connected));
+        let left = pool.len();
+        drop(pool);
+        self.0.metrics.connections(&self.0.name, self.0.shard, left);
+        left
+    }
+
+    /// Gives a connection up. Once this returns, nothing of it arrives any more.
+    pub(super) async fn give_up(&self, connected: &Arc<Connected>, fault: &Fault) {
+        if connected.goes_down() {
+            let left = self.forget(connected);
+            let (namespace, detail) = (&self.0.name, &fault.detail);
+            // The service ends connections that nobody uses.
+            if connected.links() == 0 && detail.starts_with("amqp:connection:forced") {
+                tracing::debug!(namespace, detail, "unused connection to event hubs closed");
+            } else {
+                tracing::warn!(namespace, cause = %fault.cause, detail, "connection to event hubs lost");
+                if left == 0 {
+                    self.0.metrics.connected(namespace, self.0.shard, false);
+                    self.tell_health(false, detail);
+                }
+            }
+            if left == 0 {
+                self.keep_trying();
+            }
+        }
+        connected.cut().await;
+    }
+
+    /// Closes a connection that nobody needs.
+    pub(super) async fn let_go_of_spare(&self, connected: &Arc<Connected>) {
+        let others = lock(&self.0.pool).len() > 1;
+        let idle = self.link_idle();
+        let is_spare = match connected.empty_since() {
+            Some(since) => !connected.takes_more() || others && since.elapsed() >= idle,
+            None => false,
+        };
+        if !is_spare {
+            return;
+        }
+        connected.retire();
+        if connected.links() == 0 && connected.goes_down() {
+            self.forget(connected);
+            tracing::debug!(namespace = self.0.name, "unused connection to event hubs closed");
+            connected.close().await;
+        }
+    }
+
+    /// Connects in the background, until there is a connection or nobody is left to use it.
+    fn keep_trying(&self) {
+        if self.0.trying.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let shared = Arc::downgrade(&self.0);
+        self.0.runtime.spawn(async move {
+            loop {
+                let Some(namespace) = shared.upgrade().map(Namespace) else { return };
+                if !namespace.is_wanted() {
+                    namespace.0.trying.store(false, Ordering::SeqCst);
+                    // It may have been lost just before.
+                    if !namespace.is_wanted() || namespace.0.trying.swap(true, Ordering::SeqCst) {
+                        return;
+                    }
+                }
+                let mut pace = namespace.0.pace.lock().await;
+                let rest = pace.rest().map(|(_, left)| left);
+                if rest.is_none() && namespace.is_wanted() {
+                    namespace.make(&mut pace, &mut |_| {}).await.ok();
+                }
+                drop(pace);
+                drop(namespace);
+                sleep(rest.unwrap_or_default()).await;
+            }
+        });
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.0.left.load(Ordering::SeqCst) && lock(&self.0.pool).is_empty()
+    }
+
+    /// Closes the connections, if there are any, and waits for that.
+    pub async fn leave(&self) {
+        self.0.left.store(true, Ordering::SeqCst);
+        let pool = std::mem::take(&mut *lock(&self.0.pool));
+        let closing = pool.into_iter().filter(|connected| connected.goes_down());
+        let mut closes = tokio::task::JoinSet::new();
+        for connected in closing {
+            closes.spawn_on(async move { connected.close().await }, &self.0.runtime);
+        }
+        while closes.join_next().await.is_some() {}
+    }
+
+    /// `sb://HOST/PATH`, the form all audiences of the official clients share.
+    pub(super) fn audience(&self, path: &str) -> String {
+        format!("sb://{}/{path}", self.0.settings.address.host)
+    }
+
+    /// Bounds a step of connecting.
+    async fn within<T>(&self, doing: &str, step: impl Future<Output = T>) -> Result<T, Fault> {
+        let limit = self.0.settings.connect_timeout;
+        timeout(limit, step).await.map_err(|_| {
+            let host = &self.0.settings.address.host;
+            let detail = format!("no answer from `{host}` within {limit:?} while {doing}");
+            Fault::new(Cause::Connection, detail)
+        })
+    }
+}
