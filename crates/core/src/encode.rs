@@ -7,10 +7,9 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::config::Events;
+use crate::event::Event;
+use crate::mapping::Events;
 use crate::record::{Header, Record};
-
-use super::Event;
 
 // AMQP 1.0 constructors and section descriptors (part 1, section 1.6; part 3, section 3.2).
 const SMALL_ULONG: u8 = 0x53;

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, Partitioning, Topics};
+use crate::mapping::{Mapping, Partitioning, Topics};
 
 use super::Router;
 
 /// A hub that some mapping sends to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// Name of the namespace, a key of [`Config::eventhubs`].
+    /// Name of the namespace, a key of the configuration.
     pub namespace: String,
     /// The hub.
     pub hub: String,
@@ -29,13 +29,13 @@ pub struct Needs {
     pub open: Vec<String>,
 }
 
-/// What `config` needs, if there are these topics beside those it names; with how many partitions, if that is known.
-pub fn needs(config: &Config, topics: &BTreeMap<String, Option<u32>>) -> Needs {
-    let router = Router::new(config);
+/// What `mappings` need, if there are these topics beside those it names; with how many partitions, if that is known.
+pub fn needs(mappings: &[Mapping], topics: &BTreeMap<String, Option<u32>>) -> Needs {
+    let router = Router::new(mappings);
     let mut found = BTreeMap::<(String, String), u32>::new();
     let mut open = BTreeSet::new();
     let mut used = BTreeSet::new();
-    for topic in named_topics(config).chain(topics.keys().map(String::as_str)) {
+    for topic in named_topics(mappings).chain(topics.keys().map(String::as_str)) {
         for route in router.routes(topic) {
             used.insert(route.mapping);
             let at_least = match (route.partitioning, topics.get(topic)) {
@@ -55,7 +55,7 @@ pub fn needs(config: &Config, topics: &BTreeMap<String, Option<u32>>) -> Needs {
             *most = at_least.max(*most);
         }
     }
-    for (index, mapping) in config.mappings.iter().enumerate() {
+    for (index, mapping) in mappings.iter().enumerate() {
         let Topics::Pattern(pattern) = &mapping.topics else { continue };
         if used.contains(&index) {
             continue;
@@ -71,8 +71,8 @@ pub fn needs(config: &Config, topics: &BTreeMap<String, Option<u32>>) -> Needs {
 }
 
 /// The topics that are named in the configuration, as often as they are.
-pub fn named_topics(config: &Config) -> impl Iterator<Item = &str> {
-    let names = config.mappings.iter().filter_map(|mapping| match &mapping.topics {
+pub fn named_topics(mappings: &[Mapping]) -> impl Iterator<Item = &str> {
+    let names = mappings.iter().filter_map(|mapping| match &mapping.topics {
         Topics::Named(names) => Some(names.iter().map(String::as_str)),
         Topics::Pattern(_) => None,
     });

@@ -53,7 +53,11 @@ impl Ticket {
 struct Entry {
     offset: i64,
     outstanding: u32,
+    bytes: u32,
 }
+
+/// Bytes of memory an unsettled record costs here.
+pub const ENTRY: usize = size_of::<Entry>();
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -62,6 +66,8 @@ struct Slot {
     /// Sequence of the front entry.
     head: u64,
     entries: VecDeque<Entry>,
+    /// Bytes of the records in `entries`.
+    bytes: usize,
     /// Just after the last record seen, whether settled or not.
     seen: Option<Position>,
 }
@@ -77,6 +83,8 @@ impl Slot {
 pub struct Offsets {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Entries of all slots.
+    entries: usize,
 }
 
 impl Offsets {
@@ -97,6 +105,7 @@ impl Offsets {
             return;
         }
         let slot = &mut self.slots[assignment.slot as usize];
+        self.entries -= slot.entries.len();
         *slot = Slot { epoch: slot.epoch.wrapping_add(1), ..Slot::default() };
         self.free.push(assignment.slot);
     }
@@ -108,16 +117,30 @@ impl Offsets {
             .is_some_and(|slot| slot.held && slot.epoch == assignment.epoch)
     }
 
-    /// Enters the record at `offset`. `None` when it was seen before (the Kafka client may hand a record out twice when
+    /// Whether the record at `offset`, or a later one, has been entered.
+    pub fn has_seen(&self, assignment: Assignment, offset: i64) -> bool {
+        let seen = self.peek(assignment).and_then(|slot| slot.seen);
+        seen.is_some_and(|seen| offset < seen.0)
+    }
+
+    /// Enters the record of `bytes` bytes at `offset`. `None` when it was seen before (the Kafka client may hand a record out twice when
     /// its own pause races a read) or the stay has ended: it must not be sent.
-    pub fn track(&mut self, assignment: Assignment, offset: i64) -> Option<Ticket> {
+    pub fn track(
+        &mut self,
+        assignment: Assignment,
+        offset: i64,
+        bytes: usize,
+    ) -> Option<Ticket> {
         let slot = self.live(assignment)?;
         if slot.seen.is_some_and(|seen| offset < seen.0) {
             return None;
         }
         let sequence = slot.head + slot.entries.len() as u64;
-        slot.entries.push_back(Entry { offset, outstanding: 1 });
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        slot.entries.push_back(Entry { offset, outstanding: 1, bytes });
+        slot.bytes += bytes as usize;
         slot.seen = Some(Position::after(offset));
+        self.entries += 1;
         Some(Ticket { assignment, sequence })
     }
 
@@ -134,9 +157,10 @@ impl Offsets {
         let Some(entry) = self.entry(&ticket) else { return false };
         entry.outstanding -= 1;
         let slot = &mut self.slots[ticket.assignment.slot as usize];
-        while slot.entries.front().is_some_and(|entry| entry.outstanding == 0) {
-            slot.entries.pop_front();
+        while let Some(entry) = slot.entries.pop_front_if(|entry| entry.outstanding == 0) {
+            slot.bytes -= entry.bytes as usize;
             slot.head += 1;
+            self.entries -= 1;
         }
         true
     }
@@ -156,9 +180,19 @@ impl Offsets {
         }
     }
 
-    /// Records read and not settled.
+    /// Records from the oldest unsettled one on: what comes twice after a crash.
     pub fn in_flight(&self, assignment: Assignment) -> usize {
         self.peek(assignment).map_or(0, |slot| slot.entries.len())
+    }
+
+    /// Their bytes.
+    pub fn in_flight_bytes(&self, assignment: Assignment) -> usize {
+        self.peek(assignment).map_or(0, |slot| slot.bytes)
+    }
+
+    /// Records in flight of all partitions.
+    pub fn entries(&self) -> usize {
+        self.entries
     }
 
     /// Offset of the record a ticket stands for, while it is unsettled and its partition held.
@@ -196,8 +230,8 @@ mod tests {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
         assert_eq!(offsets.position(p), None, "nothing was read");
-        let first = offsets.track(p, 10).unwrap();
-        let second = offsets.track(p, 15).unwrap();
+        let first = offsets.track(p, 10, 7).unwrap();
+        let second = offsets.track(p, 15, 7).unwrap();
         assert_eq!(offsets.position(p), Some(Position(10)));
         assert!(offsets.settle(second));
         assert_eq!(offsets.position(p), Some(Position(10)), "10 is still out");
@@ -209,10 +243,10 @@ mod tests {
     fn a_late_acknowledgement_of_an_earlier_stay_changes_nothing() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let late = offsets.track(p, 10).unwrap();
+        let late = offsets.track(p, 10, 7).unwrap();
         offsets.release(p);
         let again = offsets.assign();
-        let ticket = offsets.track(again, 10).unwrap();
+        let ticket = offsets.track(again, 10, 7).unwrap();
         assert!(!offsets.settle(late));
         assert_eq!(offsets.position(again), Some(Position(10)));
         assert!(offsets.settle(ticket));
@@ -224,7 +258,7 @@ mod tests {
     fn a_record_for_two_hubs_is_settled_by_both() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let one = offsets.track(p, 3).unwrap();
+        let one = offsets.track(p, 3, 7).unwrap();
         let other = offsets.split(&one);
         assert!(offsets.settle(one));
         assert_eq!(offsets.position(p), Some(Position(3)));
@@ -236,9 +270,9 @@ mod tests {
     fn a_repeated_record_gets_no_ticket() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let ticket = offsets.track(p, 3).unwrap();
-        assert!(offsets.track(p, 3).is_none());
-        assert!(offsets.track(p, 2).is_none());
+        let ticket = offsets.track(p, 3, 7).unwrap();
+        assert!(offsets.track(p, 3, 7).is_none());
+        assert!(offsets.track(p, 2, 7).is_none());
         assert!(offsets.settle(ticket));
     }
 
@@ -248,7 +282,7 @@ mod tests {
         let p = offsets.assign();
         offsets.skip_to(p, Position(7));
         assert_eq!(offsets.position(p), None, "a partition never read has no position to move");
-        let ticket = offsets.track(p, 7).unwrap();
+        let ticket = offsets.track(p, 7, 7).unwrap();
         offsets.skip_to(p, Position(9));
         assert_eq!(offsets.position(p), Some(Position(7)), "7 is still out");
         assert!(offsets.settle(ticket));
@@ -300,7 +334,7 @@ mod tests {
                     Step::Track { partition, gap, copies } => {
                         let (stay, oracle) = &mut stays[partition];
                         let offset = oracle.seen.unwrap_or(0) + gap;
-                        let first = offsets.track(*stay, offset).unwrap();
+                        let first = offsets.track(*stay, offset, 7).unwrap();
                         for _ in 1..copies {
                             tickets.push((partition, offset, offsets.split(&first)));
                         }

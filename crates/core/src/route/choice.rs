@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Route, hash};
-use crate::config::Partitioning;
+use crate::mapping::Partitioning;
 use crate::record::{Record, partition_key};
 
 /// Where a record goes.

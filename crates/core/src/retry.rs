@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// The first wait.
 pub const FIRST: Duration = Duration::from_millis(100);
-/// No wait is longer, unless the service asks for more.
-pub const LONGEST: Duration = Duration::from_secs(30);
+/// No wait is longer, unless the service asks for more: trouble that has ended is noticed within this time.
+pub const LONGEST: Duration = Duration::from_secs(5);
 
 /// The wait before attempt number `attempt` (1 is the first retry). `jitter` is a random number in `0.0..1.0`.
 ///
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn doubles_up_to_the_longest() {
         let waits: Vec<_> = (1..12).map(|attempt| delay(attempt, None, 1.0).as_millis()).collect();
-        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]);
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000, 5000]);
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::config::{Batch, Config, Events, Failure, Mapping, Partitioning, Topics};
+use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Topics};
 
 /// The mappings, ready to be asked about topics.
 #[derive(Debug, Clone)]
@@ -35,9 +35,9 @@ enum Takes {
 /// One way for the records of one topic. A topic that several mappings take has several.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Place of the mapping in [`Config::mappings`].
+    /// Place of the mapping in the configuration.
     pub mapping: usize,
-    /// Name of the namespace, a key of [`Config::eventhubs`].
+    /// Name of the namespace in the configuration.
     pub namespace: Arc<str>,
     /// The hub, its template expanded.
     pub hub: Arc<str>,
@@ -55,10 +55,10 @@ pub struct Route {
 }
 
 impl Router {
-    /// A router for the mappings of `config`.
-    pub fn new(config: &Config) -> Self {
+    /// A router for `mappings`.
+    pub fn new(mappings: &[Mapping]) -> Self {
         let with_takes = |mapping: &Mapping| (mapping.clone(), Takes::new(&mapping.topics));
-        Self { mappings: config.mappings.iter().map(with_takes).collect() }
+        Self { mappings: mappings.iter().map(with_takes).collect() }
     }
 
     /// Every way the records of `topic` go, in the order of the mappings; none when no mapping takes the topic.

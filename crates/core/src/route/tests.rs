@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config;
 use crate::record::Record;
 
 fn mapping(topics: Topics, hub: &str, partitioning: Partitioning) -> Mapping {
-    let mut sample = config::sample(|_| {});
-    Mapping { topics, hub: hub.into(), partitioning, ..sample.mappings.remove(0) }
+    Mapping { topics, hub: hub.into(), partitioning, ..crate::mapping::sample() }
 }
 
 fn named(names: &[&str]) -> Topics {
@@ -22,7 +20,7 @@ fn pattern(pattern: &str) -> Topics {
 }
 
 fn router(mappings: Vec<Mapping>) -> Router {
-    Router::new(&config::sample(|config| config.mappings = mappings))
+    Router::new(&mappings)
 }
 
 fn route(partitioning: Partitioning) -> Route {
@@ -230,24 +228,22 @@ proptest! {
 
 #[test]
 fn what_the_mappings_need_is_known_or_said_to_be_open() {
-    let config = config::sample(|config| {
-        config.mappings = vec![
-            mapping(named(&["orders"]), "sales", Partitioning::Key),
-            mapping(named(&["returns"]), "sales", Partitioning::Fixed(6)),
-            mapping(named(&["clicks"]), "{topic}", Partitioning::Mirror),
-            mapping(pattern("eu\\..*"), "{topic}", Partitioning::Key),
-        ];
-    });
+    let mappings = vec![
+        mapping(named(&["orders"]), "sales", Partitioning::Key),
+        mapping(named(&["returns"]), "sales", Partitioning::Fixed(6)),
+        mapping(named(&["clicks"]), "{topic}", Partitioning::Mirror),
+        mapping(pattern("eu\\..*"), "{topic}", Partitioning::Key),
+    ];
     let at_least = |needs: &Needs| {
         needs.hubs.iter().map(|need| (need.hub.clone(), need.at_least)).collect::<Vec<_>>()
     };
-    let little = needs(&config, &[].into());
+    let little = needs(&mappings, &[].into());
     assert_eq!(at_least(&little), [("clicks".to_owned(), 1), ("sales".to_owned(), 7)]);
     assert_eq!(little.open.len(), 2, "{:?}", little.open);
 
     let told =
         [("clicks".to_owned(), Some(12)), ("eu.orders".to_owned(), None), ("us".to_owned(), None)];
-    let all = needs(&config, &told.into());
+    let all = needs(&mappings, &told.into());
     let expected = [("clicks", 12), ("eu.orders", 1), ("sales", 7)];
     assert_eq!(at_least(&all), expected.map(|(hub, count)| (hub.to_owned(), count)));
     assert_eq!(all.open, [] as [&str; 0]);

@@ -177,7 +177,7 @@ mod tests {
         let partition = offsets.assign();
         let mut batches = vec![Batch::new(10, None)];
         for (number, weight) in weights.iter().enumerate() {
-            let ticket = offsets.track(partition, number as i64).unwrap();
+            let ticket = offsets.track(partition, number as i64, 7).unwrap();
             let item = Item { event: number, weight: *weight, ticket };
             match batches.last().unwrap().fit(*weight, bounds) {
                 Fit::Now => {}
