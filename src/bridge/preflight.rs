@@ -81,8 +81,8 @@ fn is_let_in(
 
 /// The hubs of all topics that are named in the configuration.
 fn named_hubs(config: &Config) -> BTreeSet<(String, String)> {
-    let router = Router::new(config);
-    let routes = named_topics(config).flat_map(|topic| router.routes(topic));
+    let router = Router::new(&config.mappings);
+    let routes = named_topics(&config.mappings).flat_map(|topic| router.routes(topic));
     routes.map(|route| (route.namespace.to_string(), route.hub.to_string())).collect()
 }
 
@@ -135,8 +135,8 @@ fn places(
     if !config.mappings.iter().any(|mapping| particular(mapping.partitioning)) {
         return Ok(true);
     }
-    let router = Router::new(config);
-    for topic in named_topics(config).collect::<BTreeSet<_>>() {
+    let router = Router::new(&config.mappings);
+    for topic in named_topics(&config.mappings).collect::<BTreeSet<_>>() {
         let partitions = wait_for(stop, |attempt| {
             kafka::partition_count(config, access, topic).map_err(|error| match error {
                 CountError::Refused(_) if attempt >= REFUSED_TIMES => {

@@ -209,7 +209,8 @@ async fn send(
 
 /// The batch as the library wants it: no copy, and the same bytes again when it is sent again.
 fn sendable(envelope: Envelope) -> Sendable<Batch<Data>> {
-    let events: Vec<Data> = envelope.events.into_iter().map(|event| event.0).collect();
+    let events: Vec<Data> =
+        envelope.events.into_iter().map(|event| event.into_encoded().into()).collect();
     let annotations = envelope.partition_key.map(|key| {
         let name = Symbol::from("x-opt-partition-key");
         MessageAnnotations::builder().insert(name, Value::String(key)).build()
@@ -233,6 +234,7 @@ fn envelope_of(sendable: Sendable<Batch<Data>>) -> Envelope {
             _ => None,
         })
     });
-    let events = sendable.message.body.into_inner().into_iter().map(Event).collect();
+    let events = sendable.message.body.into_inner().into_iter();
+    let events = events.map(|Data(bytes)| Event::new(bytes.into_vec())).collect();
     Envelope { events, partition_key }
 }

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bridge_core::action::{self, Action};
+use bridge_core::{Admitted, Core};
+
 use crate::eventhubs::{Lane, LaneEvent, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
-use crate::record::{Position, Record, TopicPartition};
+use crate::record::{Position, TopicPartition};
 
-use super::action::{self, Action};
-use super::core::{Admitted, Core};
 use super::inbox::{Mailbox, Signal};
-use super::resolve;
+use super::tally::Tally;
+use super::{notes, resolve};
 
 /// Records taken before answers are heard and batches sent.
 const RUN: usize = 512;
@@ -66,7 +68,7 @@ impl Pump {
                     return;
                 }
             }
-            let taken = if self.core.unblock(now) { self.take_run(now) } else { 0 };
+            let taken = self.take_run(now);
             if taken > 0 {
                 now = Instant::now();
             }
@@ -93,41 +95,25 @@ impl Pump {
                 break;
             }
             let Some(delivery) = self.queue.poll(Duration::ZERO) else { break };
-            if !self.take(&delivery, now, &mut tally) {
-                break;
-            }
+            self.take(&delivery, now, &mut tally);
         }
         tally.report(&self.metrics);
         tally.records
     }
 
-    /// `false` when nothing more may be taken.
-    fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) -> bool {
+    fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) {
         // What goes wrong with a fetch is the event thread's to mend and to report.
-        let Delivery::Record(fetched) = delivery else { return true };
+        let Delivery::Record(fetched) = delivery else { return };
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
-        tally.add(&record, &self.metrics);
-        let go_on = self.admit(&record, now);
+        match self.core.admit(&record, now) {
+            Admitted::Taken => tally.add(&record, &self.metrics),
+            // At once: whatever else was polled of it is to be dropped, and to come again.
+            Admitted::Held => self.carry_out(),
+            // Of an assignment that has ended.
+            Admitted::Unknown => self.metrics.records_let_go("revoked", 1),
+        }
         self.headers = headers;
-        go_on
-    }
-
-    fn admit(&mut self, record: &Record<'_>, now: Instant) -> bool {
-        let mut admitted = self.core.admit(record, now);
-        if admitted == Admitted::Unknown {
-            // Its assignment may have been announced after the inbox was last looked into.
-            while let Ok(signal) = self.inbox.try_recv() {
-                if !self.hear(signal, now) {
-                    return false;
-                }
-            }
-            admitted = self.core.admit(record, now);
-        }
-        if admitted == Admitted::Unknown {
-            self.metrics.records_let_go("revoked", 1);
-        }
-        admitted != Admitted::Blocked
     }
 
     /// Waits for a record, a signal or a deadline. `false` when told to stop.
@@ -135,7 +121,7 @@ impl Pump {
         let until =
             self.core.deadline().map_or(tick, |deadline| deadline.min(tick)).min(now + TICK);
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
-        if !self.core.is_blocked() && self.core.has_room() {
+        if self.core.has_room() {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
             let mut tally = Tally::default();
             self.take(&delivery, Instant::now(), &mut tally);
@@ -163,9 +149,9 @@ impl Pump {
                 self.revokes.insert(self.next_revoke, Revoke(reply));
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
-            Signal::Lost(names) => self.core.lose(&names),
+            Signal::Lost(names) => self.core.lose(&names, now),
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
-                self.core.lane_ready(lane, max_message_size, now);
+                self.core.lane_ready(lane, max_message_size);
             }
             Signal::Lane(lane, LaneEvent::Settled { envelope, result }) => {
                 let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -188,7 +174,9 @@ impl Pump {
     fn send_due(&mut self, now: Instant) {
         self.core.dispatch(now);
         self.carry_out();
-        for drained in self.core.finish_drains(now) {
+        let ended = self.core.finish_drains(now);
+        self.carry_out();
+        for drained in ended {
             let Some(Revoke(reply)) = self.revokes.remove(&drained.id) else { continue };
             // The Kafka side has given up waiting only if the process is about to end.
             drop(reply.try_send(drained.positions));
@@ -198,23 +186,25 @@ impl Pump {
     fn carry_out(&mut self) {
         for action in self.core.take_actions() {
             match action {
-                Action::ResolveHub { namespace, hub } => {
-                    if let Some(handle) = self.namespaces.get(&*namespace) {
-                        let task =
-                            resolve::hub(handle.clone(), namespace, hub, self.mailbox.clone());
+                Action::ResolveHub(name) => {
+                    if let Some(handle) = self.namespaces.get(&*name.namespace) {
+                        let (handle, mailbox) = (handle.clone(), self.mailbox.clone());
+                        let task = resolve::hub(handle, name.namespace, name.hub, mailbox);
                         self.runtime.spawn(task);
                     }
                 }
-                Action::OpenLane { namespace, hub, target } => {
-                    let Some(handle) = self.namespaces.get(&*namespace) else { continue };
+                Action::OpenLane { hub, target } => {
+                    let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
                     let tell = move |event| mailbox.send(Signal::Lane(number, event));
-                    self.lanes.push(handle.lane(&hub, target, tell));
+                    self.lanes.push(handle.lane(&hub.hub, target, tell));
                 }
+                Action::Hold(name, from) => self.consumer.hold(&[(name, from)]),
                 Action::Send { lane, envelope } => self.lanes[lane].send(envelope),
                 Action::Pause(name) => self.consumer.pause(&[name]),
                 Action::Resume(name) => self.consumer.resume(&[name]),
                 Action::DeadLetter(letter) => self.write(letter),
+                Action::Tell(note) => notes::tell(&self.metrics, note),
             }
         }
     }
@@ -254,37 +244,12 @@ impl Pump {
     }
 
     fn report(&mut self, now: Instant) {
-        self.core.report(now);
+        for standing in self.core.standings(now) {
+            let in_flight = standing.in_flight as u64;
+            let (name, position) = (&standing.name, standing.position);
+            self.metrics.partition_state(name, in_flight, standing.oldest, position);
+        }
+        self.carry_out();
         self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
-    }
-}
-
-/// What a run took, so that the metrics are touched once a run and topic, not once a record.
-#[derive(Debug, Default)]
-struct Tally {
-    records: usize,
-    topic: String,
-    of_topic: u64,
-    bytes: u64,
-}
-
-impl Tally {
-    fn add(&mut self, record: &Record<'_>, metrics: &Metrics) {
-        if self.topic != record.topic {
-            self.report(metrics);
-            record.topic.clone_into(&mut self.topic);
-        }
-        self.records += 1;
-        self.of_topic += 1;
-        self.bytes +=
-            (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
-    }
-
-    fn report(&mut self, metrics: &Metrics) {
-        if self.of_topic > 0 {
-            metrics.records_received(&self.topic, self.of_topic, self.bytes);
-            self.of_topic = 0;
-            self.bytes = 0;
-        }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bridge_core::Core;
+
 use crate::config::Config;
 use crate::eventhubs::Namespace;
 use crate::health::ShardHealth;
@@ -14,7 +16,6 @@ use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
 
-use super::core::Core;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::pump::Pump;
 
@@ -93,7 +94,7 @@ impl Shard {
         let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
         let letters = letters(config, number, access, metrics, mailbox.clone())?;
         let pump = Pump {
-            core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics), budget(config)),
+            core: Core::new(Arc::new(Router::new(&config.mappings)), budget(config)),
             inbox,
             mailbox: mailbox.clone(),
             queue,

@@ -37,7 +37,10 @@ impl Core {
                 *out.entry(ticket.assignment()).or_default() += 1;
             }
             for ticket in berth.lane.waiting_tickets() {
-                assert!(self.partitions.wants(ticket), "what is not wanted does not wait in a lane");
+                assert!(
+                    self.partitions.wants(ticket),
+                    "what is not wanted does not wait in a lane"
+                );
             }
         }
         let mut letters: HashMap<Assignment, usize> = HashMap::new();
@@ -49,7 +52,11 @@ impl Core {
         for partition in self.partitions.iter() {
             let (name, stay) = (&partition.name, partition.assignment);
             assert_eq!(partition.out, out.get(&stay).copied().unwrap_or(0), "{name}: out");
-            assert_eq!(partition.letters, letters.get(&stay).copied().unwrap_or(0), "{name}: letters");
+            assert_eq!(
+                partition.letters,
+                letters.get(&stay).copied().unwrap_or(0),
+                "{name}: letters"
+            );
             entries += self.partitions.offsets.in_flight(stay);
         }
         assert_eq!(entries, self.partitions.offsets.entries(), "records in flight");
@@ -69,7 +76,12 @@ impl Core {
         };
         let mut count = 0;
         for partition in self.partitions.iter().filter(held) {
-            assert_eq!(listed.get(&partition.assignment), Some(&1), "{} waits once", partition.name);
+            assert_eq!(
+                listed.get(&partition.assignment),
+                Some(&1),
+                "{} waits once",
+                partition.name
+            );
             count += 1;
         }
         assert_eq!(listed.len(), count, "only who is held waits");

@@ -214,10 +214,8 @@ impl Core {
                 let (events, bytes) = (departure.events.len(), departure.bytes);
                 self.tell(Note::Sealed { hub, reason, events, bytes });
             }
-            let envelope = crate::event::Envelope {
-                events: departure.events,
-                partition_key: departure.key,
-            };
+            let envelope =
+                crate::event::Envelope { events: departure.events, partition_key: departure.key };
             self.act(Action::Send { lane: number, envelope });
             self.touch(number);
         }
@@ -251,9 +249,7 @@ impl Core {
 
     /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight.
     pub fn bytes(&self) -> usize {
-        self.scale.sum()
-            + self.letters.len() * LETTER
-            + self.partitions.offsets.entries() * ENTRY
+        self.scale.sum() + self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY
     }
 
     /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.

@@ -64,8 +64,7 @@ impl Core {
     pub fn finish_drains(&mut self, now: Instant) -> Vec<Drained> {
         let partitions = &self.partitions;
         let answered = |stay: &Assignment| partitions.of(*stay).is_none_or(|it| it.out == 0);
-        let done =
-            |drain: &mut Drain| now >= drain.deadline || drain.stays.iter().all(answered);
+        let done = |drain: &mut Drain| now >= drain.deadline || drain.stays.iter().all(answered);
         let ended: Vec<_> = self.drains.extract_if(.., done).collect();
         ended.into_iter().map(|drain| self.let_go(&drain, now)).collect()
     }

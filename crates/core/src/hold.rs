@@ -93,7 +93,10 @@ impl Core {
                 format!("hub `{}`: {detail}; hint: {}", hub(*number), crate::route::Misfit::HINT)
             }
             Why::Share(number) => {
-                format!("hub `{}` takes events too slowly and its share of `limits.memory` is used", hub(*number))
+                format!(
+                    "hub `{}` takes events too slowly and its share of `limits.memory` is used",
+                    hub(*number)
+                )
             }
             Why::Lane(lane) => {
                 let berth = &self.berths[*lane];
@@ -103,7 +106,9 @@ impl Core {
                 };
                 format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
             }
-            Why::Window => "too many records were read behind one that is not acknowledged".to_owned(),
+            Why::Window => {
+                "too many records were read behind one that is not acknowledged".to_owned()
+            }
             Why::Letters => "too many dead letters are not written".to_owned(),
         }
     }
@@ -212,4 +217,5 @@ impl Core {
 }
 
 /// Every label a held partition may have.
-pub const HELD: [&str; 5] = ["hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];
+pub const HELD: [&str; 5] =
+    ["hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];

@@ -110,7 +110,13 @@ impl<E> Lane<E> {
 
     /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
     /// batch when that makes room.
-    pub fn room(&mut self, weight: usize, overhead: usize, key: Option<&str>, now: Instant) -> Room {
+    pub fn room(
+        &mut self,
+        weight: usize,
+        overhead: usize,
+        key: Option<&str>,
+        now: Instant,
+    ) -> Room {
         // The link's limit decides what can never be sent; a smaller limit of the operator only makes batches smaller.
         if let Some(link) = self.link_bytes
             && overhead + weight > link

@@ -89,6 +89,24 @@ pub enum Policy {
     Drop,
 }
 
+impl Default for Batch {
+    fn default() -> Self {
+        Self { linger: Duration::from_millis(10), max_bytes: None, max_events: None }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { source_properties: true, prefix: "kafka_".to_owned(), headers: true }
+    }
+}
+
+impl Default for Failure {
+    fn default() -> Self {
+        Self { policy: Policy::Halt, dead_letter_topic: None }
+    }
+}
+
 /// Topic `orders` to hub `orders` of namespace `default` by key, for tests.
 #[cfg(test)]
 pub(crate) fn sample() -> Mapping {
@@ -97,8 +115,8 @@ pub(crate) fn sample() -> Mapping {
         hub: "orders".to_owned(),
         namespace: "default".to_owned(),
         partitioning: Partitioning::Key,
-        batch: Batch { linger: Duration::from_millis(10), max_bytes: None, max_events: None },
-        events: Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true },
-        failure: Failure { policy: Policy::Halt, dead_letter_topic: None },
+        batch: Batch::default(),
+        events: Events::default(),
+        failure: Failure::default(),
     }
 }

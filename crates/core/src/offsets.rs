@@ -125,12 +125,7 @@ impl Offsets {
 
     /// Enters the record of `bytes` bytes at `offset`. `None` when it was seen before (the Kafka client may hand a record out twice when
     /// its own pause races a read) or the stay has ended: it must not be sent.
-    pub fn track(
-        &mut self,
-        assignment: Assignment,
-        offset: i64,
-        bytes: usize,
-    ) -> Option<Ticket> {
+    pub fn track(&mut self, assignment: Assignment, offset: i64, bytes: usize) -> Option<Ticket> {
         let slot = self.live(assignment)?;
         if slot.seen.is_some_and(|seen| offset < seen.0) {
             return None;

@@ -124,7 +124,9 @@ impl Core {
                 }
                 self.touch(lane);
             }
-            Fate::Refuse(detail) => self.refuse(slot, ticket, plan.route, "too_large", &detail, now),
+            Fate::Refuse(detail) => {
+                self.refuse(slot, ticket, plan.route, "too_large", &detail, now)
+            }
         }
     }
 
@@ -202,7 +204,8 @@ impl Core {
             if self.hubs.outlets[outlet].hub == number {
                 let (ids, berths) = (&self.hubs.all[number].ids, &self.berths);
                 let same = |(lane, id): &(&usize, &Arc<str>)| berths[**lane].id == **id;
-                let lanes = self.hubs.outlets[outlet].lanes.iter().zip(ids.iter().flat_map(|it| &**it));
+                let lanes =
+                    self.hubs.outlets[outlet].lanes.iter().zip(ids.iter().flat_map(|it| &**it));
                 let common = lanes.take_while(same).count();
                 self.hubs.outlets[outlet].lanes.truncate(common);
                 self.open_lanes(outlet, now);

@@ -114,7 +114,10 @@ fn a_hub_in_trouble_costs_its_neighbour_nothing() {
             let well = scene.play(3 * second)[1];
             scene.world.modes[0] = mode;
             scene.play(3 * second);
-            assert!(scene.world.said.iter().any(|it| it.starts_with("topic-0/")), "{by:?} {mode:?}");
+            assert!(
+                scene.world.said.iter().any(|it| it.starts_with("topic-0/")),
+                "{by:?} {mode:?}"
+            );
             for _ in 0..10 {
                 let [none, other] = scene.play(3 * second)[..] else { unreachable!() };
                 assert_eq!(none, 0);
@@ -202,11 +205,8 @@ fn records_behind_one_that_is_not_settled_have_a_window() {
 #[test]
 fn letters_that_cannot_be_written_hold_their_partition_only() {
     let all = |(topic, _): Tp, _: i64| topic == 0;
-    let plan = Plan {
-        policy: Policy::DeadLetter,
-        poison: all,
-        ..estate(2, 4, 4, Partitioning::Mirror)
-    };
+    let plan =
+        Plan { policy: Policy::DeadLetter, poison: all, ..estate(2, 4, 4, Partitioning::Mirror) };
     let mut scene = Scene::new(plan, 64);
     let [none, other] = scene.play(Duration::from_secs(5))[..] else { unreachable!() };
     assert_eq!(none, 0);

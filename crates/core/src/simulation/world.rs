@@ -206,7 +206,11 @@ impl World {
                 Action::Hold(partition, Position(from)) => {
                     let at = tp(&partition);
                     assert!(self.held.insert(at), "{at:?} is held once");
-                    assert_eq!(record_at_or_after(from) + 1, self.cursor[&at], "at what was polled");
+                    assert_eq!(
+                        record_at_or_after(from) + 1,
+                        self.cursor[&at],
+                        "at what was polled"
+                    );
                     self.cursor.insert(at, from);
                 }
                 Action::Resume(partition) => assert!(self.held.remove(&tp(&partition))),
@@ -323,7 +327,9 @@ impl World {
             (_, Answer::Released) => Err(retry(Cause::Released, None)),
             (_, Answer::Lost) => Err(retry(Cause::Connection, None)),
             (_, Answer::Forgotten) => Err(retry(Cause::Timeout, None)),
-            (_, Answer::TooLarge) if events.len() > 1 => Err(SendError::TooLarge { limit: 100_000 }),
+            (_, Answer::TooLarge) if events.len() > 1 => {
+                Err(SendError::TooLarge { limit: 100_000 })
+            }
             (_, Answer::Accepted | Answer::TooLarge) => Ok(()),
         };
         let stored = match (&result, answer) {
@@ -362,7 +368,8 @@ impl World {
     pub(super) fn commit(&mut self) {
         for (stay, partition) in self.core.idle() {
             let Some(next) = self.polled.get(&tp(&partition)).copied() else { continue };
-            self.core.skip_to(stay, Position(if next % 7 >= 5 { next + 7 - next % 7 } else { next }));
+            self.core
+                .skip_to(stay, Position(if next % 7 >= 5 { next + 7 - next % 7 } else { next }));
         }
         let positions = self.core.positions_to_commit();
         self.committed(positions);
@@ -448,7 +455,8 @@ impl World {
             self.finish_letters(Ok(()));
             for at in self.partitions() {
                 let last = self.read.range(..=(at, i64::MAX)).next_back().copied();
-                let behind = last.is_some_and(|(of, offset)| of == at && offset >= self.cursor[&at]);
+                let behind =
+                    last.is_some_and(|(of, offset)| of == at && offset >= self.cursor[&at]);
                 if behind && self.read(at, 5) > 0 {
                     quiet = 0;
                 }
