@@ -36,7 +36,6 @@ use assembly::Budget;
 use due::{Due, Later};
 use handshake::Phase;
 use idle::Linkless;
-use requests::{Call, Reply};
 use session::Session;
 
 /// The largest frame the server takes, and makes.
@@ -302,39 +301,6 @@ impl Connection {
             | Performative::Close => {}
         }
         Ok(())
-    }
-
-    /// Answers a request on `$cbs` or `$management`.
-    fn answer(&mut self, channel: u16, call: &Call) {
-        let (id, faults) = (self.core.handle.id, &self.core.namespace.faults);
-        if call.at(id, |site| faults.is_mute(site)) {
-            return;
-        }
-        let delay = call.at(id, |site| faults.latency(site));
-        let reply = call.reply(&mut self.core);
-        self.watch_tokens();
-        match delay {
-            Some(delay) => {
-                let later = Later::Reply { channel, reply };
-                self.core.due.push(self.core.now + delay, later);
-            }
-            None => self.deliver(channel, &reply),
-        }
-    }
-
-    /// Queues an answer: on the same session's link from that node if there is one, else on the link of this connection
-    /// that the request names.
-    fn deliver(&mut self, channel: u16, reply: &Reply) {
-        let Reply { node, to, message } = reply;
-        if let Some(session) = self.sessions.get_mut(&channel)
-            && session.reply_from(*node, message)
-        {
-            return;
-        }
-        let taken = self.sessions.values_mut().any(|session| session.reply_to(to, message));
-        if !taken {
-            tracing::debug!(connection = self.core.handle.id, to, "no link for a reply");
-        }
     }
 
     /// Closes the connection with an error; before its open there is nobody to tell.

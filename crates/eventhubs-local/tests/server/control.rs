@@ -287,6 +287,27 @@ fn nonsense_is_answered_with_what_is_known() {
             "whole connections",
             Some("namespace"),
         ),
+        ("DELETE", "/faults/7", "", 404, "no fault `7`", None),
+        ("GET", "/events?hub=x", "", 400, "no hub `x`", Some("orders")),
+        ("GET", "/events?count=1", "", 400, "no parameter `count`", Some("last")),
+        ("GET", "/events?last=many", "", 400, "`many` is not a number", None),
+        ("GET", "/events?partition=0", "", 400, "needs `hub`", None),
+        ("GET", "/nowhere", "", 404, "no such endpoint", Some("GET /events")),
+        ("PUT", "/faults", "", 404, "no such endpoint", Some("POST /faults")),
+    ] {
+        assert_refused(control, (method, path, body), (status, error, known));
+    }
+    // Nothing of it was made; and the root says what there is.
+    assert_eq!(control.get("/faults"), json!([]));
+    assert_eq!(control.get("/").as_array().unwrap().len(), 11);
+    let large = format!(r#"{{"kind": "{}"}}"#, "x".repeat(70_000));
+    assert_eq!(control.text("POST", "/faults", &large).0, 413);
+}
+
+#[test]
+fn a_hub_that_cannot_be_is_refused_with_the_reason() {
+    let (_running, control) = program();
+    for (method, path, body, status, error, known) in [
         ("POST", "/hubs", "{", 400, "wanted is an object", None),
         ("POST", "/hubs", r#"{"hub": "new"}"#, 400, "`partitions`", None),
         ("POST", "/hubs", r#"{"hub": "new", "partitions": 0}"#, 400, "1 to 2048", None),
@@ -300,26 +321,26 @@ fn nonsense_is_answered_with_what_is_known() {
             Some("west"),
         ),
         ("DELETE", "/hubs/x", "", 400, "no hub `x`", Some("orders")),
-        ("DELETE", "/faults/7", "", 404, "no fault `7`", None),
-        ("GET", "/events?hub=x", "", 400, "no hub `x`", Some("orders")),
-        ("GET", "/events?count=1", "", 400, "no parameter `count`", Some("last")),
-        ("GET", "/events?last=many", "", 400, "`many` is not a number", None),
-        ("GET", "/events?partition=0", "", 400, "needs `hub`", None),
-        ("GET", "/nowhere", "", 404, "no such endpoint", Some("GET /events")),
-        ("PUT", "/faults", "", 404, "no such endpoint", Some("POST /faults")),
     ] {
-        let (said_status, said) = control.json(method, path, body);
-        assert_eq!(said_status, status, "{method} {path} {body}: {said}");
-        assert!(said["error"].as_str().unwrap().contains(error), "{method} {path} {body}: {said}");
-        let named = said["known"].as_array().into_iter().flatten();
-        let has = |wanted: &str| named.clone().any(|name| name == wanted);
-        assert!(known.is_none_or(has), "{method} {path} {body}: {said}");
+        assert_refused(control, (method, path, body), (status, error, known));
     }
-    // Nothing of it was made; and the root says what there is.
-    assert_eq!(control.get("/faults"), json!([]));
-    assert_eq!(control.get("/").as_array().unwrap().len(), 11);
-    let large = format!(r#"{{"kind": "{}"}}"#, "x".repeat(70_000));
-    assert_eq!(control.text("POST", "/faults", &large).0, 413);
+}
+
+type Request<'a> = (&'a str, &'a str, &'a str);
+
+/// The answer has that status, says that, and names something that would have been right.
+#[track_caller]
+fn assert_refused(
+    control: Control,
+    (method, path, body): Request<'_>,
+    (status, error, known): (u16, &str, Option<&str>),
+) {
+    let (said_status, said) = control.json(method, path, body);
+    assert_eq!(said_status, status, "{method} {path} {body}: {said}");
+    assert!(said["error"].as_str().unwrap().contains(error), "{method} {path} {body}: {said}");
+    let named = said["known"].as_array().into_iter().flatten();
+    let has = |wanted: &str| named.clone().any(|name| name == wanted);
+    assert!(known.is_none_or(has), "{method} {path} {body}: {said}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Answers that come late, never, or as from a hub that is gone: of everything, of one hub, of one partition.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crate::support::{Client, send, soon, start, stored, until};
@@ -19,10 +20,14 @@ fn is_accepted(outcome: &Outcome) -> bool {
 }
 
 /// How long that takes.
-async fn time<T>(what: impl Future<Output = T>) -> (T, Duration) {
-    let begun = Instant::now();
-    let result = soon(what).await;
-    (result, begun.elapsed())
+fn time<'a, T: 'a>(
+    what: impl Future<Output = T> + 'a,
+) -> Pin<Box<dyn Future<Output = (T, Duration)> + 'a>> {
+    let what = Box::pin(soon(what));
+    Box::pin(async move {
+        let begun = Instant::now();
+        (what.await, begun.elapsed())
+    })
 }
 
 #[tokio::test]
