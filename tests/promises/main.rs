@@ -7,6 +7,7 @@ mod support;
 
 mod crash;
 mod end_to_end;
+mod estate;
 mod hub_faults;
 mod identical;
 mod kafka_faults;
