@@ -17,6 +17,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod hold;
 mod identity;
 mod inquiry;
 mod leaving;
@@ -28,6 +29,7 @@ mod security;
 mod settings;
 mod start;
 mod statistics;
+mod withheld;
 
 pub use access::{Access, Refused};
 pub use consumer::{Consumer, Heartbeat, Setup};

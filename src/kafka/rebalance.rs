@@ -23,6 +23,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::context::Context;
+use crate::kafka::hold;
 use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
 use crate::record::{Position, TopicPartition};
@@ -241,6 +242,9 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         partitions.push(partition.clone());
     }
     if !partitions.is_empty() {
+        // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
+        let paused = context.assignment().take_paused(&partitions);
+        hold::resume(consumer, context, &paused);
         context.intake().assigned(&partitions);
         context.commits.assign(&partitions);
         for start in starts {
@@ -251,8 +255,6 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         for partition in &partitions {
             context.metrics.partition_assigned(partition);
         }
-        let paused = context.assignment().take_paused(&partitions);
-        resume(consumer, context, &paused);
         context.assignment().read.extend(partitions.iter().cloned());
     }
     if let Err(error) = consumer.incremental_assign(&list) {
@@ -263,45 +265,10 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
     }
 }
 
-/// Stops fetching.
-pub(super) fn pause(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    context.assignment().set_paused(partitions, true);
-    if let Err(error) = consumer.pause(&list(partitions)) {
-        context.complain("partitions can not be paused", &error.to_string());
-    }
-}
-
-/// Fetches again.
-pub(super) fn resume(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    context.assignment().set_paused(partitions, false);
-    if partitions.is_empty() {
-        return;
-    }
-    if let Err(error) = consumer.resume(&list(partitions)) {
-        context.complain("partitions can not be resumed", &error.to_string());
-    }
-}
-
-fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.partition);
-    }
-    list
-}
-
 /// Stops reading.
 fn end(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
     forget(context, partitions);
-    if let Err(error) = consumer.incremental_unassign(&list(partitions)) {
+    if let Err(error) = consumer.incremental_unassign(&hold::list(partitions)) {
         context.complain("partitions can not be unassigned", &error.to_string());
     }
 }

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod holding;
 mod letters;
 mod member;
 mod outage;
