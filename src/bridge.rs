@@ -48,7 +48,7 @@ impl From<Failure> for RunError {
             Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. }) => {
                 Self::Refused(failure.to_string())
             }
-            Failure::Kafka(Fatal::Broken { .. }) | Failure::Pump => {
+            Failure::Kafka(Fatal::Broken { .. } | Fatal::Unheard(_)) | Failure::Pump => {
                 Self::Internal(failure.to_string())
             }
         }

@@ -123,6 +123,8 @@ impl Consumer {
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
             ids: IdQueue::new(Arc::clone(&client)),
+            mend_at: None,
+            broken: HashMap::new(),
             asked: None,
             next_look: Instant::now(),
             next_commit: Instant::now(),

@@ -20,7 +20,7 @@ pub(super) fn settle(consumer: &BaseConsumer<Context>, context: &Context, turn: 
     if read.is_empty() {
         return;
     }
-    let positions = context.intake().revoke(&read);
+    let positions = context.pump(|pump| pump.revoke(&read));
     let deadline = Instant::now() + REVOKE_COMMIT;
     let mut paused = false;
     loop {

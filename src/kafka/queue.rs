@@ -235,8 +235,8 @@ impl Queue {
     }
 }
 
-/// Interrupts [`Queue::poll`] from any thread; does nothing once the queue is gone.
-#[derive(Clone)]
+/// Interrupts [`Queue::poll`] from any thread; does nothing once the queue is gone. By default it is of none.
+#[derive(Clone, Default)]
 pub struct Waker(Weak<Native>);
 
 impl Waker {

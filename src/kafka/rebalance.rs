@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::context::Context;
 use crate::kafka::hold;
@@ -124,7 +124,7 @@ pub(super) fn assign(
     begin(consumer, context, &resolved.starts);
     if resolved.starts.is_empty() {
         // A member without partitions is a member, and the pump must hear that it is.
-        context.intake().assigned(&[]);
+        context.pump(|pump| pump.assigned(&[]));
     }
     {
         let mut assignment = context.assignment();
@@ -155,9 +155,9 @@ pub(super) fn revoke(
     };
     if lost {
         context.assignment().lost = Some(Instant::now());
-        context.intake().lost(&read);
+        context.pump(|pump| pump.lost(&read));
     } else {
-        drain(context, &read);
+        drain(context, &read, |_| true);
     }
     end(consumer, context, &read);
     context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
@@ -168,25 +168,22 @@ pub(super) fn revoke(
     }
 }
 
-/// `partitions` are not read on, or have a gap: assigns them again from their committed position, after a pause.
+/// `broken` partitions are not read on, or have a gap: assigns them again from their committed position, after a pause.
+/// All of them are drained at once.
 pub(super) fn restart(
     consumer: &BaseConsumer<Context>,
     context: &Context,
-    partitions: &[TopicPartition],
-    doubt: Option<Doubt>,
+    broken: &HashMap<TopicPartition, Option<Doubt>>,
 ) {
     let read = {
         let assignment = context.assignment();
-        partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
+        broken.keys().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
     };
     if read.is_empty() {
         return;
     }
-    if doubt == Some(Doubt::Recreated) {
-        context.intake().revoke(&read);
-    } else {
-        drain(context, &read);
-    }
+    let doubt = |partition: &TopicPartition| broken.get(partition).copied().flatten();
+    drain(context, &read, |partition| doubt(partition) != Some(Doubt::Recreated));
     end(consumer, context, &read);
     let mut assignment = context.assignment();
     for partition in read {
@@ -194,6 +191,7 @@ pub(super) fn restart(
         let (count, last) = assignment.restarts.entry(partition.clone()).or_insert((0, now));
         let attempts = if now - *last > FORGIVEN_AFTER { 0 } else { *count };
         (*count, *last) = (attempts + 1, now);
+        let doubt = doubt(&partition);
         assignment.wait(partition, attempts, doubt);
     }
 }
@@ -220,7 +218,7 @@ pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
 /// Tells the pump that everything is gone, when there is no orderly way any more.
 pub(super) fn abandon(context: &Context) {
     let read = context.assignment().all_read();
-    context.intake().lost(&read);
+    context.pump(|pump| pump.lost(&read));
     forget(context, &read);
 }
 
@@ -245,7 +243,7 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
         let paused = context.assignment().take_paused(&partitions);
         hold::resume(consumer, context, &paused);
-        context.intake().assigned(&partitions);
+        context.pump(|pump| pump.assigned(&partitions));
         context.commits.assign(&partitions);
         for start in starts {
             if let Some(topic) = start.topic {
@@ -257,11 +255,35 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         }
         context.assignment().read.extend(partitions.iter().cloned());
     }
+    if context.silence().is_some() {
+        // Nothing is read for a pump that does not know of it; `abandon` is next.
+        list = TopicPartitionList::new();
+    }
     if let Err(error) = consumer.incremental_assign(&list) {
-        // Happens when the consumer is closing or broken; both end in a revoke or in `abandon`.
-        context.complain("partitions can not be assigned", &error.to_string());
-        context.intake().lost(&partitions);
-        forget(context, &partitions);
+        assign_singly(consumer, context, &list, &error);
+    }
+}
+
+/// One partition that librdkafka does not take makes it refuse them all. The others are assigned nevertheless; it waits, and
+/// is tried again. When the consumer is closing or broken all are refused, and a revoke or `abandon` follows.
+fn assign_singly(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    refused: &TopicPartitionList,
+    error: &KafkaError,
+) {
+    context.complain("partitions can not be assigned", &error.to_string());
+    for index in 0..refused.count() {
+        let single = native::single(refused, index);
+        if consumer.incremental_assign(&single).is_ok() {
+            continue;
+        }
+        let elements = single.elements();
+        let place = TopicPartition::new(elements[0].topic(), elements[0].partition());
+        context.pump(|pump| pump.lost(std::slice::from_ref(&place)));
+        // It may be that librdkafka has it already, from where nobody knows.
+        end(consumer, context, std::slice::from_ref(&place));
+        context.assignment().wait(place, 0, None);
     }
 }
 
@@ -282,19 +304,21 @@ fn forget(context: &Context, partitions: &[TopicPartition]) {
     }
 }
 
-/// Lets the pump finish `partitions` and commits how far it came.
-fn drain(context: &Context, partitions: &[TopicPartition]) {
+/// Lets the pump finish `partitions` and commits how far it came with those that are sound.
+fn drain(
+    context: &Context,
+    partitions: &[TopicPartition],
+    is_sound: impl Fn(&TopicPartition) -> bool,
+) {
     if partitions.is_empty() {
         return;
     }
-    let mut positions = context.intake().revoke(partitions);
-    // The pump has forgotten what it settled before a commit that failed.
-    let overdue = context.commits.wanted(partitions).into_iter();
-    let forgotten = |(partition, _): &(TopicPartition, Position)| {
-        !positions.iter().any(|(known, _)| known == partition)
-    };
-    let overdue = overdue.filter(forgotten).collect::<Vec<_>>();
-    positions.extend(overdue);
+    let settled = context.pump(|pump| pump.revoke(partitions));
+    // The pump has forgotten what it settled before a commit that failed; what it says now is newer.
+    let mut positions = context.commits.wanted(partitions).into_iter().collect::<HashMap<_, _>>();
+    positions.extend(settled);
+    let positions = positions.into_iter().filter(|(partition, _)| is_sound(partition));
+    let positions = positions.collect::<Vec<_>>();
     match commit(context, &positions, REVOKE_COMMIT) {
         Ok(()) => {}
         Err(error) => {
@@ -357,3 +381,6 @@ fn names<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> String
     let list = names.join(" ");
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,10 +138,11 @@ impl Pump {
     /// `false` when told to stop.
     fn hear(&mut self, signal: Signal, now: Instant) -> bool {
         match signal {
-            Signal::Assigned(names) => {
+            Signal::Assigned(names, noted) => {
                 for name in &names {
                     self.core.assign(name, now);
                 }
+                noted.try_send(()).ok();
                 self.health.joined(true);
             }
             Signal::Revoke(names, reply) => {
@@ -149,7 +150,10 @@ impl Pump {
                 self.revokes.insert(self.next_revoke, Revoke(reply));
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
-            Signal::Lost(names) => self.core.lose(&names, now),
+            Signal::Lost(names, noted) => {
+                self.core.lose(&names, now);
+                noted.try_send(()).ok();
+            }
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
                 self.core.lane_ready(lane, max_message_size);
             }

@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{ClientValue, Limits};
-use kafka_eventhubs_bridge::kafka::{Access, Consumer, Delivery, Headers, Intake, Queue, Setup};
+use kafka_eventhubs_bridge::kafka::{
+    Access, Consumer, Delivery, Headers, Intake, Queue, Setup, Silent,
+};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
@@ -46,18 +48,23 @@ impl Shelf {
 }
 
 impl Intake for Shelf {
-    fn assigned(&self, partitions: &[TopicPartition]) {
+    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         self.open().flows.extend(partitions.iter().map(|p| (p.clone(), Flow::default())));
+        Ok(())
     }
-    fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+    fn revoke(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
         let mut books = self.open();
         let end = |p: &TopicPartition| Some((p.clone(), Position(books.flows.remove(p)?.next?)));
-        partitions.iter().filter_map(end).collect()
+        Ok(partitions.iter().filter_map(end).collect())
     }
-    fn lost(&self, partitions: &[TopicPartition]) {
+    fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         let mut books = self.open();
         books.flows.retain(|partition, _| !partitions.contains(partition));
         books.lost += 1;
+        Ok(())
     }
 }
 

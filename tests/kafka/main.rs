@@ -7,6 +7,7 @@ mod holding;
 mod letters;
 mod member;
 mod outage;
+mod pinned;
 mod reading;
 mod rebalance;
 mod recreated;
