@@ -30,7 +30,7 @@ mod start;
 mod statistics;
 
 pub use access::{Access, Refused};
-pub use consumer::{Consumer, Heartbeat, Setup};
+pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, StartError, StopError};
 pub use fetched::{Fetched, Headers};

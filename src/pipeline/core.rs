@@ -195,6 +195,10 @@ impl Core {
         self.place_held(now);
     }
 
+    /// A hub cannot be reached, or refuses; `detail` says why.
+    #[expect(clippy::unused_self, reason = "what waits for the hub waits already")]
+    pub fn hub_trouble(&mut self, _namespace: &str, _hub: &str, _detail: &str, _now: Instant) {}
+
     /// Takes one record.
     pub fn admit(&mut self, record: &Record<'_>, now: Instant) -> Admitted {
         let Some(slot) = self.slot_of(record) else { return Admitted::Unknown };

@@ -14,7 +14,7 @@ mod outlet;
 mod partition;
 mod progress;
 mod pump;
-mod resolve;
+pub mod resolve;
 pub mod shard;
 #[cfg(test)]
 mod simulation;

@@ -18,7 +18,7 @@ use crate::record::{Position, Record, TopicPartition};
 use super::action::{self, Action};
 use super::core::{Admitted, Core};
 use super::inbox::{Mailbox, Signal};
-use super::resolve;
+use super::resolve::Hubs;
 
 /// Records taken before answers are heard and batches sent.
 const RUN: usize = 512;
@@ -36,12 +36,12 @@ pub(super) struct Pump {
     pub(super) queue: Queue,
     pub(super) consumer: Consumer,
     pub(super) namespaces: HashMap<String, Namespace>,
+    pub(super) hubs: Hubs,
     pub(super) lanes: Vec<Lane>,
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for.
     pub(super) unsent: VecDeque<Letter>,
     pub(super) headers: Headers,
-    pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
@@ -163,7 +163,10 @@ impl Pump {
                 self.revokes.insert(self.next_revoke, Revoke(reply));
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
-            Signal::Lost(names) => self.core.lose(&names),
+            Signal::Lost(names) => {
+                self.core.lose(&names);
+                self.health.joined(false);
+            }
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
                 self.core.lane_ready(lane, max_message_size, now);
             }
@@ -174,6 +177,9 @@ impl Pump {
             }
             Signal::Hub { namespace, hub, partition_ids } => {
                 self.core.hub_known(&namespace, &hub, &partition_ids, now);
+            }
+            Signal::HubTrouble { namespace, hub, error } => {
+                self.core.hub_trouble(&namespace, &hub, &error.to_string(), now);
             }
             Signal::Letter(id, result) => {
                 self.core.letter_done(id, result, now);
@@ -198,13 +204,7 @@ impl Pump {
     fn carry_out(&mut self) {
         for action in self.core.take_actions() {
             match action {
-                Action::ResolveHub { namespace, hub } => {
-                    if let Some(handle) = self.namespaces.get(&*namespace) {
-                        let task =
-                            resolve::hub(handle.clone(), namespace, hub, self.mailbox.clone());
-                        self.runtime.spawn(task);
-                    }
-                }
+                Action::ResolveHub { namespace, hub } => self.hubs.resolve(namespace, hub),
                 Action::OpenLane { namespace, hub, target } => {
                     let Some(handle) = self.namespaces.get(&*namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
