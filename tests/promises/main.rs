@@ -13,6 +13,7 @@ mod kafka_faults;
 mod mapping;
 mod members;
 mod memory;
+mod partial;
 mod refused;
 mod scaling;
 mod scene;
