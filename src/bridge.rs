@@ -74,7 +74,7 @@ pub fn run(config: &Config, strict: bool, stop: &Receiver<()>) -> Result<(), Run
     tracing::info!(address = %admin.address(), version, "probes and metrics are served");
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
-    let look = Look::start(config, &access, &health, &metrics)?;
+    let look = Look::start(config, &access, &health)?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
         Shards::start(config, &access, &metrics, &health, look)?.run(stop)?;
     }

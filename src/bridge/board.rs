@@ -155,6 +155,20 @@ impl Board {
         self.state().cluster = cluster;
     }
 
+    /// Whether the topics that need a place of their own on this hub have it: `None` while some are not known.
+    pub(super) fn has_room(&self, name: &Name) -> Option<bool> {
+        let state = self.state();
+        let on_it = self.ways.iter().filter(|way| way.name().as_ref() == Some(name));
+        let mut standings =
+            on_it.filter(|way| way.particular().is_some()).map(|way| standing(way, &state));
+        let known = |standing: Standing| match standing {
+            Standing::Runs => Some(true),
+            Standing::Refused(_) => Some(false),
+            Standing::Asked | Standing::Waits => None,
+        };
+        standings.try_fold(true, |all, standing| Some(all & known(standing)?))
+    }
+
     /// How it stands now.
     pub(super) fn verdict(&self) -> Verdict {
         let (state, mut verdict) = (self.state(), Verdict::default());
@@ -242,11 +256,14 @@ mod tests {
         assert_eq!(board.verdict().asked, 1);
         board.cluster(Cluster::Topics(BTreeMap::new()));
         assert_eq!(board.verdict().waiting, 1, "the topic may come");
+        assert_eq!(board.has_room(&hub), None);
         board.cluster(topics(3));
+        assert_eq!(board.has_room(&hub), Some(false));
         let why = board.verdict().hopeless().unwrap();
         assert!(why.contains("kafka partition 2 has no mirror") && why.contains("hint:"), "{why}");
         board.hub(&hub, Answer::Found(3));
         assert_eq!(board.verdict().running, 1);
+        assert_eq!(board.has_room(&hub), Some(true));
     }
 
     #[test]

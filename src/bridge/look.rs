@@ -4,7 +4,7 @@
 //! All are looked at at once. What runs is not kept waiting by what does not: that is named, and looked at again until it
 //! runs. The run ends only when nothing can run until somebody acts, or, when told to be strict, at the first refusal.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::{Health, Trouble};
 use crate::kafka::Access;
-use crate::metrics::Metrics;
 use crate::pipeline::resolve::{AT_ONCE, Found, ask, pause};
 
 use super::RunError;
@@ -26,6 +25,8 @@ use super::topics;
 
 /// How soon an answer, or a stop, is noticed.
 const NOTICE: Duration = Duration::from_millis(20);
+/// Until a hub that is too small is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A look under way; it ends when this is dropped.
 pub(super) struct Look {
@@ -54,7 +55,6 @@ impl Look {
         config: &Config,
         access: &Access,
         health: &Health,
-        metrics: &Arc<Metrics>,
     ) -> Result<Self, RunError> {
         let system = |error: std::io::Error| RunError::Internal(format!("no thread: {error}"));
         let (board, found) = (Arc::new(Board::new(Way::all(config))), Found::default());
@@ -63,7 +63,8 @@ impl Look {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
         let mut asking = JoinSet::new();
         for (name, settings) in &config.eventhubs {
-            let (runtime, metrics) = (runtime.handle().clone(), Arc::clone(metrics));
+            // Its connections are no shard's, and are not counted.
+            let (runtime, metrics) = (runtime.handle().clone(), Arc::default());
             let handle = Namespace::new(name, settings, 0, runtime.clone(), metrics, None);
             let asker = Asker {
                 handle,
@@ -156,13 +157,13 @@ impl Asker {
     async fn all(self, name: Arc<str>) {
         let hubs = self.board.ways().iter().filter_map(Way::name);
         let hubs = hubs.filter(|(namespace, _)| *namespace == name);
-        let hubs = hubs.map(|name| (name, ())).collect::<BTreeMap<_, _>>();
+        let hubs = hubs.collect::<BTreeSet<_>>();
         if hubs.is_empty() {
             // Topics of a pattern come later.
             return self.health.looked(&name, None);
         }
         let asker = |name| self.clone().one(name);
-        hubs.into_keys().map(asker).collect::<JoinSet<_>>().join_all().await;
+        hubs.into_iter().map(asker).collect::<JoinSet<_>>().join_all().await;
         self.handle.leave().await;
     }
 
@@ -172,18 +173,43 @@ impl Asker {
         loop {
             let answer = {
                 let _turn = self.gate.acquire().await.expect("the gate is never closed");
-                match self.found.get(namespace, hub) {
+                match self.found.get(namespace, hub, Duration::MAX) {
                     // A shard was quicker.
                     Some(partition_ids) => Ok(partition_ids),
                     None => ask(&self.handle, hub, true).await,
                 }
             };
             match answer {
-                Ok(partition_ids) => return self.take(&name, &partition_ids),
+                Ok(partition_ids) => {
+                    self.take(&name, &partition_ids);
+                    return self.outgrow(&name).await;
+                }
                 Err(error) => self.fail(&name, &error),
             }
             failures += 1;
             tokio::time::sleep(pause(failures)).await;
+        }
+    }
+
+    /// Asks again for as long as topics have no place on the hub: it may be given more partitions.
+    async fn outgrow(&self, name: &Name) {
+        let (namespace, hub) = name;
+        loop {
+            match self.board.has_room(name) {
+                Some(true) => return,
+                room => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                    if room.is_none() {
+                        continue;
+                    }
+                }
+            }
+            let _turn = self.gate.acquire().await.expect("the gate is never closed");
+            // What stands against it now is for whoever sends to it.
+            if let Ok(partition_ids) = ask(&self.handle, hub, false).await {
+                self.found.set(namespace, hub, Some(&partition_ids));
+                self.board.hub(name, Answer::Found(partition_ids.len()));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether the topics are there that the configuration names, and whether each of their partitions has its place on its hub.
 //!
-//! Asked once, and again for as long as something is missing. A Kafka that does not answer is not told of here: whoever
+//! Asked at the start, often for as long as something is missing, and now and then when nothing is. A Kafka that does not answer is not told of here: whoever
 //! wants to read from it does.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ use super::board::{Board, Cluster};
 const LIMIT: Duration = Duration::from_secs(5);
 /// How soon it is asked again when Kafka did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How soon it is asked again when all was well.
+const WELL: Duration = Duration::from_mins(1);
 /// Kafka has refused for good when it did nothing else this often: half a minute of attempts and pauses.
 const REFUSED_TIMES: u32 = 6;
 /// How soon the end is noticed.
@@ -57,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// Until all is well, or told to stop.
+    /// Until told to stop.
     pub(super) fn run(mut self) {
         while !self.is_stopped() {
             let brokers = &self.config.kafka.brokers;
@@ -65,11 +67,11 @@ impl Watch {
                 Ok((_, cluster)) => {
                     let topics = cluster.topics.into_iter();
                     let topics = topics.map(|(name, topic)| (name, topic.partitions));
-                    if self.judge(&topics.collect()) {
-                        return;
-                    }
                     self.refusals = 0;
-                    self.config.kafka.discovery_interval.min(ASK_AGAIN)
+                    match self.judge(&topics.collect()) {
+                        true => WELL,
+                        false => self.config.kafka.discovery_interval.min(ASK_AGAIN),
+                    }
                 }
                 Err(shut) => {
                     self.shut(&shut);
@@ -133,7 +135,7 @@ impl Watch {
         let mut well = true;
         for way in self.board.ways() {
             let (Some((topic, _)), Some(hub)) = (way.particular(), &way.hub) else { continue };
-            let count = self.found.get(&way.namespace, hub).map(|ids| ids.len());
+            let count = self.found.get(&way.namespace, hub, Duration::MAX).map(|ids| ids.len());
             let (Some(count), Some(partitions)) = (count, topics.get(&**topic)) else {
                 well = false;
                 continue;

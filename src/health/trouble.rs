@@ -106,18 +106,15 @@ impl Ledger {
             self.hubs.insert((Arc::clone(namespace), Arc::clone(hub)));
         }
         let before = self.line(&what);
-        match word {
-            Some(word) => {
-                let case = self.cases.entry(what.clone());
-                let case = case.or_insert_with(|| Case { since: now, words: BTreeMap::new() });
-                case.words.insert(voice, word);
-            }
-            None => {
-                let Some(case) = self.cases.get_mut(&what) else { return };
-                case.words.remove(&voice);
-                if case.words.is_empty() {
-                    self.cases.remove(&what);
-                }
+        if let Some(word) = word {
+            let case = self.cases.entry(what.clone());
+            let case = case.or_insert_with(|| Case { since: now, words: BTreeMap::new() });
+            case.words.insert(voice, word);
+        } else {
+            let Some(case) = self.cases.get_mut(&what) else { return };
+            case.words.remove(&voice);
+            if case.words.is_empty() {
+                self.cases.remove(&what);
             }
         }
         let after = self.line(&what);
@@ -152,21 +149,18 @@ impl Ledger {
 
     fn open(&mut self, line: Line, what: &Trouble, now: Instant) {
         let Some(detail) = self.detail(what) else { return };
-        match self.lines.get_mut(&line) {
-            Some(said) => {
-                said.open.insert(what.clone());
-                if now.saturating_duration_since(said.last) < REMIND {
-                    return;
-                }
-                said.last = now;
-                let lasted = now.saturating_duration_since(said.since);
-                say(&line, what, &detail, Some((lasted, said.open.len())));
+        if let Some(said) = self.lines.get_mut(&line) {
+            said.open.insert(what.clone());
+            if now.saturating_duration_since(said.last) < REMIND {
+                return;
             }
-            None => {
-                say(&line, what, &detail, None);
-                let open = BTreeSet::from([what.clone()]);
-                self.lines.insert(line, Said { since: now, last: now, open });
-            }
+            said.last = now;
+            let lasted = now.saturating_duration_since(said.since);
+            say(&line, what, &detail, Some((lasted, said.open.len())));
+        } else {
+            say(&line, what, &detail, None);
+            let open = BTreeSet::from([what.clone()]);
+            self.lines.insert(line, Said { since: now, last: now, open });
         }
     }
 
@@ -286,8 +280,8 @@ mod tests {
         Trouble::Hub { namespace: "default".into(), hub: name.into() }
     }
 
-    fn word(refused: bool) -> Option<Word> {
-        Some(Word { detail: "no".to_owned(), refused })
+    fn word(refused: bool) -> Word {
+        Word { detail: "no".to_owned(), refused }
     }
 
     fn lines(ledger: &Ledger) -> Vec<(Line, usize)> {
@@ -299,10 +293,10 @@ mod tests {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
         let namespace = Line::Namespace("default".into());
         for name in ["a", "b", "c"] {
-            ledger.tell(Voice::Shard(0), hub(name), word(false), now);
+            ledger.tell(Voice::Shard(0), hub(name), Some(word(false)), now);
         }
         assert_eq!(lines(&ledger), [(namespace.clone(), 3)]);
-        ledger.tell(Voice::Shard(0), hub("b"), word(true), now);
+        ledger.tell(Voice::Shard(0), hub("b"), Some(word(true)), now);
         assert_eq!(lines(&ledger), [(namespace.clone(), 2), (Line::Own(hub("b")), 1)]);
         ledger.tell(Voice::Shard(0), hub("a"), None, now);
         ledger.tell(Voice::Shard(0), hub("b"), None, now);
@@ -317,7 +311,7 @@ mod tests {
         let last = |ledger: &Ledger| ledger.lines.values().next().map(|said| said.last);
         for (after, said) in [(0, 0), (5, 0), (59, 0), (60, 60), (100, 60), (121, 121)] {
             let now = began + Duration::from_secs(after);
-            ledger.tell(Voice::Process, hub("a"), word(false), now);
+            ledger.tell(Voice::Process, hub("a"), Some(word(false)), now);
             assert_eq!(last(&ledger), Some(began + Duration::from_secs(said)), "{after} s");
         }
     }

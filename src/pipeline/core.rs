@@ -196,7 +196,6 @@ impl Core {
     }
 
     /// A hub cannot be reached, or refuses; `detail` says why.
-    #[expect(clippy::unused_self, reason = "what waits for the hub waits already")]
     pub fn hub_trouble(&mut self, _namespace: &str, _hub: &str, _detail: &str, _now: Instant) {}
 
     /// Takes one record.

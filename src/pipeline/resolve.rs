@@ -26,23 +26,27 @@ const GROWS: u32 = 6;
 
 /// The partitions of hubs as they were answered last, for whoever asks next.
 #[derive(Debug, Clone, Default)]
-pub struct Found(Arc<Mutex<HashMap<(Arc<str>, Arc<str>), Vec<String>>>>);
+pub struct Found(Arc<Mutex<Answers>>);
+
+type Answers = HashMap<(Arc<str>, Arc<str>), (Vec<String>, Instant)>;
 
 impl Found {
-    fn all(&self) -> MutexGuard<'_, HashMap<(Arc<str>, Arc<str>), Vec<String>>> {
+    fn all(&self) -> MutexGuard<'_, Answers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The partitions of a hub that lets us send; `None` when nobody knows now.
-    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>) -> Option<Vec<String>> {
-        self.all().get(&(Arc::clone(namespace), Arc::clone(hub))).cloned()
+    /// The partitions of a hub that lets us send, if they were answered no longer than `age` ago.
+    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>, age: Duration) -> Option<Vec<String>> {
+        let all = self.all();
+        let (partition_ids, answered) = all.get(&(Arc::clone(namespace), Arc::clone(hub)))?;
+        (answered.elapsed() <= age).then(|| partition_ids.clone())
     }
 
     /// Notes an answer; `None` when what was known is not so any more.
     pub fn set(&self, namespace: &Arc<str>, hub: &Arc<str>, partition_ids: Option<&[String]>) {
         let key = (Arc::clone(namespace), Arc::clone(hub));
         match partition_ids {
-            Some(ids) => drop(self.all().insert(key, ids.to_vec())),
+            Some(ids) => drop(self.all().insert(key, (ids.to_vec(), Instant::now()))),
             None => drop(self.all().remove(&key)),
         }
     }
@@ -154,7 +158,7 @@ struct Watch {
 
 impl Watch {
     async fn run(mut self) {
-        if let Some(partition_ids) = self.found.get(&self.namespace, &self.hub) {
+        if let Some(partition_ids) = self.found.get(&self.namespace, &self.hub, self.interval) {
             self.answer(partition_ids);
             self.rest().await;
         }
@@ -241,10 +245,11 @@ mod tests {
     fn what_was_found_is_known_until_it_is_not_so_any_more() {
         let (namespace, hub): (Arc<str>, Arc<str>) = ("default".into(), "orders".into());
         let found = Found::default();
-        assert_eq!(found.get(&namespace, &hub), None);
+        let get = |age| found.get(&namespace, &hub, age);
+        assert_eq!(get(Duration::MAX), None);
         found.clone().set(&namespace, &hub, Some(&["0".to_owned()]));
-        assert_eq!(found.get(&namespace, &hub), Some(vec!["0".to_owned()]));
+        assert_eq!(get(Duration::MAX), Some(vec!["0".to_owned()]));
         found.set(&namespace, &hub, None);
-        assert_eq!(found.get(&namespace, &hub), None);
+        assert_eq!(get(Duration::MAX), None);
     }
 }

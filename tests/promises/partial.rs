@@ -70,9 +70,9 @@ fn wait_nothing_held(bridge: &Bridge) {
     });
 }
 
-fn unavailable(bridge: &Bridge, namespace: &str, hub: &str) -> f64 {
+fn unavailable(bridge: &Bridge, namespace: &str, hub: &str) -> u64 {
     let labels = [format!("eventhubs_namespace=\"{namespace}\""), format!("hub=\"{hub}\"")];
-    bridge.metric("bridge_hub_unavailable", &labels.each_ref().map(String::as_str))
+    bridge.count("bridge_hub_unavailable", &labels.each_ref().map(String::as_str))
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_namespace_that_is_away_costs_the_other_nothing() {
     far.wait_records(two.supplies[1].total());
     bridge.wait_log(&["INFO", "event hubs is reached again", "west", "lasted"]);
     assert_eq!(bridge.logged("cannot be reached, waiting for it"), 1, "{}", bridge.log());
-    wait_for("the metric", PATIENCE, || (unavailable(&bridge, "west", HUB) == 0.0).then_some(()));
+    wait_for("the metric", PATIENCE, || (unavailable(&bridge, "west", HUB) == 0).then_some(()));
     bridge.stop();
     for (audit, supply) in [near, far].into_iter().zip(&two.supplies) {
         assert_eq!(audit.finish(supply.ends()).duplicates, []);
@@ -134,7 +134,7 @@ fn a_wrong_key_of_one_namespace_costs_the_other_nothing() {
     let why = wait_held(&bridge, &[("namespace", "west"), ("hub", HUB)]);
     assert!(why.contains("not authorized") && why.contains("`Send`"), "{why}");
     bridge.wait_log(&["ERROR", "the hub is refused", "west", HUB, "not authorized"]);
-    assert!(unavailable(&bridge, "west", HUB) == 1.0);
+    assert!(unavailable(&bridge, "west", HUB) == 1);
     assert_eq!(bridge.exit_code(), None);
     bridge.stop();
     assert_eq!(near.finish(two.supplies[0].ends()).duplicates, []);
@@ -168,8 +168,8 @@ fn one_hub_of_ten_is_missing_and_then_made() {
     let why = wait_held(&bridge, &[("namespace", "default"), ("hub", missing)]);
     assert!(why.contains("no such hub") && why.contains("hint: create it"), "{why}");
     bridge.wait_log(&["ERROR", "the hub is refused", missing, "no such hub"]);
-    assert!(unavailable(&bridge, "default", missing) == 1.0);
-    assert!(unavailable(&bridge, "default", &hubs[0]) == 0.0);
+    assert!(unavailable(&bridge, "default", missing) == 1);
+    assert!(unavailable(&bridge, "default", &hubs[0]) == 0);
     // The same namespace, with the hub that was missing.
     let (address, last) = (server.addr().to_string(), supplies.last().unwrap());
     server.stop();
@@ -206,7 +206,7 @@ fn a_mirror_without_room_does_not_hold_up_the_others() {
     assert!(why.contains("kafka partition 2 has no mirror") && why.contains("hint:"), "{why}");
     bridge.wait_log(&["ERROR", "no place on the hub", topic, HUB]);
     let label = format!("topic=\"{topic}\"");
-    assert!(bridge.metric("bridge_topic_unavailable", &[&label]) == 1.0);
+    assert!(bridge.count("bridge_topic_unavailable", &[&label]) == 1);
     assert_eq!(bridge.exit_code(), None);
     bridge.stop();
     assert_eq!(audit.finish(supply.ends()).duplicates, []);
@@ -232,7 +232,7 @@ fn topics_that_are_missing_are_told_until_they_are_there() {
     bridge.wait_log(&["ERROR", "a topic for dead letters is missing", &letters]);
     for topic in [&topics[1], &letters] {
         let label = format!("topic=\"{topic}\"");
-        assert!(bridge.metric("bridge_topic_unavailable", &[&label]) == 1.0, "{topic}");
+        assert!(bridge.count("bridge_topic_unavailable", &[&label]) == 1, "{topic}");
         kafka.create_topic(topic, 1);
     }
     wait_nothing_held(&bridge);
