@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
+use crate::health::ShardHealth;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
@@ -39,6 +40,8 @@ pub struct Setup<'a> {
     pub access: Access,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
+    /// Where the event thread gives its sign of life.
+    pub health: Option<ShardHealth>,
     /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
     /// [`Intake::lost`] by then.
     pub on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
@@ -47,17 +50,6 @@ pub struct Setup<'a> {
 impl fmt::Debug for Setup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setup").field("shard", &self.shard).finish_non_exhaustive()
-    }
-}
-
-/// Tells when the event thread last polled; it stands still while a revoke drains, and when the consumer has ended.
-#[derive(Debug, Clone)]
-pub struct Heartbeat(Arc<Life>);
-
-impl Heartbeat {
-    /// When the event thread last polled.
-    pub fn last_polled(&self) -> Instant {
-        self.0.last_polled()
     }
 }
 
@@ -111,7 +103,7 @@ impl Consumer {
         let committer = Arc::new(Committer::new(&client));
         setup.access.admit(&client);
         client.context().wire(queue.inlet(), intake(queue.waker()), &committer);
-        let life = Arc::new(Life::new());
+        let life = Arc::new(Life::new(setup.health));
         let events = Events {
             consumer: Arc::clone(&client),
             committer: Arc::clone(&committer),
@@ -190,10 +182,5 @@ impl Consumer {
     /// What Kafka said last that stands between this consumer and its group, if anything does.
     pub fn trouble(&self) -> Option<String> {
         self.client.context().trouble()
-    }
-
-    /// The sign of life of the event thread.
-    pub fn heartbeat(&self) -> Heartbeat {
-        Heartbeat(Arc::clone(&self.life))
     }
 }

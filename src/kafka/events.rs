@@ -5,7 +5,7 @@
 //! order. While a revoke drains it stands still, for the drain timeout at most.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Start;
+use crate::health::{ShardHealth, Thread};
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
@@ -44,30 +45,20 @@ const ECHO: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) stop: AtomicBool,
-    began: Instant,
-    polled: AtomicU64,
+    health: Option<ShardHealth>,
     ended: Mutex<bool>,
     end: Condvar,
 }
 
 impl Life {
-    pub(super) fn new() -> Self {
-        Self {
-            stop: AtomicBool::new(false),
-            began: Instant::now(),
-            polled: AtomicU64::new(0),
-            ended: Mutex::new(false),
-            end: Condvar::new(),
-        }
+    pub(super) fn new(health: Option<ShardHealth>) -> Self {
+        Self { stop: AtomicBool::new(false), health, ended: Mutex::new(false), end: Condvar::new() }
     }
 
     fn beat(&self) {
-        self.polled.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
-    }
-
-    /// When the thread last polled.
-    pub(super) fn last_polled(&self) -> Instant {
-        self.began + Duration::from_millis(self.polled.load(Ordering::Relaxed))
+        if let Some(health) = &self.health {
+            health.beat(Thread::Events);
+        }
     }
 
     /// Waits for the end of the thread; false when it takes longer.

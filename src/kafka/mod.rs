@@ -32,7 +32,7 @@ mod statistics;
 mod withheld;
 
 pub use access::{Access, Refused};
-pub use consumer::{Consumer, Heartbeat, Setup};
+pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};

@@ -32,6 +32,8 @@ fn spoken() -> Metrics {
     metrics.kafka_brokers(3, 1);
     metrics.connect_attempted("default", true);
     metrics.connected("default", 0, true);
+    metrics.hub_unavailable("default", "hub", true);
+    metrics.topic_unavailable("orders", false);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics

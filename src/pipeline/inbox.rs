@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-use crate::eventhubs::LaneEvent;
+use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
 
@@ -23,6 +23,7 @@ pub(super) enum Signal {
     Lost(Vec<TopicPartition>, SyncSender<()>),
     Lane(usize, LaneEvent),
     Hub { namespace: Arc<str>, hub: Arc<str>, partition_ids: Vec<String> },
+    HubTrouble { namespace: Arc<str>, hub: Arc<str>, error: ConnectError },
     Letter(u64, Result<(), String>),
     Stop,
 }

@@ -6,6 +6,6 @@
 mod inbox;
 mod notes;
 mod pump;
-mod resolve;
+pub mod resolve;
 pub mod shard;
 mod tally;

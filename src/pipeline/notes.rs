@@ -4,13 +4,22 @@ use bridge_core::action::Note;
 use bridge_core::event::Cause;
 
 use crate::config::Policy;
+use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
+use crate::record::TopicPartition;
 
-/// Logs and counts `note`.
-pub(super) fn tell(metrics: &Metrics, note: Note) {
+fn trouble_of(partition: &TopicPartition) -> Trouble {
+    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
+}
+
+/// Logs and counts `note`. What is held is said, reminded of and ended by `health`.
+pub(super) fn tell(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
         Note::Assigned(name) => metrics.partition_assigned(&name),
-        Note::Removed(name) => metrics.partition_removed(&name),
+        Note::Removed(name) => {
+            metrics.partition_removed(&name);
+            health.trouble(trouble_of(&name), None);
+        }
         Note::Sealed { hub, reason, events, bytes } => {
             metrics.batch_sealed(&hub.hub, reason.as_str(), events, bytes);
         }
@@ -30,11 +39,11 @@ pub(super) fn tell(metrics: &Metrics, note: Note) {
                 );
             }
         }
-        Note::Retry { .. } | Note::Refused { .. } | Note::Halted { .. } => trouble(metrics, note),
-        Note::Waits { partition, detail } => {
-            tracing::warn!(%partition, detail, "partition held; the others go on");
+        Note::Retry { .. } | Note::Refused { .. } | Note::Halted { .. } => {
+            trouble(metrics, health, note)
         }
-        Note::Flows { partition, held } => tracing::info!(%partition, ?held, "partition resumed"),
+        Note::Waits { partition, detail } => health.trouble(trouble_of(&partition), Some(&detail)),
+        Note::Flows { partition } => health.trouble(trouble_of(&partition), None),
         Note::Resized { hub, before, after } => {
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
             tracing::info!(
@@ -48,7 +57,7 @@ pub(super) fn tell(metrics: &Metrics, note: Note) {
     }
 }
 
-fn trouble(metrics: &Metrics, note: Note) {
+fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
         Note::Retry { hub, id, cause, detail, attempts, wait } => {
             metrics.send_retried(&hub.hub, cause.as_str());
@@ -80,6 +89,7 @@ fn trouble(metrics: &Metrics, note: Note) {
         }
         Note::Halted { partition, offset, reason, detail } => {
             metrics.partition_held(&partition, "halted", true);
+            health.refused(trouble_of(&partition), &detail);
             tracing::error!(
                 %partition, offset, reason, detail,
                 "partition halted: this record can never be stored; mend the cause and restart, or set the mapping's \

@@ -19,8 +19,9 @@ use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
 use super::inbox::{Mailbox, Signal};
+use super::notes;
+use super::resolve::Hubs;
 use super::tally::Tally;
-use super::{notes, resolve};
 
 /// Records taken before answers are heard and batches sent.
 const RUN: usize = 512;
@@ -38,12 +39,12 @@ pub(super) struct Pump {
     pub(super) queue: Queue,
     pub(super) consumer: Consumer,
     pub(super) namespaces: HashMap<String, Namespace>,
+    pub(super) hubs: Hubs,
     pub(super) lanes: Vec<Lane>,
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for.
     pub(super) unsent: VecDeque<Letter>,
     pub(super) headers: Headers,
-    pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
@@ -153,6 +154,7 @@ impl Pump {
             Signal::Lost(names, noted) => {
                 self.core.lose(&names, now);
                 noted.try_send(()).ok();
+                self.health.joined(false);
             }
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
                 self.core.lane_ready(lane, max_message_size);
@@ -164,6 +166,9 @@ impl Pump {
             }
             Signal::Hub { namespace, hub, partition_ids } => {
                 self.core.hub_known(&namespace, &hub, &partition_ids, now);
+            }
+            Signal::HubTrouble { namespace, hub, error } => {
+                self.core.hub_trouble(&namespace, &hub, &error.to_string());
             }
             Signal::Letter(id, result) => {
                 self.core.letter_done(id, result, now);
@@ -190,13 +195,7 @@ impl Pump {
     fn carry_out(&mut self) {
         for action in self.core.take_actions() {
             match action {
-                Action::ResolveHub(name) => {
-                    if let Some(handle) = self.namespaces.get(&*name.namespace) {
-                        let (handle, mailbox) = (handle.clone(), self.mailbox.clone());
-                        let task = resolve::hub(handle, name.namespace, name.hub, mailbox);
-                        self.runtime.spawn(task);
-                    }
-                }
+                Action::ResolveHub(name) => self.hubs.resolve(name.namespace, name.hub),
                 Action::OpenLane { hub, target } => {
                     let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
@@ -208,7 +207,7 @@ impl Pump {
                 Action::Pause(name) => self.consumer.pause(&[name]),
                 Action::Resume(name) => self.consumer.resume(&[name]),
                 Action::DeadLetter(letter) => self.write(letter),
-                Action::Tell(note) => notes::tell(&self.metrics, note),
+                Action::Tell(note) => notes::tell(&self.metrics, &self.health, note),
             }
         }
     }

@@ -127,6 +127,7 @@ impl Holder {
             topics: member.topics.clone(),
             excluded: Vec::new(),
             access: Access::open(&member.kafka).unwrap(),
+            health: None,
             metrics: Arc::new(Metrics::default()),
             on_fatal: Box::new(|fatal| panic!("{fatal}")),
         };

@@ -160,6 +160,7 @@ impl Member {
             excluded: self.excluded.clone(),
             access: Access::open(&self.kafka).unwrap(),
             metrics: Arc::new(Metrics::default()),
+            health: None,
             on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),
         };
         let (orders, inbox) = sync_channel(1);

@@ -100,6 +100,7 @@ fn a_waker_interrupts_a_poll() {
         excluded: Vec::new(),
         access: Access::open(&member.kafka).unwrap(),
         metrics: Arc::new(Metrics::default()),
+        health: None,
         on_fatal: Box::new(|_| {}),
     };
     let (consumer, mut queue) = Consumer::start(setup, |_| Arc::new(Nobody)).unwrap();

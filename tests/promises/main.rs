@@ -14,6 +14,7 @@ mod kafka_faults;
 mod mapping;
 mod members;
 mod memory;
+mod partial;
 mod refused;
 mod scaling;
 mod scene;

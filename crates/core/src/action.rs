@@ -124,8 +124,6 @@ pub enum Note {
     Flows {
         /// The partition.
         partition: TopicPartition,
-        /// How long it was held.
-        held: Duration,
     },
     /// A record can never be stored.
     Refused {

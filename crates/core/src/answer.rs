@@ -67,12 +67,12 @@ impl Core {
             if slot != last {
                 // Events of one partition mostly come together.
                 if let Some(before) = std::mem::replace(&mut last, slot) {
-                    self.wake_itself(before, now);
+                    self.wake_itself(before);
                 }
             }
         }
         if let Some(last) = last {
-            self.wake_itself(last, now);
+            self.wake_itself(last);
         }
     }
 

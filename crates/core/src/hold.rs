@@ -114,7 +114,7 @@ impl Core {
     }
 
     /// Its next record may come.
-    fn resume(&mut self, stay: Assignment, now: Instant) {
+    fn resume(&mut self, stay: Assignment) {
         let slot = stay.slot();
         let Some(partition) = self.partitions.get_mut(slot) else { return };
         if partition.assignment != stay || !matches!(partition.intake, Intake::Held(_)) {
@@ -127,8 +127,7 @@ impl Core {
         self.act(Action::Resume(name.clone()));
         self.tell(Note::Held { partition: name.clone(), reason: held.reason, held: false });
         if held.said {
-            let held = now.saturating_duration_since(held.since);
-            self.tell(Note::Flows { partition: name, held });
+            self.tell(Note::Flows { partition: name });
         }
     }
 
@@ -151,13 +150,13 @@ impl Core {
         let hub = berth.hub;
         if !berth.waiting.is_empty() && berth.lane.has_room_again(now) {
             for stay in std::mem::take(&mut berth.waiting) {
-                self.resume(stay, now);
+                self.resume(stay);
             }
         }
-        self.wake_share(hub, now);
+        self.wake_share(hub);
     }
 
-    fn wake_share(&mut self, hub: HubNumber, now: Instant) {
+    fn wake_share(&mut self, hub: HubNumber) {
         if !self.hubs.all[hub].for_share.is_empty() {
             let waiting = &mut self.hubs.all[hub].for_share;
             let worth = match self.scale.held(hub) {
@@ -166,23 +165,23 @@ impl Core {
             };
             let woken: Vec<_> = waiting.drain(..worth.min(waiting.len())).collect();
             for stay in woken {
-                self.resume(stay, now);
+                self.resume(stay);
             }
         }
         for stay in std::mem::take(&mut self.for_common) {
-            self.resume(stay, now);
+            self.resume(stay);
         }
     }
 
     /// The partitions of a hub are known, or are others.
-    pub(crate) fn wake_places(&mut self, hub: HubNumber, now: Instant) {
+    pub(crate) fn wake_places(&mut self, hub: HubNumber) {
         for stay in std::mem::take(&mut self.hubs.all[hub].for_place) {
-            self.resume(stay, now);
+            self.resume(stay);
         }
     }
 
     /// Something of a partition was settled: it may have waited for that.
-    pub(crate) fn wake_itself(&mut self, slot: usize, now: Instant) {
+    pub(crate) fn wake_itself(&mut self, slot: usize) {
         let Some(partition) = self.partitions.get(slot) else { return };
         let Intake::Held(held) = &partition.intake else { return };
         let may = match held.why {
@@ -192,7 +191,7 @@ impl Core {
         };
         let stay = partition.assignment;
         if may {
-            self.resume(stay, now);
+            self.resume(stay);
         }
     }
 

@@ -50,7 +50,7 @@ impl Core {
             }
             (Policy::Drop, _) => {
                 self.partitions.offsets.settle(ticket);
-                self.wake_itself(slot, now);
+                self.wake_itself(slot);
             }
             (Policy::Halt | Policy::DeadLetter, _) => self.halt(slot, ticket, reason, detail, now),
         }
@@ -70,7 +70,7 @@ impl Core {
                 self.halt(slot, ticket, "dead_letter_failed", &detail, now);
             }
         }
-        self.wake_itself(slot, now);
+        self.wake_itself(slot);
     }
 
     /// The partition stops at this record: nothing behind it is sent, and its position stays.

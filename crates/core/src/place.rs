@@ -148,7 +148,7 @@ impl Core {
                 for outlet in 0..self.hubs.outlets.len() {
                     self.open_lanes(outlet, now);
                 }
-                self.wake_places(number, now);
+                self.wake_places(number);
             }
             Some(same) if *same == ids => known.next_ids = None,
             Some(_) => {
@@ -212,7 +212,7 @@ impl Core {
             }
         }
         self.act(Action::Tell(crate::action::Note::Resized { hub: name, before, after }));
-        self.wake_places(number, now);
+        self.wake_places(number);
     }
 
     /// The link of a lane is attached.
