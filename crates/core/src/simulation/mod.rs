@@ -3,6 +3,7 @@
 //! every step.
 
 mod scenes;
+mod verdict;
 mod world;
 
 use std::time::Duration;
