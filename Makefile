@@ -49,7 +49,10 @@ soak: deps-test ## let everything fail at random, for SOAK_MINUTES (30) or with 
 	SOAK_MINUTES=$${SOAK_MINUTES:-30} cargo test --workspace --test soak nothing_is_lost -- --nocapture
 
 bench: deps-test ## measure CPU per record and throughput
-	cargo bench -p kafka-eventhubs-bridge
+	cargo bench -p kafka-eventhubs-bridge --bench bridge
+
+scale: deps-test ## measure what an estate costs: up to 200 hubs with 6400 partitions (SCALE_RECORDS, SCALE_ONLY)
+	cargo bench -p kafka-eventhubs-bridge --bench scale
 
 deps: ## install what is missing to build
 	@scripts/deps.sh
@@ -69,4 +72,4 @@ deps-downstream:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench scale deps deps-test deps-chart deps-cluster deps-downstream deps-image

@@ -1,13 +1,16 @@
-//! Running a set of shards: look before starting, start, watch, drain, stop.
+//! Running a set of shards: look, start, watch, drain, stop.
 //!
 //! The calling thread only waits and watches. Probes and metrics are served from before the first connection until
 //! after the last commit, so that "why is it not ready" can be asked while it is not.
 
-mod preflight;
+mod board;
+mod look;
 mod shards;
+mod topics;
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
 use crate::admin::{self, Server};
 use crate::causes;
@@ -16,8 +19,14 @@ use crate::health::Health;
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
 use crate::pipeline::shard::{Failure, StartError};
+use crate::route::named_topics;
 
+use board::Way;
+use look::Look;
 use shards::Shards;
+
+/// How soon a stop is noticed while nothing else happens.
+const NOTICE: Duration = Duration::from_millis(200);
 
 /// Why a run ended other than by a stop, by what the operator must do.
 #[derive(Debug, thiserror::Error)]
@@ -48,28 +57,56 @@ impl From<Failure> for RunError {
             Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. }) => {
                 Self::Refused(failure.to_string())
             }
-            Failure::Kafka(Fatal::Broken { .. }) | Failure::Pump => {
+            Failure::Kafka(Fatal::Broken { .. } | Fatal::Unheard(_)) | Failure::Pump => {
                 Self::Internal(failure.to_string())
             }
         }
     }
 }
 
-/// Runs until `stop` speaks, then drains, commits and returns.
-pub fn run(config: &Config, stop: &Receiver<()>) -> Result<(), RunError> {
+/// Runs until `stop` speaks, then drains, commits and returns. When `strict`, only if everything can run.
+pub fn run(config: &Config, strict: bool, stop: &Receiver<()>) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::default());
-    let health = Health::for_config(config);
+    let health = health(config);
     let admin = Server::start(config.admin.listen, health.clone(), Arc::clone(&metrics))
         .map_err(|error| refused_address(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(address = %admin.address(), version, "probes and metrics are served");
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
-    if preflight::look(config, &access, &health, &metrics, stop)? {
-        health.looked();
-        Shards::start(config, &access, &metrics, &health)?.run(stop)?;
+    let look = Look::start(config, &access, &health)?;
+    if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
+        Shards::start(config, &access, &metrics, &health, look)?.run(stop)?;
     }
     Ok(())
+}
+
+/// The health of what `config` describes: its shards, and where its mappings go.
+fn health(config: &Config) -> Health {
+    let ways = Way::all(config).into_iter().map(|way| (way.namespace, way.hub));
+    let letters = config.mappings.iter().map(|mapping| &mapping.failure);
+    let letters = letters.filter_map(|failure| failure.dead_letter_topic.as_deref());
+    let topics = named_topics(&config.mappings).chain(letters).map(Arc::from);
+    Health::new(config.limits.shards, ways, topics, config.limits.drain_timeout)
+}
+
+/// Waits for the token Kafka is entered with, where it is; the thread that asks for it says why it takes long. `Ok(false)`
+/// when told to stop meanwhile.
+fn is_let_in(
+    config: &Config,
+    access: &Access,
+    health: &Health,
+    stop: &Receiver<()>,
+) -> Result<bool, RunError> {
+    while !access.wait(NOTICE).map_err(|refused| RunError::Refused(refused.to_string()))? {
+        for shard in 0..config.limits.shards {
+            health.shard(shard).kafka(access.trouble());
+        }
+        if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn refused_address(error: &admin::StartError) -> RunError {

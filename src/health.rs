@@ -1,21 +1,32 @@
-//! Whether the bridge lives and is ready, from what its parts say of themselves.
+//! Whether the bridge lives and is ready, and what is held, from what its parts say of themselves.
 //!
-//! *Live*: the two threads of every shard still go round; restarting helps when they do not. *Ready*: every shard is a
-//! member of its group and every namespace it needs is connected; restarting does not help, waiting or an operator does.
-//! A member without partitions needs none yet and is ready to take over: a roll-out waits for the new pod to be ready before
-//! it stops the old one, which has the partitions until then.
+//! *Live*: every thread of every shard still goes round, and says so itself; restarting helps when one does not. *Ready*:
+//! every shard is a member of its group and at least one mapping can run; restarting does not help, waiting or an operator
+//! does. What is held while the rest runs is told with it ([`Trouble`]).
+//! A member without partitions needs no connection yet and is ready to take over: a roll-out waits for the new pod to be ready
+//! before it stops the old one, which has the partitions until then.
 //! Nothing is taken on trust: a part that has not spoken yet is not ready, and one that fell silent is not alive. A shard
-//! whose threads have not begun is alive, though: waiting for Event Hubs before the start is no fault.
+//! whose threads have not begun is alive, though: waiting before the start is no fault.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+mod beats;
+mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
+pub use beats::Thread;
+pub use trouble::{Held, Trouble};
+
+use beats::Beats;
+use trouble::{Ledger, Voice, Word};
 
 /// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Where records may go: a namespace, and the hub where the configuration names it.
+pub type Way = (Arc<str>, Option<Arc<str>>);
 
 /// How the whole process stands. Copies share one state.
 #[derive(Debug, Clone)]
@@ -23,20 +34,19 @@ pub struct Health(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    started: Instant,
     limit: Duration,
     draining: AtomicBool,
+    /// Everywhere the mappings go.
+    ways: BTreeSet<Way>,
+    /// Topics that are named, for records or dead letters.
+    topics: BTreeSet<Arc<str>>,
+    ledger: Mutex<Ledger>,
     shards: Vec<Shard>,
 }
 
-/// In place of a beat: the shard has not begun.
-const NEVER: u64 = u64::MAX;
-
 #[derive(Debug)]
 struct Shard {
-    /// Milliseconds from `started` to the last beat, or [`NEVER`]; the first beat of either thread begins both.
-    pump: AtomicU64,
-    events: AtomicU64,
+    beats: Beats,
     joined: AtomicBool,
     /// What Kafka said last while it does not take us.
     kafka: Mutex<Option<String>>,
@@ -49,7 +59,7 @@ struct Shard {
 enum Standing {
     /// Nothing is known yet.
     Untried,
-    /// It was reached before the start, and is connected to when the first partition that needs it is assigned.
+    /// Nothing stands against it, and it is connected to when the first partition that needs it is assigned.
     Waits,
     /// It is not connected, and why.
     Down(String),
@@ -61,6 +71,10 @@ enum Standing {
 pub struct Verdict {
     /// Everything that stands against it; empty is good.
     pub reasons: Vec<String>,
+    /// What is held while the rest runs.
+    pub held: Vec<Held>,
+    /// Namespaces that are not connected while others are: name and why.
+    pub down: BTreeMap<String, String>,
 }
 
 impl Verdict {
@@ -78,35 +92,33 @@ pub struct ShardHealth {
 }
 
 impl Health {
-    /// Nothing has spoken yet: alive, for now, and not ready. Each of `shards` needs all of `namespaces`; a thread that
-    /// is silent for longer than `limit` is taken for dead.
-    pub fn new<'a>(
+    /// Nothing has spoken yet: alive, for now, and not ready. Records go by `ways`; a thread that is silent for longer than
+    /// the drain timeout and [`SILENCE`] is taken for dead.
+    pub fn new(
         shards: u32,
-        namespaces: impl IntoIterator<Item = &'a str>,
-        limit: Duration,
+        ways: impl IntoIterator<Item = Way>,
+        topics: impl IntoIterator<Item = Arc<str>>,
+        drain_timeout: Duration,
     ) -> Self {
+        let ways: BTreeSet<_> = ways.into_iter().collect();
         let namespaces: BTreeMap<_, _> =
-            namespaces.into_iter().map(|name| (name.into(), Standing::Untried)).collect();
+            ways.iter().map(|(name, _)| (name.to_string(), Standing::Untried)).collect();
+        let began = Instant::now();
         let shard = |_| Shard {
-            pump: AtomicU64::new(NEVER),
-            events: AtomicU64::new(NEVER),
+            beats: Beats::new(began),
             joined: AtomicBool::new(false),
             kafka: Mutex::default(),
             ended: AtomicBool::new(false),
             namespaces: Mutex::new(namespaces.clone()),
         };
         Self(Arc::new(State {
-            started: Instant::now(),
-            limit,
+            limit: drain_timeout + SILENCE,
             draining: AtomicBool::new(false),
+            ways,
+            topics: topics.into_iter().collect(),
+            ledger: Mutex::default(),
             shards: (0..shards).map(shard).collect(),
         }))
-    }
-
-    /// The health of what `config` describes: its shards, and the namespaces that mappings use.
-    pub fn for_config(config: &Config) -> Self {
-        let namespaces = config.mappings.iter().map(|mapping| mapping.namespace.as_str());
-        Self::new(config.limits.shards, namespaces, config.limits.drain_timeout + SILENCE)
     }
 
     /// Where shard `shard` speaks; below the number of shards.
@@ -116,17 +128,37 @@ impl Health {
         ShardHealth { health: self.clone(), shard }
     }
 
-    /// Whether namespace `name` can be reached, for every shard: what is known before they run.
-    pub fn namespace(&self, name: &str, up: bool, detail: &str) {
-        for shard in &self.0.shards {
-            shard.namespace(name, up, detail);
-        }
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can be known before the shards run is known, and good: from now on they connect for their partitions.
-    pub fn looked(&self) {
+    fn tell(&self, voice: Voice, what: Trouble, word: Option<Word>) {
+        self.ledger().tell(voice, what, word, Instant::now());
+    }
+
+    /// Something was looked at, for the whole process: `detail` says why it does not run, `None` that it does.
+    pub fn trouble(&self, what: Trouble, detail: Option<&str>) {
+        self.tell(Voice::Process, what, detail.map(|detail| word(detail, false)));
+    }
+
+    /// The same, of what is refused until somebody changes something.
+    pub fn refused(&self, what: Trouble, detail: &str) {
+        self.tell(Voice::Process, what, Some(word(detail, true)));
+    }
+
+    /// Namespace `name` was looked at before any shard needed it: `None`, or why it cannot be used. What a shard itself
+    /// knows is not touched.
+    pub fn looked(&self, name: &str, detail: Option<&str>) {
         for shard in &self.0.shards {
-            shard.namespaces().values_mut().for_each(|standing| *standing = Standing::Waits);
+            let mut namespaces = shard.namespaces();
+            let standing = namespaces.entry(name.to_owned()).or_insert(Standing::Untried);
+            match (&*standing, detail) {
+                (Standing::Untried | Standing::Down(_), Some(detail)) => {
+                    *standing = Standing::Down(detail.to_owned());
+                }
+                (Standing::Untried | Standing::Down(_), None) => *standing = Standing::Waits,
+                (Standing::Waits | Standing::Up, _) => {}
+            }
         }
     }
 
@@ -137,52 +169,80 @@ impl Health {
 
     /// Whether every thread has beaten within the limit before `now`.
     pub fn live(&self, now: Instant) -> Verdict {
-        let mut reasons = Vec::new();
-        for (index, shard) in self.0.shards.iter().enumerate() {
-            if shard.ended.load(Relaxed) {
-                continue;
-            }
-            for (thread, beat) in [("pump", &shard.pump), ("event", &shard.events)] {
-                let beat = match beat.load(Relaxed) {
-                    NEVER => continue,
-                    millis => self.0.started + Duration::from_millis(millis),
-                };
-                let silent = now.saturating_duration_since(beat);
-                if silent > self.0.limit {
-                    let seconds = silent.as_secs();
-                    reasons.push(format!("shard {index}: {thread} thread silent for {seconds} s"));
-                }
-            }
-        }
-        Verdict { reasons }
+        let shards = self.0.shards.iter().enumerate();
+        let running = shards.filter(|(_, shard)| !shard.ended.load(Relaxed));
+        let reasons = running.flat_map(|(index, shard)| {
+            shard.beats.silent(now, self.0.limit).map(move |(thread, silent)| {
+                let seconds = silent.as_secs();
+                format!("shard {index}: {thread} thread silent for {seconds} s")
+            })
+        });
+        Verdict { reasons: reasons.collect(), ..Verdict::default() }
     }
 
-    /// Whether records can flow, as far as the parts know.
+    /// Whether records can flow, as far as the parts know, and what is held.
     pub fn ready(&self) -> Verdict {
-        let mut reasons = Vec::new();
+        let ledger = self.ledger();
+        let mut verdict = Verdict { held: ledger.held(), ..Verdict::default() };
         if self.0.draining.load(Relaxed) {
-            reasons.push("draining".into());
+            verdict.reasons.push("draining".into());
         }
         for (index, shard) in self.0.shards.iter().enumerate() {
-            if !shard.joined.load(Relaxed) {
+            let joined = shard.joined.load(Relaxed);
+            if !joined {
                 let kafka = shard.kafka.lock().unwrap_or_else(PoisonError::into_inner);
                 let because = kafka.as_ref().map_or(String::new(), |why| format!(": {why}"));
                 let text = format!("shard {index}: not a member of its consumer group{because}");
-                reasons.push(text);
+                verdict.reasons.push(text);
             }
-            let joined = shard.joined.load(Relaxed);
-            for (name, standing) in shard.namespaces().iter() {
-                if let Some(why) = standing.against(joined) {
-                    reasons.push(format!("shard {index}: namespace `{name}` {why}"));
-                }
+            let namespaces = shard.namespaces();
+            let against = |name: &str| namespaces.get(name).and_then(|it| it.against(joined));
+            let runs = |(namespace, hub): &Way| {
+                let held = hub.as_ref().is_some_and(|hub| ledger.holds(namespace, hub));
+                !held && against(namespace).is_none()
+            };
+            let reasons = namespaces.keys().filter_map(|name| Some((name, against(name)?)));
+            if self.0.ways.is_empty() || self.0.ways.iter().any(runs) {
+                verdict.down.extend(reasons.map(|(name, why)| (name.clone(), why)));
+                continue;
+            }
+            let before = verdict.reasons.len();
+            let told =
+                reasons.map(|(name, why)| format!("shard {index}: namespace `{name}` {why}"));
+            verdict.reasons.extend(told);
+            if verdict.reasons.len() == before {
+                verdict.reasons.push(format!("shard {index}: every hub is held"));
             }
         }
-        Verdict { reasons }
+        verdict
+    }
+
+    /// Every hub that is known by name, and whether it is in trouble.
+    pub fn hubs(&self) -> Vec<(Arc<str>, Arc<str>, bool)> {
+        let ledger = self.ledger();
+        let mut hubs = ledger.hubs();
+        let named = self.0.ways.iter().filter_map(|(namespace, hub)| {
+            let hub = hub.as_ref()?;
+            Some((Arc::clone(namespace), Arc::clone(hub), ledger.holds(namespace, hub)))
+        });
+        hubs.extend(named);
+        hubs
+    }
+
+    /// Every topic that is named, and whether it is in trouble.
+    pub fn topics(&self) -> Vec<(Arc<str>, bool)> {
+        let troubled = self.ledger().topics();
+        let named = self.0.topics.iter();
+        named.map(|topic| (Arc::clone(topic), troubled.contains(topic))).collect()
     }
 }
 
+fn word(detail: &str, refused: bool) -> Word {
+    Word { detail: detail.to_owned(), refused }
+}
+
 impl Standing {
-    /// What stands against being ready.
+    /// What stands against being used.
     fn against(&self, joined: bool) -> Option<String> {
         match self {
             Self::Untried => Some("is not connected: not tried yet".to_owned()),
@@ -196,13 +256,8 @@ impl Standing {
 }
 
 impl Shard {
-    fn namespaces(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Standing>> {
+    fn namespaces(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn namespace(&self, name: &str, up: bool, detail: &str) {
-        let standing = if up { Standing::Up } else { Standing::Down(detail.to_owned()) };
-        self.namespaces().insert(name.to_owned(), standing);
     }
 }
 
@@ -211,23 +266,14 @@ impl ShardHealth {
         &self.health.0.shards[self.shard]
     }
 
-    fn beat(&self, mine: &AtomicU64, other: &AtomicU64) {
-        let now = self.health.0.started.elapsed().as_millis() as u64;
-        mine.store(now, Relaxed);
-        if other.load(Relaxed) == NEVER {
-            // Fails when the other thread has just begun by itself, which is as good.
-            other.compare_exchange(NEVER, now, Relaxed, Relaxed).ok();
-        }
+    /// A thread went round. It also beats while it only waits.
+    pub fn beat(&self, thread: Thread) {
+        self.shard().beats.beat(thread);
     }
 
-    /// The pump went round. It also beats while it only waits.
+    /// The pump went round.
     pub fn beat_pump(&self) {
-        self.beat(&self.shard().pump, &self.shard().events);
-    }
-
-    /// The event thread went round. It is silent while a revoke drains, which the limit allows for.
-    pub fn beat_events(&self) {
-        self.beat(&self.shard().events, &self.shard().pump);
+        self.beat(Thread::Pump);
     }
 
     /// Whether the shard is a member of its consumer group, with or without partitions.
@@ -242,14 +288,24 @@ impl ShardHealth {
 
     /// Whether the shard is connected to namespace `name`; `detail` says why not.
     pub fn namespace(&self, name: &str, up: bool, detail: &str) {
-        self.shard().namespace(name, up, detail);
+        let standing = if up { Standing::Up } else { Standing::Down(detail.to_owned()) };
+        self.shard().namespaces().insert(name.to_owned(), standing);
+    }
+
+    /// `detail` says why something does not run, and that it may pass; `None` that it runs. Said at every attempt.
+    pub fn trouble(&self, what: Trouble, detail: Option<&str>) {
+        let word = detail.map(|detail| word(detail, false));
+        self.health.tell(Voice::Shard(self.shard), what, word);
+    }
+
+    /// The same, of what is refused until somebody changes something.
+    pub fn refused(&self, what: Trouble, detail: &str) {
+        self.health.tell(Voice::Shard(self.shard), what, Some(word(detail, true)));
     }
 
     /// The shard is started, perhaps not for the first time: its threads have not beaten yet.
     pub fn begins(&self) {
-        for beat in [&self.shard().pump, &self.shard().events] {
-            beat.store(NEVER, Relaxed);
-        }
+        self.shard().beats.forget();
         self.shard().ended.store(false, Relaxed);
     }
 
@@ -257,115 +313,9 @@ impl ShardHealth {
     pub fn ended(&self) {
         self.shard().ended.store(true, Relaxed);
         self.joined(false);
+        self.health.ledger().silence(Voice::Shard(self.shard), Instant::now());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(30);
-
-    fn two_shards() -> Health {
-        Health::new(2, ["default"], LIMIT)
-    }
-
-    fn all_well(health: &Health) {
-        for shard in 0..2 {
-            let shard = health.shard(shard);
-            shard.joined(true);
-            shard.namespace("default", true, "");
-        }
-    }
-
-    #[test]
-    fn what_has_not_spoken_is_not_ready() {
-        let health = two_shards();
-        assert_eq!(
-            health.ready().reasons,
-            [
-                "shard 0: not a member of its consumer group",
-                "shard 0: namespace `default` is not connected: not tried yet",
-                "shard 1: not a member of its consumer group",
-                "shard 1: namespace `default` is not connected: not tried yet",
-            ]
-        );
-        all_well(&health);
-        assert!(health.ready().is_good());
-    }
-
-    #[test]
-    fn a_member_without_partitions_is_ready_to_take_over() {
-        let health = Health::new(1, ["default"], LIMIT);
-        health.namespace("default", false, "connection refused");
-        health.looked();
-        let [_, waits] = &health.ready().reasons[..] else { panic!("{:?}", health.ready()) };
-        assert_eq!(waits, "shard 0: namespace `default` waits for partitions to be assigned");
-        health.shard(0).joined(true);
-        assert!(health.ready().is_good());
-        health.shard(0).namespace("default", false, "connection refused");
-        assert!(!health.ready().is_good());
-    }
-
-    #[test]
-    fn readiness_goes_and_comes_with_each_part() {
-        let health = two_shards();
-        all_well(&health);
-        let shard = health.shard(1);
-        shard.namespace("default", false, "connection refused");
-        assert_eq!(
-            health.ready().reasons,
-            ["shard 1: namespace `default` is not connected: connection refused"]
-        );
-        shard.namespace("default", true, "");
-        assert!(health.ready().is_good());
-        shard.joined(false);
-        assert_eq!(health.ready().reasons, ["shard 1: not a member of its consumer group"]);
-        shard.kafka(Some("wrong password".to_owned()));
-        let why = "shard 1: not a member of its consumer group: wrong password";
-        assert_eq!(health.ready().reasons, [why]);
-        shard.joined(true);
-        health.draining();
-        assert_eq!(health.ready().reasons, ["draining"]);
-    }
-
-    #[test]
-    fn a_shard_that_has_not_begun_is_alive_however_long() {
-        let health = two_shards();
-        assert!(health.live(Instant::now() + Duration::from_hours(24)).is_good());
-    }
-
-    #[test]
-    fn a_thread_that_begun_and_fell_silent_is_dead() {
-        let health = two_shards();
-        health.shard(1).beat_pump();
-        assert!(health.live(Instant::now()).is_good(), "nothing had time to be silent");
-        let later = Instant::now() + LIMIT + Duration::from_secs(1);
-        // The event thread has never beaten, and the pump shows that it should have.
-        assert_eq!(
-            health.live(later).reasons,
-            ["shard 1: pump thread silent for 31 s", "shard 1: event thread silent for 31 s"]
-        );
-        health.shard(1).ended();
-        assert!(health.live(later).is_good(), "an ended shard need not beat");
-        health.shard(1).begins();
-        assert!(health.live(later).is_good(), "nor one that has just been started again");
-        health.shard(1).beat_pump();
-        assert!(!health.live(later).is_good());
-    }
-
-    #[test]
-    fn a_beat_counts_for_its_own_thread_only() {
-        let limit = Duration::from_millis(20);
-        let health = Health::new(1, [], limit);
-        let shard = health.shard(0);
-        shard.beat_events();
-        // Both become overdue: wait for the clock, not for luck.
-        while health.live(Instant::now()).reasons.len() < 2 {
-            std::thread::yield_now();
-        }
-        let now = Instant::now();
-        shard.beat_pump();
-        assert_eq!(health.live(now).reasons, ["shard 0: event thread silent for 0 s"]);
-    }
-}
+mod tests;

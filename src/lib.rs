@@ -1,7 +1,6 @@
 //! Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost.
 
 pub mod admin;
-pub mod batch;
 pub mod bridge;
 pub mod causes;
 pub mod cli;
@@ -13,9 +12,7 @@ pub mod health;
 pub mod import;
 pub mod kafka;
 pub mod metrics;
-pub mod offsets;
 pub mod pipeline;
-pub mod record;
-pub mod retry;
-pub mod route;
 pub mod tls;
+
+pub use bridge_core::{record, retry, route};

@@ -27,16 +27,17 @@ impl Process {
         Self::spawn(command)
     }
 
-    /// User and system time so far. The kernel gives it in hundredths of a second.
+    /// User and system time so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        // The name, in brackets, may hold anything; utime and stime are fields 14 and 15.
-        let (_, fields) = stat.rsplit_once(')').expect("proc(5)");
-        let ticks = fields.split_ascii_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.map(|field| field.parse::<u64>().expect("a number")).sum();
-        // SAFETY: no memory is involved.
-        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as u64;
-        Duration::from_millis(ticks * 1000 / per_second)
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: both calls fill plain data, and say so when they do not.
+        let known = unsafe {
+            let mut clock = 0;
+            libc::clock_getcpuclockid(self.child.id() as libc::pid_t, &raw mut clock) == 0
+                && libc::clock_gettime(clock, &raw mut time) == 0
+        };
+        assert!(known, "it runs");
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 
     /// The largest resident memory so far, in bytes.
@@ -51,10 +52,15 @@ impl Process {
         self.child.try_wait().expect("a child of ours")
     }
 
-    /// SIGTERM, and how it ended.
-    pub(crate) fn stop(&mut self) -> ExitStatus {
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
         // SAFETY: a signal to a child that has not been waited for.
         unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.terminate();
         wait_for("the child ends", Duration::from_secs(60), || self.ended())
     }
 
@@ -91,7 +97,11 @@ impl Talk {
     }
 
     pub(crate) fn ask(&mut self) -> String {
-        self.input.write_all(b"\n").expect("the child listens");
+        self.ask_for("")
+    }
+
+    pub(crate) fn ask_for(&mut self, what: &str) -> String {
+        self.input.write_all(format!("{what}\n").as_bytes()).expect("the child listens");
         self.line()
     }
 }

@@ -4,8 +4,9 @@
 //! librdkafka loads certificates when a client is made, so a shard gets new ones by a clean stop and a new start, one
 //! shard after the other: drained, committed, nothing lost and nothing doubled.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::Config;
@@ -15,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::shard::{Failure, Shard, StartError};
 
 use super::RunError;
+use super::look::Look;
 
 /// How often the shards are asked whether they are well.
 const WATCH: Duration = Duration::from_millis(500);
@@ -25,108 +27,139 @@ pub(super) struct Shards<'a> {
     access: &'a Access,
     metrics: &'a Arc<Metrics>,
     health: &'a Health,
+    look: Look,
+    /// Something is known to run.
+    hopeful: bool,
     /// Rotations of certificates the shards know of.
     rotations: u64,
-    /// By number; none is missing but while it is started anew.
+    /// By number; one is missing while it is started anew.
     running: Vec<Option<Shard>>,
+    /// Those that are to be started anew, one after the other.
+    renewed: VecDeque<usize>,
+    /// Whether it was said that a shard cannot be started anew yet.
+    said: bool,
 }
 
 impl<'a> Shards<'a> {
-    /// Starts them all.
+    /// Starts them all. The `look` goes on meanwhile.
     pub(super) fn start(
         config: &'a Config,
         access: &'a Access,
         metrics: &'a Arc<Metrics>,
         health: &'a Health,
+        look: Look,
     ) -> Result<Self, RunError> {
-        let rotations = access.rotations();
-        let mut shards = Self { config, access, metrics, health, rotations, running: Vec::new() };
-        for number in 0..config.limits.shards {
+        let mut shards = Self {
+            config,
+            access,
+            metrics,
+            health,
+            look,
+            hopeful: false,
+            rotations: access.rotations(),
+            running: Vec::new(),
+            renewed: VecDeque::new(),
+            said: false,
+        };
+        for number in 0..config.limits.shards as usize {
             let shard = shards.one(number)?;
             shards.running.push(Some(shard));
         }
         Ok(shards)
     }
 
-    fn one(&self, number: u32) -> Result<Shard, StartError> {
+    fn one(&self, number: usize) -> Result<Shard, StartError> {
+        let number = number as u32;
         let health = self.health.shard(number);
-        Shard::start(number, self.config, self.access, self.metrics, health)
+        let found = &self.look.found;
+        Shard::start(number, self.config, self.access, self.metrics, health, found)
     }
 
     /// Runs until `stop` speaks or a shard cannot go on, then stops them all.
     pub(super) fn run(mut self, stop: &Receiver<()>) -> Result<(), RunError> {
-        let outcome = self.watch(stop);
+        let mut outcome = Ok(());
+        while outcome.is_ok() && !is_told(stop) {
+            outcome = self.watch();
+        }
+        self.look.end();
         tracing::info!("stopping: what is under way is delivered and committed");
         self.health.draining();
-        // All at once: each shard has the whole drain timeout.
-        let running = self.running.into_iter().flatten();
-        let stopping: Vec<_> =
-            running.map(|shard| std::thread::spawn(move || shard.stop())).collect();
-        for shard in stopping {
-            if shard.join().is_err() {
-                return Err(RunError::Internal("a shard did not stop cleanly".to_owned()));
-            }
-        }
+        stop_all(self.running)?;
         tracing::info!("stopped");
         outcome
     }
 
-    fn watch(&mut self, stop: &Receiver<()>) -> Result<(), RunError> {
-        while !is_told(stop) {
-            for number in 0..self.config.limits.shards {
-                match self.running[number as usize].as_ref().map_or(Ok(()), Shard::look) {
-                    Ok(()) => {}
-                    Err(Failure::Kafka(Fatal::Outrun { .. })) => {
-                        tracing::warn!(shard = number, "starting anew, under the same name");
-                        if !self.renew(number, stop)? {
-                            return Ok(());
-                        }
-                    }
-                    Err(failure) => return Err(failure.into()),
+    /// Looks after every shard once. None waits for another: one that cannot be started anew is tried again the next time.
+    fn watch(&mut self) -> Result<(), RunError> {
+        self.hopeful = self.hopeful || self.look.verdict()?;
+        for number in 0..self.running.len() {
+            match self.running[number].as_ref().map(Shard::look) {
+                Some(Ok(())) => {}
+                None => self.begin(number)?,
+                Some(Err(Failure::Kafka(Fatal::Outrun { .. }))) => {
+                    tracing::warn!(shard = number, "starting anew, under the same name");
+                    self.renew(number)?;
                 }
+                Some(Err(failure)) => return Err(failure.into()),
             }
-            if self.rotations != self.access.rotations() && !self.start_anew(stop)? {
-                return Ok(());
-            }
+        }
+        if self.rotations != self.access.rotations() {
+            self.rotations = self.access.rotations();
+            self.renewed = (0..self.running.len()).collect();
+        }
+        if self.running.iter().all(Option::is_some)
+            && let Some(number) = self.renewed.pop_front()
+        {
+            tracing::info!(shard = number, "starting anew, with the new certificates for kafka");
+            self.renew(number)?;
         }
         Ok(())
     }
 
-    /// `Ok(false)` when told to stop meanwhile.
-    fn start_anew(&mut self, stop: &Receiver<()>) -> Result<bool, RunError> {
-        self.rotations = self.access.rotations();
-        for number in 0..self.config.limits.shards {
-            tracing::info!(shard = number, "starting anew, with the new certificates for kafka");
-            if !self.renew(number, stop)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Stops one shard, if it has not ended, and starts it again. `Ok(false)` when told to stop meanwhile.
-    fn renew(&mut self, number: u32, stop: &Receiver<()>) -> Result<bool, RunError> {
-        if let Some(shard) = self.running[number as usize].take() {
+    /// Stops one shard and starts it again.
+    fn renew(&mut self, number: usize) -> Result<(), RunError> {
+        if let Some(shard) = self.running[number].take() {
             shard.stop();
         }
-        let mut said = false;
-        let shard = loop {
-            match self.one(number) {
-                Ok(shard) => break shard,
-                Err(error @ StartError::Thread(_)) => return Err(error.into()),
-                // The files have changed once more, and are not whole.
-                Err(StartError::Kafka(error)) if !std::mem::replace(&mut said, true) => {
+        self.said = false;
+        self.begin(number)
+    }
+
+    /// Starts a shard that is not there, if that can be now.
+    fn begin(&mut self, number: usize) -> Result<(), RunError> {
+        match self.one(number) {
+            Ok(shard) => self.running[number] = Some(shard),
+            Err(error @ StartError::Thread(_)) => return Err(error.into()),
+            // The files have changed once more, and are not whole.
+            Err(StartError::Kafka(error)) => {
+                if !std::mem::replace(&mut self.said, true) {
                     tracing::warn!(shard = number, %error, "cannot start anew yet");
                 }
-                Err(StartError::Kafka(_)) => {}
             }
-            if is_told(stop) {
-                return Ok(false);
-            }
-        };
-        self.running[number as usize] = Some(shard);
-        Ok(true)
+        }
+        Ok(())
     }
+}
+
+/// All at once: each shard has the whole drain timeout. Where the system gives no thread for that, one after the other.
+fn stop_all(running: Vec<Option<Shard>>) -> Result<(), RunError> {
+    let slots = running.into_iter().map(Mutex::new).collect::<Vec<_>>();
+    let stop = |slot: &Mutex<Option<Shard>>| {
+        let shard = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(shard) = shard {
+            shard.stop();
+        }
+    };
+    let clean = std::thread::scope(|scope| {
+        let spawn = |slot| {
+            let thread = std::thread::Builder::new().name("stop".to_owned());
+            thread.spawn_scoped(scope, move || stop(slot)).ok()
+        };
+        let threads = slots.iter().filter_map(spawn).collect::<Vec<_>>();
+        threads.into_iter().all(|thread| thread.join().is_ok())
+    });
+    slots.iter().for_each(stop);
+    clean.then_some(()).ok_or_else(|| RunError::Internal("a shard did not stop cleanly".to_owned()))
 }
 
 /// Waits a little; whether the bridge is to stop.

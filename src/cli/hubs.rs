@@ -72,7 +72,7 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
         );
     }
     let topics = question.topics.iter().cloned().collect::<BTreeMap<_, _>>();
-    let needs = needs(&config, &topics);
+    let needs = needs(&config.mappings, &topics);
     for open in &needs.open {
         say(std::io::stderr(), format_args!("note: {open}; tell with `--topic NAME=PARTITIONS`"));
     }

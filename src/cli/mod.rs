@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, has drained and committed |
 //! | 64 | the arguments are wrong |
-//! | 69 | Kafka or Event Hubs refuse for good; `check --connect`: or somebody does not answer |
+//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect`: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
 //! | 78 | the configuration is wrong |
@@ -41,7 +41,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Copy records until SIGTERM or SIGINT, then drain, commit and exit; a second signal stops at once
-    Run(Source),
+    Run(run::Run),
     /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
     Check(check::Check),
     /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
@@ -122,7 +122,7 @@ fn key_value(text: &str) -> Result<(String, String), &'static str> {
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
     match Arguments::try_parse() {
-        Ok(Arguments { command: Command::Run(source) }) => run::run(&source),
+        Ok(Arguments { command: Command::Run(run) }) => run::run(&run),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),

@@ -2,13 +2,25 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, say, signals};
 use crate::admin::log::{self, LogError};
 use crate::bridge::{self, RunError};
 use crate::causes;
 
-pub(super) fn run(source: &Source) -> ExitCode {
-    let config = match source.load() {
+/// What is to run, and when not.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    source: Source,
+    /// End with 69 before a record is read unless every mapping can run; otherwise those run that can
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) fn run(run: &Run) -> ExitCode {
+    let config = match run.source.load() {
         Ok(config) => config,
         Err(code) => return code,
     };
@@ -27,7 +39,7 @@ pub(super) fn run(source: &Source) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
-    match bridge::run(&config, &stop) {
+    match bridge::run(&config, run.strict, &stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = causes::whole(&error), "the bridge ended");

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Admin, Batch, Events, Failure, Limits, Log, LogFormat, Policy};
+use super::{Admin, Limits, Log, LogFormat};
 
 pub(super) const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
@@ -14,24 +14,6 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Name of the namespace that `[eventhubs]` itself describes.
 pub(super) const NAMESPACE: &str = "default";
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self { linger: Duration::from_millis(10), max_bytes: None, max_events: None }
-    }
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self { source_properties: true, prefix: "kafka_".to_owned(), headers: true }
-    }
-}
-
-impl Default for Failure {
-    fn default() -> Self {
-        Self { policy: Policy::Halt, dead_letter_topic: None }
-    }
-}
 
 impl Default for Limits {
     fn default() -> Self {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::shape::ClientValue;
-use super::{LogFormat, Policy, Secret};
+use super::{LogFormat, Secret};
 
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
@@ -261,5 +261,27 @@ impl JsonSchema for ClientValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "boolean", "string"] })
+    }
+}
+
+/// What happens to a record that can never be stored.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Policy {
+    /// Its partition stops there and says why.
+    Halt,
+    /// It is written to a Kafka topic, with the reason.
+    DeadLetter,
+    /// It is dropped and counted.
+    Drop,
+}
+
+impl From<Policy> for super::Policy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Halt => Self::Halt,
+            Policy::DeadLetter => Self::DeadLetter,
+            Policy::Drop => Self::Drop,
+        }
     }
 }

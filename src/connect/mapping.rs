@@ -128,7 +128,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn judged(change: impl FnOnce(&mut Config), partitions: i32, bytes: u64) -> Pair {
-        let route = Router::new(&sample(change)).routes("orders").remove(0);
+        let route = Router::new(&sample(change).mappings).routes("orders").remove(0);
         let limit = Some(Limit { bytes, is_default: false });
         let hub = Facts { partitions: 4, limit: MIB };
         judge("orders", &route, Some(&TopicFacts { partitions, limit }), Some(&hub))
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_kafka_does_by_itself_is_no_warning() {
-        let route = Router::new(&sample(|_| {})).routes("orders").remove(0);
+        let route = Router::new(&sample(|_| {}).mappings).routes("orders").remove(0);
         let limit = Some(Limit { bytes: 1_048_588, is_default: true });
         let hub = Facts { partitions: 4, limit: MIB };
         let pair = judge("orders", &route, Some(&TopicFacts { partitions: 1, limit }), Some(&hub));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_judged() {
-        let route = Router::new(&sample(|_| {})).routes("orders").remove(0);
+        let route = Router::new(&sample(|_| {}).mappings).routes("orders").remove(0);
         let pair = judge("orders", &route, None, None);
         assert_eq!((pair.outcome, pair.kafka_partitions), (Outcome::Skipped, None));
         let topic = TopicFacts { partitions: 2, limit: None };

@@ -66,7 +66,7 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
     }
     let existing = met.iter().flat_map(|met| met.cluster.topics.keys().map(String::as_str));
     let topics = crate::kafka::topics(config, existing);
-    let router = Router::new(config);
+    let router = Router::new(&config.mappings);
     let routes: Vec<(String, Route)> = topics
         .iter()
         .flat_map(|topic| router.routes(topic).into_iter().map(|route| (topic.clone(), route)))

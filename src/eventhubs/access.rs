@@ -245,7 +245,6 @@ impl Namespace {
     /// We are not let in, or not let send. Said once, until somebody lets us in.
     pub(super) fn shut_out(&self, fault: &Fault) {
         let (namespace, detail) = (&self.0.name, &fault.detail);
-        self.tell_health(false, detail);
         if !self.0.shut.swap(true, Ordering::Relaxed) {
             tracing::warn!(namespace, detail, "event hubs cannot be entered, trying again");
         }

@@ -200,7 +200,8 @@ pub(super) struct Batch(Sendable<Batched<Data>>);
 
 impl Batch {
     pub(super) fn new(envelope: Envelope) -> Self {
-        let events: Vec<Data> = envelope.events.into_iter().map(|event| event.0).collect();
+        let events: Vec<Data> =
+            envelope.events.into_iter().map(|event| event.into_encoded().into()).collect();
         let annotations = envelope.partition_key.map(|key| {
             let name = Symbol::from("x-opt-partition-key");
             MessageAnnotations::builder().insert(name, Value::String(key)).build()
@@ -230,7 +231,8 @@ impl Batch {
                 _ => None,
             })
         });
-        let events = message.body.into_inner().into_iter().map(Event).collect();
+        let events = message.body.into_inner().into_iter();
+        let events = events.map(|Data(bytes)| Event::new(bytes.into_vec())).collect();
         Envelope { events, partition_key }
     }
 }

@@ -2,11 +2,8 @@
 //!
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it.
 
-use std::time::Duration;
-
 mod access;
 mod connection;
-pub mod encode;
 mod lane;
 mod link;
 mod login;
@@ -19,6 +16,8 @@ mod session;
 mod token;
 mod transport;
 
+pub use bridge_core::encode;
+pub use bridge_core::event::{Cause, Envelope, Event, SendError, Target};
 pub use lane::Lane;
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
@@ -29,46 +28,6 @@ pub use properties::ConnectError;
 pub struct HubProperties {
     /// Partition ids in the service's order; the key hash is an index into it.
     pub partition_ids: Vec<String>,
-}
-
-/// Where the events of a lane go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// One partition of the hub (`hub/Partitions/ID`).
-    Partition(String),
-    /// The hub; the service hashes the envelope's key. `lane` only tells such lanes apart.
-    Gateway {
-        /// Number of the lane.
-        lane: u32,
-    },
-}
-
-/// One event, encoded once.
-#[derive(Debug, Clone)]
-pub struct Event(pub(crate) fe2o3_amqp_types::messaging::Data);
-
-impl Event {
-    /// Wraps one encoded AMQP message.
-    pub fn new(encoded: Vec<u8>) -> Self {
-        Self(encoded.into())
-    }
-    /// The encoded message.
-    pub fn encoded(&self) -> &[u8] {
-        &self.0.0
-    }
-    /// Bytes of the encoded message.
-    pub fn size(&self) -> usize {
-        self.0.0.len()
-    }
-}
-
-/// A sealed batch: kept until accepted, so that a resend is free.
-#[derive(Debug)]
-pub struct Envelope {
-    /// The events, in order.
-    pub events: Vec<Event>,
-    /// The key the service routes by; only for [`Target::Gateway`].
-    pub partition_key: Option<String>,
 }
 
 /// What a lane tells the pump.
@@ -87,79 +46,4 @@ pub enum LaneEvent {
         /// Whether Event Hubs has it.
         result: Result<(), SendError>,
     },
-}
-
-/// Why a batch is not known to be stored, by what the caller must do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// Send the same again, not before `after` if the service named a time.
-    #[error("{cause}: {detail}")]
-    Retry {
-        /// For the metric and for the choice of backoff.
-        cause: Cause,
-        /// The least wait the service asked for: it throttles.
-        after: Option<Duration>,
-        /// What the peer or the system said.
-        detail: String,
-    },
-    /// Larger than the link takes: split it, or give the single event to the failure policy.
-    #[error("larger than the {limit} bytes the link takes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// Event Hubs will never take this content.
-    #[error("refused with {condition}: {detail}")]
-    Refused {
-        /// The AMQP condition.
-        condition: String,
-        /// What the peer said.
-        detail: String,
-    },
-}
-
-/// Why a send must be repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The service is throttling.
-    Throttled,
-    /// The connection could not be made or was lost. [`Namespace::on_connected`] tells when there is one again.
-    Connection,
-    /// The link was refused or detached, or took nothing.
-    Link,
-    /// No answer in time; the batch may or may not be stored.
-    Timeout,
-    /// AMQP `released`: not stored.
-    Released,
-    /// AMQP `modified`: not stored.
-    Modified,
-    /// Not allowed to send, at least now.
-    Unauthorized,
-    /// The hub or partition does not exist, at least now.
-    NotFound,
-    /// An internal or unknown condition of the service.
-    Service,
-}
-
-impl Cause {
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Connection => "connection",
-            Self::Link => "link",
-            Self::Timeout => "timeout",
-            Self::Released => "released",
-            Self::Modified => "modified",
-            Self::Unauthorized => "unauthorized",
-            Self::NotFound => "not_found",
-            Self::Service => "service",
-        }
-    }
-}
-
-impl std::fmt::Display for Cause {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
+use crate::health::ShardHealth;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
@@ -18,7 +19,7 @@ use crate::kafka::events::{Events, Life};
 use crate::kafka::native::IdQueue;
 use crate::kafka::queue::Reports;
 use crate::kafka::{
-    Access, Fatal, Intake, Queue, StartError, StopError, Waker, rebalance, settings,
+    Access, Fatal, FetchError, Intake, Queue, StartError, StopError, Waker, hold, settings,
 };
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
@@ -39,6 +40,8 @@ pub struct Setup<'a> {
     pub access: Access,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
+    /// Where the event thread gives its sign of life.
+    pub health: Option<ShardHealth>,
     /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
     /// [`Intake::lost`] by then.
     pub on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
@@ -50,17 +53,6 @@ impl fmt::Debug for Setup<'_> {
     }
 }
 
-/// Tells when the event thread last polled; it stands still while a revoke drains, and when the consumer has ended.
-#[derive(Debug, Clone)]
-pub struct Heartbeat(Arc<Life>);
-
-impl Heartbeat {
-    /// When the event thread last polled.
-    pub fn last_polled(&self) -> Instant {
-        self.0.last_polled()
-    }
-}
-
 /// One member of the consumer group: cheap to clone, usable from any thread. Dropping the last clone stops it as
 /// [`Consumer::stop`] does, without waiting.
 #[derive(Clone)]
@@ -68,6 +60,8 @@ pub struct Consumer {
     client: Arc<BaseConsumer<Context>>,
     committer: Arc<Committer>,
     life: Arc<Life>,
+    /// For what cannot be resumed: the event thread assigns it anew.
+    errors: mpsc::Sender<FetchError>,
     _stop: Arc<StopOnDrop>,
 }
 
@@ -105,11 +99,11 @@ impl Consumer {
                       client's own pause"
         )]
         let (reports, errors) = mpsc::channel();
-        let queue = Queue::new(&client, Some(Reports { commits, errors: reports }));
+        let queue = Queue::new(&client, Some(Reports { commits, errors: reports.clone() }));
         let committer = Arc::new(Committer::new(&client));
         setup.access.admit(&client);
         client.context().wire(queue.inlet(), intake(queue.waker()), &committer);
-        let life = Arc::new(Life::new());
+        let life = Arc::new(Life::new(setup.health));
         let events = Events {
             consumer: Arc::clone(&client),
             committer: Arc::clone(&committer),
@@ -121,6 +115,8 @@ impl Consumer {
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
             ids: IdQueue::new(Arc::clone(&client)),
+            mend_at: None,
+            broken: HashMap::new(),
             asked: None,
             next_look: Instant::now(),
             next_commit: Instant::now(),
@@ -130,7 +126,7 @@ impl Consumer {
             .spawn(move || events.run())
             .map_err(|error| StartError::Client(error.to_string()))?;
         let stop = Arc::new(StopOnDrop(Arc::clone(&life)));
-        Ok((Self { client, committer, life, _stop: stop }, queue))
+        Ok((Self { client, committer, life, errors: reports, _stop: stop }, queue))
     }
 
     /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer
@@ -142,12 +138,22 @@ impl Consumer {
     /// Stops fetching. It throws the partitions' prefetch away, so it is only for partitions that will stand for long.
     /// Ends with the assignment of its partition.
     pub fn pause(&self, partitions: &[TopicPartition]) {
-        rebalance::pause(&self.client, self.client.context(), partitions);
+        hold::pause(&self.client, self.client.context(), partitions);
     }
 
-    /// Fetches again, from the record after the last one polled.
+    /// As [`Consumer::pause`], and gives records back: the partition goes on exactly from this position, which is at or
+    /// before the last record polled. Nothing of it comes while it is held. To be called by the thread that polls the queue.
+    pub fn hold(&self, positions: &[(TopicPartition, Position)]) {
+        hold::hold(&self.client, self.client.context(), positions);
+    }
+
+    /// Fetches again: from where the partition was held, else from the record after the last one polled. To be called by the
+    /// thread that polls the queue.
     pub fn resume(&self, partitions: &[TopicPartition]) {
-        rebalance::resume(&self.client, self.client.context(), partitions);
+        for error in hold::resume(&self.client, self.client.context(), partitions) {
+            // Nobody listens while the consumer ends; then nobody needs to.
+            self.errors.send(error).ok();
+        }
     }
 
     /// Leaves the group: every partition is revoked through the [`Intake`] (so it drains), committed, and let go.
@@ -158,8 +164,10 @@ impl Consumer {
     }
 
     /// Where the client itself stands: after the last record polled, and after what follows it and is no record, such as
-    /// transaction markers.
+    /// transaction markers. Partitions that are held are left out: they stand behind what was given back.
     pub fn positions(&self) -> HashMap<TopicPartition, Position> {
+        // Asked first: were one let go between the two questions, the client's answer would still be from before.
+        let held = self.client.context().inlet().all_held();
         let Ok(list) = self.client.position() else { return HashMap::new() };
         let elements = list.elements();
         let known = elements.iter().filter_map(|element| match element.offset() {
@@ -168,16 +176,11 @@ impl Consumer {
             }
             _ => None,
         });
-        known.collect()
+        known.filter(|(partition, _)| !held.contains(partition)).collect()
     }
 
     /// What Kafka said last that stands between this consumer and its group, if anything does.
     pub fn trouble(&self) -> Option<String> {
         self.client.context().trouble()
-    }
-
-    /// The sign of life of the event thread.
-    pub fn heartbeat(&self) -> Heartbeat {
-        Heartbeat(Arc::clone(&self.life))
     }
 }

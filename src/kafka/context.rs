@@ -15,7 +15,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::config::{self, Security, Start};
-use crate::kafka::Intake;
 use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
@@ -24,6 +23,7 @@ use crate::kafka::queue::Inlet;
 use crate::kafka::rebalance::{self, Assignment};
 use crate::kafka::start::Baseline;
 use crate::kafka::statistics;
+use crate::kafka::{Intake, Silent};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -42,6 +42,7 @@ pub(super) struct Context {
     pub(super) patient: bool,
     pub(super) commits: Arc<Commits>,
     wiring: OnceLock<Wiring>,
+    silence: OnceLock<Silent>,
     assignment: Mutex<Assignment>,
     baseline: Mutex<Baseline>,
     identities: Mutex<Identities>,
@@ -98,6 +99,7 @@ impl Context {
             patient,
             commits: Arc::new(Commits::default()),
             wiring: OnceLock::new(),
+            silence: OnceLock::new(),
             assignment: Mutex::default(),
             baseline: Mutex::default(),
             identities: Mutex::default(),
@@ -123,8 +125,20 @@ impl Context {
         &self.wiring().inlet
     }
 
-    pub(super) fn intake(&self) -> &dyn Intake {
-        &*self.wiring().intake
+    /// Tells the pump something, or asks it. Once it did not answer it is not asked again: see [`Context::silence`].
+    pub(super) fn pump<T: Default>(&self, ask: impl FnOnce(&dyn Intake) -> Result<T, Silent>) -> T {
+        if self.silence.get().is_some() {
+            return T::default();
+        }
+        ask(&*self.wiring().intake).unwrap_or_else(|silent| {
+            self.silence.set(silent).ok();
+            T::default()
+        })
+    }
+
+    /// That the pump did not answer, if it did not. Then nothing may be read any more.
+    pub(super) fn silence(&self) -> Option<Silent> {
+        self.silence.get().copied()
     }
 
     /// Commits `positions`; see [`Committer::now`].

@@ -19,6 +19,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::config;
+use crate::health::{ShardHealth, Thread as Beating};
 use crate::kafka::{Access, StartError, settings};
 use crate::metrics::Metrics;
 use crate::record::{Header, TopicPartition};
@@ -85,6 +86,7 @@ impl DeadLetters {
         shard: u32,
         access: Access,
         metrics: Arc<Metrics>,
+        health: Option<ShardHealth>,
         on_done: OnDone,
     ) -> Result<Self, StartError> {
         // Connected with the first letter; whether that can be is known now.
@@ -97,6 +99,7 @@ impl DeadLetters {
             inbox,
             stop: Arc::clone(&stop),
             metrics,
+            health,
             on_done,
             clients: None,
         };
@@ -130,6 +133,7 @@ struct Desk {
     inbox: Receiver<Letter>,
     stop: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    health: Option<ShardHealth>,
     on_done: OnDone,
     clients: Option<(Reader, Writer)>,
 }
@@ -160,8 +164,9 @@ impl Desk {
         }
     }
 
+    /// Asked at every turn of every wait, so this is also the sign of life.
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
+        is_stopped(&self.stop, self.health.as_ref())
     }
 
     /// Tries until there is an answer; `None` when stopped first.
@@ -205,8 +210,7 @@ impl Desk {
             self.clients = Some(clients);
         }
         let (reader, writer) = self.clients.as_mut().expect("just connected");
-        let stop = Arc::clone(&self.stop);
-        let stopped = move || stop.load(Ordering::Acquire);
+        let stopped = || is_stopped(&self.stop, self.health.as_ref());
         let (fetched, headers) = reader.read(&letter.source, letter.offset, &stopped)?;
         let partition = letter.source.partition.to_string();
         let offset = letter.offset.to_string();
@@ -220,4 +224,11 @@ impl Desk {
         .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
         writer.write(&letter.target, &fetched.record(headers), &extra, &stopped)
     }
+}
+
+fn is_stopped(stop: &AtomicBool, health: Option<&ShardHealth>) -> bool {
+    if let Some(health) = health {
+        health.beat(Beating::Letters);
+    }
+    stop.load(Ordering::Acquire)
 }

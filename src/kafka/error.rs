@@ -56,7 +56,15 @@ pub enum Fatal {
         /// What librdkafka says.
         detail: String,
     },
+    /// The pump does not answer. Going on could commit past records that it takes for those of another assignment.
+    #[error(transparent)]
+    Unheard(#[from] Silent),
 }
+
+/// The pump took no note of a rebalance in time, so records of one assignment can not be told from those of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the pump took no note of a rebalance within {0:?}")]
+pub struct Silent(pub Duration);
 
 /// Why a consumer did not leave cleanly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@
 //! order. While a revoke drains it stands still, for the drain timeout at most.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Start;
+use crate::health::{ShardHealth, Thread};
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
@@ -26,6 +27,8 @@ use crate::record::TopicPartition;
 
 /// How long one poll waits; also the delay of everything that is asked of the thread.
 const POLL: Duration = Duration::from_millis(100);
+/// Partitions break together, and each mending takes a drain: how long it waits for what else is broken.
+const GATHER: Duration = Duration::from_millis(300);
 const METADATA: Duration = Duration::from_secs(5);
 /// How long after a failed look at the cluster the next one is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -42,30 +45,20 @@ const ECHO: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) stop: AtomicBool,
-    began: Instant,
-    polled: AtomicU64,
+    health: Option<ShardHealth>,
     ended: Mutex<bool>,
     end: Condvar,
 }
 
 impl Life {
-    pub(super) fn new() -> Self {
-        Self {
-            stop: AtomicBool::new(false),
-            began: Instant::now(),
-            polled: AtomicU64::new(0),
-            ended: Mutex::new(false),
-            end: Condvar::new(),
-        }
+    pub(super) fn new(health: Option<ShardHealth>) -> Self {
+        Self { stop: AtomicBool::new(false), health, ended: Mutex::new(false), end: Condvar::new() }
     }
 
     fn beat(&self) {
-        self.polled.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
-    }
-
-    /// When the thread last polled.
-    pub(super) fn last_polled(&self) -> Instant {
-        self.began + Duration::from_millis(self.polled.load(Ordering::Relaxed))
+        if let Some(health) = &self.health {
+            health.beat(Thread::Events);
+        }
     }
 
     /// Waits for the end of the thread; false when it takes longer.
@@ -94,6 +87,10 @@ pub(super) struct Events {
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
     pub(super) ids: IdQueue<Arc<BaseConsumer<Context>>>,
+    /// When what is broken is assigned anew.
+    pub(super) mend_at: Option<Instant>,
+    /// What is to be assigned anew, and why.
+    pub(super) broken: HashMap<TopicPartition, Option<Doubt>>,
     /// When the ids of the topics were asked for.
     pub(super) asked: Option<Instant>,
     pub(super) next_look: Instant,
@@ -119,6 +116,7 @@ impl Events {
             }
             self.mend();
             rebalance::retry(&self.consumer, self.context());
+            self.life.beat();
             if Instant::now() >= self.next_look {
                 self.ask();
                 self.look();
@@ -144,11 +142,14 @@ impl Events {
             let place = TopicPartition::new(record.topic(), record.partition());
             drop(record);
             tracing::error!(partition = %place, "a record went astray; reading its partition again");
-            rebalance::restart(&self.consumer, self.context(), &[place], None);
+            rebalance::restart(&self.consumer, self.context(), &HashMap::from([(place, None)]));
         }
     }
 
     fn fatal(&self) -> Option<Fatal> {
+        if let Some(silent) = self.context().silence() {
+            return Some(silent.into());
+        }
         if let Some((code, detail)) = self.consumer.client().fatal_error() {
             let fenced = code == RDKafkaErrorCode::FencedInstanceId;
             let lost = self.context().assignment().lost_within(ECHO);
@@ -183,7 +184,15 @@ impl Events {
             };
             let reset = error.code == RDKafkaErrorCode::AutoOffsetReset;
             let doubt = reset.then(|| Doubt::of(&error.detail));
-            rebalance::restart(&self.consumer, context, std::slice::from_ref(partition), doubt);
+            self.broken.insert(partition.clone(), doubt);
+            self.mend_at.get_or_insert_with(|| Instant::now() + GATHER);
+        }
+        if self.mend_at.is_some_and(|at| Instant::now() >= at) {
+            self.mend_at = None;
+            self.life.beat();
+            let broken = std::mem::take(&mut self.broken);
+            rebalance::restart(&self.consumer, self.context(), &broken);
+            self.life.beat();
         }
     }
 
@@ -215,7 +224,8 @@ impl Events {
         renewed.iter().map(|p| &*p.topic).collect::<BTreeSet<_>>().iter().for_each(|topic| {
             context.made_anew(topic);
         });
-        rebalance::restart(&self.consumer, context, &renewed, Some(Doubt::Recreated));
+        let renewed = renewed.into_iter().map(|p| (p, Some(Doubt::Recreated))).collect();
+        rebalance::restart(&self.consumer, context, &renewed);
     }
 
     /// Looks for new topics and subscribes to what is wanted.

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::context::Context;
+use crate::kafka::hold;
 use crate::kafka::rebalance::{self, REVOKE_COMMIT};
 
 /// Lets the pump finish and commits how far it came. `turn` polls once, for a moment.
@@ -19,7 +20,7 @@ pub(super) fn settle(consumer: &BaseConsumer<Context>, context: &Context, turn: 
     if read.is_empty() {
         return;
     }
-    let positions = context.intake().revoke(&read);
+    let positions = context.pump(|pump| pump.revoke(&read));
     let deadline = Instant::now() + REVOKE_COMMIT;
     let mut paused = false;
     loop {
@@ -32,7 +33,7 @@ pub(super) fn settle(consumer: &BaseConsumer<Context>, context: &Context, turn: 
         }
         if !std::mem::replace(&mut paused, true) {
             // The pump takes nothing any more; do not fetch for it.
-            rebalance::pause(consumer, context, &read);
+            hold::pause(consumer, context, &read);
         }
         // What the group takes away meanwhile is committed by its revoke, and is then not ours to commit.
         turn();

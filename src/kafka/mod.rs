@@ -17,6 +17,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod hold;
 mod identity;
 mod inquiry;
 mod leaving;
@@ -28,11 +29,12 @@ mod security;
 mod settings;
 mod start;
 mod statistics;
+mod withheld;
 
 pub use access::{Access, Refused};
-pub use consumer::{Consumer, Heartbeat, Setup};
+pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
-pub use error::{Fatal, StartError, StopError};
+pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{
     Advertised, Cluster, Denied, Door, Inquiry, Limit, Members, Shut, Topic, topics,
@@ -47,14 +49,17 @@ use crate::record::{Position, TopicPartition};
 ///
 /// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
 /// records of one assignment from those of the next. Records of partitions that are not assigned are dropped, and so
-/// are offsets the pump has already seen in this assignment.
+/// are offsets the pump has already seen in this assignment. A pump that takes no note in time ends the consumer.
 pub trait Intake: Send + Sync + 'static {
     /// These partitions will be read from now on; called before their first record can be polled.
-    fn assigned(&self, partitions: &[TopicPartition]);
+    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent>;
     /// These partitions are let go, to another member or to be assigned again: stop their intake, send what is
     /// buffered, and say how far each is settled. Blocks until then, at most for the drain timeout. Partitions with
     /// nothing to commit are left out.
-    fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)>;
+    fn revoke(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, Position)>, Silent>;
     /// These partitions were taken away; nothing of them may be committed any more.
-    fn lost(&self, partitions: &[TopicPartition]);
+    fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent>;
 }

@@ -148,6 +148,18 @@ pub(super) fn label(list: &TopicPartitionList, index: usize) -> &[u8] {
     }
 }
 
+/// A list of element `index` of `list` alone, with all that is known of it.
+pub(super) fn single(list: &TopicPartitionList, index: usize) -> TopicPartitionList {
+    let elements = list.elements();
+    let element = &elements[index];
+    let mut single = TopicPartitionList::with_capacity(1);
+    single
+        .add_partition_offset(element.topic(), element.partition(), element.offset())
+        .expect("it is an offset already");
+    set_leader_epoch(&mut single, 0, leader_epoch(list, index));
+    single
+}
+
 /// Sets the leader epoch of element `index` of `list`.
 pub(super) fn set_leader_epoch(list: &mut TopicPartitionList, index: usize, epoch: i32) {
     assert!(index < list.count(), "an element of the list");

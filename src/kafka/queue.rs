@@ -12,17 +12,18 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::commit::Commits;
 use crate::kafka::fetched::{Event, Fetched};
-use crate::record::TopicPartition;
+use crate::kafka::withheld::Withheld;
+use crate::record::{Position, TopicPartition};
 
 /// The native queue and what keeps its client alive.
 pub(super) struct Native {
@@ -30,10 +31,8 @@ pub(super) struct Native {
     client: *mut ffi::rd_kafka_t,
     /// Grows with every partition assigned, so that what is known by address is forgotten.
     assignments: AtomicU64,
-    /// Partitions with a gap in front of their next record: it is held back until they are assigned anew.
-    broken: Mutex<HashSet<TopicPartition>>,
-    /// Whether `broken` holds any.
-    any_broken: AtomicBool,
+    /// Partitions whose records are passed over.
+    withheld: Withheld,
     /// Declared last: `drop` below destroys the queue first, then the client may go.
     _client: Arc<dyn Any + Send + Sync>,
 }
@@ -42,22 +41,6 @@ pub(super) struct Native {
 unsafe impl Send for Native {}
 // SAFETY: as above.
 unsafe impl Sync for Native {}
-
-impl Native {
-    fn is_broken(&self, partition: &TopicPartition) -> bool {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).contains(partition)
-    }
-
-    fn set_broken(&self, partition: &TopicPartition, broken: bool) {
-        let mut all = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        if broken {
-            all.insert(partition.clone());
-        } else {
-            all.remove(partition);
-        }
-        self.any_broken.store(!all.is_empty(), Ordering::Release);
-    }
-}
 
 impl Drop for Native {
     fn drop(&mut self) {
@@ -115,6 +98,13 @@ impl FetchError {
         Self { partition: Some(partition), offset: Some(offset), detail, code }
     }
 
+    /// A partition that was held cannot go on from there.
+    pub(super) fn stuck(partition: TopicPartition, at: Position, error: &KafkaError) -> Self {
+        let detail = format!("it can not go on from offset {}, where it was held: {error}", at.0);
+        let code = RDKafkaErrorCode::State;
+        Self { partition: Some(partition), offset: Some(at.0), detail, code }
+    }
+
     /// The error code's name.
     pub fn code(&self) -> String {
         format!("{:?}", self.code)
@@ -132,6 +122,7 @@ impl FetchError {
                 | RDKafkaErrorCode::BadMessage
                 | RDKafkaErrorCode::BadCompression
                 | RDKafkaErrorCode::NotImplemented
+                | RDKafkaErrorCode::State
         )
     }
 }
@@ -157,8 +148,7 @@ impl Queue {
             queue: NonNull::new(queue).expect("rd_kafka_queue_new never returns null"),
             client,
             assignments: AtomicU64::new(0),
-            broken: Mutex::default(),
-            any_broken: AtomicBool::new(false),
+            withheld: Withheld::default(),
             _client: Arc::clone(consumer) as Arc<dyn Any + Send + Sync>,
         };
         Self {
@@ -207,21 +197,25 @@ impl Queue {
                 return Some(self.failed(FetchError::misread(place, fetched.offset())));
             }
         }
-        let held_back = self.native.any_broken.load(Ordering::Acquire)
-            && self.native.is_broken(&TopicPartition::new(fetched.topic(), partition));
-        (!held_back).then_some(Delivery::Record(fetched))
+        let withheld = &self.native.withheld;
+        let changes = withheld.changes();
+        if source.looked != Some(changes) {
+            source.looked = Some(changes);
+            source.withheld = withheld.is(&TopicPartition::new(source.topic, partition));
+        }
+        (!source.withheld).then_some(Delivery::Record(fetched))
     }
 
     /// Whether records of `partition` are passed over until it is read again from where it broke.
     pub fn is_broken(&self, partition: &TopicPartition) -> bool {
-        self.native.is_broken(partition)
+        self.native.withheld.is_broken(partition)
     }
 
     fn failed(&self, error: FetchError) -> Delivery {
         if error.needs_restart()
             && let Some(partition) = &error.partition
         {
-            self.native.set_broken(partition, true);
+            self.native.withheld.breaks(partition);
         }
         if let Some(reports) = &self.reports {
             // Nobody listens while the consumer ends; then nobody needs to.
@@ -241,8 +235,8 @@ impl Queue {
     }
 }
 
-/// Interrupts [`Queue::poll`] from any thread; does nothing once the queue is gone.
-#[derive(Clone)]
+/// Interrupts [`Queue::poll`] from any thread; does nothing once the queue is gone. By default it is of none.
+#[derive(Clone, Default)]
 pub struct Waker(Weak<Native>);
 
 impl Waker {
@@ -271,7 +265,7 @@ impl Inlet {
         let (Some(native), Ok(topic)) = (self.0.upgrade(), CString::new(&*partition.topic)) else {
             return false;
         };
-        native.set_broken(partition, false);
+        native.withheld.let_go(std::slice::from_ref(partition));
         native.assignments.fetch_add(1, Ordering::Release);
         // SAFETY: client and queue are alive; the partition's queue handle is only a reference and is given back.
         // Forwarding outlives the handle, and librdkafka keeps a reference to the queue forwarded to.
@@ -288,6 +282,37 @@ impl Inlet {
             ffi::rd_kafka_queue_destroy(queue);
         }
         true
+    }
+
+    /// Records of these partitions are passed over until they are let go.
+    pub(super) fn hold(&self, positions: &[(TopicPartition, Position)]) {
+        if let Some(native) = self.0.upgrade() {
+            native.withheld.hold(positions);
+        }
+    }
+
+    /// Which of `partitions` are held, and where.
+    pub(super) fn held(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+        self.0.upgrade().map_or_else(Vec::new, |native| native.withheld.held(partitions))
+    }
+
+    /// Everything that is held.
+    pub(super) fn all_held(&self) -> HashSet<TopicPartition> {
+        self.0.upgrade().map_or_else(HashSet::new, |native| native.withheld.all_held())
+    }
+
+    /// Records of these partitions, which were held, come again.
+    pub(super) fn let_go(&self, held: &[TopicPartition]) {
+        if let Some(native) = self.0.upgrade().filter(|_| !held.is_empty()) {
+            native.withheld.let_go(held);
+        }
+    }
+
+    /// Records of `partition` are passed over until it is assigned anew.
+    pub(super) fn breaks(&self, partition: &TopicPartition) {
+        if let Some(native) = self.0.upgrade() {
+            native.withheld.breaks(partition);
+        }
     }
 }
 
@@ -308,6 +333,9 @@ struct Source {
     address: (usize, i32),
     topic: &'static str,
     epoch: i32,
+    /// Whether its records are passed over, as of this change.
+    withheld: bool,
+    looked: Option<u64>,
 }
 
 impl Sources {
@@ -333,7 +361,8 @@ impl Sources {
             self.last = *self.by_address.entry(address).or_insert_with(|| {
                 // SAFETY: the topic object is alive; Kafka allows only ASCII in names.
                 let name = unsafe { CStr::from_ptr(ffi::rd_kafka_topic_name(topic)) };
-                known.push(Source { address, topic: name.to_str().unwrap_or(""), epoch: -1 });
+                let topic = name.to_str().unwrap_or("");
+                known.push(Source { address, topic, epoch: -1, withheld: false, looked: None });
                 known.len() - 1
             });
         }

@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::context::Context;
+use crate::kafka::hold;
 use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
 use crate::record::{Position, TopicPartition};
@@ -123,7 +124,7 @@ pub(super) fn assign(
     begin(consumer, context, &resolved.starts);
     if resolved.starts.is_empty() {
         // A member without partitions is a member, and the pump must hear that it is.
-        context.intake().assigned(&[]);
+        context.pump(|pump| pump.assigned(&[]));
     }
     {
         let mut assignment = context.assignment();
@@ -154,9 +155,9 @@ pub(super) fn revoke(
     };
     if lost {
         context.assignment().lost = Some(Instant::now());
-        context.intake().lost(&read);
+        context.pump(|pump| pump.lost(&read));
     } else {
-        drain(context, &read);
+        drain(context, &read, |_| true);
     }
     end(consumer, context, &read);
     context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
@@ -167,25 +168,22 @@ pub(super) fn revoke(
     }
 }
 
-/// `partitions` are not read on, or have a gap: assigns them again from their committed position, after a pause.
+/// `broken` partitions are not read on, or have a gap: assigns them again from their committed position, after a pause.
+/// All of them are drained at once.
 pub(super) fn restart(
     consumer: &BaseConsumer<Context>,
     context: &Context,
-    partitions: &[TopicPartition],
-    doubt: Option<Doubt>,
+    broken: &HashMap<TopicPartition, Option<Doubt>>,
 ) {
     let read = {
         let assignment = context.assignment();
-        partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
+        broken.keys().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
     };
     if read.is_empty() {
         return;
     }
-    if doubt == Some(Doubt::Recreated) {
-        context.intake().revoke(&read);
-    } else {
-        drain(context, &read);
-    }
+    let doubt = |partition: &TopicPartition| broken.get(partition).copied().flatten();
+    drain(context, &read, |partition| doubt(partition) != Some(Doubt::Recreated));
     end(consumer, context, &read);
     let mut assignment = context.assignment();
     for partition in read {
@@ -193,6 +191,7 @@ pub(super) fn restart(
         let (count, last) = assignment.restarts.entry(partition.clone()).or_insert((0, now));
         let attempts = if now - *last > FORGIVEN_AFTER { 0 } else { *count };
         (*count, *last) = (attempts + 1, now);
+        let doubt = doubt(&partition);
         assignment.wait(partition, attempts, doubt);
     }
 }
@@ -219,7 +218,7 @@ pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
 /// Tells the pump that everything is gone, when there is no orderly way any more.
 pub(super) fn abandon(context: &Context) {
     let read = context.assignment().all_read();
-    context.intake().lost(&read);
+    context.pump(|pump| pump.lost(&read));
     forget(context, &read);
 }
 
@@ -241,7 +240,10 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         partitions.push(partition.clone());
     }
     if !partitions.is_empty() {
-        context.intake().assigned(&partitions);
+        // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
+        let paused = context.assignment().take_paused(&partitions);
+        hold::resume(consumer, context, &paused);
+        context.pump(|pump| pump.assigned(&partitions));
         context.commits.assign(&partitions);
         for start in starts {
             if let Some(topic) = start.topic {
@@ -251,57 +253,44 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         for partition in &partitions {
             context.metrics.partition_assigned(partition);
         }
-        let paused = context.assignment().take_paused(&partitions);
-        resume(consumer, context, &paused);
         context.assignment().read.extend(partitions.iter().cloned());
     }
+    if context.silence().is_some() {
+        // Nothing is read for a pump that does not know of it; `abandon` is next.
+        list = TopicPartitionList::new();
+    }
     if let Err(error) = consumer.incremental_assign(&list) {
-        // Happens when the consumer is closing or broken; both end in a revoke or in `abandon`.
-        context.complain("partitions can not be assigned", &error.to_string());
-        context.intake().lost(&partitions);
-        forget(context, &partitions);
+        assign_singly(consumer, context, &list, &error);
     }
 }
 
-/// Stops fetching.
-pub(super) fn pause(
+/// One partition that librdkafka does not take makes it refuse them all. The others are assigned nevertheless; it waits, and
+/// is tried again. When the consumer is closing or broken all are refused, and a revoke or `abandon` follows.
+fn assign_singly(
     consumer: &BaseConsumer<Context>,
     context: &Context,
-    partitions: &[TopicPartition],
+    refused: &TopicPartitionList,
+    error: &KafkaError,
 ) {
-    context.assignment().set_paused(partitions, true);
-    if let Err(error) = consumer.pause(&list(partitions)) {
-        context.complain("partitions can not be paused", &error.to_string());
+    context.complain("partitions can not be assigned", &error.to_string());
+    for index in 0..refused.count() {
+        let single = native::single(refused, index);
+        if consumer.incremental_assign(&single).is_ok() {
+            continue;
+        }
+        let elements = single.elements();
+        let place = TopicPartition::new(elements[0].topic(), elements[0].partition());
+        context.pump(|pump| pump.lost(std::slice::from_ref(&place)));
+        // It may be that librdkafka has it already, from where nobody knows.
+        end(consumer, context, std::slice::from_ref(&place));
+        context.assignment().wait(place, 0, None);
     }
-}
-
-/// Fetches again.
-pub(super) fn resume(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    context.assignment().set_paused(partitions, false);
-    if partitions.is_empty() {
-        return;
-    }
-    if let Err(error) = consumer.resume(&list(partitions)) {
-        context.complain("partitions can not be resumed", &error.to_string());
-    }
-}
-
-fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.partition);
-    }
-    list
 }
 
 /// Stops reading.
 fn end(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
     forget(context, partitions);
-    if let Err(error) = consumer.incremental_unassign(&list(partitions)) {
+    if let Err(error) = consumer.incremental_unassign(&hold::list(partitions)) {
         context.complain("partitions can not be unassigned", &error.to_string());
     }
 }
@@ -315,19 +304,21 @@ fn forget(context: &Context, partitions: &[TopicPartition]) {
     }
 }
 
-/// Lets the pump finish `partitions` and commits how far it came.
-fn drain(context: &Context, partitions: &[TopicPartition]) {
+/// Lets the pump finish `partitions` and commits how far it came with those that are sound.
+fn drain(
+    context: &Context,
+    partitions: &[TopicPartition],
+    is_sound: impl Fn(&TopicPartition) -> bool,
+) {
     if partitions.is_empty() {
         return;
     }
-    let mut positions = context.intake().revoke(partitions);
-    // The pump has forgotten what it settled before a commit that failed.
-    let overdue = context.commits.wanted(partitions).into_iter();
-    let forgotten = |(partition, _): &(TopicPartition, Position)| {
-        !positions.iter().any(|(known, _)| known == partition)
-    };
-    let overdue = overdue.filter(forgotten).collect::<Vec<_>>();
-    positions.extend(overdue);
+    let settled = context.pump(|pump| pump.revoke(partitions));
+    // The pump has forgotten what it settled before a commit that failed; what it says now is newer.
+    let mut positions = context.commits.wanted(partitions).into_iter().collect::<HashMap<_, _>>();
+    positions.extend(settled);
+    let positions = positions.into_iter().filter(|(partition, _)| is_sound(partition));
+    let positions = positions.collect::<Vec<_>>();
     match commit(context, &positions, REVOKE_COMMIT) {
         Ok(()) => {}
         Err(error) => {
@@ -390,3 +381,6 @@ fn names<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> String
     let list = names.join(" ");
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,11 @@
 //!
 //! The rule, in this order:
 //! 1. the committed position, if the group has one;
-//! 2. a partition that did not exist when this process first looked, or whose topic was made anew since, from its
-//!    beginning: everything in it is new;
-//! 3. `kafka.start`. `latest` is pinned: the end is looked up once and committed before the first record is read, so
-//!    that a crash before the first regular commit does not move the start past records written meanwhile.
+//! 2. a partition that was added to a topic the group reads, or whose topic was made anew, from its beginning: everything in it
+//!    is new;
+//! 3. `kafka.start`.
+//!
+//! But for `earliest`, what 2 and 3 find is committed before the first record is read: see [`pin`].
 //!
 //! A position outside of what the topic holds is found out by the fetch (`auto.offset.reset=error`), not here: checking
 //! would cost two round trips per partition at every rebalance. The partition then comes back here as *suspect*:
@@ -19,11 +20,13 @@
 //!
 //! Nothing is guessed: what can not be looked up stays unresolved, and is asked for again later.
 
-use std::collections::{BTreeSet, HashMap};
+mod pin;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Start;
@@ -31,7 +34,8 @@ use crate::kafka::context::Context;
 use crate::kafka::identity::TopicId;
 use crate::kafka::native::{self, IdQueue};
 use crate::metrics::Metrics;
-use crate::record::{Position, TopicPartition};
+use crate::record::TopicPartition;
+use pin::Fresh;
 
 /// How long each question to the cluster may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -118,6 +122,7 @@ pub(super) fn resolve(
             return resolved;
         }
     };
+    let mut fresh = Vec::new();
     for (partition, committed) in committed {
         if Instant::now() >= deadline {
             resolved.unresolved.push(partition);
@@ -138,13 +143,18 @@ pub(super) fn resolve(
             (Err(error), _) => Err(error),
             (Ok(_), Some(Doubt::Recreated)) => {
                 context.made_anew(&partition.topic);
-                Ok((Offset::Beginning, -1))
+                fresh.push(Fresh { partition, topic, renewed: true });
+                continue;
             }
             (Ok(Some(at)), None) => Ok((Offset::Offset(at.offset), at.epoch)),
             (Ok(Some(at)), Some(doubt)) => {
                 readable(consumer, &context.metrics, &partition, at.offset, doubt)
             }
-            (Ok(None), _) => fresh(consumer, context, &partition, topic).map(|offset| (offset, -1)),
+            (Ok(None), _) if context.start == Start::Earliest => Ok((Offset::Beginning, -1)),
+            (Ok(None), _) => {
+                fresh.push(Fresh { partition, topic, renewed: false });
+                continue;
+            }
         };
         match start {
             Ok((offset, epoch)) => {
@@ -157,6 +167,11 @@ pub(super) fn resolve(
             }
         }
     }
+    let pinned = pin::starts(consumer, context, &fresh, deadline);
+    let found = pinned.iter().map(|start| &start.partition).collect::<HashSet<_>>();
+    let fresh = fresh.into_iter().map(|fresh| fresh.partition);
+    resolved.unresolved.extend(fresh.filter(|partition| !found.contains(partition)));
+    resolved.starts.extend(pinned);
     resolved
 }
 
@@ -212,57 +227,6 @@ fn committed(
         (partition, committed)
     });
     Ok(answers.collect())
-}
-
-/// Where a partition without a committed position begins.
-fn fresh(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partition: &TopicPartition,
-    id: Option<TopicId>,
-) -> Result<Offset, KafkaError> {
-    let (topic, number) = (&*partition.topic, partition.partition);
-    match context.start {
-        Start::Earliest => Ok(Offset::Beginning),
-        Start::Latest if context.baseline().is_new(partition) => Ok(Offset::Beginning),
-        Start::Latest if context.identities().was_renewed(topic) => Ok(Offset::Beginning),
-        Start::Latest => {
-            let (_, end) = consumer.fetch_watermarks(topic, number, ANSWER)?;
-            pin(context, partition, id, Position(end)).map_err(KafkaError::ConsumerCommit)?;
-            Ok(Offset::Offset(end))
-        }
-        Start::At(time) => {
-            // The end is asked for first: a record written between the two questions is then read, not missed.
-            let (_, end) = consumer.fetch_watermarks(topic, number, ANSWER)?;
-            let mut list = TopicPartitionList::with_capacity(1);
-            list.add_partition_offset(topic, number, Offset::Offset(time))?;
-            let list = consumer.offsets_for_times(list, ANSWER)?;
-            let elements = list.elements();
-            let element = elements.first().ok_or(KafkaError::NoMessageReceived)?;
-            element.error()?;
-            Ok(match element.offset() {
-                Offset::Offset(offset) => Offset::Offset(offset),
-                _ => Offset::Offset(end),
-            })
-        }
-    }
-}
-
-/// Commits where a partition begins, before it is read.
-fn pin(
-    context: &Context,
-    partition: &TopicPartition,
-    topic: Option<TopicId>,
-    position: Position,
-) -> Result<(), RDKafkaErrorCode> {
-    let partitions = std::slice::from_ref(partition);
-    context.commits.assign(partitions);
-    if let Some(topic) = topic {
-        context.commits.belongs(partition, topic);
-    }
-    let result = context.commit(&[(partition.clone(), position)], ANSWER);
-    context.commits.release(partitions);
-    result
 }
 
 /// The rule for a committed position that may not exist, and what has to be said.

@@ -104,6 +104,10 @@ families! {
         "Connections of a shard to a namespace.");
     links: IntGaugeVec = gauge("eventhubs_links", &["eventhubs_namespace", "shard"],
         "Links of a shard that are attached to hubs of a namespace and their partitions.");
+    hub_unavailable: IntGaugeVec = gauge("hub_unavailable", &["eventhubs_namespace", "hub"],
+        "1 while a hub cannot be reached or refuses.");
+    topic_unavailable: IntGaugeVec = gauge("topic_unavailable", &["topic"],
+        "1 while a topic is missing, or some of its partitions have no place on their hub.");
     token_renewals: IntCounterVec = counter("token_renewals_total", &["eventhubs_namespace", "outcome"],
         "Tokens put, by outcome.");
     token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],

@@ -234,6 +234,16 @@ impl Metrics {
         self.families.links.with_label_values(&[namespace, &shard]).add(more);
     }
 
+    /// Whether a hub cannot be reached or refuses: `bridge_hub_unavailable{eventhubs_namespace,hub}` 0 or 1.
+    pub fn hub_unavailable(&self, namespace: &str, hub: &str, unavailable: bool) {
+        self.families.hub_unavailable.with_label_values(&[namespace, hub]).set(unavailable.into());
+    }
+
+    /// Whether a topic that is named is missing, or has no place: `bridge_topic_unavailable{topic}` 0 or 1.
+    pub fn topic_unavailable(&self, topic: &str, unavailable: bool) {
+        self.families.topic_unavailable.with_label_values(&[topic]).set(unavailable.into());
+    }
+
     /// A token was put: `bridge_token_renewals_total{eventhubs_namespace,outcome}`.
     pub fn token_put(&self, namespace: &str, ok: bool) {
         self.families.token_renewals.with_label_values(&[namespace, outcome(ok)]).inc();

@@ -69,7 +69,8 @@ impl Hub {
 }
 
 /// Why a partition may be held.
-pub(super) const HELD: [&str; 2] = ["halted", "hub_unavailable"];
+pub(super) const HELD: [&str; 6] =
+    ["halted", "hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];
 
 /// Partitions that are read now. What is said about any other is late, and must not bring its series back.
 #[derive(Default)]

@@ -34,6 +34,8 @@ fn spoken() -> Metrics {
     metrics.connected("default", 0, true);
     metrics.connections("default", 0, 1);
     metrics.links("default", 0, 1);
+    metrics.hub_unavailable("default", "hub", true);
+    metrics.topic_unavailable("orders", false);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics

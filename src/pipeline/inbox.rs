@@ -7,18 +7,33 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-use crate::eventhubs::LaneEvent;
-use crate::kafka::{Intake, Waker};
+use crate::eventhubs::{ConnectError, LaneEvent};
+use crate::kafka::{Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
 
-/// One thing the pump is told.
+/// How long the pump may take to take note of a rebalance. It goes round many times a second; one that does not within this
+/// is stuck or starved.
+const NOTE: Duration = Duration::from_secs(5);
+
+/// One thing the pump is told. What has a sender is answered when it has taken effect.
 #[derive(Debug)]
 pub(super) enum Signal {
-    Assigned(Vec<TopicPartition>),
+    Assigned(Vec<TopicPartition>, SyncSender<()>),
     Revoke(Vec<TopicPartition>, SyncSender<Vec<(TopicPartition, Position)>>),
-    Lost(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>, SyncSender<()>),
     Lane(usize, LaneEvent),
-    Hub { namespace: Arc<str>, hub: Arc<str>, partition_ids: Vec<String> },
+    Hub {
+        namespace: Arc<str>,
+        hub: Arc<str>,
+        partition_ids: Vec<String>,
+    },
+    /// A namespace is connected to, perhaps again.
+    Connected(Arc<str>),
+    HubTrouble {
+        namespace: Arc<str>,
+        hub: Arc<str>,
+        error: ConnectError,
+    },
     Letter(u64, Result<(), String>),
     Stop,
 }
@@ -56,18 +71,83 @@ pub(super) struct Rebalances {
     pub(super) drain_timeout: Duration,
 }
 
-impl Intake for Rebalances {
-    fn assigned(&self, partitions: &[TopicPartition]) {
-        self.mailbox.send(Signal::Assigned(partitions.to_vec()));
-    }
-
-    fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+impl Rebalances {
+    /// Tells the pump something and waits until it has taken note.
+    fn tell<T>(
+        &self,
+        patience: Duration,
+        signal: impl FnOnce(SyncSender<T>) -> Signal,
+    ) -> Result<T, Silent> {
         let (reply, answer) = sync_channel(1);
-        self.mailbox.send(Signal::Revoke(partitions.to_vec(), reply));
-        answer.recv_timeout(self.drain_timeout + Duration::from_secs(5)).unwrap_or_default()
+        self.mailbox.send(signal(reply));
+        // A pump that is gone answers no more than one that stands.
+        answer.recv_timeout(patience).map_err(|_| Silent(patience))
+    }
+}
+
+impl Intake for Rebalances {
+    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
+        self.tell(NOTE, |reply| Signal::Assigned(partitions.to_vec(), reply))
     }
 
-    fn lost(&self, partitions: &[TopicPartition]) {
-        self.mailbox.send(Signal::Lost(partitions.to_vec()));
+    fn revoke(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+        self.tell(self.drain_timeout + NOTE, |reply| Signal::Revoke(partitions.to_vec(), reply))
+    }
+
+    fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
+        self.tell(NOTE, |reply| Signal::Lost(partitions.to_vec(), reply))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn rebalances() -> (Rebalances, Receiver<Signal>) {
+        let (mailbox, inbox) = Mailbox::new(Waker::default());
+        (Rebalances { mailbox, drain_timeout: Duration::from_mins(1) }, inbox)
+    }
+
+    #[test]
+    fn a_rebalance_goes_on_only_when_the_pump_has_taken_note() {
+        let (rebalances, inbox) = rebalances();
+        let names = [TopicPartition::new("t", 0)];
+        let told = thread::scope(|scope| {
+            let events = scope.spawn(|| {
+                rebalances.lost(&names)?;
+                rebalances.assigned(&names)?;
+                rebalances.revoke(&names)
+            });
+            // Each is told only when the one before it was answered.
+            for _ in 0..2 {
+                let (signal, reply) = match inbox.recv().unwrap() {
+                    Signal::Lost(names, reply) | Signal::Assigned(names, reply) => (names, reply),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(signal, names);
+                assert!(inbox.try_recv().is_err() && !events.is_finished());
+                reply.send(()).unwrap();
+            }
+            let Signal::Revoke(_, reply) = inbox.recv().unwrap() else { panic!("a revoke") };
+            assert!(!events.is_finished());
+            reply.send(vec![(names[0].clone(), Position(7))]).unwrap();
+            events.join().unwrap()
+        });
+        assert_eq!(told, Ok(vec![(names[0].clone(), Position(7))]));
+    }
+
+    #[test]
+    fn a_pump_that_takes_no_note_is_an_error() {
+        let (rebalances, inbox) = rebalances();
+        let patience = Duration::from_millis(10);
+        let stands = rebalances.tell(patience, |reply| Signal::Lost(Vec::new(), reply));
+        assert_eq!(stands, Err(Silent(patience)));
+        drop(inbox);
+        assert_eq!(rebalances.lost(&[]), Err(Silent(NOTE)), "nor does one that is gone");
     }
 }

@@ -1,20 +1,11 @@
 //! From records to acknowledgements: the only place where Kafka and Event Hubs meet.
 //!
-//! [`core`] decides and is pure: what it wants done comes out as [`action::Action`]s. [`pump`] is the one thread per shard
-//! that feeds it records, answers and time, and carries the actions out.
+//! [`bridge_core`] decides and is pure: what it wants done comes out as actions. [`pump`] is the one thread per shard that
+//! feeds it records, answers and time, and carries the actions out; [`notes`] logs and counts what it says.
 
-pub mod action;
-mod answer;
-pub mod core;
-mod drain;
-mod hold;
 mod inbox;
-pub mod lane;
-mod outlet;
-mod partition;
-mod progress;
+mod notes;
 mod pump;
-mod resolve;
+pub mod resolve;
 pub mod shard;
-#[cfg(test)]
-mod simulation;
+mod tally;

@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bridge_core::action::{self, Action};
+use bridge_core::{Admitted, Core};
+
 use crate::eventhubs::{Lane, LaneEvent, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
-use crate::record::{Position, Record, TopicPartition};
+use crate::record::{Position, TopicPartition};
 
-use super::action::{self, Action};
-use super::core::{Admitted, Core};
 use super::inbox::{Mailbox, Signal};
-use super::resolve;
+use super::notes;
+use super::resolve::Hubs;
+use super::tally::Tally;
 
 /// Records taken before answers are heard and batches sent.
 const RUN: usize = 512;
@@ -36,12 +39,12 @@ pub(super) struct Pump {
     pub(super) queue: Queue,
     pub(super) consumer: Consumer,
     pub(super) namespaces: HashMap<String, Namespace>,
+    pub(super) hubs: Hubs,
     pub(super) lanes: Vec<Lane>,
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for.
     pub(super) unsent: VecDeque<Letter>,
     pub(super) headers: Headers,
-    pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
@@ -66,7 +69,7 @@ impl Pump {
                     return;
                 }
             }
-            let taken = if self.core.unblock(now) { self.take_run(now) } else { 0 };
+            let taken = self.take_run(now);
             if taken > 0 {
                 now = Instant::now();
             }
@@ -93,41 +96,25 @@ impl Pump {
                 break;
             }
             let Some(delivery) = self.queue.poll(Duration::ZERO) else { break };
-            if !self.take(&delivery, now, &mut tally) {
-                break;
-            }
+            self.take(&delivery, now, &mut tally);
         }
         tally.report(&self.metrics);
         tally.records
     }
 
-    /// `false` when nothing more may be taken.
-    fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) -> bool {
+    fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) {
         // What goes wrong with a fetch is the event thread's to mend and to report.
-        let Delivery::Record(fetched) = delivery else { return true };
+        let Delivery::Record(fetched) = delivery else { return };
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
-        tally.add(&record, &self.metrics);
-        let go_on = self.admit(&record, now);
+        match self.core.admit(&record, now) {
+            Admitted::Taken => tally.add(&record, &self.metrics),
+            // At once: whatever else was polled of it is to be dropped, and to come again.
+            Admitted::Held => self.carry_out(),
+            // Of an assignment that has ended.
+            Admitted::Unknown => self.metrics.records_let_go("revoked", 1),
+        }
         self.headers = headers;
-        go_on
-    }
-
-    fn admit(&mut self, record: &Record<'_>, now: Instant) -> bool {
-        let mut admitted = self.core.admit(record, now);
-        if admitted == Admitted::Unknown {
-            // Its assignment may have been announced after the inbox was last looked into.
-            while let Ok(signal) = self.inbox.try_recv() {
-                if !self.hear(signal, now) {
-                    return false;
-                }
-            }
-            admitted = self.core.admit(record, now);
-        }
-        if admitted == Admitted::Unknown {
-            self.metrics.records_let_go("revoked", 1);
-        }
-        admitted != Admitted::Blocked
     }
 
     /// Waits for a record, a signal or a deadline. `false` when told to stop.
@@ -135,7 +122,7 @@ impl Pump {
         let until =
             self.core.deadline().map_or(tick, |deadline| deadline.min(tick)).min(now + TICK);
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
-        if !self.core.is_blocked() && self.core.has_room() {
+        if self.core.has_room() {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
             let mut tally = Tally::default();
             self.take(&delivery, Instant::now(), &mut tally);
@@ -152,10 +139,11 @@ impl Pump {
     /// `false` when told to stop.
     fn hear(&mut self, signal: Signal, now: Instant) -> bool {
         match signal {
-            Signal::Assigned(names) => {
+            Signal::Assigned(names, noted) => {
                 for name in &names {
                     self.core.assign(name, now);
                 }
+                noted.try_send(()).ok();
                 self.health.joined(true);
             }
             Signal::Revoke(names, reply) => {
@@ -163,9 +151,13 @@ impl Pump {
                 self.revokes.insert(self.next_revoke, Revoke(reply));
                 self.core.drain(self.next_revoke, &names, now + self.drain_timeout);
             }
-            Signal::Lost(names) => self.core.lose(&names),
+            Signal::Lost(names, noted) => {
+                self.core.lose(&names, now);
+                noted.try_send(()).ok();
+                self.health.joined(false);
+            }
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
-                self.core.lane_ready(lane, max_message_size, now);
+                self.core.lane_ready(lane, max_message_size);
             }
             Signal::Lane(lane, LaneEvent::Settled { envelope, result }) => {
                 let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -174,6 +166,12 @@ impl Pump {
             }
             Signal::Hub { namespace, hub, partition_ids } => {
                 self.core.hub_known(&namespace, &hub, &partition_ids, now);
+            }
+            Signal::Connected(namespace) => {
+                self.core.namespace_connected(&namespace, rand::random, now);
+            }
+            Signal::HubTrouble { namespace, hub, error } => {
+                self.core.hub_trouble(&namespace, &hub, &error.to_string());
             }
             Signal::Letter(id, result) => {
                 self.core.letter_done(id, result, now);
@@ -188,7 +186,9 @@ impl Pump {
     fn send_due(&mut self, now: Instant) {
         self.core.dispatch(now);
         self.carry_out();
-        for drained in self.core.finish_drains(now) {
+        let ended = self.core.finish_drains(now);
+        self.carry_out();
+        for drained in ended {
             let Some(Revoke(reply)) = self.revokes.remove(&drained.id) else { continue };
             // The Kafka side has given up waiting only if the process is about to end.
             drop(reply.try_send(drained.positions));
@@ -198,23 +198,19 @@ impl Pump {
     fn carry_out(&mut self) {
         for action in self.core.take_actions() {
             match action {
-                Action::ResolveHub { namespace, hub } => {
-                    if let Some(handle) = self.namespaces.get(&*namespace) {
-                        let task =
-                            resolve::hub(handle.clone(), namespace, hub, self.mailbox.clone());
-                        self.runtime.spawn(task);
-                    }
-                }
-                Action::OpenLane { namespace, hub, target } => {
-                    let Some(handle) = self.namespaces.get(&*namespace) else { continue };
+                Action::ResolveHub(name) => self.hubs.resolve(name.namespace, name.hub),
+                Action::OpenLane { hub, target } => {
+                    let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
                     let tell = move |event| mailbox.send(Signal::Lane(number, event));
-                    self.lanes.push(handle.lane(&hub, target, tell));
+                    self.lanes.push(handle.lane(&hub.hub, target, tell));
                 }
+                Action::Hold(name, from) => self.consumer.hold(&[(name, from)]),
                 Action::Send { lane, envelope } => self.lanes[lane].send(envelope),
                 Action::Pause(name) => self.consumer.pause(&[name]),
                 Action::Resume(name) => self.consumer.resume(&[name]),
                 Action::DeadLetter(letter) => self.write(letter),
+                Action::Tell(note) => notes::tell(&self.metrics, &self.health, note),
             }
         }
     }
@@ -254,37 +250,12 @@ impl Pump {
     }
 
     fn report(&mut self, now: Instant) {
-        self.core.report(now);
+        for standing in self.core.standings(now) {
+            let in_flight = standing.in_flight as u64;
+            let (name, position) = (&standing.name, standing.position);
+            self.metrics.partition_state(name, in_flight, standing.oldest, position);
+        }
+        self.carry_out();
         self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
-    }
-}
-
-/// What a run took, so that the metrics are touched once a run and topic, not once a record.
-#[derive(Debug, Default)]
-struct Tally {
-    records: usize,
-    topic: String,
-    of_topic: u64,
-    bytes: u64,
-}
-
-impl Tally {
-    fn add(&mut self, record: &Record<'_>, metrics: &Metrics) {
-        if self.topic != record.topic {
-            self.report(metrics);
-            record.topic.clone_into(&mut self.topic);
-        }
-        self.records += 1;
-        self.of_topic += 1;
-        self.bytes +=
-            (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
-    }
-
-    fn report(&mut self, metrics: &Metrics) {
-        if self.of_topic > 0 {
-            metrics.records_received(&self.topic, self.of_topic, self.bytes);
-            self.of_topic = 0;
-            self.bytes = 0;
-        }
     }
 }

@@ -1,36 +1,255 @@
-//! Finding out the partitions of a hub, for as long as it takes.
+//! Keeping the partitions of hubs known, for as long as a shard uses them: asked until there is an answer, then now and
+//! then, and at once when a lane has met something odd.
+//!
+//! One task a hub. Answers and refusals go to the pump; what does not run is said to health. A hub that is known and cannot be
+//! asked for a moment is no news: its lanes know better whether it takes events.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
+
 use crate::eventhubs::{ConnectError, Namespace};
+use crate::health::{ShardHealth, Trouble};
 use crate::retry;
 
 use super::inbox::{Mailbox, Signal};
 
-/// Asks until the hub answers, then tells the pump. A hub that is refused now may exist or be allowed later.
-pub(super) async fn hub(namespace: Namespace, name: Arc<str>, hub: Arc<str>, mailbox: Mailbox) {
-    let mut attempt = 0;
-    loop {
-        match namespace.hub(&hub).await {
-            Ok(properties) => {
-                let partition_ids = properties.partition_ids;
-                return mailbox.send(Signal::Hub { namespace: name, hub, partition_ids });
-            }
-            Err(error) => {
-                attempt += 1;
-                log(&error, &hub, attempt);
-                let wait = retry::delay(attempt, Some(Duration::from_millis(500)), rand::random());
-                tokio::time::sleep(wait).await;
-            }
+/// Hubs of one namespace that are asked at once.
+pub const AT_ONCE: usize = 16;
+/// Between two questions about one hub, however often it is asked for.
+const SPACING: Duration = Duration::from_millis(500);
+/// The pause grows no more after so many failures, and stays below five seconds.
+const GROWS: u32 = 6;
+
+/// The partitions of hubs as they were answered last, for whoever asks next.
+#[derive(Debug, Clone, Default)]
+pub struct Found(Arc<Mutex<Answers>>);
+
+type Answers = HashMap<(Arc<str>, Arc<str>), (Vec<String>, Instant)>;
+
+impl Found {
+    fn all(&self) -> MutexGuard<'_, Answers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partitions of a hub that lets us send, if they were answered no longer than `age` ago.
+    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>, age: Duration) -> Option<Vec<String>> {
+        let all = self.all();
+        let (partition_ids, answered) = all.get(&(Arc::clone(namespace), Arc::clone(hub)))?;
+        (answered.elapsed() <= age).then(|| partition_ids.clone())
+    }
+
+    /// Notes an answer; `None` when what was known is not so any more.
+    pub fn set(&self, namespace: &Arc<str>, hub: &Arc<str>, partition_ids: Option<&[String]>) {
+        let key = (Arc::clone(namespace), Arc::clone(hub));
+        match partition_ids {
+            Some(ids) => drop(self.all().insert(key, (ids.to_vec(), Instant::now()))),
+            None => drop(self.all().remove(&key)),
         }
     }
 }
 
-fn log(error: &ConnectError, hub: &str, attempt: u32) {
-    if attempt == 1 {
-        tracing::warn!(hub, %error, "the partitions of the hub are not known yet, asking again");
-    } else {
-        tracing::debug!(hub, %error, attempt, "still not known");
+/// The partitions of `hub`, and with `sending` whether we may send to it: one attempt. Who may only read is told of the
+/// partitions, too.
+pub async fn ask(
+    namespace: &Namespace,
+    hub: &str,
+    sending: bool,
+) -> Result<Vec<String>, ConnectError> {
+    let partition_ids = namespace.hub(hub).await?.partition_ids;
+    if partition_ids.is_empty() {
+        return Err(ConnectError::Unreachable(format!("hub `{hub}` names no partitions yet")));
+    }
+    if sending {
+        namespace.may_send(hub).await?;
+    }
+    Ok(partition_ids)
+}
+
+/// The pause after `failures` attempts: jittered, and never longer than five seconds.
+pub fn pause(failures: u32) -> Duration {
+    retry::delay(failures.min(GROWS), None, rand::random())
+}
+
+/// The hubs a shard uses.
+pub(super) struct Hubs {
+    namespaces: HashMap<String, (Namespace, Arc<Semaphore>)>,
+    /// Those that are watched, and whom to tell to ask at once.
+    watched: HashMap<(Arc<str>, Arc<str>), Arc<Notify>>,
+    runtime: tokio::runtime::Handle,
+    mailbox: Mailbox,
+    health: ShardHealth,
+    found: Found,
+    interval: Duration,
+}
+
+impl Hubs {
+    /// Nothing is watched yet. A hub that is known is asked for again every `interval`.
+    pub(super) fn new(
+        namespaces: &HashMap<String, Namespace>,
+        runtime: tokio::runtime::Handle,
+        mailbox: Mailbox,
+        health: ShardHealth,
+        found: Found,
+        interval: Duration,
+    ) -> Self {
+        let gate = |(name, namespace): (&String, &Namespace)| {
+            (name.clone(), (namespace.clone(), Arc::new(Semaphore::new(AT_ONCE))))
+        };
+        Self {
+            namespaces: namespaces.iter().map(gate).collect(),
+            watched: HashMap::new(),
+            runtime,
+            mailbox,
+            health,
+            found,
+            interval,
+        }
+    }
+
+    /// Watches a hub from now on. One that is watched already is asked for at once, and its answer told even when it is the
+    /// one of before.
+    pub(super) fn resolve(&mut self, namespace: Arc<str>, hub: Arc<str>) {
+        let Some((handle, gate)) = self.namespaces.get(&*namespace) else { return };
+        let key = (Arc::clone(&namespace), Arc::clone(&hub));
+        if let Some(asked) = self.watched.get(&key) {
+            return asked.notify_one();
+        }
+        let asked = Arc::new(Notify::new());
+        self.watched.insert(key, Arc::clone(&asked));
+        let watch = Watch {
+            handle: handle.clone(),
+            gate: Arc::clone(gate),
+            namespace,
+            hub,
+            asked,
+            mailbox: self.mailbox.clone(),
+            health: self.health.clone(),
+            found: self.found.clone(),
+            interval: self.interval,
+            known: None,
+            owed: true,
+            failures: 0,
+        };
+        self.runtime.spawn(watch.run());
+    }
+}
+
+/// The task of one hub.
+struct Watch {
+    handle: Namespace,
+    gate: Arc<Semaphore>,
+    namespace: Arc<str>,
+    hub: Arc<str>,
+    asked: Arc<Notify>,
+    mailbox: Mailbox,
+    health: ShardHealth,
+    found: Found,
+    interval: Duration,
+    /// What was answered last, unless that is not so any more.
+    known: Option<Vec<String>>,
+    /// The pump waits for an answer, be it the one of before.
+    owed: bool,
+    failures: u32,
+}
+
+impl Watch {
+    async fn run(mut self) {
+        if let Some(partition_ids) = self.found.get(&self.namespace, &self.hub, self.interval) {
+            self.answer(partition_ids);
+            self.rest().await;
+        }
+        loop {
+            let result = {
+                let _turn = self.gate.acquire().await.expect("the gate is never closed");
+                ask(&self.handle, &self.hub, self.known.is_none()).await
+            };
+            match result {
+                Ok(partition_ids) => self.answer(partition_ids),
+                Err(error) => self.fail(error),
+            }
+            self.rest().await;
+        }
+    }
+
+    fn answer(&mut self, partition_ids: Vec<String>) {
+        self.failures = 0;
+        self.found.set(&self.namespace, &self.hub, Some(&partition_ids));
+        self.health.trouble(self.trouble(), None);
+        let is_news = self.known.as_ref() != Some(&partition_ids);
+        self.known = Some(partition_ids.clone());
+        if is_news || std::mem::take(&mut self.owed) {
+            self.owed = false;
+            let (namespace, hub) = (Arc::clone(&self.namespace), Arc::clone(&self.hub));
+            self.mailbox.send(Signal::Hub { namespace, hub, partition_ids });
+        }
+    }
+
+    fn fail(&mut self, error: ConnectError) {
+        self.failures = self.failures.saturating_add(1);
+        if self.known.is_some() && !error.is_for_good() {
+            tracing::debug!(
+                namespace = &*self.namespace, hub = &*self.hub, %error,
+                "the partitions of the hub cannot be asked for now"
+            );
+            return;
+        }
+        let detail = error.to_string();
+        if error.is_for_good() {
+            self.health.refused(self.trouble(), &detail);
+        } else {
+            self.health.trouble(self.trouble(), Some(&detail));
+        }
+        self.known = None;
+        self.owed = true;
+        self.found.set(&self.namespace, &self.hub, None);
+        let (namespace, hub) = (Arc::clone(&self.namespace), Arc::clone(&self.hub));
+        self.mailbox.send(Signal::HubTrouble { namespace, hub, error });
+    }
+
+    fn trouble(&self) -> Trouble {
+        Trouble::Hub { namespace: Arc::clone(&self.namespace), hub: Arc::clone(&self.hub) }
+    }
+
+    /// Waits until it is time to ask again, or somebody wants to know.
+    async fn rest(&mut self) {
+        let soonest = Instant::now() + SPACING;
+        let pause = match self.failures {
+            0 => self.interval.mul_f64(0.75 + rand::random::<f64>() / 2.0),
+            failures => pause(failures),
+        };
+        if timeout(pause, self.asked.notified()).await.is_ok() {
+            self.owed = true;
+            sleep_until(soonest).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_and_stays_below_five_seconds() {
+        for failures in [1, 2, 6, 7, 1000, u32::MAX] {
+            assert!(pause(failures) >= retry::FIRST / 2, "{failures}");
+            assert!(pause(failures) <= Duration::from_secs(5), "{failures}");
+        }
+        assert!(pause(GROWS) >= retry::FIRST * 16, "and it does grow");
+    }
+
+    #[test]
+    fn what_was_found_is_known_until_it_is_not_so_any_more() {
+        let (namespace, hub): (Arc<str>, Arc<str>) = ("default".into(), "orders".into());
+        let found = Found::default();
+        let get = |age| found.get(&namespace, &hub, age);
+        assert_eq!(get(Duration::MAX), None);
+        found.clone().set(&namespace, &hub, Some(&["0".to_owned()]));
+        assert_eq!(get(Duration::MAX), Some(vec!["0".to_owned()]));
+        found.set(&namespace, &hub, None);
+        assert_eq!(get(Duration::MAX), None);
     }
 }

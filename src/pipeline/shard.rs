@@ -7,21 +7,23 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bridge_core::Core;
+
 use crate::config::Config;
 use crate::eventhubs::Namespace;
-use crate::health::ShardHealth;
+use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
 
-use super::core::Core;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::pump::Pump;
+use super::resolve::{Found, Hubs};
 
 /// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead.
 const BATCH_SHARE: f64 = 0.5;
-/// The event thread polls many times in this time, unless a revoke drains.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the thread of AMQP gives a sign of life.
+const BEAT: Duration = Duration::from_secs(1);
 /// What leaving the group may take on top of the drain.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -60,16 +62,17 @@ pub enum Failure {
 }
 
 impl Shard {
-    /// Starts shard number `number`.
+    /// Starts shard number `number`. What is `found` already need not be asked for again.
     pub fn start(
         number: u32,
         config: &Config,
         access: &Access,
         metrics: &Arc<Metrics>,
         health: ShardHealth,
+        found: &Found,
     ) -> Result<Self, StartError> {
         health.begins();
-        let runtime = Runtime::start(number)?;
+        let runtime = Runtime::start(number, health.clone())?;
         let mut namespaces = HashMap::new();
         for (name, settings) in &config.eventhubs {
             let namespace = Namespace::new(
@@ -85,25 +88,37 @@ impl Shard {
         let fatal = Arc::new(OnceLock::new());
         let mut mailbox = None;
         let (consumer, queue) =
-            Consumer::start(setup(config, number, access, metrics, &fatal), |waker| {
+            Consumer::start(setup(config, number, access, metrics, &fatal, &health), |waker| {
                 let (sender, inbox) = Mailbox::new(waker);
                 mailbox = Some((sender.clone(), inbox));
                 Arc::new(Rebalances { mailbox: sender, drain_timeout: config.limits.drain_timeout })
             })?;
         let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
-        let letters = letters(config, number, access, metrics, mailbox.clone())?;
+        for (name, namespace) in &namespaces {
+            let (name, mailbox): (Arc<str>, _) = (name.as_str().into(), mailbox.clone());
+            namespace.on_connected(move || mailbox.send(Signal::Connected(Arc::clone(&name))));
+        }
+        let letters = letters(config, number, access, metrics, &health, mailbox.clone())?;
+        let hubs = Hubs::new(
+            &namespaces,
+            runtime.handle.clone(),
+            mailbox.clone(),
+            health.clone(),
+            found.clone(),
+            config.kafka.discovery_interval,
+        );
         let pump = Pump {
-            core: Core::new(Arc::new(Router::new(config)), Arc::clone(metrics), budget(config)),
+            core: Core::new(Arc::new(Router::new(&config.mappings)), budget(config)),
             inbox,
             mailbox: mailbox.clone(),
             queue,
             consumer: consumer.clone(),
             namespaces,
+            hubs,
             lanes: Vec::new(),
             letters,
             unsent: VecDeque::new(),
             headers: kafka::Headers::new(),
-            runtime: runtime.handle.clone(),
             metrics: Arc::clone(metrics),
             health: health.clone(),
             shard: number,
@@ -119,11 +134,8 @@ impl Shard {
         Ok(Self { consumer, mailbox, pump: Some(pump), runtime, health, fatal, drain_timeout })
     }
 
-    /// Asks the threads for a sign of life, and why this shard cannot go on, if it cannot.
+    /// Why this shard cannot go on, if it cannot.
     pub fn look(&self) -> Result<(), Failure> {
-        if self.consumer.heartbeat().last_polled().elapsed() < HEARTBEAT {
-            self.health.beat_events();
-        }
         self.health.kafka(self.consumer.trouble());
         if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(Failure::Pump);
@@ -151,6 +163,7 @@ fn setup<'a>(
     access: &Access,
     metrics: &Arc<Metrics>,
     fatal: &Arc<OnceLock<Fatal>>,
+    health: &ShardHealth,
 ) -> kafka::Setup<'a> {
     let fatal = Arc::clone(fatal);
     let failures = config.mappings.iter().map(|mapping| &mapping.failure);
@@ -162,6 +175,7 @@ fn setup<'a>(
         excluded: failures.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
         access: access.clone(),
         metrics: Arc::clone(metrics),
+        health: Some(health.clone()),
         // Only the first reason counts.
         on_fatal: Box::new(move |error| drop(fatal.set(error))),
     }
@@ -172,12 +186,14 @@ fn letters(
     shard: u32,
     access: &Access,
     metrics: &Arc<Metrics>,
+    health: &ShardHealth,
     mailbox: Mailbox,
 ) -> Result<DeadLetters, kafka::StartError> {
     let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
         mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
     });
-    DeadLetters::start(&config.kafka, shard, access.clone(), Arc::clone(metrics), done)
+    let (access, metrics, health) = (access.clone(), Arc::clone(metrics), Some(health.clone()));
+    DeadLetters::start(&config.kafka, shard, access, metrics, health, done)
 }
 
 /// Bytes of events one shard may hold.
@@ -195,9 +211,16 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn start(number: u32) -> std::io::Result<Self> {
+    fn start(number: u32, health: ShardHealth) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        runtime.spawn(async move {
+            let mut beats = tokio::time::interval(BEAT);
+            loop {
+                beats.tick().await;
+                health.beat(Thread::Amqp);
+            }
+        });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread =
             std::thread::Builder::new().name(format!("amqp-{number}")).spawn(move || {

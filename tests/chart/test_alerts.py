@@ -74,6 +74,18 @@ SCENARIOS = {
         {"held": series("bridge_partition_held", "0x20 1x100", PARTITION + ',reason="hub_unavailable"')},
         {12: [], 20: ["EventHubsBridgeHubUnavailable"]},
     ),
+    "a hub is missing at the start": (
+        {"held": series("bridge_hub_unavailable", "0x20 1x100", 'eventhubs_namespace="contoso",hub="orders"')},
+        {14: [], 20: ["EventHubsBridgeHubUnreachable"]},
+    ),
+    "a hub is away for a moment": (
+        {"held": series("bridge_hub_unavailable", "0x20 1x4 0x96", 'eventhubs_namespace="contoso",hub="orders"')},
+        {12: [], 20: []},
+    ),
+    "a topic is missing": (
+        {"missing": series("bridge_topic_unavailable", "0x20 1x100", 'topic="orders"')},
+        {14: [], 20: ["EventHubsBridgeTopicUnavailable"]},
+    ),
     "a first record goes to the dead letters": (
         {"refused": series("bridge_records_refused_total", "_x20 1x100", 'topic="orders",policy="dead_letter",reason="too_large"')},
         {9: [], 12: ["EventHubsBridgeRecordsRefused"], 40: []},

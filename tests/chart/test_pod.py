@@ -169,6 +169,12 @@ def test_keda_asks_as_the_bridge_does():
     assert all(trigger["metadata"]["sasl"] == "scram_sha512" for trigger in triggers)
 
 
+def test_it_is_strict_only_when_told():
+    arguments = ["run", "--config", "/etc/bridge/bridge.toml"]
+    assert container(render({}))["args"] == arguments
+    assert container(render({"strict": True}))["args"] == [*arguments, "--strict"]
+
+
 def test_helm_test_runs_check_with_what_the_bridge_has():
     objects = render(CHART / "ci/strimzi-tls-values.yaml")
     pod = one(objects, "Pod", "r-kafka-eventhubs-bridge-check")

@@ -34,6 +34,7 @@ fn desk(kafka: &Kafka, group: &str) -> (DeadLetters, Answers) {
         0,
         Access::open(&config).unwrap(),
         Arc::new(Metrics::default()),
+        None,
         on_done,
     )
     .unwrap();

@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod holding;
 mod letters;
 mod member;
 mod outage;
+mod pinned;
 mod reading;
 mod rebalance;
 mod recreated;

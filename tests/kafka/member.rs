@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{self, Limits, Start, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Waker,
+    Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
@@ -78,14 +78,19 @@ impl Door {
 }
 
 impl Intake for Door {
-    fn assigned(&self, partitions: &[TopicPartition]) {
+    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         self.pass(Order::Assigned(partitions.to_vec()));
+        Ok(())
     }
-    fn revoke(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
-        self.pass(Order::Revoke(partitions.to_vec()))
+    fn revoke(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+        Ok(self.pass(Order::Revoke(partitions.to_vec())))
     }
-    fn lost(&self, partitions: &[TopicPartition]) {
+    fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         self.pass(Order::Lost(partitions.to_vec()));
+        Ok(())
     }
 }
 
@@ -155,6 +160,7 @@ impl Member {
             excluded: self.excluded.clone(),
             access: Access::open(&self.kafka).unwrap(),
             metrics: Arc::new(Metrics::default()),
+            health: None,
             on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),
         };
         let (orders, inbox) = sync_channel(1);
@@ -163,6 +169,7 @@ impl Member {
                 .expect("the consumer starts");
         let end = Arc::new(AtomicBool::new(false));
         let assigned = Arc::new(Mutex::new(Vec::new()));
+        let revokes = Arc::new(Mutex::new(Vec::new()));
         let pump = Pump {
             queue,
             inbox,
@@ -173,16 +180,19 @@ impl Member {
             commit_every: self.commit_every,
             next_commit: Instant::now(),
             assigned: Arc::clone(&assigned),
+            revokes: Arc::clone(&revokes),
             end: Arc::clone(&end),
         };
         let pump = Some(thread::spawn(move || pump.run()));
-        Running { consumer, fatal, assigned, end, pump }
+        Running { consumer, revokes, fatal, assigned, end, pump }
     }
 }
 
 /// A member at work.
 pub(crate) struct Running {
     pub(crate) consumer: Consumer,
+    /// How many partitions were revoked, each time.
+    revokes: Arc<Mutex<Vec<usize>>>,
     fatal: Arc<Mutex<Option<Fatal>>>,
     assigned: Arc<Mutex<Vec<TopicPartition>>>,
     end: Arc<AtomicBool>,
@@ -192,6 +202,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn assigned(&self) -> Vec<TopicPartition> {
         self.assigned.lock().unwrap().clone()
+    }
+
+    /// How many partitions were revoked, each time.
+    pub(crate) fn revokes(&self) -> Vec<usize> {
+        self.revokes.lock().unwrap().clone()
     }
 
     pub(crate) fn wait_assigned(&self, count: usize) {
@@ -231,6 +246,7 @@ struct Pump {
     commit_every: Option<Duration>,
     next_commit: Instant,
     assigned: Arc<Mutex<Vec<TopicPartition>>>,
+    revokes: Arc<Mutex<Vec<usize>>>,
     end: Arc<AtomicBool>,
 }
 
@@ -297,6 +313,7 @@ impl Pump {
                 Vec::new()
             }
             Order::Revoke(partitions) => {
+                self.revokes.lock().unwrap().push(partitions.len());
                 for partition in &partitions {
                     let Some(flow) = self.flows.get_mut(partition) else { continue };
                     // Nothing more is taken in while this waits for the last "send".

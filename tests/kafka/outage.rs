@@ -33,6 +33,7 @@ fn reading_goes_on_when_the_broker_is_back() {
         0,
         Access::open(&config).unwrap(),
         Arc::new(Metrics::default()),
+        None,
         on_done,
     )
     .unwrap();

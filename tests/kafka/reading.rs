@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::Limits;
-use kafka_eventhubs_bridge::kafka::{Access, Consumer, Intake, Setup};
+use kafka_eventhubs_bridge::kafka::{Access, Consumer, Intake, Setup, Silent};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
@@ -100,6 +100,7 @@ fn a_waker_interrupts_a_poll() {
         excluded: Vec::new(),
         access: Access::open(&member.kafka).unwrap(),
         metrics: Arc::new(Metrics::default()),
+        health: None,
         on_fatal: Box::new(|_| {}),
     };
     let (consumer, mut queue) = Consumer::start(setup, |_| Arc::new(Nobody)).unwrap();
@@ -123,9 +124,13 @@ fn a_waker_interrupts_a_poll() {
 struct Nobody;
 
 impl Intake for Nobody {
-    fn assigned(&self, _: &[TopicPartition]) {}
-    fn revoke(&self, _: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
-        Vec::new()
+    fn assigned(&self, _: &[TopicPartition]) -> Result<(), Silent> {
+        Ok(())
     }
-    fn lost(&self, _: &[TopicPartition]) {}
+    fn revoke(&self, _: &[TopicPartition]) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+        Ok(Vec::new())
+    }
+    fn lost(&self, _: &[TopicPartition]) -> Result<(), Silent> {
+        Ok(())
+    }
 }

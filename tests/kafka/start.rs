@@ -116,3 +116,40 @@ fn a_position_that_is_gone_continues_at_the_first_record_there_is() {
     assert_eq!(kafka.committed(&group, &topic, 0), Some(20));
     assert_eq!(kafka.committed(&group, &topic, 1), Some(20));
 }
+
+#[test]
+fn partitions_that_break_together_are_mended_in_one_drain() {
+    const COUNT: i32 = 40;
+    let kafka = Kafka::shared();
+    let topic = unique("together");
+    kafka.create_topic(&topic, COUNT);
+    let each = |count: i32| (0..count * COUNT).map(|n| Out::value(n.to_string()).to(n % COUNT));
+    kafka.produce(&topic, each(5));
+    let sink = Sink::default();
+    let mut member = Member::new(kafka, &unique("g"), &topic);
+    // What is in flight takes its time.
+    member.delay = Duration::from_secs(2);
+    let member = member.join(&sink);
+    sink.wait(5 * COUNT as usize);
+    let all = member.assigned();
+    member.consumer.pause(&all);
+    kafka.produce(&topic, each(20));
+    for partition in 0..COUNT {
+        kafka.delete_records(&topic, partition, 15);
+    }
+    member.consumer.resume(&all);
+    sink.wait(15 * COUNT as usize);
+    let revokes = member.revokes();
+    assert_eq!(
+        revokes.iter().sum::<usize>(),
+        COUNT as usize,
+        "each was assigned anew: {revokes:?}"
+    );
+    assert!(revokes.len() < 4, "drained together: {revokes:?}");
+    assert_eq!((member.fatal(), member.assigned().len()), (None, COUNT as usize));
+    let mut places = sink.places();
+    places.sort_unstable();
+    let expected = (0..COUNT).flat_map(|p| (0..5).chain(15..25).map(move |offset| (p, offset)));
+    assert!(places.iter().copied().eq(expected), "{places:?}");
+    member.leave();
+}

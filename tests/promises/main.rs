@@ -7,12 +7,14 @@ mod support;
 
 mod crash;
 mod end_to_end;
+mod estate;
 mod hub_faults;
 mod identical;
 mod kafka_faults;
 mod mapping;
 mod members;
 mod memory;
+mod partial;
 mod refused;
 mod scaling;
 mod scene;

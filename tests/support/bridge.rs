@@ -26,6 +26,7 @@ const TAIL: usize = 60;
 pub struct Settings {
     table: Table,
     variables: Vec<(String, String)>,
+    arguments: Vec<&'static str>,
 }
 
 impl Settings {
@@ -48,7 +49,7 @@ impl Settings {
 
     /// Only what `text` says.
     pub fn only(text: &str) -> Self {
-        Self { table: Table::new(), variables: Vec::new() }.with(text)
+        Self { table: Table::new(), variables: Vec::new(), arguments: Vec::new() }.with(text)
     }
 
     /// Adds what `text` says: tables grow, mappings are appended, anything else is replaced.
@@ -78,6 +79,12 @@ impl Settings {
     /// Sets an environment variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs only if everything can run.
+    pub fn strict(mut self) -> Self {
+        self.arguments.push("--strict");
         self
     }
 
@@ -114,7 +121,7 @@ impl Settings {
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Bridge {
         let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let environment = own.chain(environment.iter().copied()).collect::<Vec<_>>();
-        Bridge::start(&self.table, &environment)
+        Bridge::start(&self.table, &environment, &self.arguments)
     }
 }
 
@@ -140,12 +147,13 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    fn start(table: &Table, environment: &[(&str, &str)]) -> Self {
+    fn start(table: &Table, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a writable temporary directory");
         let file = dir.path().join("bridge.toml");
         std::fs::write(&file, table.to_string()).expect("a writable temporary directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["run", "--config"]).arg(file).envs(environment.iter().copied());
+        command.args(["run", "--config"]).arg(file).args(arguments);
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = spawn(command, "it is built by `cargo test`");
         let log = Arc::new(Mutex::new(Vec::new()));

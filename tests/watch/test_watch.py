@@ -92,9 +92,9 @@ def test_a_hub_that_takes_nothing(world):
 def test_a_token_that_is_refused(world):
     world.fault(kind="refuse_token", status=401, text="no")
     world.fault(kind="expire_tokens")
-    fires(world, "EventHubsBridgeTokenRefused")
+    fires(world, "EventHubsBridgeTokenRefused", "EventHubsBridgeHubUnreachable")
     world.mend()
-    mended(world, "EventHubsBridgeTokenRefused")
+    mended(world, "EventHubsBridgeTokenRefused", "EventHubsBridgeHubUnreachable")
 
 
 def test_event_hubs_is_gone(world):
@@ -136,7 +136,7 @@ def test_kafka_is_gone(world):
 
 
 def test_every_alert_has_had_its_cause():
-    """But for two, which promtool alone plays: commits that fail while sends succeed, and a token nobody renews for an hour."""
+    """But for three, which promtool alone plays: commits that fail while sends succeed, a token nobody renews for an hour, a topic that is missing."""
     alerts = set(re.findall(r"alert: (\w+)", ALERTS.read_text()))
     caused = set(re.findall(r'"(EventHubsBridge\w+)"', Path(__file__).read_text()))
-    assert alerts - caused == {f"EventHubsBridge{name}" for name in ("DoesNotCommit", "TokenNotRenewed")}
+    assert alerts - caused == {f"EventHubsBridge{name}" for name in ("DoesNotCommit", "TokenNotRenewed", "TopicUnavailable")}

@@ -60,7 +60,7 @@ spec:
   containers:
     - name: bridge
       {{- include "bridge.container" . | nindent 6 }}
-      args: [run, --config, /etc/bridge/bridge.toml]
+      args: [run, --config, /etc/bridge/bridge.toml{{ if $v.strict }}, --strict{{ end }}]
       ports:
         - name: metrics
           containerPort: {{ $v.admin.port }}

@@ -92,7 +92,7 @@ impl NamespaceBuilder {
     ) -> Result<Namespace, StartError> {
         let mut hubs: Vec<Arc<Hub>> = Vec::new();
         for plan in self.hubs {
-            if let Some(reason) = objection(&plan, &hubs) {
+            if let Some(reason) = objection(&plan.name, plan.partitions, &hubs) {
                 let hub = format!("{}{}", prefix, plan.name);
                 return Err(StartError::Hub { hub, reason });
             }
@@ -109,7 +109,7 @@ impl NamespaceBuilder {
         Ok(Namespace {
             name: self.name,
             hosts: self.hosts,
-            hubs,
+            hubs: hubs.into(),
             keys: self.keys,
             settings: of.settings.clone(),
             ..Namespace::default()
@@ -118,11 +118,10 @@ impl NamespaceBuilder {
 }
 
 /// What is wrong with a hub, given those before it.
-fn objection(plan: &HubPlan, hubs: &[Arc<Hub>]) -> Option<&'static str> {
-    let HubPlan { name, partitions, .. } = plan;
+pub(crate) fn objection(name: &str, partitions: u32, hubs: &[Arc<Hub>]) -> Option<&'static str> {
     if name.is_empty() || name.contains('/') || name.starts_with('$') {
         Some("a name has no `/` and does not start with `$`")
-    } else if !(1..=MAX_PARTITIONS).contains(partitions) {
+    } else if !(1..=MAX_PARTITIONS).contains(&partitions) {
         Some("a hub has 1 to 2048 partitions")
     } else if hubs.iter().any(|hub| hub.name().eq_ignore_ascii_case(name)) {
         Some("the name is taken")
@@ -231,6 +230,25 @@ impl Builder {
         self
     }
 
+    /// Everything the server says leaves that much later, as over a long line: opens, tokens, links, reads, answers. What
+    /// is asked in the meantime does not wait for it. Default: at once.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.settings.latency = Some(latency);
+        self
+    }
+
+    /// The highest number a session may have, announced and enforced. Default: 4999, as the service.
+    pub fn channel_max(mut self, most: u16) -> Self {
+        self.settings.channel_max = most;
+        self
+    }
+
+    /// The highest number a link may have in its session, announced and enforced. Default: 255, as the service.
+    pub fn handle_max(mut self, most: u32) -> Self {
+        self.settings.handle_max = most;
+        self
+    }
+
     /// The size limit links announce and enforce. Default: 1 MiB.
     pub fn max_message_size(mut self, bytes: u64) -> Self {
         self.settings.max_message_size = bytes;
@@ -281,8 +299,7 @@ impl Builder {
         let data = self.data.as_deref().map(|root| Directory::open(root, policy)).transpose();
         let data = data.map_err(|error| StartError::Data { reason: error.to_string() })?;
         let namespace = self.build(data.as_ref())?;
-        let age = self.retention.age;
-        Server::start(&self.listen, namespace, age, data)
+        Server::start(&self.listen, namespace, self.retention, data)
     }
 
     fn build(&self, data: Option<&Directory>) -> Result<Namespace, StartError> {

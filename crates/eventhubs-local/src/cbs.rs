@@ -25,8 +25,8 @@ pub(crate) fn answer(
     let hub = path.split('/').next().unwrap_or_default();
     let partition = address::partition(&path);
     let site = Site { connection, hub: Some(hub), partition, link: None };
-    if let Some((status, text)) = namespace.faults.token(site) {
-        return Reply::refused(status, &Condition::unauthorized(text));
+    if let Some((status, condition)) = namespace.faults.token(site) {
+        return Reply::refused(status, &condition);
     }
     if !hub.is_empty() && !hub.starts_with('$') && namespace.hub(hub).is_none() {
         return Reply::refused(404, &Condition::not_found(hub));

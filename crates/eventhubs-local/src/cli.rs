@@ -36,6 +36,15 @@ pub(crate) struct Args {
     /// Answer every delivery that much later, say `10ms`
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     ack_delay: Option<Duration>,
+    /// Let everything leave that much later, as over a long line: opens, tokens, links, reads, answers
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    latency: Option<Duration>,
+    /// The highest number of a session; the service has 4999
+    #[arg(long, value_name = "NUMBER")]
+    channel_max: Option<u16>,
+    /// The highest number of a link in its session; the service has 255
+    #[arg(long, value_name = "NUMBER")]
+    handle_max: Option<u32>,
     /// What each partition keeps, say `256MiB`
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     retention: Option<u64>,
@@ -93,6 +102,15 @@ impl Args {
         builder = builder.listen(self.listen.or(file.listen).unwrap_or_else(|| LISTEN.into()));
         if let Some(delay) = self.ack_delay.or(file.ack_delay) {
             builder = builder.ack_delay(delay);
+        }
+        if let Some(latency) = self.latency.or(file.latency) {
+            builder = builder.latency(latency);
+        }
+        if let Some(most) = self.channel_max.or(file.channel_max) {
+            builder = builder.channel_max(most);
+        }
+        if let Some(most) = self.handle_max.or(file.handle_max) {
+            builder = builder.handle_max(most);
         }
         let mut retention = Retention::default();
         if let Some(bytes) = self.retention.or(file.retention) {
@@ -233,6 +251,12 @@ mod tests {
             "--ack-delay",
             "10ms",
             "--discard",
+            "--latency",
+            "20ms",
+            "--channel-max",
+            "9",
+            "--handle-max",
+            "3",
         ]);
         let server = plan.unwrap().builder.start().unwrap();
         assert_eq!(server.hub("orders").partitions().len(), 4);

@@ -1,11 +1,12 @@
 //! Hubs and partitions: what outlives every connection.
 //!
 //! A partition is a log behind a lock, the receivers that wait for its next event, and who may read it. Appending wakes
-//! connections and whoever waits for a count; nothing here knows AMQP links.
+//! connections and whoever waits for a count; nothing here knows AMQP links. A hub can grow while it is used, and end: from
+//! then on it takes nothing, and what it held is gone.
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use crate::log::{Batch, Counters, Log, Retention};
 use crate::readers::Readers;
 use crate::registry::ConnectionHandle;
 use crate::store::{self, DirectoryError, HubFolder};
+use crate::versions::Versions;
 
 /// Locks, ignoring poison: every critical section here leaves its data whole even if a test's closure panics.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -37,7 +39,9 @@ pub struct Hub {
     /// Lower case; `None`: any group exists.
     groups: Option<HashSet<String>>,
     pub(crate) created_ms: i64,
-    partitions: Vec<Partition>,
+    retention: Retention,
+    partitions: Versions<Partition>,
+    deleted: AtomicBool,
     turn: AtomicU32,
     progress: Progress,
 }
@@ -50,7 +54,7 @@ impl Hub {
         retention: Retention,
     ) -> Self {
         let logs = (0..partitions).map(|_| Log::new(retention)).collect();
-        Self::with(name, groups, now_ms(), logs)
+        Self::with(name, groups, now_ms(), retention, logs)
     }
 
     /// A hub whose events are on disk, with those that are there.
@@ -61,13 +65,18 @@ impl Hub {
         retention: Retention,
         folder: &HubFolder,
     ) -> Result<Self, DirectoryError> {
-        let now = now_ms();
-        let log = |id| Ok(Log::restore(retention, folder.partition(id)?, now));
+        let log = |id| restore(retention, folder, id);
         let logs = (0..partitions).map(log).collect::<Result<_, DirectoryError>>()?;
-        Ok(Self::with(name, groups, folder.created_ms, logs))
+        Ok(Self::with(name, groups, folder.created_ms, retention, logs))
     }
 
-    fn with(name: String, groups: &[String], created_ms: i64, logs: Vec<Log>) -> Self {
+    fn with(
+        name: String,
+        groups: &[String],
+        created_ms: i64,
+        retention: Retention,
+        logs: Vec<Log>,
+    ) -> Self {
         let groups = (!groups.is_empty()).then(|| {
             let named = groups.iter().map(|group| group.to_lowercase());
             named.chain(["$default".to_owned()]).collect()
@@ -77,7 +86,9 @@ impl Hub {
             name,
             groups,
             created_ms,
-            partitions: partitions.collect(),
+            retention,
+            partitions: partitions.collect::<Vec<_>>().into(),
+            deleted: AtomicBool::new(false),
             turn: AtomicU32::new(0),
             progress: Progress::default(),
         }
@@ -96,9 +107,39 @@ impl Hub {
         self.find(id).unwrap_or_else(|| panic!("hub `{}` has no partition `{id}`", self.name))
     }
 
-    /// All partitions, in order.
+    /// All partitions, in order. What it gives stays as it is when the hub grows: ask again to see more.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
+    }
+
+    /// Whether it was deleted. It takes no event any more, even if another has its name now.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
+    }
+
+    /// Adds partitions until there are that many; those there are stay as they are.
+    pub(crate) fn grow(
+        &self,
+        partitions: u32,
+        folder: Option<&HubFolder>,
+    ) -> Result<(), DirectoryError> {
+        self.partitions.change(|before| {
+            let log = |id| match folder {
+                Some(folder) => restore(self.retention, folder, id),
+                None => Ok(Log::new(self.retention)),
+            };
+            let first = before.len() as u32;
+            let added = (first..partitions).map(|id| Ok(Partition::new(id, log(id)?)));
+            before.iter().map(|partition| Ok(partition.clone())).chain(added).collect()
+        })
+    }
+
+    /// Takes no event from now on, and lets go of all there are.
+    pub(crate) fn delete(&self) {
+        self.deleted.store(true, Ordering::SeqCst);
+        for partition in self.partitions() {
+            partition.end(self.retention);
+        }
     }
 
     /// Events stored in all partitions since the server was built, retained or not.
@@ -164,7 +205,10 @@ impl Hub {
         arrival: Arrival,
         by: Option<Arc<str>>,
     ) -> Result<(), Condition> {
-        partition.append(arrival, by).map_err(|error| store::refusal(&error))?;
+        partition.append(arrival, by).map_err(|refusal| match refusal {
+            Refusal::Deleted => Condition::not_found(&self.name),
+            Refusal::Store(error) => store::refusal(&error),
+        })?;
         self.progress.stored.notify_waiters();
         if self.progress.blocked.load(Ordering::SeqCst) > 0 {
             let _gate = lock(&self.progress.gate);
@@ -175,7 +219,7 @@ impl Hub {
 
     /// Drops what has become too old.
     pub(crate) fn expire(&self, now_ms: i64) {
-        for partition in &self.partitions {
+        for partition in self.partitions() {
             partition.with_log(|log| log.expire(now_ms));
         }
     }
@@ -190,30 +234,46 @@ struct Progress {
     blocked: AtomicUsize,
 }
 
-/// One partition of a hub.
+fn restore(retention: Retention, folder: &HubFolder, id: u32) -> Result<Log, DirectoryError> {
+    Ok(Log::restore(retention, folder.partition(id)?, now_ms()))
+}
+
+/// One partition of a hub; a copy is the same partition.
+#[derive(Debug, Clone)]
+pub struct Partition(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Partition {
+struct Shared {
     id: u32,
     state: Mutex<State>,
-    pub(crate) readers: Mutex<Readers>,
+    readers: Mutex<Readers>,
 }
 
 #[derive(Debug)]
 struct State {
     log: Log,
+    /// Whether its hub was deleted.
+    ended: bool,
     /// Connections that read to the end and want to be woken by the next event, once each.
     waiting: Vec<Arc<ConnectionHandle>>,
 }
 
+/// Why events are not stored.
+#[derive(Debug)]
+enum Refusal {
+    Deleted,
+    Store(io::Error),
+}
+
 impl Partition {
     fn new(id: u32, log: Log) -> Self {
-        let state = State { log, waiting: Vec::new() };
-        Self { id, state: Mutex::new(state), readers: Mutex::default() }
+        let state = State { log, ended: false, waiting: Vec::new() };
+        Self(Arc::new(Shared { id, state: Mutex::new(state), readers: Mutex::default() }))
     }
 
     /// Its number.
     pub fn id(&self) -> u32 {
-        self.id
+        self.0.id
     }
 
     /// Events retained.
@@ -253,13 +313,30 @@ impl Partition {
     }
 
     pub(crate) fn with_log<T>(&self, read: impl FnOnce(&mut Log) -> T) -> T {
-        read(&mut lock(&self.state).log)
+        read(&mut lock(&self.0.state).log)
     }
 
-    fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) -> io::Result<()> {
+    pub(crate) fn readers(&self) -> MutexGuard<'_, Readers> {
+        lock(&self.0.readers)
+    }
+
+    /// What is there goes, also from the disk's point of view: nothing is written there any more.
+    fn end(&self, retention: Retention) {
+        let mut state = lock(&self.0.state);
+        state.ended = true;
+        let counters = state.log.counters;
+        state.log = Log::new(retention);
+        state.log.counters = counters;
+    }
+
+    fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) -> Result<(), Refusal> {
         let waiting = {
-            let mut state = lock(&self.state);
-            let stored = state.log.append(arrival, publisher, now_ms());
+            let mut state = lock(&self.0.state);
+            let stored = if state.ended {
+                Err(Refusal::Deleted)
+            } else {
+                state.log.append(arrival, publisher, now_ms()).map_err(Refusal::Store)
+            };
             if stored.is_err() {
                 state.log.counters.refused += 1;
                 return stored;
@@ -278,7 +355,7 @@ impl Partition {
         sequence: i64,
         reader: &Arc<ConnectionHandle>,
     ) -> Option<(Batch, usize)> {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.0.state);
         let found = state.log.batch_at(sequence);
         if found.is_none() && !state.waiting.iter().any(|other| Arc::ptr_eq(other, reader)) {
             state.waiting.push(Arc::clone(reader));

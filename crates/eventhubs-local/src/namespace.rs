@@ -11,6 +11,11 @@ use crate::faults::Book;
 use crate::hub::Hub;
 use crate::registry::Registry;
 use crate::transport::tls::Tls;
+use crate::versions::Versions;
+
+/// What the service announces: 5000 sessions a connection, 256 links a session.
+const CHANNEL_MAX: u16 = 4_999;
+const HANDLE_MAX: u32 = 255;
 
 /// Limits and habits of the server.
 #[derive(Debug, Clone)]
@@ -18,6 +23,12 @@ pub(crate) struct Settings {
     /// Announced on links and enforced; the service's standard tier.
     pub(crate) max_message_size: u64,
     pub(crate) ack_delay: Option<Duration>,
+    /// How much later everything the server says leaves.
+    pub(crate) latency: Option<Duration>,
+    /// Announced in the open; the highest number of a session.
+    pub(crate) channel_max: u16,
+    /// Announced in each begin; the highest number of a link in its session.
+    pub(crate) handle_max: u32,
     /// How long a peer may be silent; announced in the open, enforced at twice that.
     pub(crate) idle_time_out: Duration,
     /// Whether links need a token even when no key is configured.
@@ -55,6 +66,9 @@ impl Default for Settings {
         Self {
             max_message_size: 1_048_576,
             ack_delay: None,
+            latency: None,
+            channel_max: CHANNEL_MAX,
+            handle_max: HANDLE_MAX,
             idle_time_out: Duration::from_mins(4),
             require_tokens: false,
             expire_tokens: true,
@@ -69,7 +83,7 @@ pub(crate) struct Namespace {
     pub(crate) name: String,
     /// Host names beside those that begin with the name.
     pub(crate) hosts: Vec<String>,
-    pub(crate) hubs: Vec<Arc<Hub>>,
+    pub(crate) hubs: Versions<Arc<Hub>>,
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) faults: Arc<Book>,
@@ -91,7 +105,7 @@ impl Namespace {
 
     /// All hubs, the other namespaces' too.
     pub(crate) fn all_hubs(&self) -> impl Iterator<Item = &Arc<Hub>> {
-        self.hubs.iter().chain(self.others.iter().flat_map(|other| &other.hubs))
+        self.hubs.iter().chain(self.others.iter().flat_map(|other| other.hubs.iter()))
     }
 
     /// The namespace meant by a host name: the other of that name, or this one.

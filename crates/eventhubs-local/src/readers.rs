@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::condition::Condition;
-use crate::hub::{Hub, lock};
+use crate::hub::Hub;
 use crate::registry::{Command, ConnectionHandle};
 
 /// How many receivers without an epoch may read one partition for one group.
@@ -116,14 +116,14 @@ impl Seat {
     ) -> Result<Self, Condition> {
         let group = group.to_lowercase();
         let id = reader.id;
-        lock(&hub.partition(partition).readers).admit(&group, reader)?;
+        hub.partition(partition).readers().admit(&group, reader)?;
         Ok(Self { hub: Arc::clone(hub), partition, group, id })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        lock(&self.hub.partition(self.partition).readers).leave(&self.group, self.id);
+        self.hub.partition(self.partition).readers().leave(&self.group, self.id);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -20,6 +20,8 @@ pub(crate) enum Command {
         reader: u64,
         condition: Condition,
     },
+    /// A hub was deleted: each looks for links to it.
+    HubDeleted,
 }
 
 /// What is to happen at once.
@@ -74,8 +76,13 @@ pub(crate) struct ConnectionHandle {
     pub(crate) notify: Notify,
     /// Emptied whenever the connection's task runs.
     inbox: Mutex<Vec<Command>>,
+    /// All but the links.
     pub(crate) view: Mutex<ConnectionView>,
+    /// By channel and handle.
+    links: Mutex<Links>,
 }
+
+type Links = BTreeMap<(u16, u32), LinkView>;
 
 impl ConnectionHandle {
     pub(crate) fn send(&self, command: Command) {
@@ -85,6 +92,16 @@ impl ConnectionHandle {
 
     pub(crate) fn wake(&self) {
         self.notify.notify_one();
+    }
+
+    /// The links that are live, for others to see.
+    pub(crate) fn links(&self) -> MutexGuard<'_, Links> {
+        lock(&self.links)
+    }
+
+    fn seen(&self) -> ConnectionView {
+        let links = self.links().values().cloned().collect();
+        ConnectionView { links, ..lock(&self.view).clone() }
     }
 
     /// How the service names an entity in its texts.
@@ -124,6 +141,7 @@ impl Registry {
             notify: Notify::new(),
             inbox: Mutex::default(),
             view: Mutex::new(view),
+            links: Mutex::default(),
         });
         lock(&self.connections).insert(id, Arc::clone(&handle));
         handle
@@ -153,7 +171,13 @@ impl Registry {
         }
     }
 
+    pub(crate) fn hub_deleted(&self) {
+        for connection in lock(&self.connections).values() {
+            connection.send(Command::HubDeleted);
+        }
+    }
+
     pub(crate) fn views(&self) -> Vec<ConnectionView> {
-        lock(&self.connections).values().map(|handle| lock(&handle.view).clone()).collect()
+        lock(&self.connections).values().map(|handle| handle.seen()).collect()
     }
 }

@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 use crate::builder::Builder;
 use crate::faults::Faults;
 use crate::hub::{Hub, lock, now_ms};
+use crate::log::Retention;
 use crate::namespace::Namespace;
-use crate::registry::ConnectionView;
+use crate::registry::{ConnectionView, Registry};
 use crate::store::Directory;
 use crate::transport;
 
@@ -69,11 +70,11 @@ pub enum StartError {
 pub struct Server {
     namespace: Arc<Namespace>,
     addr: SocketAddr,
-    /// How long events live, when age counts.
-    age: Option<Duration>,
+    /// What partitions keep, those to come too.
+    pub(crate) retention: Retention,
     running: Mutex<Option<Running>>,
     /// Held as long as somebody may append.
-    _data: Option<Directory>,
+    pub(crate) data: Option<Directory>,
 }
 
 impl Server {
@@ -85,12 +86,12 @@ impl Server {
     pub(crate) fn start(
         address: &str,
         namespace: Namespace,
-        age: Option<Duration>,
+        retention: Retention,
         data: Option<Directory>,
     ) -> Result<Self, StartError> {
-        let (running, addr) = Running::start(address, Arc::new(namespace), age)?;
+        let (running, addr) = Running::start(address, Arc::new(namespace), retention.age)?;
         let namespace = Arc::clone(&running.namespace);
-        Ok(Self { namespace, addr, age, running: Mutex::new(Some(running)), _data: data })
+        Ok(Self { namespace, addr, retention, running: Mutex::new(Some(running)), data })
     }
 
     /// Where it listens; the same after a restart.
@@ -131,7 +132,8 @@ impl Server {
         self.default_namespace().hub(name)
     }
 
-    /// All hubs of the default namespace, in the order they were added.
+    /// All hubs of the default namespace, in the order they were added. What it gives stays as it is when one is created
+    /// or deleted: ask again to see that.
     pub fn hubs(&self) -> &[Arc<Hub>] {
         &self.namespace.hubs
     }
@@ -145,6 +147,10 @@ impl Server {
     /// nothing from now on; what was granted with it lasts until its end.
     pub fn revoke_key(&self, name: &str, value: &str) {
         self.namespace.keys.revoke(name, value);
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.namespace.registry
     }
 
     /// The connections that are open, and their links.
@@ -170,7 +176,8 @@ impl Server {
         let mut running = lock(&self.running);
         if running.is_none() {
             let address = self.addr.to_string();
-            *running = Some(Running::start(&address, Arc::clone(&self.namespace), self.age)?.0);
+            let namespace = Arc::clone(&self.namespace);
+            *running = Some(Running::start(&address, namespace, self.retention.age)?.0);
         }
         Ok(())
     }
@@ -179,8 +186,8 @@ impl Server {
 /// One namespace of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct NamespaceView<'a> {
-    server: &'a Server,
-    namespace: &'a Arc<Namespace>,
+    pub(crate) server: &'a Server,
+    pub(crate) namespace: &'a Arc<Namespace>,
 }
 
 impl<'a> NamespaceView<'a> {

@@ -16,10 +16,11 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::health::{Health, Verdict};
+use crate::health::{Health, Held, Trouble, Verdict};
 use crate::metrics::Metrics;
 
 /// Connections served at once; more wait in the system's queue.
@@ -138,20 +139,45 @@ fn endpoints(health: Health, metrics: Arc<Metrics>) -> Router {
             get(async |State(health): State<Health>| answer(&health.live(Instant::now()))),
         )
         .route("/readyz", get(async |State(health): State<Health>| answer(&health.ready())))
-        .with_state(health)
-        .route("/metrics", get(async |State(metrics): State<Arc<Metrics>>| page(&metrics)))
-        .with_state(metrics)
+        .with_state(health.clone())
+        .route("/metrics", get(async move || page(&health, &metrics)))
 }
 
-/// 200 or 503, with the reasons.
+/// 200 or 503, with the reasons, and with what is held while the rest runs.
 fn answer(verdict: &Verdict) -> Response {
     let good = verdict.is_good();
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "ok": good, "reasons": verdict.reasons });
+    let down = verdict.down.iter().map(|(name, why)| json!({ "namespace": name, "detail": why }));
+    let held = down.chain(verdict.held.iter().map(entry)).collect::<Vec<_>>();
+    let body = json!({ "ok": good, "reasons": verdict.reasons, "held": held });
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 
-fn page(metrics: &Metrics) -> Response {
+/// What is held, by its parts: which of them are there says what it is.
+fn entry(held: &Held) -> Value {
+    let mut entry = match &held.what {
+        Trouble::Hub { namespace, hub } => json!({ "namespace": **namespace, "hub": **hub }),
+        Trouble::Topic(topic) => json!({ "topic": **topic }),
+        Trouble::DeadLetters(topic) => json!({ "dead_letter_topic": **topic }),
+        Trouble::Place { topic, namespace, hub } => {
+            json!({ "topic": **topic, "namespace": **namespace, "hub": **hub })
+        }
+        Trouble::Partition { topic, partition } => {
+            json!({ "topic": **topic, "partition": partition })
+        }
+    };
+    entry["detail"] = json!(held.detail);
+    entry["seconds"] = json!(held.since.elapsed().as_secs());
+    entry
+}
+
+fn page(health: &Health, metrics: &Metrics) -> Response {
+    for (namespace, hub, unavailable) in health.hubs() {
+        metrics.hub_unavailable(&namespace, &hub, unavailable);
+    }
+    for (topic, unavailable) in health.topics() {
+        metrics.topic_unavailable(&topic, unavailable);
+    }
     let form = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, form)], metrics.render()).into_response()
 }

@@ -6,7 +6,12 @@ use std::net::TcpStream;
 use super::*;
 
 fn start() -> (Server, Health) {
-    let health = Health::new(1, ["default"], Duration::from_mins(1));
+    let health = Health::new(
+        1,
+        [("default".into(), Some("orders".into()))],
+        ["orders".into()],
+        Duration::ZERO,
+    );
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::start(listen, health.clone(), Arc::default()).unwrap();
     (server, health)
@@ -45,7 +50,7 @@ fn probes_tell_the_truth_and_why() {
     health.shard(0).namespace("default", true, "");
     let ready = get(&server, "/readyz");
     assert_eq!(status(&ready), "200");
-    assert!(ready.ends_with("{\"ok\":true,\"reasons\":[]}\n"), "{ready}");
+    assert!(ready.ends_with("{\"held\":[],\"ok\":true,\"reasons\":[]}\n"), "{ready}");
 }
 
 #[test]

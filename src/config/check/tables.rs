@@ -72,7 +72,7 @@ impl Check<'_> {
         let at = at.key("dead_letter_topic");
         let topic = given.dead_letter_topic.as_ref().filter(|topic| self.topic(&at, topic));
         Failure {
-            policy: given.policy.unwrap_or(base.policy),
+            policy: given.policy.map_or(base.policy, Into::into),
             dead_letter_topic: topic.cloned().or_else(|| base.dead_letter_topic.clone()),
         }
     }

@@ -4,7 +4,7 @@ use super::{Disbelief, Right, Scope, covers};
 use crate::address;
 
 /// How many audiences a connection may hold tokens for.
-const MAX_GRANTS: usize = 4096;
+const MAX_GRANTS: usize = 10_000;
 
 /// Why an audience is not taken into the grants.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,6 +27,10 @@ pub(crate) struct Description {
     pub(crate) control: Option<String>,
     #[serde(deserialize_with = "units::duration_in_file")]
     pub(crate) ack_delay: Option<Duration>,
+    #[serde(deserialize_with = "units::duration_in_file")]
+    pub(crate) latency: Option<Duration>,
+    pub(crate) channel_max: Option<u16>,
+    pub(crate) handle_max: Option<u32>,
     #[serde(deserialize_with = "units::bytes_in_file")]
     pub(crate) retention: Option<u64>,
     #[serde(deserialize_with = "units::duration_in_file")]

@@ -40,6 +40,17 @@ pub(super) fn address<'a>(attach: &Attach<'a>) -> Option<&'a str> {
     decode_terminus(node?).ok()?.0
 }
 
+/// The hub and partition an attach is for, whether or not they are there.
+pub(super) fn place(address: &str) -> (Option<String>, Option<u32>) {
+    match Address::parse(address) {
+        Address::Hub { hub } | Address::Publisher { hub, .. } => (Some(hub), None),
+        Address::Partition { hub, partition } | Address::Reader { hub, partition, .. } => {
+            (Some(hub), partition.parse().ok())
+        }
+        Address::Cbs | Address::Management | Address::Unknown(_) => (None, None),
+    }
+}
+
 pub(super) fn accept(core: &mut Core, attach: &Attach<'_>) -> Result<Accepted, Condition> {
     let text = address(attach).ok_or_else(|| {
         Condition::new("amqp:invalid-field", "A link needs the address of a node.")

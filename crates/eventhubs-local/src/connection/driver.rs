@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::line::Line;
 use super::{Connection, Fate, OUT_HIGH};
 use crate::registry::ConnectionHandle;
 
@@ -73,12 +74,19 @@ impl Input {
     }
 }
 
-/// How far the output has gone.
+/// What is to be written.
 #[derive(Debug, Default)]
-struct Progress {
-    written: usize,
+struct Output {
+    line: Line,
     /// Whether a stream that keeps what it is given (TLS, WebSocket) still holds some of it.
     unflushed: bool,
+}
+
+impl Output {
+    fn load(&mut self, connection: &mut Connection) {
+        let latency = connection.latency();
+        self.line.load(connection.out(), latency, Instant::now());
+    }
 }
 
 /// When and how much to read next.
@@ -111,19 +119,20 @@ pub(crate) async fn run<W: Wire>(
     handle: &ConnectionHandle,
 ) -> io::Result<()> {
     let mut input = Input::new();
-    let mut progress = Progress::default();
+    let mut output = Output::default();
     let mut rest_until = None;
     let mut turn = 0;
     wire.quick_ack();
     loop {
+        output.load(connection);
         match connection.fate() {
             Fate::Running => {}
             Fate::Mute => return swallow(wire, connection, handle).await,
             Fate::Abort => return Ok(()),
-            Fate::Finish => return farewell(wire, &connection.out()[progress.written..]).await,
+            Fate::Finish => return farewell(wire, connection, output.line).await,
         }
         let appetite = Appetite::of(connection, rest_until);
-        match wait(wire, connection, handle, &mut input, &mut progress, &appetite).await? {
+        match wait(wire, connection, handle, &mut input, &mut output, &appetite).await? {
             Event::Read(0) => return Ok(()),
             Event::Read(count) => {
                 let now = Instant::now();
@@ -139,12 +148,7 @@ pub(crate) async fn run<W: Wire>(
                 rest_until = connection.reading_rate().map(|rate| now + rest(rate));
                 turn += count;
             }
-            Event::Wrote => {
-                if progress.written == connection.out().len() {
-                    connection.out().clear();
-                    progress.written = 0;
-                }
-            }
+            Event::Wrote => {}
             Event::Woken => connection.woken(),
             Event::Due => {
                 let now = Instant::now();
@@ -165,11 +169,13 @@ async fn wait<W: Wire>(
     connection: &mut Connection,
     handle: &ConnectionHandle,
     input: &mut Input,
-    progress: &mut Progress,
+    output: &mut Output,
     appetite: &Appetite,
 ) -> io::Result<Event> {
-    let due = connection.next_due().into_iter().chain(appetite.rest_until).min();
-    let mut io = poll_fn(|cx| poll(wire, connection.out(), input, progress, appetite, cx));
+    let times = [connection.next_due(), appetite.rest_until, output.line.next()];
+    let due = times.into_iter().flatten().min();
+    let waiting = connection.out().len();
+    let mut io = poll_fn(|cx| poll(wire, waiting, input, output, appetite, cx));
     let timer = async {
         match due {
             Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -187,24 +193,24 @@ async fn wait<W: Wire>(
 /// Writes if there is something to write, else reads if there is room for what the answer may be.
 fn poll<W: Wire>(
     wire: &mut W,
-    out: &[u8],
+    waiting: usize,
     input: &mut Input,
-    progress: &mut Progress,
+    output: &mut Output,
     appetite: &Appetite,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Event>> {
-    let pending = &out[progress.written..];
-    if !pending.is_empty()
-        && let Poll::Ready(count) = Pin::new(&mut *wire).poll_write(cx, pending)?
-    {
-        progress.written += count;
-        progress.unflushed = true;
+    let ready = output.line.ready();
+    let room = ready.len() + waiting < OUT_HIGH;
+    let all_gone = ready.is_empty();
+    if !all_gone && let Poll::Ready(count) = Pin::new(&mut *wire).poll_write(cx, ready)? {
+        output.line.gone(count);
+        output.unflushed = true;
         return Poll::Ready(Ok(Event::Wrote));
     }
-    if progress.unflushed && pending.is_empty() && Pin::new(&mut *wire).poll_flush(cx)?.is_ready() {
-        progress.unflushed = false;
+    if output.unflushed && all_gone && Pin::new(&mut *wire).poll_flush(cx)?.is_ready() {
+        output.unflushed = false;
     }
-    if pending.len() >= OUT_HIGH || appetite.rest_until.is_some() {
+    if !room || appetite.rest_until.is_some() {
         return Poll::Pending;
     }
     let mut space = ReadBuf::new(input.space(appetite.most));
@@ -215,17 +221,35 @@ fn poll<W: Wire>(
 }
 
 /// Writes what is left, then closes; a peer that does not read cannot hold the task for long.
-async fn farewell<W: Wire>(wire: &mut W, left: &[u8]) -> io::Result<()> {
+async fn farewell<W: Wire>(
+    wire: &mut W,
+    connection: &mut Connection,
+    mut line: Line,
+) -> io::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let latency = connection.latency();
     let last_words = async {
-        wire.write_all(left).await?;
+        let out = connection.out();
+        loop {
+            line.load(out, latency, Instant::now());
+            wire.write_all(line.ready()).await?;
+            line.gone(line.ready().len());
+            if line.is_empty() && out.is_empty() {
+                break;
+            }
+            if let Some(at) = line.next() {
+                wire.flush().await?;
+                tokio::time::sleep_until(at.into()).await;
+            }
+        }
         wire.shutdown().await?;
         // Unread input would turn the close into a reset and could take the last words with it.
         let mut rest = vec![0; 4096];
         while wire.read(&mut rest).await? > 0 {}
         Ok(())
     };
-    tokio::time::timeout(FAREWELL, last_words).await.unwrap_or(Ok(()))
+    let limit = FAREWELL + latency.unwrap_or_default();
+    tokio::time::timeout(limit, last_words).await.unwrap_or(Ok(()))
 }
 
 /// A black hole: reads and says nothing, until the peer leaves or the connection is dropped.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::requests::Reply;
 use crate::condition::Outcome;
 
 #[derive(Debug)]
@@ -11,6 +12,10 @@ pub(crate) enum Later {
     Settle { channel: u16, serial: u64, handle: u32, delivery_id: u32, outcome: Outcome },
     /// Answer a detach, unless the session's end came first.
     AnswerDetach { channel: u16, serial: u64, handle: u32, closed: bool },
+    /// Answer a request.
+    Reply { channel: u16, reply: Reply },
+    /// Say what has waited.
+    Write(Vec<u8>),
     /// Send an empty frame.
     Heartbeat { every: Duration },
     /// See whether the peer still lives.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::due::Later;
-use super::{CHANNEL_MAX, Connection, Fate, MAX_FRAME};
+use super::{Connection, Fate, MAX_FRAME};
 use crate::auth::{Grants, Rights, Scope};
 use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
 use crate::codec::performative::{self, Open, reply};
@@ -121,7 +121,7 @@ impl Connection {
             reply::Open {
                 container_id: "eventhubs-local",
                 max_frame_size: MAX_FRAME as u32,
-                channel_max: CHANNEL_MAX,
+                channel_max: self.core.namespace.settings.channel_max,
                 idle_time_out: idle_time_out.as_millis() as u32,
             },
         );

@@ -186,6 +186,7 @@ impl Ingest {
                 reply::garbage(&mut core.out, place.channel);
             }
             DeliveryFault::BlackHole => core.fate = Fate::Mute,
+            DeliveryFault::Ignore => self.unsettled += 1,
         }
         Verdict::Silent
     }

@@ -11,6 +11,7 @@ use super::outlet::Outlet;
 use super::requests::{Replies, Requests};
 use crate::auth::Right;
 use crate::faults::Site;
+use crate::hub::Hub;
 use crate::registry::LinkView;
 
 #[derive(Debug)]
@@ -62,6 +63,20 @@ impl Link {
             Kind::Outlet(outlet) => Some(outlet.seat.id),
             _ => None,
         }
+    }
+
+    /// The hub it is for.
+    pub(super) fn hub(&self) -> Option<&Hub> {
+        match &self.kind {
+            Kind::Ingest(ingest) => Some(&ingest.hub),
+            Kind::Outlet(outlet) => Some(&outlet.hub),
+            _ => None,
+        }
+    }
+
+    /// Whether the server sends on it.
+    pub(super) fn sends(&self) -> bool {
+        matches!(self.kind, Kind::Outlet(_) | Kind::Replies(_))
     }
 
     /// Where it is, for faults; `None` when it carries no events.

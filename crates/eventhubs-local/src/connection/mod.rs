@@ -10,6 +10,7 @@ mod due;
 mod handshake;
 mod idle;
 mod ingest;
+mod line;
 mod link;
 mod orders;
 mod outbox;
@@ -20,9 +21,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::auth::Grants;
 use crate::codec::frame::{self, Kind};
@@ -34,21 +36,19 @@ use assembly::Budget;
 use due::{Due, Later};
 use handshake::Phase;
 use idle::Linkless;
-use requests::Call;
 use session::Session;
 
 /// The largest frame the server takes, and makes.
 const MAX_FRAME: usize = 65_536;
-const CHANNEL_MAX: u16 = 4_999;
 /// Links of one connection, over all its sessions.
-const MAX_LINKS: usize = 5_000;
+const MAX_LINKS: usize = 10_000;
 /// Output beyond this makes receivers wait, and the server stop reading.
 const OUT_HIGH: usize = 512 * 1024;
 
 /// A namespace of those hubs, without keys: what is fed with bytes needs one.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn test_namespace(hubs: Vec<Arc<crate::hub::Hub>>) -> Namespace {
-    Namespace { hubs, ..Namespace::default() }
+    Namespace { hubs: hubs.into(), ..Namespace::default() }
 }
 
 /// What the driver is to do with the socket.
@@ -92,6 +92,14 @@ impl Core {
         (self.handle.id << 32) | self.next_serial()
     }
 
+    /// Says later what was written from `from` on.
+    pub(crate) fn hold_back(&mut self, from: usize, delay: Option<Duration>) {
+        if let Some(delay) = delay {
+            let held = self.out.split_off(from);
+            self.due.push(self.now + delay, Later::Write(held));
+        }
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.out.len() < OUT_HIGH && self.fate == Fate::Running
     }
@@ -104,6 +112,8 @@ pub(crate) struct Connection {
     /// Whether the client has shown a certificate that is trusted.
     identified: bool,
     sessions: BTreeMap<u16, Session>,
+    /// The channels on which the server may have something to send.
+    speaking: BTreeSet<u16>,
     /// Whether a link has come or gone since the last look.
     links_changed: bool,
     linkless: Option<Linkless>,
@@ -134,6 +144,7 @@ impl Connection {
             phase: Phase::Header,
             identified: false,
             sessions: BTreeMap::new(),
+            speaking: BTreeSet::new(),
             links_changed: false,
             linkless: Some(Linkless { since: now, had_links: false }),
             last_received: now,
@@ -159,6 +170,12 @@ impl Connection {
     /// Bytes a second to be read from the client, when a fault limits them.
     pub(crate) fn reading_rate(&self) -> Option<u64> {
         self.core.namespace.faults.reading_rate(self.core.handle.id)
+    }
+
+    /// How much later than it is said everything leaves.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        let namespace = &self.core.namespace;
+        namespace.faults.line_latency(self.core.handle.id).or(namespace.settings.latency)
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
@@ -210,7 +227,8 @@ impl Connection {
                 return Err(Condition::new("amqp:not-allowed", "open comes first, and once"));
             }
             (Performative::Begin(begin), _) => {
-                if channel > CHANNEL_MAX || self.sessions.contains_key(&channel) {
+                let most = self.core.namespace.settings.channel_max;
+                if channel > most || self.sessions.contains_key(&channel) {
                     let text = format!("channel {channel} cannot be begun");
                     return Err(Condition::new("amqp:not-allowed", text));
                 }
@@ -218,7 +236,9 @@ impl Connection {
                 self.sessions.insert(channel, session);
             }
             (Performative::End, _) => {
-                if self.sessions.remove(&channel).is_some() {
+                if let Some(session) = self.sessions.remove(&channel) {
+                    session.end(&self.core);
+                    self.speaking.remove(&channel);
                     reply::end(&mut self.core.out, channel, None);
                     self.links_changed = true;
                 }
@@ -258,6 +278,9 @@ impl Connection {
         match performative {
             Performative::Attach(attach) => {
                 session.attach(core, attach)?;
+                if !session.senders.is_empty() {
+                    self.speaking.insert(channel);
+                }
                 self.links_changed = true;
             }
             Performative::Flow(flow) => session.flow(core, flow)?,
@@ -278,23 +301,6 @@ impl Connection {
             | Performative::Close => {}
         }
         Ok(())
-    }
-
-    /// Answers a request on `$cbs` or `$management`: on the same session's link from that node if there is one, else on
-    /// the link of this connection that the request names.
-    fn answer(&mut self, channel: u16, call: &Call) {
-        let answer = call.reply(&mut self.core);
-        self.watch_tokens();
-        if let Some(session) = self.sessions.get_mut(&channel)
-            && session.reply_from(call.node, &answer)
-        {
-            return;
-        }
-        let reply_to = call.reply_to.as_deref().unwrap_or_default();
-        let taken = self.sessions.values_mut().any(|session| session.reply_to(reply_to, &answer));
-        if !taken {
-            tracing::debug!(connection = self.core.handle.id, reply_to, "no link for a reply");
-        }
     }
 
     /// Closes the connection with an error; before its open there is nobody to tell.
@@ -324,6 +330,8 @@ impl Connection {
                         session.answer_detach(core, handle, closed);
                     }
                 }
+                Later::Reply { channel, reply } => self.deliver(channel, &reply),
+                Later::Write(bytes) => self.core.out.extend_from_slice(&bytes),
                 Later::Heartbeat { every } => {
                     self.core.out.extend_from_slice(&frame::HEARTBEAT);
                     self.core.due.push(now + every, Later::Heartbeat { every });
@@ -350,13 +358,16 @@ impl Connection {
         while progress && self.core.has_room() {
             progress = false;
             let turn = self.turn;
-            for channels in [turn..=CHANNEL_MAX, 0..=turn.saturating_sub(1)] {
-                for (channel, session) in self.sessions.range_mut(channels) {
+            let rounds = [(turn, Bound::Unbounded), (0, Bound::Excluded(turn))];
+            for (from, end) in rounds {
+                for channel in self.speaking.range((Bound::Included(from), end)) {
                     if !self.core.has_room() {
                         self.turn = *channel;
                         return;
                     }
-                    progress |= session.pump(&mut self.core);
+                    if let Some(session) = self.sessions.get_mut(channel) {
+                        progress |= session.pump(&mut self.core);
+                    }
                 }
             }
         }

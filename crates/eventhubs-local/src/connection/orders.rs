@@ -8,7 +8,7 @@ use crate::auth::Grants;
 use crate::codec::performative::reply;
 use crate::condition::Condition;
 use crate::faults::Region;
-use crate::hub::{lock, now_ms};
+use crate::hub::now_ms;
 use crate::registry::{Command, Order};
 
 impl Connection {
@@ -17,6 +17,12 @@ impl Connection {
         for command in self.core.handle.take_commands() {
             match command {
                 Command::Order(region, order) => self.follow(&region, order),
+                Command::HubDeleted => {
+                    self.detach_where(|link| {
+                        let hub = link.hub().filter(|hub| hub.is_deleted())?;
+                        Some(Condition::not_found(hub.name()))
+                    });
+                }
                 Command::DetachReader { reader, condition } => {
                     self.detach_where(|link| {
                         (link.reader() == Some(reader)).then(|| condition.clone())
@@ -77,14 +83,12 @@ impl Connection {
         }
     }
 
-    /// After links have come or gone: makes that visible from outside, and watches for idleness.
+    /// After links have come or gone: watches for idleness.
     pub(super) fn look_at_links(&mut self) {
         if !std::mem::take(&mut self.links_changed) {
             return;
         }
-        let links: Vec<_> =
-            self.sessions.values().flat_map(super::session::Session::views).collect();
-        self.count_links(links.len());
-        lock(&self.core.handle.view).links = links;
+        let count = self.core.handle.links().len();
+        self.count_links(count);
     }
 }

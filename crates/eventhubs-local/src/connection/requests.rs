@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::Core;
 use super::assembly::{Assembly, Delivery};
+use super::due::Later;
 use super::ingest::CREDIT;
 use super::outbox::{Outbox, Sending};
+use super::{Connection, Core};
 use crate::codec::performative::Transfer;
 use crate::condition::{Condition, Outcome};
-use crate::request::{Reply, Request};
-use crate::{cbs, management};
+use crate::faults::Site;
+use crate::request::{self, Request};
+use crate::{address, cbs, management};
 
 /// Requests are small: a token and its properties.
 pub(super) const MAX_REQUEST: u64 = 262_144;
@@ -26,15 +28,23 @@ pub(super) enum Node {
 /// A request that arrived, to be answered.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) node: Node,
-    pub(super) reply_to: Option<String>,
+    node: Node,
     request: Request,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(super) node: Node,
+    /// The link the request names for it.
+    pub(super) to: String,
+    pub(super) message: Vec<u8>,
 }
 
 impl Call {
     /// Does what is asked and encodes the answer.
-    pub(super) fn reply(&self, core: &mut Core) -> Vec<u8> {
-        let reply: Reply = match self.node {
+    pub(super) fn reply(&self, core: &mut Core) -> Reply {
+        let answer: request::Reply = match self.node {
             Node::Cbs => {
                 cbs::answer(&core.namespace, core.handle.id, &mut core.grants, &self.request)
             }
@@ -42,7 +52,56 @@ impl Call {
                 management::answer(&core.namespace, core.handle.id, &core.grants, &self.request)
             }
         };
-        reply.encode(&self.request)
+        let to = self.request.reply_to.clone().unwrap_or_default();
+        Reply { node: self.node, to, message: answer.encode(&self.request) }
+    }
+
+    /// Asks `of` with the place the request is about.
+    pub(super) fn at<T>(&self, connection: u64, of: impl FnOnce(Site<'_>) -> T) -> T {
+        let name = self.request.text("name").unwrap_or_default();
+        let path = address::path(name);
+        let (hub, partition) = match self.node {
+            Node::Cbs => (path.split('/').next().unwrap_or_default(), address::partition(&path)),
+            Node::Management => {
+                (name, self.request.text("partition").and_then(|id| id.parse().ok()))
+            }
+        };
+        of(Site { connection, link: None, hub: Some(hub), partition })
+    }
+}
+
+impl Connection {
+    /// Answers a request on `$cbs` or `$management`.
+    pub(super) fn answer(&mut self, channel: u16, call: &Call) {
+        let (id, faults) = (self.core.handle.id, &self.core.namespace.faults);
+        if call.at(id, |site| faults.is_mute(site)) {
+            return;
+        }
+        let delay = call.at(id, |site| faults.latency(site));
+        let reply = call.reply(&mut self.core);
+        self.watch_tokens();
+        match delay {
+            Some(delay) => {
+                let later = Later::Reply { channel, reply };
+                self.core.due.push(self.core.now + delay, later);
+            }
+            None => self.deliver(channel, &reply),
+        }
+    }
+
+    /// Queues an answer: on the same session's link from that node if there is one, else on the link of this connection
+    /// that the request names.
+    pub(super) fn deliver(&mut self, channel: u16, reply: &Reply) {
+        let Reply { node, to, message } = reply;
+        if let Some(session) = self.sessions.get_mut(&channel)
+            && session.reply_from(*node, message)
+        {
+            return;
+        }
+        let taken = self.sessions.values_mut().any(|session| session.reply_to(to, message));
+        if !taken {
+            tracing::debug!(connection = self.core.handle.id, to, "no link for a reply");
+        }
     }
 }
 
@@ -97,10 +156,7 @@ impl Requests {
             Err(size) => Err(Condition::message_too_large(id, size, MAX_REQUEST)),
         };
         let (outcome, call) = match request {
-            Ok(request) => {
-                let reply_to = request.reply_to.clone();
-                (Outcome::Accepted, Some(Call { node: self.node, reply_to, request }))
-            }
+            Ok(request) => (Outcome::Accepted, Some(Call { node: self.node, request })),
             Err(condition) => (Outcome::Rejected(Some(condition)), None),
         };
         Ok(Some(Taken { delivery_id: id, settled, outcome, call }))

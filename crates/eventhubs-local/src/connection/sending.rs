@@ -1,10 +1,12 @@
 //! What a session sends on its own: replies to requests, and events to receivers, each link in its turn.
 
+use std::ops::Bound;
+
 use super::Core;
 use super::link::{Kind, Link};
 use super::outbox::Sending;
 use super::requests::{Node, Replies};
-use super::session::{HANDLE_MAX, Session};
+use super::session::Session;
 use crate::codec::performative::Flow;
 
 impl Session {
@@ -41,28 +43,24 @@ impl Session {
     /// One turn for each link that sends, beginning where the last round ended for want of room; true when any did.
     pub(super) fn pump(&mut self, core: &mut Core) -> bool {
         let mut progress = false;
-        for handles in [self.turn..HANDLE_MAX + 1, 0..self.turn] {
-            let (from, to) = (handles.start, handles.end);
-            let mut next = from;
+        let turn = self.turn;
+        for (mut from, end) in [(turn, Bound::Unbounded), (0, Bound::Excluded(turn))] {
             while core.has_room()
-                && let Some(handle) = self.pump_one(core, next..to, &mut progress)
+                && let Some(handle) = self.senders.range((Bound::Included(from), end)).next()
             {
-                next = handle + 1;
+                let handle = *handle;
+                progress |= self.pump_one(core, handle);
+                let Some(next) = handle.checked_add(1) else { break };
+                from = next;
                 self.turn = next;
             }
         }
         progress
     }
 
-    /// One turn for the first link with a handle in that range; gives the handle.
-    fn pump_one(
-        &mut self,
-        core: &mut Core,
-        handles: std::ops::Range<u32>,
-        progress: &mut bool,
-    ) -> Option<u32> {
-        let (handle, link) = self.links.range_mut(handles).next()?;
-        let handle = *handle;
+    /// One turn for that link; true when it sent.
+    fn pump_one(&mut self, core: &mut Core, handle: u32) -> bool {
+        let Some(link) = self.links.get_mut(&handle) else { return false };
         let sending = Sending {
             out: &mut core.out,
             channel: self.channel,
@@ -74,9 +72,8 @@ impl Session {
         let sent = match &mut link.kind {
             Kind::Outlet(outlet) => outlet.pump(handle, sending, &core.handle),
             Kind::Replies(replies) => replies.pump(handle, sending),
-            _ => return Some(handle),
+            _ => return false,
         };
-        *progress |= sent;
         if sent {
             link.used = core.now;
         }
@@ -90,6 +87,6 @@ impl Session {
             };
             self.write_flow(core, link);
         }
-        Some(handle)
+        sent
     }
 }

@@ -1,6 +1,7 @@
 //! A session: its windows, and what becomes of the frames for its links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::Core;
 use super::due::Later;
@@ -9,16 +10,15 @@ use super::link::{Kind, Link};
 use super::requests::{Call, Node};
 use crate::codec::performative::{Attach, Begin, Detach, Disposition, Flow, Role, Transfer, reply};
 use crate::condition::{Condition, Outcome};
+use crate::faults::Site;
 use crate::registry::LinkView;
 
 /// Transfers a client may send ahead; renewed at half.
 const INCOMING_WINDOW: u32 = 5_000;
 const OUTGOING_WINDOW: u32 = 5_000;
-/// Links of one session.
-pub(super) const HANDLE_MAX: u32 = 1_023;
 /// How long the answer to a detach on `$cbs` waits for the session's end, which makes it needless: a client that has
 /// forgotten the link already takes the answer for an error.
-const DETACH_PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
+const DETACH_PATIENCE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -33,11 +33,15 @@ pub(crate) struct Session {
     pub(super) remote_window: u32,
     /// The handle whose turn to send is next.
     pub(super) turn: u32,
+    handle_max: u32,
     pub(super) links: BTreeMap<u32, Link>,
+    /// The links the server sends on, which are few among those of a client that sends.
+    pub(super) senders: BTreeSet<u32>,
 }
 
 impl Session {
     pub(super) fn begin(channel: u16, begin: Begin, core: &mut Core) -> Self {
+        let handle_max = core.namespace.settings.handle_max;
         reply::begin(
             &mut core.out,
             channel,
@@ -45,7 +49,7 @@ impl Session {
                 next_outgoing_id: 0,
                 incoming_window: INCOMING_WINDOW,
                 outgoing_window: OUTGOING_WINDOW,
-                handle_max: HANDLE_MAX,
+                handle_max,
             },
         );
         Self {
@@ -57,17 +61,15 @@ impl Session {
             next_delivery_id: 0,
             remote_window: begin.incoming_window,
             turn: 0,
+            handle_max,
             links: BTreeMap::new(),
+            senders: BTreeSet::new(),
         }
-    }
-
-    pub(super) fn views(&self) -> impl Iterator<Item = LinkView> {
-        self.links.values().filter(|link| link.is_live()).map(|link| link.view.clone())
     }
 
     /// Attaches a link, or refuses it as the service does: an attach without ends, then a detach.
     pub(super) fn attach(&mut self, core: &mut Core, attach: &Attach<'_>) -> Result<(), Condition> {
-        if attach.handle > HANDLE_MAX || self.links.contains_key(&attach.handle) {
+        if attach.handle > self.handle_max || self.links.contains_key(&attach.handle) {
             let text = format!("handle {} cannot be attached", attach.handle);
             return Err(Condition::new("amqp:session:handle-in-use", text));
         }
@@ -76,8 +78,20 @@ impl Session {
             sender: attach.role == Role::Sender,
             address: super::attach::address(attach).unwrap_or_default().to_owned(),
         };
-        let out_of = super::attach::accept(core, attach);
-        let (kind, entity) = match out_of {
+        let (hub, partition) = super::attach::place(&view.address);
+        let (connection, link) = (core.handle.id, Some(attach.name));
+        let site = Site { connection, link, hub: hub.as_deref(), partition };
+        if core.namespace.faults.is_mute(site) {
+            self.keep(
+                core,
+                attach.handle,
+                Link { view, entity: None, kind: Kind::Gone, used: core.now },
+            );
+            return Ok(());
+        }
+        let delay = core.namespace.faults.latency(site);
+        let from = core.out.len();
+        let (kind, entity) = match super::attach::accept(core, attach) {
             Ok(accepted) => {
                 let (channel, limit) = (self.channel, accepted.max_message_size);
                 reply::attach(&mut core.out, channel, attach, true, limit);
@@ -94,8 +108,33 @@ impl Session {
             let delivery_count = attach.initial_delivery_count.unwrap_or(0);
             self.grant(core, attach.handle, delivery_count, CREDIT);
         }
-        self.links.insert(attach.handle, Link { view, entity, kind, used: core.now });
+        core.hold_back(from, delay);
+        self.keep(core, attach.handle, Link { view, entity, kind, used: core.now });
         Ok(())
+    }
+
+    fn keep(&mut self, core: &Core, handle: u32, link: Link) {
+        if link.is_live() {
+            core.handle.links().insert((self.channel, handle), link.view.clone());
+        }
+        if link.sends() {
+            self.senders.insert(handle);
+        }
+        self.links.insert(handle, link);
+    }
+
+    /// None of the links is live any more.
+    pub(super) fn end(self, core: &Core) {
+        let mut live = core.handle.links();
+        for handle in self.links.keys() {
+            live.remove(&(self.channel, *handle));
+        }
+    }
+
+    /// A link is not live any more.
+    fn retire(&mut self, core: &Core, handle: u32) {
+        core.handle.links().remove(&(self.channel, handle));
+        self.senders.remove(&handle);
     }
 
     /// Tells the client how much it may send on a link.
@@ -248,13 +287,21 @@ impl Session {
             Kind::Replies(replies) => replies.node == Node::Cbs,
             _ => false,
         };
+        let (connection, faults) = (core.handle.id, &core.namespace.faults);
+        let mute = link.site(connection).is_some_and(|site| faults.is_mute(site));
+        let delay = link.site(connection).and_then(|site| faults.latency(site));
         link.kind = Kind::Leaving;
-        if of_cbs {
+        self.retire(core, handle);
+        if mute {
+            self.links.remove(&handle);
+        } else if of_cbs {
             let (channel, serial) = (self.channel, self.serial);
             let later = Later::AnswerDetach { channel, serial, handle, closed };
             core.due.push(std::time::Instant::now() + DETACH_PATIENCE, later);
         } else {
+            let from = core.out.len();
             self.answer_detach(core, handle, closed);
+            core.hold_back(from, delay);
         }
     }
 
@@ -277,10 +324,14 @@ impl Session {
     }
 
     fn force_off(&mut self, core: &mut Core, handle: u32, condition: &Condition) {
-        if let Some(link) = self.links.get_mut(&handle) {
-            link.kind = Kind::Gone;
-            reply::detach(&mut core.out, self.channel, handle, true, Some(condition));
-        }
+        let Some(link) = self.links.get_mut(&handle) else { return };
+        let faults = &core.namespace.faults;
+        let delay = link.site(core.handle.id).and_then(|site| faults.latency(site));
+        link.kind = Kind::Gone;
+        self.retire(core, handle);
+        let from = core.out.len();
+        reply::detach(&mut core.out, self.channel, handle, true, Some(condition));
+        core.hold_back(from, delay);
     }
 }
 

@@ -109,6 +109,18 @@ pub(super) const KINDS: &[Kind] = &[
     local("delay_ack", &["delay"], "deliveries are stored now and answered later", |plan, with| {
         Made::Lasting(plan.delay_ack(with.delay))
     }),
+    local(
+        "latency",
+        &["delay"],
+        "everything that is said of the place comes later",
+        |plan, with| Made::Lasting(plan.latency(with.delay)),
+    ),
+    local("silent", &[], "nothing of the place is stored or answered", |plan, _| {
+        Made::Lasting(plan.silent())
+    }),
+    local("missing", &[], "the place is as a hub that was deleted", |plan, _| {
+        Made::Lasting(plan.missing())
+    }),
     local("drop_before_store", &[], "the connection is cut, nothing is stored", |plan, _| {
         Made::Lasting(plan.drop_before_store())
     }),

@@ -7,6 +7,7 @@ mod answer;
 mod counters;
 mod events;
 mod faults;
+mod hubs;
 mod kinds;
 mod metrics;
 
@@ -17,7 +18,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use eventhubs_local::Server;
 use serde_json::json;
 
@@ -28,6 +29,8 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET /counters", "what each hub and partition was given since the start"),
     ("GET /connections", "open connections and their links"),
     ("GET /events", "the last events; `namespace`, `hub`, `partition` and `last` narrow it"),
+    ("POST /hubs", "create a hub, or let one grow: {hub, partitions, consumer_groups}"),
+    ("DELETE /hubs/{hub}", "delete a hub and what it holds; NAMESPACE/NAME for another namespace"),
     ("GET /faults", "the faults that were made here"),
     ("POST /faults", "make one: {kind, scope, times, …}"),
     ("DELETE /faults", "end all faults"),
@@ -53,6 +56,8 @@ pub(crate) async fn listen(address: &str, server: Arc<Server>) -> std::io::Resul
         .route("/counters", get(counters::get))
         .route("/connections", get(connections))
         .route("/events", get(events::get))
+        .route("/hubs", post(hubs::make))
+        .route("/hubs/{*hub}", delete(hubs::delete))
         .route("/faults", get(faults::list).post(faults::make).delete(faults::clear))
         .route("/faults/kinds", get(faults::kinds))
         .route("/faults/{id}", delete(faults::end))

@@ -10,6 +10,8 @@ use crate::condition::{Condition, Outcome};
 use crate::event::Event;
 use crate::hub::lock;
 
+const NOT_FOUND: i32 = 404;
+
 /// Tells whether an event is to be refused.
 pub(super) type Predicate = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
 
@@ -21,6 +23,8 @@ pub(crate) enum DeliveryFault {
     DropAfterStore,
     ForgetAck,
     BlackHole,
+    /// Neither stored nor answered; the connection goes on.
+    Ignore,
     Detach(Condition),
     RejectIf(Predicate, Condition),
     /// Stored, and answered with a frame that cannot be decoded.
@@ -34,11 +38,26 @@ pub(super) enum Effect {
     DelayAck(Duration),
     RefuseAttach(Condition),
     MaxMessageSize(u64),
-    RefuseToken { status: i32, text: String },
+    RefuseToken {
+        status: i32,
+        text: String,
+    },
     ShortToken(Duration),
-    RefuseRead { status: i32, condition: Condition },
+    RefuseRead {
+        status: i32,
+        condition: Condition,
+    },
     SlowReads(u64),
     Silence,
+    /// All that is said of the place comes later. `line`: all that is said on the connection.
+    Latency {
+        delay: Duration,
+        line: bool,
+    },
+    /// Nothing is said of the place.
+    Mute,
+    /// The place is not there.
+    Missing,
 }
 
 /// Where something happens.
@@ -147,6 +166,8 @@ impl Book {
                 refused.then(|| DeliveryFault::Answer(answer()))
             }
             Effect::Delivery(fault) => Some(fault.clone()),
+            Effect::Mute => Some(DeliveryFault::Ignore),
+            Effect::Missing => Some(DeliveryFault::Detach(missing(site))),
             Effect::Throttle(rate) => {
                 let busy = !rate.take(bytes, count, Instant::now());
                 let answer = || Outcome::Rejected(Some(Condition::server_busy()));
@@ -158,14 +179,28 @@ impl Book {
 
     pub(crate) fn ack_delay(&self, site: Site<'_>) -> Option<Duration> {
         self.first(site, |effect| match effect {
-            Effect::DelayAck(delay) => Some(*delay),
+            Effect::DelayAck(delay) | Effect::Latency { delay, line: false } => Some(*delay),
             _ => None,
         })
+    }
+
+    /// How much later anything else is said of the place.
+    pub(crate) fn latency(&self, site: Site<'_>) -> Option<Duration> {
+        self.first(site, |effect| match effect {
+            Effect::Latency { delay, line: false } => Some(*delay),
+            _ => None,
+        })
+    }
+
+    /// Whether nothing is said of the place.
+    pub(crate) fn is_mute(&self, site: Site<'_>) -> bool {
+        self.first(site, |effect| matches!(effect, Effect::Mute).then_some(())).is_some()
     }
 
     pub(crate) fn attach(&self, site: Site<'_>) -> Option<Condition> {
         self.first(site, |effect| match effect {
             Effect::RefuseAttach(condition) => Some(condition.clone()),
+            Effect::Missing => Some(missing(site)),
             _ => None,
         })
     }
@@ -177,9 +212,12 @@ impl Book {
         })
     }
 
-    pub(crate) fn token(&self, site: Site<'_>) -> Option<(i32, String)> {
+    pub(crate) fn token(&self, site: Site<'_>) -> Option<(i32, Condition)> {
         self.first(site, |effect| match effect {
-            Effect::RefuseToken { status, text } => Some((*status, text.clone())),
+            Effect::RefuseToken { status, text } => {
+                Some((*status, Condition::unauthorized(text.clone())))
+            }
+            Effect::Missing => Some((NOT_FOUND, missing(site))),
             _ => None,
         })
     }
@@ -195,6 +233,7 @@ impl Book {
     pub(crate) fn read(&self, site: Site<'_>) -> Option<(i32, Condition)> {
         self.first(site, |effect| match effect {
             Effect::RefuseRead { status, condition } => Some((*status, condition.clone())),
+            Effect::Missing => Some((NOT_FOUND, missing(site))),
             _ => None,
         })
     }
@@ -205,18 +244,34 @@ impl Book {
         self.first(site, pick).is_some()
     }
 
-    /// Bytes a second the server reads of a connection, when that is limited. Asked before each read, it counts no time
-    /// it happened.
+    /// Bytes a second the server reads of a connection, when that is limited.
     pub(crate) fn reading_rate(&self, connection: u64) -> Option<u64> {
+        self.of_connection(connection, |effect| match effect {
+            Effect::SlowReads(rate) => Some(*rate),
+            _ => None,
+        })
+    }
+
+    /// How much later everything leaves that is said on a connection.
+    pub(crate) fn line_latency(&self, connection: u64) -> Option<Duration> {
+        self.of_connection(connection, |effect| match effect {
+            Effect::Latency { delay, line: true } => Some(*delay),
+            _ => None,
+        })
+    }
+
+    /// What is in force for a connection as a whole. Asked all the time, it counts no time it happened.
+    fn of_connection<T>(&self, connection: u64, pick: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         if self.is_quiet() {
             return None;
         }
         let site = Site { connection, ..Site::default() };
-        lock(&self.rules).iter().filter(|rule| rule.region.has(site)).find_map(|rule| {
-            match rule.effect {
-                Effect::SlowReads(rate) => Some(rate),
-                _ => None,
-            }
-        })
+        let rules = lock(&self.rules);
+        rules.iter().filter(|rule| rule.region.has(site)).find_map(|rule| pick(&rule.effect))
     }
+}
+
+/// What the service says of a hub that is not there.
+fn missing(site: Site<'_>) -> Condition {
+    Condition::not_found(site.hub.unwrap_or_default())
 }

@@ -214,6 +214,29 @@ impl Plan<'_> {
         self.add(Effect::MaxMessageSize(bytes))
     }
 
+    /// Everything that is said of the place comes that much later: tokens, reads, links, answers. What is asked in the meantime
+    /// does not wait for it. Without hub, partition or link: everything that is said on the connections.
+    pub fn latency(self, delay: Duration) -> Fault {
+        let line = !self.region.is_of_links();
+        self.add(Effect::Latency { delay, line })
+    }
+
+    /// Nothing is said of the place: tokens, reads, links and detaches are not answered, deliveries neither stored nor
+    /// answered. The connection goes on.
+    pub fn silent(self) -> Fault {
+        self.add(Effect::Mute)
+    }
+
+    /// The place is as a hub that was deleted: its links are detached at once with `amqp:not-found`, and links, tokens and
+    /// reads are refused with it. What is stored stays, for the end of the fault.
+    pub fn missing(self) -> Fault {
+        let condition = Condition::not_found(self.region.hub.as_deref().unwrap_or_default());
+        let now = self.clone();
+        let fault = self.add(Effect::Missing);
+        now.detach_links(condition);
+        fault
+    }
+
     /// `put-token` is answered with that status, say 401 or 503. With a partition: only for an audience that names it.
     pub fn refuse_token(self, status: i32, text: impl Into<String>) -> Fault {
         self.add(Effect::RefuseToken { status, text: text.into() })

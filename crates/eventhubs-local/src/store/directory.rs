@@ -101,6 +101,15 @@ impl Directory {
         }
         Ok(HubFolder { path, policy: self.policy, created_ms })
     }
+
+    /// Removes what is kept of a hub. First what it is known by: if the rest cannot go now, it is no hub any more.
+    pub(crate) fn remove(&self, namespace: &str, name: &str) -> Result<(), DirectoryError> {
+        let path = self.root.join(folder(namespace)).join(folder(name));
+        let refused = |cause| DirectoryError::Io { path: path.clone(), cause };
+        fs::remove_file(path.join("hub.json"))
+            .and_then(|()| fs::remove_dir_all(&path))
+            .map_err(refused)
+    }
 }
 
 impl HubFolder {

@@ -161,6 +161,38 @@ async fn faults_with_parameters_do_what_they_say() {
     drop(other);
 }
 
+#[tokio::test]
+async fn hubs_are_created_grown_and_deleted() {
+    let (running, control) = program();
+    let count = |at: usize| {
+        let counters = control.get("/counters");
+        counters[at]["partitions"].as_array().map(Vec::len)
+    };
+    let mut client = running.client().await;
+    let mut kept = client.sender("orders/Partitions/1").await;
+    let mut going = client.sender("payments/Partitions/0").await;
+    assert!(client.try_sender("orders/Partitions/2").await.is_err());
+    let (status, said) = control.json("POST", "/hubs", r#"{"hub": "orders", "partitions": 3}"#);
+    assert_eq!((status, &said["done"], count(0)), (200, &json!("grown"), Some(3)));
+    let mut new = client.sender("orders/Partitions/2").await;
+    assert!(matches!(send(&mut new, &["a"]).await, Outcome::Accepted(_)));
+    assert!(matches!(send(&mut kept, &["b"]).await, Outcome::Accepted(_)));
+
+    let (status, said) = control.json("DELETE", "/hubs/payments", "");
+    assert_eq!((status, &said["done"]), (200, &json!("deleted")));
+    soon(going.on_detach()).await;
+    let (status, said) = control.json("POST", "/hubs", r#"{"hub": "payments", "partitions": 2}"#);
+    assert_eq!((status, &said["done"]), (201, &json!("created")));
+    let mut anew = client.sender("payments/Partitions/1").await;
+    assert!(matches!(send(&mut anew, &["c"]).await, Outcome::Accepted(_)));
+
+    let west = r#"{"hub": "west/new", "partitions": 5, "consumer_groups": ["audit"]}"#;
+    assert_eq!(control.json("POST", "/hubs", west).0, 201);
+    assert_eq!(count(3), Some(5));
+    assert_eq!(control.json("DELETE", "/hubs/west/new", "").0, 200);
+    assert_eq!(count(3), None);
+}
+
 #[test]
 fn every_kind_that_is_listed_can_be_made() {
     let (_running, control) = program();
@@ -263,18 +295,52 @@ fn nonsense_is_answered_with_what_is_known() {
         ("GET", "/nowhere", "", 404, "no such endpoint", Some("GET /events")),
         ("PUT", "/faults", "", 404, "no such endpoint", Some("POST /faults")),
     ] {
-        let (said_status, said) = control.json(method, path, body);
-        assert_eq!(said_status, status, "{method} {path} {body}: {said}");
-        assert!(said["error"].as_str().unwrap().contains(error), "{method} {path} {body}: {said}");
-        let named = said["known"].as_array().into_iter().flatten();
-        let has = |wanted: &str| named.clone().any(|name| name == wanted);
-        assert!(known.is_none_or(has), "{method} {path} {body}: {said}");
+        assert_refused(control, (method, path, body), (status, error, known));
     }
     // Nothing of it was made; and the root says what there is.
     assert_eq!(control.get("/faults"), json!([]));
-    assert_eq!(control.get("/").as_array().unwrap().len(), 9);
+    assert_eq!(control.get("/").as_array().unwrap().len(), 11);
     let large = format!(r#"{{"kind": "{}"}}"#, "x".repeat(70_000));
     assert_eq!(control.text("POST", "/faults", &large).0, 413);
+}
+
+#[test]
+fn a_hub_that_cannot_be_is_refused_with_the_reason() {
+    let (_running, control) = program();
+    for (method, path, body, status, error, known) in [
+        ("POST", "/hubs", "{", 400, "wanted is an object", None),
+        ("POST", "/hubs", r#"{"hub": "new"}"#, 400, "`partitions`", None),
+        ("POST", "/hubs", r#"{"hub": "new", "partitions": 0}"#, 400, "1 to 2048", None),
+        ("POST", "/hubs", r#"{"hub": "orders", "partitions": 1}"#, 400, "never taken away", None),
+        (
+            "POST",
+            "/hubs",
+            r#"{"hub": "x/new", "partitions": 1}"#,
+            400,
+            "no namespace",
+            Some("west"),
+        ),
+        ("DELETE", "/hubs/x", "", 400, "no hub `x`", Some("orders")),
+    ] {
+        assert_refused(control, (method, path, body), (status, error, known));
+    }
+}
+
+type Request<'a> = (&'a str, &'a str, &'a str);
+
+/// The answer has that status, says that, and names something that would have been right.
+#[track_caller]
+fn assert_refused(
+    control: Control,
+    (method, path, body): Request<'_>,
+    (status, error, known): (u16, &str, Option<&str>),
+) {
+    let (said_status, said) = control.json(method, path, body);
+    assert_eq!(said_status, status, "{method} {path} {body}: {said}");
+    assert!(said["error"].as_str().unwrap().contains(error), "{method} {path} {body}: {said}");
+    let named = said["known"].as_array().into_iter().flatten();
+    let has = |wanted: &str| named.clone().any(|name| name == wanted);
+    assert!(known.is_none_or(has), "{method} {path} {body}: {said}");
 }
 
 #[tokio::test]

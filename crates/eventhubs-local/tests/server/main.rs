@@ -7,6 +7,8 @@ mod control;
 mod data;
 mod emulator;
 mod faults;
+mod hubs;
+mod latency;
 mod namespaces;
 mod neighbours;
 mod outside;

@@ -121,6 +121,15 @@ impl Client {
         self.try_sender(address).await.expect("a sender")
     }
 
+    /// A session for several links. It lives until it is dropped, or as long as the client that keeps it.
+    pub async fn session(&mut self) -> SessionHandle<()> {
+        soon(Session::begin(&mut self.connection)).await.expect("a session")
+    }
+
+    pub fn keep(&mut self, session: SessionHandle<()>) {
+        self.sessions.push(session);
+    }
+
     /// Puts a token for `address` on a session of its own.
     pub async fn put_token(&mut self, address: &str, token: &str) -> Result<(), String> {
         let mut session = soon(Session::begin(&mut self.connection)).await.expect("a session");

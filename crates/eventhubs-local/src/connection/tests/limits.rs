@@ -9,11 +9,11 @@ fn a_session_has_only_so_many_handles_and_a_connection_so_many_links() {
     let mut peer = Peer::open(&namespace);
     let begin = [Value::Null, Value::Uint(0), Value::Uint(9), Value::Uint(9)];
     let mut links = 0;
-    'all: for channel in 0..6 {
+    'all: for channel in 0..40 {
         if channel > 0 {
             peer.send(channel, BEGIN, &begin, &[]);
         }
-        for handle in 0..1_024 {
+        for handle in 0..256 {
             // A link that is refused is held as well, until the client's detach.
             let target = described(0x29, Value::List(vec![text("nowhere")]));
             let fields = [
@@ -32,12 +32,35 @@ fn a_session_has_only_so_many_handles_and_a_connection_so_many_links() {
             links += 1;
         }
     }
-    assert_eq!(links, 5_000);
+    assert_eq!(links, 10_000);
     let close = peer.sent().pop().unwrap();
     assert_eq!((close.code, close.condition()), (CLOSE, Some("amqp:resource-limit-exceeded")));
 
     let mut peer = Peer::open(&namespace);
-    peer.attach(1_024, true, "orders");
+    peer.attach(256, true, "orders");
+    assert_eq!(peer.fate(), Fate::Finish);
+}
+
+#[test]
+fn the_limits_that_are_announced_are_those_that_hold() {
+    let namespace = namespace(|_, settings| {
+        settings.channel_max = 3;
+        settings.handle_max = 1;
+    });
+    let mut peer = Peer::new(&namespace);
+    peer.bytes(&AMQP_HEADER);
+    peer.connection.out().drain(..8);
+    peer.send(0, OPEN, &[text("test")], &[]);
+    assert_eq!(peer.only().fields[3], Value::Ushort(3));
+    let begin = [Value::Null, Value::Uint(0), Value::Uint(9), Value::Uint(9)];
+    peer.send(3, BEGIN, &begin, &[]);
+    assert_eq!(peer.only().fields[4], Value::Uint(1));
+    peer.send(4, BEGIN, &begin, &[]);
+    assert_eq!(peer.only().condition(), Some("amqp:not-allowed"));
+
+    let mut peer = Peer::open(&namespace);
+    peer.sender(1, "orders");
+    peer.attach(2, true, "orders");
     assert_eq!(peer.fate(), Fate::Finish);
 }
 

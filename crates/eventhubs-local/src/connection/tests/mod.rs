@@ -97,7 +97,7 @@ fn namespace(change: impl FnOnce(&mut Keys, &mut Settings)) -> Arc<Namespace> {
     let groups = ["inventory".to_owned()];
     let hub = |name: &str, groups| Hub::new(name.into(), 4, groups, Retention::default());
     Arc::new(Namespace {
-        hubs: vec![Arc::new(hub("orders", &[])), Arc::new(hub("payments", &groups))],
+        hubs: vec![Arc::new(hub("orders", &[])), Arc::new(hub("payments", &groups))].into(),
         keys,
         settings,
         ..Namespace::default()

@@ -1,0 +1,172 @@
+//! What the core wants done, and what it wants said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Cause, Envelope, Target};
+use crate::hubs::HubName;
+use crate::lane::Seal;
+use crate::mapping::Policy;
+use crate::record::{Position, TopicPartition};
+
+/// One thing to be done; the pump does it.
+#[derive(Debug)]
+pub enum Action {
+    /// Find out the partitions of a hub, now and then again, and tell by [`crate::Core::hub_known`].
+    ResolveHub(HubName),
+    /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
+    OpenLane {
+        /// The hub.
+        hub: HubName,
+        /// Where in the hub.
+        target: Target,
+    },
+    /// Send a batch on a lane; the answer comes back by [`crate::Core::settled`].
+    Send {
+        /// Number of the lane.
+        lane: usize,
+        /// What to send.
+        envelope: Envelope,
+    },
+    /// Stop fetching a partition, and go on from this position when it is resumed: the record there was taken and given
+    /// back.
+    Hold(TopicPartition, Position),
+    /// Stop fetching a partition for good.
+    Pause(TopicPartition),
+    /// Fetch it again.
+    Resume(TopicPartition),
+    /// Write a record to its dead-letter topic; the answer comes back by [`crate::Core::letter_done`].
+    DeadLetter(Letter),
+    /// Log and count.
+    Tell(Note),
+}
+
+/// A record that Event Hubs will never take, on its way to a dead-letter topic.
+#[derive(Debug)]
+pub struct Letter {
+    /// Number of the letter.
+    pub id: u64,
+    /// Where the record stands.
+    pub source: TopicPartition,
+    /// Its offset.
+    pub offset: i64,
+    /// Where it goes.
+    pub topic: String,
+    /// Why: a word.
+    pub reason: &'static str,
+    /// Why: what was said.
+    pub detail: String,
+}
+
+/// What happened, for people and for counters.
+#[derive(Debug)]
+pub enum Note {
+    /// A partition is read from now on.
+    Assigned(TopicPartition),
+    /// It is not any more.
+    Removed(TopicPartition),
+    /// A batch was closed.
+    Sealed {
+        /// The hub.
+        hub: HubName,
+        /// Why.
+        reason: Seal,
+        /// How many events it has.
+        events: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// A batch was accepted.
+    Accepted {
+        /// The hub.
+        hub: HubName,
+        /// How many events it had.
+        events: usize,
+        /// Their bytes.
+        bytes: usize,
+        /// From departure to acknowledgement.
+        took: Duration,
+        /// Age of its oldest record.
+        age: Option<Duration>,
+    },
+    /// A batch is not known to be stored and is sent again.
+    Retry {
+        /// The hub.
+        hub: HubName,
+        /// The hub partition.
+        id: Arc<str>,
+        /// Why.
+        cause: Cause,
+        /// What was said.
+        detail: String,
+        /// How often it has failed in a row.
+        attempts: u32,
+        /// How long it waits.
+        wait: Duration,
+    },
+    /// A partition is not read because of this, or is read again.
+    Held {
+        /// The partition.
+        partition: TopicPartition,
+        /// A word for it.
+        reason: &'static str,
+        /// Whether it is held.
+        held: bool,
+    },
+    /// A partition has been held for long enough to be worth a word.
+    Waits {
+        /// The partition.
+        partition: TopicPartition,
+        /// What it waits for.
+        detail: String,
+    },
+    /// A partition of which that was said is read again.
+    Flows {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// A record can never be stored.
+    Refused {
+        /// Its partition.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: i64,
+        /// What is done about it.
+        policy: Policy,
+        /// Why: a word.
+        reason: &'static str,
+        /// Why: what was said.
+        detail: String,
+        /// The dead-letter topic, if it goes to one.
+        to: Option<String>,
+    },
+    /// A partition stops at a record.
+    Halted {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: i64,
+        /// Why: a word.
+        reason: &'static str,
+        /// Why: what was said.
+        detail: String,
+    },
+    /// Events were not acknowledged when their partition went.
+    LetGo {
+        /// The partition.
+        partition: TopicPartition,
+        /// `lost` or `deadline`.
+        reason: &'static str,
+        /// How many.
+        events: usize,
+    },
+    /// A hub has other partitions than before, and they are used from now on.
+    Resized {
+        /// The hub.
+        hub: HubName,
+        /// How many it had.
+        before: usize,
+        /// How many it has.
+        after: usize,
+    },
+}

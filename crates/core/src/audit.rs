@@ -1,0 +1,89 @@
+//! The books, proven: every running sum and list against what it sums up and lists.
+
+use std::collections::HashMap;
+
+use crate::core::Core;
+use crate::hold::Why;
+use crate::offsets::Assignment;
+use crate::partitions::{Intake, Partition};
+
+impl Core {
+    /// Panics when a book is wrong.
+    pub(crate) fn audit(&self) {
+        self.audit_scale();
+        self.audit_out();
+        self.audit_held();
+    }
+
+    fn audit_scale(&self) {
+        let mut by_hub = vec![0; self.hubs.all.len()];
+        for (number, berth) in self.berths.iter().enumerate() {
+            assert_eq!(berth.weighed, berth.lane.bytes(), "lane {number} is weighed");
+            by_hub[berth.hub] += berth.weighed;
+            assert_eq!(self.due.of(number), berth.lane.due(), "lane {number} is looked at in time");
+            assert!(!berth.lane.is_empty() || berth.lane.due().is_none(), "nothing to do at rest");
+        }
+        for (hub, bytes) in by_hub.iter().enumerate() {
+            assert_eq!(self.scale.held(hub), *bytes, "hub {hub} is weighed");
+        }
+        assert_eq!(self.scale.sum(), by_hub.iter().sum::<usize>());
+    }
+
+    /// What is out of a partition is in a lane or a letter, and of a halted one nothing later waits anywhere.
+    fn audit_out(&self) {
+        let mut out: HashMap<Assignment, usize> = HashMap::new();
+        for berth in &self.berths {
+            for ticket in berth.lane.tickets() {
+                *out.entry(ticket.assignment()).or_default() += 1;
+            }
+            for ticket in berth.lane.waiting_tickets() {
+                assert!(
+                    self.partitions.wants(ticket),
+                    "what is not wanted does not wait in a lane"
+                );
+            }
+        }
+        let mut letters: HashMap<Assignment, usize> = HashMap::new();
+        for ticket in self.letters.values() {
+            *letters.entry(ticket.assignment()).or_default() += 1;
+            *out.entry(ticket.assignment()).or_default() += 1;
+        }
+        let mut entries = 0;
+        for partition in self.partitions.iter() {
+            let (name, stay) = (&partition.name, partition.assignment);
+            assert_eq!(partition.out, out.get(&stay).copied().unwrap_or(0), "{name}: out");
+            assert_eq!(
+                partition.letters,
+                letters.get(&stay).copied().unwrap_or(0),
+                "{name}: letters"
+            );
+            entries += self.partitions.offsets.in_flight(stay);
+        }
+        assert_eq!(entries, self.partitions.offsets.entries(), "records in flight");
+    }
+
+    /// Who is held waits in one list, and who waits in a list is held.
+    fn audit_held(&self) {
+        let mut listed: HashMap<Assignment, usize> = HashMap::new();
+        let lists = self.hubs.all.iter().flat_map(|hub| [&hub.for_share, &hub.for_place]);
+        let lists = lists.chain(self.berths.iter().map(|berth| &berth.waiting));
+        for stay in lists.chain([&self.for_common]).flatten() {
+            *listed.entry(*stay).or_default() += 1;
+        }
+        let held = |partition: &&Partition| match &partition.intake {
+            Intake::Held(held) => !matches!(held.why, Why::Window | Why::Letters),
+            _ => false,
+        };
+        let mut count = 0;
+        for partition in self.partitions.iter().filter(held) {
+            assert_eq!(
+                listed.get(&partition.assignment),
+                Some(&1),
+                "{} waits once",
+                partition.name
+            );
+            count += 1;
+        }
+        assert_eq!(listed.len(), count, "only who is held waits");
+    }
+}

@@ -1,0 +1,259 @@
+//! The decisions of a shard: where each record goes, what is sent when, what an answer settles, what may be committed.
+//!
+//! Records, answers and time come in as arguments, and what is to be done comes out as [`Action`]s. One shard has one core
+//! and one thread that owns it, so there are no locks and no order of events but the one it was told.
+//!
+//! What always holds:
+//! * a record is tracked before anything else, so the position cannot pass it;
+//! * the events of a Kafka partition enter a lane in Kafka order, and a lane sends in order;
+//! * a ticket is settled only by `accepted`, by a finished dead letter, or by an explicit drop;
+//! * a record is placed whole or given back, and what is held is on the scale: [`Core::audit`] proves the books.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::action::{Action, Note};
+use crate::drain::Drain;
+use crate::due::Due;
+use crate::encode::Layout;
+use crate::hold::Why;
+use crate::hubs::{Berth, Hubs, Route};
+use crate::mapping::Events;
+use crate::offsets::{Assignment, ENTRY, Ticket};
+use crate::partitions::{Intake, Partition, Partitions};
+use crate::record::{Position, Record, TopicPartition};
+use crate::route::{self, Router};
+use crate::scale::Scale;
+
+/// A partition with so many dead letters on their way takes nothing more.
+pub(crate) const MAX_LETTERS: usize = 64;
+/// What a dead letter on its way costs.
+const LETTER: usize = 256;
+/// Records of one partition behind one that is not settled, at most: what comes twice after a crash.
+const WINDOW: usize = 100_000;
+/// Their bytes, at most.
+const WINDOW_BYTES: usize = 64 << 20;
+/// A partition may always have so many in flight.
+const LEAST_WINDOW: usize = 256;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admitted {
+    /// It is taken care of; the next one may come.
+    Taken,
+    /// It is given back: its partition is held at it, and it will come again.
+    Held,
+    /// Its partition is not assigned, as far as the core was told.
+    Unknown,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Core {
+    router: Arc<Router>,
+    pub(crate) partitions: Partitions,
+    pub(crate) hubs: Hubs,
+    /// By the number of the lane.
+    pub(crate) berths: Vec<Berth>,
+    pub(crate) due: Due,
+    pub(crate) scale: Scale,
+    /// Partitions that wait for the common half of the memory, while their hub holds nothing.
+    pub(crate) for_common: Vec<Assignment>,
+    pub(crate) drains: Vec<Drain>,
+    pub(crate) letters: HashMap<u64, Ticket>,
+    next_letter: u64,
+    layouts: HashMap<Events, Arc<Layout>>,
+    actions: Vec<Action>,
+}
+
+impl Core {
+    /// A core with nothing assigned, which may hold `budget` bytes.
+    pub fn new(router: Arc<Router>, budget: usize) -> Self {
+        Self {
+            router,
+            partitions: Partitions::default(),
+            hubs: Hubs::default(),
+            berths: Vec::new(),
+            due: Due::default(),
+            scale: Scale::new(budget),
+            for_common: Vec::new(),
+            drains: Vec::new(),
+            letters: HashMap::new(),
+            next_letter: 0,
+            layouts: HashMap::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// What is to be done since this was last asked.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn tell(&mut self, note: Note) {
+        self.actions.push(Action::Tell(note));
+    }
+
+    /// A partition will be read from now on.
+    pub fn assign(&mut self, name: &TopicPartition, now: Instant) {
+        if let Some(slot) = self.partitions.find(&name.topic, name.partition) {
+            self.release(&[slot], now);
+        }
+        let routes = self.router.routes(&name.topic);
+        let routes: Arc<[Route]> = routes.into_iter().map(|route| self.route(route, now)).collect();
+        for route in &*routes {
+            self.scale.uses(route.hub, true);
+        }
+        self.partitions.assign(name, routes, now);
+        self.tell(Note::Assigned(name.clone()));
+    }
+
+    fn route(&mut self, route: route::Route, now: Instant) -> Route {
+        let (outlet, new) = self.hubs.of(&route, &mut self.scale);
+        let hub = self.hubs.outlets[outlet].hub;
+        if new {
+            let name = self.hubs.all[hub].name.clone();
+            self.act(Action::ResolveHub(name));
+        }
+        self.open_lanes(outlet, now);
+        let layout = self
+            .layouts
+            .entry(route.events.clone())
+            .or_insert_with(|| Arc::new(Layout::new(&route.events)))
+            .clone();
+        Route { to: route, outlet, hub, layout }
+    }
+
+    /// Ends the stay of partitions: what is not sent is dropped, what is in flight settles nothing any more.
+    pub(crate) fn release(&mut self, slots: &[usize], now: Instant) {
+        let mut gone = Vec::with_capacity(slots.len());
+        for slot in slots {
+            let Some(partition) = self.partitions.release(*slot) else { continue };
+            if let Intake::Held(held) = &partition.intake {
+                self.forget_held(partition.assignment, held);
+            }
+            for route in &*partition.routes {
+                self.scale.uses(route.hub, false);
+            }
+            gone.push(partition);
+        }
+        self.purge(gone.iter().filter(|partition| partition.out > 0), now);
+        let partitions = &self.partitions;
+        self.letters.retain(|_, ticket| partitions.of(ticket.assignment()).is_some());
+        for Partition { name, .. } in gone {
+            self.tell(Note::Removed(name));
+        }
+    }
+
+    /// These partitions were taken away: nothing of them is sent or committed any more.
+    pub fn lose(&mut self, names: &[TopicPartition], now: Instant) {
+        let mut slots = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(slot) = self.partitions.find(&name.topic, name.partition) else { continue };
+            slots.push(slot);
+            let events = self.partitions.get(slot).map_or(0, |partition| partition.out);
+            self.tell(Note::LetGo { partition: name.clone(), reason: "lost", events });
+        }
+        self.release(&slots, now);
+    }
+
+    /// Takes one record.
+    pub fn admit(&mut self, record: &Record<'_>, now: Instant) -> Admitted {
+        let Some(slot) = self.partitions.find(record.topic, record.partition) else {
+            return Admitted::Unknown;
+        };
+        let Some(partition) = self.partitions.get(slot) else { return Admitted::Unknown };
+        let stay = partition.assignment;
+        if !matches!(partition.intake, Intake::Flowing)
+            || self.partitions.offsets.has_seen(stay, record.offset)
+        {
+            return Admitted::Taken;
+        }
+        let routes = Arc::clone(&partition.routes);
+        let placed = if partition.letters >= MAX_LETTERS {
+            Err(Why::Letters)
+        } else if !self.window_is_open(partition, 1) {
+            Err(Why::Window)
+        } else {
+            self.place(slot, record, &routes, now)
+        };
+        match placed {
+            Ok(()) => Admitted::Taken,
+            Err(why) => {
+                self.hold(slot, why, Position(record.offset), now);
+                Admitted::Held
+            }
+        }
+    }
+
+    /// Whether a partition may have more records in flight: its window, over `part` of it.
+    ///
+    /// All together may take an eighth of the budget, of which each may have as much as it leaves.
+    pub(crate) fn window_is_open(&self, partition: &Partition, part: usize) -> bool {
+        let offsets = &self.partitions.offsets;
+        let free = (self.scale.budget() / 8 / ENTRY).saturating_sub(offsets.entries());
+        let records = free.clamp(LEAST_WINDOW, WINDOW) / part;
+        offsets.in_flight(partition.assignment) < records
+            && offsets.in_flight_bytes(partition.assignment) < WINDOW_BYTES / part
+    }
+
+    /// Batches that are due, as actions.
+    pub fn dispatch(&mut self, now: Instant) {
+        for number in self.due.until(now) {
+            let Some(departure) = self.berths[number].lane.next(now) else {
+                self.touch(number);
+                continue;
+            };
+            if let Some(reason) = departure.reason {
+                let hub = self.hub_of(number);
+                let (events, bytes) = (departure.events.len(), departure.bytes);
+                self.tell(Note::Sealed { hub, reason, events, bytes });
+            }
+            let envelope =
+                crate::event::Envelope { events: departure.events, partition_key: departure.key };
+            self.act(Action::Send { lane: number, envelope });
+            self.touch(number);
+        }
+    }
+
+    /// The name of the hub of a lane.
+    pub(crate) fn hub_of(&self, lane: usize) -> crate::hubs::HubName {
+        self.hubs.all[self.berths[lane].hub].name.clone()
+    }
+
+    /// A lane has changed: it is weighed, and looked at when it is due.
+    pub(crate) fn touch(&mut self, number: usize) {
+        let berth = &mut self.berths[number];
+        let bytes = berth.lane.bytes();
+        if bytes != berth.weighed {
+            self.scale.weigh(berth.hub, berth.weighed, bytes);
+            berth.weighed = bytes;
+        }
+        self.due.set(number, berth.lane.due());
+    }
+
+    /// Whether another record may be taken.
+    pub fn has_room(&self) -> bool {
+        !self.scale.is_alone() || self.scale.has_room()
+    }
+
+    pub(crate) fn new_letter(&mut self) -> u64 {
+        self.next_letter += 1;
+        self.next_letter
+    }
+
+    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight.
+    pub fn bytes(&self) -> usize {
+        self.scale.sum() + self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY
+    }
+
+    /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due.first().into_iter().chain(self.drains.iter().map(Drain::deadline)).min()
+    }
+}

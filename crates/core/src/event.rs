@@ -1,0 +1,125 @@
+//! The words for the Event Hubs side: an event, where it goes, how it is sent, and what a failed send means.
+
+use std::time::Duration;
+
+/// One event, encoded once as an AMQP message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event(Vec<u8>);
+
+impl Event {
+    /// Wraps one encoded AMQP message.
+    pub fn new(encoded: Vec<u8>) -> Self {
+        Self(encoded)
+    }
+
+    /// The encoded message.
+    pub fn encoded(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The encoded message, given away.
+    pub fn into_encoded(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// Bytes of the encoded message.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Where the events of a lane go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// One partition of the hub (`hub/Partitions/ID`).
+    Partition(String),
+    /// The hub; the service hashes the envelope's key. `lane` only tells such lanes apart.
+    Gateway {
+        /// Number of the lane.
+        lane: u32,
+    },
+}
+
+/// A sealed batch: kept until accepted, so that a resend is free.
+#[derive(Debug)]
+pub struct Envelope {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// The key the service routes by; only for [`Target::Gateway`].
+    pub partition_key: Option<String>,
+}
+
+/// Why a batch is not known to be stored, by what the caller must do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Send the same again, not before `after` if the service named a time.
+    #[error("{cause}: {detail}")]
+    Retry {
+        /// For the metric and for the choice of backoff.
+        cause: Cause,
+        /// The least wait the service asked for.
+        after: Option<Duration>,
+        /// What the peer or the system said.
+        detail: String,
+    },
+    /// Larger than the link takes: split it, or give the single event to the failure policy.
+    #[error("larger than the {limit} bytes the link takes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Event Hubs will never take this content.
+    #[error("refused with {condition}: {detail}")]
+    Refused {
+        /// The AMQP condition.
+        condition: String,
+        /// What the peer said.
+        detail: String,
+    },
+}
+
+/// Why a send must be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The service is throttling.
+    Throttled,
+    /// The connection could not be made or was lost.
+    Connection,
+    /// The link was refused or detached.
+    Link,
+    /// No answer in time; the batch may or may not be stored.
+    Timeout,
+    /// AMQP `released`: not stored.
+    Released,
+    /// AMQP `modified`: not stored.
+    Modified,
+    /// Not allowed to send, at least now.
+    Unauthorized,
+    /// The hub or partition does not exist, at least now.
+    NotFound,
+    /// An internal or unknown condition of the service.
+    Service,
+}
+
+impl Cause {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Connection => "connection",
+            Self::Link => "link",
+            Self::Timeout => "timeout",
+            Self::Released => "released",
+            Self::Modified => "modified",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,220 @@
+//! Partitions whose next record has no room: held by the Kafka client until there is some.
+//!
+//! A record is placed whole, at all its hubs, or given back: nothing waits in memory. Its partition is held at it, and
+//! fetched again from it. So what one hub, lane or partition cannot take costs the others nothing, and costs the one that
+//! waits a fetch. The client's prefetch of that partition is thrown away, so a partition is resumed when there is room to
+//! spare, not with the first byte.
+
+use std::time::{Duration, Instant};
+
+use crate::action::{Action, Note};
+use crate::core::Core;
+use crate::hubs::Hub;
+use crate::offsets::Assignment;
+use crate::partitions::{Held, Intake};
+use crate::record::Position;
+use crate::scale::HubNumber;
+
+/// Nothing is said of a partition that waits for less: so do those of a hub that is merely busy.
+const SAID_AFTER: Duration = Duration::from_secs(1);
+/// What a resumed partition is expected to bring at once: what the client fetches of it.
+const FETCH: usize = 256 << 10;
+
+/// What a partition waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The partitions of a hub are not known, or about to change.
+    Unknown(HubNumber),
+    /// The hub has no place for it: too few partitions.
+    NoPlace(HubNumber, String),
+    /// The hub holds its share of the memory.
+    Share(HubNumber),
+    /// A lane takes nothing more.
+    Lane(usize),
+    /// Too many records behind one that is not settled.
+    Window,
+    /// Too many dead letters that are not written.
+    Letters,
+}
+
+impl Core {
+    /// The record at `from` has no room: its partition waits there.
+    pub(crate) fn hold(&mut self, slot: usize, why: Why, from: Position, now: Instant) {
+        let reason = self.reason(&why, now);
+        let Some(partition) = self.partitions.get_mut(slot) else { return };
+        let (name, stay) = (partition.name.clone(), partition.assignment);
+        partition.given_back = true;
+        partition.intake = Intake::Held(Held { why: why.clone(), reason, since: now, said: false });
+        if let Some(list) = self.waiting_for(&why) {
+            list.push(stay);
+        }
+        self.act(Action::Hold(name.clone(), from));
+        self.tell(Note::Held { partition: name, reason, held: true });
+    }
+
+    /// The list of those that wait for the same; none for what a partition waits for by itself.
+    fn waiting_for(&mut self, why: &Why) -> Option<&mut Vec<Assignment>> {
+        match why {
+            Why::Unknown(hub) | Why::NoPlace(hub, _) => Some(&mut self.hubs.all[*hub].for_place),
+            // No answer of the hub itself would wake it.
+            Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
+            Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
+            Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
+            Why::Window | Why::Letters => None,
+        }
+    }
+
+    /// The metric label.
+    fn reason(&self, why: &Why, now: Instant) -> &'static str {
+        match why {
+            Why::Unknown(_) => "hub_unavailable",
+            Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => "hub_unavailable",
+            Why::Lane(_) | Why::Share(_) => "hub_slow",
+            Why::NoPlace(..) => "no_partition",
+            Why::Window => "in_flight",
+            Why::Letters => "dead_letters",
+        }
+    }
+
+    /// What it waits for, in words.
+    pub(crate) fn describe(&self, why: &Why, now: Instant) -> String {
+        let hub = |hub: HubNumber| &self.hubs.all[hub].name;
+        match why {
+            Why::Unknown(number) => {
+                let Hub { next_ids, trouble, .. } = &self.hubs.all[*number];
+                let because = match (next_ids, trouble) {
+                    (Some(_), _) => "its partitions have changed, and what is under way goes first",
+                    (None, Some(trouble)) => trouble,
+                    (None, None) => "its partitions are not known yet",
+                };
+                format!("hub `{}`: {because}", hub(*number))
+            }
+            Why::NoPlace(number, detail) => {
+                format!("hub `{}`: {detail}; hint: {}", hub(*number), crate::route::Misfit::HINT)
+            }
+            Why::Share(number) => {
+                format!(
+                    "hub `{}` takes events too slowly and its share of `limits.memory` is used",
+                    hub(*number)
+                )
+            }
+            Why::Lane(lane) => {
+                let berth = &self.berths[*lane];
+                let what = match berth.lane.is_stalled(now) {
+                    true => "takes nothing",
+                    false => "takes events too slowly",
+                };
+                format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
+            }
+            Why::Window => {
+                "too many records were read behind one that is not acknowledged".to_owned()
+            }
+            Why::Letters => "too many dead letters are not written".to_owned(),
+        }
+    }
+
+    /// Its next record may come.
+    fn resume(&mut self, stay: Assignment) {
+        let slot = stay.slot();
+        let Some(partition) = self.partitions.get_mut(slot) else { return };
+        if partition.assignment != stay || !matches!(partition.intake, Intake::Held(_)) {
+            return;
+        }
+        let name = partition.name.clone();
+        let Intake::Held(held) = std::mem::replace(&mut partition.intake, Intake::Flowing) else {
+            return;
+        };
+        self.act(Action::Resume(name.clone()));
+        self.tell(Note::Held { partition: name.clone(), reason: held.reason, held: false });
+        if held.said {
+            self.tell(Note::Flows { partition: name });
+        }
+    }
+
+    /// The partition of a stay leaves the list it waits in: it drains, has halted, or is gone.
+    pub(crate) fn forget_held(&mut self, stay: Assignment, held: &Held) {
+        let others = |waiting: &Assignment| *waiting != stay;
+        if let Some(list) = self.waiting_for(&held.why) {
+            list.retain(others);
+        }
+        if let Why::Share(hub) = held.why {
+            // The hub may have held nothing then and something now.
+            self.for_common.retain(others);
+            self.hubs.all[hub].for_share.retain(others);
+        }
+    }
+
+    /// A lane has moved, or holds less: whoever waits for it or for its hub may go on.
+    pub(crate) fn wake(&mut self, lane: usize, now: Instant) {
+        let berth = &mut self.berths[lane];
+        let hub = berth.hub;
+        if !berth.waiting.is_empty() && berth.lane.has_room_again(now) {
+            for stay in std::mem::take(&mut berth.waiting) {
+                self.resume(stay);
+            }
+        }
+        self.wake_share(hub);
+    }
+
+    fn wake_share(&mut self, hub: HubNumber) {
+        if !self.hubs.all[hub].for_share.is_empty() {
+            let waiting = &mut self.hubs.all[hub].for_share;
+            let worth = match self.scale.held(hub) {
+                0 => usize::MAX,
+                _ => self.scale.room_again(hub).div_ceil(FETCH),
+            };
+            let woken: Vec<_> = waiting.drain(..worth.min(waiting.len())).collect();
+            for stay in woken {
+                self.resume(stay);
+            }
+        }
+        for stay in std::mem::take(&mut self.for_common) {
+            self.resume(stay);
+        }
+    }
+
+    /// The partitions of a hub are known, or are others.
+    pub(crate) fn wake_places(&mut self, hub: HubNumber) {
+        for stay in std::mem::take(&mut self.hubs.all[hub].for_place) {
+            self.resume(stay);
+        }
+    }
+
+    /// Something of a partition was settled: it may have waited for that.
+    pub(crate) fn wake_itself(&mut self, slot: usize) {
+        let Some(partition) = self.partitions.get(slot) else { return };
+        let Intake::Held(held) = &partition.intake else { return };
+        let may = match held.why {
+            Why::Window => self.window_is_open(partition, 2),
+            Why::Letters => partition.letters <= crate::core::MAX_LETTERS / 2,
+            _ => return,
+        };
+        let stay = partition.assignment;
+        if may {
+            self.resume(stay);
+        }
+    }
+
+    /// Says what has waited for long enough to be worth a word.
+    pub(crate) fn say_held(&mut self, now: Instant) {
+        let mut said = Vec::new();
+        let (partitions, _) = self.partitions.iter_mut();
+        for partition in partitions {
+            if let Intake::Held(held) = &mut partition.intake
+                && !held.said
+                && now.saturating_duration_since(held.since) >= SAID_AFTER
+            {
+                held.said = true;
+                said.push((partition.name.clone(), held.why.clone()));
+            }
+        }
+        for (partition, why) in said {
+            let detail = self.describe(&why, now);
+            self.tell(Note::Waits { partition, detail });
+        }
+    }
+}
+
+/// Every label a held partition may have.
+pub const HELD: [&str; 5] =
+    ["hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];

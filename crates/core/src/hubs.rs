@@ -1,0 +1,145 @@
+//! Where events leave: hubs, the outlets through which mappings with the same batch settings share their lanes, and the lanes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::encode::Layout;
+use crate::event::Event;
+use crate::lane::{Lane, Settings};
+use crate::mapping::{self, Partitioning};
+use crate::offsets::Assignment;
+use crate::route;
+use crate::scale::{HubNumber, Scale};
+
+/// A hub by its namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HubName {
+    /// Namespace by its name in the configuration.
+    pub namespace: Arc<str>,
+    /// The hub.
+    pub hub: Arc<str>,
+}
+
+impl fmt::Display for HubName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.hub)
+    }
+}
+
+/// A mapping as it applies to one topic, and where its lanes are.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) to: route::Route,
+    pub(crate) outlet: usize,
+    pub(crate) hub: HubNumber,
+    pub(crate) layout: Arc<Layout>,
+}
+
+/// A hub that some assigned partition feeds, or has fed.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) name: HubName,
+    /// Its partitions in the service's order; `None` until they are known.
+    pub(crate) ids: Option<Arc<[Arc<str>]>>,
+    /// Its partitions from the moment on at which all its lanes are empty.
+    pub(crate) next_ids: Option<Arc<[Arc<str>]>>,
+    /// Why its partitions are not known.
+    pub(crate) trouble: Option<Arc<str>>,
+    /// The limit of its links, once one was attached.
+    pub(crate) link_bytes: Option<usize>,
+    /// Partitions that wait for room in its share.
+    pub(crate) for_share: Vec<Assignment>,
+    /// Partitions that wait to be told where they may go.
+    pub(crate) for_place: Vec<Assignment>,
+}
+
+/// Lanes are shared by all routes with the same hub, batch settings and way of addressing.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) hub: HubNumber,
+    batch: mapping::Batch,
+    pub(crate) gateway: bool,
+    /// Number of the lane of each hub partition, in the service's order.
+    pub(crate) lanes: Vec<usize>,
+    pub(crate) round_robin: route::RoundRobin,
+}
+
+impl Outlet {
+    pub(crate) fn settings(&self) -> Settings {
+        let max_bytes = self.batch.max_bytes;
+        Settings {
+            linger: self.batch.linger,
+            max_bytes: max_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            max_events: self.batch.max_events.map_or(usize::MAX, |events| events as usize),
+        }
+    }
+}
+
+/// A lane with what the core knows of it.
+#[derive(Debug)]
+pub(crate) struct Berth {
+    pub(crate) lane: Lane<Event>,
+    pub(crate) outlet: usize,
+    pub(crate) hub: HubNumber,
+    /// The hub partition.
+    pub(crate) id: Arc<str>,
+    /// What it weighs on the scale.
+    pub(crate) weighed: usize,
+    /// Partitions that wait for room in it.
+    pub(crate) waiting: Vec<Assignment>,
+}
+
+impl Berth {
+    pub(crate) fn new(outlet: usize, of: &Outlet, hub: &Hub, id: &Arc<str>, now: Instant) -> Self {
+        Self {
+            lane: Lane::new(of.settings(), hub.link_bytes, now),
+            outlet,
+            hub: of.hub,
+            id: Arc::clone(id),
+            weighed: 0,
+            waiting: Vec::new(),
+        }
+    }
+}
+
+/// All hubs and outlets, found by what makes them one.
+#[derive(Debug, Default)]
+pub(crate) struct Hubs {
+    pub(crate) all: Vec<Hub>,
+    pub(crate) outlets: Vec<Outlet>,
+}
+
+impl Hubs {
+    /// The hub of this name.
+    pub(crate) fn find(&self, namespace: &str, hub: &str) -> Option<HubNumber> {
+        let is = |it: &Hub| *it.name.hub == *hub && *it.name.namespace == *namespace;
+        self.all.iter().position(is)
+    }
+
+    /// The outlet of a route and its hub; and whether the hub is new.
+    pub(crate) fn of(&mut self, route: &route::Route, scale: &mut Scale) -> (usize, bool) {
+        let known = self.find(&route.namespace, &route.hub);
+        let hub = known.unwrap_or_else(|| {
+            let (namespace, hub) = (route.namespace.clone(), route.hub.clone());
+            self.all.push(Hub {
+                name: HubName { namespace, hub },
+                ids: None,
+                next_ids: None,
+                trouble: None,
+                link_bytes: None,
+                for_share: Vec::new(),
+                for_place: Vec::new(),
+            });
+            scale.add_hub()
+        });
+        let gateway = route.partitioning == Partitioning::Gateway;
+        let same = |it: &Outlet| it.hub == hub && it.gateway == gateway && it.batch == route.batch;
+        let outlet = self.outlets.iter().position(same).unwrap_or_else(|| {
+            let (batch, round_robin) = (route.batch.clone(), route::RoundRobin::default());
+            self.outlets.push(Outlet { hub, batch, gateway, lanes: Vec::new(), round_robin });
+            self.outlets.len() - 1
+        });
+        (outlet, known.is_none())
+    }
+}

@@ -1,0 +1,395 @@
+//! One lane: the events on their way to one hub partition (or, for `gateway`, to a hub under one key at a time).
+//!
+//! One open batch, sealed ones behind each other, at most one in flight. That is what keeps order when a send is repeated:
+//! nothing overtakes a batch that is not accepted. A sealed batch stays until it is accepted, dissolved by the failure
+//! policy, or purged because its partition was taken away. A lane that makes no progress takes nothing more.
+//!
+//! Pure: time comes in as an argument, sending is somebody else's.
+
+mod terms;
+
+pub use terms::{Arrival, Departure, Room, Seal, Setback, Settings};
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Bounds, Fit, Item};
+use crate::offsets::Ticket;
+use crate::retry;
+
+/// A lane that has not moved for this long takes nothing more.
+pub const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// Batches are no larger until the link has said what it takes: the limit of most tiers.
+const USUAL_LINK: usize = 1 << 20;
+/// Sealed batches may be worth this much sending. More would only make a stop longer.
+const QUEUE: Duration = Duration::from_secs(1);
+/// How long an acknowledgement takes, for the length of the queue, until one has come.
+const FIRST_PACE: Duration = Duration::from_millis(100);
+/// Sealed batches a lane may hold, however fast or slow it is.
+const QUEUED: (usize, usize) = (2, 64);
+/// What an event costs beside its bytes: its vectors, its ticket, and what the allocator rounds up to.
+pub const EVENT_COST: usize = 96;
+/// Lanes that lost their connection start again within this time of the next one, not all at once.
+const SPREAD: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Lane<E> {
+    settings: Settings,
+    /// The link's own limit, once it has been attached.
+    link_bytes: Option<usize>,
+    open: Batch<E>,
+    opened: Instant,
+    full: bool,
+    /// Sealed, oldest first.
+    sealed: VecDeque<Sealed<E>>,
+    sealed_bytes: usize,
+    sealed_events: usize,
+    flight: Option<Flight<E>>,
+    retry: Option<Retry>,
+    attempts: u32,
+    trouble: Option<Instant>,
+    /// Smoothed time from departure to acknowledgement.
+    pace: Duration,
+    /// What is held leaves without waiting for more.
+    hurry: bool,
+}
+
+/// A batch that waits for its turn, and why it was sealed unless that has been told before.
+#[derive(Debug)]
+struct Sealed<E> {
+    batch: Batch<E>,
+    reason: Option<Seal>,
+}
+
+#[derive(Debug)]
+struct Flight<E> {
+    batch: Batch<E>,
+    since: Instant,
+}
+
+/// When a batch that was not stored is sent again.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    at: Instant,
+    /// Whether a new connection ends the wait.
+    connection: bool,
+}
+
+impl<E> Lane<E> {
+    /// A lane with nothing to do.
+    pub fn new(settings: Settings, link_bytes: Option<usize>, now: Instant) -> Self {
+        Self {
+            settings,
+            link_bytes,
+            open: Batch::new(0, None),
+            opened: now,
+            full: false,
+            sealed: VecDeque::new(),
+            sealed_bytes: 0,
+            sealed_events: 0,
+            flight: None,
+            retry: None,
+            attempts: 0,
+            trouble: None,
+            pace: FIRST_PACE,
+            hurry: false,
+        }
+    }
+
+    /// The links of this hub take batches of up to `max_message_size` bytes.
+    pub fn link_takes(&mut self, max_message_size: usize) {
+        self.link_bytes = Some(max_message_size);
+    }
+
+    fn bounds(&self) -> Bounds {
+        let link = self.link_bytes.unwrap_or(USUAL_LINK);
+        let bytes = self.settings.max_bytes.map_or(link, |own| own.min(link));
+        Bounds { bytes, events: self.settings.max_events }
+    }
+
+    /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
+    /// batch when that makes room.
+    pub fn room(
+        &mut self,
+        weight: usize,
+        overhead: usize,
+        key: Option<&str>,
+        now: Instant,
+    ) -> Room {
+        // The link's limit decides what can never be sent; a smaller limit of the operator only makes batches smaller.
+        if let Some(link) = self.link_bytes
+            && overhead + weight > link
+        {
+            return Room::Never(link);
+        }
+        if self.is_stalled(now) {
+            return Room::Later;
+        }
+        let same_key = self.open.key() == key;
+        if self.open.is_empty() || (same_key && self.open.fit(weight, self.bounds()) == Fit::Now) {
+            return Room::Now;
+        }
+        if self.sealed.len() < self.queue() {
+            self.seal_open(Seal::Full);
+            return Room::Now;
+        }
+        self.full = true;
+        Room::Later
+    }
+
+    /// Sealed batches that may wait.
+    fn queue(&self) -> usize {
+        let (least, most) = QUEUED;
+        // A batch for each key is small: many of them are not much.
+        let least = if self.open.key().is_some() { most } else { least };
+        let worth = QUEUE.as_micros() / self.pace.as_micros().max(1);
+        usize::try_from(worth).unwrap_or(most).clamp(least, most)
+    }
+
+    /// Whether a lane that had no room has some again, and some to spare.
+    pub fn has_room_again(&self, now: Instant) -> bool {
+        !self.is_stalled(now) && self.sealed.len() <= self.queue() / 2
+    }
+
+    /// Appends an event for which [`Lane::room`] said [`Room::Now`].
+    pub fn push(
+        &mut self,
+        item: Item<E>,
+        timestamp: Option<i64>,
+        overhead: usize,
+        key: Option<&str>,
+        now: Instant,
+    ) {
+        if self.open.is_empty() {
+            self.open = Batch::new(overhead, key.map(str::to_owned));
+            self.opened = now;
+        }
+        self.open.push(item, timestamp);
+    }
+
+    fn seal_open(&mut self, reason: Seal) {
+        let batch = std::mem::replace(&mut self.open, Batch::new(0, None));
+        self.full = false;
+        self.enqueue_last(Sealed { batch, reason: Some(reason) });
+    }
+
+    fn enqueue_last(&mut self, sealed: Sealed<E>) {
+        self.sealed_bytes += sealed.batch.bytes();
+        self.sealed_events += sealed.batch.len();
+        self.sealed.push_back(sealed);
+    }
+
+    fn enqueue_first(&mut self, batch: Batch<E>) {
+        self.sealed_bytes += batch.bytes();
+        self.sealed_events += batch.len();
+        self.sealed.push_front(Sealed { batch, reason: None });
+    }
+
+    fn dequeue(&mut self) -> Option<Sealed<E>> {
+        let sealed = self.sealed.pop_front()?;
+        self.sealed_bytes -= sealed.batch.bytes();
+        self.sealed_events -= sealed.batch.len();
+        Some(sealed)
+    }
+
+    /// Why the open batch need not wait any longer, if it need not.
+    fn is_complete(&self) -> Option<Seal> {
+        if self.open.is_empty() {
+            None
+        } else if self.full || self.open.len() >= self.settings.max_events {
+            Some(Seal::Full)
+        } else {
+            self.hurry.then_some(Seal::Drain)
+        }
+    }
+
+    /// When this lane wants [`Lane::next`] to be asked; `None` while there is nothing to send, or an answer is awaited.
+    pub fn due(&self) -> Option<Instant> {
+        if self.flight.is_some() {
+            return None;
+        }
+        // `opened` is in the past: at once.
+        let ready = if !self.sealed.is_empty() || self.is_complete().is_some() {
+            self.opened
+        } else if self.open.is_empty() {
+            return None;
+        } else {
+            self.opened + self.settings.linger
+        };
+        Some(self.retry.map_or(ready, |retry| retry.at.max(ready)))
+    }
+
+    /// The batch to send now, if any.
+    pub fn next(&mut self, now: Instant) -> Option<Departure<E>> {
+        if self.due().is_none_or(|due| now < due) {
+            return None;
+        }
+        if self.sealed.is_empty() {
+            self.seal_open(self.is_complete().unwrap_or(Seal::Linger));
+        }
+        let Sealed { mut batch, reason } = self.dequeue()?;
+        let departure = Departure {
+            events: batch.lend(),
+            key: batch.key().map(str::to_owned),
+            bytes: batch.bytes(),
+            reason,
+        };
+        self.retry = None;
+        self.flight = Some(Flight { batch, since: now });
+        Some(departure)
+    }
+
+    /// What is held leaves at once: no linger, no backoff.
+    pub fn hurry(&mut self) {
+        self.hurry = !self.is_empty();
+        self.retry = None;
+    }
+
+    /// A new connection is there: what waits because there was none need not wait any longer.
+    pub fn reconnect(&mut self, jitter: f64, now: Instant) {
+        if let Some(retry) = self.retry.as_mut().filter(|retry| retry.connection) {
+            retry.at = retry.at.min(now + SPREAD.mul_f64(jitter.clamp(0.0, 1.0)));
+        }
+    }
+
+    /// The batch in flight is accepted.
+    pub fn accepted(&mut self, now: Instant) -> Option<Arrival> {
+        let flight = self.flight.take()?;
+        let took = now.saturating_duration_since(flight.since);
+        self.pace = (self.pace * 7 + took) / 8;
+        self.attempts = 0;
+        self.trouble = None;
+        self.calm();
+        Some(Arrival {
+            events: flight.batch.len(),
+            bytes: flight.batch.bytes(),
+            oldest: flight.batch.oldest(),
+            took,
+            tickets: flight.batch.into_tickets().collect(),
+        })
+    }
+
+    /// An empty lane has nothing to try again and is in no trouble that is known.
+    fn calm(&mut self) {
+        if self.is_empty() {
+            self.retry = None;
+            self.attempts = 0;
+            self.trouble = None;
+            self.hurry = false;
+        }
+    }
+
+    /// The batch in flight is not known to be stored and must be sent again, later. Returns how often it has failed
+    /// in a row and how long it will wait.
+    pub fn resend(&mut self, events: Vec<E>, setback: Setback, now: Instant) -> (u32, Duration) {
+        self.take_back(events);
+        self.attempts = self.attempts.saturating_add(1);
+        self.trouble.get_or_insert(now);
+        let wait = retry::delay(self.attempts, setback.asked, setback.jitter);
+        self.retry = Some(Retry { at: now + wait, connection: setback.connection });
+        (self.attempts, wait)
+    }
+
+    /// The batch in flight can never be stored as it is: two halves are sent instead, in order. A single event that
+    /// cannot be stored comes back as its ticket.
+    pub fn dissolve(&mut self, events: Vec<E>, limit: Option<usize>) -> Option<Ticket> {
+        if let Some(limit) = limit {
+            self.link_bytes = Some(self.link_bytes.map_or(limit, |known| known.min(limit)));
+        }
+        self.take_back(events);
+        self.attempts = 0;
+        let Sealed { mut batch, .. } = self.dequeue()?;
+        if batch.len() > 1 {
+            let back = batch.split();
+            self.enqueue_first(back);
+            self.enqueue_first(batch);
+            return None;
+        }
+        let ticket = batch.into_tickets().next();
+        self.calm();
+        ticket
+    }
+
+    fn take_back(&mut self, events: Vec<E>) {
+        if let Some(mut flight) = self.flight.take() {
+            flight.batch.restore(events);
+            self.enqueue_first(flight.batch);
+        }
+    }
+
+    /// Takes out what does not pass, except what is in flight.
+    pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        let mut removed = self.open.purge(&keep);
+        if self.open.is_empty() {
+            self.full = false;
+        }
+        for Sealed { batch, .. } in &mut self.sealed {
+            let (bytes, events) = (batch.bytes(), batch.len());
+            removed.extend(batch.purge(&keep));
+            self.sealed_bytes -= bytes - batch.bytes();
+            self.sealed_events -= events - batch.len();
+        }
+        let envelopes = &mut self.sealed_bytes;
+        self.sealed.retain(|sealed| {
+            *envelopes -= if sealed.batch.is_empty() { sealed.batch.bytes() } else { 0 };
+            !sealed.batch.is_empty()
+        });
+        self.calm();
+        removed
+    }
+
+    /// Whether this lane has made no progress for [`STALLED_AFTER`]: failing, or unanswered.
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        let since = match (self.trouble, self.flight.as_ref().map(|flight| flight.since)) {
+            (Some(trouble), Some(flight)) => Some(trouble.min(flight)),
+            (trouble, flight) => trouble.or(flight),
+        };
+        since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
+    }
+
+    /// Bytes held, all told: open, sealed, in flight, the copy of a batch that the AMQP library makes while it is in
+    /// flight (reserved before it leaves, so that sending never needs more memory), and what events cost beside.
+    pub fn bytes(&self) -> usize {
+        let open = if self.open.is_empty() { 0 } else { self.open.bytes() };
+        let (flight, in_flight) =
+            self.flight.as_ref().map_or((0, 0), |it| (it.batch.bytes(), it.batch.len()));
+        let next = self.sealed.front().map_or(open, |sealed| sealed.batch.bytes());
+        let copy = if self.flight.is_some() { flight } else { next };
+        let events = self.open.len() + self.sealed_events + in_flight;
+        open + self.sealed_bytes + flight + copy + events * EVENT_COST
+    }
+
+    /// Events held.
+    pub fn events(&self) -> usize {
+        let in_flight = self.flight.as_ref().map_or(0, |flight| flight.batch.len());
+        self.open.len() + self.sealed_events + in_flight
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.sealed.is_empty() && self.flight.is_none()
+    }
+
+    /// Whether a batch is with the sender.
+    pub fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    /// The tickets of all events held, the oldest event first.
+    #[cfg(test)]
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        let flight = self.flight.iter().flat_map(|flight| flight.batch.tickets());
+        flight.chain(self.waiting_tickets())
+    }
+
+    /// Those of events that are not in flight.
+    #[cfg(test)]
+    pub(crate) fn waiting_tickets(&self) -> impl Iterator<Item = &Ticket> {
+        let sealed = self.sealed.iter().flat_map(|sealed| sealed.batch.tickets());
+        sealed.chain(self.open.tickets())
+    }
+}
+
+#[cfg(test)]
+mod tests;

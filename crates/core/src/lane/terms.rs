@@ -1,0 +1,88 @@
+//! What a lane is told, and what it says.
+
+use std::time::Duration;
+
+use crate::offsets::Ticket;
+
+/// Why a batch was sealed: a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// No room for the next event.
+    Full,
+    /// It waited for the linger time.
+    Linger,
+    /// The shard is draining.
+    Drain,
+}
+
+impl Seal {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Linger => "linger",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+/// What the configuration says of a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long an event waits for others.
+    pub linger: Duration,
+    /// Largest batch, unless the link allows less.
+    pub max_bytes: Option<usize>,
+    /// Most events in a batch.
+    pub max_events: usize,
+}
+
+/// What can be done with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// It may be pushed.
+    Now,
+    /// Not before something is acknowledged.
+    Later,
+    /// Its weight is beyond what the link takes, which is this many bytes.
+    Never(usize),
+}
+
+/// A send that has to be repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Setback {
+    /// The least wait the service asked for.
+    pub asked: Option<Duration>,
+    /// Whether the connection was the cause, so that a new one ends the wait.
+    pub connection: bool,
+    /// A random number in `0.0..1.0`.
+    pub jitter: f64,
+}
+
+/// A batch that leaves.
+#[derive(Debug)]
+pub struct Departure<E> {
+    /// The events, lent until the send ends.
+    pub events: Vec<E>,
+    /// The key the service routes by.
+    pub key: Option<String>,
+    /// Bytes on the wire.
+    pub bytes: usize,
+    /// Why it was sealed; `None` when it has left before.
+    pub reason: Option<Seal>,
+}
+
+/// A batch that was accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Number of events.
+    pub events: usize,
+    /// Bytes on the wire.
+    pub bytes: usize,
+    /// The smallest Kafka timestamp inside.
+    pub oldest: Option<i64>,
+    /// From departure to acknowledgement.
+    pub took: Duration,
+    /// What is to be settled.
+    pub tickets: Vec<Ticket>,
+}

@@ -1,0 +1,191 @@
+use super::*;
+use crate::offsets::{Assignment, Offsets};
+use proptest::prelude::*;
+
+const SETTINGS: Settings =
+    Settings { linger: Duration::from_millis(10), max_bytes: None, max_events: 2 };
+
+fn setback(asked: Option<Duration>) -> Setback {
+    Setback { asked, connection: false, jitter: 0.5 }
+}
+
+/// A lane, and tickets for it.
+struct Rig {
+    lane: Lane<i64>,
+    offsets: Offsets,
+    stay: Assignment,
+    next: i64,
+    now: Instant,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let (now, mut offsets) = (Instant::now(), Offsets::default());
+        let stay = offsets.assign();
+        Self { lane: Lane::new(SETTINGS, Some(1_000), now), offsets, stay, next: 0, now }
+    }
+
+    fn push(&mut self) -> Room {
+        let room = self.lane.room(10, 0, None, self.now);
+        if room == Room::Now {
+            let ticket = self.offsets.track(self.stay, self.next, 7).unwrap();
+            let item = Item { event: self.next, weight: 10, ticket };
+            self.lane.push(item, None, 0, None, self.now);
+            self.next += 1;
+        }
+        room
+    }
+
+    fn send(&mut self) -> Option<Vec<i64>> {
+        self.lane.next(self.now).map(|departure| departure.events)
+    }
+}
+
+#[test]
+fn a_queue_is_worth_a_second_of_sending() {
+    let mut rig = Rig::new();
+    while rig.push() == Room::Now {}
+    assert_eq!(rig.next, 2 * 11, "ten sealed and one open, at a tenth of a second each");
+    while let Some(events) = rig.send() {
+        assert_eq!(events.len(), 2);
+        rig.now += Duration::from_millis(1_500);
+        rig.lane.accepted(rig.now);
+    }
+    assert!(rig.lane.is_empty());
+    let before = rig.next;
+    while rig.push() == Room::Now {}
+    assert_eq!(rig.next - before, 2 * 3, "two sealed and one open, when an answer takes longer");
+}
+
+#[test]
+fn a_lane_that_stands_takes_nothing_more() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.push(), Room::Now);
+    assert_eq!(rig.send(), None, "it lingers");
+    rig.now += SETTINGS.linger;
+    assert_eq!(rig.send(), Some(vec![0]));
+    assert_eq!(rig.push(), Room::Now, "it moves, as far as is known");
+    rig.now += STALLED_AFTER;
+    assert_eq!(rig.push(), Room::Later, "not even into the open batch");
+    assert!(!rig.lane.has_room_again(rig.now));
+    rig.lane.accepted(rig.now);
+    assert!(rig.lane.has_room_again(rig.now));
+    assert_eq!(rig.push(), Room::Now);
+}
+
+#[test]
+fn a_lane_emptied_while_it_waits_to_retry_wants_nothing() {
+    let mut rig = Rig::new();
+    rig.push();
+    rig.lane.hurry();
+    let events = rig.send().unwrap();
+    rig.lane.resend(events, setback(None), rig.now);
+    assert!(rig.lane.due() > Some(rig.now));
+    drop(rig.lane.purge(|_| false));
+    assert_eq!(rig.lane.due(), None);
+    let hour = rig.now + Duration::from_hours(1);
+    assert!(!rig.lane.is_stalled(hour), "what failed is gone");
+    assert_eq!(rig.lane.bytes(), 0);
+}
+
+#[test]
+fn a_wait_ends_with_the_connection_or_a_drain_and_not_before_the_service_asked() {
+    let mut rig = Rig::new();
+    rig.push();
+    rig.lane.hurry();
+    let events = rig.send().unwrap();
+    let lost = Setback { connection: true, ..setback(None) };
+    let mut events = events;
+    for _ in 0..9 {
+        rig.lane.resend(events, lost, rig.now);
+        rig.lane.hurry();
+        events = rig.send().unwrap();
+    }
+    rig.lane.resend(events, lost, rig.now);
+    assert!(rig.lane.due() > Some(rig.now + Duration::from_secs(2)));
+    rig.lane.reconnect(0.0, rig.now);
+    let events = rig.send().expect("a new connection is there");
+
+    rig.lane.resend(events, setback(Some(Duration::from_secs(4))), rig.now);
+    rig.lane.reconnect(0.0, rig.now);
+    assert!(rig.lane.due() >= Some(rig.now + Duration::from_secs(4)), "throttled, not lost");
+    rig.lane.hurry();
+    assert_eq!(rig.send(), Some(vec![0]), "a drain tries at once");
+}
+
+#[test]
+fn the_copy_of_what_leaves_next_is_reserved_before_it_leaves() {
+    let mut rig = Rig::new();
+    for _ in 0..6 {
+        rig.push();
+    }
+    let before = rig.lane.bytes();
+    assert_eq!(before, 6 * 10 + 20 + 6 * EVENT_COST);
+    rig.send().unwrap();
+    assert_eq!(rig.lane.bytes(), before, "sending needs no more memory");
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Push,
+    Wait(u64),
+    Send,
+    Accept,
+    Resend,
+    Dissolve,
+    Purge(i64),
+    Hurry,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => Just(Step::Push), 3 => (1..800u64).prop_map(Step::Wait), 5 => Just(Step::Send),
+        4 => Just(Step::Accept), 2 => Just(Step::Resend), 1 => Just(Step::Dissolve),
+        1 => (2..5i64).prop_map(Step::Purge), 1 => Just(Step::Hurry),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn keeps_order_and_its_own_books(steps in prop::collection::vec(step(), 1..300)) {
+        let mut rig = Rig::new();
+        let mut away: Option<Vec<i64>> = None;
+        let mut last = -1;
+        for step in steps {
+            match step {
+                Step::Push => drop(rig.push()),
+                Step::Wait(millis) => rig.now += Duration::from_millis(millis),
+                Step::Send => away = rig.send().or(away.take()),
+                Step::Accept => if let Some(events) = away.take() {
+                    prop_assert!(events.is_sorted() && events[0] > last);
+                    last = *events.last().unwrap();
+                    for ticket in rig.lane.accepted(rig.now).unwrap().tickets {
+                        prop_assert!(rig.offsets.settle(ticket));
+                    }
+                },
+                Step::Resend => if let Some(events) = away.take() {
+                    rig.lane.resend(events, setback(None), rig.now);
+                },
+                Step::Dissolve => if let Some(events) = away.take()
+                    && let Some(ticket) = rig.lane.dissolve(events, None)
+                {
+                    prop_assert!(rig.offsets.settle(ticket));
+                },
+                Step::Purge(every) => {
+                    let offsets = &rig.offsets;
+                    let keep = |ticket: &Ticket| offsets.offset(ticket).unwrap() % every != 0;
+                    for ticket in rig.lane.purge(keep) {
+                        prop_assert!(rig.offsets.settle(ticket));
+                    }
+                }
+                Step::Hurry => rig.lane.hurry(),
+            }
+            let tickets = rig.lane.tickets().count();
+            prop_assert_eq!(rig.lane.events(), tickets);
+            prop_assert!(rig.lane.bytes() >= tickets * (10 + EVENT_COST));
+            prop_assert!(rig.lane.bytes() <= tickets * (20 + EVENT_COST));
+            prop_assert_eq!(rig.lane.is_empty(), tickets == 0);
+            prop_assert_eq!(rig.lane.due().is_none(), tickets == 0 || rig.lane.is_in_flight());
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a shard of the bridge decides, and nothing else: no clock, no I/O, no runtime, no registry of metrics, no log.
+//!
+//! Records, answers and time come in as arguments; what is to be done, said and counted comes out as [`action::Action`]s. So
+//! it is tested by simulation: a made-up Kafka and Event Hubs that reorder, refuse, fall silent, throttle, grow and rebalance
+//! at random, thousands of times a second, against the promises themselves.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`record`], [`event`], [`mapping`], [`action`] | the words: Kafka's side, Event Hubs' side, the operator's, the core's own |
+//! | [`route`] | which hub, and which partition of it |
+//! | [`encode`] | a record as one AMQP message |
+//! | [`offsets`], [`batch`], [`lane`], [`retry`] | the parts, each with a property test against a simpler version of itself |
+//! | `hubs`, `partitions`, `scale`, `due` | the books: where events leave, what is assigned, who holds how much, who is due |
+//! | `core`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
+
+pub mod action;
+mod answer;
+#[cfg(test)]
+mod audit;
+pub mod batch;
+mod core;
+mod drain;
+mod due;
+pub mod encode;
+pub mod event;
+mod hold;
+mod hubs;
+pub mod lane;
+mod letters;
+pub mod mapping;
+pub mod offsets;
+mod partitions;
+mod place;
+mod progress;
+pub mod record;
+pub mod retry;
+pub mod route;
+mod scale;
+#[cfg(test)]
+mod simulation;
+
+pub use crate::core::{Admitted, Core};
+pub use drain::Drained;
+pub use hold::HELD;
+pub use hubs::HubName;
+pub use progress::Standing;

@@ -1,0 +1,122 @@
+//! What the operator says of a mapping: which topics go to which hub, and how.
+//!
+//! Checked where it was read; whoever holds a [`Mapping`] need not check it again.
+
+use std::time::Duration;
+
+/// `[[mappings]]`
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// Which topics.
+    pub topics: Topics,
+    /// The hub, or a template with `{topic}`.
+    pub hub: String,
+    /// Name of the namespace in the configuration.
+    pub namespace: String,
+    /// How the hub partition is chosen.
+    pub partitioning: Partitioning,
+    /// `[batch]`, with this mapping's own keys laid over it.
+    pub batch: Batch,
+    /// `[events]`, with this mapping's own keys laid over it.
+    pub events: Events,
+    /// `[failure]`, with this mapping's own keys laid over it.
+    pub failure: Failure,
+}
+
+/// Which topics a mapping takes: `topic`, `topics` or `topic_pattern`.
+#[derive(Debug, Clone)]
+pub enum Topics {
+    /// Exactly these.
+    Named(Vec<String>),
+    /// All whose whole name matches; new ones are picked up. The expression is anchored at both ends.
+    Pattern(regex::Regex),
+}
+
+/// How the hub partition of a record is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioning {
+    /// By the key, with the hash of Event Hubs itself.
+    Key,
+    /// Kafka partition n to hub partition n.
+    Mirror,
+    /// Each record to the next partition; keeps no order.
+    RoundRobin,
+    /// All to one partition.
+    Fixed(u32),
+    /// The service chooses by the key; one key a batch.
+    Gateway,
+}
+
+/// `[batch]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// How long a record may wait for others.
+    pub linger: Duration,
+    /// Largest batch in bytes; `None` is what the link allows.
+    pub max_bytes: Option<u64>,
+    /// Most events in a batch; `None` is as many as fit.
+    pub max_events: Option<u32>,
+}
+
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Events {
+    /// Whether events carry the coordinates of their record as application properties.
+    pub source_properties: bool,
+    /// Prefix of those properties.
+    pub prefix: String,
+    /// Whether record headers become application properties.
+    pub headers: bool,
+}
+
+/// `[failure]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What happens to a record that can never be stored.
+    pub policy: Policy,
+    /// Where `dead_letter` writes it.
+    pub dead_letter_topic: Option<String>,
+}
+
+/// What happens to a record that can never be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Its partition stops there and says why.
+    Halt,
+    /// It is written to a Kafka topic, with the reason.
+    DeadLetter,
+    /// It is dropped and counted.
+    Drop,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { linger: Duration::from_millis(10), max_bytes: None, max_events: None }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { source_properties: true, prefix: "kafka_".to_owned(), headers: true }
+    }
+}
+
+impl Default for Failure {
+    fn default() -> Self {
+        Self { policy: Policy::Halt, dead_letter_topic: None }
+    }
+}
+
+/// Topic `orders` to hub `orders` of namespace `default` by key, for tests.
+#[cfg(test)]
+pub(crate) fn sample() -> Mapping {
+    Mapping {
+        topics: Topics::Named(vec!["orders".to_owned()]),
+        hub: "orders".to_owned(),
+        namespace: "default".to_owned(),
+        partitioning: Partitioning::Key,
+        batch: Batch::default(),
+        events: Events::default(),
+        failure: Failure::default(),
+    }
+}

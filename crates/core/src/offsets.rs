@@ -1,0 +1,367 @@
+//! How far each Kafka partition is settled, and so how far it may be committed.
+//!
+//! Per partition a deque of (offset, copies outstanding). A record enters once, with a [`Ticket`] for each event made of
+//! it; a ticket is given back once, in any order. The commit position is *the offset of the oldest unsettled record, or
+//! the last seen + 1*: nothing is assumed about the offsets in between, because compaction and transactions leave holes.
+//!
+//! A partition that is let go and comes back is a new [`Assignment`]; tickets of the old one change nothing.
+
+use std::collections::VecDeque;
+
+use crate::record::Position;
+
+/// One stay of a partition with this member: from assign to revoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Assignment {
+    slot: u32,
+    epoch: u32,
+}
+
+impl Assignment {
+    /// A small number no other live stay has: an index for whatever else is known of the partition.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+/// The right, and the duty, to settle one event of one record. Not `Clone`: an event is settled once.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a ticket that is dropped holds the commit position back for ever"]
+pub struct Ticket {
+    assignment: Assignment,
+    sequence: u64,
+}
+
+impl Ticket {
+    /// The stay of the partition this ticket belongs to.
+    pub fn assignment(&self) -> Assignment {
+        self.assignment
+    }
+
+    /// Whether both belong to the same record.
+    pub fn same_record(&self, other: &Ticket) -> bool {
+        self == other
+    }
+
+    /// Whether this record of the same partition was read after the one of `other`.
+    pub fn later_than(&self, other: &Ticket) -> bool {
+        self.assignment == other.assignment && self.sequence > other.sequence
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    offset: i64,
+    outstanding: u32,
+    bytes: u32,
+}
+
+/// Bytes of memory an unsettled record costs here.
+pub const ENTRY: usize = size_of::<Entry>();
+
+#[derive(Debug, Default)]
+struct Slot {
+    epoch: u32,
+    held: bool,
+    /// Sequence of the front entry.
+    head: u64,
+    entries: VecDeque<Entry>,
+    /// Bytes of the records in `entries`.
+    bytes: usize,
+    /// Just after the last record seen, whether settled or not.
+    seen: Option<Position>,
+}
+
+impl Slot {
+    fn position(&self) -> Option<Position> {
+        self.entries.front().map(|entry| Position(entry.offset)).or(self.seen)
+    }
+}
+
+/// The settled and unsettled records of every assigned partition.
+#[derive(Debug, Default)]
+pub struct Offsets {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Entries of all slots.
+    entries: usize,
+}
+
+impl Offsets {
+    /// Begins a stay of a partition.
+    pub fn assign(&mut self) -> Assignment {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let state = &mut self.slots[slot as usize];
+        state.held = true;
+        Assignment { slot, epoch: state.epoch }
+    }
+
+    /// Ends a stay: its tickets become stale. Ending it twice changes nothing.
+    pub fn release(&mut self, assignment: Assignment) {
+        if !self.is_live(assignment) {
+            return;
+        }
+        let slot = &mut self.slots[assignment.slot as usize];
+        self.entries -= slot.entries.len();
+        *slot = Slot { epoch: slot.epoch.wrapping_add(1), ..Slot::default() };
+        self.free.push(assignment.slot);
+    }
+
+    /// Whether this stay has not ended.
+    pub fn is_live(&self, assignment: Assignment) -> bool {
+        self.slots
+            .get(assignment.slot as usize)
+            .is_some_and(|slot| slot.held && slot.epoch == assignment.epoch)
+    }
+
+    /// Whether the record at `offset`, or a later one, has been entered.
+    pub fn has_seen(&self, assignment: Assignment, offset: i64) -> bool {
+        let seen = self.peek(assignment).and_then(|slot| slot.seen);
+        seen.is_some_and(|seen| offset < seen.0)
+    }
+
+    /// Enters the record of `bytes` bytes at `offset`. `None` when it was seen before (the Kafka client may hand a record out twice when
+    /// its own pause races a read) or the stay has ended: it must not be sent.
+    pub fn track(&mut self, assignment: Assignment, offset: i64, bytes: usize) -> Option<Ticket> {
+        let slot = self.live(assignment)?;
+        if slot.seen.is_some_and(|seen| offset < seen.0) {
+            return None;
+        }
+        let sequence = slot.head + slot.entries.len() as u64;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        slot.entries.push_back(Entry { offset, outstanding: 1, bytes });
+        slot.bytes += bytes as usize;
+        slot.seen = Some(Position::after(offset));
+        self.entries += 1;
+        Some(Ticket { assignment, sequence })
+    }
+
+    /// Another ticket for the same record, which is settled when all of them are.
+    pub fn split(&mut self, ticket: &Ticket) -> Ticket {
+        if let Some(entry) = self.entry(ticket) {
+            entry.outstanding += 1;
+        }
+        Ticket { assignment: ticket.assignment, sequence: ticket.sequence }
+    }
+
+    /// Settles one event. `false` when its partition is no longer held.
+    pub fn settle(&mut self, ticket: Ticket) -> bool {
+        let Some(entry) = self.entry(&ticket) else { return false };
+        entry.outstanding -= 1;
+        let slot = &mut self.slots[ticket.assignment.slot as usize];
+        while let Some(entry) = slot.entries.pop_front_if(|entry| entry.outstanding == 0) {
+            slot.bytes -= entry.bytes as usize;
+            slot.head += 1;
+            self.entries -= 1;
+        }
+        true
+    }
+
+    /// What may be committed; `None` when nothing was read yet.
+    pub fn position(&self, assignment: Assignment) -> Option<Position> {
+        self.peek(assignment)?.position()
+    }
+
+    /// Moves an idle partition past offsets that hold no records (transaction markers), up to `position`.
+    pub fn skip_to(&mut self, assignment: Assignment, position: Position) {
+        if let Some(slot) = self.live(assignment)
+            && slot.entries.is_empty()
+            && slot.seen.is_some_and(|seen| seen < position)
+        {
+            slot.seen = Some(position);
+        }
+    }
+
+    /// Records from the oldest unsettled one on: what comes twice after a crash.
+    pub fn in_flight(&self, assignment: Assignment) -> usize {
+        self.peek(assignment).map_or(0, |slot| slot.entries.len())
+    }
+
+    /// Their bytes.
+    pub fn in_flight_bytes(&self, assignment: Assignment) -> usize {
+        self.peek(assignment).map_or(0, |slot| slot.bytes)
+    }
+
+    /// Records in flight of all partitions.
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Offset of the record a ticket stands for, while it is unsettled and its partition held.
+    pub fn offset(&self, ticket: &Ticket) -> Option<i64> {
+        let slot = self.peek(ticket.assignment)?;
+        let index = ticket.sequence.checked_sub(slot.head)?;
+        slot.entries.get(usize::try_from(index).ok()?).map(|entry| entry.offset)
+    }
+
+    fn peek(&self, assignment: Assignment) -> Option<&Slot> {
+        self.is_live(assignment).then(|| &self.slots[assignment.slot as usize])
+    }
+
+    fn live(&mut self, assignment: Assignment) -> Option<&mut Slot> {
+        self.is_live(assignment).then(|| &mut self.slots[assignment.slot as usize])
+    }
+
+    fn entry(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
+        let slot = self.live(ticket.assignment)?;
+        let index = ticket.sequence.checked_sub(slot.head)?;
+        let entry = slot.entries.get_mut(usize::try_from(index).ok()?)?;
+        debug_assert!(entry.outstanding > 0, "an event is settled once");
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn position_is_the_oldest_unsettled_or_after_the_last() {
+        let mut offsets = Offsets::default();
+        let p = offsets.assign();
+        assert_eq!(offsets.position(p), None, "nothing was read");
+        let first = offsets.track(p, 10, 7).unwrap();
+        let second = offsets.track(p, 15, 7).unwrap();
+        assert_eq!(offsets.position(p), Some(Position(10)));
+        assert!(offsets.settle(second));
+        assert_eq!(offsets.position(p), Some(Position(10)), "10 is still out");
+        assert!(offsets.settle(first));
+        assert_eq!(offsets.position(p), Some(Position(16)));
+    }
+
+    #[test]
+    fn a_late_acknowledgement_of_an_earlier_stay_changes_nothing() {
+        let mut offsets = Offsets::default();
+        let p = offsets.assign();
+        let late = offsets.track(p, 10, 7).unwrap();
+        offsets.release(p);
+        let again = offsets.assign();
+        let ticket = offsets.track(again, 10, 7).unwrap();
+        assert!(!offsets.settle(late));
+        assert_eq!(offsets.position(again), Some(Position(10)));
+        assert!(offsets.settle(ticket));
+        assert_eq!(offsets.position(again), Some(Position(11)));
+        assert_eq!(offsets.position(p), None);
+    }
+
+    #[test]
+    fn a_record_for_two_hubs_is_settled_by_both() {
+        let mut offsets = Offsets::default();
+        let p = offsets.assign();
+        let one = offsets.track(p, 3, 7).unwrap();
+        let other = offsets.split(&one);
+        assert!(offsets.settle(one));
+        assert_eq!(offsets.position(p), Some(Position(3)));
+        assert!(offsets.settle(other));
+        assert_eq!(offsets.position(p), Some(Position(4)));
+    }
+
+    #[test]
+    fn a_repeated_record_gets_no_ticket() {
+        let mut offsets = Offsets::default();
+        let p = offsets.assign();
+        let ticket = offsets.track(p, 3, 7).unwrap();
+        assert!(offsets.track(p, 3, 7).is_none());
+        assert!(offsets.track(p, 2, 7).is_none());
+        assert!(offsets.settle(ticket));
+    }
+
+    #[test]
+    fn only_an_idle_partition_skips_markers() {
+        let mut offsets = Offsets::default();
+        let p = offsets.assign();
+        offsets.skip_to(p, Position(7));
+        assert_eq!(offsets.position(p), None, "a partition never read has no position to move");
+        let ticket = offsets.track(p, 7, 7).unwrap();
+        offsets.skip_to(p, Position(9));
+        assert_eq!(offsets.position(p), Some(Position(7)), "7 is still out");
+        assert!(offsets.settle(ticket));
+        offsets.skip_to(p, Position(9));
+        assert_eq!(offsets.position(p), Some(Position(9)));
+        offsets.skip_to(p, Position(5));
+        assert_eq!(offsets.position(p), Some(Position(9)), "never backwards");
+    }
+
+    /// The rule itself, kept in a map.
+    #[derive(Default)]
+    struct Oracle {
+        unsettled: BTreeMap<i64, u32>,
+        seen: Option<i64>,
+    }
+
+    impl Oracle {
+        fn position(&self) -> Option<Position> {
+            let oldest = self.unsettled.keys().next().copied().map(Position);
+            oldest.or(self.seen.map(Position::after))
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Track { partition: usize, gap: i64, copies: u32 },
+        Settle { pick: usize },
+        Reassign { partition: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..3usize, 1..5i64, 1..4u32)
+                .prop_map(|(partition, gap, copies)| Step::Track { partition, gap, copies }),
+            6 => any::<usize>().prop_map(|pick| Step::Settle { pick }),
+            1 => (0..3usize).prop_map(|partition| Step::Reassign { partition }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_oracle(steps in prop::collection::vec(step(), 1..400)) {
+            let mut offsets = Offsets::default();
+            let mut stays: Vec<(Assignment, Oracle)> =
+                (0..3).map(|_| (offsets.assign(), Oracle::default())).collect();
+            let mut tickets: Vec<(usize, i64, Ticket)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Track { partition, gap, copies } => {
+                        let (stay, oracle) = &mut stays[partition];
+                        let offset = oracle.seen.unwrap_or(0) + gap;
+                        let first = offsets.track(*stay, offset, 7).unwrap();
+                        for _ in 1..copies {
+                            tickets.push((partition, offset, offsets.split(&first)));
+                        }
+                        tickets.push((partition, offset, first));
+                        oracle.unsettled.insert(offset, copies);
+                        oracle.seen = Some(offset);
+                    }
+                    Step::Settle { pick } if !tickets.is_empty() => {
+                        let index = pick % tickets.len();
+                        let (partition, offset, ticket) = tickets.swap_remove(index);
+                        let (stay, oracle) = &mut stays[partition];
+                        let live = ticket.assignment() == *stay;
+                        prop_assert_eq!(offsets.settle(ticket), live);
+                        if live {
+                            let left = oracle.unsettled.get_mut(&offset).unwrap();
+                            *left -= 1;
+                            if *left == 0 {
+                                oracle.unsettled.remove(&offset);
+                            }
+                        }
+                    }
+                    Step::Settle { .. } => {}
+                    Step::Reassign { partition } => {
+                        offsets.release(stays[partition].0);
+                        stays[partition] = (offsets.assign(), Oracle::default());
+                    }
+                }
+                for (stay, oracle) in &stays {
+                    prop_assert_eq!(offsets.position(*stay), oracle.position());
+                    prop_assert!(oracle.unsettled.len() <= offsets.in_flight(*stay));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which hub, and which partition of it, a record goes to.
+//!
+//! A [`Router`] is made once from the configuration; its routes for a topic are resolved once, when the topic is first
+//! seen, and kept by the caller. What is left for each record is [`Route::choose`]: a hash or less, no allocation.
+//!
+//! Records of one Kafka partition that have the same key, or none, always get the same lane (round robin aside, which
+//! gives order up by name). That is what order stands on: a lane keeps the order it was given.
+
+mod choice;
+mod hash;
+mod needs;
+
+pub use choice::{Choice, Misfit, RoundRobin};
+pub use needs::{Need, Needs, named_topics, needs};
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Topics};
+
+/// The mappings, ready to be asked about topics.
+#[derive(Debug, Clone)]
+pub struct Router {
+    mappings: Vec<(Mapping, Takes)>,
+}
+
+/// Which topics a mapping takes, ready to match.
+#[derive(Debug, Clone)]
+enum Takes {
+    Named(Vec<String>),
+    Whole(Regex),
+}
+
+/// One way for the records of one topic. A topic that several mappings take has several.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Place of the mapping in the configuration.
+    pub mapping: usize,
+    /// Name of the namespace in the configuration.
+    pub namespace: Arc<str>,
+    /// The hub, its template expanded.
+    pub hub: Arc<str>,
+    /// How the hub partition is chosen.
+    pub partitioning: Partitioning,
+    /// How records are grouped into batches.
+    pub batch: Batch,
+    /// What an event carries besides its value and key.
+    pub events: Events,
+    /// What happens to a record that can never be stored.
+    pub failure: Failure,
+    /// Where the keyless records of the topic begin to be laid out, so that many topics of few partitions do not all
+    /// meet on the first partition of their hub.
+    first: usize,
+}
+
+impl Router {
+    /// A router for `mappings`.
+    pub fn new(mappings: &[Mapping]) -> Self {
+        let with_takes = |mapping: &Mapping| (mapping.clone(), Takes::new(&mapping.topics));
+        Self { mappings: mappings.iter().map(with_takes).collect() }
+    }
+
+    /// Every way the records of `topic` go, in the order of the mappings; none when no mapping takes the topic.
+    pub fn routes(&self, topic: &str) -> Vec<Route> {
+        self.mappings
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, takes))| takes.takes(topic))
+            .map(|(index, (mapping, _))| Route {
+                mapping: index,
+                namespace: mapping.namespace.as_str().into(),
+                hub: mapping.hub.replace("{topic}", topic).into(),
+                partitioning: mapping.partitioning,
+                batch: mapping.batch.clone(),
+                events: mapping.events.clone(),
+                failure: mapping.failure.clone(),
+                first: usize::from(hash::hash16(topic.as_bytes()).unsigned_abs()),
+            })
+            .collect()
+    }
+}
+
+impl Takes {
+    fn new(topics: &Topics) -> Self {
+        match topics {
+            Topics::Named(names) => Self::Named(names.clone()),
+            // A pattern takes a topic only when it matches the whole name, and only an anchored search tells:
+            // `a|ab` finds `a` first in `ab`. A pattern that cannot be wrapped ends in a `(?x)` comment; it stays
+            // as it is, and `takes` still asks for the whole name.
+            Topics::Pattern(pattern) => Self::Whole(
+                Regex::new(&format!("^(?:{})$", pattern.as_str()))
+                    .unwrap_or_else(|_| pattern.clone()),
+            ),
+        }
+    }
+
+    fn takes(&self, topic: &str) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|name| name == topic),
+            Self::Whole(pattern) => {
+                pattern.find(topic).is_some_and(|found| found.range() == (0..topic.len()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The core against a made-up world. Thousands of random histories ask the same questions a user would: is anything lost, is
+//! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
+//! every step.
+
+mod scenes;
+mod verdict;
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::mapping::{Partitioning, Policy};
+use world::{Answer, Mode, Plan, Tp, World};
+
+/// What one history does, step by step.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Kafka hands out up to so many records of a partition.
+    Read { pick: usize, records: usize },
+    /// A hub answers the send of some lane.
+    Answer { pick: usize, answer: Answer },
+    /// Time passes.
+    Wait { millis: u64 },
+    /// A hub changes its mind.
+    Mode { hub: usize, mode: Mode },
+    /// A hub has other partitions.
+    Grow { hub: usize, more: usize },
+    /// The namespace is connected to again.
+    Connect,
+    /// Hubs say what partitions they have.
+    Resolve,
+    /// A partition goes away and comes back; the drain may run out of time.
+    Rebalance { pick: usize, in_time: bool },
+    /// A partition is lost, and comes back.
+    Lose { pick: usize },
+    /// Dead letters are written.
+    Letters,
+    /// Positions are committed.
+    Commit,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let answer = prop_oneof![
+        6 => Just(Answer::Accepted), 2 => Just(Answer::Released), 1 => Just(Answer::Lost),
+        1 => Just(Answer::Forgotten), 1 => Just(Answer::TooLarge),
+    ];
+    let mode = prop_oneof![
+        2 => Just(Mode::Good), 1 => Just(Mode::Released), 1 => Just(Mode::Silent), 1 => Just(Mode::Throttled),
+    ];
+    prop_oneof![
+        8 => (any::<usize>(), 1..30usize).prop_map(|(pick, records)| Step::Read { pick, records }),
+        8 => (any::<usize>(), answer).prop_map(|(pick, answer)| Step::Answer { pick, answer }),
+        4 => (1..3_000u64).prop_map(|millis| Step::Wait { millis }),
+        2 => (0..3usize, mode).prop_map(|(hub, mode)| Step::Mode { hub, mode }),
+        1 => (0..3usize, 1..3usize).prop_map(|(hub, more)| Step::Grow { hub, more }),
+        1 => Just(Step::Connect),
+        1 => Just(Step::Resolve),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(pick, in_time)| Step::Rebalance { pick, in_time }),
+        1 => any::<usize>().prop_map(|pick| Step::Lose { pick }),
+        1 => Just(Step::Letters),
+        2 => Just(Step::Commit),
+    ]
+}
+
+/// Which records are poison: the hub refuses every batch that holds one.
+fn poison((topic, partition): Tp, offset: i64) -> bool {
+    topic == 0 && partition == 2 && offset % 17 == 11
+}
+
+/// Three hubs; the second topic feeds two of them.
+fn plan(policy: Policy, budget: usize) -> Plan {
+    use Partitioning::{Key, Mirror};
+    Plan {
+        topics: vec![vec![(0, Key)], vec![(1, Key), (2, Mirror)]],
+        partitions: 3,
+        hubs: vec![3, 2, 3],
+        policy,
+        budget,
+        max_events: Some(7),
+        link: 2_000,
+        value: 0,
+        poison,
+    }
+}
+
+impl World {
+    fn step(&mut self, step: Step) {
+        let partitions = self.partitions();
+        let at = |pick: usize| partitions[pick % partitions.len()];
+        match step {
+            Step::Read { pick, records } => drop(self.read(at(pick), records)),
+            Step::Answer { pick, answer } => drop(self.answer(pick, answer)),
+            Step::Wait { millis } => self.now += Duration::from_millis(millis),
+            Step::Mode { hub, mode } => self.modes[hub] = mode,
+            Step::Grow { hub, more } => {
+                self.plan.hubs[hub] += more;
+                self.grown.insert(hub);
+                self.resolve();
+                self.know(hub);
+            }
+            Step::Connect => self.core.namespace_connected("default", || 0.5, self.now),
+            Step::Resolve => self.resolve(),
+            Step::Rebalance { pick, in_time } => self.rebalance(at(pick), in_time),
+            Step::Lose { pick } => self.lose(at(pick)),
+            Step::Letters => self.finish_letters(Ok(())),
+            Step::Commit => self.commit(),
+        }
+        self.act();
+        self.turn();
+    }
+}
+
+fn run(policy: Policy, budget: usize, steps: Vec<Step>) -> World {
+    let mut world = World::new(plan(policy, budget));
+    for step in steps {
+        world.step(step);
+        world.assert_nothing_lost();
+        world.assert_order();
+    }
+    world.come_to_rest();
+    world.assert_nothing_lost();
+    world.assert_order();
+    world
+}
+
+/// Memory from none to plenty.
+fn budget() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => Just(1), 3 => 1_000..40_000usize, 1 => Just(64 << 20)]
+}
+
+/// `PROPTEST_CASES` asks for more.
+fn histories() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(400), ..usual }
+}
+
+proptest! {
+    #![proptest_config(histories())]
+
+    #[test]
+    fn nothing_is_lost_or_reordered_and_everything_ends(
+        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
+    ) {
+        let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
+        let world = run(policy, budget, steps);
+        for at in world.partitions() {
+            let read = world.read.range((at, 0)..=(at, i64::MAX)).next_back();
+            if let Some((_, last)) = read {
+                let end = world.committed[&at];
+                prop_assert!(end > *last, "{at:?} rests at {end} and {last} was read");
+            }
+        }
+        prop_assert!(world.held.is_empty(), "nothing stays held: {:?}", world.held);
+    }
+
+    #[test]
+    fn a_halted_partition_stops_exactly_at_its_record(
+        steps in prop::collection::vec(step(), 1..120), budget in budget(),
+    ) {
+        let world = run(Policy::Halt, budget, steps);
+        for at in world.partitions() {
+            let records: Vec<i64> =
+                world.read.range((at, 0)..=(at, i64::MAX)).map(|(_, offset)| *offset).collect();
+            let end = world.committed.get(&at).copied().unwrap_or(0);
+            match records.iter().find(|offset| poison(at, **offset)) {
+                Some(bad) => {
+                    prop_assert!(end <= *bad, "committed {end}, past the record that stopped it");
+                    let stopped = world.halted.contains(&at) || world.held.contains(&at);
+                    prop_assert!(stopped, "{at:?} goes on behind {bad}");
+                }
+                None => prop_assert!(records.last().is_none_or(|last| end > *last), "the others go on"),
+            }
+        }
+    }
+}

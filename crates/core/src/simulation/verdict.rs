@@ -1,0 +1,83 @@
+//! What must hold of a world, whatever happened in it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use crate::mapping::Policy;
+
+use super::world::{Answer, Mode, Tp, World, key};
+
+impl World {
+    /// Every record below a committed position is in each of its hubs, or in the dead-letter topic, or dropped by policy.
+    pub(super) fn assert_nothing_lost(&self) {
+        let stored: Vec<BTreeSet<_>> =
+            self.by_hub.iter().map(|log| log.iter().copied().collect()).collect();
+        for (at, offset) in &self.read {
+            let below = *offset < self.committed.get(at).copied().unwrap_or(0);
+            let dropped = self.plan.policy == Policy::Drop && (self.plan.poison)(*at, *offset);
+            if below && !dropped && !self.dead.contains(&(*at, *offset)) {
+                for (hub, _) in &self.plan.topics[at.0] {
+                    let safe = stored[*hub].contains(&(*at, *offset));
+                    assert!(safe, "{at:?}/{offset} is committed and not in hub {hub}");
+                }
+            }
+        }
+    }
+
+    /// In each hub partition, first deliveries of one Kafka partition come in Kafka order; in each hub, those of one key.
+    pub(super) fn assert_order(&self) {
+        let by_partition = |at: &Tp, _| (*at, None::<String>);
+        // A hub that has grown places keys differently: of what was let go in flight before, only keys keep their order.
+        let constant = self.stored.iter().filter(|((hub, _), _)| !self.grown.contains(hub));
+        constant.for_each(|(_, log)| assert_first_in_order(log, by_partition));
+        let by_key = |at: &Tp, offset| (*at, key(offset));
+        let keyed = |log: &Vec<(Tp, i64)>| {
+            log.iter().copied().filter(|(_, offset)| key(*offset).is_some()).collect::<Vec<_>>()
+        };
+        self.by_hub.iter().for_each(|log| assert_first_in_order(&keyed(log), by_key));
+    }
+
+    /// Everything is well: what was read and is not committed is read again and stored, and then nothing is left to do.
+    pub(super) fn come_to_rest(&mut self) {
+        self.modes.fill(Mode::Good);
+        self.resolve();
+        let mut quiet = 0;
+        for round in 0.. {
+            assert!(round < 100_000, "it never rests: held {:?}", self.held);
+            self.now += Duration::from_secs(6);
+            self.turn();
+            quiet += 1;
+            while self.answer(0, Answer::Accepted) {
+                quiet = 0;
+                self.turn();
+            }
+            self.finish_letters(Ok(()));
+            for at in self.partitions() {
+                let last = self.read.range(..=(at, i64::MAX)).next_back().copied();
+                let behind =
+                    last.is_some_and(|(of, offset)| of == at && offset >= self.cursor[&at]);
+                if behind && self.read(at, 5) > 0 {
+                    quiet = 0;
+                }
+            }
+            if quiet == 3 {
+                break;
+            }
+        }
+        self.commit();
+        assert_eq!(self.core.deadline(), None, "at rest nothing is due");
+    }
+}
+
+fn assert_first_in_order<K: std::hash::Hash + Eq + std::fmt::Debug>(
+    log: &[(Tp, i64)],
+    group: impl Fn(&Tp, i64) -> K,
+) {
+    let (mut last, mut seen) = (HashMap::new(), BTreeSet::new());
+    for (at, offset) in log {
+        if seen.insert((*at, *offset)) {
+            let before = last.insert(group(at, *offset), *offset).unwrap_or(-1);
+            assert!(before < *offset, "{at:?}/{offset} came after {before}");
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! A Kafka that remembers commits, hubs that store, lie, refuse, stand, grow and are slow, and time that only passes when told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::action::{Action, Note};
+use crate::core::{Admitted, Core};
+use crate::event::{Cause, Envelope, Event, SendError, Target};
+use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
+use crate::record::{Header, Position, Record, TopicPartition};
+use crate::route::Router;
+
+/// A Kafka partition: topic and number.
+pub(super) type Tp = (usize, i32);
+/// A hub and a partition of it.
+pub(super) type Place = (usize, usize);
+
+/// How a hub answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Good,
+    /// Takes nothing and says so.
+    Released,
+    /// Throttles everything.
+    Throttled,
+    /// Says nothing.
+    Silent,
+}
+
+/// The answer to one send of a good hub.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Answer {
+    Accepted,
+    /// Not stored, and said so.
+    Released,
+    /// Stored, but the answer is lost.
+    Forgotten,
+    /// The link shrinks.
+    TooLarge,
+    /// The connection is lost, and was not stored.
+    Lost,
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    /// Topics by the hubs they feed, each with its partitioning.
+    pub(super) topics: Vec<Vec<(usize, Partitioning)>>,
+    /// Kafka partitions of each topic.
+    pub(super) partitions: i32,
+    /// Partitions of each hub.
+    pub(super) hubs: Vec<usize>,
+    pub(super) policy: Policy,
+    pub(super) budget: usize,
+    pub(super) max_events: Option<u32>,
+    pub(super) link: u64,
+    /// Bytes of each value.
+    pub(super) value: usize,
+    /// Which records the hubs refuse for good.
+    pub(super) poison: fn(Tp, i64) -> bool,
+}
+
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) core: Core,
+    pub(super) now: Instant,
+    pub(super) modes: Vec<Mode>,
+    /// Next offset Kafka hands out; offsets have holes.
+    pub(super) cursor: BTreeMap<Tp, i64>,
+    pub(super) committed: HashMap<Tp, i64>,
+    /// Just after the last record polled in this assignment, given back or not: where the client says it stands.
+    polled: HashMap<Tp, i64>,
+    pub(super) held: BTreeSet<Tp>,
+    pub(super) halted: BTreeSet<Tp>,
+    /// Where each lane leads.
+    lanes: Vec<Place>,
+    pub(super) sends: BTreeMap<usize, Envelope>,
+    unresolved: Vec<usize>,
+    pub(super) letters: Vec<(u64, Tp, i64)>,
+    /// What each hub partition holds, in order.
+    pub(super) stored: BTreeMap<Place, Vec<(Tp, i64)>>,
+    /// The same by hub.
+    pub(super) by_hub: Vec<Vec<(Tp, i64)>>,
+    pub(super) dead: BTreeSet<(Tp, i64)>,
+    pub(super) read: BTreeSet<(Tp, i64)>,
+    pub(super) said: Vec<String>,
+    /// A hub partition that says nothing.
+    pub(super) silence: Option<Place>,
+    pub(super) began: Instant,
+    /// Whether the books are proven after every step.
+    pub(super) audited: bool,
+    /// Hubs that have other partitions than at first.
+    pub(super) grown: BTreeSet<usize>,
+    drains: u64,
+}
+
+fn topic(number: usize) -> String {
+    format!("topic-{number}")
+}
+
+pub(super) fn name((of, partition): Tp) -> TopicPartition {
+    TopicPartition::new(topic(of), partition)
+}
+
+fn tp(name: &TopicPartition) -> Tp {
+    (name.topic["topic-".len()..].parse().unwrap(), name.partition)
+}
+
+pub(super) fn key(offset: i64) -> Option<String> {
+    (offset % 4 != 0).then(|| format!("key-{}", offset % 6))
+}
+
+/// The simulated records end in their own coordinates, and the value is the last thing in an event.
+fn identity(event: &Event) -> (Tp, i64) {
+    let bytes = event.encoded();
+    let tail = std::str::from_utf8(&bytes[bytes.len() - 24..]).unwrap();
+    let number = |range: std::ops::Range<usize>| tail[range].parse::<i64>().unwrap();
+    ((number(0..4) as usize, number(4..8) as i32), number(8..24))
+}
+
+/// Of seven offsets, two hold no record, as compaction or transactions leave them.
+fn record_at_or_after(offset: i64) -> i64 {
+    (offset..offset + 7).find(|offset| offset % 7 < 5).unwrap()
+}
+
+impl World {
+    pub(super) fn new(plan: Plan) -> Self {
+        let mut mappings = Vec::new();
+        for (number, hubs) in plan.topics.iter().enumerate() {
+            for (hub, partitioning) in hubs {
+                let mut mapping = Mapping {
+                    topics: Topics::Named(vec![topic(number)]),
+                    hub: format!("hub-{hub}"),
+                    partitioning: *partitioning,
+                    ..mapping::sample()
+                };
+                mapping.failure.policy = plan.policy;
+                mapping.failure.dead_letter_topic = Some("dead".into());
+                mapping.batch.max_events = plan.max_events;
+                mappings.push(mapping);
+            }
+        }
+        let (hubs, now) = (plan.hubs.len(), Instant::now());
+        let mut world = Self {
+            core: Core::new(Arc::new(Router::new(&mappings)), plan.budget),
+            now,
+            modes: vec![Mode::Good; hubs],
+            cursor: BTreeMap::new(),
+            committed: HashMap::new(),
+            polled: HashMap::new(),
+            held: BTreeSet::new(),
+            halted: BTreeSet::new(),
+            lanes: Vec::new(),
+            sends: BTreeMap::new(),
+            unresolved: Vec::new(),
+            letters: Vec::new(),
+            stored: BTreeMap::new(),
+            by_hub: vec![Vec::new(); hubs],
+            dead: BTreeSet::new(),
+            read: BTreeSet::new(),
+            said: Vec::new(),
+            silence: None,
+            began: now,
+            audited: true,
+            grown: BTreeSet::new(),
+            drains: 0,
+            plan,
+        };
+        for of in 0..world.plan.topics.len() {
+            for partition in 0..world.plan.partitions {
+                world.assign((of, partition));
+            }
+        }
+        world
+    }
+
+    pub(super) fn partitions(&self) -> Vec<Tp> {
+        self.cursor.keys().copied().collect()
+    }
+
+    fn assign(&mut self, at: Tp) {
+        self.held.remove(&at);
+        self.halted.remove(&at);
+        self.polled.remove(&at);
+        self.core.assign(&name(at), self.now);
+        self.cursor.insert(at, self.committed.get(&at).copied().unwrap_or(0));
+        self.act();
+    }
+
+    pub(super) fn act(&mut self) {
+        for action in self.core.take_actions() {
+            match action {
+                Action::ResolveHub(hub) => {
+                    self.unresolved.push(hub.hub["hub-".len()..].parse().unwrap());
+                }
+                Action::OpenLane { hub, target } => {
+                    let Target::Partition(id) = target else { panic!("none is a gateway") };
+                    let hub = hub.hub["hub-".len()..].parse().unwrap();
+                    self.lanes.push((hub, id.parse().unwrap()));
+                }
+                Action::Send { lane, envelope } => {
+                    let before = self.sends.insert(lane, envelope);
+                    assert!(before.is_none(), "one batch in flight a lane");
+                }
+                Action::Hold(partition, Position(from)) => {
+                    let at = tp(&partition);
+                    assert!(self.held.insert(at), "{at:?} is held once");
+                    assert_eq!(
+                        record_at_or_after(from) + 1,
+                        self.cursor[&at],
+                        "at what was polled"
+                    );
+                    self.cursor.insert(at, from);
+                }
+                Action::Resume(partition) => assert!(self.held.remove(&tp(&partition))),
+                Action::Pause(partition) => assert!(self.halted.insert(tp(&partition))),
+                Action::DeadLetter(letter) => {
+                    self.letters.push((letter.id, tp(&letter.source), letter.offset));
+                }
+                Action::Tell(Note::Waits { partition, detail }) => {
+                    self.said.push(format!("{partition}: {detail}"));
+                }
+                Action::Tell(_) => {}
+            }
+        }
+        if self.audited {
+            self.core.audit();
+        }
+    }
+
+    /// The hubs say what partitions they have.
+    pub(super) fn resolve(&mut self) {
+        for hub in std::mem::take(&mut self.unresolved) {
+            self.know(hub);
+        }
+    }
+
+    pub(super) fn know(&mut self, hub: usize) {
+        let ids: Vec<String> = (0..self.plan.hubs[hub]).map(|n| n.to_string()).collect();
+        self.core.hub_known("default", &format!("hub-{hub}"), &ids, self.now);
+        self.act();
+    }
+
+    pub(super) fn turn(&mut self) {
+        self.core.dispatch(self.now);
+        self.act();
+    }
+
+    /// Whether the pump would take a record of `at`.
+    pub(super) fn may_read(&self, at: Tp) -> bool {
+        self.core.has_room() && !self.held.contains(&at) && !self.halted.contains(&at)
+    }
+
+    /// Kafka hands out up to `records` records; gives how many were taken.
+    pub(super) fn read(&mut self, at: Tp, records: usize) -> usize {
+        let mut taken = 0;
+        for _ in 0..records {
+            if !self.may_read(at) {
+                break;
+            }
+            let offset = record_at_or_after(self.cursor[&at]);
+            self.cursor.insert(at, offset + 1);
+            self.polled.insert(at, offset + 1);
+            let key = key(offset);
+            let mut value = vec![b'.'; self.plan.value];
+            value.extend(format!("{:04}{:04}{offset:016}", at.0, at.1).into_bytes());
+            let header = [Header { name: b"h", value: Some(b"v") }];
+            let topic = topic(at.0);
+            let record = Record {
+                topic: &topic,
+                partition: at.1,
+                offset,
+                timestamp: Some(offset),
+                key: key.as_deref().map(str::as_bytes),
+                value: Some(&value),
+                headers: &header,
+            };
+            match self.core.admit(&record, self.now) {
+                Admitted::Taken => {
+                    taken += 1;
+                    self.read.insert((at, offset));
+                }
+                Admitted::Held => {
+                    self.act();
+                    break;
+                }
+                Admitted::Unknown => panic!("{at:?} is assigned"),
+            }
+        }
+        taken
+    }
+
+    /// The hub of some lane answers its send. `false` when none does.
+    pub(super) fn answer(&mut self, pick: usize, answer: Answer) -> bool {
+        let speaks = |lane: &usize| self.speaks(*lane);
+        let speaking: Vec<usize> = self.sends.keys().copied().filter(speaks).collect();
+        let lane = speaking.get(pick % speaking.len().max(1)).copied();
+        lane.is_some_and(|lane| self.answer_lane(lane, answer))
+    }
+
+    fn speaks(&self, lane: usize) -> bool {
+        let place = self.lanes[lane];
+        self.modes[place.0] != Mode::Silent && self.silence != Some(place)
+    }
+
+    pub(super) fn hub_of(&self, lane: usize) -> usize {
+        self.lanes[lane].0
+    }
+
+    /// The hub answers what is in flight on a lane, unless it is silent.
+    pub(super) fn answer_lane(&mut self, lane: usize, answer: Answer) -> bool {
+        if !self.speaks(lane) {
+            return false;
+        }
+        let Some(envelope) = self.sends.remove(&lane) else { return true };
+        let place = self.lanes[lane];
+        let events: Vec<_> = envelope.events.iter().map(identity).collect();
+        let bad = events.iter().any(|(at, offset)| (self.plan.poison)(*at, *offset));
+        let retry = |cause, after| SendError::Retry { cause, after, detail: String::new() };
+        let gone = place.1 >= self.plan.hubs[place.0];
+        let result = match (self.modes[place.0], answer) {
+            _ if gone => Err(retry(Cause::NotFound, None)),
+            (Mode::Released, _) => Err(retry(Cause::Released, None)),
+            (Mode::Throttled, _) => Err(retry(Cause::Throttled, Some(Duration::from_secs(4)))),
+            _ if bad => Err(SendError::Refused { condition: "no".into(), detail: String::new() }),
+            (_, Answer::Released) => Err(retry(Cause::Released, None)),
+            (_, Answer::Lost) => Err(retry(Cause::Connection, None)),
+            (_, Answer::Forgotten) => Err(retry(Cause::Timeout, None)),
+            (_, Answer::TooLarge) if events.len() > 1 => {
+                Err(SendError::TooLarge { limit: 100_000 })
+            }
+            (_, Answer::Accepted | Answer::TooLarge) => Ok(()),
+        };
+        let stored = match (&result, answer) {
+            (Ok(()), _) => true,
+            (Err(SendError::Retry { cause, .. }), Answer::Forgotten) => *cause == Cause::Timeout,
+            _ => false,
+        };
+        if stored {
+            self.by_hub[place.0].extend(&events);
+            self.stored.entry(place).or_default().extend(events);
+        }
+        self.core.lane_ready(lane, self.plan.link);
+        self.core.settled(lane, envelope, result, 0.5, self.now, 0);
+        self.act();
+        true
+    }
+
+    pub(super) fn finish_letters(&mut self, result: Result<(), String>) {
+        for (id, at, offset) in std::mem::take(&mut self.letters) {
+            if result.is_ok() {
+                self.dead.insert((at, offset));
+            }
+            self.core.letter_done(id, result.clone(), self.now);
+        }
+        self.act();
+    }
+
+    fn committed(&mut self, positions: Vec<(TopicPartition, Position)>) {
+        for (partition, Position(position)) in positions {
+            let before = self.committed.insert(tp(&partition), position).unwrap_or(0);
+            assert!(before <= position, "a commit never goes back");
+        }
+    }
+
+    /// Commits as the pump does: an idle partition stands where the client does, behind what is no record.
+    pub(super) fn commit(&mut self) {
+        for (stay, partition) in self.core.idle() {
+            let Some(next) = self.polled.get(&tp(&partition)).copied() else { continue };
+            self.core
+                .skip_to(stay, Position(if next % 7 >= 5 { next + 7 - next % 7 } else { next }));
+        }
+        let positions = self.core.positions_to_commit();
+        self.committed(positions);
+    }
+
+    pub(super) fn rebalance(&mut self, at: Tp, in_time: bool) {
+        self.drains += 1;
+        let deadline = self.now + Duration::from_secs(20);
+        self.core.drain(self.drains, &[name(at)], deadline);
+        self.turn();
+        for round in 0.. {
+            assert!(round < 1_000, "the drain never ended");
+            if !in_time {
+                self.now = deadline;
+            }
+            let done = self.core.finish_drains(self.now);
+            self.act();
+            if let [drained] = &done[..] {
+                assert_eq!(drained.id, self.drains);
+                self.committed(drained.positions.clone());
+                self.letters.retain(|(_, of, _)| *of != at);
+                self.assign(at);
+                return self.turn();
+            }
+            self.now += Duration::from_millis(50);
+            self.turn();
+            self.answer(0, Answer::Accepted);
+            self.finish_letters(Ok(()));
+        }
+    }
+
+    pub(super) fn lose(&mut self, at: Tp) {
+        self.core.lose(&[name(at)], self.now);
+        self.letters.retain(|(_, of, _)| *of != at);
+        self.act();
+        self.assign(at);
+        self.turn();
+    }
+}

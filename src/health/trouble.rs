@@ -1,0 +1,318 @@
+//! What is held, and why: one list for log, probes and metrics.
+//!
+//! Whoever meets a trouble says so at every attempt, and says when it is over; several may say the same. The log hears of
+//! it when it begins, each minute while it lasts, and when it ends. What cannot be reached is told by namespace, one line
+//! for all its hubs; what is refused, by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the log hears again of what lasts.
+const REMIND: Duration = Duration::from_mins(1);
+
+/// Something that does not run while the rest does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// A hub cannot be reached, or refuses.
+    Hub {
+        /// Name of the namespace in the configuration.
+        namespace: Arc<str>,
+        /// The hub.
+        hub: Arc<str>,
+    },
+    /// A topic that a mapping names does not exist.
+    Topic(Arc<str>),
+    /// A topic for dead letters does not exist.
+    DeadLetters(Arc<str>),
+    /// Some partitions of a topic have no place on their hub.
+    Place {
+        /// The topic.
+        topic: Arc<str>,
+        /// Name of the namespace in the configuration.
+        namespace: Arc<str>,
+        /// The hub.
+        hub: Arc<str>,
+    },
+    /// A Kafka partition is not read.
+    Partition {
+        /// The topic.
+        topic: Arc<str>,
+        /// Its number.
+        partition: i32,
+    },
+}
+
+/// Who speaks: a shard, or what looks for the whole process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Voice {
+    Process,
+    Shard(usize),
+}
+
+/// What one voice says of a trouble.
+#[derive(Debug, Clone)]
+pub(super) struct Word {
+    pub(super) detail: String,
+    /// Asking again is of no use until somebody changes something.
+    pub(super) refused: bool,
+}
+
+/// A trouble that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it is.
+    pub what: Trouble,
+    /// Why.
+    pub detail: String,
+    /// Since when.
+    pub since: Instant,
+}
+
+#[derive(Debug)]
+struct Case {
+    since: Instant,
+    words: BTreeMap<Voice, Word>,
+}
+
+/// What one line of the log is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Line {
+    Namespace(Arc<str>),
+    Own(Trouble),
+}
+
+/// A line that was said and is not over.
+#[derive(Debug)]
+struct Said {
+    since: Instant,
+    last: Instant,
+    open: BTreeSet<Trouble>,
+}
+
+/// All troubles.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    cases: BTreeMap<Trouble, Case>,
+    lines: BTreeMap<Line, Said>,
+    /// Hubs of which something was said, ever.
+    hubs: BTreeSet<(Arc<str>, Arc<str>)>,
+}
+
+impl Ledger {
+    /// `voice` says how `what` stands; `None` when it runs.
+    pub(super) fn tell(&mut self, voice: Voice, what: Trouble, word: Option<Word>, now: Instant) {
+        if let Trouble::Hub { namespace, hub } = &what {
+            self.hubs.insert((Arc::clone(namespace), Arc::clone(hub)));
+        }
+        let before = self.line(&what);
+        if let Some(word) = word {
+            let case = self.cases.entry(what.clone());
+            let case = case.or_insert_with(|| Case { since: now, words: BTreeMap::new() });
+            case.words.insert(voice, word);
+        } else {
+            let Some(case) = self.cases.get_mut(&what) else { return };
+            case.words.remove(&voice);
+            if case.words.is_empty() {
+                self.cases.remove(&what);
+            }
+        }
+        let after = self.line(&what);
+        if let Some(line) = before.filter(|line| after.as_ref() != Some(line)) {
+            self.close(&line, &what, now);
+        }
+        if let Some(line) = after {
+            self.open(line, &what, now);
+        }
+    }
+
+    /// A voice is gone, and with it what it said.
+    pub(super) fn silence(&mut self, voice: Voice, now: Instant) {
+        let said = self.cases.iter().filter(|(_, case)| case.words.contains_key(&voice));
+        let said = said.map(|(what, _)| what.clone()).collect::<Vec<_>>();
+        for what in said {
+            self.tell(voice, what, None, now);
+        }
+    }
+
+    /// Where the log tells of a trouble. The Kafka client tells of topics by itself, the pipeline of partitions.
+    fn line(&self, what: &Trouble) -> Option<Line> {
+        let case = self.cases.get(what)?;
+        match what {
+            Trouble::Hub { namespace, .. } if !case.words.values().any(|word| word.refused) => {
+                Some(Line::Namespace(Arc::clone(namespace)))
+            }
+            Trouble::Partition { .. } => None,
+            _ => Some(Line::Own(what.clone())),
+        }
+    }
+
+    fn open(&mut self, line: Line, what: &Trouble, now: Instant) {
+        let Some(detail) = self.detail(what) else { return };
+        if let Some(said) = self.lines.get_mut(&line) {
+            said.open.insert(what.clone());
+            if now.saturating_duration_since(said.last) < REMIND {
+                return;
+            }
+            said.last = now;
+            let lasted = now.saturating_duration_since(said.since);
+            say(&line, what, &detail, Some((lasted, said.open.len())));
+        } else {
+            say(&line, what, &detail, None);
+            let open = BTreeSet::from([what.clone()]);
+            self.lines.insert(line, Said { since: now, last: now, open });
+        }
+    }
+
+    fn close(&mut self, line: &Line, what: &Trouble, now: Instant) {
+        let Some(said) = self.lines.get_mut(line) else { return };
+        said.open.remove(what);
+        if !said.open.is_empty() {
+            return;
+        }
+        let lasted = now.saturating_duration_since(said.since);
+        self.lines.remove(line);
+        // What cannot be reached any more instead of refusing, or the other way, is not over.
+        if !self.cases.contains_key(what) {
+            over(line, lasted);
+        }
+    }
+
+    fn detail(&self, what: &Trouble) -> Option<String> {
+        let words = &self.cases.get(what)?.words;
+        let word = words.values().find(|word| word.refused).or(words.values().next())?;
+        Some(word.detail.clone())
+    }
+
+    /// Everything that is held.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let held = self.cases.iter().filter_map(|(what, case)| {
+            Some(Held { what: what.clone(), detail: self.detail(what)?, since: case.since })
+        });
+        held.collect()
+    }
+
+    /// Whether `hub` is in trouble.
+    pub(super) fn holds(&self, namespace: &Arc<str>, hub: &Arc<str>) -> bool {
+        let hub = Trouble::Hub { namespace: Arc::clone(namespace), hub: Arc::clone(hub) };
+        self.cases.contains_key(&hub)
+    }
+
+    /// The hubs of which something was said, and whether they are in trouble.
+    pub(super) fn hubs(&self) -> Vec<(Arc<str>, Arc<str>, bool)> {
+        let hubs = self.hubs.iter();
+        hubs.map(|(namespace, hub)| {
+            (Arc::clone(namespace), Arc::clone(hub), self.holds(namespace, hub))
+        })
+        .collect()
+    }
+
+    /// The topics that are in trouble.
+    pub(super) fn topics(&self) -> BTreeSet<Arc<str>> {
+        let topics = self.cases.keys().filter_map(|what| match what {
+            Trouble::Topic(topic) | Trouble::DeadLetters(topic) | Trouble::Place { topic, .. } => {
+                Some(Arc::clone(topic))
+            }
+            Trouble::Hub { .. } | Trouble::Partition { .. } => None,
+        });
+        topics.collect()
+    }
+}
+
+/// `lasted` and how many are concerned, when it was said before.
+fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usize)>) {
+    let for_ = lasted.map(|(lasted, _)| tracing::field::display(seconds(lasted)));
+    let hubs = lasted.map(|(_, hubs)| hubs).filter(|hubs| *hubs > 1);
+    match (line, what) {
+        (Line::Namespace(_), Trouble::Hub { namespace, hub }) => {
+            tracing::warn!(
+                %namespace, %hub, hubs, lasted = for_, detail,
+                "event hubs cannot be reached, waiting for it; what goes elsewhere goes on"
+            );
+        }
+        (_, Trouble::Hub { namespace, hub }) => tracing::error!(
+            %namespace, %hub, lasted = for_, detail,
+            "the hub is refused: its mappings wait, the others go on; trying again"
+        ),
+        (_, Trouble::Place { topic, namespace, hub }) => tracing::error!(
+            %topic, %namespace, %hub, lasted = for_, detail,
+            "some partitions of the topic have no place on the hub, the others go on"
+        ),
+        (_, Trouble::DeadLetters(topic)) => tracing::error!(
+            %topic, lasted = for_, detail, "a topic for dead letters is missing; looking again"
+        ),
+        (_, Trouble::Topic(topic)) => tracing::warn!(
+            %topic, lasted = for_, detail, "a topic is missing: the others are read; looking again"
+        ),
+        (_, Trouble::Partition { .. }) => {}
+    }
+}
+
+fn over(line: &Line, lasted: Duration) {
+    let lasted = tracing::field::display(seconds(lasted));
+    match line {
+        Line::Namespace(namespace) => {
+            tracing::info!(%namespace, lasted, "event hubs is reached again");
+        }
+        Line::Own(Trouble::Hub { namespace, hub }) => {
+            tracing::info!(%namespace, %hub, lasted, "the hub is not refused any more");
+        }
+        Line::Own(Trouble::Place { topic, namespace, hub }) => {
+            tracing::info!(%topic, %namespace, %hub, lasted, "the topic has its place on the hub");
+        }
+        Line::Own(Trouble::DeadLetters(topic)) => {
+            tracing::info!(%topic, lasted, "the topic for dead letters is there");
+        }
+        Line::Own(Trouble::Topic(topic)) => tracing::info!(%topic, lasted, "the topic is there"),
+        Line::Own(Trouble::Partition { .. }) => {}
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub(name: &str) -> Trouble {
+        Trouble::Hub { namespace: "default".into(), hub: name.into() }
+    }
+
+    fn word(refused: bool) -> Word {
+        Word { detail: "no".to_owned(), refused }
+    }
+
+    fn lines(ledger: &Ledger) -> Vec<(Line, usize)> {
+        ledger.lines.iter().map(|(line, said)| (line.clone(), said.open.len())).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_one_line_for_all_its_hubs_and_what_refuses_one_each() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let namespace = Line::Namespace("default".into());
+        for name in ["a", "b", "c"] {
+            ledger.tell(Voice::Shard(0), hub(name), Some(word(false)), now);
+        }
+        assert_eq!(lines(&ledger), [(namespace.clone(), 3)]);
+        ledger.tell(Voice::Shard(0), hub("b"), Some(word(true)), now);
+        assert_eq!(lines(&ledger), [(namespace.clone(), 2), (Line::Own(hub("b")), 1)]);
+        ledger.tell(Voice::Shard(0), hub("a"), None, now);
+        ledger.tell(Voice::Shard(0), hub("b"), None, now);
+        assert_eq!(lines(&ledger), [(namespace, 1)], "not over while one of them is not");
+        ledger.tell(Voice::Shard(0), hub("c"), None, now);
+        assert_eq!(lines(&ledger), []);
+    }
+
+    #[test]
+    fn what_lasts_is_said_again_after_a_minute_and_not_before() {
+        let (mut ledger, began) = (Ledger::default(), Instant::now());
+        let last = |ledger: &Ledger| ledger.lines.values().next().map(|said| said.last);
+        for (after, said) in [(0, 0), (5, 0), (59, 0), (60, 60), (100, 60), (121, 121)] {
+            let now = began + Duration::from_secs(after);
+            ledger.tell(Voice::Process, hub("a"), Some(word(false)), now);
+            assert_eq!(last(&ledger), Some(began + Duration::from_secs(said)), "{after} s");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Starts that are no committed position are committed before anything is read, so that no end of this process, no second
+//! member and no growth of the topic moves them.
+//!
+//! | the partition | begins |
+//! |---|---|
+//! | its topic was made anew, or is newer than this process | at its first record |
+//! | the group has positions of other partitions of its topic: it was added later | at its first record |
+//! | the group has no position of its topic | where `kafka.start` says |
+//!
+//! So that the second row can be told from the third by what the group has committed, and by that alone, the third is pinned
+//! for all partitions of the topic in one commit, also for those that other members read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Instant;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{ANSWER, StartAt, committed};
+use crate::config::Start;
+use crate::kafka::context::Context;
+use crate::kafka::identity::TopicId;
+use crate::record::{Position, TopicPartition};
+
+/// A partition without a position that counts, and its topic's id.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) partition: TopicPartition,
+    pub(super) topic: Option<TopicId>,
+    /// Whether its topic was made anew: everything in it is new.
+    pub(super) renewed: bool,
+}
+
+/// Where to look a start up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    First,
+    /// Where `kafka.start` says.
+    Told,
+}
+
+/// Finds and commits where `fresh` partitions begin. What could not be is left out.
+pub(super) fn starts(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    fresh: &[Fresh],
+    deadline: Instant,
+) -> Vec<StartAt> {
+    let ids = fresh.iter().map(|fresh| (&*fresh.partition.topic, fresh.topic));
+    let ids = ids.collect::<HashMap<_, _>>();
+    let mut pins = Vec::new();
+    for (partitions, place) in places(consumer, context, fresh) {
+        if Instant::now() >= deadline {
+            break;
+        }
+        match look_up(consumer, context.start, &partitions, place) {
+            Ok(found) => pins.extend(found),
+            Err(error) => {
+                let topic = &partitions[0].topic;
+                let what = format!("no start position for topic `{topic}` yet");
+                context.complain(&what, &error.to_string());
+            }
+        }
+    }
+    if let Err(error) = commit(context, &pins, &ids) {
+        context.complain("start positions can not be committed", &error.to_string());
+        return Vec::new();
+    }
+    let asked = fresh.iter().map(|fresh| &fresh.partition).collect::<BTreeSet<_>>();
+    let ours = pins.into_iter().filter(|(partition, _)| asked.contains(partition));
+    let start = |(partition, position): (TopicPartition, Position)| {
+        let topic = ids.get(&*partition.topic).copied().flatten();
+        StartAt { partition, offset: Offset::Offset(position.0), epoch: -1, topic }
+    };
+    ours.map(start).collect()
+}
+
+/// What is to be looked up, topic by topic: all partitions of a topic that the group has nothing of.
+fn places(
+    consumer: &BaseConsumer<Context>,
+    context: &Context,
+    fresh: &[Fresh],
+) -> Vec<(Vec<TopicPartition>, Place)> {
+    let mut first = BTreeMap::<&str, Vec<TopicPartition>>::new();
+    let mut rest = BTreeMap::<&str, Vec<TopicPartition>>::new();
+    for Fresh { partition, renewed, .. } in fresh {
+        let topic = &*partition.topic;
+        let is_new = *renewed
+            || context.baseline().is_new(partition)
+            || context.identities().was_renewed(topic);
+        let of = if is_new { &mut first } else { &mut rest };
+        of.entry(topic).or_default().push(partition.clone());
+    }
+    let whole = match whole(consumer, &rest) {
+        Ok(whole) => whole,
+        Err(error) => {
+            context.complain("topics without positions can not be looked at", &error.to_string());
+            BTreeMap::new()
+        }
+    };
+    let mut told = Vec::new();
+    for (topic, all) in whole {
+        if all.iter().any(|(_, has)| *has) {
+            first.entry(topic).or_default().extend(rest.remove(topic).unwrap_or_default());
+        } else {
+            // A topic that is older than this process may have grown since it began.
+            let all = all.into_iter().map(|(partition, _)| partition);
+            let (new, old): (Vec<_>, Vec<_>) = all.partition(|p| context.baseline().is_new(p));
+            let known = first.entry(topic).or_default();
+            known.extend(new);
+            known.sort_unstable();
+            known.dedup();
+            told.push((old, Place::Told));
+        }
+    }
+    first.retain(|_, partitions| !partitions.is_empty());
+    first.into_values().map(|partitions| (partitions, Place::First)).chain(told).collect()
+}
+
+/// All partitions of a topic, and whether the group has a position of each.
+type Whole = Vec<(TopicPartition, bool)>;
+
+/// All partitions of these topics, and whether the group has a position of each.
+fn whole<'a>(
+    consumer: &BaseConsumer<Context>,
+    topics: &BTreeMap<&'a str, Vec<TopicPartition>>,
+) -> Result<BTreeMap<&'a str, Whole>, KafkaError> {
+    if topics.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut names = topics.keys();
+    let single = names.next().filter(|_| topics.len() == 1).copied();
+    let metadata = consumer.fetch_metadata(single, ANSWER)?;
+    let counts = metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len()));
+    let counts = counts.collect::<HashMap<_, _>>();
+    let mut all = BTreeSet::new();
+    for (topic, ours) in topics {
+        let count = counts.get(topic).copied().unwrap_or_default() as i32;
+        all.extend((0..count).map(|number| TopicPartition::new(*topic, number)));
+        // Ours may be newer than what that broker has heard of.
+        all.extend(ours.iter().cloned());
+    }
+    let all = all.into_iter().collect::<Vec<_>>();
+    let mut whole = BTreeMap::<&str, Whole>::new();
+    for (partition, committed) in committed(consumer, &all)? {
+        let (topic, _) = topics.get_key_value(&*partition.topic).expect("it was asked for");
+        whole.entry(topic).or_default().push((partition, committed?.is_some()));
+    }
+    Ok(whole)
+}
+
+type Found = Vec<(TopicPartition, Position)>;
+
+/// Where `partitions` of one topic begin: all of them, or an error.
+fn look_up(
+    consumer: &BaseConsumer<Context>,
+    start: Start,
+    partitions: &[TopicPartition],
+    place: Place,
+) -> Result<Found, KafkaError> {
+    let offsets = |at: Offset| -> Result<Found, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition_offset(&partition.topic, partition.partition, at)?;
+        }
+        let list = consumer.offsets_for_times(list, ANSWER)?;
+        let mut found = Vec::with_capacity(partitions.len());
+        for element in list.elements() {
+            element.error()?;
+            // None is as late as the time asked for.
+            let Offset::Offset(offset) = element.offset() else { continue };
+            let partition = TopicPartition::new(element.topic(), element.partition());
+            found.push((partition, Position(offset)));
+        }
+        Ok(found)
+    };
+    let found = match (place, start) {
+        (Place::First, _) | (Place::Told, Start::Earliest) => offsets(Offset::Beginning)?,
+        (Place::Told, Start::Latest) => offsets(Offset::End)?,
+        (Place::Told, Start::At(time)) => {
+            // The end is asked for first: a record written between the two questions is then read, not missed.
+            let mut found = offsets(Offset::End)?.into_iter().collect::<HashMap<_, _>>();
+            found.extend(offsets(Offset::Offset(time))?);
+            found.into_iter().collect()
+        }
+    };
+    if found.len() == partitions.len() { Ok(found) } else { Err(KafkaError::NoMessageReceived) }
+}
+
+/// Commits where partitions begin, before they are read.
+fn commit(
+    context: &Context,
+    pins: &[(TopicPartition, Position)],
+    ids: &HashMap<&str, Option<TopicId>>,
+) -> Result<(), RDKafkaErrorCode> {
+    if pins.is_empty() {
+        return Ok(());
+    }
+    let partitions = pins.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>();
+    context.commits.assign(&partitions);
+    for partition in &partitions {
+        if let Some(id) = ids.get(&*partition.topic).copied().flatten() {
+            context.commits.belongs(partition, id);
+        }
+    }
+    let result = context.commit(pins, ANSWER);
+    context.commits.release(&partitions);
+    result
+}
