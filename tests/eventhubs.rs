@@ -1,6 +1,7 @@
 //! The Event Hubs side alone, against a server that stores, lies, refuses and dies on demand: what a lane is told, and
 //! what the hub then holds.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -26,6 +27,8 @@ struct World {
 struct Opened {
     lane: Lane,
     told: Receiver<LaneEvent>,
+    /// What the link said it takes, each time it was attached.
+    limits: RefCell<Vec<u64>>,
 }
 
 impl World {
@@ -67,7 +70,7 @@ impl World {
         let namespace = self.namespace(&self.server.connection_string());
         let (tell, told) = sync_channel(1024);
         let lane = namespace.lane("orders", target, move |event| drop(tell.send(event)));
-        Opened { lane, told }
+        Opened { lane, told, limits: RefCell::default() }
     }
 
     fn bodies(&self, partition: u32) -> Vec<String> {
@@ -78,21 +81,15 @@ impl World {
 }
 
 impl Opened {
-    fn ready(&self) -> u64 {
-        match self.told.recv_timeout(PATIENCE).expect("the lane speaks") {
-            LaneEvent::Ready { max_message_size } => max_message_size,
-            LaneEvent::Settled { result, .. } => panic!("nothing was sent, yet {result:?}"),
-        }
-    }
-
-    /// Sends, and returns what the lane is told of it; link events in between are passed over.
+    /// Sends, and returns what the lane is told of it.
     fn send(&self, envelope: Envelope) -> (Envelope, Result<(), SendError>) {
         self.lane.send(envelope);
         loop {
-            if let LaneEvent::Settled { envelope, result } =
-                self.told.recv_timeout(PATIENCE).expect("every send ends")
-            {
-                return (envelope, result);
+            match self.told.recv_timeout(PATIENCE).expect("every send ends") {
+                LaneEvent::Settled { envelope, result } => return (envelope, result),
+                LaneEvent::Ready { max_message_size } => {
+                    self.limits.borrow_mut().push(max_message_size);
+                }
             }
         }
     }
@@ -141,9 +138,10 @@ fn cause(result: Result<(), SendError>) -> Cause {
 fn an_accepted_batch_is_in_its_partition_in_order() {
     let world = World::new();
     let lane = world.lane("2");
-    assert_eq!(lane.ready(), 1_048_576);
+    assert_eq!(world.server.connections_opened(), 0, "nothing is attached before it is used");
     assert_eq!(lane.send(batch(&["a", "b"])).1, Ok(()));
     assert_eq!(lane.send(batch(&["c"])).1, Ok(()));
+    assert_eq!(*lane.limits.borrow(), [1_048_576], "one link for both");
     assert_eq!(world.bodies(2), ["a", "b", "c"]);
     let stored = &world.server.hub("orders").partition(2).events()[0];
     assert_eq!(stored.partition_key(), Some("k1"));
@@ -154,7 +152,6 @@ fn an_accepted_batch_is_in_its_partition_in_order() {
 fn a_gateway_batch_goes_where_the_service_puts_its_key() {
     let world = World::new();
     let lane = world.lane_to(Target::Gateway { lane: 0 });
-    lane.ready();
     let envelope = Envelope { partition_key: Some("customer-17".into()), ..batch(&["a"]) };
     assert_eq!(lane.send(envelope).1, Ok(()));
     assert_eq!(world.bodies(3), ["a"], "lookup3 of `customer-17` over four partitions");
@@ -164,7 +161,6 @@ fn a_gateway_batch_goes_where_the_service_puts_its_key() {
 fn released_modified_and_rejected_are_not_stored_and_come_back() {
     let world = World::new();
     let lane = world.lane("0");
-    lane.ready();
     let faults = world.server.faults();
     faults.hub("orders").times(1).released();
     assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Released);
@@ -190,7 +186,6 @@ fn released_modified_and_rejected_are_not_stored_and_come_back() {
 fn a_lost_connection_ends_the_send_and_the_next_one_has_a_new_one() {
     let world = World::new();
     let lane = world.lane("0");
-    lane.ready();
     world.server.faults().hub("orders").times(1).drop_before_store();
     assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Connection);
     lane.send_until_accepted(batch(&["a"]));
@@ -206,13 +201,14 @@ fn a_lost_connection_ends_the_send_and_the_next_one_has_a_new_one() {
 fn a_detached_link_is_attached_again_on_the_same_connection() {
     let world = World::new();
     let lane = world.lane("0");
-    lane.ready();
+    assert_eq!(lane.send(batch(&["a"])).1, Ok(()));
     world.server.faults().hub("orders").detach_links("amqp:link:detach-forced");
-    assert_eq!(lane.ready(), 1_048_576, "an idle lane notices by itself");
+    lane.send_until_accepted(batch(&["b"]));
     world.server.faults().hub("orders").times(1).detach("amqp:link:detach-forced");
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Link);
-    lane.send_until_accepted(batch(&["a"]));
-    assert_eq!(world.bodies(0), ["a"]);
+    assert_eq!(cause(lane.send(batch(&["c"])).1), Cause::Link);
+    lane.send_until_accepted(batch(&["c"]));
+    assert_eq!(world.bodies(0), ["a", "b", "c"]);
+    assert_eq!(*lane.limits.borrow(), [1_048_576; 3]);
     assert_eq!(world.server.connections_opened(), 1);
 }
 
@@ -220,7 +216,6 @@ fn a_detached_link_is_attached_again_on_the_same_connection() {
 fn silence_is_a_time_out_and_a_new_connection() {
     let world = World::new();
     let lane = world.lane("0");
-    lane.ready();
     world.server.faults().hub("orders").times(1).forget_ack();
     assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Timeout);
     lane.send_until_accepted(batch(&["b"]));
@@ -253,8 +248,8 @@ fn a_refused_token_or_link_is_asked_for_again() {
     world.server.faults().everywhere().times(1).refuse_token(401, "not yet");
     world.server.faults().everywhere().times(1).refuse_attach("amqp:unauthorized-access");
     let lane = world.lane("0");
-    assert_eq!(lane.ready(), 1_048_576);
-    assert_eq!(lane.send(batch(&["a"])).1, Ok(()));
+    let causes = lane.send_until_accepted(batch(&["a"]));
+    assert_eq!(causes, [Cause::Unauthorized; 2], "the token, then the link");
 }
 
 #[test]
@@ -262,9 +257,9 @@ fn the_limit_of_the_link_is_told_and_kept() {
     let server = Server::builder().hub("orders", 4).max_message_size(1000).start().unwrap();
     let world = World::with(server);
     let lane = world.lane("0");
-    assert_eq!(lane.ready(), 1000);
     let large = "x".repeat(1000);
     assert_eq!(lane.send(batch(&[&large])).1, Err(SendError::TooLarge { limit: 1000 }));
+    assert_eq!(*lane.limits.borrow(), [1000]);
     assert_eq!(lane.send(batch(&["a"])).1, Ok(()), "the link is still good");
     assert_eq!(world.bodies(0), ["a"]);
 }
@@ -281,14 +276,15 @@ fn many_lanes_share_one_connection() {
             (id, namespace.lane("orders", target, move |event| drop(tell.send((id, event)))))
         })
         .collect();
+    lanes.values().for_each(|lane| lane.send(batch(&["a"])));
     let mut accepted = 0;
     while accepted < 4 * 50 {
         let (id, event) = told.recv_timeout(PATIENCE).expect("the lanes speak");
         if let LaneEvent::Settled { result, .. } = event {
             assert_eq!(result, Ok(()));
             accepted += 1;
+            lanes[&id].send(batch(&["a"]));
         }
-        lanes[&id].send(batch(&["a"]));
     }
     assert_eq!(world.server.connections_opened(), 1);
 }

@@ -137,9 +137,9 @@ fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
         .variable("SSL_CERT_FILE", issuer.path("ca.pem").to_str().unwrap())
         .start();
     flow.wait_more(1_000);
-    // The key goes before its file changes: links that come again are refused until it has.
+    // The key goes before its file changes: who comes again is refused until it has.
     server.revoke_key("send", "hush-old");
-    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    server.faults().drop_connections();
     let body = bridge.wait_ready(503);
     assert!(body.contains("InvalidSignature") && body.contains("has the `Send` right"), "{body}");
     issuer.write("string", &new);
@@ -195,15 +195,15 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
         .variable("SSL_CERT_FILE", issuer.path("ca.pem").to_str().unwrap())
         .start();
     flow.wait_more(1_000);
-    // The primary key is regenerated, and every link has to show a key again.
+    // The primary key is regenerated, and every connection has to show a key again.
     server.revoke_key("send", "hush-old");
-    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    server.faults().drop_connections();
     bridge.wait_log(&["WARN", "a shared access key was refused, using the secondary one"]);
     flow.wait_more(1_000);
     // Its new value is in the file before the other key goes.
     issuer.write("first", &string("send", "hush-new"));
     server.revoke_key("spare", "hush-spare");
-    server.faults().hub(HUB).detach_links(Condition::detach_forced());
+    server.faults().drop_connections();
     bridge.wait_log(&["WARN", "a shared access key was refused, using the primary one"]);
     flow.wait_more(1_000);
     assert_eq!(bridge.logged("event hubs cannot be entered"), 0, "one key always was good");

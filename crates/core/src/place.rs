@@ -12,6 +12,7 @@ use crate::event::{Event, Target};
 use crate::hold::Why;
 use crate::hubs::{Berth, Route};
 use crate::lane::{EVENT_COST, Room};
+use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::Record;
 use crate::scale::HubNumber;
@@ -25,7 +26,7 @@ struct Plan {
 
 enum Fate {
     Push { lane: usize, event: Event, weight: usize, overhead: usize, key: Option<String> },
-    Refuse(String),
+    Refuse(&'static str, String),
 }
 
 impl Core {
@@ -80,10 +81,17 @@ impl Core {
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
         }
-        let choice = route
-            .to
-            .choose(record, outlet.lanes.len(), &mut outlet.round_robin)
-            .map_err(|misfit| Why::NoPlace(hub, misfit.to_string()))?;
+        let choice = match route.to.choose(record, outlet.lanes.len(), &mut outlet.round_robin) {
+            Ok(choice) => choice,
+            // The hub may grow; who wants the record elsewhere meanwhile has said so.
+            Err(misfit) if route.to.failure.policy == Policy::Halt => {
+                return Err(Why::NoPlace(hub, misfit.to_string()));
+            }
+            Err(misfit) => {
+                let fate = Fate::Refuse("no_such_partition", misfit.to_string());
+                return Ok(Plan { route: index, fate });
+            }
+        };
         let lane = outlet.lanes[choice.lane];
         let event = encode::encode(record, &route.layout);
         let weight = encode::section_size(event.size());
@@ -96,7 +104,8 @@ impl Core {
             }
             Room::Never(limit) => {
                 let size = weight + overhead;
-                Fate::Refuse(format!("the event needs {size} bytes and the link takes {limit}"))
+                let detail = format!("the event needs {size} bytes and the link takes {limit}");
+                Fate::Refuse("too_large", detail)
             }
             full => {
                 // It may have sealed its open batch.
@@ -124,8 +133,8 @@ impl Core {
                 }
                 self.touch(lane);
             }
-            Fate::Refuse(detail) => {
-                self.refuse(slot, ticket, plan.route, "too_large", &detail, now)
+            Fate::Refuse(reason, detail) => {
+                self.refuse(slot, ticket, plan.route, reason, &detail, now);
             }
         }
     }
