@@ -106,7 +106,7 @@ async fn all_hubs(
         tasks.spawn(async move {
             let mut found = Vec::new();
             for name in hubs {
-                let answer = hub::ask(door.as_ref(), &namespace, &name, deadline).await;
+                let answer = Box::pin(hub::ask(door.as_ref(), &namespace, &name, deadline)).await;
                 found.push(((namespace.clone(), name), answer));
             }
             found

@@ -242,7 +242,9 @@ impl Namespace {
         self.tell_health(true, "");
         self.mind(connected);
         let hearers = lock(&self.0.hearers).clone();
-        hearers.iter().for_each(|hearer| hearer());
+        for hearer in &*hearers {
+            hearer();
+        }
     }
 
     pub(super) fn tell_health(&self, up: bool, detail: &str) {

@@ -40,7 +40,7 @@ pub(super) fn tell(metrics: &Metrics, health: &ShardHealth, note: Note) {
             }
         }
         Note::Retry { .. } | Note::Refused { .. } | Note::Halted { .. } => {
-            trouble(metrics, health, note)
+            trouble(metrics, health, note);
         }
         Note::Waits { partition, detail } => health.trouble(trouble_of(&partition), Some(&detail)),
         Note::Flows { partition } => health.trouble(trouble_of(&partition), None),

@@ -198,7 +198,7 @@ impl Core {
     /// Says what has waited for long enough to be worth a word.
     pub(crate) fn say_held(&mut self, now: Instant) {
         let mut said = Vec::new();
-        let (partitions, _) = self.partitions.iter_mut();
+        let (partitions, _) = self.partitions.all_mut();
         for partition in partitions {
             if let Intake::Held(held) = &mut partition.intake
                 && !held.said

@@ -136,7 +136,7 @@ impl Partitions {
     }
 
     /// All of them, and the offsets beside.
-    pub(crate) fn iter_mut(&mut self) -> (impl Iterator<Item = &mut Partition>, &Offsets) {
+    pub(crate) fn all_mut(&mut self) -> (impl Iterator<Item = &mut Partition>, &Offsets) {
         (self.slots.iter_mut().flatten(), &self.offsets)
     }
 

@@ -24,7 +24,7 @@ impl Core {
     /// Positions that moved since they were last asked for.
     pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Position)> {
         let mut moved = Vec::new();
-        let (partitions, offsets) = self.partitions.iter_mut();
+        let (partitions, offsets) = self.partitions.all_mut();
         for partition in partitions {
             let position = offsets.position(partition.assignment);
             if position.is_some() && position != partition.committed {
@@ -58,7 +58,7 @@ impl Core {
     /// How every partition stands; also says which have waited for long. To be asked every second or so.
     pub fn standings(&mut self, now: Instant) -> Vec<Standing> {
         self.say_held(now);
-        let (partitions, offsets) = self.partitions.iter_mut();
+        let (partitions, offsets) = self.partitions.all_mut();
         let standing = |partition: &mut Partition| {
             let position = offsets.position(partition.assignment);
             let in_flight = offsets.in_flight(partition.assignment);

@@ -94,7 +94,7 @@ impl Scale {
             return self.budget;
         }
         let free = (self.budget / 2).saturating_sub(self.common);
-        ((self.own() + free) / 2).saturating_sub(self.held[hub])
+        self.own().midpoint(free).saturating_sub(self.held[hub])
     }
 
     /// Whether anything more may be held at all.
