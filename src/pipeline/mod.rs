@@ -5,7 +5,8 @@
 
 pub mod action;
 mod answer;
-pub mod core;
+pub mod cadence;
+mod core;
 mod drain;
 mod hold;
 mod inbox;

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::record::{Position, Record, TopicPartition};
 
 use super::action::{self, Action};
+use super::cadence::Cadence;
 use super::core::{Admitted, Core};
 use super::inbox::{Mailbox, Signal};
 use super::resolve;
@@ -48,7 +49,7 @@ pub(super) struct Pump {
     /// Bytes of events that may be held.
     pub(super) budget: usize,
     pub(super) drain_timeout: Duration,
-    pub(super) commit_interval: Duration,
+    pub(super) cadence: Cadence,
     pub(super) revokes: HashMap<u64, Revoke>,
     pub(super) next_revoke: u64,
 }
@@ -56,7 +57,6 @@ pub(super) struct Pump {
 impl Pump {
     /// Turns until told to stop.
     pub(super) fn run(mut self) {
-        let mut commit_at = Instant::now() + self.commit_interval;
         let mut report_at = Instant::now();
         loop {
             self.health.beat_pump();
@@ -71,14 +71,17 @@ impl Pump {
                 now = Instant::now();
             }
             self.send_due(now);
-            if now >= commit_at {
-                self.commit();
-                commit_at = now + self.commit_interval;
+            if self.cadence.due(now).is_some_and(|at| now >= at) {
+                let committed = self.commit();
+                self.cadence.looked(now, committed);
             }
             if now >= report_at {
                 self.report(now);
+                // What moves without a record, such as a marker, is looked for now and then.
+                self.cadence.stir();
                 report_at = now + TICK;
             }
+            let commit_at = self.cadence.due(now).unwrap_or(report_at);
             if taken == 0 && !self.wait(now, commit_at.min(report_at)) {
                 return;
             }
@@ -105,6 +108,7 @@ impl Pump {
     fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) -> bool {
         // What goes wrong with a fetch is the event thread's to mend and to report.
         let Delivery::Record(fetched) = delivery else { return true };
+        self.cadence.stir();
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
         tally.add(&record, &self.metrics);
@@ -151,6 +155,7 @@ impl Pump {
 
     /// `false` when told to stop.
     fn hear(&mut self, signal: Signal, now: Instant) -> bool {
+        self.cadence.stir();
         match signal {
             Signal::Assigned(names, noted) => {
                 for name in &names {
@@ -238,7 +243,8 @@ impl Pump {
         }
     }
 
-    fn commit(&mut self) {
+    /// Whether there was something to commit.
+    fn commit(&mut self) -> bool {
         let mut idle = self.core.idle();
         // What waits to be read again was polled and passed over. This is asked first: were the mark taken away between the
         // two questions, the client's answer would still be from before.
@@ -255,6 +261,7 @@ impl Pump {
         if !positions.is_empty() {
             self.consumer.commit(&positions);
         }
+        !positions.is_empty()
     }
 
     fn report(&mut self, now: Instant) {

@@ -14,6 +14,7 @@ use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
 
+use super::cadence::Cadence;
 use super::core::Core;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::pump::Pump;
@@ -109,7 +110,7 @@ impl Shard {
             shard: number,
             budget: budget(config),
             drain_timeout: config.limits.drain_timeout,
-            commit_interval: config.kafka.commit_interval,
+            cadence: Cadence::new(config.kafka.commit_interval),
             revokes: HashMap::new(),
             next_revoke: 0,
         };
