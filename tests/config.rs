@@ -113,7 +113,7 @@ fn the_shortest_file_means_what_the_defaults_say() {
     assert_eq!(config.kafka.brokers, "127.0.0.1:9092");
     assert_eq!(config.kafka.group_id, "orders-bridge");
     assert_eq!(config.kafka.start, Start::Earliest);
-    assert_eq!(config.kafka.commit_interval, Duration::from_secs(5));
+    assert_eq!(config.kafka.commit_interval, Duration::from_secs(1));
     let mapping = &config.mappings[0];
     assert!(matches!(&mapping.topics, Topics::Named(names) if names == &["orders"]));
     assert_eq!((mapping.hub.as_str(), mapping.namespace.as_str()), ("orders", "default"));

@@ -276,7 +276,9 @@ fn many_lanes_share_one_connection() {
             (id, namespace.lane("orders", target, move |event| drop(tell.send((id, event)))))
         })
         .collect();
-    lanes.values().for_each(|lane| lane.send(batch(&["a"])));
+    for lane in lanes.values() {
+        lane.send(batch(&["a"]));
+    }
     let mut accepted = 0;
     while accepted < 4 * 50 {
         let (id, event) = told.recv_timeout(PATIENCE).expect("the lanes speak");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Admin, Limits, Log, LogFormat};
 
-pub(super) const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);

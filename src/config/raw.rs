@@ -55,8 +55,8 @@ pub(super) struct Kafka {
     /// Where a group without committed offsets begins: `earliest`, `latest` or an RFC 3339 time.
     #[schemars(extend("default" = "earliest"))]
     pub(super) start: Option<Start>,
-    /// How often positions are committed, 50ms to 5m; a crash repeats at most this much and what was in flight.
-    #[schemars(extend("default" = "5s"))]
+    /// How often positions are committed at most, 50ms to 5m; a crash repeats at most this much and what was in flight.
+    #[schemars(extend("default" = "1s"))]
     pub(super) commit_interval: Option<Duration>,
     /// How often new topics and partitions are looked for, 100ms to 1h.
     #[schemars(extend("default" = "30s"))]

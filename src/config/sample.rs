@@ -26,7 +26,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             group_id: "test".to_owned(),
             instance_id: None,
             start: Start::Earliest,
-            commit_interval: Duration::from_secs(5),
+            commit_interval: Duration::from_secs(1),
             discovery_interval: Duration::from_secs(30),
             security: None,
             client: std::collections::BTreeMap::new(),

@@ -154,18 +154,14 @@ impl Links {
         let answer = self.hear(number)?;
         let asked = self.put(number, answer, what, body, connected.limit).await;
         lock(&self.waiting).asked.remove(&number);
-        match asked {
-            Some(answer) => {
-                self.unanswered.store(0, Ordering::Relaxed);
-                answer
-            }
-            None => {
-                if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
-                    connected.retire();
-                }
-                Err(connected.unanswered(&format!("asking `{node}`"), connected.limit))
-            }
+        if let Some(answer) = asked {
+            self.unanswered.store(0, Ordering::Relaxed);
+            return answer;
         }
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
+            connected.retire();
+        }
+        Err(connected.unanswered(&format!("asking `{node}`"), connected.limit))
     }
 
     fn hear(&self, number: u64) -> Result<oneshot::Receiver<Result<Content, Fault>>, Fault> {

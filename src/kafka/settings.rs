@@ -192,7 +192,7 @@ mod tests {
             group_id: "g".to_owned(),
             instance_id: Some("pod".to_owned()),
             start: Start::Earliest,
-            commit_interval: Duration::from_secs(5),
+            commit_interval: Duration::from_secs(1),
             discovery_interval: Duration::from_secs(30),
             security: None,
             client: client

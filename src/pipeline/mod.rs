@@ -3,6 +3,7 @@
 //! [`bridge_core`] decides and is pure: what it wants done comes out as actions. [`pump`] is the one thread per shard that
 //! feeds it records, answers and time, and carries the actions out; [`notes`] logs and counts what it says.
 
+mod cadence;
 mod inbox;
 mod notes;
 mod pump;

@@ -18,6 +18,7 @@ use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
+use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
 use super::notes;
 use super::resolve::Hubs;
@@ -51,7 +52,7 @@ pub(super) struct Pump {
     /// Bytes of events that may be held.
     pub(super) budget: usize,
     pub(super) drain_timeout: Duration,
-    pub(super) commit_interval: Duration,
+    pub(super) cadence: Cadence,
     pub(super) revokes: HashMap<u64, Revoke>,
     pub(super) next_revoke: u64,
 }
@@ -59,7 +60,6 @@ pub(super) struct Pump {
 impl Pump {
     /// Turns until told to stop.
     pub(super) fn run(mut self) {
-        let mut commit_at = Instant::now() + self.commit_interval;
         let mut report_at = Instant::now();
         loop {
             self.health.beat_pump();
@@ -74,14 +74,17 @@ impl Pump {
                 now = Instant::now();
             }
             self.send_due(now);
-            if now >= commit_at {
-                self.commit();
-                commit_at = now + self.commit_interval;
+            if self.cadence.due(now).is_some_and(|at| now >= at) {
+                let committed = self.commit();
+                self.cadence.looked(now, committed);
             }
             if now >= report_at {
                 self.report(now);
+                // What moves without a record, such as a marker, is looked for now and then.
+                self.cadence.stir();
                 report_at = now + TICK;
             }
+            let commit_at = self.cadence.due(now).unwrap_or(report_at);
             if taken == 0 && !self.wait(now, commit_at.min(report_at)) {
                 return;
             }
@@ -105,6 +108,7 @@ impl Pump {
     fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) {
         // What goes wrong with a fetch is the event thread's to mend and to report.
         let Delivery::Record(fetched) = delivery else { return };
+        self.cadence.stir();
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
         match self.core.admit(&record, now) {
@@ -138,6 +142,7 @@ impl Pump {
 
     /// `false` when told to stop.
     fn hear(&mut self, signal: Signal, now: Instant) -> bool {
+        self.cadence.stir();
         match signal {
             Signal::Assigned(names, noted) => {
                 for name in &names {
@@ -230,7 +235,8 @@ impl Pump {
         }
     }
 
-    fn commit(&mut self) {
+    /// Whether there was something to commit.
+    fn commit(&mut self) -> bool {
         let mut idle = self.core.idle();
         // What waits to be read again was polled and passed over. This is asked first: were the mark taken away between the
         // two questions, the client's answer would still be from before.
@@ -247,6 +253,7 @@ impl Pump {
         if !positions.is_empty() {
             self.consumer.commit(&positions);
         }
+        !positions.is_empty()
     }
 
     fn report(&mut self, now: Instant) {

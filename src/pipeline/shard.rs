@@ -16,6 +16,7 @@ use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
 
+use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::pump::Pump;
 use super::resolve::{Found, Hubs};
@@ -124,7 +125,7 @@ impl Shard {
             shard: number,
             budget: budget(config),
             drain_timeout: config.limits.drain_timeout,
-            commit_interval: config.kafka.commit_interval,
+            cadence: Cadence::new(config.kafka.commit_interval),
             revokes: HashMap::new(),
             next_revoke: 0,
         };

@@ -1,7 +1,7 @@
 //! While records flow: tokens that last seconds, secrets that change, an issuer that goes away. Nothing is lost, nothing
 //! is doubled, and no link is lost to an expiry.
 
-use eventhubs_local::{Condition, Server};
+use eventhubs_local::Server;
 
 use crate::issuer::{CLIENT, Issuer, Mood, TENANT, application_certificate, assert_hushed};
 use crate::support::{Bridge, Flow, Kafka, PATIENCE, Settings, wait_for};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::scene::{HUB, Scene};
+use crate::scene::{HUB, PARTITIONS, Scene};
 use crate::support::audit::Place;
 use crate::support::{Kafka, PATIENCE, wait_for};
 
@@ -100,4 +100,31 @@ fn a_drain_ends_at_its_deadline_and_commits_no_more_than_is_stored() {
     unanswered.sort_unstable();
     let last = scene.settings.start();
     assert_eq!(scene.finish(&last), unanswered);
+}
+
+/// However long the interval is: the first commit waits for the first acknowledgement, and for nothing else.
+#[test]
+fn killed_soon_after_its_first_acknowledgement_again_and_again_it_gets_on() {
+    let scene = Scene::new(Kafka::shared(), "again").with(
+        "[kafka]
+        commit_interval = '5m'
+        instance_id = 'same'",
+    );
+    let group = Kafka::shared().group(&scene.group);
+    let partitions = (0..PARTITIONS).collect::<Vec<_>>();
+    let sum = || {
+        let committed = group.committed(&scene.topic, &partitions).unwrap_or_default();
+        committed.into_iter().flatten().sum::<i64>()
+    };
+    let mut in_flight = Vec::new();
+    for _ in 0..6 {
+        let before = sum();
+        let bridge = scene.settings.start();
+        wait_for("it commits at once", PATIENCE, || (sum() > before).then_some(()));
+        bridge.kill();
+        scene.wait_alone();
+        in_flight.extend(scene.audit.uncommitted());
+    }
+    let last = scene.settings.clone().with("[kafka]\ncommit_interval = '50ms'").start();
+    assert_within(scene.finish(&last), in_flight);
 }
