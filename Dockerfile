@@ -23,20 +23,22 @@ ENV RUSTUP_TOOLCHAIN=1.95.0 \
     CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates/core/Cargo.toml crates/core/
 COPY crates/eventhubs-local/Cargo.toml crates/eventhubs-local/
 COPY crates/orders-demo/Cargo.toml crates/orders-demo/
-RUN mkdir -p src benches/bridge crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
-    && touch src/lib.rs crates/eventhubs-local/src/lib.rs \
-    && for file in src benches/bridge crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
+RUN mkdir -p src benches/bridge benches/scale crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
+    && touch src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs \
+    && for file in src benches/bridge benches/scale crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 
 FROM manifests AS build-bridge
 RUN cargo build --release --locked --package kafka-eventhubs-bridge
+COPY crates/core crates/core
 COPY src src
 # Shown by `bridge_build_info`.
 ARG REVISION=unknown
 # The copied files may be older than the empty ones that were built.
-RUN touch src/lib.rs src/main.rs \
+RUN touch crates/core/src/lib.rs src/lib.rs src/main.rs \
     && BRIDGE_COMMIT="${REVISION}" cargo build --release --locked --package kafka-eventhubs-bridge
 
 FROM manifests AS build-local

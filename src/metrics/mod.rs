@@ -146,7 +146,7 @@ impl Metrics {
         });
     }
 
-    /// Why a partition is not read: `bridge_partition_held{topic,partition,reason}` 0 or 1, reason `halted|hub_unavailable`.
+    /// Why a partition is not read: `bridge_partition_held{topic,partition,reason}` 0 or 1, by reason.
     pub fn partition_held(&self, p: &TopicPartition, reason: &'static str, held: bool) {
         self.partitions.with(&p.topic, p.partition, |series| {
             let [topic, partition] = series.labels(&p.topic);

@@ -99,8 +99,9 @@ impl Partitions {
         let partitions = topics.entry(Arc::clone(topic)).or_default();
         let series = partitions.entry(partition).or_insert_with(|| {
             let label = partition.to_string();
-            for reason in HELD {
-                families.partition_held.with_label_values(&[topic, label.as_str(), reason]).set(0);
+            // What alerts look at; the others come with their first time.
+            for reason in &HELD[..2] {
+                families.partition_held.with_label_values(&[topic, label.as_str(), *reason]).set(0);
             }
             let labels: [&str; 2] = [topic, &label];
             let in_flight = families.in_flight_records.with_label_values(&labels);

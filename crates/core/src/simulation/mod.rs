@@ -2,6 +2,7 @@
 //! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
 //! every step.
 
+mod plan;
 mod scenes;
 mod verdict;
 mod world;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::mapping::{Partitioning, Policy};
-use world::{Answer, Mode, Plan, Tp, World};
+use plan::{Answer, Mode, Plan, Tp};
+use world::World;
 
 /// What one history does, step by step.
 #[derive(Debug, Clone)]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::mapping::{Partitioning, Policy};
 
-use super::world::{Answer, Mode, Plan, Tp, World};
+use super::plan::{Answer, Mode, Plan, Tp};
+use super::world::World;
 
 const MIB: usize = 1 << 20;
 
@@ -257,4 +258,35 @@ fn an_estate_costs_what_is_in_use() {
     assert!(scene.stored()[7] > 0);
     scene.world.come_to_rest();
     scene.world.assert_nothing_lost();
+}
+
+/// A record that was given back stands before where the client says it is: a commit does not skip it.
+#[test]
+fn a_record_that_was_given_back_is_not_skipped() {
+    let mut world = World::new(estate(1, 2, 1, Partitioning::Key));
+    // The partitions of the hub are not known, so the first record is given back.
+    assert_eq!(world.read((0, 0), 1), 0);
+    world.commit();
+    world.resolve();
+    world.commit();
+    assert_eq!(world.read((0, 0), 5), 5, "it comes again");
+    world.come_to_rest();
+    world.assert_nothing_lost();
+    assert_eq!(world.committed[&(0, 0)], 7, "and markers behind the last are passed");
+}
+
+/// A hub grows under way: what is under way is delivered first, then its new partitions are used.
+#[test]
+fn a_hub_that_grows_is_used_whole_from_a_drained_point_on() {
+    let mut scene = Scene::new(estate(1, 4, 4, Partitioning::Key), 64);
+    scene.play(Duration::from_secs(1));
+    scene.world.plan.hubs[0] = 8;
+    scene.world.grown.insert(0);
+    scene.world.know(0);
+    scene.play(Duration::from_secs(2));
+    let used = scene.world.stored.iter().filter(|(_, log)| !log.is_empty()).count();
+    assert!(used > 4, "{used} partitions are used");
+    scene.world.come_to_rest();
+    scene.world.assert_nothing_lost();
+    scene.world.assert_order();
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::mapping::Policy;
 
-use super::world::{Answer, Mode, Tp, World, key};
+use super::plan::{Answer, Mode, Tp};
+use super::world::{World, key};
 
 impl World {
     /// Every record below a committed position is in each of its hubs, or in the dead-letter topic, or dropped by policy.

@@ -19,6 +19,8 @@ use kafka_eventhubs_bridge::record::Record;
 /// Nothing here takes longer, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+mod links;
+
 struct World {
     server: Server,
     runtime: tokio::runtime::Runtime,

@@ -1,0 +1,218 @@
+//! Many lanes, slow ways, silent partitions: what an estate asks of the links, and that what was given up is never stored late.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use eventhubs_local::Server;
+use kafka_eventhubs_bridge::eventhubs::{Cause, Lane, LaneEvent, Namespace, SendError, Target};
+
+use super::{Opened, PATIENCE, World, batch};
+
+/// A way to the server. Every byte takes a while; what the first connection sends can be held up.
+struct Way {
+    port: u16,
+    gate: Arc<Gate>,
+    connections: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set(&self, shut: bool) {
+        *self.shut.lock().unwrap() = shut;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let shut = self.shut.lock().unwrap();
+        drop(self.opened.wait_while(shut, |shut| *shut).unwrap());
+    }
+}
+
+fn way(target: u16, delay: Duration) -> Way {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (gate, connections) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
+    let (hold, count) = (Arc::clone(&gate), Arc::clone(&connections));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let first = count.fetch_add(1, SeqCst) == 0;
+            let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+            client.set_nodelay(true).unwrap();
+            server.set_nodelay(true).unwrap();
+            let (back, forth) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            pipe(back, forth, first.then(|| Arc::clone(&hold)), delay);
+            pipe(server, client, None, delay);
+        }
+    });
+    Way { port, gate, connections }
+}
+
+/// Copies, each piece `delay` after it came.
+fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: Duration) {
+    let (tx, rx) = sync_channel::<(Instant, Vec<u8>)>(4096);
+    std::thread::spawn(move || {
+        // Nobody sends here: it is the clock that a delayed piece waits for.
+        let (_clock, tick) = channel::<()>();
+        for (at, bytes) in rx {
+            let wait = (at + delay).saturating_duration_since(Instant::now());
+            tick.recv_timeout(wait).ok();
+            if to.write_all(&bytes).is_err() {
+                break;
+            }
+        }
+        drop(to.shutdown(Shutdown::Write));
+    });
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            if let Some(gate) = &gate {
+                gate.pass();
+            }
+            match from.read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(n) if tx.send((Instant::now(), buffer[..n].to_vec())).is_err() => return,
+                Ok(_) => {}
+            }
+        }
+    });
+}
+
+impl World {
+    fn by(&self, way: &Way) -> Namespace {
+        let own = format!(":{}", self.server.addr().port());
+        self.namespace(&self.server.connection_string().replace(&own, &format!(":{}", way.port)))
+    }
+}
+
+/// Lanes of hub `orders`, and what they are told.
+fn lanes(namespace: &Namespace, count: usize) -> (Vec<Lane>, Receiver<(usize, LaneEvent)>) {
+    let (tell, told) = sync_channel(1 << 16);
+    let lanes = (0..count).map(|id| {
+        let (tell, target) = (tell.clone(), Target::Partition(id.to_string()));
+        namespace.lane("orders", target, move |event| drop(tell.send((id, event))))
+    });
+    (lanes.collect(), told)
+}
+
+/// Sends one batch on each lane, again until it is accepted.
+fn send_on_all(lanes: &[Lane], told: &Receiver<(usize, LaneEvent)>) -> Vec<Cause> {
+    lanes.iter().enumerate().for_each(|(id, lane)| lane.send(batch(&[&id.to_string()])));
+    let (mut open, mut causes) = (lanes.len(), Vec::new());
+    while open > 0 {
+        let (id, event) = told.recv_timeout(PATIENCE).expect("every send ends");
+        match event {
+            LaneEvent::Settled { result: Ok(()), .. } => open -= 1,
+            LaneEvent::Settled { envelope, result: Err(SendError::Retry { cause, .. }) } => {
+                causes.push(cause);
+                lanes[id].send(envelope);
+            }
+            LaneEvent::Settled { result, .. } => panic!("{result:?}"),
+            LaneEvent::Ready { .. } => {}
+        }
+    }
+    causes
+}
+
+#[test]
+fn hundreds_of_lanes_are_attached_by_one_slow_connection() {
+    let world = World::with(Server::builder().hub("orders", 400).start().unwrap());
+    let way = way(world.server.addr().port(), Duration::from_millis(10));
+    let namespace = world.by(&way);
+    let (lanes, told) = lanes(&namespace, 400);
+    assert_eq!(send_on_all(&lanes, &told), [], "nobody's wait for a turn was taken for silence");
+    assert_eq!(way.connections.load(SeqCst), 1);
+    assert_eq!(world.server.hub("orders").total(), 400);
+}
+
+#[test]
+fn all_lanes_in_use_are_back_after_a_lost_connection() {
+    let world = World::with(Server::builder().hub("orders", 300).start().unwrap());
+    let namespace = world.namespace(&world.server.connection_string());
+    let (lanes, told) = lanes(&namespace, 300);
+    assert_eq!(send_on_all(&lanes, &told), []);
+    world.server.faults().drop_connections();
+    send_on_all(&lanes, &told);
+    assert_eq!(world.server.hub("orders").total(), 600);
+}
+
+/// A network that stands still and goes on: what was given up meanwhile is not stored behind what followed it.
+#[test]
+fn what_was_given_up_is_never_stored_late() {
+    for size in [100, 900_000] {
+        let world = World::new();
+        let way = way(world.server.addr().port(), Duration::ZERO);
+        let (tell, told) = sync_channel(1024);
+        let target = Target::Partition("0".into());
+        let lane = world.by(&way).lane("orders", target, move |event| drop(tell.send(event)));
+        let lane = Opened { lane, told, limits: std::cell::RefCell::default() };
+        lane.send_until_accepted(batch(&["0"]));
+        way.gate.set(true);
+        let large = format!("1{}", "x".repeat(size));
+        let causes = lane.send_until_accepted(batch(&[&large]));
+        assert!(!causes.is_empty(), "the first connection stood still");
+        for value in ["2", "3"] {
+            lane.send_until_accepted(batch(&[value]));
+        }
+        way.gate.set(false);
+        // What could still come on the old way comes before what is asked for now by another.
+        let others = world.by(&way).lane("orders", Target::Partition("1".into()), |_| {});
+        others.send(batch(&["other"]));
+        lane.send_until_accepted(batch(&["4"]));
+        let deadline = Instant::now() + PATIENCE;
+        while world.bodies(1).is_empty() {
+            assert!(Instant::now() < deadline, "the other lane's event arrives");
+            std::thread::yield_now();
+        }
+        let first: Vec<_> = world.bodies(0).iter().map(|body| body[..1].to_owned()).collect();
+        assert_eq!(first, ["0", "1", "2", "3", "4"], "with {size} bytes");
+    }
+}
+
+/// A partition that swallows what it is sent: its neighbours on the same connection lose nothing and send nothing twice.
+#[test]
+fn a_silent_partition_costs_its_neighbours_nothing() {
+    let world = World::new();
+    let namespace = world.namespace(&world.server.connection_string());
+    let (lanes, told) = lanes(&namespace, 4);
+    assert_eq!(send_on_all(&lanes, &told), []);
+    world.server.faults().hub("orders").partition(0).black_hole();
+    let (mut timeouts, mut sent) = (0, [1; 4]);
+    lanes.iter().for_each(|lane| lane.send(batch(&["a"])));
+    let mut open = 4;
+    while open > 0 {
+        let (id, event) = told.recv_timeout(PATIENCE).expect("every send ends");
+        let LaneEvent::Settled { envelope, result } = event else { continue };
+        match (id, result) {
+            (0, Err(SendError::Retry { cause: Cause::Timeout | Cause::Link, .. })) => {
+                timeouts += 1;
+                if timeouts < 5 {
+                    lanes[0].send(envelope);
+                } else {
+                    open -= 1;
+                }
+            }
+            (1.., Ok(())) => {
+                sent[id] += 1;
+                match timeouts >= 5 {
+                    true => open -= 1,
+                    false => lanes[id].send(batch(&["a"])),
+                }
+            }
+            (id, result) => panic!("lane {id}: {result:?}"),
+        }
+    }
+    for (id, sent) in sent.iter().enumerate().skip(1) {
+        assert_eq!(world.bodies(id as u32).len(), *sent, "partition {id}: each once");
+    }
+    assert_eq!(world.server.connections_opened(), 1);
+}
