@@ -311,11 +311,11 @@ fn a_file_is_short_and_named_after_a_noun() {
 fn what_is_wrong_is_found() {
     let source = |path: &str, code: &str| Source::new(path.into(), code);
     let group = source(
-        "src/route/choice.rs",
+        "src/admin/choice.rs",
         "use crate::{\n  config::{Batch, Key},\n  kafka, // here\n};",
     );
     assert_eq!(group.imports(), ["config", "kafka"].map(String::from).into());
-    assert_eq!(wrong_arrows(&group), ["src/route/choice.rs: `route` must not import `kafka`"]);
+    assert_eq!(wrong_arrows(&group), ["src/admin/choice.rs: `admin` must not import `kafka`"]);
     assert_eq!(
         wrong_arrows(&source("src/stray.rs", "")),
         ["src/stray.rs: module `stray` has no place in the layer map"]

@@ -75,7 +75,9 @@ fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: 
     std::thread::spawn(move || {
         let mut buffer = vec![0; 16 << 10];
         loop {
+            // While the gate is shut, what comes stays in the network.
             if let Some(gate) = &gate {
+                from.peek(&mut [0]).ok();
                 gate.pass();
             }
             match from.read(&mut buffer) {
@@ -145,47 +147,46 @@ fn all_lanes_in_use_are_back_after_a_lost_connection() {
     assert_eq!(world.server.hub("orders").total(), 600);
 }
 
-/// A network that stands still and goes on: what was given up meanwhile is not stored behind what followed it.
+/// A network that stands still and goes on: what was given up meanwhile is not stored behind what followed it. Of a batch that
+/// the network has whole nobody can say so, so this one is larger than what it holds.
 #[test]
 fn what_was_given_up_is_never_stored_late() {
-    for size in [100, 900_000] {
-        let world = World::new();
-        let way = way(world.server.addr().port(), Duration::ZERO);
-        let (tell, told) = sync_channel(1024);
-        let target = Target::Partition("0".into());
-        let lane = world.by(&way).lane("orders", target, move |event| drop(tell.send(event)));
-        let lane = Opened { lane, told, limits: std::cell::RefCell::default() };
-        lane.send_until_accepted(batch(&["0"]));
-        way.gate.set(true);
-        let large = format!("1{}", "x".repeat(size));
-        let causes = lane.send_until_accepted(batch(&[&large]));
-        assert!(!causes.is_empty(), "the first connection stood still");
-        for value in ["2", "3"] {
-            lane.send_until_accepted(batch(&[value]));
-        }
-        way.gate.set(false);
-        // What could still come on the old way comes before what is asked for now by another.
-        let others = world.by(&way).lane("orders", Target::Partition("1".into()), |_| {});
-        others.send(batch(&["other"]));
-        lane.send_until_accepted(batch(&["4"]));
-        let deadline = Instant::now() + PATIENCE;
-        while world.bodies(1).is_empty() {
-            assert!(Instant::now() < deadline, "the other lane's event arrives");
-            std::thread::yield_now();
-        }
-        let first: Vec<_> = world.bodies(0).iter().map(|body| body[..1].to_owned()).collect();
-        assert_eq!(first, ["0", "1", "2", "3", "4"], "with {size} bytes");
+    let world = World::new();
+    let way = way(world.server.addr().port(), Duration::ZERO);
+    let (tell, told) = sync_channel(1024);
+    let target = Target::Partition("0".into());
+    let lane = world.by(&way).lane("orders", target, move |event| drop(tell.send(event)));
+    let lane = Opened { lane, told, limits: std::cell::RefCell::default() };
+    lane.send_until_accepted(batch(&["0"]));
+    way.gate.set(true);
+    let large = format!("1{}", "x".repeat(900_000));
+    let causes = lane.send_until_accepted(batch(&[&large]));
+    assert!(!causes.is_empty(), "the first connection stood still");
+    for value in ["2", "3"] {
+        lane.send_until_accepted(batch(&[value]));
     }
+    way.gate.set(false);
+    // What could still come on the old way comes before what is asked for now by another.
+    let others = world.by(&way).lane("orders", Target::Partition("1".into()), |_| {});
+    others.send(batch(&["other"]));
+    lane.send_until_accepted(batch(&["4"]));
+    let deadline = Instant::now() + PATIENCE;
+    while world.bodies(1).is_empty() {
+        assert!(Instant::now() < deadline, "the other lane's event arrives");
+        std::thread::yield_now();
+    }
+    let first: Vec<_> = world.bodies(0).iter().map(|body| body[..1].to_owned()).collect();
+    assert_eq!(first, ["0", "1", "2", "3", "4"]);
 }
 
-/// A partition that swallows what it is sent: its neighbours on the same connection lose nothing and send nothing twice.
+/// A partition that never acknowledges: its neighbours on the same connection lose nothing and send nothing twice.
 #[test]
 fn a_silent_partition_costs_its_neighbours_nothing() {
     let world = World::new();
     let namespace = world.namespace(&world.server.connection_string());
     let (lanes, told) = lanes(&namespace, 4);
     assert_eq!(send_on_all(&lanes, &told), []);
-    world.server.faults().hub("orders").partition(0).black_hole();
+    world.server.faults().hub("orders").partition(0).forget_ack();
     let (mut timeouts, mut sent) = (0, [1; 4]);
     lanes.iter().for_each(|lane| lane.send(batch(&["a"])));
     let mut open = 4;
