@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::{Health, Trouble};
 use crate::kafka::Access;
-use crate::pipeline::resolve::{AT_ONCE, Found, ask, pause};
+use crate::pipeline::resolve::{AT_ONCE, Found, Partitions, ask, pause};
 
 use super::RunError;
 use super::board::{Answer, Board, Name, Way};
@@ -175,13 +175,13 @@ impl Asker {
                 let _turn = self.gate.acquire().await.expect("the gate is never closed");
                 match self.found.get(namespace, hub, Duration::MAX) {
                     // A shard was quicker.
-                    Some(partition_ids) => Ok(partition_ids),
+                    Some(found) => Ok(found),
                     None => ask(&self.handle, hub, true).await,
                 }
             };
             match answer {
-                Ok(partition_ids) => {
-                    self.take(&name, &partition_ids);
+                Ok(found) => {
+                    self.take(&name, &found);
                     return self.outgrow(&name).await;
                 }
                 Err(error) => self.fail(&name, &error),
@@ -206,20 +206,21 @@ impl Asker {
             }
             let _turn = self.gate.acquire().await.expect("the gate is never closed");
             // What stands against it now is for whoever sends to it.
-            if let Ok(partition_ids) = ask(&self.handle, hub, false).await {
-                self.found.set(namespace, hub, Some(&partition_ids));
-                self.board.hub(name, Answer::Found(partition_ids.len()));
+            if let Ok(found) = ask(&self.handle, hub, false).await {
+                self.found.set(namespace, hub, Some(&found));
+                self.board.hub(name, Answer::Found(found.partition_ids.len()));
             }
         }
     }
 
-    fn take(&self, name: &Name, partition_ids: &[String]) {
+    fn take(&self, name: &Name, found: &Partitions) {
         let (namespace, hub) = name;
-        tracing::info!(%namespace, %hub, partitions = partition_ids.len(), "hub found");
-        self.found.set(namespace, hub, Some(partition_ids));
+        let partitions = found.partition_ids.len();
+        tracing::info!(%namespace, %hub, partitions, "hub found");
+        self.found.set(namespace, hub, Some(found));
         self.health.looked(namespace, None);
         self.health.trouble(trouble(name), None);
-        self.board.hub(name, Answer::Found(partition_ids.len()));
+        self.board.hub(name, Answer::Found(partitions));
     }
 
     fn fail(&self, name: &Name, error: &ConnectError) {

@@ -135,7 +135,10 @@ impl Watch {
         let mut well = true;
         for way in self.board.ways() {
             let (Some((topic, _)), Some(hub)) = (way.particular(), &way.hub) else { continue };
-            let count = self.found.get(&way.namespace, hub, Duration::MAX).map(|ids| ids.len());
+            let count = self
+                .found
+                .get(&way.namespace, hub, Duration::MAX)
+                .map(|found| found.partition_ids.len());
             let (Some(count), Some(partitions)) = (count, topics.get(&**topic)) else {
                 well = false;
                 continue;

@@ -11,6 +11,8 @@ use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
 
+use super::resolve::Partitions;
+
 /// How long the pump may take to take note of a rebalance. It goes round many times a second; one that does not within this
 /// is stuck or starved.
 const NOTE: Duration = Duration::from_secs(5);
@@ -25,7 +27,7 @@ pub(super) enum Signal {
     Hub {
         namespace: Arc<str>,
         hub: Arc<str>,
-        partition_ids: Vec<String>,
+        answer: Partitions,
     },
     /// A namespace is connected to, perhaps again.
     Connected(Arc<str>),

@@ -169,8 +169,11 @@ impl Pump {
                 let jitter = rand::random();
                 self.core.settled(lane, envelope, result, jitter, now, wall.as_millis() as i64);
             }
-            Signal::Hub { namespace, hub, partition_ids } => {
-                self.core.hub_known(&namespace, &hub, &partition_ids, now);
+            Signal::Hub { namespace, hub, answer } => {
+                if let Some(limit) = answer.limit {
+                    self.core.hub_takes(&namespace, &hub, limit);
+                }
+                self.core.hub_known(&namespace, &hub, &answer.partition_ids, now);
             }
             Signal::Connected(namespace) => {
                 self.core.namespace_connected(&namespace, rand::random, now);

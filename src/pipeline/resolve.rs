@@ -28,7 +28,16 @@ const GROWS: u32 = 6;
 #[derive(Debug, Clone, Default)]
 pub struct Found(Arc<Mutex<Answers>>);
 
-type Answers = HashMap<(Arc<str>, Arc<str>), (Vec<String>, Instant)>;
+type Answers = HashMap<(Arc<str>, Arc<str>), (Partitions, Instant)>;
+
+/// What a hub says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partitions {
+    /// Its partitions, in its order.
+    pub partition_ids: Vec<String>,
+    /// The largest batch its links take, if one was attached to see.
+    pub limit: Option<u64>,
+}
 
 impl Found {
     fn all(&self) -> MutexGuard<'_, Answers> {
@@ -36,17 +45,17 @@ impl Found {
     }
 
     /// The partitions of a hub that lets us send, if they were answered no longer than `age` ago.
-    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>, age: Duration) -> Option<Vec<String>> {
+    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>, age: Duration) -> Option<Partitions> {
         let all = self.all();
-        let (partition_ids, answered) = all.get(&(Arc::clone(namespace), Arc::clone(hub)))?;
-        (answered.elapsed() <= age).then(|| partition_ids.clone())
+        let (answer, answered) = all.get(&(Arc::clone(namespace), Arc::clone(hub)))?;
+        (answered.elapsed() <= age).then(|| answer.clone())
     }
 
     /// Notes an answer; `None` when what was known is not so any more.
-    pub fn set(&self, namespace: &Arc<str>, hub: &Arc<str>, partition_ids: Option<&[String]>) {
+    pub fn set(&self, namespace: &Arc<str>, hub: &Arc<str>, answer: Option<&Partitions>) {
         let key = (Arc::clone(namespace), Arc::clone(hub));
-        match partition_ids {
-            Some(ids) => drop(self.all().insert(key, (ids.to_vec(), Instant::now()))),
+        match answer {
+            Some(answer) => drop(self.all().insert(key, (answer.clone(), Instant::now()))),
             None => drop(self.all().remove(&key)),
         }
     }
@@ -58,15 +67,16 @@ pub async fn ask(
     namespace: &Namespace,
     hub: &str,
     sending: bool,
-) -> Result<Vec<String>, ConnectError> {
+) -> Result<Partitions, ConnectError> {
     let partition_ids = namespace.hub(hub).await?.partition_ids;
     if partition_ids.is_empty() {
         return Err(ConnectError::Unreachable(format!("hub `{hub}` names no partitions yet")));
     }
-    if sending {
-        namespace.may_send(hub).await?;
-    }
-    Ok(partition_ids)
+    let limit = match sending {
+        true => Some(namespace.may_send(hub).await?),
+        false => None,
+    };
+    Ok(Partitions { partition_ids, limit })
 }
 
 /// The pause after `failures` attempts: jittered, and never longer than five seconds.
@@ -150,7 +160,7 @@ struct Watch {
     found: Found,
     interval: Duration,
     /// What was answered last, unless that is not so any more.
-    known: Option<Vec<String>>,
+    known: Option<Partitions>,
     /// The pump waits for an answer, be it the one of before.
     owed: bool,
     failures: u32,
@@ -158,8 +168,8 @@ struct Watch {
 
 impl Watch {
     async fn run(mut self) {
-        if let Some(partition_ids) = self.found.get(&self.namespace, &self.hub, self.interval) {
-            self.answer(partition_ids);
+        if let Some(answer) = self.found.get(&self.namespace, &self.hub, self.interval) {
+            self.answer(answer);
             self.rest().await;
         }
         loop {
@@ -168,23 +178,24 @@ impl Watch {
                 ask(&self.handle, &self.hub, self.known.is_none()).await
             };
             match result {
-                Ok(partition_ids) => self.answer(partition_ids),
+                Ok(answer) => self.answer(answer),
                 Err(error) => self.fail(error),
             }
             self.rest().await;
         }
     }
 
-    fn answer(&mut self, partition_ids: Vec<String>) {
+    fn answer(&mut self, mut answer: Partitions) {
         self.failures = 0;
-        self.found.set(&self.namespace, &self.hub, Some(&partition_ids));
+        answer.limit = answer.limit.or(self.known.as_ref().and_then(|known| known.limit));
+        self.found.set(&self.namespace, &self.hub, Some(&answer));
         self.health.trouble(self.trouble(), None);
-        let is_news = self.known.as_ref() != Some(&partition_ids);
-        self.known = Some(partition_ids.clone());
+        let is_news = self.known.as_ref() != Some(&answer);
+        self.known = Some(answer.clone());
         if is_news || std::mem::take(&mut self.owed) {
             self.owed = false;
             let (namespace, hub) = (Arc::clone(&self.namespace), Arc::clone(&self.hub));
-            self.mailbox.send(Signal::Hub { namespace, hub, partition_ids });
+            self.mailbox.send(Signal::Hub { namespace, hub, answer });
         }
     }
 
@@ -247,8 +258,9 @@ mod tests {
         let found = Found::default();
         let get = |age| found.get(&namespace, &hub, age);
         assert_eq!(get(Duration::MAX), None);
-        found.clone().set(&namespace, &hub, Some(&["0".to_owned()]));
-        assert_eq!(get(Duration::MAX), Some(vec!["0".to_owned()]));
+        let answer = Partitions { partition_ids: vec!["0".to_owned()], limit: Some(1) };
+        found.clone().set(&namespace, &hub, Some(&answer));
+        assert_eq!(get(Duration::MAX), Some(answer));
         found.set(&namespace, &hub, None);
         assert_eq!(get(Duration::MAX), None);
     }

@@ -224,11 +224,22 @@ impl Core {
         self.wake_places(number);
     }
 
+    /// The links of a hub take batches of so many bytes.
+    pub fn hub_takes(&mut self, namespace: &str, hub: &str, max_message_size: u64) {
+        if let Some(number) = self.hubs.find(namespace, hub) {
+            self.link_takes(number, max_message_size);
+        }
+    }
+
     /// The link of a lane is attached.
     pub fn lane_ready(&mut self, lane: usize, max_message_size: u64) {
         let limit = usize::try_from(max_message_size).unwrap_or(usize::MAX);
-        let number = self.berths[lane].hub;
         self.berths[lane].lane.link_takes(limit);
+        self.link_takes(self.berths[lane].hub, max_message_size);
+    }
+
+    fn link_takes(&mut self, number: HubNumber, max_message_size: u64) {
+        let limit = usize::try_from(max_message_size).unwrap_or(usize::MAX);
         if self.hubs.all[number].link_bytes.replace(limit) != Some(limit) {
             // What one link of a hub takes, the others do.
             let of_hub = self.berths.iter_mut().filter(|berth| berth.hub == number);
