@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: 
     let (tx, rx) = sync_channel::<(Instant, Vec<u8>)>(4096);
     std::thread::spawn(move || {
         // Nobody sends here: it is the clock that a delayed piece waits for.
-        let (_clock, tick) = channel::<()>();
+        let (_clock, tick) = sync_channel::<()>(1);
         for (at, bytes) in rx {
             let wait = (at + delay).saturating_duration_since(Instant::now());
             tick.recv_timeout(wait).ok();
@@ -108,7 +108,9 @@ fn lanes(namespace: &Namespace, count: usize) -> (Vec<Lane>, Receiver<(usize, La
 
 /// Sends one batch on each lane, again until it is accepted.
 fn send_on_all(lanes: &[Lane], told: &Receiver<(usize, LaneEvent)>) -> Vec<Cause> {
-    lanes.iter().enumerate().for_each(|(id, lane)| lane.send(batch(&[&id.to_string()])));
+    for (id, lane) in lanes.iter().enumerate() {
+        lane.send(batch(&[&id.to_string()]));
+    }
     let (mut open, mut causes) = (lanes.len(), Vec::new());
     while open > 0 {
         let (id, event) = told.recv_timeout(PATIENCE).expect("every send ends");
@@ -188,7 +190,9 @@ fn a_silent_partition_costs_its_neighbours_nothing() {
     assert_eq!(send_on_all(&lanes, &told), []);
     world.server.faults().hub("orders").partition(0).forget_ack();
     let (mut timeouts, mut sent) = (0, [1; 4]);
-    lanes.iter().for_each(|lane| lane.send(batch(&["a"])));
+    for lane in &lanes {
+        lane.send(batch(&["a"]));
+    }
     let mut open = 4;
     while open > 0 {
         let (id, event) = told.recv_timeout(PATIENCE).expect("every send ends");
