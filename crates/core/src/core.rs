@@ -7,7 +7,7 @@
 //! * a record is tracked before anything else, so the position cannot pass it;
 //! * the events of a Kafka partition enter a lane in Kafka order, and a lane sends in order;
 //! * a ticket is settled only by `accepted`, by a finished dead letter, or by an explicit drop;
-//! * a record is placed whole or given back, and what is held is on the scale: [`Core::audit`] proves the books.
+//! * a record is placed whole or given back, and what is held is on the scale: `audit` proves the books in the tests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
