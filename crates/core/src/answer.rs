@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::action::Note;
+use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::event::{Cause, Envelope, SendError};
 use crate::lane::Setback;
@@ -30,6 +30,10 @@ impl Core {
                 let id = berth.id.clone();
                 self.purge_unwanted(lane);
                 let hub = self.hub_of(lane);
+                if cause == Cause::NotFound {
+                    // It may have been deleted, or have other partitions.
+                    self.act(Action::ResolveHub(hub.clone()));
+                }
                 self.tell(Note::Retry { hub, id, cause, detail, attempts, wait });
             }
             Err(SendError::TooLarge { limit }) => {

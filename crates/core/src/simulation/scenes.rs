@@ -290,3 +290,14 @@ fn a_hub_that_grows_is_used_whole_from_a_drained_point_on() {
     scene.world.assert_nothing_lost();
     scene.world.assert_order();
 }
+
+/// A partition that is gone makes the bridge ask what partitions its hub has now.
+#[test]
+fn a_hub_that_answers_not_found_is_asked_for_its_partitions() {
+    let mut scene = Scene::new(estate(1, 4, 4, Partitioning::Mirror), 64);
+    scene.play(Duration::from_secs(1));
+    assert!(scene.world.unresolved.is_empty());
+    scene.world.plan.hubs[0] = 2;
+    scene.play(Duration::from_secs(1));
+    assert!(scene.world.unresolved.contains(&0));
+}

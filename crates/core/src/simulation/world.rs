@@ -28,7 +28,8 @@ pub(super) struct World {
     /// Where each lane leads.
     lanes: Vec<Place>,
     pub(super) sends: BTreeMap<usize, Envelope>,
-    unresolved: Vec<usize>,
+    /// Hubs whose partitions are asked for.
+    pub(super) unresolved: Vec<usize>,
     pub(super) letters: Vec<(u64, Tp, i64)>,
     /// What each hub partition holds, in order.
     pub(super) stored: BTreeMap<Place, Vec<(Tp, i64)>>,
