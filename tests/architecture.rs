@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("credential", &["tls", "config", "causes"]),
     ("admin", &["health", "metrics", "config"]),
     ("health", &[]),
-    ("metrics", &["record"]),
+    ("metrics", &["core", "record"]),
     ("tls", &["config"]),
     ("config", &["core"]),
     ("import", &[]),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bridge_core::{HELD, HUB_UNAVAILABLE};
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::families::Families;
@@ -68,9 +69,8 @@ impl Hub {
     }
 }
 
-/// Why a partition may be held.
-pub(super) const HELD: [&str; 6] =
-    ["halted", "hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];
+/// Why a partition is not read besides what the core holds it for.
+const HALTED: &str = "halted";
 
 /// Partitions that are read now. What is said about any other is late, and must not bring its series back.
 #[derive(Default)]
@@ -100,8 +100,8 @@ impl Partitions {
         let series = partitions.entry(partition).or_insert_with(|| {
             let label = partition.to_string();
             // What alerts look at; the others come with their first time.
-            for reason in &HELD[..2] {
-                families.partition_held.with_label_values(&[topic, label.as_str(), *reason]).set(0);
+            for reason in [HALTED, HUB_UNAVAILABLE] {
+                families.partition_held.with_label_values(&[topic, label.as_str(), reason]).set(0);
             }
             let labels: [&str; 2] = [topic, &label];
             let in_flight = families.in_flight_records.with_label_values(&labels);
@@ -145,7 +145,7 @@ impl Families {
             drop(family.remove_label_values(labels));
         }
         drop(self.oldest_in_flight.remove_label_values(labels));
-        for reason in HELD {
+        for reason in HELD.into_iter().chain([HALTED]) {
             drop(self.partition_held.remove_label_values(&[topic, partition, reason]));
         }
     }

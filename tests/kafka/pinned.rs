@@ -17,6 +17,25 @@ fn grow(kafka: &Kafka, topic: &str) {
     });
 }
 
+/// A topic of one partition that holds five records, and a group that has never read it.
+fn five_records(kafka: &Kafka, name: &str) -> (String, String) {
+    let (topic, group) = (unique(name), unique("g"));
+    kafka.create_topic(&topic, 1);
+    kafka.produce(&topic, numbered(0..5));
+    (topic, group)
+}
+
+/// Writes ten records to the new partition.
+fn ten_more(kafka: &Kafka, topic: &str) {
+    kafka.produce(topic, numbered(0..10).map(|out| out.to(1)));
+}
+
+/// All of them are read, and nothing else.
+fn wait_ten(sink: &Sink) {
+    sink.wait(10);
+    assert_eq!(sink.places(), (0..10).map(|n| (1, n)).collect::<Vec<_>>());
+}
+
 fn latest(kafka: &Kafka, group: &str, topic: &str) -> Member {
     let mut member = Member::new(kafka, group, topic).start_at(Start::Latest);
     // It commits nothing while it runs: what is committed is what it leaves behind, however it ends.
@@ -27,9 +46,7 @@ fn latest(kafka: &Kafka, group: &str, topic: &str) -> Member {
 #[test]
 fn a_new_partition_is_read_from_its_beginning_by_the_next_process() {
     let kafka = Kafka::shared();
-    let (topic, group) = (unique("grown"), unique("g"));
-    kafka.create_topic(&topic, 1);
-    kafka.produce(&topic, numbered(0..5));
+    let (topic, group) = five_records(kafka, "grown");
     let sink = Sink::default();
     let member = latest(kafka, &group, &topic).join(&sink);
     member.wait_assigned(1);
@@ -38,10 +55,9 @@ fn a_new_partition_is_read_from_its_beginning_by_the_next_process() {
     member.wait_assigned(2);
     assert_eq!(kafka.committed(&group, &topic, 1), Some(0), "before its first record");
     member.leave();
-    kafka.produce(&topic, numbered(0..10).map(|out| out.to(1)));
+    ten_more(kafka, &topic);
     let member = latest(kafka, &group, &topic).join(&sink);
-    sink.wait(10);
-    assert_eq!(sink.places(), (0..10).map(|n| (1, n)).collect::<Vec<_>>());
+    wait_ten(&sink);
     member.leave();
 }
 
@@ -49,27 +65,22 @@ fn a_new_partition_is_read_from_its_beginning_by_the_next_process() {
 #[test]
 fn a_partition_added_while_the_group_is_away_is_read_from_its_beginning() {
     let kafka = Kafka::shared();
-    let (topic, group) = (unique("away"), unique("g"));
-    kafka.create_topic(&topic, 1);
-    kafka.produce(&topic, numbered(0..5));
+    let (topic, group) = five_records(kafka, "away");
     let sink = Sink::default();
     let member = latest(kafka, &group, &topic).join(&sink);
     member.wait_assigned(1);
     member.leave();
     grow(kafka, &topic);
-    kafka.produce(&topic, numbered(0..10).map(|out| out.to(1)));
+    ten_more(kafka, &topic);
     let member = latest(kafka, &group, &topic).join(&sink);
-    sink.wait(10);
-    assert_eq!(sink.places(), (0..10).map(|n| (1, n)).collect::<Vec<_>>());
+    wait_ten(&sink);
     member.leave();
 }
 
 #[test]
 fn a_second_member_that_started_after_the_growth_reads_the_new_partition_from_its_beginning() {
     let kafka = Kafka::shared();
-    let (topic, group) = (unique("second"), unique("g"));
-    kafka.create_topic(&topic, 1);
-    kafka.produce(&topic, numbered(0..5));
+    let (topic, group) = five_records(kafka, "second");
     let sink = Sink::default();
     let mut first = latest(kafka, &group, &topic);
     // It does not find the new partition before the second comes.
@@ -77,10 +88,9 @@ fn a_second_member_that_started_after_the_growth_reads_the_new_partition_from_it
     let first = first.join(&sink);
     first.wait_assigned(1);
     grow(kafka, &topic);
-    kafka.produce(&topic, numbered(0..10).map(|out| out.to(1)));
+    ten_more(kafka, &topic);
     let second = latest(kafka, &group, &topic).join(&sink);
-    sink.wait(10);
-    assert_eq!(sink.places(), (0..10).map(|n| (1, n)).collect::<Vec<_>>());
+    wait_ten(&sink);
     second.leave();
     first.leave();
 }

@@ -67,12 +67,12 @@ impl Core {
     /// The metric label.
     fn reason(&self, why: &Why, now: Instant) -> &'static str {
         match why {
-            Why::Unknown(_) => "hub_unavailable",
-            Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => "hub_unavailable",
-            Why::Lane(_) | Why::Share(_) => "hub_slow",
-            Why::NoPlace(..) => "no_partition",
-            Why::Window => "in_flight",
-            Why::Letters => "dead_letters",
+            Why::Unknown(_) => HUB_UNAVAILABLE,
+            Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
+            Why::Lane(_) | Why::Share(_) => HUB_SLOW,
+            Why::NoPlace(..) => NO_PARTITION,
+            Why::Window => IN_FLIGHT,
+            Why::Letters => DEAD_LETTERS,
         }
     }
 
@@ -94,15 +94,15 @@ impl Core {
             }
             Why::Share(number) => {
                 format!(
-                    "hub `{}` takes events too slowly and its share of `limits.memory` is used",
+                    "hub `{}` accepts events too slowly, and its share of `limits.memory` is used",
                     hub(*number)
                 )
             }
             Why::Lane(lane) => {
                 let berth = &self.berths[*lane];
                 let what = match berth.lane.is_stalled(now) {
-                    true => "takes nothing",
-                    false => "takes events too slowly",
+                    true => "does not accept events",
+                    false => "accepts events too slowly",
                 };
                 format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
             }
@@ -215,6 +215,11 @@ impl Core {
     }
 }
 
+/// The label of a partition whose hub does not accept events, or is not known.
+pub const HUB_UNAVAILABLE: &str = "hub_unavailable";
+const HUB_SLOW: &str = "hub_slow";
+const NO_PARTITION: &str = "no_partition";
+const IN_FLIGHT: &str = "in_flight";
+const DEAD_LETTERS: &str = "dead_letters";
 /// Every label a held partition may have.
-pub const HELD: [&str; 5] =
-    ["hub_unavailable", "hub_slow", "no_partition", "in_flight", "dead_letters"];
+pub const HELD: [&str; 5] = [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS];

@@ -361,7 +361,8 @@ impl<E> Lane<E> {
     }
 
     /// Events held.
-    pub fn events(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn events(&self) -> usize {
         let in_flight = self.flight.as_ref().map_or(0, |flight| flight.batch.len());
         self.open.len() + self.sealed_events + in_flight
     }
@@ -372,7 +373,8 @@ impl<E> Lane<E> {
     }
 
     /// Whether a batch is with the sender.
-    pub fn is_in_flight(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_in_flight(&self) -> bool {
         self.flight.is_some()
     }
 

@@ -11,7 +11,7 @@
 //! | [`encode`] | a record as one AMQP message |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due` | the books: where events leave, what is assigned, who holds how much, who is due |
-//! | `core`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
+//! | `core`, `known`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
 
 pub mod action;
 mod answer;
@@ -25,6 +25,7 @@ pub mod encode;
 pub mod event;
 mod hold;
 mod hubs;
+mod known;
 pub mod lane;
 mod letters;
 pub mod mapping;
@@ -41,6 +42,6 @@ mod simulation;
 
 pub use crate::core::{Admitted, Core};
 pub use drain::Drained;
-pub use hold::HELD;
+pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
 pub use progress::Standing;
