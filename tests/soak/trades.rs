@@ -53,7 +53,8 @@ pub(crate) struct Trades {
 }
 
 impl Trades {
-    /// Begins to write to a topic that is there.
+    /// Begins to write to a topic that is there. When it returns, the topic has records: a script may be over before a
+    /// young cluster is ready for the first transaction.
     pub(crate) fn begin(kafka: &Kafka, topic: &str, partitions: i32, seed: u64) -> Self {
         let (book, stop) = (Book::default(), Arc::new(AtomicBool::new(false)));
         let written = Arc::new(AtomicU64::new(0));
@@ -65,9 +66,12 @@ impl Trades {
             book: book.clone(),
             rng: StdRng::seed_from_u64(seed),
         };
+        desk.writer.producer().init_transactions(PATIENCE).expect("kafka has transactions");
+        while book.count() == 0 {
+            desk.trade();
+        }
         let (stopped, total) = (Arc::clone(&stop), Arc::clone(&written));
         let thread = std::thread::spawn(move || {
-            desk.writer.producer().init_transactions(PATIENCE).expect("kafka has transactions");
             while !stopped.load(Ordering::Relaxed) {
                 desk.trade();
                 total.store(desk.book.count(), Ordering::Relaxed);
