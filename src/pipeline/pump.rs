@@ -229,11 +229,20 @@ impl Pump {
         self.write_unsent();
     }
 
-    /// The desk takes so many at a time; the rest goes as it finishes one after the other.
+    /// The desk takes so many for a target at a time; the rest goes as it finishes one after the other.
     fn write_unsent(&mut self) {
-        while let Some(letter) = self.unsent.pop_front() {
-            if let Err(back) = self.letters.try_send(letter) {
-                return self.unsent.push_front(back);
+        let mut full = Vec::new();
+        for letter in std::mem::take(&mut self.unsent) {
+            let back = if full.contains(&letter.target) {
+                Some(letter)
+            } else {
+                self.letters.try_send(letter).err()
+            };
+            if let Some(letter) = back {
+                if !full.contains(&letter.target) {
+                    full.push(Arc::clone(&letter.target));
+                }
+                self.unsent.push_back(letter);
             }
         }
     }

@@ -123,3 +123,32 @@ fn a_dead_letter_that_can_never_be_written_says_why() {
     assert_eq!(kafka.watermarks(&small, 0), (0, 1));
     drop(desk);
 }
+
+/// One target is missing, and more letters wait for it than the desk takes of one.
+#[test]
+fn a_topic_that_is_away_holds_up_no_other() {
+    let kafka = Kafka::shared();
+    let (topic, target, missing) = (unique("alive"), unique("dead"), unique("missing"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&target, 1);
+    kafka.produce(&topic, ["a", "b", "c"].map(Out::value));
+    let (desk, answers) = desk(kafka, &unique("g"));
+    let stuck = (0..10_000).take_while(|n| desk.try_send(letter(&topic, n % 3, &missing)).is_ok());
+    assert!(stuck.count() >= 300, "so many wait");
+    for offset in 0..3 {
+        desk.try_send(letter(&topic, offset, &target)).expect("there is room for others");
+    }
+    let answered = wait_answers(&answers, 3);
+    let written = answered.iter().filter(|(letter, _)| *letter.target == target);
+    assert_eq!(written.filter(|(_, result)| *result == Ok(())).count(), 3, "{answered:?}");
+    assert_eq!(kafka.watermarks(&target, 0), (0, 3));
+    // It comes, and its letters are written in the order they were handed over.
+    kafka.create_topic(&missing, 1);
+    let sink = Sink::default();
+    let member = Member::new(kafka, &unique("g"), &missing).join(&sink);
+    let seen = sink.wait(300);
+    let values = crate::shapes::values(&seen);
+    assert!(values.iter().zip(["a", "b", "c"].iter().cycle()).all(|(seen, out)| seen == out));
+    member.leave();
+    drop(desk);
+}

@@ -1,7 +1,8 @@
-//! Writes one record and waits for the broker's word.
+//! Writes records and hears the broker's word.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,21 +14,11 @@ use crate::config;
 use crate::kafka::{Access, StartError, native, settings};
 use crate::record::{Header, Record};
 
-/// Longer than `message.timeout.ms`, after which the client itself gives an answer.
-const ANSWER: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Takes delivery reports.
 #[derive(Debug, Default)]
 struct Reports(Mutex<Vec<(usize, Result<(), RDKafkaErrorCode>)>>);
-
-impl Reports {
-    fn take(&self, number: usize) -> Option<Result<(), RDKafkaErrorCode>> {
-        let mut reports = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Only the last attempt is waited for; the reports of those before it say nothing any more.
-        reports.drain(..).find(|(reported, _)| *reported == number).map(|(_, result)| result)
-    }
-}
 
 impl ClientContext for Reports {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -47,7 +38,7 @@ impl ProducerContext for Reports {
             .as_ref()
             .map(|_| ())
             .map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown));
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, result));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
     }
 }
 
@@ -71,25 +62,26 @@ impl Writer {
         self.producer.client().fatal_error().is_some()
     }
 
-    /// Writes `record` with `extra` headers to `target`; its timestamp is kept.
+    /// Hands over `record` with `extra` headers for `target`; its timestamp is kept. Gives the number of its report.
     pub(super) fn write(
         &mut self,
         target: &str,
         record: &Record<'_>,
         extra: &[Header<'_>],
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<usize, Failure> {
         self.attempts += 1;
         native::produce(self.producer.client(), target, record, extra, self.attempts)
             .map_err(classify)?;
-        let deadline = Instant::now() + ANSWER;
-        while Instant::now() < deadline && !stopped() {
-            self.producer.poll(POLL);
-            if let Some(result) = self.producer.context().take(self.attempts) {
-                return result.map_err(classify);
-            }
-        }
-        Err(Failure::Passing("no answer from kafka".to_owned()))
+        Ok(self.attempts)
+    }
+
+    /// Waits a moment for the broker's word, and gives what has come. Those of attempts that nobody waits for any more are
+    /// among them.
+    pub(super) fn poll(&mut self) -> HashMap<usize, Result<(), Failure>> {
+        self.producer.poll(POLL);
+        let reports = &self.producer.context().0;
+        let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+        reports.into_iter().map(|(number, result)| (number, result.map_err(classify))).collect()
     }
 }
 
