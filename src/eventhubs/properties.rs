@@ -70,15 +70,19 @@ impl Namespace {
             }
             self.explained(fault, hub)
         })?;
-        let partition_ids = partition_ids(&body)
-            .ok_or_else(|| Fault::new(Cause::Service, "no `partition_ids` in the answer"))?;
-        if partition_ids.is_empty() {
-            // A hub that is being made has none yet.
-            let detail = format!("`{hub}` has no partitions yet");
-            return Err(Fault::new(Cause::Service, detail));
-        }
-        Ok(HubProperties { partition_ids })
+        found(hub, &body)
     }
+}
+
+/// What the answer says of `hub`.
+fn found(hub: &str, body: &Body<Value>) -> Result<HubProperties, Fault> {
+    let partition_ids = partition_ids(body)
+        .ok_or_else(|| Fault::new(Cause::Service, "no `partition_ids` in the answer"))?;
+    if partition_ids.is_empty() {
+        // A hub that is being made has none yet.
+        return Err(Fault::new(Cause::Service, format!("`{hub}` has no partitions yet")));
+    }
+    Ok(HubProperties { partition_ids })
 }
 
 /// An array of strings, and nothing else, in a map.
@@ -92,4 +96,28 @@ fn partition_ids(body: &Body<Value>) -> Option<Vec<String>> {
         _ => None,
     };
     ids.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_amqp::primitives::Array;
+
+    use super::*;
+
+    fn answer(ids: &[&str]) -> Body<Value> {
+        let ids = ids.iter().map(|id| Value::String((*id).to_owned())).collect::<Vec<_>>();
+        let key = Value::String("partition_ids".to_owned());
+        let attributes = [(key, Value::Array(Array::from(ids)))];
+        Body::Value(AmqpValue(Value::Map(attributes.into_iter().collect())))
+    }
+
+    #[test]
+    fn a_hub_without_partitions_is_not_known_yet() {
+        assert_eq!(found("orders", &answer(&["0", "1"])).unwrap().partition_ids, ["0", "1"]);
+        for body in [answer(&[]), Body::Empty] {
+            let error = ConnectError::from(found("orders", &body).unwrap_err());
+            assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
+            assert!(!error.is_for_good());
+        }
+    }
 }

@@ -19,6 +19,7 @@ use kafka_eventhubs_bridge::record::Record;
 /// Nothing here takes longer, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+mod limits;
 mod links;
 
 struct World {

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use eventhubs_local::Server;
+use eventhubs_local::{Rights, Server};
 use serde_json::Value;
 
 use crate::support::audit::{Audit, Auditor};
@@ -312,4 +312,38 @@ fn a_member_that_has_lost_its_group_is_not_ready_and_says_why() {
     audit.wait_records(supply.total());
     bridge.stop();
     drop(audit.finish(supply.ends()));
+}
+
+/// The namespace is the same one: that it says no for one hub must not make it look shut for the other.
+#[test]
+fn a_key_for_one_hub_of_two_serves_that_one_and_stays_ready() {
+    let kafka = Kafka::shared();
+    let (topics, group) = ([unique("open"), unique("shut")], unique("g"));
+    let server = Server::builder()
+        .hub(HUB, 2)
+        .hub("returns", 2)
+        .key("bridge", "b3RoZXI=")
+        .limited_key(Some(HUB), "sender", KEY, Rights::SEND)
+        .start()
+        .unwrap();
+    let limited =
+        server.connection_string().replace("=bridge;", "=sender;").replace("b3RoZXI=", KEY);
+    let mut supply = Supply::new(kafka, &topics[0], 2);
+    supply.write(100);
+    Supply::new(kafka, &topics[1], 2).write(10);
+    let audit = Auditor::of(&topics[0], 2).begin(kafka, &group, &server.hub(HUB));
+    let bridge = Settings::new(kafka, &group, &server)
+        .with(&format!("[eventhubs]\nconnection_string = '{limited}'"))
+        .mapping(&topics[0], HUB)
+        .mapping(&topics[1], "returns")
+        .start();
+    audit.wait_records(supply.total());
+    // The shard itself is refused, too, not only whoever looked before it.
+    bridge.wait_log(&["WARN", "event hubs cannot be entered"]);
+    let why = wait_held(&bridge, &[("namespace", "default"), ("hub", "returns")]);
+    assert!(why.contains("not authorized"), "{why}");
+    bridge.wait_ready(200);
+    bridge.stop();
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+    assert_eq!(server.hub("returns").total(), 0);
 }
