@@ -17,8 +17,8 @@ use crate::scale::HubNumber;
 
 /// Nothing is said of a partition that waits for less: so do those of a hub that is merely busy.
 const SAID_AFTER: Duration = Duration::from_secs(1);
-/// What a resumed partition is expected to bring at once: what the client fetches of it.
-const FETCH: usize = 256 << 10;
+/// What a resumed partition is expected to bring at once: two fetches of it, of which each byte weighs about twice.
+const FETCH: usize = 1 << 20;
 
 /// What a partition waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
