@@ -117,8 +117,8 @@ impl Connected {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a link, if there is one left.
-    pub(super) fn seat(self: &Arc<Self>) -> Option<Seat> {
+    /// A place for a link, if there is one left; `alone` on its session or with others.
+    pub(super) fn seat(self: &Arc<Self>, alone: bool) -> Option<Seat> {
         if !self.takes_more() {
             return None;
         }
@@ -127,11 +127,11 @@ impl Connected {
             return None;
         }
         let most = self.links_a_session();
-        let open = seats.sessions.iter().find(|session| session.has_room(most)).cloned();
+        let open = seats.sessions.iter().find(|session| !alone && session.has_room(most)).cloned();
         let session = match open {
             Some(session) => session,
             None if seats.sessions.len() + OWN_SESSIONS < self.limits.sessions() => {
-                let session = Arc::new(Shared::new());
+                let session = Arc::new(Shared::new(alone));
                 seats.sessions.push(Arc::clone(&session));
                 session
             }

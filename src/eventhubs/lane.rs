@@ -78,7 +78,8 @@ pub(super) fn new(
         Target::Partition(id) => format!("{hub}/Partitions/{id}"),
         Target::Gateway { .. } => hub.to_owned(),
     };
-    let worker = Worker { namespace, number, attempts: 0, hub: hub.to_owned(), path, tell };
+    let hub = hub.to_owned();
+    let worker = Worker { namespace, number, attempts: 0, alone: false, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
     Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
@@ -138,6 +139,8 @@ struct Worker {
     namespace: Namespace,
     number: u64,
     attempts: u64,
+    /// Whether its last attach was not answered.
+    alone: bool,
     hub: String,
     path: String,
     tell: Tell,
@@ -197,7 +200,8 @@ impl Worker {
     async fn attach(&mut self) -> Result<Link, Fault> {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
-        let link = link::attach(&self.namespace, &self.hub, &self.path, name).await?;
+        let link =
+            link::attach(&self.namespace, &self.hub, &self.path, name, &mut self.alone).await?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();

@@ -24,6 +24,8 @@ use super::{Cause, Envelope, Event, SendError};
 const BATCH_FORMAT: u32 = 0x8001_3700;
 /// The service states a limit on every link; without one, that of the Standard tier.
 const DEFAULT_LIMIT: u64 = 1_048_576;
+/// Sessions that an attach may be sent on from, one after the other, because somebody before it was not answered.
+const PLACES: usize = 8;
 /// How long a connection on which nothing is heard may take to let a link go.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -71,37 +73,54 @@ pub(super) enum End {
     Silent(Delivery),
 }
 
-/// Attaches a link of that name to `path` of `hub`, with a token for the hub.
+/// Attaches a link of that name to `path` of `hub`, with a token for the hub. One that a peer did not answer is `alone` on
+/// a session from then on, until it is answered: nobody waits behind it a second time.
 pub(super) async fn attach(
     namespace: &Namespace,
     hub: &str,
     path: &str,
     name: String,
+    alone: &mut bool,
 ) -> Result<Link, Fault> {
-    let seat = namespace.seat().await?;
-    let audience = namespace.audience(hub);
-    let attached = async {
-        let token = namespace.authorize(&seat.connected, &audience).await?;
-        let attached = seat.attach(path, name).await;
-        let sender = attached.map_err(|fault| {
-            let fault = namespace.explained(fault, path);
-            if fault.cause == Cause::Unauthorized {
-                seat.connected.access.forget(&audience, &token);
-                namespace.shut_out(&fault);
+    for _ in 0..PLACES {
+        let seat = namespace.seat(*alone).await?;
+        match attach_at(namespace, &seat, hub, path, name.clone()).await {
+            Ok(Some((sender, token))) => {
+                *alone = false;
+                return Ok(Link { sender, seat, token, counted: Counted::new(namespace) });
             }
-            fault
-        })?;
-        Ok::<_, Fault>((sender, token))
-    };
-    match attached.await {
-        Ok((sender, token)) => Ok(Link { sender, seat, token, counted: Counted::new(namespace) }),
-        Err(fault) => {
-            if fault.connection {
-                namespace.give_up(&seat.connected, &fault).await;
+            Ok(None) => {}
+            Err(fault) => {
+                *alone = seat.is_retired();
+                if fault.connection {
+                    namespace.give_up(&seat.connected, &fault).await;
+                }
+                return Err(fault);
             }
-            Err(fault)
         }
     }
+    Err(Fault::new(Cause::Link, "no session took the link"))
+}
+
+async fn attach_at(
+    namespace: &Namespace,
+    seat: &Seat,
+    hub: &str,
+    path: &str,
+    name: String,
+) -> Result<Option<(Sender, Token)>, Fault> {
+    let audience = namespace.audience(hub);
+    let token = namespace.authorize(&seat.connected, &audience).await?;
+    let attached = seat.attach(path, name).await;
+    let sender = attached.map_err(|fault| {
+        let fault = namespace.explained(fault, path);
+        if fault.cause == Cause::Unauthorized {
+            seat.connected.access.forget(&audience, &token);
+            namespace.shut_out(&fault);
+        }
+        fault
+    })?;
+    Ok(sender.map(|sender| (sender, token)))
 }
 
 impl Link {

@@ -136,23 +136,23 @@ impl Namespace {
     }
 
     /// A place for a link, on a connection that is made now if none has room.
-    pub(super) async fn seat(&self) -> Result<Seat, Fault> {
-        if let Some(seat) = self.free_seat() {
+    pub(super) async fn seat(&self, alone: bool) -> Result<Seat, Fault> {
+        if let Some(seat) = self.free_seat(alone) {
             return Ok(seat);
         }
         let mut pace = self.0.pace.lock().await;
-        if let Some(seat) = self.free_seat() {
+        if let Some(seat) = self.free_seat(alone) {
             return Ok(seat);
         }
         let made = self.make(&mut pace, &mut |_| {}).await;
         drop(pace);
         let connected = made.inspect_err(|_| self.keep_trying())?;
         let no_place = || Fault::new(Cause::Connection, "the connection takes no links");
-        connected.seat().ok_or_else(no_place)
+        connected.seat(alone).ok_or_else(no_place)
     }
 
-    fn free_seat(&self) -> Option<Seat> {
-        lock(&self.0.pool).iter().find_map(Connected::seat)
+    fn free_seat(&self, alone: bool) -> Option<Seat> {
+        lock(&self.0.pool).iter().find_map(|connected| connected.seat(alone))
     }
 
     /// A connection, made now if there is none.

@@ -5,12 +5,12 @@
 //! wrong takes no more links, and ends with its last.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use fe2o3_amqp::link::{Sender, SenderAttachError};
 use fe2o3_amqp::session::SessionHandle;
 use tokio::sync::{Mutex, OnceCell, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Cause;
 use super::connection::Connected;
@@ -23,8 +23,10 @@ const FRAME: u64 = 4_096;
 
 /// A session for some links.
 pub(super) struct Shared {
+    /// Of one link only, which a peer did not answer before.
+    alone: bool,
     links: AtomicUsize,
-    retired: AtomicBool,
+    retired: watch::Sender<bool>,
     frames: AtomicU64,
     handle: OnceCell<Arc<Mutex<SessionHandle<()>>>>,
     /// Ends, with the session, what still waits for an answer on it.
@@ -32,10 +34,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(alone: bool) -> Self {
         Self {
+            alone,
             links: AtomicUsize::new(0),
-            retired: AtomicBool::new(false),
+            retired: watch::Sender::new(false),
             frames: AtomicU64::new(0),
             handle: OnceCell::new(),
             over: watch::Sender::new(()),
@@ -44,7 +47,7 @@ impl Shared {
 
     /// Whether one more link may come, of `most`.
     pub(super) fn has_room(&self, most: usize) -> bool {
-        !self.is_retired() && self.links.load(Ordering::Relaxed) < most
+        !self.alone && !self.is_retired() && self.links.load(Ordering::Relaxed) < most
     }
 
     pub(super) fn enter(&self) {
@@ -55,13 +58,17 @@ impl Shared {
     pub(super) fn leave(&self) -> bool {
         let last = self.links.fetch_sub(1, Ordering::Relaxed) == 1;
         if last {
-            self.retired.store(true, Ordering::Relaxed);
+            self.retire();
         }
         last
     }
 
+    fn retire(&self) {
+        self.retired.send_replace(true);
+    }
+
     fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Relaxed)
+        *self.retired.borrow()
     }
 }
 
@@ -85,7 +92,11 @@ impl Seat {
 
     /// The session takes no more links.
     pub(super) fn retire(&self) {
-        self.session.retired.store(true, Ordering::Relaxed);
+        self.session.retire();
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.session.is_retired()
     }
 
     /// A batch of `bytes` was sent here. `false` when the link should look for another place.
@@ -110,13 +121,17 @@ impl Seat {
         self.session.handle.get_or_try_init(|| begin).await.map(Arc::clone)
     }
 
-    /// Attaches a link for sending to `path`. Each waits for its turn, and the time it has begins with that.
-    pub(super) async fn attach(&self, path: &str, name: String) -> Result<Sender, Fault> {
-        let mut session = self.handle().await?.lock_owned().await;
-        if self.session.is_retired() {
-            return Err(Fault::new(Cause::Link, "the session takes no more links"));
-        }
-        let (tell, told) = oneshot::channel();
+    /// Attaches a link for sending to `path`; `None` when the session takes no more links. Each waits for its turn, and the
+    /// time it has begins with that. Who waits behind a link that is not answered soon finds another place.
+    pub(super) async fn attach(&self, path: &str, name: String) -> Result<Option<Sender>, Fault> {
+        let mut retired = self.session.retired.subscribe();
+        let turn = self.handle().await?.lock_owned();
+        let mut session = tokio::select! {
+            biased;
+            _ = retired.wait_for(|retired| *retired) => return Ok(None),
+            session = turn => session,
+        };
+        let (tell, mut told) = oneshot::channel();
         let (target, mut over) = (path.to_owned(), self.session.over.subscribe());
         self.connected.runtime.spawn(async move {
             let attach = Sender::builder().name(name).target(target).attach(&mut session);
@@ -131,14 +146,17 @@ impl Seat {
             }
         });
         let limit = self.connected.limit;
-        match timeout(limit, told).await {
-            Ok(Ok(Ok(sender))) => Ok(sender),
+        let end = Instant::now() + limit;
+        let mut answer = timeout(limit / 5, &mut told).await;
+        if answer.is_err() {
+            self.retire();
+            answer = timeout_at(end, told).await;
+        }
+        match answer {
+            Ok(Ok(Ok(sender))) => Ok(Some(sender)),
             Ok(Ok(Err(error))) => Err(self.not_attached(&error)),
             Ok(Err(_)) => Err(Fault::new(Cause::Link, "the session ended")),
-            Err(_) => {
-                self.retire();
-                Err(self.connected.unanswered("attaching a link", limit))
-            }
+            Err(_) => Err(self.connected.unanswered("attaching a link", limit)),
         }
     }
 

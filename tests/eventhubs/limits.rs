@@ -229,3 +229,22 @@ fn whoever_failed_for_want_of_a_connection_hears_when_there_is_one() {
     assert_eq!(send_once(&lanes, &told), []);
     assert_eq!(world.server.hub("orders").total(), 600);
 }
+
+#[test]
+fn nobody_waits_for_ever_behind_a_link_that_is_not_answered() {
+    let world = World::with(Server::builder().hub("orders", 8).start().unwrap());
+    let namespace = world.namespace(&world.server.connection_string());
+    let silent = world.server.faults().hub("orders").partition(0).silent();
+    let (lanes, told) = lanes(&namespace, 8, |id| ("orders".into(), id as u32));
+    let errors = send_once(&lanes, &told);
+    let of_a_link =
+        |error: &SendError| matches!(error, SendError::Retry { cause: Cause::Link, .. });
+    assert!(errors.len() == 1 && errors.iter().all(of_a_link), "{errors:?}");
+    assert_eq!(world.server.hub("orders").total(), 7);
+    // It does not stand before the others again.
+    assert_eq!(send_once(&lanes, &told).len(), 1);
+    silent.clear();
+    assert_eq!(send_once(&lanes, &told), []);
+    assert_eq!(world.server.hub("orders").total(), 7 + 7 + 8);
+    assert_eq!(world.server.connections_opened(), 1);
+}

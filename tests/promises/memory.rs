@@ -4,7 +4,7 @@ use eventhubs_local::Server;
 
 use crate::scene::count;
 use crate::support::audit::Auditor;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+use crate::support::{Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const LIMIT: u64 = 32 << 20;
@@ -48,4 +48,47 @@ fn a_backlog_behind_a_hub_that_takes_nothing_stays_in_kafka() {
     assert!(resident < LIMIT + BASE, "{resident}");
     bridge.stop();
     assert_eq!(audit.finish(&ends).duplicates, []);
+}
+
+/// Larger than its hub takes, to a dead-letter topic that is not there; beside it, another topic flows.
+#[test]
+fn letters_that_cannot_be_written_wait_in_kafka_and_hold_up_nobody_else() {
+    let kafka = Kafka::shared();
+    let server = Server::builder().hub(HUB, 4).max_message_size(100_000).start().unwrap();
+    let (bad, good, group) = (unique("bad"), unique("good"), unique("g"));
+    kafka.create_topic(&bad, 8);
+    let record = |n: u64| Out::value(vec![b'a'; 150_000]).to((n % 8) as i32);
+    kafka.produce_with(&bad, (0..800).map(record), &[]);
+    let mut supply = Supply::new(kafka, &good, 4);
+    supply.write(100);
+    let audit = Auditor::of(&good, 4).begin(kafka, &group, &server.hub(HUB));
+    let pour = supply.pour();
+    let target = unique("missing");
+    let bridge = Settings::new(kafka, &group, &server)
+        .mapping(&bad, HUB)
+        .mapping(&good, HUB)
+        .with(&format!(
+            "[limits]\nmemory = '32MiB'\ndrain_timeout = '1s'
+            [failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"
+        ))
+        .start();
+    let topic = format!("topic=\"{bad}\"");
+    let held = [&*topic, "reason=\"dead_letters\""];
+    bridge.wait_metric("bridge_partition_held", &held, 8.0);
+    let taken = count(&bridge, "bridge_records_received_total", &[&topic]);
+    assert!(taken <= 8 * 64, "{taken} letters wait");
+    // Three times what it may hold goes by.
+    let step = audit.records();
+    for records in (1..=10).map(|part| step + part * 10_000) {
+        audit.wait_records(records);
+        let resident = count(&bridge, "process_resident_memory_bytes", &[]);
+        assert!(resident < LIMIT + BASE, "{resident}");
+    }
+    assert_eq!(count(&bridge, "bridge_records_received_total", &[&topic]), taken);
+    let supply = pour.stop();
+    audit.wait_records(supply.total());
+    bridge.stop();
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+    let committed = (0..8).filter_map(|partition| kafka.committed(&group, &bad, partition));
+    assert_eq!(committed.sum::<i64>(), 0, "no letter is given up");
 }
