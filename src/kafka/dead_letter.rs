@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn no_target_takes_the_places_of_all() {
         let waiting = Waiting::default();
-        let fill = |target: &Arc<str>| (0..).take_while(|_| waiting.enter(target)).count();
+        let fill = |target: &Arc<str>| (0..=DESK).take_while(|_| waiting.enter(target)).count();
         let [away, gone, well] = ["away", "gone", "well"].map(Arc::from);
         assert_eq!(fill(&away), DESK / 2);
         assert_eq!(fill(&gone), DESK / 4);
