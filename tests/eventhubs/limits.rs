@@ -103,7 +103,9 @@ fn lanes(
 
 /// Sends one batch on each lane, once. Gives what was said of those that were not accepted.
 fn send_once(lanes: &[Lane], told: &Told) -> Vec<SendError> {
-    lanes.iter().for_each(|lane| lane.send(batch(&["a"])));
+    for lane in lanes {
+        lane.send(batch(&["a"]));
+    }
     let (mut open, mut errors) = (lanes.len(), Vec::new());
     while open > 0 {
         if let (_, LaneEvent::Settled { result, .. }) = told.recv_timeout(PATIENCE).unwrap() {
