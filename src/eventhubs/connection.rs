@@ -19,6 +19,7 @@ use super::access::Access;
 use super::outcome::Fault;
 use super::requests::Node;
 use super::session::{Seat, Shared};
+use super::traffic::Traffic;
 use super::transport::{Limits, Switch, Tap};
 
 /// Largest frame we take and send; the service uses the same.
@@ -55,6 +56,7 @@ pub(super) struct Connected {
     pub(super) runtime: Handle,
     pub(super) access: Access,
     pub(super) management: Node,
+    pub(super) traffic: Traffic,
     /// Given up, or left.
     down: AtomicBool,
     /// It takes no more lanes; those it has may go on.
@@ -108,6 +110,7 @@ impl Connected {
             runtime: terms.runtime,
             access: Access::default(),
             management: Node::new("$management"),
+            traffic: Traffic::default(),
             down: AtomicBool::new(false),
             retired: AtomicBool::new(false),
         })
@@ -188,6 +191,12 @@ impl Connected {
         self.retired.store(true, Ordering::SeqCst);
     }
 
+    /// All are to leave it: waits until no batch is under way on it, or `limit` is over.
+    pub(super) async fn empty(&self, limit: Duration) {
+        self.retire();
+        self.traffic.leave(limit).await;
+    }
+
     /// `true` for the first one who says so.
     pub(super) fn goes_down(&self) -> bool {
         !self.down.swap(true, Ordering::SeqCst)
@@ -211,7 +220,9 @@ impl Connected {
     pub(super) async fn begin(&self) -> Result<SessionHandle<()>, Fault> {
         let mut handle = Arc::clone(&self.handle).lock_owned().await;
         if !self.takes_more() {
-            return Err(Fault::new(Cause::Connection, "the connection takes no more sessions"));
+            // What it has goes on; who wants more does not cut it.
+            let fault = Fault::new(Cause::Connection, "the connection takes no more sessions");
+            return Err(Fault { connection: false, ..fault });
         }
         let (tell, told) = oneshot::channel();
         // The library takes an answer that nobody waits for as the end of the connection: it is always awaited.

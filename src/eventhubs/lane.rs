@@ -13,7 +13,11 @@ use tokio::time::{Instant, sleep_until};
 use super::link::{self, End, Link};
 use super::namespace::Namespace;
 use super::outcome::Fault;
+use super::traffic::UnderWay;
 use super::{Cause, Envelope, LaneEvent, SendError, Target};
+
+/// So often a batch looks for a link on a connection that stays.
+const MOVES: u32 = 3;
 
 type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
@@ -210,21 +214,35 @@ impl Worker {
         Ok(link)
     }
 
+    /// Counts a batch on the link, or on a new one where there is none or its connection is being left.
+    async fn set_out(&mut self, mut link: Option<Link>) -> Result<(Link, UnderWay), Fault> {
+        for _ in 0..MOVES {
+            let link = match link.take() {
+                Some(link) => link,
+                None => Box::pin(self.attach()).await?,
+            };
+            if let Some(under_way) = link.seat.connected.traffic.set_out() {
+                return Ok((link, under_way));
+            }
+            self.release(Some(link));
+        }
+        Err(Fault::new(Cause::Link, "one connection after the other is being left"))
+    }
+
     /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
     async fn send(&mut self, link: Option<Link>, envelope: Envelope) -> Option<Link> {
-        let mut link = match link {
-            Some(link) => link,
-            None => match self.attach().await {
-                Ok(link) => link,
-                Err(fault) => {
-                    self.answer(envelope, Err(fault.unsent().into()));
-                    return None;
-                }
-            },
+        let (mut link, under_way) = match self.set_out(link).await {
+            Ok(ready) => ready,
+            Err(fault) => {
+                self.answer(envelope, Err(fault.unsent().into()));
+                return None;
+            }
         };
         let limit = self.namespace.0.settings.send_timeout;
         let batch = link::Batch::new(envelope);
         let end = link.send(&batch, limit).await;
+        // Nobody waits for a batch that had its time.
+        drop(under_way);
         let (result, good) = match end {
             End::Settled(result) => {
                 let stays = link.seat.carried(batch.bytes());
@@ -257,7 +275,8 @@ impl Worker {
         Fault::new(Cause::Link, detail)
     }
 
-    /// There was no answer in time. The link has to be gone before the batch may be sent again.
+    /// There was no answer in time. The link has to be gone before the batch may be sent again: if need be with its
+    /// connection, once the others have left that.
     async fn silent(&mut self, link: Link, delivery: link::Delivery) -> Result<(), SendError> {
         let limit = self.namespace.0.settings.send_timeout;
         let connected = Arc::clone(&link.seat.connected);

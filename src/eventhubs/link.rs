@@ -10,10 +10,11 @@ use fe2o3_amqp_types::messaging::{Batch as Batched, Data, Message, MessageAnnota
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::metrics::Metrics;
 
+use super::connection::Connected;
 use super::namespace::Namespace;
 use super::outcome::{self, Fault};
 use super::session::Seat;
@@ -158,7 +159,8 @@ impl Link {
     }
 
     /// Lets it go with a batch under way. What the peer says of the batch until then counts. Once the peer has answered
-    /// the detach, nothing that was sent before can be stored any more. `Err` when it does not answer that either.
+    /// the detach, nothing that was sent before can be stored any more. `Err` when it does not answer that either: then
+    /// the others have left the connection, or had their time, and it is to be cut.
     pub(super) async fn abandon(
         self,
         mut delivery: Delivery,
@@ -167,27 +169,43 @@ impl Link {
     ) -> Result<Option<Result<(), SendError>>, String> {
         let Self { sender, seat, counted, .. } = self;
         seat.retire();
-        let patience = if seat.connected.silent_for(limit) { LAST_WORD } else { limit };
-        let mut closing = Box::pin(timeout(patience, sender.close()));
-        let closed = tokio::select! {
+        let mut closing = Box::pin(sender.close());
+        let left = tokio::select! {
             biased;
-            answer = &mut delivery => {
-                let End::Settled(result) = answered(answer) else {
-                    return Err("the link was lost".to_owned());
-                };
-                runtime.spawn(async move {
-                    closing.await.ok();
-                    drop((seat, counted));
-                });
-                return Ok(Some(result));
-            }
-            closed = &mut closing => closed,
+            answer = &mut delivery => match answered(answer) {
+                End::Settled(result) => {
+                    runtime.spawn(async move {
+                        timeout(limit, closing).await.ok();
+                        drop((seat, counted));
+                    });
+                    return Ok(Some(result));
+                }
+                _ => "the link was lost".to_owned(),
+            },
+            closed = &mut closing => match closed {
+                Err(DetachError::SessionStopped(_)) => "the session ended".to_owned(),
+                _ => return Ok(last_look(delivery).await),
+            },
+            left = unanswered(&seat.connected, limit) => left,
         };
-        match closed {
-            Err(_) => Err(format!("no answer to a detach within {patience:?}")),
-            Ok(Err(DetachError::SessionStopped(_))) => Err("the session ended".to_owned()),
-            Ok(_) => Ok(last_look(delivery).await),
-        }
+        // Until then the library keeps what it knows of the link: its neighbours may share the session.
+        evacuate(&seat.connected, limit).await;
+        Err(left)
+    }
+}
+
+/// Ends when nothing came in answer to a detach, and nobody would lose by a cut.
+async fn unanswered(connected: &Connected, limit: Duration) -> String {
+    let patience = if connected.silent_for(limit) { LAST_WORD } else { limit };
+    sleep(patience).await;
+    evacuate(connected, limit).await;
+    format!("no answer to a detach within {patience:?}")
+}
+
+/// Has the others leave before a cut. Where nothing at all is heard they have nothing to wait for.
+async fn evacuate(connected: &Connected, limit: Duration) {
+    if !connected.silent_for(limit) {
+        connected.empty(limit).await;
     }
 }
 

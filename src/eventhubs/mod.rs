@@ -14,6 +14,7 @@ mod properties;
 mod requests;
 mod session;
 mod token;
+mod traffic;
 mod transport;
 
 pub use bridge_core::encode;

@@ -273,7 +273,8 @@ impl Namespace {
                 tracing::debug!(namespace, detail, "unused connection to event hubs closed");
             } else {
                 tracing::warn!(namespace, cause = %fault.cause, detail, "connection to event hubs lost");
-                if left == 0 {
+                // One that was being left says nothing of the namespace; the attempt to make another one does.
+                if left == 0 && !connected.traffic.is_being_left() {
                     self.0.metrics.connected(namespace, self.0.shard, false);
                     self.tell_health(false, detail);
                 }
@@ -333,7 +334,8 @@ impl Namespace {
     }
 
     fn is_wanted(&self) -> bool {
-        !self.0.left.load(Ordering::SeqCst) && lock(&self.0.pool).is_empty()
+        let has_one = || lock(&self.0.pool).iter().any(|connected| connected.takes_more());
+        !self.0.left.load(Ordering::SeqCst) && !has_one()
     }
 
     /// Closes the connections, if there are any, and waits for that.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use eventhubs_local::Server;
+use eventhubs_local::{Fault, Server};
 use kafka_eventhubs_bridge::eventhubs::{Cause, Lane, LaneEvent, Namespace, SendError, Target};
 
 use super::{Opened, PATIENCE, World, batch};
@@ -220,4 +220,49 @@ fn a_silent_partition_costs_its_neighbours_nothing() {
         assert_eq!(world.bodies(id as u32).len(), *sent, "partition {id}: each once");
     }
     assert_eq!(world.server.connections_opened(), 1);
+}
+
+/// Partitions that answer nothing, not even a detach: their links end with the connection only. The others leave it first.
+#[test]
+fn links_that_do_not_even_end_cost_their_neighbours_nothing() {
+    let world = World::new();
+    let namespace = world.namespace(&world.server.connection_string());
+    let (lanes, told) = lanes(&namespace, 4);
+    assert_eq!(send_on_all(&lanes, &told), []);
+    let orders = || world.server.faults().hub("orders");
+    let silent = [orders().partition(0).silent(), orders().partition(1).silent()];
+    // One of the others has a batch under way all the time.
+    orders().partition(2).delay_ack(Duration::from_millis(100));
+    let mut expected: Vec<Vec<String>> = (0..4).map(|id| vec![id.to_string()]).collect();
+    let mut next = |id: usize| {
+        let value = expected[id].len().to_string();
+        lanes[id].send(batch(&[&value]));
+        expected[id].push(value);
+    };
+    (0..4).for_each(&mut next);
+    let (mut unanswered, mut heard, mut open) = (Vec::new(), false, 4);
+    let deadline = Instant::now() + PATIENCE;
+    while open > 0 {
+        assert!(Instant::now() < deadline, "{} of the silent ones were told so", unanswered.len());
+        let (id, event) = told.recv_timeout(PATIENCE).expect("every send ends");
+        let LaneEvent::Settled { envelope, result } = event else { continue };
+        match (id, result) {
+            (0 | 1, Err(SendError::Retry { cause: Cause::Timeout, .. })) if !heard => {
+                unanswered.push((id, envelope));
+                if unanswered.len() == 2 {
+                    silent.iter().for_each(Fault::clear);
+                    heard = true;
+                    unanswered.drain(..).for_each(|(id, envelope)| lanes[id].send(envelope));
+                }
+            }
+            // They go on until the two are heard again.
+            (2.., Ok(())) if open > 2 => next(id),
+            (_, Ok(())) => open -= 1,
+            (id, result) => panic!("lane {id}: {result:?}"),
+        }
+    }
+    for (id, expected) in expected.iter().enumerate() {
+        assert_eq!(world.bodies(id as u32), *expected, "partition {id}: each once, in order");
+    }
+    assert_eq!(world.server.connections_opened(), 2);
 }
