@@ -156,6 +156,41 @@ troubles! {
     a_hub_that_is_deleted: plan => plan.missing();
 }
 
+/// The hub acknowledges late, so that a connection that is cut would leave much that is stored and not acknowledged.
+#[test]
+fn a_partition_that_answers_nothing_doubles_nothing_on_the_others() {
+    const SILENT: i32 = 5;
+    let kafka = Kafka::shared();
+    let server = Server::builder().hub(HEALTHY, PARTITIONS as u32).start().unwrap();
+    let group = unique("g");
+    let side = Side::new((kafka, &group, &server), (HEALTHY, record), 2);
+    let bridge = Settings::new(kafka, &group, &server)
+        .with(&format!(
+            "[[mappings]]
+            topic = '{}'
+            hub = '{HEALTHY}'
+            partitioning = 'mirror'
+            [eventhubs]
+            send_timeout = '1s'
+            connect_timeout = '3s'",
+            side.topic
+        ))
+        .start();
+    side.audit.wait_records(u64::from(PARTITIONS as u32) * 20);
+    let hub = || server.faults().hub(HEALTHY);
+    let late = hub().delay_ack(std::time::Duration::from_millis(200));
+    let silent = hub().partition(SILENT as u32).silent();
+    wait_for("it is tried again", PATIENCE, || (silent.fired() >= 5).then_some(()));
+    silent.clear();
+    late.clear();
+    let supply = side.pour.stop();
+    side.audit.wait_records(supply.total());
+    bridge.stop();
+    let mut others = side.audit.finish(supply.ends()).duplicates;
+    others.retain(|(partition, _)| *partition != SILENT);
+    assert_eq!(others, []);
+}
+
 /// What the bridge may hold, and what the process needs besides.
 const LIMIT: u64 = 32 << 20;
 const BASE: u64 = 80 << 20;
