@@ -141,8 +141,9 @@ impl Consumer {
         hold::pause(&self.client, self.client.context(), partitions);
     }
 
-    /// As [`Consumer::pause`], and gives records back: the partition goes on exactly from this position, which is at or
-    /// before the last record polled. Nothing of it comes while it is held. To be called by the thread that polls the queue.
+    /// As [`Consumer::pause`], and gives records back: the partition goes on exactly from this position, of the last record
+    /// polled or of one to be read again; held once more, from the newer one. Nothing of it comes while it is held. To be
+    /// called by the thread that polls the queue.
     pub fn hold(&self, positions: &[(TopicPartition, Position)]) {
         hold::hold(&self.client, self.client.context(), positions);
     }

@@ -29,7 +29,7 @@ pub enum Action {
         envelope: Envelope,
     },
     /// Stop fetching a partition, and go on from this position when it is resumed: the record there was taken and given
-    /// back.
+    /// back, or is to be read again. One that is held already goes on from here instead.
     Hold(TopicPartition, Position),
     /// Stop fetching a partition for good.
     Pause(TopicPartition),

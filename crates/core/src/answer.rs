@@ -47,11 +47,14 @@ impl Core {
                 self.refused(lane, ticket, "refused", &format!("{condition}: {detail}"), now);
             }
         }
+        if self.leads_nowhere(lane) {
+            self.take_out(lane);
+        }
         self.moved(lane, now);
     }
 
     /// A lane has been answered, or emptied.
-    fn moved(&mut self, lane: usize, now: Instant) {
+    pub(crate) fn moved(&mut self, lane: usize, now: Instant) {
         self.touch(lane);
         self.wake(lane, now);
         self.resize(self.berths[lane].hub, now);

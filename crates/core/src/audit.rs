@@ -58,6 +58,14 @@ impl Core {
                 "{name}: letters"
             );
             entries += self.partitions.offsets.in_flight(stay);
+            if !matches!(partition.intake, Intake::Halted(_)) {
+                let held = partition.out + partition.again.len();
+                assert_eq!(
+                    held,
+                    self.partitions.offsets.outstanding(stay),
+                    "{name}: every ticket is somewhere"
+                );
+            }
         }
         assert_eq!(entries, self.partitions.offsets.entries(), "records in flight");
     }

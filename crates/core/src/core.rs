@@ -168,15 +168,23 @@ impl Core {
             return Admitted::Unknown;
         };
         let Some(partition) = self.partitions.get(slot) else { return Admitted::Unknown };
-        let stay = partition.assignment;
-        if !matches!(partition.intake, Intake::Flowing)
-            || self.partitions.offsets.has_seen(stay, record.offset)
-        {
+        if !matches!(partition.intake, Intake::Flowing) {
+            return Admitted::Taken;
+        }
+        if !partition.again.is_empty() {
+            self.pass_expired(slot, record.offset);
+        }
+        let Some(partition) = self.partitions.get(slot) else { return Admitted::Unknown };
+        let again = partition.again.routes(record.offset).next().is_some();
+        if !again && self.partitions.offsets.has_seen(partition.assignment, record.offset) {
             return Admitted::Taken;
         }
         let routes = Arc::clone(&partition.routes);
         let placed = if partition.letters >= MAX_LETTERS {
             Err(Why::Letters)
+        } else if again {
+            // It is in the window already.
+            self.place_again(slot, record, &routes, now)
         } else if !self.window_is_open(partition, 1) {
             Err(Why::Window)
         } else {
@@ -247,9 +255,11 @@ impl Core {
         self.next_letter
     }
 
-    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight.
+    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight or to be read again.
     pub fn bytes(&self) -> usize {
-        self.scale.sum() + self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY
+        let again: usize = self.partitions.iter().map(|partition| partition.again.bytes()).sum();
+        let letters = self.letters.len() * LETTER;
+        self.scale.sum() + letters + self.partitions.offsets.entries() * ENTRY + again
     }
 
     /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::hubs::Hub;
 use crate::offsets::Assignment;
 use crate::partitions::{Held, Intake};
-use crate::record::Position;
+use crate::record::{Position, TopicPartition};
 use crate::scale::HubNumber;
 
 /// Nothing is said of a partition that waits for less: so do those of a hub that is merely busy.
@@ -125,9 +125,25 @@ impl Core {
             return;
         };
         self.act(Action::Resume(name.clone()));
+        self.tell_free(name, &held);
+    }
+
+    fn tell_free(&mut self, name: TopicPartition, held: &Held) {
         self.tell(Note::Held { partition: name.clone(), reason: held.reason, held: false });
         if held.said {
             self.tell(Note::Flows { partition: name });
+        }
+    }
+
+    /// A partition waits no more for what it waits for, because it is about to be held elsewhere.
+    pub(crate) fn end_hold(&mut self, slot: usize) {
+        let Some(partition) = self.partitions.get_mut(slot) else { return };
+        let (name, stay) = (partition.name.clone(), partition.assignment);
+        if let Intake::Held(held) = &partition.intake {
+            let held = held.clone();
+            partition.intake = Intake::Flowing;
+            self.forget_held(stay, &held);
+            self.tell_free(name, &held);
         }
     }
 

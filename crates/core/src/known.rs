@@ -13,7 +13,8 @@ impl Core {
     /// The partitions of a hub, in the service's order: its lanes can be opened, or there are others from now on.
     ///
     /// A hub that has other partitions than before places keys differently, so everything under way to it is delivered
-    /// first: from then on all of them are used, in one step.
+    /// first: from then on all of them are used, in one step. What waits for one that is gone cannot be delivered, and is
+    /// read again then.
     pub fn hub_known(&mut self, namespace: &str, hub: &str, ids: &[String], now: Instant) {
         let Some(number) = self.hubs.find(namespace, hub) else { return };
         if ids.is_empty() {
@@ -30,9 +31,15 @@ impl Core {
                 }
                 self.wake_places(number);
             }
-            Some(same) if *same == ids => known.next_ids = None,
+            Some(same) if *same == ids => {
+                if known.next_ids.take().is_some() {
+                    self.read_again(number, now);
+                    self.wake_places(number);
+                }
+            }
             Some(_) => {
                 known.next_ids = Some(ids);
+                self.clear_lanes_to_nowhere(number, now);
                 self.resize(number, now);
             }
         }
@@ -91,6 +98,7 @@ impl Core {
             }
         }
         self.tell(Note::Resized { hub: name, before, after });
+        self.read_again(number, now);
         self.wake_places(number);
     }
 

@@ -1,8 +1,8 @@
 //! What a shard of the bridge decides, and nothing else: no clock, no I/O, no runtime, no registry of metrics, no log.
 //!
 //! Records, answers and time come in as arguments; what is to be done, said and counted comes out as [`action::Action`]s. So
-//! it is tested by simulation: a made-up Kafka and Event Hubs that reorder, refuse, fall silent, throttle, grow and rebalance
-//! at random, thousands of times a second, against the promises themselves.
+//! it is tested by simulation: a made-up Kafka and Event Hubs that reorder, refuse, fall silent, throttle, grow, shrink and
+//! rebalance at random, thousands of times a second, against the promises themselves.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -11,9 +11,10 @@
 //! | [`encode`] | a record as one AMQP message |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due` | the books: where events leave, what is assigned, who holds how much, who is due |
-//! | `core`, `known`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
+//! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
 
 pub mod action;
+mod again;
 mod answer;
 #[cfg(test)]
 mod audit;

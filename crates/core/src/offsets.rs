@@ -185,6 +185,13 @@ impl Offsets {
         self.peek(assignment).map_or(0, |slot| slot.bytes)
     }
 
+    /// Tickets that are not given back.
+    #[cfg(test)]
+    pub(crate) fn outstanding(&self, assignment: Assignment) -> usize {
+        let entries = self.peek(assignment).into_iter().flat_map(|slot| &slot.entries);
+        entries.map(|entry| entry.outstanding as usize).sum()
+    }
+
     /// Records in flight of all partitions.
     pub fn entries(&self) -> usize {
         self.entries

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::again::Again;
 use crate::hold::Why;
 use crate::hubs::Route;
 use crate::offsets::{Assignment, Offsets, Ticket};
@@ -23,6 +24,8 @@ pub(crate) struct Partition {
     pub(crate) out: usize,
     /// Those on their way to a dead-letter topic.
     pub(crate) letters: usize,
+    /// Events whose records are to be read again.
+    pub(crate) again: Again,
     /// Last position handed to a commit.
     pub(crate) committed: Option<Position>,
     /// The position last looked at and since when it has not moved, for the age of the oldest record in flight.
@@ -43,7 +46,7 @@ pub(crate) enum Intake {
 }
 
 /// A partition that waits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) why: Why,
     /// The metric label.
@@ -78,6 +81,7 @@ impl Partitions {
             given_back: false,
             out: 0,
             letters: 0,
+            again: Again::default(),
             committed: None,
             standing: (None, now),
         });

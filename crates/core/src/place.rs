@@ -58,6 +58,27 @@ impl Core {
         Ok(())
     }
 
+    /// Places a record that has come again, where events of it are still to go.
+    pub(crate) fn place_again(
+        &mut self,
+        slot: usize,
+        record: &Record<'_>,
+        routes: &[Route],
+        now: Instant,
+    ) -> Result<(), Why> {
+        let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
+        let wanted: Vec<usize> = partition.again.routes(record.offset).collect();
+        let plans = wanted.into_iter().map(|index| self.plan(record, index, &routes[index], now));
+        let plans = plans.collect::<Result<Vec<_>, _>>()?;
+        for plan in plans {
+            let Some(partition) = self.partitions.get_mut(slot) else { return Ok(()) };
+            partition.given_back = false;
+            let Some(ticket) = partition.again.take(record.offset, plan.route) else { continue };
+            self.carry_out(slot, plan, ticket, record.timestamp, now);
+        }
+        Ok(())
+    }
+
     fn track(&mut self, slot: usize, record: &Record<'_>) -> Option<Ticket> {
         let partition = self.partitions.get_mut(slot)?;
         partition.given_back = false;

@@ -3,6 +3,7 @@
 //! every step.
 
 mod plan;
+mod remade;
 mod scenes;
 mod verdict;
 mod world;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::mapping::{Partitioning, Policy};
+use crate::mapping::Partitioning::{Key, Mirror};
+use crate::mapping::Policy;
 use plan::{Answer, Mode, Plan, Tp};
 use world::World;
 
@@ -26,8 +28,8 @@ enum Step {
     Wait { millis: u64 },
     /// A hub changes its mind.
     Mode { hub: usize, mode: Mode },
-    /// A hub has other partitions.
-    Grow { hub: usize, more: usize },
+    /// A hub has other partitions, more or fewer; it is told at once or later.
+    Resize { hub: usize, to: usize, told: bool },
     /// The namespace is connected to again.
     Connect,
     /// Hubs say what partitions they have.
@@ -55,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<usize>(), answer).prop_map(|(pick, answer)| Step::Answer { pick, answer }),
         4 => (1..3_000u64).prop_map(|millis| Step::Wait { millis }),
         2 => (0..3usize, mode).prop_map(|(hub, mode)| Step::Mode { hub, mode }),
-        1 => (0..3usize, 1..3usize).prop_map(|(hub, more)| Step::Grow { hub, more }),
+        2 => (0..3usize, 1..7usize, any::<bool>()).prop_map(|(hub, to, told)| Step::Resize { hub, to, told }),
         1 => Just(Step::Connect),
         1 => Just(Step::Resolve),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(pick, in_time)| Step::Rebalance { pick, in_time }),
@@ -72,7 +74,6 @@ fn poison((topic, partition): Tp, offset: i64) -> bool {
 
 /// Three hubs; the second topic feeds two of them.
 fn plan(policy: Policy, budget: usize) -> Plan {
-    use Partitioning::{Key, Mirror};
     Plan {
         topics: vec![vec![(0, Key)], vec![(1, Key), (2, Mirror)]],
         partitions: 3,
@@ -95,11 +96,14 @@ impl World {
             Step::Answer { pick, answer } => drop(self.answer(pick, answer)),
             Step::Wait { millis } => self.now += Duration::from_millis(millis),
             Step::Mode { hub, mode } => self.modes[hub] = mode,
-            Step::Grow { hub, more } => {
-                self.plan.hubs[hub] += more;
-                self.grown.insert(hub);
-                self.resolve();
-                self.know(hub);
+            Step::Resize { hub, to, told } => {
+                // A partition without a mirror would wait for its hub to grow.
+                let mirrors = self.plan.topics.iter().flatten().any(|it| *it == (hub, Mirror));
+                let least = if mirrors { self.plan.partitions as usize } else { 1 };
+                self.resize(hub, to.max(least));
+                if told {
+                    self.resolve();
+                }
             }
             Step::Connect => self.core.namespace_connected("default", || 0.5, self.now),
             Step::Resolve => self.resolve(),

@@ -280,9 +280,8 @@ fn a_record_that_was_given_back_is_not_skipped() {
 fn a_hub_that_grows_is_used_whole_from_a_drained_point_on() {
     let mut scene = Scene::new(estate(1, 4, 4, Partitioning::Key), 64);
     scene.play(Duration::from_secs(1));
-    scene.world.plan.hubs[0] = 8;
-    scene.world.grown.insert(0);
-    scene.world.know(0);
+    scene.world.resize(0, 8);
+    scene.world.resolve();
     scene.play(Duration::from_secs(2));
     let used = scene.world.stored.iter().filter(|(_, log)| !log.is_empty()).count();
     assert!(used > 4, "{used} partitions are used");

@@ -28,8 +28,8 @@ impl World {
     /// In each hub partition, first deliveries of one Kafka partition come in Kafka order; in each hub, those of one key.
     pub(super) fn assert_order(&self) {
         let by_partition = |at: &Tp, _| (*at, None::<String>);
-        // A hub that has grown places keys differently: of what was let go in flight before, only keys keep their order.
-        let constant = self.stored.iter().filter(|((hub, _), _)| !self.grown.contains(hub));
+        // A hub of another size places keys differently: of what was let go in flight before, only keys keep their order.
+        let constant = self.stored.iter().filter(|((hub, _), _)| !self.resized.contains(hub));
         constant.for_each(|(_, log)| assert_first_in_order(log, by_partition));
         let by_key = |at: &Tp, offset| (*at, key(offset));
         let keyed = |log: &Vec<(Tp, i64)>| {
