@@ -19,10 +19,8 @@ use crate::partitions::{Intake, Partition};
 use crate::record::Position;
 use crate::scale::HubNumber;
 
-/// What a ticket that waits costs.
-const WAITING: usize = 48;
-
-/// Tickets of one Kafka partition that wait for their records to come again, by offset and number of the route.
+/// Tickets of one Kafka partition that wait for their records to come again, by offset and number of the route. Each costs
+/// less than the event it was of, and the window of the partition bounds them: they are not weighed.
 #[derive(Debug, Default)]
 pub(crate) struct Again {
     tickets: BTreeMap<(i64, usize), Ticket>,
@@ -31,10 +29,6 @@ pub(crate) struct Again {
 impl Again {
     pub(crate) fn is_empty(&self) -> bool {
         self.tickets.is_empty()
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.tickets.len() * WAITING
     }
 
     #[cfg(test)]

@@ -255,11 +255,9 @@ impl Core {
         self.next_letter
     }
 
-    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight or to be read again.
+    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight.
     pub fn bytes(&self) -> usize {
-        let again: usize = self.partitions.iter().map(|partition| partition.again.bytes()).sum();
-        let letters = self.letters.len() * LETTER;
-        self.scale.sum() + letters + self.partitions.offsets.entries() * ENTRY + again
+        self.scale.sum() + self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY
     }
 
     /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.
