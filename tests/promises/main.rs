@@ -16,6 +16,7 @@ mod members;
 mod memory;
 mod partial;
 mod refused;
+mod resized;
 mod scaling;
 mod scene;
 mod startup;

@@ -325,6 +325,8 @@ impl Ledger {
 
     fn read(&mut self) {
         let hub = Arc::clone(&self.hub);
+        // It may have grown.
+        self.read_to.resize(hub.partitions().len(), 0);
         for partition in hub.partitions() {
             let from = self.read_to[partition.id() as usize];
             for event in partition.events_from(from) {
