@@ -280,6 +280,15 @@ impl Bridge {
         })
     }
 
+    /// Waits until `/readyz` answers with 503 and all these words, and gives the body: one reason may follow another.
+    #[track_caller]
+    pub fn wait_unready(&self, words: &[&str]) -> String {
+        wait_for(&format!("/readyz says 503 and {words:?}"), PATIENCE, || {
+            let (status, body) = self.readiness();
+            (status == 503 && words.iter().all(|word| body.contains(word))).then_some(body)
+        })
+    }
+
     /// The whole of `/metrics`.
     pub fn metrics(&self) -> String {
         wait_for("/metrics answers", PATIENCE, || self.get("/metrics")).1
