@@ -43,8 +43,8 @@ pub(super) struct Pump {
     pub(super) hubs: Hubs,
     pub(super) lanes: Vec<Lane>,
     pub(super) letters: DeadLetters,
-    /// Letters the desk had no room for.
-    pub(super) unsent: VecDeque<Letter>,
+    /// Letters the desk had no room for, by their target.
+    pub(super) unsent: HashMap<Arc<str>, VecDeque<Letter>>,
     pub(super) headers: Headers,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: ShardHealth,
@@ -225,26 +225,29 @@ impl Pump {
 
     fn write(&mut self, letter: action::Letter) {
         let action::Letter { id, source, offset, topic, reason, detail } = letter;
-        self.unsent.push_back(Letter { id, source, offset, target: topic.into(), reason, detail });
-        self.write_unsent();
+        let letter = Letter { id, source, offset, target: topic.into(), reason, detail };
+        // Behind those that wait for the same target.
+        if let Some(waiting) = self.unsent.get_mut(&letter.target) {
+            return waiting.push_back(letter);
+        }
+        if let Err(letter) = self.letters.try_send(letter) {
+            self.unsent.entry(Arc::clone(&letter.target)).or_default().push_back(letter);
+        }
     }
 
-    /// The desk takes so many for a target at a time; the rest goes as it finishes one after the other.
+    /// The desk takes so many for a target at a time; the rest goes as it finishes one after the other. It has refused one
+    /// only while others wait, so an answer comes that leads here.
     fn write_unsent(&mut self) {
-        let mut full = Vec::new();
-        for letter in std::mem::take(&mut self.unsent) {
-            let back = if full.contains(&letter.target) {
-                Some(letter)
-            } else {
-                self.letters.try_send(letter).err()
-            };
-            if let Some(letter) = back {
-                if !full.contains(&letter.target) {
-                    full.push(Arc::clone(&letter.target));
+        let letters = &self.letters;
+        self.unsent.retain(|_, waiting| {
+            while let Some(letter) = waiting.pop_front() {
+                if let Err(letter) = letters.try_send(letter) {
+                    waiting.push_front(letter);
+                    return true;
                 }
-                self.unsent.push_back(letter);
             }
-        }
+            false
+        });
     }
 
     /// Whether there was something to commit.

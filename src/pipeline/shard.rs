@@ -2,7 +2,7 @@
 //!
 //! Nothing is shared between shards but the metrics, so two shards in one process behave as two processes do.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl Shard {
             hubs,
             lanes: Vec::new(),
             letters,
-            unsent: VecDeque::new(),
+            unsent: HashMap::new(),
             headers: kafka::Headers::new(),
             metrics: Arc::clone(metrics),
             health: health.clone(),
