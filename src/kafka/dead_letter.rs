@@ -29,6 +29,7 @@ use desk::Desk;
 
 /// How many letters wait at most, for all targets.
 const DESK: usize = 1024;
+
 /// A record to be written to its dead-letter topic, named by where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {

@@ -43,10 +43,7 @@ impl Core {
             }
             return Ok(());
         }
-        let plans = routes.iter().enumerate();
-        let plans: Result<Vec<_>, _> =
-            plans.map(|(index, route)| self.plan(record, index, route, now)).collect();
-        let plans = plans?;
+        let plans = self.plan_all(record, routes, 0..routes.len(), now)?;
         let Some(ticket) = self.track(slot, record) else { return Ok(()) };
         let offsets = &mut self.partitions.offsets;
         let tickets: Vec<Ticket> = plans.iter().map(|_| offsets.split(&ticket)).collect();
@@ -68,8 +65,7 @@ impl Core {
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
         let wanted: Vec<usize> = partition.again.routes(record.offset).collect();
-        let plans = wanted.into_iter().map(|index| self.plan(record, index, &routes[index], now));
-        let plans = plans.collect::<Result<Vec<_>, _>>()?;
+        let plans = self.plan_all(record, routes, wanted, now)?;
         for plan in plans {
             let Some(partition) = self.partitions.get_mut(slot) else { return Ok(()) };
             partition.given_back = false;
@@ -85,6 +81,18 @@ impl Core {
         let stay = partition.assignment;
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         self.partitions.offsets.track(stay, record.offset, bytes)
+    }
+
+    /// The plans of the `wanted` routes, or what one of them has to wait for.
+    fn plan_all(
+        &mut self,
+        record: &Record<'_>,
+        routes: &[Route],
+        wanted: impl IntoIterator<Item = usize>,
+        now: Instant,
+    ) -> Result<Vec<Plan>, Why> {
+        let plans = wanted.into_iter().map(|index| self.plan(record, index, &routes[index], now));
+        plans.collect()
     }
 
     /// Encodes the event of one route and finds its lane.
