@@ -206,7 +206,7 @@ fn a_link_that_is_not_used_is_released_and_comes_back() {
 }
 
 #[test]
-fn whoever_failed_for_want_of_a_connection_hears_when_there_is_one() {
+fn lanes_that_failed_without_a_connection_are_told_of_the_next_one() {
     let world = World::with(Server::builder().hub("orders", 300).start().unwrap());
     let namespace = world.namespace(&world.server.connection_string());
     let connected = Arc::new(AtomicUsize::new(0));
