@@ -23,11 +23,12 @@ ENV RUSTUP_TOOLCHAIN=1.95.0 \
     CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates/amqp/Cargo.toml crates/amqp/
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/eventhubs-local/Cargo.toml crates/eventhubs-local/
 COPY crates/orders-demo/Cargo.toml crates/orders-demo/
-RUN mkdir -p src benches/bridge benches/scale crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
-    && touch src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs \
+RUN mkdir -p src benches/bridge benches/scale crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
+    && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs \
     && for file in src benches/bridge benches/scale crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 
@@ -43,8 +44,9 @@ RUN touch crates/core/src/lib.rs src/lib.rs src/main.rs \
 
 FROM manifests AS build-local
 RUN cargo build --release --locked --package eventhubs-local
+COPY crates/amqp crates/amqp
 COPY crates/eventhubs-local crates/eventhubs-local
-RUN touch crates/eventhubs-local/src/lib.rs crates/eventhubs-local/src/main.rs \
+RUN touch crates/amqp/src/lib.rs crates/eventhubs-local/src/lib.rs crates/eventhubs-local/src/main.rs \
     && cargo build --release --locked --package eventhubs-local
 
 FROM manifests AS build-sbom

@@ -1,8 +1,9 @@
 //! A stored event as a receiver gets it: the service's annotations merged in, every other section byte for byte.
 
-use crate::codec::read::Reader;
-use crate::codec::sections::{self, Sections};
-use crate::codec::write;
+use amqp::read::Reader;
+use amqp::sections::{self, Sections};
+use amqp::write;
+
 use crate::log::Newest;
 
 const SEQUENCE_NUMBER: &str = "x-opt-sequence-number";

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use amqp::performative::{self, Reason};
+
 /// An AMQP error: a condition symbol and a text for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
@@ -106,12 +108,17 @@ impl Condition {
         )
     }
 
-    pub(crate) fn decode(error: &crate::codec::DecodeError) -> Self {
+    pub(crate) fn decode(error: &amqp::DecodeError) -> Self {
         Self::new("amqp:decode-error", error.to_string())
     }
 
     pub(crate) fn framing(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new("amqp:connection:framing-error", text)
+    }
+
+    /// As it is written.
+    pub(crate) fn reason(&self) -> Reason<'_> {
+        Reason { condition: &self.name, description: &self.description }
     }
 
     /// The condition symbol.
@@ -144,4 +151,18 @@ pub(crate) enum Outcome {
     Rejected(Option<Condition>),
     Released,
     Modified,
+}
+
+impl Outcome {
+    /// As it is written.
+    pub(crate) fn wire(&self) -> performative::Outcome<'_> {
+        match self {
+            Self::Accepted => performative::Outcome::Accepted,
+            Self::Rejected(why) => {
+                performative::Outcome::Rejected(why.as_ref().map(Condition::reason))
+            }
+            Self::Released => performative::Outcome::Released,
+            Self::Modified => performative::Outcome::Modified { delivery_failed: true },
+        }
+    }
 }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use amqp::DecodeError;
+use amqp::read::Reader;
+use amqp::sections::{self, Sections};
 use bytes::Bytes;
 
-use crate::codec::DecodeError;
-use crate::codec::read::Reader;
-use crate::codec::sections::{self, Sections};
 use crate::condition::Condition;
 use crate::event::partition_key;
 

@@ -3,11 +3,10 @@
 //! Cheap to make and to keep (a slice of the batch it came in); each question decodes only the section it needs. What
 //! cannot be decoded reads as absent.
 
+use amqp::read::Reader;
+use amqp::sections::{self, Sections, lookup};
+use amqp::value::Value;
 use bytes::Bytes;
-
-use crate::codec::read::Reader;
-use crate::codec::sections::{self, Sections, lookup};
-use crate::codec::value::Value;
 
 /// The annotation that holds an event's partition key.
 pub(crate) const PARTITION_KEY: &str = "x-opt-partition-key";
@@ -122,4 +121,30 @@ fn text_keyed(map: Option<Value>) -> Vec<(String, Value)> {
         _ => None,
     };
     pairs.into_iter().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one keyed event of the Java client, as measured on the wire.
+    #[test]
+    fn an_event_of_an_official_client_is_read() {
+        let hex = "005372c11a02a313782d6f70742d706172746974696f6e2d6b6579a1026b31\
+                   005373d00000001c00000007a1056d69642d314040404040a30a746578742f706c61696e\
+                   005374c10e04a10173a103737472a10169542a005375a00568656c6c6f";
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let raw: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let event = Event { sequence: 0, offset: 0, enqueued_ms: 0, raw: raw.into() };
+        assert_eq!(event.partition_key(), Some("k1"));
+        assert_eq!(event.message_id(), Some("mid-1"));
+        assert_eq!(event.content_type().as_deref(), Some("text/plain"));
+        assert_eq!(event.application_property("i"), Some(Value::Int(42)));
+        assert_eq!(
+            event.application_properties(),
+            [("s".into(), Value::String("str".into())), ("i".into(), Value::Int(42))]
+        );
+        assert_eq!(event.body().unwrap(), "hello");
+        assert_eq!(event.data_sections(), 1);
+    }
 }

@@ -1,7 +1,8 @@
 //! Where a receiver starts: the selector filter of its source.
 
-use crate::codec::read::Reader;
-use crate::codec::value::Value;
+use amqp::read::Reader;
+use amqp::value::Value;
+
 use crate::condition::Condition;
 
 /// A start position.
@@ -63,7 +64,7 @@ pub(crate) fn parse(expression: &str) -> Result<Start, Condition> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::write;
+    use amqp::write;
 
     #[test]
     fn every_expression_the_clients_write_is_understood() {

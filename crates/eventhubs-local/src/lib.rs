@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Inside, imports point down: `server` runs one `connection` per socket; a connection is a protocol machine without
-//! I/O and its driver; connections act on the `namespace` (hubs, their logs, tokens, faults); `codec` knows AMQP and
-//! nothing else.
+//! I/O and its driver; connections act on the `namespace` (hubs, their logs, tokens, faults); the crate `amqp`
+//! knows the protocol and nothing else.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -20,7 +20,6 @@ mod annotate;
 mod auth;
 mod builder;
 mod cbs;
-mod codec;
 mod condition;
 mod connection;
 mod envelope;
@@ -43,9 +42,9 @@ mod store;
 mod transport;
 mod versions;
 
+pub use amqp::value::Value;
 pub use auth::{Issuer, IssuerError, Rights, UnknownRight};
 pub use builder::{Builder, NamespaceBuilder};
-pub use codec::value::Value;
 pub use condition::Condition;
 pub use event::Event;
 pub use faults::{Fault, Faults, Plan};

@@ -1,7 +1,8 @@
 //! `$management`: properties of hubs and partitions.
 
+use amqp::value::Value;
+
 use crate::auth::{Grants, Right};
-use crate::codec::value::Value;
 use crate::condition::Condition;
 use crate::faults::Site;
 use crate::hub::{Hub, now_ms};

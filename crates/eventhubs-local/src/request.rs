@@ -1,10 +1,11 @@
 //! Requests to `$cbs` and `$management` and the replies to them, apart from what they ask.
 
-use crate::codec::Decoded;
-use crate::codec::read::Reader;
-use crate::codec::sections::{self, Sections};
-use crate::codec::value::Value;
-use crate::codec::write;
+use amqp::Decoded;
+use amqp::read::Reader;
+use amqp::sections::{self, Sections};
+use amqp::value::Value;
+use amqp::write;
+
 use crate::condition::Condition;
 
 /// A request, as far as it matters.

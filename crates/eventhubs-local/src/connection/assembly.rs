@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use amqp::performative::Transfer;
 use bytes::Bytes;
 
-use crate::codec::performative::Transfer;
 use crate::condition::Condition;
 
 /// A delivery, whole.

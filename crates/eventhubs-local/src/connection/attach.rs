@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use amqp::performative::{Attach, Role, decode_terminus};
+use amqp::read::Reader;
+use amqp::sections::lookup;
+use amqp::value::Value;
+
 use super::Core;
 use super::assembly::Assembly;
 use super::ingest::{Ingest, Route};
@@ -10,10 +15,6 @@ use super::outlet::{self, Outlet};
 use super::requests::{MAX_REQUEST, Node, Replies, Requests};
 use crate::address::{self, Address};
 use crate::auth::Right;
-use crate::codec::performative::{Attach, Role, decode_terminus};
-use crate::codec::read::Reader;
-use crate::codec::sections::lookup;
-use crate::codec::value::Value;
 use crate::condition::Condition;
 use crate::faults::Site;
 use crate::filter;

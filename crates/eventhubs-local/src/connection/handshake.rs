@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
+use amqp::performative::{Open, sasl, write as reply};
+
 use super::due::Later;
 use super::{Connection, Fate, MAX_FRAME};
 use crate::auth::{Grants, Rights, Scope};
-use crate::codec::frame::{AMQP_HEADER, MIN_MAX_FRAME, SASL_HEADER};
-use crate::codec::performative::{self, Open, reply};
 use crate::condition::Condition;
 use crate::hub::lock;
 
@@ -43,7 +44,7 @@ impl Connection {
         match (self.phase, *header) {
             (Phase::Header, SASL_HEADER) => {
                 out.extend_from_slice(&SASL_HEADER);
-                reply::sasl_mechanisms(out, &MECHANISMS);
+                sasl::write_mechanisms(out, &MECHANISMS);
                 self.phase = Phase::Sasl;
             }
             (_, AMQP_HEADER) => {
@@ -60,7 +61,7 @@ impl Connection {
 
     pub(super) fn sasl_init(&mut self, body: &[u8]) -> Result<(), Condition> {
         let (mechanism, response) =
-            performative::decode_sasl_init(body).map_err(|error| Condition::decode(&error))?;
+            sasl::decode_init(body).map_err(|error| Condition::decode(&error))?;
         let admitted = match mechanism {
             "ANONYMOUS" | "MSSBCBS" => true,
             "EXTERNAL" => self.external(),
@@ -68,7 +69,7 @@ impl Connection {
             _ => false,
         };
         let code = if admitted { SASL_OK } else { SASL_AUTH };
-        reply::sasl_outcome(&mut self.core.out, code);
+        sasl::write_outcome(&mut self.core.out, code);
         self.phase = Phase::AmqpHeader;
         if !admitted {
             self.core.fate = Fate::Finish;
@@ -118,11 +119,12 @@ impl Connection {
         self.core.peer_max_frame = (open.max_frame_size as usize).clamp(MIN_MAX_FRAME, MAX_FRAME);
         reply::open(
             &mut self.core.out,
-            reply::Open {
+            &Open {
                 container_id: "eventhubs-local",
+                hostname: None,
                 max_frame_size: MAX_FRAME as u32,
                 channel_max: self.core.namespace.settings.channel_max,
-                idle_time_out: idle_time_out.as_millis() as u32,
+                idle_time_out: Some(idle_time_out.as_millis() as u32),
             },
         );
         if let Some(millis) = open.idle_time_out.filter(|millis| *millis > 0) {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::performative::Transfer;
+
 use super::assembly::{Assembly, Delivery};
 use super::due::Later;
 use super::{Core, Fate};
-use crate::codec::performative::{Transfer, reply};
 use crate::condition::{Condition, Outcome};
 use crate::envelope::Arrival;
 use crate::event::Event;
@@ -183,7 +184,7 @@ impl Ingest {
             DeliveryFault::CorruptAck => {
                 let _unknown = self.store(partition, arrival);
                 self.unsettled += 1;
-                reply::garbage(&mut core.out, place.channel);
+                crate::faults::garbage(&mut core.out, place.channel);
             }
             DeliveryFault::BlackHole => core.fate = Fate::Mute,
             DeliveryFault::Ignore => self.unsettled += 1,

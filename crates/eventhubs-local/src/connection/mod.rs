@@ -26,9 +26,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::frame::{self, Kind};
+use amqp::performative::{self, Performative, write as reply};
+
 use crate::auth::Grants;
-use crate::codec::frame::{self, Kind};
-use crate::codec::performative::{self, Performative, reply};
 use crate::condition::Condition;
 use crate::namespace::Namespace;
 use crate::registry::ConnectionHandle;
@@ -235,7 +236,7 @@ impl Connection {
                 let session = Session::begin(channel, begin, &mut self.core);
                 self.sessions.insert(channel, session);
             }
-            (Performative::End, _) => {
+            (Performative::End(_), _) => {
                 if let Some(session) = self.sessions.remove(&channel) {
                     session.end(&self.core);
                     self.speaking.remove(&channel);
@@ -243,7 +244,7 @@ impl Connection {
                     self.links_changed = true;
                 }
             }
-            (Performative::Close, _) => {
+            (Performative::Close(_), _) => {
                 reply::close(&mut self.core.out, None);
                 self.core.fate = Fate::Finish;
             }
@@ -297,8 +298,8 @@ impl Connection {
             // Dealt with by `frame`.
             Performative::Open(_)
             | Performative::Begin(_)
-            | Performative::End
-            | Performative::Close => {}
+            | Performative::End(_)
+            | Performative::Close(_) => {}
         }
         Ok(())
     }
@@ -307,7 +308,7 @@ impl Connection {
     fn close(&mut self, condition: &Condition) {
         tracing::debug!(connection = self.core.handle.id, %condition, "closing");
         if self.phase == Phase::Open {
-            reply::close(&mut self.core.out, Some(condition));
+            reply::close(&mut self.core.out, Some(condition.reason()));
         }
         self.core.fate = Fate::Finish;
     }

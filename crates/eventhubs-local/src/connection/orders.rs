@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use super::{Connection, Fate};
 use crate::auth::Grants;
-use crate::codec::performative::reply;
 use crate::condition::Condition;
 use crate::faults::Region;
 use crate::hub::now_ms;
@@ -51,7 +50,7 @@ impl Connection {
                 self.core.grants.revoke();
                 self.drop_unauthorized();
             }
-            Order::CorruptFrame => reply::garbage(&mut self.core.out, 0),
+            Order::CorruptFrame => crate::faults::garbage(&mut self.core.out, 0),
         }
     }
 

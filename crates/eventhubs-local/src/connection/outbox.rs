@@ -1,7 +1,7 @@
 //! The sending half of a link: credit, and one message under way in as many frames as it takes.
 
-use crate::codec::performative::Flow;
-use crate::codec::performative::reply::{self, TRANSFER_OVERHEAD};
+use amqp::performative::write::{self, TRANSFER_OVERHEAD};
+use amqp::performative::{Flow, Transfer};
 
 /// What a session lends its links for sending.
 #[derive(Debug)]
@@ -87,13 +87,16 @@ impl Outbox {
             let left = &self.message[self.sent..];
             let part = &left[..left.len().min(sending.max_frame - TRANSFER_OVERHEAD)];
             let more = part.len() < left.len();
-            let transfer = reply::Transfer {
+            let transfer = Transfer {
                 handle: link,
-                delivery_id: self.delivery_id,
+                delivery_id: Some(self.delivery_id),
+                delivery_tag: Some(&self.delivery_id.to_be_bytes()),
+                message_format: Some(0),
                 settled: self.settled,
                 more,
+                aborted: false,
             };
-            reply::transfer(sending.out, sending.channel, transfer, part);
+            write::transfer(sending.out, sending.channel, &transfer, part);
             self.sent += part.len();
             *sending.window -= 1;
             *sending.next_outgoing_id = sending.next_outgoing_id.wrapping_add(1);

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use amqp::performative::Transfer;
+
 use super::assembly::{Assembly, Delivery};
 use super::due::Later;
 use super::ingest::CREDIT;
 use super::outbox::{Outbox, Sending};
 use super::{Connection, Core};
-use crate::codec::performative::Transfer;
 use crate::condition::{Condition, Outcome};
 use crate::faults::Site;
 use crate::request::{self, Request};

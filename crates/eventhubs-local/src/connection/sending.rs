@@ -2,12 +2,13 @@
 
 use std::ops::Bound;
 
+use amqp::performative::Flow;
+
 use super::Core;
 use super::link::{Kind, Link};
 use super::outbox::Sending;
 use super::requests::{Node, Replies};
 use super::session::Session;
-use crate::codec::performative::Flow;
 
 impl Session {
     /// Sends a reply on this session's link from that node, if there is one.

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use amqp::performative::{
+    Attach, Begin, Detach, Disposition, Flow, Role, Transfer, write as reply,
+};
+
 use super::Core;
 use super::due::Later;
 use super::ingest::{CREDIT, Place, Verdict};
 use super::link::{Kind, Link};
 use super::requests::{Call, Node};
-use crate::codec::performative::{Attach, Begin, Detach, Disposition, Flow, Role, Transfer, reply};
 use crate::condition::{Condition, Outcome};
 use crate::faults::Site;
 use crate::registry::LinkView;
@@ -45,7 +48,8 @@ impl Session {
         reply::begin(
             &mut core.out,
             channel,
-            reply::Begin {
+            &Begin {
+                remote_channel: Some(channel),
                 next_outgoing_id: 0,
                 incoming_window: INCOMING_WINDOW,
                 outgoing_window: OUTGOING_WINDOW,
@@ -94,13 +98,14 @@ impl Session {
         let (kind, entity) = match super::attach::accept(core, attach) {
             Ok(accepted) => {
                 let (channel, limit) = (self.channel, accepted.max_message_size);
-                reply::attach(&mut core.out, channel, attach, true, limit);
+                reply::attach(&mut core.out, channel, &admission(attach, limit));
                 (accepted.kind, accepted.entity)
             }
             Err(condition) => {
-                reply::attach(&mut core.out, self.channel, attach, false, 0);
+                reply::attach(&mut core.out, self.channel, &refusal(attach));
                 let (channel, handle) = (self.channel, attach.handle);
-                reply::detach(&mut core.out, channel, handle, true, Some(&condition));
+                let error = Some(condition.reason());
+                reply::detach(&mut core.out, channel, &Detach { handle, closed: true, error });
                 (Kind::Gone, None)
             }
         };
@@ -254,7 +259,7 @@ impl Session {
 
     fn write_settled(&self, core: &mut Core, id: u32, outcome: &Outcome) {
         let channel = self.channel;
-        reply::disposition(&mut core.out, channel, Role::Receiver, (id, id), outcome);
+        reply::disposition(&mut core.out, channel, Role::Receiver, (id, id), outcome.wire());
     }
 
     fn renew_requests(&mut self, core: &mut Core, handle: u32) {
@@ -267,16 +272,16 @@ impl Session {
     }
 
     /// Receivers' own dispositions change nothing; one that waits for an answer gets it.
-    pub(super) fn disposition(&mut self, core: &mut Core, disposition: Disposition) {
+    pub(super) fn disposition(&mut self, core: &mut Core, disposition: Disposition<'_>) {
         if disposition.role == Role::Receiver && !disposition.settled {
             let (channel, range) = (self.channel, (disposition.first, disposition.last));
-            let outcome = Outcome::Accepted;
-            reply::disposition(&mut core.out, channel, Role::Sender, range, &outcome);
+            let outcome = Outcome::Accepted.wire();
+            reply::disposition(&mut core.out, channel, Role::Sender, range, outcome);
         }
     }
 
-    pub(super) fn detach(&mut self, core: &mut Core, detach: Detach) {
-        let Detach { handle, closed } = detach;
+    pub(super) fn detach(&mut self, core: &mut Core, detach: Detach<'_>) {
+        let Detach { handle, closed, .. } = detach;
         let Some(link) = self.links.get_mut(&handle) else { return };
         let of_cbs = match &link.kind {
             Kind::Gone => {
@@ -307,7 +312,7 @@ impl Session {
 
     pub(super) fn answer_detach(&mut self, core: &mut Core, handle: u32, closed: bool) {
         self.links.remove(&handle);
-        reply::detach(&mut core.out, self.channel, handle, closed, None);
+        reply::detach(&mut core.out, self.channel, &Detach { handle, closed, error: None });
     }
 
     pub(super) fn detach_where(
@@ -330,9 +335,31 @@ impl Session {
         link.kind = Kind::Gone;
         self.retire(core, handle);
         let from = core.out.len();
-        reply::detach(&mut core.out, self.channel, handle, true, Some(condition));
+        let error = Some(condition.reason());
+        reply::detach(&mut core.out, self.channel, &Detach { handle, closed: true, error });
         core.hold_back(from, delay);
     }
+}
+
+/// Answers an attach: the same link seen from the other end.
+fn admission<'a>(attach: &Attach<'a>, max_message_size: u64) -> Attach<'a> {
+    Attach {
+        role: attach.role.peer(),
+        snd_settle_mode: attach.snd_settle_mode.or(Some(2)),
+        rcv_settle_mode: attach.rcv_settle_mode.or(Some(0)),
+        source: attach.source.or(Some(&reply::EMPTY_SOURCE)),
+        target: attach.target.or(Some(&reply::EMPTY_TARGET)),
+        initial_delivery_count: (attach.role == Role::Receiver).then_some(0),
+        max_message_size: Some(max_message_size),
+        desired_capabilities: None,
+        properties: None,
+        ..*attach
+    }
+}
+
+/// A refused link has neither source nor target.
+fn refusal<'a>(attach: &Attach<'a>) -> Attach<'a> {
+    Attach { source: None, target: None, ..admission(attach, 0) }
 }
 
 fn unattached() -> Condition {

@@ -11,7 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use amqp::frame::{self, Kind};
+use amqp::write;
 pub(crate) use book::{Book, DeliveryFault, Region, Site};
+
 use book::{Effect, Rule};
 use rate::Rate;
 
@@ -333,4 +336,12 @@ impl Fault {
     pub fn clear(&self) {
         self.book.change(|rules| rules.retain(|rule| rule.id != self.id));
     }
+}
+
+/// A frame of the right size whose body is nothing: a disposition with a list that claims more than there is.
+pub(crate) fn garbage(out: &mut Vec<u8>, channel: u16) {
+    frame::write(out, Kind::Amqp, channel, |out| {
+        write::descriptor(out, 0x15);
+        out.extend_from_slice(&[0xc0, 0xff, 0xff, 0x00, 0x3f]);
+    });
 }

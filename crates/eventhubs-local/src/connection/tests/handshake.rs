@@ -1,7 +1,8 @@
 //! The beginning and the end of a connection.
 
+use amqp::frame::SASL_HEADER;
+
 use super::*;
-use crate::codec::frame::SASL_HEADER;
 
 /// Lists are as long as AMQP defines them, and what clients compute with is there.
 #[test]

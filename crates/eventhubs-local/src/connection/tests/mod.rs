@@ -12,12 +12,13 @@ mod sending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use amqp::frame::{self, AMQP_HEADER, Kind};
+use amqp::read::Reader;
+use amqp::value::Value;
+use amqp::write;
+
 use super::{Connection, Fate};
 use crate::auth::Keys;
-use crate::codec::frame::{self, AMQP_HEADER, Kind};
-use crate::codec::read::Reader;
-use crate::codec::value::Value;
-use crate::codec::write;
 use crate::hub::Hub;
 use crate::log::Retention;
 use crate::namespace::{Namespace, Settings};

@@ -1,11 +1,11 @@
 //! A conversation that is right but for a few bytes: what a broken client or wire sends.
 
+use amqp::frame::SASL_HEADER;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::codec::frame::SASL_HEADER;
 
 /// Everything a client says in a session: SASL, tokens, properties, batches, reading, and good-bye.
 fn conversation() -> Vec<Vec<u8>> {

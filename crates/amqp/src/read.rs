@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 
-use super::value::Value;
-use super::{DecodeError, Decoded};
+use crate::value::Value;
+use crate::{DecodeError, Decoded};
 
 /// How deep described values and collections may nest.
 const MAX_DEPTH: u32 = 32;
@@ -15,24 +15,28 @@ const MAX_EMPTY_ELEMENTS: usize = 4096;
 
 /// A cursor over encoded values.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// Begins at the first of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether all was read.
+    pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    pub(crate) fn take(&mut self, count: usize) -> Decoded<&'a [u8]> {
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Decoded<&'a [u8]> {
         let (head, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(head)
@@ -44,11 +48,13 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
-    pub(crate) fn u8(&mut self) -> Decoded<u8> {
+    /// The next byte.
+    pub fn u8(&mut self) -> Decoded<u8> {
         self.bytes::<1>().map(|[byte]| byte)
     }
 
-    pub(crate) fn u32(&mut self) -> Decoded<u32> {
+    /// The next four bytes as a number.
+    pub fn u32(&mut self) -> Decoded<u32> {
         self.bytes().map(u32::from_be_bytes)
     }
 
@@ -61,7 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over one value, whatever it is.
-    pub(crate) fn skip(&mut self) -> Decoded<()> {
+    pub fn skip(&mut self) -> Decoded<()> {
         // A described value is a descriptor and a value, either of which may be described again: count what is owed.
         let mut owed = 1u32;
         while owed > 0 {
@@ -91,14 +97,14 @@ impl<'a> Reader<'a> {
     }
 
     /// One value as it stands on the wire.
-    pub(crate) fn raw(&mut self) -> Decoded<&'a [u8]> {
+    pub fn raw(&mut self) -> Decoded<&'a [u8]> {
         let before = self.rest;
         self.skip()?;
         Ok(&before[..before.len() - self.rest.len()])
     }
 
     /// Any unsigned integer.
-    pub(crate) fn unsigned(&mut self) -> Decoded<u64> {
+    pub fn unsigned(&mut self) -> Decoded<u64> {
         Ok(match self.u8()? {
             0x43 | 0x44 => 0,
             0x50 | 0x52 | 0x53 => u64::from(self.u8()?),
@@ -109,7 +115,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(crate) fn bool(&mut self) -> Decoded<bool> {
+    /// A boolean in any of its forms.
+    pub fn bool(&mut self) -> Decoded<bool> {
         match self.u8()? {
             0x41 => Ok(true),
             0x42 => Ok(false),
@@ -119,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string or a symbol.
-    pub(crate) fn text(&mut self) -> Decoded<&'a str> {
+    pub fn text(&mut self) -> Decoded<&'a str> {
         let length = match self.u8()? {
             0xa1 | 0xa3 => usize::from(self.u8()?),
             0xb1 | 0xb3 => self.u32()? as usize,
@@ -128,7 +135,8 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(length)?).map_err(|_| DecodeError::Utf8)
     }
 
-    pub(crate) fn binary(&mut self) -> Decoded<&'a [u8]> {
+    /// The bytes of a binary.
+    pub fn binary(&mut self) -> Decoded<&'a [u8]> {
         let length = match self.u8()? {
             0xa0 => usize::from(self.u8()?),
             0xb0 => self.u32()? as usize,
@@ -138,7 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a list.
-    pub(crate) fn list(&mut self) -> Decoded<Fields<'a>> {
+    pub fn list(&mut self) -> Decoded<Fields<'a>> {
         match self.u8()? {
             0x45 => Ok(Fields { reader: Reader::new(&[]), left: 0 }),
             0xc0 => self.compound(false),
@@ -148,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The keys and values of a map, in turn.
-    pub(crate) fn map(&mut self) -> Decoded<Fields<'a>> {
+    pub fn map(&mut self) -> Decoded<Fields<'a>> {
         let fields = match self.u8()? {
             0xc1 => self.compound(false)?,
             0xd1 => self.compound(true)?,
@@ -173,7 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One value, owned.
-    pub(crate) fn value(&mut self) -> Decoded<Value> {
+    pub fn value(&mut self) -> Decoded<Value> {
         self.value_within(MAX_DEPTH)
     }
 
@@ -284,7 +292,7 @@ fn utf8(bytes: &[u8]) -> Decoded<String> {
 
 /// The fields of a list (or the keys and values of a map), read one after the other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     reader: Reader<'a>,
     left: u32,
 }
@@ -298,7 +306,7 @@ impl<'a> Fields<'a> {
     }
 
     /// How many fields are left.
-    pub(crate) fn left(&self) -> u32 {
+    pub fn left(&self) -> u32 {
         self.left
     }
 
@@ -317,28 +325,40 @@ impl<'a> Fields<'a> {
         read(&mut self.reader).map(Some)
     }
 
-    pub(crate) fn skip(&mut self) -> Decoded<()> {
+    /// Steps over a field.
+    pub fn skip(&mut self) -> Decoded<()> {
         self.present(Reader::skip).map(|_| ())
     }
 
-    pub(crate) fn raw(&mut self) -> Decoded<Option<&'a [u8]>> {
+    /// A field as it stands on the wire.
+    pub fn raw(&mut self) -> Decoded<Option<&'a [u8]>> {
         self.present(Reader::raw)
     }
 
-    pub(crate) fn u64(&mut self) -> Decoded<Option<u64>> {
+    /// A field that is any unsigned integer.
+    pub fn u64(&mut self) -> Decoded<Option<u64>> {
         self.present(Reader::unsigned)
     }
 
-    pub(crate) fn u32(&mut self) -> Decoded<Option<u32>> {
+    /// The same, where it must fit.
+    pub fn u32(&mut self) -> Decoded<Option<u32>> {
         let number = self.u64()?;
         number.map(|n| u32::try_from(n).map_err(|_| DecodeError::Size)).transpose()
     }
 
-    pub(crate) fn bool(&mut self) -> Decoded<bool> {
+    /// The same, where it must fit.
+    pub fn u16(&mut self) -> Decoded<Option<u16>> {
+        let number = self.u64()?;
+        number.map(|n| u16::try_from(n).map_err(|_| DecodeError::Size)).transpose()
+    }
+
+    /// A boolean field, `false` if it is not there.
+    pub fn bool(&mut self) -> Decoded<bool> {
         Ok(self.present(Reader::bool)?.unwrap_or(false))
     }
 
-    pub(crate) fn text(&mut self) -> Decoded<Option<&'a str>> {
+    /// A field that is a string or a symbol.
+    pub fn text(&mut self) -> Decoded<Option<&'a str>> {
         self.present(Reader::text)
     }
 }

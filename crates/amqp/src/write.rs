@@ -1,32 +1,37 @@
 //! Encoding into a byte buffer, always in the widest-read form: lists and maps with 32-bit sizes, written in full.
 
-use super::value::Value;
+use crate::value::Value;
 
 /// An open list, map or array whose size is not known yet.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Open {
+pub struct Open {
     at: usize,
 }
 
-pub(crate) fn null(out: &mut Vec<u8>) {
+/// `null`.
+pub fn null(out: &mut Vec<u8>) {
     out.push(0x40);
 }
 
-pub(crate) fn bool(out: &mut Vec<u8>, value: bool) {
+/// A boolean.
+pub fn bool(out: &mut Vec<u8>, value: bool) {
     out.push(if value { 0x41 } else { 0x42 });
 }
 
-pub(crate) fn ubyte(out: &mut Vec<u8>, value: u8) {
+/// A ubyte.
+pub fn ubyte(out: &mut Vec<u8>, value: u8) {
     out.extend_from_slice(&[0x50, value]);
 }
 
-pub(crate) fn ushort(out: &mut Vec<u8>, value: u16) {
+/// A ushort.
+pub fn ushort(out: &mut Vec<u8>, value: u16) {
     out.push(0x60);
     out.extend_from_slice(&value.to_be_bytes());
 }
 
-pub(crate) fn uint(out: &mut Vec<u8>, value: u32) {
+/// A uint, as short as it can be.
+pub fn uint(out: &mut Vec<u8>, value: u32) {
     match value {
         0 => out.push(0x43),
         1..=255 => out.extend_from_slice(&[0x52, value as u8]),
@@ -37,7 +42,8 @@ pub(crate) fn uint(out: &mut Vec<u8>, value: u32) {
     }
 }
 
-pub(crate) fn ulong(out: &mut Vec<u8>, value: u64) {
+/// A ulong, as short as it can be.
+pub fn ulong(out: &mut Vec<u8>, value: u64) {
     match value {
         0 => out.push(0x44),
         1..=255 => out.extend_from_slice(&[0x53, value as u8]),
@@ -48,30 +54,36 @@ pub(crate) fn ulong(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-pub(crate) fn int(out: &mut Vec<u8>, value: i32) {
+/// An int.
+pub fn int(out: &mut Vec<u8>, value: i32) {
     out.push(0x71);
     out.extend_from_slice(&value.to_be_bytes());
 }
 
-pub(crate) fn long(out: &mut Vec<u8>, value: i64) {
+/// A long.
+pub fn long(out: &mut Vec<u8>, value: i64) {
     out.push(0x81);
     out.extend_from_slice(&value.to_be_bytes());
 }
 
-pub(crate) fn timestamp(out: &mut Vec<u8>, millis: i64) {
+/// A timestamp, in milliseconds since the Unix epoch.
+pub fn timestamp(out: &mut Vec<u8>, millis: i64) {
     out.push(0x83);
     out.extend_from_slice(&millis.to_be_bytes());
 }
 
-pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
+/// A string.
+pub fn string(out: &mut Vec<u8>, value: &str) {
     variable(out, 0xa1, value.as_bytes());
 }
 
-pub(crate) fn symbol(out: &mut Vec<u8>, value: &str) {
+/// A symbol.
+pub fn symbol(out: &mut Vec<u8>, value: &str) {
     variable(out, 0xa3, value.as_bytes());
 }
 
-pub(crate) fn binary(out: &mut Vec<u8>, value: &[u8]) {
+/// A binary.
+pub fn binary(out: &mut Vec<u8>, value: &[u8]) {
     variable(out, 0xa0, value);
 }
 
@@ -87,15 +99,17 @@ fn variable(out: &mut Vec<u8>, narrow: u8, bytes: &[u8]) {
 }
 
 /// The bytes before a described value: its descriptor as a small ulong.
-pub(crate) fn descriptor(out: &mut Vec<u8>, code: u8) {
+pub fn descriptor(out: &mut Vec<u8>, code: u8) {
     out.extend_from_slice(&[0x00, 0x53, code]);
 }
 
-pub(crate) fn open_list(out: &mut Vec<u8>) -> Open {
+/// Begins a list; [`close`] ends it.
+pub fn open_list(out: &mut Vec<u8>) -> Open {
     open(out, 0xd0)
 }
 
-pub(crate) fn open_map(out: &mut Vec<u8>) -> Open {
+/// Begins a map; [`close`] ends it.
+pub fn open_map(out: &mut Vec<u8>) -> Open {
     open(out, 0xd1)
 }
 
@@ -107,18 +121,14 @@ fn open(out: &mut Vec<u8>, constructor: u8) -> Open {
 }
 
 /// Writes size and count of what was opened; a map counts keys and values.
-pub(crate) fn close(out: &mut [u8], open: &Open, count: u32) {
+pub fn close(out: &mut [u8], open: &Open, count: u32) {
     let size = (out.len() - open.at - 4) as u32;
     out[open.at..open.at + 4].copy_from_slice(&size.to_be_bytes());
     out[open.at + 4..open.at + 8].copy_from_slice(&count.to_be_bytes());
 }
 
 /// An array of strings (`symbols`: of symbols).
-pub(crate) fn text_array<'a>(
-    out: &mut Vec<u8>,
-    items: impl IntoIterator<Item = &'a str>,
-    symbols: bool,
-) {
+pub fn text_array<'a>(out: &mut Vec<u8>, items: impl IntoIterator<Item = &'a str>, symbols: bool) {
     let opened = open(out, 0xf0);
     out.push(if symbols { 0xb3 } else { 0xb1 });
     let mut count = 0;
@@ -131,7 +141,7 @@ pub(crate) fn text_array<'a>(
 }
 
 /// Any value.
-pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+pub fn value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::List(items) => {
             let opened = open_list(out);

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::frame::{self, Kind};
-use super::performative;
-use super::read::Reader;
-use super::sections::{self, Sections, lookup};
-use super::value::Value;
-use super::{DecodeError, write};
+use crate::frame::{self, Kind};
+use crate::performative;
+use crate::read::Reader;
+use crate::sections::{self, Sections, lookup};
+use crate::value::Value;
+use crate::{DecodeError, write};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-zé😀]{0,12}", "[a-z]{250,260}"]
@@ -183,25 +183,4 @@ fn sections_are_found_whatever_form_their_descriptor_has() {
         let found = Sections::find(&message, sections::DATA);
         assert_eq!(found, Some(&[0xa0, 2, 1, 2][..]), "{form:x?}");
     }
-}
-
-/// The one keyed event of the Java client, as measured on the wire.
-#[test]
-fn an_event_of_an_official_client_is_read() {
-    let hex = "005372c11a02a313782d6f70742d706172746974696f6e2d6b6579a1026b31\
-               005373d00000001c00000007a1056d69642d314040404040a30a746578742f706c61696e\
-               005374c10e04a10173a103737472a10169542a005375a00568656c6c6f";
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let raw: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
-    let event = crate::event::Event { sequence: 0, offset: 0, enqueued_ms: 0, raw: raw.into() };
-    assert_eq!(event.partition_key(), Some("k1"));
-    assert_eq!(event.message_id(), Some("mid-1"));
-    assert_eq!(event.content_type().as_deref(), Some("text/plain"));
-    assert_eq!(event.application_property("i"), Some(Value::Int(42)));
-    assert_eq!(
-        event.application_properties(),
-        [("s".into(), Value::String("str".into())), ("i".into(), Value::Int(42))]
-    );
-    assert_eq!(event.body().unwrap(), "hello");
-    assert_eq!(event.data_sections(), 1);
 }

@@ -1,36 +1,41 @@
 //! Frames and protocol headers: what stands around performatives.
 
-use super::DecodeError;
+use crate::DecodeError;
 
 /// The header that starts SASL.
-pub(crate) const SASL_HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
+pub const SASL_HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
 /// The header that starts AMQP itself.
-pub(crate) const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
+pub const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 
 /// The smallest limit a peer may set on frames.
-pub(crate) const MIN_MAX_FRAME: usize = 512;
+pub const MIN_MAX_FRAME: usize = 512;
 /// An AMQP frame with no body, the heartbeat.
-pub(crate) const HEARTBEAT: [u8; 8] = [0, 0, 0, 8, 2, 0, 0, 0];
+pub const HEARTBEAT: [u8; 8] = [0, 0, 0, 8, 2, 0, 0, 0];
 
 /// What kind of frame it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// AMQP.
     Amqp,
+    /// SASL, before AMQP.
     Sasl,
 }
 
 /// A whole frame, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Frame<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) channel: u16,
-    pub(crate) body: &'a [u8],
+pub struct Frame<'a> {
+    /// What kind of frame it is.
+    pub kind: Kind,
+    /// The session it belongs to.
+    pub channel: u16,
+    /// What stands between the header and the end.
+    pub body: &'a [u8],
     /// Bytes the frame takes in the stream.
-    pub(crate) size: usize,
+    pub size: usize,
 }
 
 /// The frame at the start of `input`; `None` while it has not all arrived.
-pub(crate) fn parse(input: &[u8], max_size: usize) -> Result<Option<Frame<'_>>, DecodeError> {
+pub fn parse(input: &[u8], max_size: usize) -> Result<Option<Frame<'_>>, DecodeError> {
     let Some(head) = input.first_chunk::<8>() else { return Ok(None) };
     let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
     let body_at = usize::from(head[4]) * 4;
@@ -50,7 +55,7 @@ pub(crate) fn parse(input: &[u8], max_size: usize) -> Result<Option<Frame<'_>>, 
 }
 
 /// Writes one frame around what `body` writes.
-pub(crate) fn write(out: &mut Vec<u8>, kind: Kind, channel: u16, body: impl FnOnce(&mut Vec<u8>)) {
+pub fn write(out: &mut Vec<u8>, kind: Kind, channel: u16, body: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, 2, u8::from(kind == Kind::Sasl)]);
     out.extend_from_slice(&channel.to_be_bytes());

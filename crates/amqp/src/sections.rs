@@ -1,41 +1,49 @@
 //! The sections of a message, found without decoding them.
 
-use super::read::Reader;
-use super::{DecodeError, Decoded};
+use crate::read::Reader;
+use crate::{DecodeError, Decoded};
 
-pub(crate) const HEADER: u8 = 0x70;
-pub(crate) const DELIVERY_ANNOTATIONS: u8 = 0x71;
-pub(crate) const MESSAGE_ANNOTATIONS: u8 = 0x72;
-pub(crate) const PROPERTIES: u8 = 0x73;
-pub(crate) const APPLICATION_PROPERTIES: u8 = 0x74;
-pub(crate) const DATA: u8 = 0x75;
-pub(crate) const VALUE: u8 = 0x77;
+/// Header.
+pub const HEADER: u8 = 0x70;
+/// Delivery annotations.
+pub const DELIVERY_ANNOTATIONS: u8 = 0x71;
+/// Message annotations.
+pub const MESSAGE_ANNOTATIONS: u8 = 0x72;
+/// Properties.
+pub const PROPERTIES: u8 = 0x73;
+/// Application properties.
+pub const APPLICATION_PROPERTIES: u8 = 0x74;
+/// A body of bytes, or a part of it.
+pub const DATA: u8 = 0x75;
+/// A body that is one value.
+pub const VALUE: u8 = 0x77;
 
 /// One section.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Section<'a> {
+pub struct Section<'a> {
     /// Which one; the last byte of the descriptor.
-    pub(crate) code: u8,
+    pub code: u8,
     /// Where it starts in the message, descriptor included.
-    pub(crate) start: usize,
+    pub start: usize,
     /// What it holds, as an encoded value.
-    pub(crate) value: &'a [u8],
+    pub value: &'a [u8],
 }
 
 /// Walks the sections of `message`.
 #[derive(Debug, Clone)]
-pub(crate) struct Sections<'a> {
+pub struct Sections<'a> {
     message: &'a [u8],
     reader: Reader<'a>,
 }
 
 impl<'a> Sections<'a> {
-    pub(crate) fn of(message: &'a [u8]) -> Self {
+    /// Begins at the first of them.
+    pub fn of(message: &'a [u8]) -> Self {
         Self { message, reader: Reader::new(message) }
     }
 
     /// The value of the first section of that kind.
-    pub(crate) fn find(message: &'a [u8], code: u8) -> Option<&'a [u8]> {
+    pub fn find(message: &'a [u8], code: u8) -> Option<&'a [u8]> {
         Self::of(message)
             .map_while(Result::ok)
             .find(|section| section.code == code)
@@ -102,7 +110,7 @@ impl<'a> Iterator for Sections<'a> {
 }
 
 /// The value under `key` in an encoded map with text keys.
-pub(crate) fn lookup<'a>(map: &'a [u8], key: &str) -> Option<Reader<'a>> {
+pub fn lookup<'a>(map: &'a [u8], key: &str) -> Option<Reader<'a>> {
     let mut fields = Reader::new(map).map().ok()?;
     while fields.left() >= 2 {
         let name = fields.raw().ok()?;
