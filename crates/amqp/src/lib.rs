@@ -4,6 +4,7 @@
 //! Nothing here knows about Event Hubs or sockets. Decoding never panics and never allocates more than a small multiple
 //! of its input.
 
+pub mod client;
 pub mod frame;
 pub mod performative;
 pub mod read;

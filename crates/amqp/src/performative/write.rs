@@ -155,9 +155,9 @@ fn transfer_list(out: &mut Vec<u8>, transfer: &Transfer<'_>) {
         write::bool(out, transfer.more);
         nulls(out, 3);
         if transfer.aborted {
-            write::bool(out, true)
+            write::bool(out, true);
         } else {
-            write::null(out)
+            write::null(out);
         }
         write::null(out);
     });

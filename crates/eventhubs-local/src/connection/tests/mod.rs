@@ -1,5 +1,6 @@
 //! The protocol machine without a socket: frames in, frames out, byte for byte.
 
+mod client;
 mod fuzz;
 mod handshake;
 mod idle;

@@ -1,0 +1,61 @@
+//! What a connection and a link are made with.
+
+use std::time::Duration;
+
+/// How a client says who it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// It does not; tokens follow.
+    Anonymous,
+    /// With a name and a password.
+    Plain {
+        /// The name.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// By the certificate that it has shown.
+    External,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.mechanism())
+    }
+}
+
+/// What a connection is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Whom to speak to.
+    pub host: String,
+    /// Who speaks.
+    pub container: String,
+    /// How it says who it is.
+    pub login: Login,
+    /// Bytes of the largest frame that may come, and that is sent; a peer may want smaller ones.
+    pub max_frame: u32,
+    /// The connection ends when nothing was heard for so long. The peer is asked to be heard twice in this time.
+    pub idle: Option<Duration>,
+}
+
+impl Settings {
+    /// With frames of 64 KiB, and an end after a minute of silence.
+    pub fn new(host: impl Into<String>, container: impl Into<String>, login: Login) -> Self {
+        let (host, container) = (host.into(), container.into());
+        Self { host, container, login, max_frame: 65_536, idle: Some(Duration::from_secs(60)) }
+    }
+}
+
+/// A link that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attach<'a> {
+    /// Of its own, among the links of the connection.
+    pub name: &'a str,
+    /// The node it sends to, or receives from.
+    pub address: &'a str,
+    /// What this end of it is called; answers find it by that.
+    pub own: &'a str,
+    /// For a link that receives: how many messages may be under way, and how many bytes each may have.
+    pub receives: Option<(u32, usize)>,
+}
