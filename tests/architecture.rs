@@ -68,7 +68,7 @@ const WORLD: &[&str] = &[
 /// Crates and parts of std that belong to one place: a file is in place when its path begins so.
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
-    (&["fe2o3_amqp", "fe2o3_amqp_types", "fe2o3_amqp_ws", "serde_amqp"], &["src/eventhubs"]),
+    (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
     (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
     (&["cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
     // `certificate` looks at what another library has refused, with eyes that can tell why.

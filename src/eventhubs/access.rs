@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body};
-use fe2o3_amqp_types::primitives::{SimpleValue, Timestamp};
-use serde_amqp::Value;
+use amqp::value::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -203,20 +201,15 @@ impl Namespace {
     ) -> Result<Token, Fault> {
         let put = async |token: &Token| {
             let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let what = ApplicationProperties::builder()
-                .insert("operation", "put-token")
-                .insert("type", token.kind.as_str())
-                .insert("name", audience)
-                .insert(
-                    "expiration",
-                    SimpleValue::Timestamp(
-                        Timestamp::from_milliseconds(expires.as_millis() as i64),
-                    ),
-                );
-            let text = Value::String(token.text.expose().to_owned());
-            let access = &connected.access;
-            let asked =
-                access.node.ask(connected, what.build(), Body::Value(AmqpValue(text))).await;
+            let text = |text: &str| Value::String(text.to_owned());
+            let what = [
+                ("operation", text("put-token")),
+                ("type", text(token.kind.as_str())),
+                ("name", text(audience)),
+                ("expiration", Value::Timestamp(expires.as_millis() as i64)),
+            ];
+            let (access, body) = (&connected.access, text(token.text.expose()));
+            let asked = access.node.ask(connected, &what, Some(&body)).await;
             self.0.metrics.token_put(&self.0.name, asked.is_ok());
             asked.map(|_| access.hold(audience, token))
         };

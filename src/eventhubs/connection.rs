@@ -3,35 +3,31 @@
 //! It ends in good order when somebody leaves, and is cut when it is given up: then nothing of it arrives any more.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fe2o3_amqp::connection::{Connection, ConnectionHandle};
-use fe2o3_amqp::sasl_profile::SaslProfile;
-use fe2o3_amqp::session::{BeginError, Session, SessionHandle};
+use amqp::client::{End, Login, Settings};
+use amqp::driver::{Connection, Session};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::Cause;
 use super::access::Access;
 use super::outcome::Fault;
 use super::requests::Node;
-use super::session::{Seat, Shared};
+use super::session::{Seat, Shared, not_there};
 use super::traffic::Traffic;
-use super::transport::{Limits, Switch, Tap};
+use super::transport::{Stream, Switch};
 
-/// Largest frame we take and send; the service uses the same.
-const MAX_FRAME: u32 = 65_536;
 /// Closing is a courtesy.
 const CLOSE: Duration = Duration::from_secs(2);
+/// How long its end may take to be told.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// Links of a session: enough to share its costs, few enough to lose.
 const LINKS_A_SESSION: usize = 32;
-/// Links of a connection: sessions begin one after the other, and so do the links of each.
+/// Links of a connection.
 const LINKS_A_CONNECTION: usize = 1_024;
-/// Frames of the largest batch that is usual, rounded up.
-const FRAMES_A_BATCH: usize = 32;
 /// Sessions that are not for lanes: `$cbs` and `$management` have one each.
 const OWN_SESSIONS: usize = 2;
 
@@ -48,9 +44,10 @@ pub(super) struct Terms<'a> {
 
 /// An open connection.
 pub(super) struct Connected {
-    handle: Arc<tokio::sync::Mutex<ConnectionHandle<()>>>,
+    amqp: Connection,
     switch: Arc<Switch>,
-    limits: Arc<Limits>,
+    /// Links that the peer lets a session have, as far as it has said so.
+    links_a_session: AtomicUsize,
     seats: Mutex<Seats>,
     pub(super) limit: Duration,
     pub(super) runtime: Handle,
@@ -79,28 +76,24 @@ impl fmt::Debug for Connected {
 impl Connected {
     /// Speaks AMQP over a stream that `switch` cuts. The caller bounds the time.
     pub(super) async fn open(
-        stream: super::transport::Stream,
+        stream: Stream,
         switch: Arc<Switch>,
         terms: Terms<'_>,
     ) -> Result<Self, Fault> {
-        let limits = Arc::new(Limits::default());
-        let stream = Tap::new(stream, Arc::clone(&limits));
-        let handle = Connection::builder()
-            .container_id(terms.container)
-            // Encrypted or not, the stream is ready; for `amqps` the library would want to encrypt it itself.
-            .scheme("amqp")
-            .hostname(Some(terms.host))
-            .max_frame_size(MAX_FRAME)
-            .channel_max(u16::MAX)
-            .idle_time_out(u32::try_from(terms.idle.as_millis()).unwrap_or(u32::MAX))
-            .sasl_profile(SaslProfile::Anonymous)
-            .open_with_stream(stream)
-            .await
-            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let mut settings = Settings::new(terms.host, terms.container, Login::Anonymous);
+        settings.idle = Some(terms.idle);
+        let line = Arc::clone(&switch);
+        // What the kernel still holds is not to arrive after the end, unless both ends agree on it.
+        let amqp = Connection::spawn(stream, settings, move |end| {
+            if !matches!(end, End::Asked | End::Peer(_)) {
+                line.throw();
+            }
+        });
+        amqp.opened().await.map_err(|end| Fault::over(&end))?;
         Ok(Self {
-            handle: Arc::new(tokio::sync::Mutex::new(handle)),
+            amqp,
             switch,
-            limits,
+            links_a_session: AtomicUsize::new(LINKS_A_SESSION),
             seats: Mutex::new(Seats {
                 sessions: Vec::new(),
                 links: 0,
@@ -129,11 +122,11 @@ impl Connected {
         if seats.links >= LINKS_A_CONNECTION {
             return None;
         }
-        let most = self.links_a_session();
+        let most = self.links_a_session.load(Ordering::Relaxed);
         let open = seats.sessions.iter().find(|session| !alone && session.has_room(most)).cloned();
         let session = match open {
             Some(session) => session,
-            None if seats.sessions.len() + OWN_SESSIONS < self.limits.sessions() => {
+            None if seats.sessions.len() + OWN_SESSIONS < self.amqp.sessions() => {
                 let session = Arc::new(Shared::new(alone));
                 seats.sessions.push(Arc::clone(&session));
                 session
@@ -145,13 +138,6 @@ impl Connected {
         session.enter();
         drop(seats);
         Some(Seat::new(Arc::clone(self), session))
-    }
-
-    /// So many that none of their batches has to wait for the session to take more frames: what waits there can not be
-    /// taken back. A peer says anew what it takes at half.
-    fn links_a_session(&self) -> usize {
-        let batches = self.limits.window() / 2 / FRAMES_A_BATCH;
-        LINKS_A_SESSION.min(self.limits.links()).min(batches.max(1))
     }
 
     /// A link has left its place. A session without links ends.
@@ -204,7 +190,7 @@ impl Connected {
 
     /// Whether nothing at all was heard on it for `span`.
     pub(super) fn silent_for(&self, span: Duration) -> bool {
-        !self.switch.heard_within(span)
+        self.amqp.heard().elapsed() > span
     }
 
     /// A request that was sent `span` ago was not answered.
@@ -216,54 +202,34 @@ impl Connected {
         Fault { connection: false, ..Fault::new(Cause::Link, detail) }
     }
 
-    /// Begins a session. Each waits for its turn, and the time it has begins with that.
-    pub(super) async fn begin(&self) -> Result<SessionHandle<()>, Fault> {
-        let mut handle = Arc::clone(&self.handle).lock_owned().await;
+    /// Begins a session.
+    pub(super) async fn begin(&self) -> Result<Session, Fault> {
         if !self.takes_more() {
             // What it has goes on; who wants more does not cut it.
             let fault = Fault::new(Cause::Connection, "the connection takes no more sessions");
             return Err(Fault { connection: false, ..fault });
         }
-        let (tell, told) = oneshot::channel();
-        // The library takes an answer that nobody waits for as the end of the connection: it is always awaited.
-        self.runtime.spawn(async move {
-            let session = Session::builder()
-                .incoming_window(u32::MAX)
-                .outgoing_window(u32::MAX)
-                .begin(&mut handle)
-                .await;
-            drop(handle);
-            tell.send(session).ok();
-        });
-        match timeout(self.limit, told).await {
-            Ok(Ok(Ok(session))) => Ok(session),
-            Ok(Ok(Err(error))) => Err(not_begun(&error)),
-            Ok(Err(_)) => Err(Fault::new(Cause::Connection, "the connection ended")),
-            Err(_) => {
-                self.retire();
-                Err(self.unanswered("beginning a session", self.limit))
-            }
-        }
+        let Ok(begun) = timeout(self.limit, self.amqp.begin()).await else {
+            self.retire();
+            return Err(self.unanswered("beginning a session", self.limit));
+        };
+        let session = begun.map_err(|gone| not_there("no more sessions are allowed", &gone))?;
+        self.links_a_session.fetch_min(session.links(), Ordering::Relaxed);
+        Ok(session)
     }
 
-    /// Why the peer ended it, as far as that is known.
+    /// Why it ended.
     pub(super) async fn reason(&self) -> Fault {
-        use fe2o3_amqp::connection::Error;
-        let ended = async { self.handle.lock().await.on_close().await };
-        match timeout(Duration::from_millis(100), ended).await {
-            Ok(Err(Error::RemoteClosedWithError(said))) => {
-                Fault { connection: true, ..Fault::said(&said) }
-            }
-            Ok(Err(Error::TransportError(error))) => {
-                Fault::new(Cause::Connection, error.to_string())
-            }
-            _ => Fault::new(Cause::Connection, "the connection is closed"),
+        match timeout(LAST_WORD, self.amqp.ended()).await {
+            Ok(end) => Fault::over(&end),
+            Err(_) => Fault::new(Cause::Connection, "the connection is closed"),
         }
     }
 
     /// Cuts it. When this returns the socket is closed, and what it held is gone.
     pub(super) async fn cut(&self) {
         self.switch.throw();
+        self.amqp.cut("given up");
         self.closed(CLOSE).await;
     }
 
@@ -279,15 +245,7 @@ impl Connected {
 
     /// Ends it in good order, or else cuts it.
     pub(super) async fn close(&self) {
-        let close = async { self.handle.lock().await.close().await };
-        timeout(CLOSE, close).await.ok();
+        timeout(CLOSE, self.amqp.close()).await.ok();
         self.cut().await;
-    }
-}
-
-fn not_begun(error: &BeginError) -> Fault {
-    match error {
-        BeginError::RemoteEndedWithError(said) => Fault::said(said),
-        other => Fault::new(Cause::Connection, other.to_string()),
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! A lane at rest has no task and no link. The first batch starts the task, which attaches and sends; when the link was
 //! idle for long it lets it go and ends. The task never waits for the pump and the pump never for the task: what fails is
-//! answered at once, so the pump decides when to try again. Every wait has an end. That is not only caution: a send in the
-//! AMQP library does not notice that its connection has died.
+//! answered at once, so the pump decides when to try again. Every wait has an end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use amqp::driver::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -119,7 +119,7 @@ impl Desk {
         loop {
             tokio::select! {
                 () = self.bell.notified() => {}
-                error = link.sender.on_detach() => return Call::Lost(Fault::detached(&error)),
+                why = link.sender.gone() => return Call::Lost(Fault::ended(&why)),
                 () = sleep_until(end) => return Call::Rest,
             }
             if let Some(call) = self.look() {
@@ -205,7 +205,7 @@ impl Worker {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
         let link =
-            link::attach(&self.namespace, &self.hub, &self.path, name, &mut self.alone).await?;
+            link::attach(&self.namespace, &self.hub, &self.path, &name, &mut self.alone).await?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
@@ -239,15 +239,11 @@ impl Worker {
             }
         };
         let limit = self.namespace.0.settings.send_timeout;
-        let batch = link::Batch::new(envelope);
-        let end = link.send(&batch, limit).await;
+        let end = link.send(link::message(&envelope), limit).await;
         // Nobody waits for a batch that had its time.
         drop(under_way);
         let (result, good) = match end {
-            End::Settled(result) => {
-                let stays = link.seat.carried(batch.bytes());
-                (result, stays.then_some(link))
-            }
+            End::Settled(result) => (result, Some(link)),
             End::Lost(fault) => {
                 link.seat.retire();
                 self.lost(link, &fault).await;
@@ -256,14 +252,13 @@ impl Worker {
             End::Unsent => (Err(self.unsent(link).await.into()), None),
             End::Silent(delivery) => (self.silent(link, delivery).await, None),
         };
-        self.answer(batch.into_envelope(), result);
+        self.answer(envelope, result);
         good
     }
 
     /// The peer gave no credit in time: it can not have the batch.
     async fn unsent(&mut self, link: Link) -> Fault {
         let limit = self.namespace.0.settings.send_timeout;
-        link.seat.retire();
         if link.seat.connected.silent_for(limit) {
             let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
             let fault = Fault::new(Cause::Connection, detail);
@@ -277,7 +272,7 @@ impl Worker {
 
     /// There was no answer in time. The link has to be gone before the batch may be sent again: if need be with its
     /// connection, once the others have left that.
-    async fn silent(&mut self, link: Link, delivery: link::Delivery) -> Result<(), SendError> {
+    async fn silent(&mut self, link: Link, delivery: Delivery) -> Result<(), SendError> {
         let limit = self.namespace.0.settings.send_timeout;
         let connected = Arc::clone(&link.seat.connected);
         let detail = format!("no acknowledgement within {limit:?}");

@@ -11,6 +11,7 @@ mod namespace;
 mod outcome;
 mod probe;
 mod properties;
+mod question;
 mod requests;
 mod session;
 mod token;

@@ -1,4 +1,4 @@
-//! What an answer means: the one table from AMQP conditions and library errors to what the caller must do.
+//! What an answer means: the one table from AMQP conditions to what the caller must do.
 //!
 //! | condition | meaning | what follows |
 //! |---|---|---|
@@ -13,10 +13,7 @@
 
 use std::time::Duration;
 
-use fe2o3_amqp::link::{DetachError, LinkStateError, SendError as LinkError, SessionStopReason};
-use fe2o3_amqp_types::definitions::{Error, ErrorCondition};
-use fe2o3_amqp_types::messaging::Outcome;
-use serde_amqp::primitives::Symbol;
+use amqp::client::{Answer, End, Failure, Why};
 
 use super::{Cause, SendError};
 
@@ -40,37 +37,27 @@ impl Fault {
     }
 
     /// What a peer said while closing something.
-    pub(super) fn said(error: &Error) -> Self {
-        let (cause, after) = meaning(&condition(error));
-        Self { cause, after, detail: text(error), connection: false }
+    pub(super) fn said(failure: &Failure) -> Self {
+        let (cause, after) = meaning(&failure.condition);
+        Self { cause, after, detail: failure.to_string(), connection: false }
     }
 
-    pub(super) fn detached(error: &DetachError) -> Self {
-        match error {
-            DetachError::RemoteDetachedWithError(said)
-            | DetachError::RemoteClosedWithError(said) => Self::said(said),
-            DetachError::SessionStopped(reason) => Self::stopped(reason),
-            other => Self::new(Cause::Link, other.to_string()),
+    /// A link or a session has ended.
+    pub(super) fn ended(why: &Why) -> Self {
+        match why {
+            Why::Peer(Some(said)) | Why::Session(Some(said)) => Self::said(said),
+            Why::Peer(None) => Self::new(Cause::Link, "the peer has ended it"),
+            Why::Session(None) => Self::new(Cause::Link, "the session ended"),
+            Why::Asked => Self::new(Cause::Link, "the link is closed"),
+            Why::Connection(end) => Self::new(Cause::Connection, end.clone()),
         }
     }
 
-    pub(super) fn stopped(reason: &SessionStopReason) -> Self {
-        match reason {
-            SessionStopReason::EndedWithError(said)
-            | SessionStopReason::RemoteEndedWithError(said) => Self::said(said),
-            SessionStopReason::ConnectionStopped(reason) => {
-                use fe2o3_amqp::connection::ConnectionStopReason as Reason;
-                let detail = match reason {
-                    Reason::ClosedWithError(said) | Reason::RemoteClosedWithError(said) => {
-                        text(said)
-                    }
-                    Reason::Closed | Reason::RemoteClosed => "the connection is closed".to_owned(),
-                };
-                Self::new(Cause::Connection, detail)
-            }
-            SessionStopReason::Ended | SessionStopReason::RemoteEnded => {
-                Self::new(Cause::Link, "the session ended")
-            }
+    /// The connection has ended.
+    pub(super) fn over(end: &End) -> Self {
+        match end {
+            End::Peer(Some(said)) => Self { connection: true, ..Self::said(said) },
+            other => Self::new(Cause::Connection, other.to_string()),
         }
     }
 }
@@ -91,28 +78,25 @@ impl From<Fault> for SendError {
     }
 }
 
-/// The end of a send, and whether the link is still good.
-pub(super) fn settled(outcome: Outcome) -> Result<(), SendError> {
+/// What an answer means for the batch.
+pub(super) fn settled(answer: Answer) -> Result<(), SendError> {
     let retry =
         |cause, detail: &str| SendError::Retry { cause, after: None, detail: detail.to_owned() };
-    match outcome {
-        Outcome::Accepted(_) => Ok(()),
-        Outcome::Rejected(rejected) => Err(match rejected.error {
-            Some(error) => refused(&error),
-            None => retry(Cause::Service, "rejected without a reason"),
-        }),
-        Outcome::Released(_) => Err(retry(Cause::Released, "released")),
-        Outcome::Modified(_) => Err(retry(Cause::Modified, "modified")),
+    match answer {
+        Answer::Accepted => Ok(()),
+        Answer::Rejected(Some(failure)) => Err(refused(&failure)),
+        Answer::Rejected(None) => Err(retry(Cause::Service, "rejected without a reason")),
+        Answer::Released => Err(retry(Cause::Released, "released")),
+        Answer::Modified => Err(retry(Cause::Modified, "modified")),
     }
 }
 
 /// A transfer was rejected: is it the content, or the moment?
-fn refused(error: &Error) -> SendError {
-    let condition = condition(error);
-    match &*condition {
+fn refused(failure: &Failure) -> SendError {
+    match &*failure.condition {
         // The limit is unknown here; the caller splits, and a single event is refused.
         "amqp:link:message-size-exceeded" => {
-            SendError::TooLarge { limit: limit_in(error).unwrap_or(u64::MAX) }
+            SendError::TooLarge { limit: limit_in(&failure.description).unwrap_or(u64::MAX) }
         }
         "amqp:not-allowed"
         | "amqp:not-implemented"
@@ -121,34 +105,16 @@ fn refused(error: &Error) -> SendError {
         | "amqp:precondition-failed"
         | "com.microsoft:argument-error"
         | "com.microsoft:argument-out-of-range" => {
-            SendError::Refused { detail: text(error), condition }
+            SendError::Refused { detail: failure.to_string(), condition: failure.condition.clone() }
         }
-        _ => Fault::said(error).into(),
+        _ => Fault::said(failure).into(),
     }
 }
 
 /// The service names the limit in its text: "exceeds the limit (1048576 bytes)".
-fn limit_in(error: &Error) -> Option<u64> {
-    let text = error.description.as_deref()?;
+fn limit_in(text: &str) -> Option<u64> {
     let after = &text[text.find("limit (")? + "limit (".len()..];
     after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-/// A library error, and so always the end of the link.
-pub(super) fn failed(error: &LinkError) -> Result<Fault, SendError> {
-    match error {
-        LinkError::MessageSizeExceeded(exceeded) => {
-            Err(SendError::TooLarge { limit: exceeded.max_size })
-        }
-        LinkError::Detached(error) => Ok(Fault::detached(error)),
-        LinkError::LinkStateError(error) => Ok(match error {
-            LinkStateError::RemoteDetachedWithError(said)
-            | LinkStateError::RemoteClosedWithError(said) => Fault::said(said),
-            LinkStateError::SessionStopped(reason) => Fault::stopped(reason),
-            other => Fault::new(Cause::Link, other.to_string()),
-        }),
-        other => Ok(Fault::new(Cause::Link, other.to_string())),
-    }
 }
 
 fn meaning(condition: &str) -> (Cause, Option<Duration>) {
@@ -165,49 +131,24 @@ fn meaning(condition: &str) -> (Cause, Option<Duration>) {
     }
 }
 
-pub(super) fn condition(error: &Error) -> String {
-    let symbol = match &error.condition {
-        ErrorCondition::AmqpError(error) => Symbol::from(error),
-        ErrorCondition::ConnectionError(error) => Symbol::from(error),
-        ErrorCondition::SessionError(error) => Symbol::from(error),
-        ErrorCondition::LinkError(error) => Symbol::from(error),
-        ErrorCondition::Custom(symbol) => symbol.clone(),
-    };
-    symbol.0
-}
-
-pub(super) fn text(error: &Error) -> String {
-    match &error.description {
-        Some(description) => format!("{}: {description}", condition(error)),
-        None => condition(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fe2o3_amqp_types::messaging::{Accepted, Modified, Rejected, Released};
 
     fn rejected(condition: &str, description: &str) -> Result<(), SendError> {
-        let condition: ErrorCondition =
-            serde_amqp::from_slice(&serde_amqp::to_vec(&Symbol::from(condition)).unwrap()).unwrap();
-        let error = Error::new(condition, Some(description.to_owned()), None);
-        settled(Outcome::Rejected(Rejected { error: Some(error) }))
+        let (condition, description) = (condition.to_owned(), description.to_owned());
+        settled(Answer::Rejected(Some(Failure { condition, description })))
     }
 
     #[test]
     fn only_accepted_is_an_acknowledgement() {
-        assert_eq!(settled(Outcome::Accepted(Accepted {})), Ok(()));
-        let modified =
-            Modified { delivery_failed: None, undeliverable_here: None, message_annotations: None };
-        for (outcome, expected) in [
-            (Outcome::Released(Released {}), Cause::Released),
-            (Outcome::Modified(modified), Cause::Modified),
-            (Outcome::Rejected(Rejected { error: None }), Cause::Service),
+        assert_eq!(settled(Answer::Accepted), Ok(()));
+        for (answer, expected) in [
+            (Answer::Released, Cause::Released),
+            (Answer::Modified, Cause::Modified),
+            (Answer::Rejected(None), Cause::Service),
         ] {
-            let Err(SendError::Retry { cause, .. }) = settled(outcome) else {
-                panic!("not stored")
-            };
+            let Err(SendError::Retry { cause, .. }) = settled(answer) else { panic!("not stored") };
             assert_eq!(cause, expected);
         }
     }

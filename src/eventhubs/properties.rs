@@ -1,7 +1,6 @@
 //! The partitions of a hub, read through `$management` on our own connection: the same way in, the same way through.
 
-use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body};
-use serde_amqp::Value;
+use amqp::value::Value;
 
 use super::connection::Connected;
 use super::namespace::Namespace;
@@ -58,12 +57,14 @@ impl Namespace {
         let audience = self.audience(&format!("{hub}/$management"));
         let token = self.authorize(connected, &audience).await?;
         // The service wants the token in the request too.
-        let what = ApplicationProperties::builder()
-            .insert("operation", "READ")
-            .insert("type", "com.microsoft:eventhub")
-            .insert("name", hub)
-            .insert("security_token", token.text.expose());
-        let answer = connected.management.ask(connected, what.build(), Body::Empty).await;
+        let text = |text: &str| Value::String(text.to_owned());
+        let what = [
+            ("operation", text("READ")),
+            ("type", text("com.microsoft:eventhub")),
+            ("name", text(hub)),
+            ("security_token", text(token.text.expose())),
+        ];
+        let answer = connected.management.ask(connected, &what, None).await;
         let body = answer.map_err(|fault| {
             if fault.cause == Cause::Unauthorized {
                 connected.access.forget(&audience, &token);
@@ -75,7 +76,7 @@ impl Namespace {
 }
 
 /// What the answer says of `hub`.
-fn found(hub: &str, body: &Body<Value>) -> Result<HubProperties, Fault> {
+fn found(hub: &str, body: &Value) -> Result<HubProperties, Fault> {
     let partition_ids = partition_ids(body)
         .ok_or_else(|| Fault::new(Cause::Service, "no `partition_ids` in the answer"))?;
     if partition_ids.is_empty() {
@@ -86,8 +87,8 @@ fn found(hub: &str, body: &Body<Value>) -> Result<HubProperties, Fault> {
 }
 
 /// An array of strings, and nothing else, in a map.
-fn partition_ids(body: &Body<Value>) -> Option<Vec<String>> {
-    let Body::Value(AmqpValue(Value::Map(attributes))) = body else { return None };
+fn partition_ids(body: &Value) -> Option<Vec<String>> {
+    let Value::Map(attributes) = body else { return None };
     let named = |key: &Value| matches!(key, Value::String(key) if key == "partition_ids");
     let (_, ids) = attributes.iter().find(|(key, _)| named(key))?;
     let Value::Array(ids) = ids else { return None };
@@ -100,21 +101,18 @@ fn partition_ids(body: &Body<Value>) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_amqp::primitives::Array;
-
     use super::*;
 
-    fn answer(ids: &[&str]) -> Body<Value> {
+    fn answer(ids: &[&str]) -> Value {
         let ids = ids.iter().map(|id| Value::String((*id).to_owned())).collect::<Vec<_>>();
         let key = Value::String("partition_ids".to_owned());
-        let attributes = [(key, Value::Array(Array::from(ids)))];
-        Body::Value(AmqpValue(Value::Map(attributes.into_iter().collect())))
+        Value::Map(vec![(key, Value::Array(ids))])
     }
 
     #[test]
     fn a_hub_without_partitions_is_not_known_yet() {
         assert_eq!(found("orders", &answer(&["0", "1"])).unwrap().partition_ids, ["0", "1"]);
-        for body in [answer(&[]), Body::Empty] {
+        for body in [answer(&[]), Value::Null] {
             let error = ConnectError::from(found("orders", &body).unwrap_err());
             assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
             assert!(!error.is_for_good());

@@ -6,29 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fe2o3_amqp::Receiver;
-use fe2o3_amqp::link::delivery::Sendable;
-use fe2o3_amqp::link::{ReceiverAttachError, RecvError, Sender, SenderAttachError};
-use fe2o3_amqp::session::SessionHandle;
-use fe2o3_amqp_types::messaging::{
-    ApplicationProperties, Body, Message, MessageId, Outcome, Properties,
-};
-use fe2o3_amqp_types::primitives::SimpleValue;
-use serde_amqp::Value;
+use amqp::client::{Answer as Receipt, Attach};
+use amqp::driver::{Outcome, Receiver, Sender, Session};
+use amqp::value::Value;
+use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::Cause;
 use super::connection::Connected;
-use super::outcome::{self, Fault};
+use super::outcome::Fault;
+use super::question::{self, Reply};
+use super::session::not_there;
 
 /// Questions that wait for their answers at a time.
 const AT_ONCE: usize = 64;
 /// So many questions in a row without an answer, and the next one is asked on another connection.
 const PATIENCE: u64 = 3;
 
-type Content = Message<Body<Value>>;
+/// Answers that may be under way, and bytes of the largest: a hub of 2000 partitions fits.
+const ANSWERS: (u32, usize) = (100, 1 << 20);
 
 /// A node, and the links to it: attached when they are first needed, and again when they are lost.
 pub(super) struct Node {
@@ -61,18 +59,18 @@ impl Node {
     pub(super) async fn ask(
         &self,
         connected: &Connected,
-        what: ApplicationProperties,
-        body: Body<Value>,
-    ) -> Result<Body<Value>, Fault> {
+        what: &[(&str, Value)],
+        body: Option<&Value>,
+    ) -> Result<Value, Fault> {
         let links = self.links(connected).await?;
-        let answer = links.ask(connected, self.name, what, body).await?;
-        granted(answer)
+        let reply = links.ask(connected, self.name, what, body).await?;
+        granted(reply)
     }
 }
 
 /// A pair of links, and who waits for an answer on it.
 struct Links {
-    sender: Mutex<Sender>,
+    sender: Sender,
     reply_to: String,
     waiting: Arc<std::sync::Mutex<Waiting>>,
     turns: Semaphore,
@@ -80,12 +78,12 @@ struct Links {
     /// Questions in a row that were not answered.
     unanswered: AtomicU64,
     reader: AbortHandle,
-    _session: SessionHandle<()>,
+    _session: Session,
 }
 
 #[derive(Default)]
 struct Waiting {
-    asked: BTreeMap<u64, oneshot::Sender<Result<Content, Fault>>>,
+    asked: BTreeMap<u64, oneshot::Sender<Result<Reply, Fault>>>,
     /// Why no more answers come.
     ended: Option<Fault>,
 }
@@ -102,32 +100,24 @@ fn lock(waiting: &std::sync::Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 
 impl Links {
     async fn attach(node: &str, connected: &Connected) -> Result<Self, Fault> {
-        let mut session = connected.begin().await?;
+        let session = connected.begin().await?;
         let mine = format!("kafka-eventhubs-bridge{}", node.replace('$', "-"));
         let limit = connected.limit;
         let late = |_| connected.unanswered(&format!("attaching to `{node}`"), limit);
-        let attach = Sender::attach(&mut session, format!("{mine}-sender"), node);
-        let sender = timeout(limit, attach).await.map_err(late)?;
-        let sender = sender.map_err(|error| match &error {
-            SenderAttachError::RemoteClosedWithError(said) => Fault::said(said),
-            SenderAttachError::SessionStopped(reason) => Fault::stopped(reason),
-            other => Fault::new(Cause::Connection, other.to_string()),
-        })?;
-        let attach = Receiver::builder()
-            .name(format!("{mine}-receiver"))
-            .source(node)
-            .target(mine.clone())
-            .attach(&mut session);
-        let receiver = timeout(limit, attach).await.map_err(late)?;
-        let receiver = receiver.map_err(|error| match &error {
-            ReceiverAttachError::RemoteClosedWithError(said) => Fault::said(said),
-            ReceiverAttachError::SessionStopped(reason) => Fault::stopped(reason),
-            other => Fault::new(Cause::Connection, other.to_string()),
-        })?;
+        let no_place = "the session takes no more links";
         let waiting = Arc::<std::sync::Mutex<Waiting>>::default();
-        let reader = connected.runtime.spawn(read(receiver, Arc::clone(&waiting)));
+        let name = format!("{mine}-sender");
+        let attached = timeout(limit, session.sender(&name, node)).await.map_err(late)?;
+        let sender = attached.map_err(|gone| not_there(no_place, &gone))?;
+        let name = format!("{mine}-receiver");
+        let attach = Attach { name: &name, address: node, own: &mine, receives: Some(ANSWERS) };
+        let heard = Arc::clone(&waiting);
+        let hear = move |message: Bytes| hand_out(&message, &heard);
+        let attached = timeout(limit, session.receiver(&attach, hear)).await.map_err(late)?;
+        let receiver = attached.map_err(|gone| not_there(no_place, &gone))?;
+        let reader = connected.runtime.spawn(watch(receiver, Arc::clone(&waiting)));
         Ok(Self {
-            sender: Mutex::new(sender),
+            sender,
             reply_to: mine,
             waiting,
             turns: Semaphore::new(AT_ONCE),
@@ -146,13 +136,14 @@ impl Links {
         &self,
         connected: &Connected,
         node: &str,
-        what: ApplicationProperties,
-        body: Body<Value>,
-    ) -> Result<Content, Fault> {
+        what: &[(&str, Value)],
+        body: Option<&Value>,
+    ) -> Result<Reply, Fault> {
         let _turn = self.turns.acquire().await;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let answer = self.hear(number)?;
-        let asked = self.put(number, answer, what, body, connected.limit).await;
+        let question = question::encode(number, &self.reply_to, what, body);
+        let asked = self.put(question, answer, connected.limit).await;
         lock(&self.waiting).asked.remove(&number);
         if let Some(answer) = asked {
             self.unanswered.store(0, Ordering::Relaxed);
@@ -164,7 +155,7 @@ impl Links {
         Err(connected.unanswered(&format!("asking `{node}`"), connected.limit))
     }
 
-    fn hear(&self, number: u64) -> Result<oneshot::Receiver<Result<Content, Fault>>, Fault> {
+    fn hear(&self, number: u64) -> Result<oneshot::Receiver<Result<Reply, Fault>>, Fault> {
         let (tell, told) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
         if let Some(fault) = &waiting.ended {
@@ -174,38 +165,30 @@ impl Links {
         Ok(told)
     }
 
-    /// Sends, and waits for the answer; `None` when there is none in time. The time begins when it is our turn to send.
+    /// Sends, and waits for the answer; `None` when there is none in time.
     async fn put(
         &self,
-        number: u64,
-        answer: oneshot::Receiver<Result<Content, Fault>>,
-        what: ApplicationProperties,
-        body: Body<Value>,
+        question: Bytes,
+        answer: oneshot::Receiver<Result<Reply, Fault>>,
         limit: Duration,
-    ) -> Option<Result<Content, Fault>> {
-        let properties = Properties::builder()
-            .message_id(MessageId::Ulong(number))
-            .reply_to(self.reply_to.clone())
-            .build();
-        let message =
-            Message::builder().properties(properties).application_properties(what).body(body);
-        let sendable = Sendable::builder().message(message.build()).settled(false).build();
-        let mut sender = self.sender.lock().await;
-        let sent = timeout(limit, sender.send_batchable(sendable)).await.ok()?;
-        drop(sender);
-        let delivery = match sent {
+    ) -> Option<Result<Reply, Fault>> {
+        let delivery = match self.sender.send(question, 0) {
             Ok(delivery) => delivery,
-            Err(error) => return Some(Err(lost(outcome::failed(&error)))),
+            Err(gone) => {
+                let fault = not_there("the link is closed", &gone);
+                end(&self.waiting, &fault);
+                return Some(Err(fault));
+            }
         };
         let refused = async {
             match delivery.await {
-                Ok(Outcome::Accepted(_)) => std::future::pending().await,
-                Ok(Outcome::Rejected(refused)) => match refused.error {
-                    Some(said) => Fault::said(&said),
-                    None => Fault::new(Cause::Service, "the request was rejected"),
-                },
-                Ok(_) => Fault::new(Cause::Service, "the request was not taken"),
-                Err(error) => lost(outcome::failed(&error)),
+                Outcome::Answered(Receipt::Accepted) => std::future::pending().await,
+                Outcome::Answered(Receipt::Rejected(Some(said))) => Fault::said(&said),
+                Outcome::Answered(Receipt::Rejected(None)) => {
+                    Fault::new(Cause::Service, "the request was rejected")
+                }
+                Outcome::Answered(_) => Fault::new(Cause::Service, "the request was not taken"),
+                Outcome::Unsettled { why, .. } => Fault::ended(&why),
             }
         };
         let answered = async {
@@ -221,69 +204,50 @@ impl Links {
     }
 }
 
-fn lost(failed: Result<Fault, super::SendError>) -> Fault {
-    failed.unwrap_or_else(|error| Fault::new(Cause::Service, error.to_string()))
+/// Waits for the end of the link on which the answers come.
+async fn watch(mut receiver: Receiver, waiting: Arc<std::sync::Mutex<Waiting>>) {
+    let why = receiver.gone().await;
+    end(&waiting, &Fault::ended(&why));
 }
 
-/// Hands out the answers, until the link ends.
-async fn read(mut receiver: Receiver, waiting: Arc<std::sync::Mutex<Waiting>>) {
-    let fault = loop {
-        match receiver.recv::<Body<Value>>().await {
-            Ok(delivery) => {
-                // What counts is the answer.
-                drop(receiver.accept(&delivery).await);
-                hand_out(delivery.into_message(), &waiting);
-            }
-            Err(RecvError::LinkStateError(error)) => {
-                let error = fe2o3_amqp::link::SendError::LinkStateError(error);
-                break lost(outcome::failed(&error));
-            }
-            Err(error) => break Fault::new(Cause::Service, error.to_string()),
-        }
-    };
-    let mut waiting = lock(&waiting);
+/// No more answers come.
+fn end(waiting: &std::sync::Mutex<Waiting>, fault: &Fault) {
+    let mut waiting = lock(waiting);
     waiting.ended = Some(fault.clone());
     for (_, tell) in std::mem::take(&mut waiting.asked) {
         tell.send(Err(fault.clone())).ok();
     }
 }
 
-/// An answer that does not say to what is one to the oldest question.
-fn hand_out(answer: Content, waiting: &std::sync::Mutex<Waiting>) {
-    let to = answer.properties.as_ref().and_then(|properties| properties.correlation_id.clone());
+/// Hands an answer out. One that does not say to what it is one is to the oldest question.
+fn hand_out(message: &[u8], waiting: &std::sync::Mutex<Waiting>) {
+    // One that cannot be read is none: who waits for it is told so by the time.
+    let Ok(reply) = question::decode(message) else { return };
     let mut waiting = lock(waiting);
-    let tell = match to {
-        Some(MessageId::Ulong(number)) => waiting.asked.remove(&number),
+    let tell = match &reply.to {
+        Some(Value::Ulong(number)) => waiting.asked.remove(number),
         Some(_) => None,
         None => waiting.asked.pop_first().map(|(_, tell)| tell),
     };
     if let Some(tell) = tell {
-        tell.send(Ok(answer)).ok();
+        tell.send(Ok(reply)).ok();
     }
 }
 
 /// The body of an answer whose status is good.
-fn granted(answer: Content) -> Result<Body<Value>, Fault> {
-    let properties = answer.application_properties.unwrap_or_default();
-    let of = |names: [&str; 2]| names.iter().find_map(|name| properties.get(*name));
-    let code = match of(["status-code", "statusCode"]) {
-        Some(SimpleValue::Int(code)) => i64::from(*code),
-        Some(SimpleValue::Uint(code)) => i64::from(*code),
-        Some(SimpleValue::Short(code)) => i64::from(*code),
-        Some(SimpleValue::Ushort(code)) => i64::from(*code),
-        Some(SimpleValue::Long(code)) => *code,
-        _ => return Err(Fault::new(Cause::Service, "an answer without a status")),
+fn granted(reply: Reply) -> Result<Value, Fault> {
+    let of = |names: [&str; 2]| names.iter().find_map(|name| reply.property(name));
+    let Some(code) = of(["status-code", "statusCode"]).and_then(Value::as_i64) else {
+        return Err(Fault::new(Cause::Service, "an answer without a status"));
     };
     let cause = match code {
-        200..=299 => return Ok(answer.body),
+        200..=299 => return Ok(reply.body),
         401 | 403 => Cause::Unauthorized,
         404 => Cause::NotFound,
         429 | 503 => Cause::Throttled,
         _ => Cause::Service,
     };
-    let said = match of(["status-description", "statusDescription"]) {
-        Some(SimpleValue::String(said)) => said,
-        _ => "no description",
-    };
+    let said = of(["status-description", "statusDescription"]).and_then(Value::as_str);
+    let said = said.unwrap_or("no description");
     Err(Fault { connection: false, ..Fault::new(cause, format!("status {code}: {said}")) })
 }

@@ -5,6 +5,8 @@
 //! of its input.
 
 pub mod client;
+#[cfg(feature = "tokio")]
+pub mod driver;
 pub mod frame;
 pub mod performative;
 pub mod read;

@@ -1,14 +1,13 @@
 //! The TCP stream under a connection, with a switch: once it is thrown, nothing more goes in or out.
 //!
 //! What is under way when a connection is given up may not arrive later, behind what was sent after it. So reads and
-//! writes fail at once, the library lets the stream go, and the socket is reset: the kernel throws away what it holds.
+//! writes fail at once, the stream is let go, and the socket is reset: the kernel throws away what it holds.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,9 +17,6 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(in crate::eventhubs) struct Switch {
     thrown: AtomicBool,
-    since: Instant,
-    /// When the peer was last heard, in milliseconds since `since`.
-    heard: AtomicU64,
     reader: Mutex<Option<Waker>>,
     writer: Mutex<Option<Waker>>,
     closed: watch::Sender<bool>,
@@ -30,8 +26,6 @@ impl Switch {
     pub(in crate::eventhubs) fn new() -> Arc<Self> {
         Arc::new(Self {
             thrown: AtomicBool::new(false),
-            since: Instant::now(),
-            heard: AtomicU64::new(0),
             reader: Mutex::default(),
             writer: Mutex::default(),
             closed: watch::Sender::new(false),
@@ -51,12 +45,6 @@ impl Switch {
     pub(in crate::eventhubs) async fn closed(&self) {
         // The sender lives as long as `self`.
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
-    }
-
-    /// Whether the peer was heard within the last `span`, be it by a heartbeat.
-    pub(in crate::eventhubs) fn heard_within(&self, span: Duration) -> bool {
-        let heard = self.since + Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        heard.elapsed() <= span
     }
 
     /// Fails once the switch is thrown; until then, the task is woken when it is.
@@ -103,13 +91,7 @@ impl AsyncRead for Line {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.switch.check(&self.switch.reader, context)?;
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            let now = self.switch.since.elapsed().as_millis() as u64;
-            self.switch.heard.store(now, Ordering::Relaxed);
-        }
-        read
+        Pin::new(&mut self.tcp).poll_read(context, buffer)
     }
 }
 

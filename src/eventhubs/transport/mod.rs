@@ -7,7 +7,6 @@
 mod dial;
 mod line;
 mod proxy;
-mod tap;
 mod tls;
 mod websocket;
 
@@ -25,7 +24,6 @@ use super::Passed;
 
 use line::Line;
 pub(super) use line::Switch;
-pub(super) use tap::{Limits, Tap};
 
 /// Hears how far a connection came.
 pub(super) type Tell<'a> = &'a mut (dyn FnMut(Passed) + Send);

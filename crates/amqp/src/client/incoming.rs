@@ -12,14 +12,14 @@ use crate::performative::{self as wire, Performative, Reason, write};
 impl Connection {
     /// Takes what came.
     pub fn received(&mut self, bytes: &[u8], now: Instant) {
-        if self.over {
+        if self.end.is_some() {
             return;
         }
         self.heard = now;
         let mut input = std::mem::take(&mut self.input);
         input.extend_from_slice(bytes);
         let mut used = 0;
-        while !self.over {
+        while self.end.is_none() {
             match self.step(&input[used..]) {
                 Ok(0) => break,
                 Ok(count) => used += count,
@@ -118,10 +118,10 @@ impl Connection {
     }
 
     pub(super) fn finish(&mut self, end: End) {
-        if self.over {
+        if self.end.is_some() {
             return;
         }
-        self.over = true;
+        self.end = Some(end.clone());
         self.handshake = None;
         self.ready.clear();
         let why = match &end {

@@ -70,7 +70,7 @@ pub struct Connection {
     serial: u32,
     deliveries: u64,
     closing: bool,
-    over: bool,
+    end: Option<End>,
 }
 
 impl Connection {
@@ -96,7 +96,7 @@ impl Connection {
             serial: 0,
             deliveries: 0,
             closing: false,
-            over: false,
+            end: None,
         }
     }
 
@@ -105,9 +105,19 @@ impl Connection {
         self.events.pop_front()
     }
 
+    /// Whether the peer's limits are known, and it has not ended.
+    pub fn is_open(&self) -> bool {
+        self.handshake.is_none() && self.end.is_none()
+    }
+
     /// Whether it has ended. What is still to be written may be.
     pub fn is_over(&self) -> bool {
-        self.over
+        self.end.is_some()
+    }
+
+    /// How it ended, if it has.
+    pub fn how_it_ended(&self) -> Option<End> {
+        self.end.clone()
     }
 
     /// When something was heard last.
@@ -136,7 +146,7 @@ impl Connection {
 
     /// Does what is due: a sign of life, or the end after too long a silence.
     pub fn tick(&mut self, now: Instant) {
-        if self.over {
+        if self.end.is_some() {
             return;
         }
         if self.silent_at().is_some_and(|at| at <= now) {
@@ -150,7 +160,7 @@ impl Connection {
 
     /// When there is something to do without anything having come.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.over {
+        if self.end.is_some() {
             return None;
         }
         let (silent, speak) = (self.silent_at(), self.speak_at());
@@ -210,7 +220,7 @@ impl Connection {
 
     /// Asks for a session; `None` when the peer lets it have no more, or it is not open.
     pub fn begin(&mut self) -> Option<SessionId> {
-        if self.over || self.closing || self.handshake.is_some() {
+        if self.end.is_some() || self.closing || self.handshake.is_some() {
             return None;
         }
         let free = (0..=self.channel_max).find(|channel| !self.sessions.contains_key(channel))?;
@@ -266,7 +276,7 @@ impl Connection {
 
     /// Ends the connection in good order.
     pub fn close(&mut self) {
-        if self.over || self.closing {
+        if self.end.is_some() || self.closing {
             return;
         }
         if self.handshake.is_some() {

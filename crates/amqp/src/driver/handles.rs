@@ -1,0 +1,244 @@
+//! What is asked for by hand: sessions, links, and messages on them.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Connection, Outcome};
+use crate::client::{Attach, DeliveryId, LinkId, SessionId, Why};
+
+/// Why there is nothing of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// The peer lets us have no more of it, or what it was asked of has ended.
+    NoPlace,
+    /// It ended before it began: the peer refused it, or what it was asked of ended.
+    Ended(Why),
+}
+
+impl From<oneshot::error::RecvError> for Gone {
+    fn from(_: oneshot::error::RecvError) -> Self {
+        Self::NoPlace
+    }
+}
+
+/// A session. It is ended when this is dropped.
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection,
+    id: SessionId,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection.shared().with(|state| state.client.end(self.id));
+    }
+}
+
+/// A link that is being asked for; it is detached when this is dropped.
+struct Asked {
+    connection: Connection,
+    link: Option<LinkId>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(link) = self.link {
+            self.connection.shared().with(|state| state.client.detach(link));
+        }
+    }
+}
+
+impl Connection {
+    /// Begins a session.
+    pub async fn begin(&self) -> Result<Session, Gone> {
+        let (tell, told) = oneshot::channel();
+        let begun = self.shared().with(|state| {
+            let id = state.client.begin()?;
+            state.waiting.begun.insert(id, tell);
+            Some(id)
+        });
+        let id = begun.ok_or(Gone::NoPlace)?;
+        // Dropped while it waits, it ends the session.
+        let session = Session { connection: self.clone(), id };
+        told.await?.map_err(Gone::Ended)?;
+        Ok(session)
+    }
+}
+
+impl Session {
+    /// Links that the peer lets it have.
+    pub fn links(&self) -> usize {
+        self.connection.shared().state().client.links(self.id)
+    }
+
+    /// Frames of messages that it may send before the peer has to say more.
+    pub fn window(&self) -> u32 {
+        self.connection.shared().state().client.window(self.id)
+    }
+
+    /// Attaches a link that sends.
+    pub async fn sender(&self, name: &str, address: &str) -> Result<Sender, Gone> {
+        let attach = Attach { name, address, own: name, receives: None };
+        let (link, max_message_size, gone) = self.attach(&attach, |_| {}).await?;
+        let (connection, gone) = (self.connection.clone(), LinkGone::new(gone));
+        Ok(Sender { connection, link, max_message_size, gone })
+    }
+
+    /// Attaches a link that receives. `hear` is called with each message, on the task of the connection.
+    pub async fn receiver(
+        &self,
+        attach: &Attach<'_>,
+        hear: impl FnMut(Bytes) + Send + 'static,
+    ) -> Result<Receiver, Gone> {
+        let hear: super::Hear = Box::new(hear);
+        let heard = move |(waiting, link): (&mut super::Waiting, LinkId)| {
+            waiting.hearing.insert(link, hear);
+        };
+        let (link, _, gone) = self.attach(attach, heard).await?;
+        Ok(Receiver { connection: self.connection.clone(), link, gone: LinkGone::new(gone) })
+    }
+
+    async fn attach(
+        &self,
+        attach: &Attach<'_>,
+        asked: impl FnOnce((&mut super::Waiting, LinkId)),
+    ) -> Result<(LinkId, Option<u64>, oneshot::Receiver<Why>), Gone> {
+        let (tell, told) = oneshot::channel();
+        let (tell_gone, gone) = oneshot::channel();
+        let link = self.connection.shared().with(|state| {
+            let link = state.client.attach(self.id, attach)?;
+            state.waiting.attached.insert(link, tell);
+            state.waiting.gone.insert(link, tell_gone);
+            asked((&mut state.waiting, link));
+            Some(link)
+        });
+        let link = link.ok_or(Gone::NoPlace)?;
+        let mut guard = Asked { connection: self.connection.clone(), link: Some(link) };
+        let max_message_size = told.await?.map_err(Gone::Ended)?;
+        guard.link = None;
+        Ok((link, max_message_size, gone))
+    }
+}
+
+/// The end of a link, which can be asked for again.
+#[derive(Debug)]
+struct LinkGone {
+    told: oneshot::Receiver<Why>,
+    why: Option<Why>,
+}
+
+impl LinkGone {
+    fn new(told: oneshot::Receiver<Why>) -> Self {
+        Self { told, why: None }
+    }
+
+    async fn wait(&mut self) -> Why {
+        if self.why.is_none() {
+            self.why = Some((&mut self.told).await.unwrap_or(Why::Asked));
+        }
+        self.why.clone().unwrap_or(Why::Asked)
+    }
+}
+
+/// A link that sends. It is detached when this is dropped.
+#[derive(Debug)]
+pub struct Sender {
+    connection: Connection,
+    link: LinkId,
+    max_message_size: Option<u64>,
+    gone: LinkGone,
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl Sender {
+    /// Bytes of the largest message it takes, if the peer said so.
+    pub fn max_message_size(&self) -> Option<u64> {
+        self.max_message_size
+    }
+
+    /// Has a message sent as soon as there is credit for it.
+    pub fn send(&self, message: Bytes, format: u32) -> Result<Delivery, Gone> {
+        let (tell, told) = oneshot::channel();
+        let sent = self.connection.shared().with(|state| {
+            let id = state.client.send(self.link, message, format)?;
+            state.waiting.deliveries.insert(id, tell);
+            Some(id)
+        });
+        let id = sent.ok_or(Gone::NoPlace)?;
+        Ok(Delivery { told, id })
+    }
+
+    /// Takes a message back of which nothing was sent, and never will be.
+    pub fn withdraw(&self, delivery: &Delivery) -> bool {
+        self.connection.shared().with(|state| {
+            let withdrawn = state.client.withdraw(self.link, delivery.id);
+            if withdrawn {
+                state.waiting.deliveries.remove(&delivery.id);
+            }
+            withdrawn
+        })
+    }
+
+    /// Waits until the link has ended.
+    pub async fn gone(&mut self) -> Why {
+        self.gone.wait().await
+    }
+
+    /// Ends the link. What it still has under way is told with its end.
+    pub fn let_go(&self) {
+        self.connection.shared().with(|state| state.client.detach(self.link));
+    }
+
+    /// Ends the link, and waits until the peer says so, too.
+    pub async fn detach(&mut self) -> Why {
+        self.let_go();
+        self.gone().await
+    }
+}
+
+/// A link that receives. It is detached when this is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    connection: Connection,
+    link: LinkId,
+    gone: LinkGone,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.connection.shared().with(|state| state.client.detach(self.link));
+    }
+}
+
+impl Receiver {
+    /// Waits until the link has ended.
+    pub async fn gone(&mut self) -> Why {
+        self.gone.wait().await
+    }
+}
+
+/// A message under way.
+#[derive(Debug)]
+pub struct Delivery {
+    told: oneshot::Receiver<Outcome>,
+    id: DeliveryId,
+}
+
+impl Future for Delivery {
+    type Output = Outcome;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Outcome> {
+        let told = std::pin::Pin::new(&mut self.told).poll(context);
+        // A connection that ends tells all; where it could not, nobody knows.
+        let unknown = |_| Outcome::Unsettled { sent: true, why: Why::Asked };
+        told.map(|told| told.unwrap_or_else(unknown))
+    }
+}
