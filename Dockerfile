@@ -34,12 +34,13 @@ RUN mkdir -p src benches/bridge benches/scale crates/amqp/src crates/core/src cr
 
 FROM manifests AS build-bridge
 RUN cargo build --release --locked --package kafka-eventhubs-bridge
+COPY crates/amqp crates/amqp
 COPY crates/core crates/core
 COPY src src
 # Shown by `bridge_build_info`.
 ARG REVISION=unknown
 # The copied files may be older than the empty ones that were built.
-RUN touch crates/core/src/lib.rs src/lib.rs src/main.rs \
+RUN touch crates/amqp/src/lib.rs crates/core/src/lib.rs src/lib.rs src/main.rs \
     && BRIDGE_COMMIT="${REVISION}" cargo build --release --locked --package kafka-eventhubs-bridge
 
 FROM manifests AS build-local

@@ -24,17 +24,13 @@ pub enum LogError {
     Begun(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// What the libraries say that the bridge itself says better, or that is no news: a connection that ends and what is dropped
-/// with it, a consumer that is closed before it is dropped, a certificate that is no good, at every attempt. `log.level` can
+/// What the libraries say that the bridge itself says better, or that is no news: a consumer that is closed before it is dropped, a certificate that is no good, at every attempt. `log.level` can
 /// ask for it.
-const QUIET: &str =
-    "fe2o3_amqp=off,rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
+const QUIET: &str = "rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off";
 
 /// Whether anybody may see what is said at this place: a library that shows whole frames shows the tokens in them.
 fn harmless(metadata: &Metadata<'_>) -> bool {
-    let frames = ["fe2o3_amqp", "tungstenite"];
-    *metadata.level() != Level::TRACE
-        || !frames.iter().any(|library| metadata.target().starts_with(library))
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("tungstenite")
 }
 
 /// What is logged at that level. No level asks for what is not [`harmless`].
@@ -108,7 +104,6 @@ mod tests {
             tracing::debug!("a detail");
             tracing::debug!(target: "tungstenite::protocol", "a peer");
             tracing::trace!(target: "tungstenite::protocol", "a frame");
-            tracing::trace!(target: "fe2o3_amqp::connection", "a frame");
         });
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -116,8 +111,7 @@ mod tests {
 
     #[test]
     fn no_level_shows_the_frames_of_a_library() {
-        for level in ["trace", "tungstenite=trace", "tungstenite::protocol=trace,fe2o3_amqp=trace"]
-        {
+        for level in ["trace", "tungstenite=trace", "tungstenite::protocol=trace"] {
             let page = logged(LogFormat::Text, level);
             assert!(!page.contains("a frame"), "{level}: {page}");
             assert!(page.contains("a peer"), "{level}: {page}");
