@@ -7,6 +7,7 @@
 mod case;
 mod consume;
 mod hub;
+mod own;
 mod process;
 mod report;
 mod run;
@@ -53,6 +54,9 @@ enum Role {
     /// The floor of sending
     #[command(hide = true)]
     Send(send::Args),
+    /// The floor of sending with the bridge's own client
+    #[command(hide = true)]
+    Own(send::Args),
 }
 
 fn main() {
@@ -61,6 +65,7 @@ fn main() {
         Some(Role::Hub(hub)) => return hub::serve(hub),
         Some(Role::Consume(floor)) => return consume::measure(floor),
         Some(Role::Send(floor)) => return send::measure(floor),
+        Some(Role::Own(floor)) => return own::measure(floor),
         None => {}
     }
     let variable = |name: &str| std::env::var(name).ok();

@@ -22,9 +22,9 @@ pub(crate) fn print(plan: &Plan, outcomes: &[Outcome]) {
         "CPU is user and system time of one process. Each run: events in the hub = records, committed = end.\n"
     );
     println!(
-        "| keys, acknowledged | bridge, CPU-µs/record | read only | send only | bridge / floors | records/s | events/batch | peak RSS | start to joining | joining to first event |"
+        "| keys, acknowledged | bridge, CPU-µs/record | read only | send only | own send only | bridge / floors | records/s | events/batch | peak RSS | start to joining | joining to first event |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for outcome in outcomes {
         row(outcome);
     }
@@ -36,13 +36,14 @@ fn row(Outcome { case, runs }: &Outcome) {
     let cpu = Spread::of(runs, |run| run.cpu);
     let rate = Spread::of(runs, |run| run.rate / 1000.0);
     println!(
-        "| {} | {:.2} ({:.2} to {:.2}) | {} | {} | {} | {:.0} k ({:.0} to {:.0}) | {:.0} | {:.0} MB | {:.2} s | {:.2} s |",
+        "| {} | {:.2} ({:.2} to {:.2}) | {} | {} | {} | {} | {:.0} k ({:.0} to {:.0}) | {:.0} | {:.0} MB | {:.2} s | {:.2} s |",
         case.name(),
         cpu.median,
         cpu.least,
         cpu.most,
         shown(Spread::of(runs, |run| run.consume).median),
         shown(Spread::of(runs, |run| run.send).median),
+        shown(Spread::of(runs, |run| run.own).median),
         if case.way == Way::Plain { shown(ratio(runs)) } else { shown(0.0) },
         rate.median,
         rate.least,

@@ -55,6 +55,8 @@ pub(crate) struct Run {
     pub(crate) consume: f64,
     /// CPU-µs per event of sending only; 0 where it is not measured.
     pub(crate) send: f64,
+    /// The same with the bridge's own client.
+    pub(crate) own: f64,
 }
 
 /// Runs everything.
@@ -77,11 +79,12 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
         for outcome in &mut outcomes {
             let run = Bench { plan, kafka: &kafka, case: outcome.case, dir: dir.path() }.run();
             eprintln!(
-                "round {round}, {:<30} {:.2} µs/record, floors {:.2} + {:.2}, {:.0} records/s, {:.0} MB",
+                "round {round}, {:<30} {:.2} µs/record, floors {:.2} + {:.2} (own {:.2}), {:.0} records/s, {:.0} MB",
                 outcome.case.name(),
                 run.cpu,
                 run.consume,
                 run.send,
+                run.own,
                 run.rate,
                 run.peak / 1e6
             );
@@ -118,7 +121,8 @@ impl Bench<'_> {
             // It is measured against its plain twin, which has the floors.
             return run;
         }
-        run.send = self.send_floor(run.batch);
+        run.send = self.send_floor("send", run.batch);
+        run.own = self.send_floor("own", run.batch);
         run.consume = self.consume_floor(&config);
         run
     }
@@ -187,6 +191,7 @@ impl Bench<'_> {
             batch: events / deliveries,
             consume: 0.0,
             send: 0.0,
+            own: 0.0,
         }
     }
 
@@ -221,10 +226,10 @@ impl Bench<'_> {
         ])
     }
 
-    fn send_floor(&self, batch: f64) -> f64 {
+    fn send_floor(&self, role: &str, batch: f64) -> f64 {
         let hub = Hub::start(self.case.ack, None);
         floor(&[
-            "send".to_owned(),
+            role.to_owned(),
             format!("--port={}", hub.port),
             format!("--events={}", self.plan.records),
             format!("--batch={batch:.0}"),

@@ -18,20 +18,20 @@ use crate::hub;
 use crate::process::own_cpu;
 
 /// Event Hubs' message format of a batch.
-const BATCH_FORMAT: u32 = 0x8001_3700;
+pub(crate) const BATCH_FORMAT: u32 = 0x8001_3700;
 /// Different batches each lane sends in turn, so that they do not come from the cache nearest to the CPU.
-const BATCHES: usize = 4;
+pub(crate) const BATCHES: usize = 4;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[arg(long)]
-    port: u16,
+    pub(crate) port: u16,
     /// Events in all
     #[arg(long)]
-    events: usize,
+    pub(crate) events: usize,
     /// Events in a batch
     #[arg(long)]
-    batch: usize,
+    pub(crate) batch: usize,
 }
 
 /// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
@@ -99,8 +99,8 @@ async fn run(lanes: &mut Vec<Lane>, count: usize, args: &Args) {
     }
 }
 
-/// Batches of events just as the bridge encodes them.
-fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
+/// Events just as the bridge encodes them.
+pub(crate) fn events(start: usize, size: usize, partition: i32) -> Vec<Vec<u8>> {
     let layout = Layout::new(&Events::default());
     let event = |number: usize| {
         let out = record(Keys::Many, number);
@@ -118,8 +118,12 @@ fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
             value: out.value.as_deref(),
             headers: &headers,
         };
-        Data::from(encode::encode(&record, &layout).encoded().to_vec())
+        encode::encode(&record, &layout).encoded().to_vec()
     };
+    (start..start + size).map(event).collect()
+}
+
+fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
     let batch = |start: usize| Sendable {
         message: Message {
             header: None,
@@ -127,7 +131,9 @@ fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
             message_annotations: None,
             properties: None,
             application_properties: None,
-            body: Batch::new((start..start + size).map(event).collect::<Vec<_>>()),
+            body: Batch::new(
+                events(start, size, partition).into_iter().map(Data::from).collect::<Vec<_>>(),
+            ),
             footer: None,
         },
         message_format: BATCH_FORMAT,

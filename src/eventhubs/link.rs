@@ -113,9 +113,8 @@ impl Link {
 
     /// Sends and waits for the answer, for the end of the link, or until the time is over.
     pub(super) async fn send(&mut self, message: Bytes, limit: Duration) -> End {
-        let mut delivery = match self.sender.send(message, BATCH_FORMAT) {
-            Ok(delivery) => delivery,
-            Err(_) => return End::Lost(Fault::ended(&self.sender.gone().await).unsent()),
+        let Ok(mut delivery) = self.sender.send(message, BATCH_FORMAT) else {
+            return End::Lost(Fault::ended(&self.sender.gone().await).unsent());
         };
         match timeout(limit, &mut delivery).await {
             Ok(Outcome::Answered(answer)) => End::Settled(outcome::settled(answer)),

@@ -1,0 +1,81 @@
+//! The floor of sending with the bridge's own client: one thread, batches encoded before the clock starts, one in flight a
+//! partition.
+
+use std::time::Instant;
+
+use amqp::client::{Answer, Login, Settings};
+use amqp::driver::{Connection, Outcome, Sender, Session};
+use amqp::sections::DATA;
+use amqp::write;
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use crate::case::PARTITIONS;
+use crate::hub;
+use crate::process::own_cpu;
+use crate::send::{Args, BATCH_FORMAT, BATCHES, events};
+
+struct Lane {
+    sender: Sender,
+    batches: Vec<Bytes>,
+    _session: Session,
+}
+
+/// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
+pub(crate) fn measure(args: &Args) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(send(args));
+}
+
+async fn send(args: &Args) {
+    let stream = TcpStream::connect(("127.0.0.1", args.port)).await.expect("the hub listens");
+    stream.set_nodelay(true).expect("a socket");
+    let settings = Settings::new("localhost", "floor", Login::Anonymous);
+    let connection = Connection::spawn(stream, settings, |_| {});
+    connection.opened().await.expect("a connection");
+    let mut lanes = Vec::new();
+    for partition in 0..PARTITIONS {
+        let session = connection.begin().await.expect("a session");
+        let path = format!("{}/Partitions/{partition}", hub::NAME);
+        let sender = session.sender(&path, &path).await.expect("a link");
+        lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
+    }
+    let each = (args.events / args.batch / PARTITIONS as usize).max(10);
+    run(&mut lanes, each.div_ceil(10)).await;
+    let (cpu, wall) = (own_cpu(), Instant::now());
+    run(&mut lanes, each).await;
+    let events = (each * args.batch * PARTITIONS as usize) as f64;
+    let (cpu, wall) = (own_cpu() - cpu, wall.elapsed());
+    println!("{} {}", cpu.as_secs_f64() * 1e6 / events, wall.as_secs_f64() * 1e6 / events);
+}
+
+/// All lanes at once, `count` batches each.
+async fn run(lanes: &mut Vec<Lane>, count: usize) {
+    let tasks = lanes.drain(..).map(|lane| {
+        tokio::spawn(async move {
+            for number in 0..count {
+                let batch = lane.batches[number % BATCHES].clone();
+                let delivery = lane.sender.send(batch, BATCH_FORMAT).expect("a link");
+                let outcome = delivery.await;
+                assert_eq!(outcome, Outcome::Answered(Answer::Accepted), "the hub accepts");
+            }
+            lane
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    for task in tasks {
+        lanes.push(task.await.expect("a lane"));
+    }
+}
+
+fn batches(size: usize, partition: i32) -> Vec<Bytes> {
+    let batch = |number: usize| {
+        let mut out = Vec::new();
+        for event in events(100_000 + number * size, size, partition) {
+            write::descriptor(&mut out, DATA);
+            write::binary(&mut out, &event);
+        }
+        Bytes::from(out)
+    };
+    (0..BATCHES).map(batch).collect()
+}
