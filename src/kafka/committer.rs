@@ -104,7 +104,13 @@ mod tests {
     fn an_older_commit_never_lands_last() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
-        let context = Context::new(Arc::new(Metrics::default()), 0, &sample(|_| {}).kafka, false);
+        let context = Context::new(
+            Arc::new(Metrics::default()),
+            0,
+            &sample(|_| {}).kafka,
+            false,
+            Duration::MAX,
+        );
         let consumer: BaseConsumer<Context> = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("group.id", "g")

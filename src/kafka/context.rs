@@ -15,6 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::config::{self, Security, Start};
+use crate::kafka::absence::Absence;
 use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
@@ -51,6 +52,7 @@ pub(super) struct Context {
     /// What Kafka said last that stands between us and the group.
     trouble: Mutex<Option<String>>,
     reach: Mutex<Reach>,
+    absence: Mutex<Absence>,
 }
 
 /// Whether any broker is connected, as far as we have been told.
@@ -90,6 +92,7 @@ impl Context {
         shard: u32,
         kafka: &config::Kafka,
         patient: bool,
+        session: Duration,
     ) -> Self {
         Self {
             metrics,
@@ -107,6 +110,7 @@ impl Context {
             refusal: Mutex::default(),
             trouble: Mutex::default(),
             reach: Mutex::default(),
+            absence: Mutex::new(Absence::new(session)),
         }
     }
 
@@ -207,6 +211,26 @@ impl Context {
         }
     }
 
+    /// Whether the coordinator of the group is connected. Statistics come in one order with rebalances, so what is told here
+    /// is never told after we have been taken again.
+    fn mind_coordinator(&self, connected: bool) {
+        let absence = {
+            let mut absence = self.absence.lock().unwrap_or_else(PoisonError::into_inner);
+            absence.heard(connected, Instant::now())
+        };
+        let Some(away) = absence else { return };
+        // With partitions, librdkafka itself says that they are lost.
+        if self.assignment().is_idle_member() {
+            self.pump(|pump| pump.lost(&[]));
+            self.assignment().session_ended();
+            let away = away.as_secs();
+            tracing::warn!(
+                shard = self.shard,
+                "the coordinator of the group is away for {away} s, longer than a session: not a member any more; joining again"
+            );
+        }
+    }
+
     /// Kafka took us.
     fn welcomed(&self) {
         self.reached();
@@ -291,8 +315,12 @@ impl ClientContext for Context {
     fn stats_raw(&self, json: &[u8]) {
         let assigned = |partition: &TopicPartition| self.assignment().reads(partition);
         match statistics::export(json, &self.metrics, self.shard, assigned) {
-            Some(0) => {}
-            Some(_) => self.reached(),
+            Some(reached) => {
+                if reached.brokers > 0 {
+                    self.reached();
+                }
+                self.mind_coordinator(reached.coordinator);
+            }
             None => self
                 .complain("the kafka client's statistics can not be read", "metrics stand still"),
         }

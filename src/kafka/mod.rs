@@ -5,6 +5,7 @@
 //! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
 //! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native`; everything else here is safe Rust.
 
+mod absence;
 mod access;
 mod advice;
 mod certificate;

@@ -79,6 +79,16 @@ impl Assignment {
         self.lost.is_some_and(|lost| lost.elapsed() <= time)
     }
 
+    /// Whether this is a member that reads nothing, as far as is known.
+    pub(super) fn is_idle_member(&self) -> bool {
+        self.joined && self.is_empty()
+    }
+
+    /// The session with the group has ended.
+    pub(super) fn session_ended(&mut self) {
+        self.lost = Some(Instant::now());
+    }
+
     /// Whether this member never had a partition.
     pub(super) fn is_untouched(&self) -> bool {
         !self.joined
@@ -154,7 +164,7 @@ pub(super) fn revoke(
         partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
     };
     if lost {
-        context.assignment().lost = Some(Instant::now());
+        context.assignment().session_ended();
         context.pump(|pump| pump.lost(&read));
     } else {
         drain(context, &read, |_| true);

@@ -2,6 +2,8 @@
 //!
 //! What is owned has been refused in `kafka.client` before, what is preferred is replaced by it. No error shows a value.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -118,6 +120,12 @@ pub fn member(
         settings.set("group.instance.id", format!("{instance}-{shard}"));
     }
     Ok(settings)
+}
+
+/// The session timeout of a member with these settings.
+pub(super) fn session(member: &ClientConfig) -> Duration {
+    let millis = member.get("session.timeout.ms").and_then(|millis| millis.parse().ok());
+    Duration::from_millis(millis.expect("it is set, and was found to be a number"))
 }
 
 /// The consumer that reads dead letters again. It names the group, because the client demands one, but never joins it

@@ -14,6 +14,24 @@ struct Report<'a> {
     brokers: HashMap<Cow<'a, str>, Broker<'a>>,
     #[serde(borrow, default)]
     topics: HashMap<Cow<'a, str>, Topic<'a>>,
+    #[serde(borrow, default)]
+    cgrp: Option<Group<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Group<'a> {
+    /// `up` while there is a connection to the group's coordinator.
+    #[serde(borrow, default)]
+    state: Cow<'a, str>,
+}
+
+/// What of a report matters for more than a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// How many brokers are connected.
+    pub(super) brokers: u64,
+    /// Whether the coordinator of the group is one of them.
+    pub(super) coordinator: bool,
 }
 
 #[derive(Deserialize)]
@@ -42,13 +60,13 @@ struct Partition {
 
 /// Exports a report. `is_assigned` keeps partitions out that have just been let go.
 ///
-/// Returns how many brokers are connected, or `None` when the report can not be read.
+/// Returns who is connected, or `None` when the report can not be read.
 pub(super) fn export(
     json: &[u8],
     metrics: &Metrics,
     shard: u32,
     is_assigned: impl Fn(&TopicPartition) -> bool,
-) -> Option<u64> {
+) -> Option<Reached> {
     let report: Report<'_> = serde_json::from_slice(json).ok()?;
     let (up, down) = connections(&report);
     metrics.kafka_brokers(up, down);
@@ -66,7 +84,8 @@ pub(super) fn export(
         }
     }
     metrics.prefetched(shard, prefetched);
-    Some(up)
+    let coordinator = report.cgrp.is_some_and(|group| group.state == "up");
+    Some(Reached { brokers: up, coordinator })
 }
 
 /// How many brokers are connected, and how many are not.
@@ -97,7 +116,8 @@ mod tests {
             "topics":{"orders":{"topic":"orders","partitions":{
             "0":{"partition":0,"consumer_lag":7,"fetchq_size":100,"fetch_state":"active"},
             "-1":{"partition":-1,"consumer_lag":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
-        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(1));
+        let reached = Reached { brokers: 1, coordinator: true };
+        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(reached));
         assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (1, 1));
         assert_eq!(export(b"{", &Metrics::default(), 0, |_| true), None);
     }
@@ -106,7 +126,10 @@ mod tests {
     fn without_a_broker_that_kafka_lists_those_that_were_named_count() {
         let json = br#"{"brokers":{
             "GroupCoordinator":{"source":"logical","state":"INIT"},
-            "a:1/bootstrap":{"source":"configured","state":"TRY_CONNECT"}}}"#;
+            "a:1/bootstrap":{"source":"configured","state":"TRY_CONNECT"}},
+            "cgrp":{"state":"query-coord"}}"#;
         assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (0, 1));
+        let reached = Reached { brokers: 0, coordinator: false };
+        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(reached));
     }
 }

@@ -151,6 +151,49 @@ fn a_static_member_outlives_an_outage_longer_than_its_session() {
     drop(audit.finish(supply.ends()));
 }
 
+/// It has nothing that Kafka could take from it, and must know all the same that it would not take over.
+#[test]
+fn a_member_without_partitions_is_unready_while_kafka_is_away() {
+    let kafka = Kafka::start(1);
+    let (topic, group, server) = (unique("idle"), unique("g"), server());
+    let mut supply = Supply::new(&kafka, &topic, 1);
+    supply.write(100);
+    let audit = Auditor::of(&topic, 1).begin(&kafka, &group, &server.hub("orders"));
+    let settings = Settings::new(&kafka, &group, &server).mapping(&topic, "orders");
+    let settings = settings.with(IMPATIENT).with(
+        "[kafka.client]
+        'session.timeout.ms' = 6000
+        'heartbeat.interval.ms' = 500",
+    );
+    let busy = settings.start();
+    audit.wait_records(100);
+    let idle = settings.start();
+    idle.wait_ready(200);
+    kafka.stop(1);
+    let because = ["not a member of its consumer group: ", "Connection refused"];
+    for member in [&idle, &busy] {
+        member.wait_unready(&because);
+    }
+    idle.wait_log(&["WARN", "the coordinator of the group is away", "longer than a session"]);
+    kafka.restart(1);
+    for member in [&idle, &busy] {
+        member.wait_ready(200);
+    }
+    supply.write(100);
+    audit.wait_records(200);
+    // Whoever has the partition now: the other takes it over.
+    let busy_has_it = busy
+        .metrics()
+        .lines()
+        .any(|line| line.starts_with("bridge_in_flight_records{") && line.contains(&topic));
+    let (first, last) = if busy_has_it { (busy, idle) } else { (idle, busy) };
+    first.stop();
+    supply.write(100);
+    audit.wait_records(300);
+    last.stop();
+    drop(audit.finish(supply.ends()));
+}
+
 #[test]
 fn partitions_added_under_load_are_read_from_their_beginning() {
     let kafka = Kafka::shared();
