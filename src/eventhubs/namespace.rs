@@ -23,8 +23,6 @@ use super::session::Seat;
 use super::transport::{self, Switch, Tell};
 use super::{Cause, Lane, LaneEvent, Passed, Target, lane};
 
-/// The wait between attempts to connect grows no more after so many: it is 3.2 s then.
-const SLOWEST: u32 = 6;
 /// A link that was not used for so long is let go.
 const LINK_IDLE: Duration = Duration::from_secs(120);
 
@@ -190,9 +188,8 @@ impl Namespace {
                 Ok(connected)
             }
             Err(fault) => {
-                pace.failures += 1;
-                let step = pace.failures.min(SLOWEST);
-                let pause = retry::delay(step, fault.after, rand::random());
+                pace.failures = pace.failures.saturating_add(1);
+                let pause = retry::delay(pace.failures, fault.after, rand::random());
                 pace.pause = Some((fault.clone(), Instant::now() + pause));
                 if pace.failures == 1 {
                     let host = &self.0.settings.address.host;

@@ -21,8 +21,6 @@ use super::inbox::{Mailbox, Signal};
 pub const AT_ONCE: usize = 16;
 /// Between two questions about one hub, however often it is asked for.
 const SPACING: Duration = Duration::from_millis(500);
-/// The pause grows no more after so many failures, and stays below five seconds.
-const GROWS: u32 = 6;
 
 /// The partitions of hubs as they were answered last, for whoever asks next.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +79,7 @@ pub async fn ask(
 
 /// The pause after `failures` attempts: jittered, and never longer than five seconds.
 pub fn pause(failures: u32) -> Duration {
-    retry::delay(failures.min(GROWS), None, rand::random())
+    retry::delay(failures, None, rand::random())
 }
 
 /// The hubs a shard uses.
@@ -244,12 +242,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_grows_and_stays_below_five_seconds() {
+    fn the_pause_grows_to_five_seconds_and_no_further() {
+        assert_eq!(retry::LONGEST, Duration::from_secs(5), "as `delivery.md` says");
         for failures in [1, 2, 6, 7, 1000, u32::MAX] {
             assert!(pause(failures) >= retry::FIRST / 2, "{failures}");
-            assert!(pause(failures) <= Duration::from_secs(5), "{failures}");
+            assert!(pause(failures) <= retry::LONGEST, "{failures}");
         }
-        assert!(pause(GROWS) >= retry::FIRST * 16, "and it does grow");
+        assert!(pause(1000) >= retry::LONGEST / 2, "and it does grow");
     }
 
     #[test]
