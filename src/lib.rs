@@ -13,6 +13,7 @@ pub mod import;
 pub mod kafka;
 pub mod metrics;
 pub mod pipeline;
+pub mod repeats;
 pub mod tls;
 
 pub use bridge_core::{record, retry, route};

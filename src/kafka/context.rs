@@ -3,7 +3,6 @@
 //! Callbacks come on whatever thread polls the consumer, which is the event thread alone. Errors that need an operator
 //! are logged when they begin and then at most once a minute; librdkafka repeats them at every reconnect.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -27,9 +26,8 @@ use crate::kafka::statistics;
 use crate::kafka::{Intake, Silent};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
+use crate::repeats::Repeats;
 
-/// How often the same complaint is repeated in the log.
-const REPEAT: Duration = Duration::from_mins(1);
 /// More kinds of complaint than this are not told apart.
 const KINDS: usize = 64;
 
@@ -47,7 +45,7 @@ pub(super) struct Context {
     assignment: Mutex<Assignment>,
     baseline: Mutex<Baseline>,
     identities: Mutex<Identities>,
-    complaints: Mutex<HashMap<String, Complaint>>,
+    complaints: Mutex<Repeats<String, KINDS>>,
     refusal: Mutex<Option<Refusal>>,
     /// What Kafka said last that stands between us and the group.
     trouble: Mutex<Option<String>>,
@@ -70,11 +68,6 @@ struct Wiring {
     intake: Arc<dyn Intake>,
     /// It holds the client, which holds this.
     committer: Weak<Committer>,
-}
-
-struct Complaint {
-    last: Instant,
-    suppressed: u64,
 }
 
 /// Kafka refuses this client, since when and how often, with nothing good in between.
@@ -268,22 +261,7 @@ impl Context {
     /// How many repetitions went unsaid, if it is time to say it (again).
     fn may_say(&self, what: &str) -> Option<u64> {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if let Some(complaint) = complaints.get_mut(what) {
-            if now - complaint.last < REPEAT {
-                complaint.suppressed += 1;
-                return None;
-            }
-            complaint.last = now;
-            return Some(std::mem::take(&mut complaint.suppressed));
-        }
-        if complaints.len() >= KINDS {
-            complaints.retain(|_, complaint| now - complaint.last < REPEAT);
-        }
-        if complaints.len() < KINDS {
-            complaints.insert(what.to_owned(), Complaint { last: now, suppressed: 0 });
-        }
-        Some(0)
+        complaints.may_say(what, Instant::now())
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn resume(
     };
     context.inlet().let_go(&held.filter(is_back).collect::<Vec<_>>());
     context.assignment().set_paused(partitions, false);
+    tracing::debug!(shard = context.shard, partitions = partitions.len(), "partitions go on");
     // The second call finds nothing to do, unless the first was dropped.
     for _ in 0..2 {
         if let Err(error) = consumer.resume(&list(partitions)) {

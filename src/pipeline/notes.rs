@@ -1,4 +1,10 @@
 //! What the core says, as log lines and numbers.
+//!
+//! Records are refused by the hundred, each for the same reason: the log names the first of a partition in a minute, and then how
+//! many more there were. The metric counts every one, and a dead letter holds its own reason.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use bridge_core::action::Note;
 use bridge_core::event::Cause;
@@ -7,54 +13,126 @@ use crate::config::Policy;
 use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
+use crate::repeats::Repeats;
 
-fn trouble_of(partition: &TopicPartition) -> Trouble {
-    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
+/// More kinds of refusal at a time are told one by one.
+const KINDS: usize = 1024;
+
+/// What is the same about records that become dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Refusal {
+    partition: TopicPartition,
+    reason: &'static str,
+    /// The dead-letter topic.
+    to: String,
 }
 
-/// Logs and counts `note`. What is held is said, reminded of and ended by `health`.
-pub(super) fn tell(metrics: &Metrics, health: &ShardHealth, note: Note) {
-    match note {
-        Note::Assigned(name) => metrics.partition_assigned(&name),
-        Note::Removed(name) => {
-            metrics.partition_removed(&name);
-            health.trouble(trouble_of(&name), None);
-        }
-        Note::Sealed { hub, reason, events, bytes } => {
-            metrics.batch_sealed(&hub.hub, reason.as_str(), events, bytes);
-        }
-        Note::Accepted { hub, events, bytes, took, age } => {
-            metrics.batch_accepted(&hub.hub, events, bytes, took);
-            if let Some(age) = age {
-                metrics.end_to_end(&hub.hub, age);
+/// Where the core's notes go.
+#[derive(Debug)]
+pub(super) struct Notes {
+    metrics: Arc<Metrics>,
+    health: ShardHealth,
+    refusals: Repeats<Refusal, KINDS>,
+}
+
+impl Notes {
+    pub(super) fn new(metrics: Arc<Metrics>, health: ShardHealth) -> Self {
+        Self { metrics, health, refusals: Repeats::default() }
+    }
+
+    /// Logs and counts `note`. What is held is said, reminded of and ended by `health`.
+    pub(super) fn tell(&mut self, note: Note, now: Instant) {
+        let (metrics, health) = (&*self.metrics, &self.health);
+        match note {
+            Note::Assigned(name) => metrics.partition_assigned(&name),
+            Note::Removed(name) => {
+                metrics.partition_removed(&name);
+                health.trouble(trouble_of(&name), None);
             }
-        }
-        Note::Held { partition, reason, held } => metrics.partition_held(&partition, reason, held),
-        Note::LetGo { partition, reason, events } => {
-            metrics.records_let_go(reason, events as u64);
-            if reason == "deadline" {
-                tracing::warn!(
-                    %partition, events,
-                    "let go before everything was acknowledged: these events may be delivered twice"
+            Note::Sealed { hub, reason, events, bytes } => {
+                metrics.batch_sealed(&hub.hub, reason.as_str(), events, bytes);
+            }
+            Note::Accepted { hub, events, bytes, took, age } => {
+                metrics.batch_accepted(&hub.hub, events, bytes, took);
+                if let Some(age) = age {
+                    metrics.end_to_end(&hub.hub, age);
+                }
+            }
+            Note::Held { partition, reason, held } => {
+                metrics.partition_held(&partition, reason, held)
+            }
+            Note::LetGo { partition, reason, events } => {
+                metrics.records_let_go(reason, events as u64);
+                if reason == "deadline" {
+                    tracing::warn!(
+                        %partition, events,
+                        "let go before everything was acknowledged: these events may be delivered twice"
+                    );
+                }
+            }
+            Note::Refused { partition, offset, policy, reason, detail, to } => {
+                let label = match policy {
+                    Policy::Drop => "drop",
+                    Policy::DeadLetter => "dead_letter",
+                    Policy::Halt => "halt",
+                };
+                metrics.record_refused(&partition.topic, label, reason);
+                match (policy, to) {
+                    // Each by itself: this is all that is left of it.
+                    (Policy::Drop, _) => {
+                        tracing::warn!(%partition, offset, reason, detail, "record dropped, as its mapping says");
+                    }
+                    (_, Some(to)) => {
+                        self.letter(Refusal { partition, reason, to }, offset, &detail, now)
+                    }
+                    // What follows is told as `Halted`.
+                    _ => {}
+                }
+            }
+            Note::Retry { .. } | Note::Halted { .. } => trouble(metrics, health, note),
+            Note::Waits { partition, detail } => {
+                health.trouble(trouble_of(&partition), Some(&detail))
+            }
+            Note::Flows { partition } => health.trouble(trouble_of(&partition), None),
+            Note::Resized { hub, before, after } => {
+                let (namespace, hub) = (&*hub.namespace, &*hub.hub);
+                tracing::info!(
+                    namespace,
+                    hub,
+                    before,
+                    after,
+                    "the hub has other partitions, which are used from now on"
                 );
             }
         }
-        Note::Retry { .. } | Note::Refused { .. } | Note::Halted { .. } => {
-            trouble(metrics, health, note);
-        }
-        Note::Waits { partition, detail } => health.trouble(trouble_of(&partition), Some(&detail)),
-        Note::Flows { partition } => health.trouble(trouble_of(&partition), None),
-        Note::Resized { hub, before, after } => {
-            let (namespace, hub) = (&*hub.namespace, &*hub.hub);
-            tracing::info!(
-                namespace,
-                hub,
-                before,
-                after,
-                "the hub has other partitions, which are used from now on"
-            );
+    }
+
+    /// A record is to be written to a dead-letter topic.
+    fn letter(&mut self, refusal: Refusal, offset: i64, detail: &str, now: Instant) {
+        let may_say = self.refusals.may_say(&refusal, now);
+        let Refusal { partition, reason, to } = refusal;
+        match may_say {
+            Some(unsaid) => tracing::warn!(
+                %partition, offset, reason, detail, to,
+                before = (unsaid > 0).then_some(unsaid),
+                "record goes to its dead-letter topic"
+            ),
+            None => tracing::debug!(
+                %partition, offset, reason, detail, to, "another record goes to its dead-letter topic"
+            ),
         }
     }
+
+    /// Says how many went unsaid, where the minute is over; of all when there is no `now`, because nothing more is told.
+    pub(super) fn count_up(&mut self, now: Option<Instant>) {
+        for (Refusal { partition, reason, to }, more) in self.refusals.overdue(now) {
+            tracing::warn!(%partition, reason, to, more, "and {more} more records in the last minute");
+        }
+    }
+}
+
+fn trouble_of(partition: &TopicPartition) -> Trouble {
+    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
 }
 
 fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
@@ -67,24 +145,6 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
                 tracing::warn!(namespace, hub, partition = &*id, %cause, detail, ?wait, "a batch is not stored, sending it again");
             } else {
                 tracing::debug!(namespace, hub, partition = &*id, %cause, detail, attempts, ?wait, "still not stored");
-            }
-        }
-        Note::Refused { partition, offset, policy, reason, detail, to } => {
-            let label = match policy {
-                Policy::Drop => "drop",
-                Policy::DeadLetter => "dead_letter",
-                Policy::Halt => "halt",
-            };
-            metrics.record_refused(&partition.topic, label, reason);
-            match (policy, to) {
-                (Policy::Drop, _) => {
-                    tracing::warn!(%partition, offset, reason, detail, "record dropped, as its mapping says");
-                }
-                (_, Some(to)) => {
-                    tracing::warn!(%partition, offset, reason, detail, to, "record goes to its dead-letter topic");
-                }
-                // What follows is told as `Halted`.
-                _ => {}
             }
         }
         Note::Halted { partition, offset, reason, detail } => {

@@ -20,7 +20,7 @@ use crate::record::{Position, TopicPartition};
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
-use super::notes;
+use super::notes::Notes;
 use super::resolve::Hubs;
 use super::tally::Tally;
 
@@ -45,8 +45,11 @@ pub(super) struct Pump {
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for, by their target.
     pub(super) unsent: HashMap<Arc<str>, VecDeque<Letter>>,
+    /// Partitions that are to go on.
+    pub(super) resumed: Vec<TopicPartition>,
     pub(super) headers: Headers,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) notes: Notes,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
     /// Bytes of events that may be held.
@@ -60,6 +63,11 @@ pub(super) struct Pump {
 impl Pump {
     /// Turns until told to stop.
     pub(super) fn run(mut self) {
+        self.turn();
+        self.notes.count_up(None);
+    }
+
+    fn turn(&mut self) {
         let mut report_at = Instant::now();
         loop {
             self.health.beat_pump();
@@ -69,6 +77,7 @@ impl Pump {
                     return;
                 }
             }
+            self.resume();
             let taken = self.take_run(now);
             if taken > 0 {
                 now = Instant::now();
@@ -84,6 +93,7 @@ impl Pump {
                 self.cadence.stir();
                 report_at = now + TICK;
             }
+            self.resume();
             let commit_at = self.cadence.due(now).unwrap_or(report_at);
             if taken == 0 && !self.wait(now, commit_at.min(report_at)) {
                 return;
@@ -143,6 +153,10 @@ impl Pump {
     /// `false` when told to stop.
     fn hear(&mut self, signal: Signal, now: Instant) -> bool {
         self.cadence.stir();
+        // What was to be resumed is to be so before its stay ends.
+        if let Signal::Assigned(..) | Signal::Revoke(..) | Signal::Lost(..) = signal {
+            self.resume();
+        }
         match signal {
             Signal::Assigned(names, noted) => {
                 for name in &names {
@@ -196,6 +210,8 @@ impl Pump {
         self.carry_out();
         let ended = self.core.finish_drains(now);
         self.carry_out();
+        // Before the stays of these end.
+        self.resume();
         for drained in ended {
             let Some(Revoke(reply)) = self.revokes.remove(&drained.id) else { continue };
             // The Kafka side has given up waiting only if the process is about to end.
@@ -213,13 +229,27 @@ impl Pump {
                     let tell = move |event| mailbox.send(Signal::Lane(number, event));
                     self.lanes.push(handle.lane(&hub.hub, target, tell));
                 }
-                Action::Hold(name, from) => self.consumer.hold(&[(name, from)]),
+                Action::Hold(name, from) => {
+                    self.resume();
+                    self.consumer.hold(&[(name, from)]);
+                }
                 Action::Send { lane, envelope } => self.lanes[lane].send(envelope),
-                Action::Pause(name) => self.consumer.pause(&[name]),
-                Action::Resume(name) => self.consumer.resume(&[name]),
+                Action::Pause(name) => {
+                    self.resume();
+                    self.consumer.pause(&[name]);
+                }
+                Action::Resume(name) => self.resumed.push(name),
                 Action::DeadLetter(letter) => self.write(letter),
-                Action::Tell(note) => notes::tell(&self.metrics, &self.health, note),
+                Action::Tell(note) => self.notes.tell(note, Instant::now()),
             }
+        }
+    }
+
+    /// Lets partitions go on, all in one call: it waits for librdkafka, and a hub that is back frees hundreds at once. Made
+    /// before anything else is done to a partition, and before records are taken.
+    fn resume(&mut self) {
+        if !self.resumed.is_empty() {
+            self.consumer.resume(&std::mem::take(&mut self.resumed));
         }
     }
 
@@ -278,6 +308,7 @@ impl Pump {
             self.metrics.partition_state(name, in_flight, standing.oldest, position);
         }
         self.carry_out();
+        self.notes.count_up(Some(now));
         self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
     }
 }

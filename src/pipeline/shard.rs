@@ -18,6 +18,7 @@ use crate::route::Router;
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
+use super::notes::Notes;
 use super::pump::Pump;
 use super::resolve::{Found, Hubs};
 
@@ -120,7 +121,9 @@ impl Shard {
             letters,
             unsent: HashMap::new(),
             headers: kafka::Headers::new(),
+            resumed: Vec::new(),
             metrics: Arc::clone(metrics),
+            notes: Notes::new(Arc::clone(metrics), health.clone()),
             health: health.clone(),
             shard: number,
             budget: budget(config),

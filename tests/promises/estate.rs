@@ -76,6 +76,14 @@ fn named(bridge: &Bridge, topic: &str, lines_before: usize) -> Option<String> {
     of_it(&body).then_some(body)
 }
 
+/// How many partitions went on again, and in how many calls of the Kafka client.
+fn went_on(bridge: &Bridge) -> (u64, u64) {
+    let log = bridge.log();
+    let lines = log.lines().filter(|line| line.contains("partitions go on"));
+    let of = |line: &str| line.split_once("partitions=")?.1.split(' ').next()?.parse::<u64>().ok();
+    lines.fold((0, 0), |(all, calls), line| (all + of(line).expect("a number"), calls + 1))
+}
+
 /// One hub gets into trouble for a while.
 fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) {
     let kafka = Kafka::shared();
@@ -98,6 +106,7 @@ fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) {
         .with(&mapping(&healthy, HEALTHY))
         .with(&mapping(&stricken, STRICKEN))
         .with("[limits]\nmemory = '16MiB'")
+        .with("[log]\nlevel = 'info,kafka_eventhubs_bridge::kafka::hold=debug'")
         .with("[eventhubs]\nsend_timeout = '3s'\nconnect_timeout = '3s'")
         .start();
     for side in [&healthy, &stricken] {
@@ -129,6 +138,8 @@ fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) {
     bridge.wait_ready(200);
     assert_eq!(count(&bridge, "bridge_records_let_go_total", &[]), 0);
     bridge.stop();
+    let (partitions, calls) = went_on(&bridge);
+    assert!(calls < partitions, "{partitions} partitions went on one by one");
     for (audit, supply) in sides {
         // It panics about what is lost or out of order.
         assert_eq!(audit.finish(supply.ends()).duplicates, []);

@@ -191,6 +191,46 @@ fn dead_letters_are_the_records_to_the_byte_and_the_rest_flows() {
     }
 }
 
+/// The log stays one that can be read, and hides nothing.
+#[test]
+fn of_many_dead_letters_the_log_names_the_first_and_counts_the_others() {
+    const BAD: usize = 300;
+    let bad = |(partition, n): Place| partition == 0 && n < BAD as i64;
+    let kafka = Kafka::shared();
+    let (topic, target, group) = (unique("many"), unique("dead"), unique("g"));
+    let server = Server::builder().hub("orders", 2).max_message_size(LIMIT).start().unwrap();
+    kafka.create_topic(&topic, 2);
+    kafka.create_topic(&target, 1);
+    kafka.produce(&topic, records(0..BAD as i64 + 10, bad));
+    let audit = Auditor::of(&topic, 2).excuse(bad).begin(kafka, &group, &server.hub("orders"));
+    let bridge = Settings::new(kafka, &group, &server)
+        .mapping(&topic, "orders")
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"))
+        .start();
+    let labels = [&*of(&topic), "policy=\"dead_letter\""];
+    bridge.wait_metric("bridge_records_refused_total", &labels, BAD as f64);
+    wait_for("everything is committed", PATIENCE, || {
+        (kafka.committed(&group, &topic, 0) == Some(BAD as i64 + 10)).then_some(())
+    });
+    bridge.stop();
+    drop(audit.finish(&[BAD as i64 + 10; 2]));
+    let log = bridge.log();
+    let first = "record goes to its dead-letter topic";
+    let place = format!("partition={topic}/0");
+    // One a minute of those it took, and after each how many more.
+    let mut told = 0;
+    for line in log.lines().filter(|line| line.contains("WARN") && line.contains(&place)) {
+        let of = |word: &str| line.split_once(word)?.1.split(' ').next()?.parse::<usize>().ok();
+        told += usize::from(line.contains(first)) + of("before=").or(of("more=")).unwrap_or(0);
+    }
+    assert_eq!(told, BAD, "each is counted");
+    let lines = log.lines().filter(|line| line.contains(first)).count();
+    assert!(lines < BAD / 50, "{lines} lines");
+    let first = bridge.wait_log(&["WARN", first, &place, "offset=0", "too_large", &target]);
+    assert!(first.contains(&LIMIT.to_string()), "it says why: {first}");
+    assert_eq!(letters(kafka, &target, &topic).len(), BAD);
+}
+
 #[test]
 fn a_missing_dead_letter_topic_loses_nothing() {
     let bad = |at: Place| at == (0, 10);
