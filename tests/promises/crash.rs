@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use eventhubs_local::Server;
+
 use crate::scene::{HUB, PARTITIONS, Scene};
-use crate::support::audit::Place;
-use crate::support::{Kafka, PATIENCE, wait_for};
+use crate::support::audit::{Auditor, Place};
+use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
 
 #[test]
 fn a_clean_stop_and_a_restart_double_nothing() {
@@ -102,7 +104,90 @@ fn a_drain_ends_at_its_deadline_and_commits_no_more_than_is_stored() {
     assert_eq!(scene.finish(&last), unanswered);
 }
 
-/// However long the interval is: the first commit waits for the first acknowledgement, and for nothing else.
+/// Copies of a record that are stored, at most, when every life is two seconds long: it commits each second, so half of what a
+/// life sends is sent again by the next, and at times a little more.
+const COPIES: f64 = 3.0;
+
+#[test]
+fn killed_every_two_seconds_twenty_times_it_gets_on_each_time() {
+    let kafka = Kafka::shared();
+    // Some thousand records a second, and far more of them than that for all lives.
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let (topic, group) = (unique("twenty"), unique("g"));
+    let mut supply = Supply::new(kafka, &topic, PARTITIONS);
+    supply.write(40_000);
+    let audit = Auditor::of(&topic, PARTITIONS).begin(kafka, &group, &server.hub(HUB));
+    let slow = server.faults().hub(HUB).delay_ack(Duration::from_millis(25));
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
+    let settings = settings.without("kafka.commit_interval").with(
+        "kafka.instance_id = 'same'
+        batch.max_events = 15",
+    );
+    let partitions = (0..PARTITIONS).collect::<Vec<_>>();
+    let group = kafka.group(&group);
+    let committed = || {
+        wait_for("kafka answers", PATIENCE, || group.committed(&topic, &partitions))
+            .into_iter()
+            .flatten()
+            .sum::<i64>()
+    };
+    let hub = server.hub(HUB);
+    let mut reached = vec![0];
+    for life in 0..20 {
+        let stored = hub.total();
+        let bridge = settings.start();
+        wait_for("a batch is acknowledged", PATIENCE, || (hub.total() > stored).then_some(()));
+        rest(Duration::from_secs(2));
+        bridge.kill();
+        wait_for("its connections end", PATIENCE, || server.connections().is_empty().then_some(()));
+        reached.push(committed());
+        assert!(reached[life + 1] > reached[life], "a life without progress: {reached:?}");
+    }
+    let (stored, records) = (hub.total(), audit.records());
+    let copies = stored as f64 / records as f64;
+    assert!(records < supply.total(), "it was over before the last life: {reached:?}");
+    assert!(copies < COPIES, "{stored} events of {records} records: {reached:?}");
+    slow.clear();
+    let last = settings.without("batch.max_events").start();
+    audit.wait_records(supply.total());
+    last.stop();
+    drop(audit.finish(supply.ends()));
+}
+
+/// What was written while nobody was there is new to the group: it had begun before.
+#[test]
+fn killed_before_its_first_record_a_group_that_starts_at_the_end_skips_nothing() {
+    const BEFORE: i64 = 5;
+    let kafka = Kafka::shared();
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let (topic, group) = (unique("latest"), unique("g"));
+    let mut supply = Supply::new(kafka, &topic, PARTITIONS);
+    supply.write(BEFORE);
+    let audit = Auditor::of(&topic, PARTITIONS).excuse(|(_, offset)| offset < BEFORE).begin(
+        kafka,
+        &group,
+        &server.hub(HUB),
+    );
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB).with(
+        "[kafka]
+        start = 'latest'
+        instance_id = 'same'",
+    );
+    let first = settings.start();
+    first.wait_log(&["partitions assigned", &format!("{topic}/0")]);
+    first.kill();
+    assert_eq!(server.hub(HUB).total(), 0, "nothing was read yet");
+    supply.write(50);
+    let next = settings.start();
+    let new = 50 * PARTITIONS as u64;
+    audit.wait_records(new);
+    next.stop();
+    let report = audit.finish(supply.ends());
+    assert_eq!((report.records, report.duplicates), (new, vec![]), "and of before nothing");
+}
+
+/// However long the interval is: the first commit waits for the first acknowledgement, and for nothing else. What comes
+/// before, such as a record that was sent and not answered yet, is none.
 #[test]
 fn killed_soon_after_its_first_acknowledgement_again_and_again_it_gets_on() {
     let scene = Scene::new(Kafka::shared(), "again").with(
@@ -110,6 +195,7 @@ fn killed_soon_after_its_first_acknowledgement_again_and_again_it_gets_on() {
         commit_interval = '5m'
         instance_id = 'same'",
     );
+    scene.server.faults().hub(HUB).delay_ack(Duration::from_millis(200));
     let group = Kafka::shared().group(&scene.group);
     let partitions = (0..PARTITIONS).collect::<Vec<_>>();
     let sum = || {
@@ -125,6 +211,7 @@ fn killed_soon_after_its_first_acknowledgement_again_and_again_it_gets_on() {
         scene.wait_alone();
         in_flight.extend(scene.audit.uncommitted());
     }
+    scene.server.faults().clear();
     let last = scene.settings.clone().with("[kafka]\ncommit_interval = '50ms'").start();
     assert_within(scene.finish(&last), in_flight);
 }

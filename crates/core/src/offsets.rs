@@ -165,6 +165,11 @@ impl Offsets {
         self.peek(assignment)?.position()
     }
 
+    /// Whether anything of this stay has been settled: until then its position is where it began.
+    pub fn has_moved(&self, assignment: Assignment) -> bool {
+        self.peek(assignment).is_some_and(|slot| slot.head > 0)
+    }
+
     /// Moves an idle partition past offsets that hold no records (transaction markers), up to `position`.
     pub fn skip_to(&mut self, assignment: Assignment, position: Position) {
         if let Some(slot) = self.live(assignment)
@@ -237,8 +242,10 @@ mod tests {
         assert_eq!(offsets.position(p), Some(Position(10)));
         assert!(offsets.settle(second));
         assert_eq!(offsets.position(p), Some(Position(10)), "10 is still out");
+        assert!(!offsets.has_moved(p));
         assert!(offsets.settle(first));
         assert_eq!(offsets.position(p), Some(Position(16)));
+        assert!(offsets.has_moved(p));
     }
 
     #[test]

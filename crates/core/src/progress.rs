@@ -21,12 +21,14 @@ pub struct Standing {
 }
 
 impl Core {
-    /// Positions that moved since they were last asked for.
+    /// Positions that moved since they were last asked for. Where a stay began is none: to commit it would gain nothing, and
+    /// whoever waits for a first commit would take it for one.
     pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Position)> {
         let mut moved = Vec::new();
         let (partitions, offsets) = self.partitions.all_mut();
         for partition in partitions {
-            let position = offsets.position(partition.assignment);
+            let stay = partition.assignment;
+            let position = offsets.position(stay).filter(|_| offsets.has_moved(stay));
             if position.is_some() && position != partition.committed {
                 partition.committed = position;
                 moved.extend(position.map(|position| (partition.name.clone(), position)));
