@@ -33,11 +33,13 @@ pub(super) struct Notes {
     metrics: Arc<Metrics>,
     health: ShardHealth,
     refusals: Repeats<Refusal, KINDS>,
+    /// Topics of which a partition waits.
+    waits: Repeats<Arc<str>, KINDS>,
 }
 
 impl Notes {
     pub(super) fn new(metrics: Arc<Metrics>, health: ShardHealth) -> Self {
-        Self { metrics, health, refusals: Repeats::default() }
+        Self { metrics, health, refusals: Repeats::default(), waits: Repeats::default() }
     }
 
     /// Logs and counts `note`. What is held is said, reminded of and ended by `health`.
@@ -91,7 +93,11 @@ impl Notes {
             }
             Note::Retry { .. } | Note::Halted { .. } => trouble(metrics, health, note),
             Note::Waits { partition, detail } => {
-                health.trouble(trouble_of(&partition), Some(&detail))
+                health.trouble(trouble_of(&partition), Some(&detail));
+                // `/readyz` lists them all.
+                if self.waits.may_say(&partition.topic, now).is_some() {
+                    tracing::warn!(%partition, detail, "a partition waits, what goes elsewhere goes on");
+                }
             }
             Note::Flows { partition } => health.trouble(trouble_of(&partition), None),
             Note::Resized { hub, before, after } => {
