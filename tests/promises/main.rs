@@ -6,8 +6,10 @@
 mod support;
 
 mod crash;
+mod damaged;
 mod end_to_end;
 mod estate;
+mod frozen;
 mod hub_faults;
 mod identical;
 mod kafka_faults;

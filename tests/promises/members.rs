@@ -9,7 +9,7 @@ use crate::support::audit::Auditor;
 use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
 
 /// Waits until this member itself has taken records.
-fn wait_busy(bridge: &Bridge) {
+pub(crate) fn wait_busy(bridge: &Bridge) {
     bridge.wait_ready(200);
     bridge.wait_metric("bridge_records_received_total", &[], 500.0);
 }

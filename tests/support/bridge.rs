@@ -266,6 +266,11 @@ impl Bridge {
         Some((status, body.to_owned()))
     }
 
+    /// Status and body of `/livez`.
+    pub fn liveness(&self) -> (u16, String) {
+        wait_for("/livez answers", PATIENCE, || self.get("/livez"))
+    }
+
     /// Status and body of `/readyz`.
     pub fn readiness(&self) -> (u16, String) {
         wait_for("/readyz answers", PATIENCE, || self.get("/readyz"))

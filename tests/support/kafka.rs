@@ -3,6 +3,7 @@
 //! Each node is a JVM that dies with the test process, however that ends. What goes to it is in `produce`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -225,6 +226,12 @@ impl Kafka {
         let at = (group.bytes().fold(0, hash) & i32::MAX) % partitions.len() as i32;
         let keeper = partitions.iter().find(|partition| partition.id() == at).expect("it is there");
         keeper.leader() as usize
+    }
+
+    /// Where the first node keeps the records of a partition, while it has only few.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        let folder = self.nodes[0].dir.join("data").join(format!("{topic}-{partition}"));
+        folder.join("00000000000000000000.log")
     }
 
     /// First offset and end of a partition.
