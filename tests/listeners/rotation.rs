@@ -88,6 +88,46 @@ fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
     }
 }
 
+/// The files change once more while the first shard drains, and are not whole: it cannot come back yet.
+#[test]
+fn a_shard_that_cannot_be_started_anew_costs_the_other_nothing() {
+    let house = House::open();
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let security = house.trust() + &house.certificate("client");
+    let settings = |group: &str| {
+        let settings = house.settings("MUTUAL", &security, group, &server);
+        settings.with("[limits]\nshards = 2\ndrain_timeout = '30s'")
+    };
+    let flow = Flow::begin(&house.kafka, &server.hub(HUB), settings);
+    let bridge = flow.settings.start();
+    flow.wait_more(1_000);
+    bridge.wait_ready(200);
+
+    // It drains for as long as the hub takes nothing.
+    let stuck = server.faults().hub(HUB).released();
+    wait_for("something is under way", PATIENCE, || (stuck.fired() >= 8).then_some(()));
+    let good = house.next_clients.sign(&["bridge"]);
+    house.write_certificate("client", &good);
+    bridge.wait_log(&["starting anew, with the new certificates for kafka", "shard=0"]);
+    house.write("client.key", "half a key");
+    stuck.clear();
+    bridge.wait_log(&["WARN", "cannot start anew yet", "shard=0"]);
+    bridge.wait_unready(&["shard 0: not a member of its consumer group"]);
+    // The other has all partitions.
+    flow.wait_more(3_000);
+    let (_, ready) = bridge.readiness();
+    assert!(!ready.contains("shard 1"), "{ready}");
+    assert_eq!(bridge.liveness().0, 200, "a restart would not help");
+    assert_eq!(bridge.logged("starting anew"), 1, "the other waits for its turn");
+
+    house.write_certificate("client", &good);
+    bridge.wait_ready(200);
+    bridge.wait_log(&["starting anew, with the new certificates for kafka", "shard=1"]);
+    flow.wait_more(1_000);
+    flow.finish(&bridge);
+    assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
+}
+
 #[test]
 fn several_lives_of_a_token_and_an_issuer_that_is_away() {
     let house = House::shared();
