@@ -177,6 +177,10 @@ impl Context {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn absence(&self) -> MutexGuard<'_, Absence> {
+        self.absence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reach(&self) -> MutexGuard<'_, Reach> {
         self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,11 +211,7 @@ impl Context {
     /// Whether the coordinator of the group is connected. Statistics come in one order with rebalances, so what is told here
     /// is never told after we have been taken again.
     fn mind_coordinator(&self, connected: bool) {
-        let absence = {
-            let mut absence = self.absence.lock().unwrap_or_else(PoisonError::into_inner);
-            absence.heard(connected, Instant::now())
-        };
-        let Some(away) = absence else { return };
+        let Some(away) = self.absence().heard(connected, Instant::now()) else { return };
         // With partitions, librdkafka itself says that they are lost.
         if self.assignment().is_idle_member() {
             self.pump(|pump| pump.lost(&[]));
@@ -227,6 +227,7 @@ impl Context {
     /// Kafka took us.
     fn welcomed(&self) {
         self.reached();
+        self.absence().heard(true, Instant::now());
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

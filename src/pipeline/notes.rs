@@ -61,7 +61,7 @@ impl Notes {
                 }
             }
             Note::Held { partition, reason, held } => {
-                metrics.partition_held(&partition, reason, held)
+                metrics.partition_held(&partition, reason, held);
             }
             Note::LetGo { partition, reason, events } => {
                 metrics.records_let_go(reason, events as u64);
@@ -85,7 +85,7 @@ impl Notes {
                         tracing::warn!(%partition, offset, reason, detail, "record dropped, as its mapping says");
                     }
                     (_, Some(to)) => {
-                        self.letter(Refusal { partition, reason, to }, offset, &detail, now)
+                        self.letter(Refusal { partition, reason, to }, offset, &detail, now);
                     }
                     // What follows is told as `Halted`.
                     _ => {}
@@ -117,22 +117,26 @@ impl Notes {
     fn letter(&mut self, refusal: Refusal, offset: i64, detail: &str, now: Instant) {
         let may_say = self.refusals.may_say(&refusal, now);
         let Refusal { partition, reason, to } = refusal;
-        match may_say {
-            Some(unsaid) => tracing::warn!(
+        if let Some(unsaid) = may_say {
+            tracing::warn!(
                 %partition, offset, reason, detail, to,
                 before = (unsaid > 0).then_some(unsaid),
                 "record goes to its dead-letter topic"
-            ),
-            None => tracing::debug!(
+            );
+        } else {
+            tracing::debug!(
                 %partition, offset, reason, detail, to, "another record goes to its dead-letter topic"
-            ),
+            );
         }
     }
 
     /// Says how many went unsaid, where the minute is over; of all when there is no `now`, because nothing more is told.
     pub(super) fn count_up(&mut self, now: Option<Instant>) {
         for (Refusal { partition, reason, to }, more) in self.refusals.overdue(now) {
-            tracing::warn!(%partition, reason, to, more, "and {more} more records in the last minute");
+            tracing::warn!(
+                %partition, reason, to, more,
+                "and more records went to their dead-letter topic, in the last minute"
+            );
         }
     }
 }

@@ -61,7 +61,7 @@ fn forty_partitions_that_break_at_once_while_their_hub_takes_nothing_lose_nothin
         bridge.wait_metric("bridge_kafka_errors_total", &broken, f64::from(2 * PARTITIONS));
         assert_eq!(audit.records(), 0, "the hub takes nothing");
         stuck.clear();
-        let before = (PARTITIONS as i64 * EACH) as u64;
+        let before = (i64::from(PARTITIONS) * EACH) as u64;
         audit.wait_records(before);
         bridge.wait_metric("bridge_kafka_errors_total", &broken, f64::from(3 * PARTITIONS));
         assert_eq!(audit.records(), before, "what cannot be read is not passed over");
