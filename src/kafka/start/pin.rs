@@ -102,7 +102,8 @@ fn places(
     let mut told = Vec::new();
     for (topic, all) in whole {
         if all.iter().any(|(_, has)| *has) {
-            first.entry(topic).or_default().extend(rest.remove(topic).unwrap_or_default());
+            let ours = rest.remove(topic).unwrap_or_default();
+            first.entry(topic).or_default().extend(added(ours, &all));
         } else {
             // A topic that is older than this process may have grown since it began.
             let all = all.into_iter().map(|(partition, _)| partition);
@@ -148,6 +149,15 @@ fn whole<'a>(
         whole.entry(topic).or_default().push((partition, committed?.is_some()));
     }
     Ok(whole)
+}
+
+/// Those of `ours` that were added to a topic the group reads. One that has a position by now was pinned by another member
+/// between our two questions: it is left out, and found there when it is asked for again.
+fn added(mut ours: Vec<TopicPartition>, all: &Whole) -> Vec<TopicPartition> {
+    let pinned = all.iter().filter(|(_, has)| *has).map(|(partition, _)| partition);
+    let pinned = pinned.collect::<BTreeSet<_>>();
+    ours.retain(|partition| !pinned.contains(partition));
+    ours
 }
 
 type Found = Vec<(TopicPartition, Position)>;
@@ -207,4 +217,21 @@ fn commit(
     let result = context.commit(pins, ANSWER);
     context.commits.release(&partitions);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_member_has_just_pinned_is_not_taken_for_new() {
+        let place = |number| TopicPartition::new("t", number);
+        let ours = || vec![place(0), place(3)];
+        // They start together: the other has committed where all of them begin.
+        let all = (0..4).map(|number| (place(number), true)).collect();
+        assert_eq!(added(ours(), &all), []);
+        // The topic has grown.
+        let all = (0..4).map(|number| (place(number), number < 3)).collect();
+        assert_eq!(added(ours(), &all), [place(3)]);
+    }
 }
