@@ -108,6 +108,7 @@ mod tests {
             Arc::new(Metrics::default()),
             0,
             &sample(|_| {}).kafka,
+            &sample(|_| {}).limits,
             false,
             Duration::MAX,
         );

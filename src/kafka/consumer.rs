@@ -86,9 +86,10 @@ impl Consumer {
         intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
     ) -> Result<(Self, Queue), StartError> {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
+        let (kafka, limits) = (setup.kafka, setup.limits);
         let patient = setup.access.rotations() > 0;
         let session = settings::session(&settings);
-        let context = Context::new(setup.metrics, setup.shard, setup.kafka, patient, session);
+        let context = Context::new(setup.metrics, setup.shard, kafka, limits, patient, session);
         let commits = Arc::clone(&context.commits);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)

@@ -18,6 +18,7 @@ use crate::kafka::absence::Absence;
 use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
+use crate::kafka::fetching::{self, Fetching};
 use crate::kafka::identity::Identities;
 use crate::kafka::queue::Inlet;
 use crate::kafka::rebalance::{self, Assignment};
@@ -45,6 +46,7 @@ pub(super) struct Context {
     assignment: Mutex<Assignment>,
     baseline: Mutex<Baseline>,
     identities: Mutex<Identities>,
+    fetching: Mutex<Fetching>,
     complaints: Mutex<Repeats<String, KINDS>>,
     refusal: Mutex<Option<Refusal>>,
     /// What Kafka said last that stands between us and the group.
@@ -84,6 +86,7 @@ impl Context {
         metrics: Arc<Metrics>,
         shard: u32,
         kafka: &config::Kafka,
+        limits: &config::Limits,
         patient: bool,
         session: Duration,
     ) -> Self {
@@ -99,6 +102,7 @@ impl Context {
             assignment: Mutex::default(),
             baseline: Mutex::default(),
             identities: Mutex::default(),
+            fetching: Mutex::new(Fetching::new(kafka, limits)),
             complaints: Mutex::default(),
             refusal: Mutex::default(),
             trouble: Mutex::default(),
@@ -159,6 +163,10 @@ impl Context {
 
     pub(super) fn identities(&self) -> MutexGuard<'_, Identities> {
         self.identities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fetching(&self) -> MutexGuard<'_, Fetching> {
+        self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that a topic is not the one any more that it was; once, though each partition is found out by itself.
@@ -293,15 +301,21 @@ impl ClientContext for Context {
 
     fn stats_raw(&self, json: &[u8]) {
         let assigned = |partition: &TopicPartition| self.assignment().reads(partition);
-        match statistics::export(json, &self.metrics, self.shard, assigned) {
-            Some(reached) => {
-                if reached.brokers > 0 {
-                    self.reached();
-                }
-                self.mind_coordinator(reached.coordinator);
+        let Some(seen) = statistics::export(json, &self.metrics, self.shard, assigned) else {
+            return self
+                .complain("the kafka client's statistics can not be read", "metrics stand still");
+        };
+        if seen.brokers > 0 {
+            self.reached();
+        }
+        self.mind_coordinator(seen.coordinator);
+        let mut fetching = self.fetching();
+        fetching.learn(seen.fetches);
+        for (topic, bytes) in seen.at_once {
+            if fetching.is_new_and_large(&topic, bytes) {
+                let megabytes = bytes / 1_000_000;
+                tracing::warn!(shard = self.shard, topic, megabytes, "{}", fetching::LARGE);
             }
-            None => self
-                .complain("the kafka client's statistics can not be read", "metrics stand still"),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::health::{ShardHealth, Thread};
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
+use crate::kafka::fetching;
 use crate::kafka::identity;
 use crate::kafka::native::IdQueue;
 use crate::kafka::start::Doubt;
@@ -103,6 +104,7 @@ impl Events {
         while !self.life.stop.load(Ordering::Acquire) {
             self.life.beat();
             self.poll();
+            fetching::steer(&self.consumer, self.context());
             if let Some(fatal) = self.fatal() {
                 let shard = self.context().shard;
                 if let Fatal::Outrun { .. } = fatal {

@@ -18,6 +18,7 @@ mod discovery;
 mod error;
 mod events;
 mod fetched;
+mod fetching;
 mod hold;
 mod identity;
 mod inquiry;

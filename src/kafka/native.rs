@@ -291,6 +291,27 @@ pub(super) fn set_token<C: ClientContext>(
     Err("it is not made of visible characters, or has ended".to_owned())
 }
 
+/// Says how much a broker may answer to each fetch from now on, and whether the client has taken it.
+///
+/// librdkafka has no call for it: it says that the settings of a running client are to be read only. But each fetch reads
+/// this one anew, and nothing else does after the start; it is one aligned number, which is written whole and read whole.
+/// `tests/kafka/sizes.rs` looks at what is fetched then, so that a version that no longer does so is found out.
+pub(super) fn set_fetch_size<C: ClientContext>(client: &Client<C>, bytes: u64) -> bool {
+    let Ok(text) = CString::new(bytes.to_string()) else { return false };
+    // SAFETY: the client is alive, and its settings live as long as it; the texts are alive. Only the event thread calls
+    // this. It writes the number, and a note that it was set, which is only read when a client is made.
+    let result = unsafe {
+        ffi::rd_kafka_conf_set(
+            ffi::rd_kafka_conf(client.native_ptr()).cast_mut(),
+            c"fetch.max.bytes".as_ptr(),
+            text.as_ptr(),
+            ptr::null_mut(),
+            0,
+        )
+    };
+    result == ffi::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK
+}
+
 impl<C: ConsumerContext + 'static> Entrant for BaseConsumer<C> {
     fn take_password(&self, username: &str, password: &Secret) -> Result<(), String> {
         set_password(self.client(), username, password.expose())

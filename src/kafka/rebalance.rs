@@ -23,6 +23,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::context::Context;
+use crate::kafka::fetching;
 use crate::kafka::hold;
 use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
@@ -130,6 +131,7 @@ pub(super) fn assign(
 ) {
     let started = Instant::now();
     let resolved = start::resolve(consumer, context, partitions, &HashMap::new());
+    fetching::begin(consumer, context, partitions);
     // Called even with nothing to read yet: librdkafka waits for an answer to its callback.
     begin(consumer, context, &resolved.starts);
     if resolved.starts.is_empty() {

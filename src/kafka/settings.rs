@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{self, ClientValue};
+use crate::kafka::fetching::Fetching;
 use crate::kafka::{StartError, security};
 use crate::tls;
 
@@ -86,8 +87,13 @@ pub fn member(
     shard: u32,
 ) -> Result<ClientConfig, StartError> {
     let prefetch = prefetch_kbytes(limits);
-    // A partition's share of a fetch; the whole fetch may overshoot the prefetch limit once per broker.
-    let fetch = (prefetch * 1024 / 2).max(512 * 1024);
+    // It is steered while the client runs; this is for its first fetches.
+    let fetch = Fetching::new(kafka, limits).size();
+    // The client takes no `fetch.max.bytes` below this, which is a producer's setting otherwise.
+    let least = match kafka.client.get("fetch.max.bytes") {
+        Some(ClientValue::Integer(bytes)) => u64::try_from(*bytes).map_or(fetch, |b| b.min(fetch)),
+        _ => fetch,
+    };
     let poll = (limits.drain_timeout.as_millis() * 2).clamp(300_000, 86_400_000);
     let metadata = kafka.discovery_interval.as_millis().clamp(1_000, 300_000);
     let mut settings = base(
@@ -98,9 +104,8 @@ pub fn member(
             ("queued.min.messages", "1000000".to_owned()),
             ("fetch.max.bytes", fetch.to_string()),
             // Runs of one partition are long enough for a fetch to be cheap and short enough to keep all lanes busy.
-            ("fetch.message.max.bytes", (fetch / 8).max(256 * 1024).to_string()),
-            // The client raises `fetch.max.bytes` to at least this, which is a producer's setting otherwise.
-            ("message.max.bytes", fetch.min(1_000_000).to_string()),
+            ("fetch.message.max.bytes", (prefetch * 64).max(256 * 1024).to_string()),
+            ("message.max.bytes", least.clamp(1000, 1_000_000).to_string()),
             ("check.crcs", "true".to_owned()),
             // A few lines a connection, and the only place where the client tells what a broker can not do.
             ("debug", "broker".to_owned()),

@@ -5,11 +5,21 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use crate::kafka::fetching::Fetches;
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
 
 #[derive(Deserialize)]
 struct Report<'a> {
+    /// What the brokers have sent, as it came.
+    #[serde(default)]
+    rx_bytes: u64,
+    /// The records in it.
+    #[serde(default)]
+    rxmsgs: u64,
+    /// Their bytes, unpacked.
+    #[serde(default)]
+    rxmsg_bytes: u64,
     #[serde(borrow, default)]
     brokers: HashMap<Cow<'a, str>, Broker<'a>>,
     #[serde(borrow, default)]
@@ -26,12 +36,14 @@ struct Group<'a> {
 }
 
 /// What of a report matters for more than a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reached {
+pub(super) struct Seen {
     /// How many brokers are connected.
     pub(super) brokers: u64,
     /// Whether the coordinator of the group is one of them.
     pub(super) coordinator: bool,
+    pub(super) fetches: Fetches,
+    /// By topic, the most that came unpacked out of one answer for one partition, since the last report.
+    pub(super) at_once: Vec<(String, u64)>,
 }
 
 #[derive(Deserialize)]
@@ -40,12 +52,28 @@ struct Broker<'a> {
     source: Cow<'a, str>,
     #[serde(borrow, default)]
     state: Cow<'a, str>,
+    #[serde(default)]
+    req: Requests,
+}
+
+#[derive(Default, Deserialize)]
+struct Requests {
+    #[serde(rename = "Fetch", default)]
+    fetch: u64,
 }
 
 #[derive(Deserialize)]
 struct Topic<'a> {
+    #[serde(default)]
+    batchsize: Window,
     #[serde(borrow, default)]
     partitions: HashMap<Cow<'a, str>, Partition>,
+}
+
+/// Since the last report.
+#[derive(Default, Deserialize)]
+struct Window {
+    max: u64,
 }
 
 #[derive(Deserialize)]
@@ -58,15 +86,13 @@ struct Partition {
     fetchq_size: u64,
 }
 
-/// Exports a report. `is_assigned` keeps partitions out that have just been let go.
-///
-/// Returns who is connected, or `None` when the report can not be read.
+/// Exports a report. `is_assigned` keeps partitions out that have just been let go. `None` when it can not be read.
 pub(super) fn export(
     json: &[u8],
     metrics: &Metrics,
     shard: u32,
     is_assigned: impl Fn(&TopicPartition) -> bool,
-) -> Option<Reached> {
+) -> Option<Seen> {
     let report: Report<'_> = serde_json::from_slice(json).ok()?;
     let (up, down) = connections(&report);
     metrics.kafka_brokers(up, down);
@@ -84,8 +110,17 @@ pub(super) fn export(
         }
     }
     metrics.prefetched(shard, prefetched);
+    let asked = report.brokers.values().filter(|broker| broker.req.fetch > 0);
+    let fetches = Fetches {
+        received: report.rx_bytes,
+        records: report.rxmsgs,
+        unpacked: report.rxmsg_bytes,
+        brokers: asked.filter(|broker| broker.state == "UP").count() as u64,
+    };
+    let at_once = report.topics.iter().map(|(name, topic)| (name.to_string(), topic.batchsize.max));
+    let at_once = at_once.collect();
     let coordinator = report.cgrp.is_some_and(|group| group.state == "up");
-    Some(Reached { brokers: up, coordinator })
+    Some(Seen { brokers: up, coordinator, fetches, at_once })
 }
 
 /// How many brokers are connected, and how many are not.
@@ -109,17 +144,21 @@ mod tests {
 
     #[test]
     fn a_report_is_read_as_librdkafka_writes_it() {
-        let json = br#"{"name":"c","brokers":{
-            "a:1/1":{"name":"a:1/1","nodeid":1,"source":"learned","state":"UP","rtt":{"p99":3}},
+        let json = br#"{"name":"c","rx_bytes":1000,"rxmsgs":20,"rxmsg_bytes":9000,"brokers":{
+            "a:1/1":{"name":"a:1/1","nodeid":1,"source":"learned","state":"UP","rtt":{"p99":3},
+                "req":{"Fetch":7,"Metadata":2}},
             "a:2/2":{"name":"a:2/2","nodeid":2,"source":"learned","state":"CONNECT"},
             "a:1/bootstrap":{"nodeid":-1,"source":"configured","state":"UP"}},
-            "topics":{"orders":{"topic":"orders","partitions":{
+            "topics":{"orders":{"topic":"orders","batchsize":{"min":0,"max":4500},"partitions":{
             "0":{"partition":0,"consumer_lag":7,"fetchq_size":100,"fetch_state":"active"},
             "-1":{"partition":-1,"consumer_lag":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
-        let reached = Reached { brokers: 1, coordinator: true };
-        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(reached));
+        let seen = export(json, &Metrics::default(), 0, |_| true).unwrap();
+        assert_eq!((seen.brokers, seen.coordinator), (1, true));
+        let fetches = Fetches { received: 1000, records: 20, unpacked: 9000, brokers: 1 };
+        assert_eq!(seen.fetches, fetches);
+        assert_eq!(seen.at_once, [("orders".to_owned(), 4500)]);
         assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (1, 1));
-        assert_eq!(export(b"{", &Metrics::default(), 0, |_| true), None);
+        assert!(export(b"{", &Metrics::default(), 0, |_| true).is_none());
     }
 
     #[test]
@@ -129,7 +168,7 @@ mod tests {
             "a:1/bootstrap":{"source":"configured","state":"TRY_CONNECT"}},
             "cgrp":{"state":"query-coord"}}"#;
         assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (0, 1));
-        let reached = Reached { brokers: 0, coordinator: false };
-        assert_eq!(export(json, &Metrics::default(), 0, |_| true), Some(reached));
+        let seen = export(json, &Metrics::default(), 0, |_| true).unwrap();
+        assert_eq!((seen.brokers, seen.coordinator), (0, false));
     }
 }

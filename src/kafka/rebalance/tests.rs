@@ -50,8 +50,14 @@ struct Member {
 fn member() -> Member {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("t", 3, 1).unwrap();
-    let context =
-        Context::new(Arc::new(Metrics::default()), 0, &sample(|_| {}).kafka, false, Duration::MAX);
+    let context = Context::new(
+        Arc::new(Metrics::default()),
+        0,
+        &sample(|_| {}).kafka,
+        &sample(|_| {}).limits,
+        false,
+        Duration::MAX,
+    );
     let consumer: BaseConsumer<Context> = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap_servers())
         .set("group.id", "g")
