@@ -12,4 +12,5 @@ mod reading;
 mod rebalance;
 mod recreated;
 mod shapes;
+mod sizes;
 mod start;

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compressed;
 mod crash;
 mod damaged;
 mod end_to_end;

@@ -1,16 +1,27 @@
 //! However much is waiting in Kafka and however long Event Hubs takes nothing: memory stays within the bound.
 
-use eventhubs_local::Server;
+use eventhubs_local::{Fault, Server};
 
 use crate::scene::count;
 use crate::support::audit::Auditor;
-use crate::support::{Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const LIMIT: u64 = 32 << 20;
 /// What the process needs besides records: code, threads, connections, and what an allocator does not give back.
-const BASE: u64 = 80 << 20;
+pub(crate) const BASE: u64 = 80 << 20;
 const RECORDS: u64 = 30_000;
+
+/// Full: nothing more is taken from Kafka, and it stays so however often is tried.
+pub(crate) fn wait_full(bridge: &Bridge, stuck: &Fault, least: u64) {
+    wait_for("the buffers are full", PATIENCE, || {
+        let taken = count(bridge, "bridge_records_received_total", &[]);
+        let fired = stuck.fired();
+        wait_for("another round", PATIENCE, || (stuck.fired() >= fired + 8).then_some(()));
+        let still = count(bridge, "bridge_records_received_total", &[]) == taken;
+        (taken > least && still).then_some(())
+    });
+}
 
 #[test]
 fn a_backlog_behind_a_hub_that_takes_nothing_stays_in_kafka() {
@@ -32,13 +43,7 @@ fn a_backlog_behind_a_hub_that_takes_nothing_stays_in_kafka() {
         .mapping(&topic, HUB)
         .with("[limits]\nmemory = '32MiB'")
         .start();
-    // Full: nothing more is taken from Kafka, and it stays so however often is tried.
-    wait_for("the buffers are full", PATIENCE, || {
-        let taken = count(&bridge, "bridge_records_received_total", &[]);
-        let fired = stuck.fired();
-        wait_for("another round", PATIENCE, || (stuck.fired() >= fired + 8).then_some(()));
-        (taken > 500 && count(&bridge, "bridge_records_received_total", &[]) == taken).then_some(())
-    });
+    wait_full(&bridge, &stuck, 500);
     let held = count(&bridge, "bridge_buffered_bytes", &[]);
     let ahead = count(&bridge, "bridge_prefetched_bytes", &[]);
     assert!(held + ahead <= LIMIT + LIMIT / 4, "{held} + {ahead}");

@@ -192,6 +192,15 @@ impl Bridge {
         unsafe { libc::kill(child.id() as libc::pid_t, signal) };
     }
 
+    /// The most memory that has ever been resident, as the kernel keeps it: no peak between two looks is missed.
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", lock(&self.child).id());
+        let status = std::fs::read_to_string(status).expect("a running child of ours");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.expect("the kernel tells it") * 1024
+    }
+
     /// The exit code, if the process has ended; `None` also when a signal ended it.
     pub fn exit_code(&self) -> Option<i32> {
         let status = lock(&self.child).try_wait().expect("a child of ours")?;

@@ -234,6 +234,20 @@ impl Kafka {
         folder.join("00000000000000000000.log")
     }
 
+    /// Bytes that the records of `topic` take on the disks of all nodes.
+    pub fn stored(&self, topic: &str) -> u64 {
+        let of_topic = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            let (of, _) = name.to_str()?.rsplit_once('-')?;
+            (of == topic).then(|| entry.path())
+        };
+        let dirs = |node: &Node| fs::read_dir(node.dir.join("data")).expect("a node's directory");
+        let logs = self.nodes.iter().flat_map(dirs).flatten().filter_map(|entry| of_topic(&entry));
+        let files = logs.flat_map(|dir| fs::read_dir(dir).expect("a partition's directory"));
+        let logs = files.flatten().filter(|file| file.path().extension() == Some("log".as_ref()));
+        logs.map(|file| file.metadata().expect("a file").len()).sum()
+    }
+
     /// First offset and end of a partition.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
         let patience = Duration::from_secs(20);
