@@ -22,7 +22,8 @@ use super::notes::Notes;
 use super::pump::Pump;
 use super::resolve::{Found, Hubs};
 
-/// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead.
+/// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead and unpacks:
+/// `docs/performance.md` has the sums.
 const BATCH_SHARE: f64 = 0.5;
 /// How often the thread of AMQP gives a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
