@@ -65,7 +65,8 @@ impl Kind {
             ("batch.num.messages", "1000000"),
             ("message.max.bytes", "150000000"),
             ("queue.buffering.max.kbytes", "200000"),
-            ("linger.ms", "100"),
+            // Long enough for whole batches on a machine that is doing much else.
+            ("linger.ms", "1000"),
         ];
         kafka.produce_with(topic, records, &settings);
         BYTES as f64 / kafka.stored(topic) as f64
@@ -126,10 +127,13 @@ fn records_that_are_not_compressed() {
 fn batches_that_unpack_to_more_than_there_is_room_for_are_told() {
     let kafka = Kafka::shared();
     let (topic, group) = (unique("large"), unique("g"));
-    let kind = Kind { size: 10_000, noise: 7, codec: "zstd", batch: "60000000" };
+    let kind = Kind { size: 10_000, noise: 7, codec: "zstd", batch: "12000000" };
     kind.write(kafka, &topic);
     let server = Server::builder().hub(HUB, 4).start().unwrap();
-    let bridge = Settings::new(kafka, &group, &server).mapping(&topic, HUB).start();
+    let bridge = Settings::new(kafka, &group, &server)
+        .mapping(&topic, HUB)
+        .with("[limits]\nmemory = '16MiB'")
+        .start();
     bridge.wait_log(&["WARN", &topic, "unpack to more at once", "raise `memory`"]);
     bridge.stop();
     assert_eq!(bridge.logged("unpack to more at once"), 1, "told once");
