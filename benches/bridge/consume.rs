@@ -27,7 +27,10 @@ pub(crate) struct Args {
 pub(crate) fn measure(args: &Args) {
     let config =
         Config::load(&args.config, [], &[], kafka::objection).expect("the bridge's configuration");
-    let settings = kafka::member(&config.kafka, &config.limits, 0).expect("good settings");
+    let mut settings = kafka::member(&config.kafka, &config.limits, 0).expect("good settings");
+    // The bridge begins with less, and comes to this when it has seen that the topic is not compressed.
+    let fetch = config.limits.memory / 128;
+    settings.set("fetch.max.bytes", fetch.to_string());
     let consumer: BaseConsumer = settings.create().expect("a client");
     let mut partitions = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
