@@ -104,6 +104,18 @@ pub enum Note {
         /// How long it waits.
         wait: Duration,
     },
+    /// A namespace begins to throttle: the lanes it refuses take turns from now on.
+    Throttles {
+        /// The hub that said so first.
+        hub: HubName,
+        /// What it said.
+        detail: String,
+    },
+    /// It has not been heard to for a while: everybody is free.
+    ThrottlesNoMore {
+        /// The namespace, by its name in the configuration.
+        namespace: Arc<str>,
+    },
     /// A partition is not read because of this, or is read again.
     Held {
         /// The partition.

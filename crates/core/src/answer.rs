@@ -28,6 +28,9 @@ impl Core {
                 let berth = &mut self.berths[lane];
                 let (attempts, wait) = berth.lane.resend(envelope.events, setback, now);
                 let id = berth.id.clone();
+                if cause == Cause::Throttled {
+                    self.throttled(lane, &detail, now);
+                }
                 self.purge_unwanted(lane);
                 let hub = self.hub_of(lane);
                 if cause == Cause::NotFound {
@@ -62,6 +65,7 @@ impl Core {
 
     fn accepted(&mut self, lane: usize, now: Instant, wall: i64) {
         let Some(arrival) = self.berths[lane].lane.accepted(now) else { return };
+        self.taken(lane, arrival.bytes, arrival.events, now);
         let age = arrival
             .oldest
             .map(|oldest| Duration::from_millis(wall.saturating_sub(oldest).max(0) as u64));

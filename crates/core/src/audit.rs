@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::core::Core;
 use crate::hold::Why;
+use crate::hubs::Berth;
 use crate::offsets::Assignment;
 use crate::partitions::{Intake, Partition};
 
@@ -13,6 +14,36 @@ impl Core {
         self.audit_scale();
         self.audit_out();
         self.audit_held();
+        self.audit_turns();
+    }
+
+    /// Who takes turns waits in the line of its namespace, once, and has something to send.
+    fn audit_turns(&self) {
+        let mut lined = HashMap::new();
+        for (number, namespace) in self.hubs.namespaces.iter().enumerate() {
+            for lane in namespace.governor.line() {
+                assert_eq!(lined.insert(lane, number), None, "lane {lane} waits for one turn");
+            }
+        }
+        for (number, Berth { lane, seat, hub, .. }) in self.berths.iter().enumerate() {
+            let namespace = self.hubs.all[*hub].namespace;
+            assert_eq!(
+                lined.remove(&number).is_some(),
+                seat.waits(),
+                "lane {number} is in the line"
+            );
+            if seat.waits() {
+                assert!(
+                    self.hubs.namespaces[namespace].governor.governs(seat),
+                    "only who was refused waits"
+                );
+                assert!(
+                    lane.due().is_some() && !lane.is_in_a_hurry(),
+                    "lane {number} has something to send"
+                );
+            }
+        }
+        assert!(lined.is_empty());
     }
 
     fn audit_scale(&self) {
@@ -20,7 +51,8 @@ impl Core {
         for (number, berth) in self.berths.iter().enumerate() {
             assert_eq!(berth.weighed, berth.lane.bytes(), "lane {number} is weighed");
             by_hub[berth.hub] += berth.weighed;
-            assert_eq!(self.due.of(number), berth.lane.due(), "lane {number} is looked at in time");
+            let due = berth.lane.due().filter(|_| !berth.seat.waits());
+            assert_eq!(self.due.of(number), due, "lane {number} is looked at in time");
             assert!(!berth.lane.is_empty() || berth.lane.due().is_none(), "nothing to do at rest");
         }
         for (hub, bytes) in by_hub.iter().enumerate() {

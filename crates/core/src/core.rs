@@ -210,25 +210,6 @@ impl Core {
             && offsets.in_flight_bytes(partition.assignment) < WINDOW_BYTES / part
     }
 
-    /// Batches that are due, as actions.
-    pub fn dispatch(&mut self, now: Instant) {
-        for number in self.due.until(now) {
-            let Some(departure) = self.berths[number].lane.next(now) else {
-                self.touch(number);
-                continue;
-            };
-            if let Some(reason) = departure.reason {
-                let hub = self.hub_of(number);
-                let (events, bytes) = (departure.events.len(), departure.bytes);
-                self.tell(Note::Sealed { hub, reason, events, bytes });
-            }
-            let envelope =
-                crate::event::Envelope { events: departure.events, partition_key: departure.key };
-            self.act(Action::Send { lane: number, envelope });
-            self.touch(number);
-        }
-    }
-
     /// The name of the hub of a lane.
     pub(crate) fn hub_of(&self, lane: usize) -> crate::hubs::HubName {
         self.hubs.all[self.berths[lane].hub].name.clone()
@@ -242,7 +223,7 @@ impl Core {
             self.scale.weigh(berth.hub, berth.weighed, bytes);
             berth.weighed = bytes;
         }
-        self.due.set(number, berth.lane.due());
+        self.line_up(number);
     }
 
     /// Whether another record may be taken.
@@ -262,6 +243,12 @@ impl Core {
 
     /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.
     pub fn deadline(&self) -> Option<Instant> {
-        self.due.first().into_iter().chain(self.drains.iter().map(Drain::deadline)).min()
+        let turns = self.hubs.namespaces.iter().filter_map(|it| it.governor.deadline());
+        self.due
+            .first()
+            .into_iter()
+            .chain(self.drains.iter().map(Drain::deadline))
+            .chain(turns)
+            .min()
     }
 }

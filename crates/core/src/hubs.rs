@@ -1,4 +1,4 @@
-//! Where events leave: hubs, the outlets through which mappings with the same batch settings share their lanes, and the lanes.
+//! Where events leave: namespaces, hubs, the outlets through which mappings with the same batch settings share their lanes, and the lanes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::encode::Layout;
 use crate::event::Event;
+use crate::governor::{Governor, Seat};
 use crate::lane::{Lane, Settings};
 use crate::mapping::{self, Partitioning};
 use crate::offsets::Assignment;
@@ -40,6 +41,8 @@ pub(crate) struct Route {
 #[derive(Debug)]
 pub(crate) struct Hub {
     pub(crate) name: HubName,
+    /// Number of its namespace.
+    pub(crate) namespace: usize,
     /// Its partitions in the service's order; `None` until they are known.
     pub(crate) ids: Option<Arc<[Arc<str>]>>,
     /// Its partitions from the moment on at which all its lanes are empty.
@@ -84,6 +87,8 @@ pub(crate) struct Berth {
     pub(crate) hub: HubNumber,
     /// The hub partition.
     pub(crate) id: Arc<str>,
+    /// What the governor of its namespace knows of it.
+    pub(crate) seat: Seat,
     /// What it weighs on the scale.
     pub(crate) weighed: usize,
     /// Partitions that wait for room in it.
@@ -97,15 +102,24 @@ impl Berth {
             outlet,
             hub: of.hub,
             id: Arc::clone(id),
+            seat: Seat::new(of.hub),
             weighed: 0,
             waiting: Vec::new(),
         }
     }
 }
 
-/// All hubs and outlets, found by what makes them one.
+/// A namespace, by its name in the configuration.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    pub(crate) name: Arc<str>,
+    pub(crate) governor: Governor,
+}
+
+/// All namespaces, hubs and outlets, found by what makes them one.
 #[derive(Debug, Default)]
 pub(crate) struct Hubs {
+    pub(crate) namespaces: Vec<Namespace>,
     pub(crate) all: Vec<Hub>,
     pub(crate) outlets: Vec<Outlet>,
 }
@@ -121,9 +135,11 @@ impl Hubs {
     pub(crate) fn of(&mut self, route: &route::Route, scale: &mut Scale) -> (usize, bool) {
         let known = self.find(&route.namespace, &route.hub);
         let hub = known.unwrap_or_else(|| {
-            let (namespace, hub) = (route.namespace.clone(), route.hub.clone());
+            let name = HubName { namespace: route.namespace.clone(), hub: route.hub.clone() };
+            let namespace = self.namespace(&name.namespace);
             self.all.push(Hub {
-                name: HubName { namespace, hub },
+                name,
+                namespace,
                 ids: None,
                 next_ids: None,
                 trouble: None,
@@ -141,5 +157,19 @@ impl Hubs {
             self.outlets.len() - 1
         });
         (outlet, known.is_none())
+    }
+
+    /// The governor of the namespace of a lane.
+    pub(crate) fn governor_of(&mut self, berth: &Berth) -> &mut Governor {
+        &mut self.namespaces[self.all[berth.hub].namespace].governor
+    }
+
+    /// The number of a namespace.
+    fn namespace(&mut self, name: &Arc<str>) -> usize {
+        let known = self.namespaces.iter().position(|it| it.name == *name);
+        known.unwrap_or_else(|| {
+            self.namespaces.push(Namespace { name: name.clone(), governor: Governor::default() });
+            self.namespaces.len() - 1
+        })
     }
 }

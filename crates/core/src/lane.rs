@@ -49,8 +49,10 @@ pub struct Lane<E> {
     retry: Option<Retry>,
     attempts: u32,
     trouble: Option<Instant>,
-    /// Smoothed time from departure to acknowledgement.
+    /// Smoothed time from when a batch could leave to its acknowledgement.
     pace: Duration,
+    /// When the last was acknowledged, if another waited.
+    moved: Option<Instant>,
     /// What is held leaves without waiting for more.
     hurry: bool,
 }
@@ -93,6 +95,7 @@ impl<E> Lane<E> {
             attempts: 0,
             trouble: None,
             pace: FIRST_PACE,
+            moved: None,
             hurry: false,
         }
     }
@@ -257,7 +260,9 @@ impl<E> Lane<E> {
     pub fn accepted(&mut self, now: Instant) -> Option<Arrival> {
         let flight = self.flight.take()?;
         let took = now.saturating_duration_since(flight.since);
-        self.pace = (self.pace * 7 + took) / 8;
+        let cycle = self.moved.map_or(took, |moved| now.saturating_duration_since(moved));
+        self.pace = (self.pace * 7 + cycle.min(QUEUE)) / 8;
+        self.moved = (!self.sealed.is_empty()).then_some(now);
         self.attempts = 0;
         self.trouble = None;
         self.calm();
@@ -276,6 +281,7 @@ impl<E> Lane<E> {
             self.retry = None;
             self.attempts = 0;
             self.trouble = None;
+            self.moved = None;
             self.hurry = false;
         }
     }
@@ -360,22 +366,9 @@ impl<E> Lane<E> {
         open + self.sealed_bytes + flight + copy + events * EVENT_COST
     }
 
-    /// Events held.
-    #[cfg(test)]
-    pub(crate) fn events(&self) -> usize {
-        let in_flight = self.flight.as_ref().map_or(0, |flight| flight.batch.len());
-        self.open.len() + self.sealed_events + in_flight
-    }
-
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty() && self.sealed.is_empty() && self.flight.is_none()
-    }
-
-    /// Whether a batch is with the sender.
-    #[cfg(test)]
-    pub(crate) fn is_in_flight(&self) -> bool {
-        self.flight.is_some()
     }
 
     /// The tickets of all events held, the oldest event first.

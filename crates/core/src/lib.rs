@@ -10,8 +10,8 @@
 //! | [`route`] | which hub, and which partition of it |
 //! | [`encode`] | a record as one AMQP message |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`] | the parts, each with a property test against a simpler version of itself |
-//! | `hubs`, `partitions`, `scale`, `due` | the books: where events leave, what is assigned, who holds how much, who is due |
-//! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `progress` | [`Core`], a file for each question it answers |
+//! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
+//! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `turns`, `progress` | [`Core`], a file for each question it answers |
 
 pub mod action;
 mod again;
@@ -24,6 +24,7 @@ mod drain;
 mod due;
 pub mod encode;
 pub mod event;
+mod governor;
 mod hold;
 mod hubs;
 mod known;
@@ -40,9 +41,11 @@ pub mod route;
 mod scale;
 #[cfg(test)]
 mod simulation;
+mod turns;
 
 pub use crate::core::{Admitted, Core};
 pub use drain::Drained;
 pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
 pub use progress::Standing;
+pub use turns::Governed;

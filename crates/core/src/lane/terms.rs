@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Lane;
 use crate::offsets::Ticket;
 
 /// Why a batch was sealed: a metric label.
@@ -85,4 +86,11 @@ pub struct Arrival {
     pub took: Duration,
     /// What is to be settled.
     pub tickets: Vec<Ticket>,
+}
+
+impl<E> Lane<E> {
+    /// Whether what is held leaves without waiting for more: a drain is under way.
+    pub(crate) fn is_in_a_hurry(&self) -> bool {
+        self.hurry
+    }
 }

@@ -5,6 +5,7 @@
 mod plan;
 mod remade;
 mod scenes;
+mod throttled;
 mod verdict;
 mod world;
 
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::mapping::Partitioning::{Key, Mirror};
 use crate::mapping::Policy;
-use plan::{Answer, Mode, Plan, Tp};
+use plan::{Answer, Mode, Plan, Tp, Units};
 use world::World;
 
 /// What one history does, step by step.
@@ -28,6 +29,8 @@ enum Step {
     Wait { millis: u64 },
     /// A hub changes its mind.
     Mode { hub: usize, mode: Mode },
+    /// The namespace takes so many bytes a second, or as many as come.
+    Units { bytes: Option<u32> },
     /// A hub has other partitions, more or fewer; it is told at once or later.
     Resize { hub: usize, to: usize, told: bool },
     /// The namespace is connected to again.
@@ -57,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<usize>(), answer).prop_map(|(pick, answer)| Step::Answer { pick, answer }),
         4 => (1..3_000u64).prop_map(|millis| Step::Wait { millis }),
         2 => (0..3usize, mode).prop_map(|(hub, mode)| Step::Mode { hub, mode }),
+        1 => prop::option::of(500..20_000u32).prop_map(|bytes| Step::Units { bytes }),
         2 => (0..3usize, 1..7usize, any::<bool>()).prop_map(|(hub, to, told)| Step::Resize { hub, to, told }),
         1 => Just(Step::Connect),
         1 => Just(Step::Resolve),
@@ -96,6 +100,10 @@ impl World {
             Step::Answer { pick, answer } => drop(self.answer(pick, answer)),
             Step::Wait { millis } => self.now += Duration::from_millis(millis),
             Step::Mode { hub, mode } => self.modes[hub] = mode,
+            Step::Units { bytes } => {
+                let now = self.now;
+                self.units = bytes.map(|bytes| Units::new(f64::from(bytes), now));
+            }
             Step::Resize { hub, to, told } => {
                 // A partition without a mirror would wait for its hub to grow.
                 let mirrors = self.plan.topics.iter().flatten().any(|it| *it == (hub, Mirror));

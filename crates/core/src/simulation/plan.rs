@@ -1,5 +1,7 @@
 //! What a simulated world is made of, and how its hubs behave.
 
+use std::time::Instant;
+
 use crate::mapping::{Partitioning, Policy};
 
 /// A Kafka partition: topic and number.
@@ -31,6 +33,39 @@ pub(super) enum Answer {
     TooLarge,
     /// The connection is lost, and was not stored.
     Lost,
+}
+
+/// What a namespace takes, over all its hubs: so many bytes and thousandths of so many events a second. A second's worth may
+/// come at once, and what exceeds it passes and is paid for.
+#[derive(Debug, Clone)]
+pub(super) struct Units {
+    pub(super) rate: f64,
+    left: [f64; 2],
+    since: Instant,
+    /// Batches that passed, and that did not.
+    pub(super) passed: usize,
+    pub(super) refused: usize,
+}
+
+impl Units {
+    pub(super) fn new(rate: f64, now: Instant) -> Self {
+        Self { rate, left: [rate; 2], since: now, passed: 0, refused: 0 }
+    }
+
+    pub(super) fn take(&mut self, bytes: usize, events: usize, now: Instant) -> bool {
+        let passed = now.duration_since(self.since).as_secs_f64();
+        self.since = now;
+        self.left = self.left.map(|left| (left + self.rate * passed).min(self.rate));
+        let takes = self.left.iter().all(|left| *left > 0.0);
+        if takes {
+            self.left[0] -= bytes as f64;
+            self.left[1] -= (events * 1_000) as f64;
+            self.passed += 1;
+        } else {
+            self.refused += 1;
+        }
+        takes
+    }
 }
 
 /// What a world is made of.

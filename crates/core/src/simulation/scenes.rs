@@ -8,14 +8,19 @@ use crate::mapping::{Partitioning, Policy};
 use super::plan::{Answer, Mode, Plan, Tp};
 use super::world::World;
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 
 fn no_poison(_: Tp, _: i64) -> bool {
     false
 }
 
 /// Topics, each to a hub of its own.
-fn estate(hubs: usize, hub_partitions: usize, partitions: i32, by: Partitioning) -> Plan {
+pub(super) fn estate(
+    hubs: usize,
+    hub_partitions: usize,
+    partitions: i32,
+    by: Partitioning,
+) -> Plan {
     Plan {
         topics: (0..hubs).map(|hub| vec![(hub, by)]).collect(),
         partitions,
@@ -30,19 +35,19 @@ fn estate(hubs: usize, hub_partitions: usize, partitions: i32, by: Partitioning)
 }
 
 /// How a scene goes: what is offered, and how fast hubs answer.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     /// Records of each topic offered in a step of 10 ms.
-    rates: Vec<usize>,
+    pub(super) rates: Vec<usize>,
     /// How long each hub takes to answer.
-    latency: Vec<Duration>,
+    pub(super) latency: Vec<Duration>,
     sent: BTreeMap<usize, Instant>,
     /// What each topic's log holds beyond what was read.
     backlog: BTreeMap<Tp, usize>,
 }
 
 impl Scene {
-    fn new(plan: Plan, rate: usize) -> Self {
+    pub(super) fn new(plan: Plan, rate: usize) -> Self {
         let hubs = plan.hubs.len();
         let mut world = World::new(plan);
         world.audited = false;
@@ -57,7 +62,7 @@ impl Scene {
     }
 
     /// Lets time pass; gives how many records each hub took.
-    fn play(&mut self, time: Duration) -> Vec<usize> {
+    pub(super) fn play(&mut self, time: Duration) -> Vec<usize> {
         let before = self.stored();
         let end = self.world.now + time;
         while self.world.now < end {
@@ -66,7 +71,7 @@ impl Scene {
         self.stored().iter().zip(before).map(|(now, before)| now - before).collect()
     }
 
-    fn stored(&self) -> Vec<usize> {
+    pub(super) fn stored(&self) -> Vec<usize> {
         let mut stored = vec![0; self.rates.len()];
         for ((hub, _), log) in &self.world.stored {
             stored[*hub] += log.len();

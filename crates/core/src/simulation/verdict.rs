@@ -41,6 +41,7 @@ impl World {
     /// Everything is well: what was read and is not committed is read again and stored, and then nothing is left to do.
     pub(super) fn come_to_rest(&mut self) {
         self.modes.fill(Mode::Good);
+        self.units = None;
         self.resolve();
         let mut quiet = 0;
         for round in 0.. {

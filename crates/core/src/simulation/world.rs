@@ -11,7 +11,7 @@ use crate::mapping::{self, Mapping, Topics};
 use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
-use super::plan::{Answer, Mode, Place, Plan, Tp};
+use super::plan::{Answer, Mode, Place, Plan, Tp, Units};
 
 pub(super) struct World {
     pub(super) plan: Plan,
@@ -46,6 +46,10 @@ pub(super) struct World {
     /// Hubs that have, or have had, other partitions than at first.
     pub(super) resized: BTreeSet<usize>,
     drains: u64,
+    /// What the namespace takes, if that is limited.
+    pub(super) units: Option<Units>,
+    /// The last random number.
+    pub(super) jitter: f64,
 }
 
 fn topic(number: usize) -> String {
@@ -118,6 +122,8 @@ impl World {
             audited: true,
             resized: BTreeSet::new(),
             drains: 0,
+            units: None,
+            jitter: 0.5,
             plan,
         };
         for of in 0..world.plan.topics.len() {
@@ -277,10 +283,16 @@ impl World {
         let bad = events.iter().any(|(at, offset)| (self.plan.poison)(*at, *offset));
         let retry = |cause, after| SendError::Retry { cause, after, detail: String::new() };
         let gone = place.1 >= self.plan.hubs[place.0];
+        let good = self.modes[place.0] == Mode::Good && !gone;
+        let bytes = envelope.events.iter().map(|event| event.encoded().len()).sum();
+        let now = self.now;
+        let busy = good && self.units.as_mut().is_some_and(|it| !it.take(bytes, events.len(), now));
         let result = match (self.modes[place.0], answer) {
             _ if gone => Err(retry(Cause::NotFound, None)),
             (Mode::Released, _) => Err(retry(Cause::Released, None)),
-            (Mode::Throttled, _) => Err(retry(Cause::Throttled, Some(Duration::from_secs(4)))),
+            (mode, _) if busy || mode == Mode::Throttled => {
+                Err(retry(Cause::Throttled, Some(Duration::from_secs(4))))
+            }
             _ if bad => Err(SendError::Refused { condition: "no".into(), detail: String::new() }),
             (_, Answer::Released) => Err(retry(Cause::Released, None)),
             (_, Answer::Lost) => Err(retry(Cause::Connection, None)),
@@ -300,7 +312,9 @@ impl World {
             self.stored.entry(place).or_default().extend(events);
         }
         self.core.lane_ready(lane, self.plan.link);
-        self.core.settled(lane, envelope, result, 0.5, self.now, 0);
+        // As good as random, and the same each time.
+        self.jitter = (self.jitter + 0.618_034).fract();
+        self.core.settled(lane, envelope, result, self.jitter, self.now, 0);
         self.act();
         true
     }
