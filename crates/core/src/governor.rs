@@ -21,7 +21,7 @@ mod spell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use spell::{Count, Pace, Spell};
+use spell::{Count, Pace, Spell, Turn};
 
 /// What an event weighs at least.
 const EVENT: usize = 1_000;
@@ -53,7 +53,7 @@ pub(crate) struct Seat {
     /// Whether a batch of it was taken since.
     taken: bool,
     /// Its place in the line.
-    turn: Option<i64>,
+    turn: Option<Turn>,
 }
 
 impl Seat {
@@ -180,20 +180,15 @@ impl Governor {
         began
     }
 
-    /// A lane that takes turns is due. First goes one that waited as long as it was asked to while nobody else was refused;
-    /// and, while everything is refused, one that was not.
+    /// A lane that takes turns is due. One that was refused has waited since then. While everything is refused, those that
+    /// were not go first.
     pub(crate) fn wait(&mut self, lane: usize, seat: &mut Seat, now: Instant) {
         let refused = self.refusal(seat).filter(|_| !seat.taken);
         let Some(spell) = &mut self.spell else { return };
         spell.advance(now);
-        let first = spell.line.first_key_value().map_or(0, |(turn, _)| *turn);
-        let last = spell.line.last_key_value().map_or(0, |(turn, _)| *turn);
-        let ahead = match refused {
-            Some(refused) => refused.at >= spell.cut,
-            None => spell.pace == Pace::Probing,
-        };
-        let turn = if ahead { first - 1 } else { last + 1 };
-        spell.line.insert(turn, (lane, refused.map_or(now, |refused| refused.at)));
+        let behind = refused.is_some() || spell.pace != Pace::Probing;
+        let turn = (behind, refused.map_or(now, |refused| refused.at), lane);
+        spell.line.insert(turn);
         seat.turn = Some(turn);
     }
 
@@ -211,7 +206,7 @@ impl Governor {
         if now < spell.opens() {
             return None;
         }
-        spell.line.pop_first().map(|(_, (lane, _))| lane)
+        spell.line.pop_first().map(|(_, _, lane)| lane)
     }
 
     /// When [`Governor::call`] wants to be asked; `None` while nobody waits.
@@ -224,7 +219,7 @@ impl Governor {
     pub(crate) fn ends(&mut self, now: Instant) -> Option<Vec<usize>> {
         let over = |spell: &mut Spell| now.saturating_duration_since(spell.refused) >= QUIET;
         let spell = self.spell.take_if(over)?;
-        Some(spell.line.into_values().map(|(lane, _)| lane).collect())
+        Some(spell.line.into_iter().map(|(_, _, lane)| lane).collect())
     }
 
     /// Weight a second that is let through, none while everything is refused; and how many lanes wait.
@@ -237,7 +232,7 @@ impl Governor {
     /// Who waits, in order.
     #[cfg(test)]
     pub(crate) fn line(&self) -> Vec<usize> {
-        self.spell.iter().flat_map(|it| it.line.values().map(|(lane, _)| *lane)).collect()
+        self.spell.iter().flat_map(|it| it.line.iter().map(|(_, _, lane)| *lane)).collect()
     }
 }
 

