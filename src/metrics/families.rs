@@ -104,6 +104,10 @@ families! {
         "Connections of a shard to a namespace.");
     links: IntGaugeVec = gauge("eventhubs_links", &["eventhubs_namespace", "shard"],
         "Links of a shard that are attached to hubs of a namespace and their partitions.");
+    throttled_rate: IntGaugeVec = gauge("throttled_bytes_per_second", &["eventhubs_namespace", "shard"],
+        "What the lanes that a namespace throttles may send together.");
+    throttled_waiting: IntGaugeVec = gauge("throttled_lanes_waiting", &["eventhubs_namespace", "shard"],
+        "Lanes that have a batch and wait for their turn while their namespace throttles.");
     hub_unavailable: IntGaugeVec = gauge("hub_unavailable", &["eventhubs_namespace", "hub"],
         "1 while a hub cannot be reached or refuses.");
     topic_unavailable: IntGaugeVec = gauge("topic_unavailable", &["topic"],

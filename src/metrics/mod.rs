@@ -9,6 +9,7 @@ mod series;
 use std::fmt;
 use std::time::Duration;
 
+use bridge_core::Governed;
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -232,6 +233,20 @@ impl Metrics {
     pub fn links(&self, namespace: &str, shard: u32, more: i64) {
         let shard = shard.to_string();
         self.families.links.with_label_values(&[namespace, &shard]).add(more);
+    }
+
+    /// How a namespace throttles, if it does: `bridge_throttled_bytes_per_second{eventhubs_namespace,shard}`,
+    /// `bridge_throttled_lanes_waiting{eventhubs_namespace,shard}`, which are there only while it does.
+    pub fn throttled(&self, namespace: &str, shard: u32, governed: Option<&Governed>) {
+        let labels = [namespace, &shard.to_string()];
+        let Families { throttled_rate, throttled_waiting, .. } = &self.families;
+        if let Some(Governed { rate, waiting, .. }) = governed {
+            throttled_rate.with_label_values(&labels).set(clamp(*rate));
+            throttled_waiting.with_label_values(&labels).set(clamp(*waiting as u64));
+        } else {
+            drop(throttled_rate.remove_label_values(&labels));
+            drop(throttled_waiting.remove_label_values(&labels));
+        }
     }
 
     /// Whether a hub cannot be reached or refuses: `bridge_hub_unavailable{eventhubs_namespace,hub}` 0 or 1.

@@ -34,6 +34,8 @@ fn spoken() -> Metrics {
     metrics.connected("default", 0, true);
     metrics.connections("default", 0, 1);
     metrics.links("default", 0, 1);
+    let governed = Governed { namespace: "default".into(), rate: 1_000_000, waiting: 3 };
+    metrics.throttled("default", 0, Some(&governed));
     metrics.hub_unavailable("default", "hub", true);
     metrics.topic_unavailable("orders", false);
     metrics.token_put("default", false);

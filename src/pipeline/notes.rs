@@ -91,7 +91,10 @@ impl Notes {
                     _ => {}
                 }
             }
-            Note::Retry { .. } | Note::Halted { .. } => trouble(metrics, health, note),
+            Note::Retry { .. }
+            | Note::Halted { .. }
+            | Note::Throttles { .. }
+            | Note::ThrottlesNoMore { .. } => trouble(metrics, health, note),
             Note::Waits { partition, detail } => {
                 health.trouble(trouble_of(&partition), Some(&detail));
                 // `/readyz` lists them all.
@@ -150,12 +153,25 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
         Note::Retry { hub, id, cause, detail, attempts, wait } => {
             metrics.send_retried(&hub.hub, cause.as_str());
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
-            // A connection that is lost or cannot be made is told of once, not by each lane.
-            if attempts == 1 && cause != Cause::Connection {
+            // A connection that is lost or cannot be made, and a throttle, are told of once, not by each lane.
+            let once = matches!(cause, Cause::Connection | Cause::Throttled);
+            if attempts == 1 && !once {
                 tracing::warn!(namespace, hub, partition = &*id, %cause, detail, ?wait, "a batch is not stored, sending it again");
             } else {
                 tracing::debug!(namespace, hub, partition = &*id, %cause, detail, attempts, ?wait, "still not stored");
             }
+        }
+        Note::Throttles { hub, detail } => {
+            let (namespace, hub) = (&*hub.namespace, &*hub.hub);
+            tracing::warn!(
+                namespace,
+                hub,
+                detail,
+                "throttled: what is refused waits, and its lanes take turns at the rate the namespace takes"
+            );
+        }
+        Note::ThrottlesNoMore { namespace } => {
+            tracing::info!(namespace = &*namespace, "throttled no more");
         }
         Note::Halted { partition, offset, reason, detail } => {
             metrics.partition_held(&partition, "halted", true);

@@ -309,6 +309,11 @@ impl Pump {
         }
         self.carry_out();
         self.notes.count_up(Some(now));
+        let governed: Vec<_> = self.core.governed().collect();
+        for name in self.namespaces.keys() {
+            let governed = governed.iter().find(|it| *it.namespace == **name);
+            self.metrics.throttled(name, self.shard, governed);
+        }
         self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
     }
 }

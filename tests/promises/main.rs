@@ -23,3 +23,4 @@ mod resized;
 mod scaling;
 mod scene;
 mod startup;
+mod throttled;
