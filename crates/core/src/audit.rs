@@ -32,6 +32,8 @@ impl Core {
                 seat.waits(),
                 "lane {number} is in the line"
             );
+            let hurries = lane.is_in_a_hurry();
+            assert!(!hurries || !self.drains.is_empty(), "lane {number} hurries for a drain");
             if seat.waits() {
                 assert!(
                     self.hubs.namespaces[namespace].governor.governs(seat),

@@ -66,6 +66,12 @@ impl Core {
         let answered = |stay: &Assignment| partitions.of(*stay).is_none_or(|it| it.out == 0);
         let done = |drain: &mut Drain| now >= drain.deadline || drain.stays.iter().all(answered);
         let ended: Vec<_> = self.drains.extract_if(.., done).collect();
+        if !ended.is_empty() && self.drains.is_empty() {
+            for number in 0..self.berths.len() {
+                self.berths[number].lane.take_its_time();
+                self.touch(number);
+            }
+        }
         ended.into_iter().map(|drain| self.let_go(&drain, now)).collect()
     }
 

@@ -5,11 +5,13 @@
 //! soon has refused everybody. Who is due waits in one line, and each goes with one batch.
 //!
 //! The pace is found as TCP finds it:
-//! * *probing*, while everything is refused: one batch a second, whoever's turn it is;
-//! * *seeking*, from the first that is taken on: doubled eight times a second until something is refused;
-//! * *steady*: a refusal cuts the rate to a little less than what was taken; while somebody waits it grows, each second by
-//!   more than the last. One that has waited for [`PATIENCE`] with nobody refused doubles it, and for [`ASKED`], leaves: so
-//!   everybody's first batch leaves within five seconds of the end of the trouble.
+//! * *steady*: it begins with what the hub took in the last seconds, and a refusal cuts it to a little less than what was
+//!   taken. While somebody waits it grows, each second by more than the last. One that has waited for three seconds with
+//!   nobody refused doubles it eight times a second, and one that has for four leaves;
+//! * *probing*, when nothing is taken any more: one batch a second;
+//! * *seeking*, from the first that is taken then: doubled eight times a second, until something is refused.
+//!
+//! So whatever was before, everybody's first batch leaves within five seconds of the end of the trouble.
 //!
 //! A batch weighs its bytes, and at least [`EVENT`] for each event: a throughput unit is 1 MB or 1000 events a second.
 //! After [`QUIET`] without a refusal it is over, and everybody is free.
@@ -27,6 +29,9 @@ use spell::{Count, Pace, Spell, Turn};
 const EVENT: usize = 1_000;
 /// So long after the last refusal it is over.
 const QUIET: Duration = Duration::from_secs(20);
+/// What a hub took longer ago tells nothing.
+const RECENT: Duration = Duration::from_secs(3);
+
 /// What a batch weighs.
 pub(crate) fn weight(bytes: usize, events: usize) -> f64 {
     bytes.max(events * EVENT) as f64
@@ -97,10 +102,10 @@ impl Tally {
         self.now += weight;
     }
 
-    /// Weight a second.
+    /// Weight a second; none when that is long ago.
     fn rate(&self, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(self.since).as_secs_f64();
-        (self.last + self.now) / (1.0 + passed)
+        let passed = now.saturating_duration_since(self.since);
+        if passed > RECENT { 0.0 } else { (self.last + self.now) / (1.0 + passed.as_secs_f64()) }
     }
 }
 

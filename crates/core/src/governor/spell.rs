@@ -103,7 +103,7 @@ impl Spell {
                 (self.pace, self.rate, self.row) = (Pace::Steady, 0.0, 1);
                 self.pause = now + PAUSE;
             }
-            self.rate += tally * CUT;
+            self.rate = (self.rate + tally * CUT).clamp(RATES.0, RATES.1);
             self.taken = (self.taken.0 + tally, self.taken.1.max(1.0));
         }
     }

@@ -154,7 +154,9 @@ proptest! {
                     if let Some(free) = governor.ends(now) {
                         prop_assert_eq!(&free, &lanes(&list));
                         list.clear();
-                        free.iter().for_each(|lane| seats[*lane].called());
+                        for lane in free {
+                            seats[lane].called();
+                        }
                         prop_assert!(seats.iter().all(|seat| !governor.governs(seat)), "all are free");
                     }
                 }
@@ -229,6 +231,19 @@ fn one_that_was_never_refused_is_free_and_so_is_everybody_in_the_end() {
     assert_eq!(governor.standing(), None);
     assert!(governor.refused(&mut seats[1], now + 2 * QUIET), "and it begins anew");
     assert!(!governor.governs(&seats[0]), "without those of the last time");
+}
+
+#[test]
+fn what_was_taken_long_ago_is_no_rate() {
+    let (mut governor, mut seat, now) = (Governor::default(), Seat::new(0), Instant::now());
+    governor.taken(&mut seat, 1e6, now);
+    assert!(governor.refused(&mut seat, now + Duration::from_hours(1)));
+    assert_eq!(governor.standing(), Some((0, 0)), "so it is tried");
+    let second = Duration::from_secs(1);
+    let mut other = Governor::default();
+    other.taken(&mut seat, 1e6, now);
+    other.refused(&mut seat, now + second);
+    assert_eq!(other.standing(), Some((425_000, 0)), "in two seconds, less 15 %");
 }
 
 #[test]

@@ -93,4 +93,9 @@ impl<E> Lane<E> {
     pub(crate) fn is_in_a_hurry(&self) -> bool {
         self.hurry
     }
+
+    /// No drain is under way any more.
+    pub(crate) fn take_its_time(&mut self) {
+        self.hurry = false;
+    }
 }

@@ -142,6 +142,17 @@ fn a_hub_that_goes_on_refusing_does_not_slow_one_that_is_well() {
     assert!(other * 100 >= well * 95, "{other} instead of {well}");
 }
 
+/// A partition that goes and comes back makes everybody hurry, and only as long as that takes.
+#[test]
+fn after_a_drain_turns_are_taken_again() {
+    let mut scene = throttled(32, 1e6, 20);
+    play(&mut scene, 20);
+    scene.world.rebalance((0, 0), true);
+    play(&mut scene, 5);
+    let Shares { passed, refused, .. } = play(&mut scene, 20);
+    assert!(refused * 50 <= passed, "{refused} are refused and {passed} pass");
+}
+
 /// A drain waits for nobody's turn.
 #[test]
 fn a_drain_tries_at_once() {
