@@ -104,7 +104,8 @@ impl Spell {
                 self.pause = now + PAUSE;
             }
             self.rate = (self.rate + tally * CUT).clamp(RATES.0, RATES.1);
-            self.taken = (self.taken.0 + tally, self.taken.1.max(1.0));
+            let seconds = self.taken.1.max(1.0);
+            self.taken = (self.taken.0 + tally * seconds, seconds);
         }
     }
 
@@ -118,7 +119,8 @@ impl Spell {
             self.reckon(end);
             let waits = !self.line.is_empty();
             // Who was refused a moment ago would send.
-            if waits || self.busy || end <= self.refused + ASKED {
+            let wanted = waits || end <= self.refused + ASKED;
+            if wanted || self.busy {
                 let (seconds, fades) = (BEAT.as_secs_f64(), 1.0 - BEAT.as_secs_f64() / MEMORY);
                 self.taken = (self.taken.0 * fades, self.taken.1 * fades + seconds);
             }
@@ -126,8 +128,8 @@ impl Spell {
             self.beat = end;
             if waits {
                 self.grow();
-            } else {
-                // Nothing happens in whole beats in which nobody waits.
+            } else if !wanted {
+                // Nothing happens in whole beats in which nobody would send.
                 let beats = now.saturating_duration_since(end).as_nanos() / BEAT.as_nanos();
                 self.beat += BEAT * u32::try_from(beats).unwrap_or(u32::MAX);
             }

@@ -80,7 +80,7 @@ fn the_lanes_of_two_hubs_share_what_their_namespace_takes() {
     }
 }
 
-/// Whoever is refused waits for four seconds: more than three quarters cannot be had. 0.73, and 0.29 without the governor.
+/// Whoever is refused waits for four seconds: more than three quarters cannot be had. 0.76, and 0.29 without the governor.
 #[test]
 fn a_single_lane_finds_its_rate() {
     let plan = Plan { max_events: Some(7), ..estate(1, 1, 1, Key) };
