@@ -17,6 +17,9 @@ use crate::scale::HubNumber;
 
 /// Nothing is said of a partition that waits for less: so do those of a hub that is merely busy.
 const SAID_AFTER: Duration = Duration::from_secs(1);
+/// The same of a hub that was asked for its partitions and has not failed to answer: at the start of a large estate that
+/// takes its time.
+const UNKNOWN_SAID_AFTER: Duration = Duration::from_secs(3);
 /// What a resumed partition is expected to bring at once: two fetches of it, of which each byte weighs about twice.
 const FETCH: usize = 1 << 20;
 
@@ -216,10 +219,12 @@ impl Core {
         let mut said = Vec::new();
         let (partitions, _) = self.partitions.all_mut();
         for partition in partitions {
-            if let Intake::Held(held) = &mut partition.intake
-                && !held.said
-                && now.saturating_duration_since(held.since) >= SAID_AFTER
-            {
+            let Intake::Held(held) = &mut partition.intake else { continue };
+            let after = match held.why {
+                Why::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
+                _ => SAID_AFTER,
+            };
+            if !held.said && now.saturating_duration_since(held.since) >= after {
                 held.said = true;
                 said.push((partition.name.clone(), held.why.clone()));
             }

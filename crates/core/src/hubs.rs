@@ -57,6 +57,13 @@ pub(crate) struct Hub {
     pub(crate) for_place: Vec<Assignment>,
 }
 
+impl Hub {
+    /// Whether it was asked for its partitions, and nothing stands against an answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.ids.is_none() && self.trouble.is_none()
+    }
+}
+
 /// Lanes are shared by all routes with the same hub, batch settings and way of addressing.
 #[derive(Debug)]
 pub(crate) struct Outlet {
