@@ -286,6 +286,21 @@ fn the_core_has_no_world() {
     assert_none(&wrong);
 }
 
+/// The client takes bytes and the time: only its driver knows where they come from.
+#[test]
+fn the_amqp_client_has_no_world() {
+    let mut wrong = Vec::new();
+    for source in sources("crates/amqp/src") {
+        if source.path.contains("/driver/") || source.path.ends_with("/tests.rs") {
+            continue;
+        }
+        // A slice to be written is a type of `std::io`, and no I/O.
+        let named = WORLD.iter().filter(|name| **name != "std::io" && source.names(name));
+        wrong.extend(named.map(|name| format!("{}: must not name `{name}`", source.path)));
+    }
+    assert_none(&wrong);
+}
+
 #[test]
 fn the_world_is_touched_in_its_places_only() {
     assert_none(&sources("src").iter().flat_map(wrong_names).collect::<Vec<_>>());

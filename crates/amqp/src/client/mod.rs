@@ -26,6 +26,8 @@ mod link;
 mod output;
 mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::IoSlice;
@@ -133,11 +135,6 @@ impl Connection {
     /// Links that the peer lets a session have.
     pub fn links(&self, session: SessionId) -> usize {
         self.find(session).map_or(0, Session::places)
-    }
-
-    /// Frames of messages that a session may send before the peer has to say more.
-    pub fn window(&self, session: SessionId) -> u32 {
-        self.find(session).map_or(0, Session::window)
     }
 
     fn find(&self, id: SessionId) -> Option<&Session> {

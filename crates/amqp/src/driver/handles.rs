@@ -71,11 +71,6 @@ impl Session {
         self.connection.shared().state().client.links(self.id)
     }
 
-    /// Frames of messages that it may send before the peer has to say more.
-    pub fn window(&self) -> u32 {
-        self.connection.shared().state().client.window(self.id)
-    }
-
     /// Attaches a link that sends.
     pub async fn sender(&self, name: &str, address: &str) -> Result<Sender, Gone> {
         let attach = Attach { name, address, own: name, receives: None };
