@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use amqp::client::{End, Login, Settings};
+use amqp::client::{Login, Settings};
 use amqp::driver::{Connection, Session};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
@@ -85,7 +85,7 @@ impl Connected {
         let line = Arc::clone(&switch);
         // What the kernel still holds is not to arrive after the end, unless both ends agree on it.
         let amqp = Connection::spawn(stream, settings, move |end| {
-            if !matches!(end, End::Asked | End::Peer(_)) {
+            if !end.is_orderly() {
                 line.throw();
             }
         });
@@ -228,7 +228,6 @@ impl Connected {
 
     /// Cuts it. When this returns the socket is closed, and what it held is gone.
     pub(super) async fn cut(&self) {
-        self.switch.throw();
         self.amqp.cut("given up");
         self.closed(CLOSE).await;
     }

@@ -1,44 +1,33 @@
-//! The TCP stream under a connection, with a switch: once it is thrown, nothing more goes in or out.
+//! The TCP stream under a connection: how it ends, and when it has.
 //!
-//! What is under way when a connection is given up may not arrive later, behind what was sent after it. So reads and
-//! writes fail at once, the stream is let go, and the socket is reset: the kernel throws away what it holds.
+//! What is under way when a connection is given up may not arrive later, behind what was sent after it. So the socket is
+//! reset then: the kernel throws away what it holds.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// What a connection knows of its stream, and how it cuts it.
+/// What a connection knows of its stream.
 #[derive(Debug)]
 pub(in crate::eventhubs) struct Switch {
     thrown: AtomicBool,
-    reader: Mutex<Option<Waker>>,
-    writer: Mutex<Option<Waker>>,
     closed: watch::Sender<bool>,
 }
 
 impl Switch {
     pub(in crate::eventhubs) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            thrown: AtomicBool::new(false),
-            reader: Mutex::default(),
-            writer: Mutex::default(),
-            closed: watch::Sender::new(false),
-        })
+        Arc::new(Self { thrown: AtomicBool::new(false), closed: watch::Sender::new(false) })
     }
 
-    /// Cuts the stream. It is gone as soon as its owner has noticed; wait for [`Self::closed`].
+    /// From now on the stream ends with a reset, when its owner drops it.
     pub(in crate::eventhubs) fn throw(&self) {
         self.thrown.store(true, Ordering::SeqCst);
-        for side in [&self.reader, &self.writer] {
-            let waker = side.lock().unwrap_or_else(PoisonError::into_inner).take();
-            waker.inspect(Waker::wake_by_ref);
-        }
     }
 
     /// Waits until the socket is closed, by whomever.
@@ -46,22 +35,9 @@ impl Switch {
         // The sender lives as long as `self`.
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
     }
-
-    /// Fails once the switch is thrown; until then, the task is woken when it is.
-    fn check(&self, side: &Mutex<Option<Waker>>, context: &Context<'_>) -> io::Result<()> {
-        let mut waker = side.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
-            *waker = Some(context.waker().clone());
-        }
-        drop(waker);
-        if self.thrown.load(Ordering::SeqCst) {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "given up"));
-        }
-        Ok(())
-    }
 }
 
-/// A TCP stream that obeys a [`Switch`].
+/// A TCP stream that ends as its [`Switch`] says.
 #[derive(Debug)]
 pub(super) struct Line {
     tcp: TcpStream,
@@ -90,7 +66,6 @@ impl AsyncRead for Line {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.switch.check(&self.switch.reader, context)?;
         Pin::new(&mut self.tcp).poll_read(context, buffer)
     }
 }
@@ -101,7 +76,6 @@ impl AsyncWrite for Line {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.switch.check(&self.switch.writer, context)?;
         Pin::new(&mut self.tcp).poll_write(context, bytes)
     }
 
@@ -110,7 +84,6 @@ impl AsyncWrite for Line {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.switch.check(&self.switch.writer, context)?;
         Pin::new(&mut self.tcp).poll_write_vectored(context, bytes)
     }
 
@@ -119,12 +92,10 @@ impl AsyncWrite for Line {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.switch.check(&self.switch.writer, context)?;
         Pin::new(&mut self.tcp).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.switch.check(&self.switch.writer, context)?;
         Pin::new(&mut self.tcp).poll_shutdown(context)
     }
 }

@@ -35,7 +35,7 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::De
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Io for T {}
 
-/// Opens the stream: TCP within `limit`, and under `switch`. The caller bounds the time of the whole.
+/// Opens the stream: TCP within `limit`, and ending as `switch` says. The caller bounds the time of the whole.
 pub(super) async fn open(
     address: &Address,
     way: &Way,

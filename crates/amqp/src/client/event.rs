@@ -113,8 +113,8 @@ pub enum End {
     /// The peer does not speak AMQP 1.0, or does not offer a way in that is known here.
     #[error("{0}")]
     Foreign(String),
-    /// The peer does not let us in.
-    #[error("not let in: the peer refused SASL with code {0}")]
+    /// The peer refused the login; its SASL code.
+    #[error("the peer refused the login: SASL code {0}")]
     Refused(u8),
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
@@ -125,6 +125,13 @@ pub enum End {
     /// The stream ended.
     #[error("{0}")]
     Lost(String),
+}
+
+impl End {
+    /// Whether both ends agree on it. After any other end nothing that was written may arrive any more.
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, Self::Asked | Self::Peer(_))
+    }
 }
 
 fn said(failure: Option<&Failure>) -> String {

@@ -13,7 +13,7 @@ pub(super) enum State {
     /// Asked for.
     Attaching,
     Attached,
-    /// The peer says no; its detach is still to come.
+    /// The peer refused it; its detach is still to come.
     Refused,
     /// The detach is sent, and the peer's is still to come.
     Detaching,

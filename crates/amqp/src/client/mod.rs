@@ -217,7 +217,7 @@ impl Connection {
 
     /// Asks for a session; `None` when the peer lets it have no more, or it is not open.
     pub fn begin(&mut self) -> Option<SessionId> {
-        if self.end.is_some() || self.closing || self.handshake.is_some() {
+        if !self.is_open() || self.closing {
             return None;
         }
         let free = (0..=self.channel_max).find(|channel| !self.sessions.contains_key(channel))?;

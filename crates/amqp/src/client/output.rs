@@ -99,7 +99,7 @@ impl Output {
                 self.parts.pop_front();
             }
         }
-        // The bytes that were written are let go when none are left, or when they are most of what there is.
+        // What was written is dropped once it is most of the buffer.
         if self.taken * 2 > self.made.len() {
             self.made.drain(..self.taken);
             self.taken = 0;

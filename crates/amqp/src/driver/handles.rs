@@ -34,20 +34,6 @@ impl Drop for Session {
     }
 }
 
-/// A link that is being asked for; it is detached when this is dropped.
-struct Asked {
-    connection: Connection,
-    link: Option<LinkId>,
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if let Some(link) = self.link {
-            self.connection.shared().with(|state| state.client.detach(link));
-        }
-    }
-}
-
 impl Connection {
     /// Begins a session.
     pub async fn begin(&self) -> Result<Session, Gone> {
@@ -74,9 +60,8 @@ impl Session {
     /// Attaches a link that sends.
     pub async fn sender(&self, name: &str, address: &str) -> Result<Sender, Gone> {
         let attach = Attach { name, address, own: name, receives: None };
-        let (link, max_message_size, gone) = self.attach(&attach, |_| {}).await?;
-        let (connection, gone) = (self.connection.clone(), LinkGone::new(gone));
-        Ok(Sender { connection, link, max_message_size, gone })
+        let (link, max_message_size) = self.attach(&attach, None).await?;
+        Ok(Sender { link, max_message_size })
     }
 
     /// Attaches a link that receives. `hear` is called with each message, on the task of the connection.
@@ -85,51 +70,59 @@ impl Session {
         attach: &Attach<'_>,
         hear: impl FnMut(Bytes) + Send + 'static,
     ) -> Result<Receiver, Gone> {
-        let hear: super::Hear = Box::new(hear);
-        let heard = move |(waiting, link): (&mut super::Waiting, LinkId)| {
-            waiting.hearing.insert(link, hear);
-        };
-        let (link, _, gone) = self.attach(attach, heard).await?;
-        Ok(Receiver { connection: self.connection.clone(), link, gone: LinkGone::new(gone) })
+        let (link, _) = self.attach(attach, Some(Box::new(hear))).await?;
+        Ok(Receiver { link })
     }
 
     async fn attach(
         &self,
         attach: &Attach<'_>,
-        asked: impl FnOnce((&mut super::Waiting, LinkId)),
-    ) -> Result<(LinkId, Option<u64>, oneshot::Receiver<Why>), Gone> {
+        hear: Option<super::Hear>,
+    ) -> Result<(Link, Option<u64>), Gone> {
         let (tell, told) = oneshot::channel();
         let (tell_gone, gone) = oneshot::channel();
-        let link = self.connection.shared().with(|state| {
-            let link = state.client.attach(self.id, attach)?;
-            state.waiting.attached.insert(link, tell);
-            state.waiting.gone.insert(link, tell_gone);
-            asked((&mut state.waiting, link));
-            Some(link)
+        let id = self.connection.shared().with(|state| {
+            let id = state.client.attach(self.id, attach)?;
+            state.waiting.attached.insert(id, tell);
+            state.waiting.gone.insert(id, tell_gone);
+            if let Some(hear) = hear {
+                state.waiting.hearing.insert(id, hear);
+            }
+            Some(id)
         });
-        let link = link.ok_or(Gone::NoPlace)?;
-        let mut guard = Asked { connection: self.connection.clone(), link: Some(link) };
+        let id = id.ok_or(Gone::NoPlace)?;
+        // Dropped while it waits, it is detached.
+        let link = Link { connection: self.connection.clone(), id, gone, why: None };
         let max_message_size = told.await?.map_err(Gone::Ended)?;
-        guard.link = None;
-        Ok((link, max_message_size, gone))
+        Ok((link, max_message_size))
     }
 }
 
-/// The end of a link, which can be asked for again.
+/// A link, at either end. It is detached when this is dropped.
 #[derive(Debug)]
-struct LinkGone {
-    told: oneshot::Receiver<Why>,
+struct Link {
+    connection: Connection,
+    id: LinkId,
+    gone: oneshot::Receiver<Why>,
+    /// How it ended, once that was told.
     why: Option<Why>,
 }
 
-impl LinkGone {
-    fn new(told: oneshot::Receiver<Why>) -> Self {
-        Self { told, why: None }
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl Link {
+    fn let_go(&self) {
+        self.connection.shared().with(|state| state.client.detach(self.id));
     }
 
-    async fn wait(&mut self) -> Why {
+    /// Waits until it has ended.
+    async fn gone(&mut self) -> Why {
         if self.why.is_none() {
-            self.why = Some((&mut self.told).await.unwrap_or(Why::Asked));
+            self.why = Some((&mut self.gone).await.unwrap_or(Why::Asked));
         }
         self.why.clone().unwrap_or(Why::Asked)
     }
@@ -138,16 +131,8 @@ impl LinkGone {
 /// A link that sends. It is detached when this is dropped.
 #[derive(Debug)]
 pub struct Sender {
-    connection: Connection,
-    link: LinkId,
+    link: Link,
     max_message_size: Option<u64>,
-    gone: LinkGone,
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        self.let_go();
-    }
 }
 
 impl Sender {
@@ -159,8 +144,8 @@ impl Sender {
     /// Has a message sent as soon as there is credit for it.
     pub fn send(&self, message: Bytes, format: u32) -> Result<Delivery, Gone> {
         let (tell, told) = oneshot::channel();
-        let sent = self.connection.shared().with(|state| {
-            let id = state.client.send(self.link, message, format)?;
+        let sent = self.link.connection.shared().with(|state| {
+            let id = state.client.send(self.link.id, message, format)?;
             state.waiting.deliveries.insert(id, tell);
             Some(id)
         });
@@ -170,8 +155,8 @@ impl Sender {
 
     /// Takes a message back of which nothing was sent, and never will be.
     pub fn withdraw(&self, delivery: &Delivery) -> bool {
-        self.connection.shared().with(|state| {
-            let withdrawn = state.client.withdraw(self.link, delivery.id);
+        self.link.connection.shared().with(|state| {
+            let withdrawn = state.client.withdraw(self.link.id, delivery.id);
             if withdrawn {
                 state.waiting.deliveries.remove(&delivery.id);
             }
@@ -181,12 +166,12 @@ impl Sender {
 
     /// Waits until the link has ended.
     pub async fn gone(&mut self) -> Why {
-        self.gone.wait().await
+        self.link.gone().await
     }
 
     /// Ends the link. What it still has under way is told with its end.
     pub fn let_go(&self) {
-        self.connection.shared().with(|state| state.client.detach(self.link));
+        self.link.let_go();
     }
 
     /// Ends the link, and waits until the peer says so, too.
@@ -199,21 +184,13 @@ impl Sender {
 /// A link that receives. It is detached when this is dropped.
 #[derive(Debug)]
 pub struct Receiver {
-    connection: Connection,
-    link: LinkId,
-    gone: LinkGone,
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.connection.shared().with(|state| state.client.detach(self.link));
-    }
+    link: Link,
 }
 
 impl Receiver {
     /// Waits until the link has ended.
     pub async fn gone(&mut self) -> Why {
-        self.gone.wait().await
+        self.link.gone().await
     }
 }
 

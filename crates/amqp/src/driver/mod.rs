@@ -49,7 +49,7 @@ struct Waiting {
     hearing: HashMap<LinkId, Hear>,
     deliveries: HashMap<DeliveryId, oneshot::Sender<Outcome>>,
     /// Messages that ended with their link, until it is told how that ended.
-    unsettled: Vec<(LinkId, DeliveryId, bool)>,
+    unsettled: Vec<(DeliveryId, bool)>,
 }
 
 struct State {
@@ -178,7 +178,7 @@ impl Connection {
 
 impl State {
     /// Tells what happened.
-    fn dispatch(&mut self) -> Option<End> {
+    fn dispatch(&mut self) {
         while let Some(event) = self.client.event() {
             let waiting = &mut self.waiting;
             match event {
@@ -201,8 +201,8 @@ impl State {
                 Event::Settled { delivery, answer, .. } => {
                     waiting.settled(delivery, Outcome::Answered(answer));
                 }
-                Event::Unsettled { link, delivery, sent } => {
-                    waiting.unsettled.push((link, delivery, sent));
+                Event::Unsettled { delivery, sent, .. } => {
+                    waiting.unsettled.push((delivery, sent));
                 }
                 Event::Received { link, message } => {
                     if let Some(hear) = waiting.hearing.get_mut(&link) {
@@ -213,14 +213,11 @@ impl State {
                 Event::Ended { session, why } => {
                     waiting.begun.remove(&session).map(|tell| tell.send(Err(why)));
                 }
-                Event::Closed(end) => {
-                    self.waiting = Waiting::default();
-                    return Some(end);
-                }
+                // Nothing comes after it.
+                Event::Closed(_) => self.waiting = Waiting::default(),
             }
         }
         self.waiting.tell_unsettled(&Why::Asked);
-        None
     }
 }
 
@@ -244,7 +241,7 @@ impl Waiting {
 
     /// Each is followed by the end of its link, unless that was asked for.
     fn tell_unsettled(&mut self, why: &Why) {
-        for (_, delivery, sent) in std::mem::take(&mut self.unsettled) {
+        for (delivery, sent) in std::mem::take(&mut self.unsettled) {
             self.settled(delivery, Outcome::Unsettled { sent, why: why.clone() });
         }
     }

@@ -71,7 +71,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             if state.client.is_over() {
                 // It may have a last word; if that does not leave now, it never does.
                 drop(self.write(&mut state, context));
-                drop(Pin::new(&mut self.stream).poll_shutdown(context));
+                if state.client.how_it_ended().is_some_and(|end| end.is_orderly()) {
+                    drop(Pin::new(&mut self.stream).poll_shutdown(context));
+                }
                 return Poll::Ready(());
             }
             if !self.keep_time(&mut state, context) {

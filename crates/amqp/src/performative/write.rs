@@ -13,9 +13,9 @@ use crate::write;
 
 /// Bytes of a transfer frame that are not payload, at most.
 pub const TRANSFER_OVERHEAD: usize = 64;
-/// A source that says nothing.
+/// A source without fields.
 pub const EMPTY_SOURCE: [u8; 12] = [0, 0x53, SOURCE, 0xd0, 0, 0, 0, 4, 0, 0, 0, 0];
-/// A target that says nothing.
+/// A target without fields.
 pub const EMPTY_TARGET: [u8; 12] = [0, 0x53, TARGET, 0xd0, 0, 0, 0, 4, 0, 0, 0, 0];
 
 /// Writes one frame holding a performative of `count` fields.
