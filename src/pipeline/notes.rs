@@ -43,7 +43,7 @@ impl Notes {
     }
 
     /// Logs and counts `note`. What is held is said, reminded of and ended by `health`.
-    pub(super) fn tell(&mut self, note: Note, now: Instant) {
+    pub(super) fn tell(&mut self, note: Note) {
         let (metrics, health) = (&*self.metrics, &self.health);
         match note {
             Note::Assigned(name) => metrics.partition_assigned(&name),
@@ -85,7 +85,7 @@ impl Notes {
                         tracing::warn!(%partition, offset, reason, detail, "record dropped, as its mapping says");
                     }
                     (_, Some(to)) => {
-                        self.letter(Refusal { partition, reason, to }, offset, &detail, now);
+                        self.letter(Refusal { partition, reason, to }, offset, &detail);
                     }
                     // What follows is told as `Halted`.
                     _ => {}
@@ -98,7 +98,7 @@ impl Notes {
             Note::Waits { partition, detail } => {
                 health.trouble(trouble_of(&partition), Some(&detail));
                 // `/readyz` lists them all.
-                if self.waits.may_say(&partition.topic, now).is_some() {
+                if self.waits.may_say(&partition.topic, Instant::now()).is_some() {
                     tracing::warn!(%partition, detail, "a partition waits, what goes elsewhere goes on");
                 }
             }
@@ -117,8 +117,8 @@ impl Notes {
     }
 
     /// A record is to be written to a dead-letter topic.
-    fn letter(&mut self, refusal: Refusal, offset: i64, detail: &str, now: Instant) {
-        let may_say = self.refusals.may_say(&refusal, now);
+    fn letter(&mut self, refusal: Refusal, offset: i64, detail: &str) {
+        let may_say = self.refusals.may_say(&refusal, Instant::now());
         let Refusal { partition, reason, to } = refusal;
         if let Some(unsaid) = may_say {
             tracing::warn!(

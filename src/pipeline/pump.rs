@@ -240,7 +240,7 @@ impl Pump {
                 }
                 Action::Resume(name) => self.resumed.push(name),
                 Action::DeadLetter(letter) => self.write(letter),
-                Action::Tell(note) => self.notes.tell(note, Instant::now()),
+                Action::Tell(note) => self.notes.tell(note),
             }
         }
     }
