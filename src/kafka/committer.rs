@@ -97,21 +97,12 @@ mod tests {
     use rdkafka::{Offset, TopicPartitionList};
 
     use super::*;
-    use crate::config::sample;
-    use crate::metrics::Metrics;
 
     #[test]
     fn an_older_commit_never_lands_last() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
-        let context = Context::new(
-            Arc::new(Metrics::default()),
-            0,
-            &sample(|_| {}).kafka,
-            &sample(|_| {}).limits,
-            false,
-            Duration::MAX,
-        );
+        let context = Context::sample();
         let consumer: BaseConsumer<Context> = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("group.id", "g")

@@ -82,6 +82,20 @@ pub(super) struct Refusal {
 }
 
 impl Context {
+    /// Of a test's client.
+    #[cfg(test)]
+    pub(super) fn sample() -> Self {
+        let config = config::sample(|_| {});
+        Self::new(
+            Arc::new(Metrics::default()),
+            0,
+            &config.kafka,
+            &config.limits,
+            false,
+            Duration::MAX,
+        )
+    }
+
     pub(super) fn new(
         metrics: Arc<Metrics>,
         shard: u32,

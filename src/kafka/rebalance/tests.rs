@@ -5,10 +5,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::mocking::MockCluster;
 
 use super::*;
-use crate::config::sample;
 use crate::kafka::committer::Committer;
 use crate::kafka::{Intake, Queue, Silent};
-use crate::metrics::Metrics;
 
 /// What the pump was told.
 #[derive(Default)]
@@ -50,14 +48,7 @@ struct Member {
 fn member() -> Member {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("t", 3, 1).unwrap();
-    let context = Context::new(
-        Arc::new(Metrics::default()),
-        0,
-        &sample(|_| {}).kafka,
-        &sample(|_| {}).limits,
-        false,
-        Duration::MAX,
-    );
+    let context = Context::sample();
     let consumer: BaseConsumer<Context> = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap_servers())
         .set("group.id", "g")
