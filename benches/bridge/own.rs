@@ -1,8 +1,6 @@
 //! The floor of sending with the bridge's own client: one thread, batches encoded before the clock starts, one in flight a
 //! partition.
 
-use std::time::Instant;
-
 use amqp::client::{Answer, Login, Settings};
 use amqp::driver::{Connection, Outcome, Sender, Session};
 use amqp::sections::DATA;
@@ -12,8 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::case::PARTITIONS;
 use crate::hub;
-use crate::process::own_cpu;
-use crate::send::{Args, BATCH_FORMAT, BATCHES, events};
+use crate::send::{Args, BATCH_FORMAT, BATCHES, clocked, events, on_one_thread};
 
 struct Lane {
     sender: Sender,
@@ -23,8 +20,7 @@ struct Lane {
 
 /// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
 pub(crate) fn measure(args: &Args) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(send(args));
+    on_one_thread(send(args));
 }
 
 async fn send(args: &Args) {
@@ -40,13 +36,7 @@ async fn send(args: &Args) {
         let sender = session.sender(&path, &path).await.expect("a link");
         lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
     }
-    let each = (args.events / args.batch / PARTITIONS as usize).max(10);
-    run(&mut lanes, each.div_ceil(10)).await;
-    let (cpu, wall) = (own_cpu(), Instant::now());
-    run(&mut lanes, each).await;
-    let events = (each * args.batch * PARTITIONS as usize) as f64;
-    let (cpu, wall) = (own_cpu() - cpu, wall.elapsed());
-    println!("{} {}", cpu.as_secs_f64() * 1e6 / events, wall.as_secs_f64() * 1e6 / events);
+    clocked(args, async |count| run(&mut lanes, count).await).await;
 }
 
 /// All lanes at once, `count` batches each.

@@ -36,8 +36,24 @@ pub(crate) struct Args {
 
 /// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
 pub(crate) fn measure(args: &Args) {
+    on_one_thread(send(args));
+}
+
+/// Runs a floor.
+pub(crate) fn on_one_thread(floor: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(send(args));
+    runtime.expect("a runtime").block_on(floor);
+}
+
+/// Has all lanes send so many batches each, first a tenth; prints what that took.
+pub(crate) async fn clocked(args: &Args, mut run: impl AsyncFnMut(usize)) {
+    let each = (args.events / args.batch / PARTITIONS as usize).max(10);
+    run(each.div_ceil(10)).await;
+    let (cpu, wall) = (own_cpu(), Instant::now());
+    run(each).await;
+    let events = (each * args.batch * PARTITIONS as usize) as f64;
+    let (cpu, wall) = (own_cpu() - cpu, wall.elapsed());
+    println!("{} {}", cpu.as_secs_f64() * 1e6 / events, wall.as_secs_f64() * 1e6 / events);
 }
 
 async fn send(args: &Args) {
@@ -64,13 +80,7 @@ async fn send(args: &Args) {
         let sender = Sender::attach(&mut session, path.clone(), path).await.expect("a link");
         lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
     }
-    let each = (args.events / args.batch / PARTITIONS as usize).max(10);
-    run(&mut lanes, each.div_ceil(10), args).await;
-    let (cpu, wall) = (own_cpu(), Instant::now());
-    run(&mut lanes, each, args).await;
-    let events = (each * args.batch * PARTITIONS as usize) as f64;
-    let (cpu, wall) = (own_cpu() - cpu, wall.elapsed());
-    println!("{} {}", cpu.as_secs_f64() * 1e6 / events, wall.as_secs_f64() * 1e6 / events);
+    clocked(args, async |count| run(&mut lanes, count, args).await).await;
 }
 
 struct Lane {
