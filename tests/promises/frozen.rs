@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::members::wait_busy;
+use crate::members::{overtaken, wait_busy};
 use crate::scene::{PARTITIONS, Scene, count};
-use crate::support::{Kafka, rest};
+use crate::support::{Kafka, PATIENCE, rest, wait_for};
 
 /// A thread that is silent for so long is taken for dead: 30 s and the drain timeout.
 const STALL: Duration = Duration::from_secs(31);
@@ -36,19 +36,7 @@ fn a_process_that_stands_for_longer_than_its_probe_allows_and_keeps_its_session_
 /// What it would have committed next belongs to somebody else by then.
 #[test]
 fn a_process_that_wakes_after_its_session_commits_nothing_of_before() {
-    let scene = Scene::new(Kafka::shared(), "fenced").with(
-        "kafka.commit_interval = '2s'
-        [kafka.client]
-        'session.timeout.ms' = 6000
-        'heartbeat.interval.ms' = 1000",
-    );
-    let frozen = scene.settings.start();
-    wait_busy(&frozen);
-    frozen.signal(libc::SIGSTOP);
-    let next = scene.settings.start();
-    // The group gives the partitions away only when the session is over.
-    wait_busy(&next);
-    scene.wait_more(2_000);
+    let (scene, frozen, next) = overtaken("fenced", "kafka.commit_interval = '2s'");
     let group = Kafka::shared().group(&scene.group);
     let partitions = (0..PARTITIONS).collect::<Vec<_>>();
     let mut reached = vec![0; partitions.len()];
@@ -62,13 +50,15 @@ fn a_process_that_wakes_after_its_session_commits_nothing_of_before() {
     look();
     frozen.signal(libc::SIGCONT);
     let lost = || count(&frozen, "bridge_rebalances_total", &["kind=\"lost\""]) > 0;
-    while !lost() {
+    wait_for("it notices", PATIENCE, || {
         look();
-    }
+        lost().then_some(())
+    });
     let before = scene.audit.records();
-    while scene.audit.records() < before + 2_000 {
+    wait_for("more records", PATIENCE, || {
         look();
-    }
+        (scene.audit.records() >= before + 2_000).then_some(())
+    });
     frozen.wait_ready(200);
     frozen.stop();
     scene.finish(&next);

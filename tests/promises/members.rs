@@ -198,13 +198,14 @@ fn a_member_joins_while_the_hub_takes_nothing() {
     assert_eq!(scene.finish(&first), [], "what was released had not been stored");
 }
 
-#[test]
-fn a_member_that_was_frozen_has_lost_its_partitions() {
-    let scene = Scene::new(Kafka::shared(), "frozen").with(
-        "[kafka.client]
+/// A member that is frozen, and another that has its partitions since its session is over.
+pub(crate) fn overtaken(name: &str, with: &str) -> (Scene, Bridge, Bridge) {
+    let scene = Scene::new(Kafka::shared(), name).with(&format!(
+        "{with}
+        [kafka.client]
         'session.timeout.ms' = 6000
-        'heartbeat.interval.ms' = 1000",
-    );
+        'heartbeat.interval.ms' = 1000"
+    ));
     let frozen = scene.settings.start();
     wait_busy(&frozen);
     frozen.signal(libc::SIGSTOP);
@@ -212,6 +213,12 @@ fn a_member_that_was_frozen_has_lost_its_partitions() {
     // The group gives the partitions away only when the session is over.
     wait_busy(&next);
     scene.wait_more(2_000);
+    (scene, frozen, next)
+}
+
+#[test]
+fn a_member_that_was_frozen_has_lost_its_partitions() {
+    let (scene, frozen, next) = overtaken("frozen", "");
     frozen.signal(libc::SIGCONT);
     // It notices, lets everything go without a commit, and joins again like anybody.
     frozen.wait_metric("bridge_rebalances_total", &["kind=\"lost\""], 1.0);
