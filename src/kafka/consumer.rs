@@ -112,6 +112,7 @@ impl Consumer {
             life: Arc::clone(&life),
             errors,
             discovery: Discovery::new(&setup.topics, setup.excluded),
+            brokers: kafka.brokers.clone(),
             is_static: setup.kafka.instance_id.is_some(),
             interval: setup.kafka.discovery_interval,
             on_fatal: setup.on_fatal,

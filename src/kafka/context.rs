@@ -3,6 +3,7 @@
 //! Callbacks come on whatever thread polls the consumer, which is the event thread alone. Errors that need an operator
 //! are logged when they begin and then at most once a minute; librdkafka repeats them at every reconnect.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,8 @@ pub(super) struct Context {
     trouble: Mutex<Option<String>>,
     reach: Mutex<Reach>,
     absence: Mutex<Absence>,
+    /// Whether the client knows no broker any more; see [`native::add_brokers`](crate::kafka::native::add_brokers).
+    forgotten: AtomicBool,
 }
 
 /// Whether any broker is connected, as far as we have been told.
@@ -122,6 +125,7 @@ impl Context {
             trouble: Mutex::default(),
             reach: Mutex::default(),
             absence: Mutex::new(Absence::new(session)),
+            forgotten: AtomicBool::new(false),
         }
     }
 
@@ -213,6 +217,11 @@ impl Context {
         if before == Reach::Lost {
             tracing::info!(shard = self.shard, "connected to kafka again");
         }
+    }
+
+    /// Whether the client has reported that it knows no broker any more, since this was asked last.
+    pub(super) fn take_forgotten(&self) -> bool {
+        self.forgotten.swap(false, Ordering::Relaxed)
     }
 
     /// No broker is. Why was said before, unless nobody knows.
@@ -322,6 +331,7 @@ impl ClientContext for Context {
         if seen.brokers > 0 {
             self.reached();
         }
+        self.forgotten.store(seen.forgotten, Ordering::Relaxed);
         self.mind_coordinator(seen.coordinator);
         let mut fetching = self.fetching();
         fetching.learn(seen.fetches);

@@ -130,6 +130,7 @@ impl DeadLetters {
             health,
             on_done,
             clients: None,
+            failing: None,
             lines: HashMap::new(),
         };
         let thread = thread::Builder::new()

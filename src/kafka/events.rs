@@ -20,7 +20,7 @@ use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::fetching;
 use crate::kafka::identity;
-use crate::kafka::native::IdQueue;
+use crate::kafka::native::{self, IdQueue};
 use crate::kafka::start::Doubt;
 use crate::kafka::{Fatal, FetchError};
 use crate::kafka::{leaving, rebalance};
@@ -82,6 +82,8 @@ pub(super) struct Events {
     pub(super) life: Arc<Life>,
     pub(super) errors: mpsc::Receiver<FetchError>,
     pub(super) discovery: Discovery,
+    /// `kafka.brokers`
+    pub(super) brokers: String,
     /// A static member stays in the group when it stops, and is expected back.
     pub(super) is_static: bool,
     pub(super) interval: Duration,
@@ -105,6 +107,10 @@ impl Events {
             self.life.beat();
             self.poll();
             fetching::steer(&self.consumer, self.context());
+            if self.context().take_forgotten() {
+                tracing::debug!(shard = self.context().shard, "kafka listed no broker");
+                native::add_brokers(self.consumer.client(), &self.brokers);
+            }
             if let Some(fatal) = self.fatal() {
                 let shard = self.context().shard;
                 if let Fatal::Outrun { .. } = fatal {

@@ -291,6 +291,17 @@ pub(super) fn set_token<C: ClientContext>(
     Err("it is not made of visible characters, or has ended".to_owned())
 }
 
+/// Gives the client the addresses of `brokers` again.
+///
+/// A broker that is asked for the cluster while it stops, as the last one, lists none. librdkafka then forgets every broker,
+/// also those it was configured with, and plans to add these again; when the answer is read to its end, it gives that plan
+/// up, and connects to nobody for ever after.
+pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &str) {
+    let Ok(text) = CString::new(brokers) else { return };
+    // SAFETY: the client and the text are alive, and librdkafka copies it.
+    unsafe { ffi::rd_kafka_brokers_add(client.native_ptr(), text.as_ptr()) };
+}
+
 /// Says how much a broker may answer to each fetch from now on, and whether the client has taken it.
 ///
 /// librdkafka has no call for it: it says that the settings of a running client are to be read only. But each fetch reads

@@ -40,6 +40,8 @@ const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
 pub(super) struct Assignment {
     /// Whether the group ever gave this member an assignment, be it empty.
     joined: bool,
+    /// Whether it has one, be it empty.
+    in_session: bool,
     /// Assigned to librdkafka and to the pump.
     read: HashSet<TopicPartition>,
     /// Ours by the group's word, and not read yet.
@@ -82,11 +84,12 @@ impl Assignment {
 
     /// Whether this is a member that reads nothing, as far as is known.
     pub(super) fn is_idle_member(&self) -> bool {
-        self.joined && self.is_empty()
+        self.in_session && self.is_empty()
     }
 
     /// The session with the group has ended.
     pub(super) fn session_ended(&mut self) {
+        self.in_session = false;
         self.lost = Some(Instant::now());
     }
 
@@ -140,7 +143,7 @@ pub(super) fn assign(
     }
     {
         let mut assignment = context.assignment();
-        assignment.joined = true;
+        (assignment.joined, assignment.in_session) = (true, true);
         for partition in resolved.unresolved {
             assignment.wait(partition, 0, None);
         }

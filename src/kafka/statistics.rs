@@ -41,6 +41,8 @@ pub(super) struct Seen {
     pub(super) brokers: u64,
     /// Whether the coordinator of the group is one of them.
     pub(super) coordinator: bool,
+    /// Whether the client knows no broker any more, not even those it was given.
+    pub(super) forgotten: bool,
     pub(super) fetches: Fetches,
     /// By topic, the most that came unpacked out of one answer for one partition, since the last report.
     pub(super) at_once: Vec<(String, u64)>,
@@ -120,7 +122,7 @@ pub(super) fn export(
     let at_once = report.topics.iter().map(|(name, topic)| (name.to_string(), topic.batchsize.max));
     let at_once = at_once.collect();
     let coordinator = report.cgrp.is_some_and(|group| group.state == "up");
-    Some(Seen { brokers: up, coordinator, fetches, at_once })
+    Some(Seen { brokers: up, coordinator, forgotten: up + down == 0, fetches, at_once })
 }
 
 /// How many brokers are connected, and how many are not.
@@ -169,6 +171,14 @@ mod tests {
             "cgrp":{"state":"query-coord"}}"#;
         assert_eq!(connections(&serde_json::from_slice(json).unwrap()), (0, 1));
         let seen = export(json, &Metrics::default(), 0, |_| true).unwrap();
-        assert_eq!((seen.brokers, seen.coordinator), (0, false));
+        assert_eq!((seen.brokers, seen.coordinator, seen.forgotten), (0, false, false));
+    }
+
+    #[test]
+    fn a_client_that_knows_no_broker_any_more_is_noticed() {
+        let json = br#"{"brokers":{
+            "GroupCoordinator":{"source":"logical","state":"INIT"},
+            ":0/internal":{"source":"internal","state":"UP"}}}"#;
+        assert!(export(json, &Metrics::default(), 0, |_| true).unwrap().forgotten);
     }
 }

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod forgotten;
 mod holding;
 mod letters;
 mod member;

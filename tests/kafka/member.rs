@@ -126,9 +126,13 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn new(kafka: &Kafka, group: &str, topic: &str) -> Self {
+        Self::at(kafka.bootstrap(), group, topic)
+    }
+
+    pub(crate) fn at(brokers: &str, group: &str, topic: &str) -> Self {
         Self {
             kafka: config::Kafka {
-                brokers: kafka.bootstrap().to_owned(),
+                brokers: brokers.to_owned(),
                 group_id: group.to_owned(),
                 instance_id: None,
                 start: Start::Earliest,

@@ -21,6 +21,9 @@ const NOTICE: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(40);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long all attempts may fail before the clients are made anew: librdkafka can lose its way to Kafka for good
+/// ([`native::add_brokers`](crate::kafka::native::add_brokers)).
+const RENEWED: Duration = Duration::from_mins(1);
 /// How often a refusal that an operator could still lift is taken for passing.
 const PATIENCE: u32 = 12;
 
@@ -35,6 +38,8 @@ pub(super) struct Desk {
     pub(super) health: Option<ShardHealth>,
     pub(super) on_done: OnDone,
     pub(super) clients: Option<(Reader, Writer)>,
+    /// Since when no letter could be written with them, though one was tried.
+    pub(super) failing: Option<Instant>,
     pub(super) lines: HashMap<Arc<str>, Line>,
 }
 
@@ -135,11 +140,13 @@ impl Desk {
 
     /// Reads the record of a letter and hands it to the producer. Gives the number of the attempt.
     fn attempt(&mut self, letter: &Letter) -> Result<usize, Failure> {
-        if self.clients.as_ref().is_none_or(|(_, writer)| writer.is_broken()) {
+        let stale = self.failing.is_some_and(|since| since.elapsed() > RENEWED);
+        if stale || self.clients.as_ref().is_none_or(|(_, writer)| writer.is_broken()) {
             let clients = Reader::new(&self.kafka, &self.access)
                 .and_then(|reader| Ok((reader, Writer::new(&self.kafka, &self.access)?)))
                 .map_err(|error| Failure::Passing(error.to_string()))?;
             self.clients = Some(clients);
+            self.failing = None;
             // Nobody answers for what the one before had.
             self.lines.values_mut().for_each(|line| line.out = None);
         }
@@ -182,6 +189,11 @@ impl Desk {
 
     /// The first letter of a line was tried.
     fn conclude(&mut self, target: &Arc<str>, attempt: Result<(), Failure>) {
+        if matches!(attempt, Err(Failure::Passing(_))) {
+            self.failing.get_or_insert_with(Instant::now);
+        } else {
+            self.failing = None;
+        }
         let Some(line) = self.lines.get_mut(target) else { return };
         line.out = None;
         match line.judge(attempt) {
