@@ -71,7 +71,7 @@ pub(super) fn idle(index: usize, mapping: &Mapping, looked: bool) -> Pair {
 fn overhead(topic: &str, route: &Route) -> u64 {
     let key = "k".repeat(KEY);
     let key = (route.partitioning == Partitioning::Gateway).then_some(key.as_str());
-    let envelope = encode::envelope_overhead(key);
+    let envelope = encode::envelope_size(key);
     (encode::overhead(topic, &Layout::new(&route.events)) + envelope) as u64
 }
 

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amqp::driver::Delivery;
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,7 +15,7 @@ use super::link::{self, End, Link};
 use super::namespace::Namespace;
 use super::outcome::Fault;
 use super::traffic::UnderWay;
-use super::{Cause, Envelope, LaneEvent, SendError, Target};
+use super::{Cause, LaneEvent, SendError, Target};
 
 /// So often a batch looks for a link on a connection that stays.
 const MOVES: u32 = 3;
@@ -33,7 +34,7 @@ struct Desk {
 struct Post {
     /// Who does the work, while there is none.
     resting: Option<Box<Worker>>,
-    next: Option<Envelope>,
+    next: Option<Bytes>,
     closed: bool,
 }
 
@@ -44,11 +45,11 @@ impl std::fmt::Debug for Lane {
 }
 
 impl Lane {
-    /// Sends a batch. The caller has heard of the end of the one before.
-    pub fn send(&self, envelope: Envelope) {
+    /// Sends a batch, one encoded message. The caller has heard of the end of the one before.
+    pub fn send(&self, message: Bytes) {
         let mut post = self.0.post();
         debug_assert!(post.next.is_none(), "one batch in flight a lane");
-        post.next = Some(envelope);
+        post.next = Some(message);
         match post.resting.take() {
             Some(worker) => {
                 let runtime = worker.namespace.0.runtime.clone();
@@ -90,7 +91,7 @@ pub(super) fn new(
 
 /// What is to be done next.
 enum Call {
-    Send(Envelope),
+    Send(Bytes),
     /// Nothing came for long, or there is no link that could be lost.
     Rest,
     /// The link is gone.
@@ -155,7 +156,7 @@ impl Worker {
         let mut link = None;
         loop {
             match desk.call(link.as_mut(), self.namespace.link_idle()).await {
-                Call::Send(envelope) => link = Box::pin(self.send(link, envelope)).await,
+                Call::Send(message) => link = Box::pin(self.send(link, message)).await,
                 Call::Lost(fault) => {
                     if let Some(link) = link.take() {
                         self.lost(link, &fault).await;
@@ -197,8 +198,8 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, envelope: Envelope, result: Result<(), SendError>) {
-        (self.tell)(LaneEvent::Settled { envelope, result });
+    fn answer(&mut self, result: Result<(), SendError>) {
+        (self.tell)(LaneEvent::Settled(result));
     }
 
     async fn attach(&mut self) -> Result<Link, Fault> {
@@ -230,16 +231,16 @@ impl Worker {
     }
 
     /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
-    async fn send(&mut self, link: Option<Link>, envelope: Envelope) -> Option<Link> {
+    async fn send(&mut self, link: Option<Link>, message: Bytes) -> Option<Link> {
         let (mut link, under_way) = match self.set_out(link).await {
             Ok(ready) => ready,
             Err(fault) => {
-                self.answer(envelope, Err(fault.unsent().into()));
+                self.answer(Err(fault.unsent().into()));
                 return None;
             }
         };
         let limit = self.namespace.0.settings.send_timeout;
-        let end = link.send(link::message(&envelope), limit).await;
+        let end = link.send(message, limit).await;
         // Nobody waits for a batch that had its time.
         drop(under_way);
         let (result, good) = match end {
@@ -252,7 +253,7 @@ impl Worker {
             End::Unsent => (Err(self.unsent(link).await.into()), None),
             End::Silent(delivery) => (self.silent(link, delivery).await, None),
         };
-        self.answer(envelope, result);
+        self.answer(result);
         good
     }
 

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amqp::driver::{Delivery, Outcome, Sender};
-use amqp::sections::{DATA, MESSAGE_ANNOTATIONS};
-use amqp::write;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
@@ -17,7 +15,7 @@ use super::namespace::Namespace;
 use super::outcome::{self, Fault};
 use super::session::Seat;
 use super::token::Token;
-use super::{Cause, Envelope, SendError};
+use super::{Cause, SendError};
 
 /// The message format of a batch (Event Hubs).
 const BATCH_FORMAT: u32 = 0x8001_3700;
@@ -25,8 +23,6 @@ const BATCH_FORMAT: u32 = 0x8001_3700;
 const DEFAULT_LIMIT: u64 = 1_048_576;
 /// How long a connection on which nothing is heard may take to let a link go.
 const LAST_WORD: Duration = Duration::from_secs(2);
-/// Bytes that stand before an event in a batch, at most.
-const SECTION: usize = 8;
 
 /// An attached link and what it lives on.
 pub(super) struct Link {
@@ -173,23 +169,4 @@ async fn evacuate(connected: &Connected, limit: Duration) {
     if !connected.silent_for(limit) {
         connected.empty(limit).await;
     }
-}
-
-/// A batch on the wire: the events, each in a section of its own, behind the key they share.
-pub(super) fn message(envelope: &Envelope) -> Bytes {
-    let key = envelope.partition_key.as_deref();
-    let events: usize = envelope.events.iter().map(|event| event.encoded().len() + SECTION).sum();
-    let mut out = Vec::with_capacity(events + key.map_or(0, |key| key.len() + 64));
-    if let Some(key) = key {
-        write::descriptor(&mut out, MESSAGE_ANNOTATIONS);
-        let map = write::open_map(&mut out);
-        write::symbol(&mut out, "x-opt-partition-key");
-        write::string(&mut out, key);
-        write::close(&mut out, &map, 2);
-    }
-    for event in &envelope.events {
-        write::descriptor(&mut out, DATA);
-        write::binary(&mut out, event.encoded());
-    }
-    out.into()
 }

@@ -19,7 +19,7 @@ mod traffic;
 mod transport;
 
 pub use bridge_core::encode;
-pub use bridge_core::event::{Cause, Envelope, Event, SendError, Target};
+pub use bridge_core::event::{Cause, SendError, Target};
 pub use lane::Lane;
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
@@ -41,11 +41,6 @@ pub enum LaneEvent {
         /// The link's max-message-size.
         max_message_size: u64,
     },
-    /// The send in flight ended.
-    Settled {
-        /// What was sent, handed back.
-        envelope: Envelope,
-        /// Whether Event Hubs has it.
-        result: Result<(), SendError>,
-    },
+    /// The send in flight ended: whether Event Hubs has it.
+    Settled(Result<(), SendError>),
 }

@@ -178,10 +178,10 @@ impl Pump {
             Signal::Lane(lane, LaneEvent::Ready { max_message_size }) => {
                 self.core.lane_ready(lane, max_message_size);
             }
-            Signal::Lane(lane, LaneEvent::Settled { envelope, result }) => {
+            Signal::Lane(lane, LaneEvent::Settled(result)) => {
                 let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let jitter = rand::random();
-                self.core.settled(lane, envelope, result, jitter, now, wall.as_millis() as i64);
+                self.core.settled(lane, result, jitter, now, wall.as_millis() as i64);
             }
             Signal::Hub { namespace, hub, answer } => {
                 if let Some(limit) = answer.limit {
@@ -233,7 +233,7 @@ impl Pump {
                     self.resume();
                     self.consumer.hold(&[(name, from)]);
                 }
-                Action::Send { lane, envelope } => self.lanes[lane].send(envelope),
+                Action::Send { lane, message } => self.lanes[lane].send(message),
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);

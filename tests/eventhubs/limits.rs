@@ -108,7 +108,7 @@ fn send_once(lanes: &[Lane], told: &Told) -> Vec<SendError> {
     }
     let (mut open, mut errors) = (lanes.len(), Vec::new());
     while open > 0 {
-        if let (_, LaneEvent::Settled { result, .. }) = told.recv_timeout(PATIENCE).unwrap() {
+        if let (_, LaneEvent::Settled(result)) = told.recv_timeout(PATIENCE).unwrap() {
             open -= 1;
             errors.extend(result.err());
         }
@@ -193,7 +193,7 @@ fn a_link_that_is_not_used_is_released_and_comes_back() {
     let lane = namespace.lane("orders", target, move |event| drop(tell.send(event)));
     let lane = Opened { lane, told, limits: std::cell::RefCell::default() };
     for round in 1..=3 {
-        assert_eq!(lane.send(batch(&["a"])).1, Ok(()));
+        assert_eq!(lane.send(batch(&["a"])), Ok(()));
         assert_eq!(lane.limits.borrow().len(), round, "a new link");
         wait_until("the link is released", || {
             let connections = world.server.connections();

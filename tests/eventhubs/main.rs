@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
+use bytes::Bytes;
 use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config;
-use kafka_eventhubs_bridge::eventhubs::encode::{Layout, encode};
+use kafka_eventhubs_bridge::eventhubs::encode::{Layout, Plan, write_envelope};
 use kafka_eventhubs_bridge::eventhubs::{
-    Cause, ConnectError, Envelope, Event, Lane, LaneEvent, Namespace, SendError, Target,
+    Cause, ConnectError, Lane, LaneEvent, Namespace, SendError, Target,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::Record;
@@ -85,11 +86,11 @@ impl World {
 
 impl Opened {
     /// Sends, and returns what the lane is told of it.
-    fn send(&self, envelope: Envelope) -> (Envelope, Result<(), SendError>) {
-        self.lane.send(envelope);
+    fn send(&self, batch: Bytes) -> Result<(), SendError> {
+        self.lane.send(batch);
         loop {
             match self.told.recv_timeout(PATIENCE).expect("every send ends") {
-                LaneEvent::Settled { envelope, result } => return (envelope, result),
+                LaneEvent::Settled(result) => return result,
                 LaneEvent::Ready { max_message_size } => {
                     self.limits.borrow_mut().push(max_message_size);
                 }
@@ -98,36 +99,40 @@ impl Opened {
     }
 
     /// What the pump does: the same again until it is accepted.
-    fn send_until_accepted(&self, mut envelope: Envelope) -> Vec<Cause> {
+    fn send_until_accepted(&self, batch: Bytes) -> Vec<Cause> {
         let mut causes = Vec::new();
         loop {
-            let (back, result) = self.send(envelope);
-            match result {
+            match self.send(batch.clone()) {
                 Ok(()) => return causes,
                 Err(SendError::Retry { cause, .. }) => causes.push(cause),
                 Err(other) => panic!("not to be sent again: {other}"),
             }
-            envelope = back;
         }
     }
 }
 
-fn batch(values: &[&str]) -> Envelope {
-    Envelope { events: values.iter().map(|value| event(value)).collect(), partition_key: None }
+fn batch(values: &[&str]) -> Bytes {
+    batch_of(None, values)
 }
 
-fn event(value: &str) -> Event {
+fn batch_of(key: Option<&str>, values: &[&str]) -> Bytes {
     let events = config::Events { source_properties: true, prefix: "kafka_".into(), headers: true };
-    let record = Record {
-        topic: "orders",
-        partition: 1,
-        offset: 7,
-        timestamp: Some(1_700_000_000_000),
-        key: Some(b"k1"),
-        value: Some(value.as_bytes()),
-        headers: &[],
-    };
-    encode(&record, &Layout::new(&events))
+    let layout = Layout::new(&events);
+    let mut batch = Vec::new();
+    write_envelope(key, &mut batch);
+    for value in values {
+        let record = Record {
+            topic: "orders",
+            partition: 1,
+            offset: 7,
+            timestamp: Some(1_700_000_000_000),
+            key: Some(b"k1"),
+            value: Some(value.as_bytes()),
+            headers: &[],
+        };
+        Plan::new(&record, &layout).write_section(&mut batch);
+    }
+    batch.into()
 }
 
 fn cause(result: Result<(), SendError>) -> Cause {
@@ -142,8 +147,8 @@ fn an_accepted_batch_is_in_its_partition_in_order() {
     let world = World::new();
     let lane = world.lane("2");
     assert_eq!(world.server.connections_opened(), 0, "nothing is attached before it is used");
-    assert_eq!(lane.send(batch(&["a", "b"])).1, Ok(()));
-    assert_eq!(lane.send(batch(&["c"])).1, Ok(()));
+    assert_eq!(lane.send(batch(&["a", "b"])), Ok(()));
+    assert_eq!(lane.send(batch(&["c"])), Ok(()));
     assert_eq!(*lane.limits.borrow(), [1_048_576], "one link for both");
     assert_eq!(world.bodies(2), ["a", "b", "c"]);
     let stored = &world.server.hub("orders").partition(2).events()[0];
@@ -155,32 +160,31 @@ fn an_accepted_batch_is_in_its_partition_in_order() {
 fn a_gateway_batch_goes_where_the_service_puts_its_key() {
     let world = World::new();
     let lane = world.lane_to(Target::Gateway { lane: 0 });
-    let envelope = Envelope { partition_key: Some("customer-17".into()), ..batch(&["a"]) };
-    assert_eq!(lane.send(envelope).1, Ok(()));
+    assert_eq!(lane.send(batch_of(Some("customer-17"), &["a"])), Ok(()));
     assert_eq!(world.bodies(3), ["a"], "lookup3 of `customer-17` over four partitions");
 }
 
 #[test]
-fn released_modified_and_rejected_are_not_stored_and_come_back() {
+fn released_modified_and_rejected_are_not_stored() {
     let world = World::new();
     let lane = world.lane("0");
     let faults = world.server.faults();
     faults.hub("orders").times(1).released();
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Released);
+    assert_eq!(cause(lane.send(batch(&["a"]))), Cause::Released);
     faults.hub("orders").times(1).modified();
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Modified);
+    assert_eq!(cause(lane.send(batch(&["a"]))), Cause::Modified);
     faults.hub("orders").times(1).server_busy();
-    let Err(SendError::Retry { cause: Cause::Throttled, after, .. }) = lane.send(batch(&["a"])).1
+    let Err(SendError::Retry { cause: Cause::Throttled, after, .. }) = lane.send(batch(&["a"]))
     else {
         panic!("throttled")
     };
     assert_eq!(after, Some(Duration::from_secs(4)));
     faults.hub("orders").times(1).rejected("amqp:not-allowed");
-    let (envelope, result) = lane.send(batch(&["a", "b"]));
+    let both = batch(&["a", "b"]);
+    let result = lane.send(both.clone());
     assert!(matches!(result, Err(SendError::Refused { .. })), "{result:?}");
-    assert_eq!(envelope.events.len(), 2, "what was not stored is handed back");
     assert_eq!(world.bodies(0), [""; 0]);
-    assert_eq!(lane.send(envelope).1, Ok(()));
+    assert_eq!(lane.send(both), Ok(()));
     assert_eq!(world.bodies(0), ["a", "b"], "the link was good all the time");
     assert_eq!(world.server.connections_opened(), 1);
 }
@@ -190,12 +194,12 @@ fn a_lost_connection_ends_the_send_and_the_next_one_has_a_new_one() {
     let world = World::new();
     let lane = world.lane("0");
     world.server.faults().hub("orders").times(1).drop_before_store();
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Connection);
+    assert_eq!(cause(lane.send(batch(&["a"]))), Cause::Connection);
     lane.send_until_accepted(batch(&["a"]));
     assert_eq!(world.bodies(0), ["a"]);
 
     world.server.faults().hub("orders").times(1).drop_after_store();
-    assert_eq!(cause(lane.send(batch(&["b"])).1), Cause::Connection);
+    assert_eq!(cause(lane.send(batch(&["b"]))), Cause::Connection);
     lane.send_until_accepted(batch(&["b"]));
     assert_eq!(world.bodies(0), ["a", "b", "b"], "stored, but nobody said so");
 }
@@ -204,11 +208,11 @@ fn a_lost_connection_ends_the_send_and_the_next_one_has_a_new_one() {
 fn a_detached_link_is_attached_again_on_the_same_connection() {
     let world = World::new();
     let lane = world.lane("0");
-    assert_eq!(lane.send(batch(&["a"])).1, Ok(()));
+    assert_eq!(lane.send(batch(&["a"])), Ok(()));
     world.server.faults().hub("orders").detach_links("amqp:link:detach-forced");
     lane.send_until_accepted(batch(&["b"]));
     world.server.faults().hub("orders").times(1).detach("amqp:link:detach-forced");
-    assert_eq!(cause(lane.send(batch(&["c"])).1), Cause::Link);
+    assert_eq!(cause(lane.send(batch(&["c"]))), Cause::Link);
     lane.send_until_accepted(batch(&["c"]));
     assert_eq!(world.bodies(0), ["a", "b", "c"]);
     assert_eq!(*lane.limits.borrow(), [1_048_576; 3]);
@@ -220,12 +224,12 @@ fn silence_is_a_time_out_and_a_new_connection() {
     let world = World::new();
     let lane = world.lane("0");
     world.server.faults().hub("orders").times(1).forget_ack();
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Timeout);
+    assert_eq!(cause(lane.send(batch(&["a"]))), Cause::Timeout);
     lane.send_until_accepted(batch(&["b"]));
     assert_eq!(world.bodies(0), ["a", "b"]);
 
     world.server.faults().black_hole_connections();
-    assert_eq!(cause(lane.send(batch(&["c"])).1), Cause::Timeout);
+    assert_eq!(cause(lane.send(batch(&["c"]))), Cause::Timeout);
     lane.send_until_accepted(batch(&["c"]));
     assert_eq!(world.bodies(0), ["a", "b", "c"]);
 }
@@ -235,11 +239,11 @@ fn a_server_that_comes_late_or_again_is_found() {
     let world = World::new();
     world.server.stop();
     let lane = world.lane("0");
-    assert_eq!(cause(lane.send(batch(&["a"])).1), Cause::Connection);
+    assert_eq!(cause(lane.send(batch(&["a"]))), Cause::Connection);
     world.server.restart().unwrap();
     lane.send_until_accepted(batch(&["a"]));
     world.server.stop();
-    assert_eq!(cause(lane.send(batch(&["b"])).1), Cause::Connection);
+    assert_eq!(cause(lane.send(batch(&["b"]))), Cause::Connection);
     world.server.restart().unwrap();
     lane.send_until_accepted(batch(&["b"]));
     assert_eq!(world.bodies(0), ["a", "b"]);
@@ -261,9 +265,9 @@ fn the_limit_of_the_link_is_told_and_kept() {
     let world = World::with(server);
     let lane = world.lane("0");
     let large = "x".repeat(1000);
-    assert_eq!(lane.send(batch(&[&large])).1, Err(SendError::TooLarge { limit: 1000 }));
+    assert_eq!(lane.send(batch(&[&large])), Err(SendError::TooLarge { limit: 1000 }));
     assert_eq!(*lane.limits.borrow(), [1000]);
-    assert_eq!(lane.send(batch(&["a"])).1, Ok(()), "the link is still good");
+    assert_eq!(lane.send(batch(&["a"])), Ok(()), "the link is still good");
     assert_eq!(world.bodies(0), ["a"]);
 }
 
@@ -285,7 +289,7 @@ fn many_lanes_share_one_connection() {
     let mut accepted = 0;
     while accepted < 4 * 50 {
         let (id, event) = told.recv_timeout(PATIENCE).expect("the lanes speak");
-        if let LaneEvent::Settled { result, .. } = event {
+        if let LaneEvent::Settled(result) = event {
             assert_eq!(result, Ok(()));
             accepted += 1;
             lanes[&id].send(batch(&["a"]));

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{Cause, Envelope, Target};
+use bytes::Bytes;
+
+use crate::event::{Cause, Target};
 use crate::hubs::HubName;
 use crate::lane::Seal;
 use crate::mapping::Policy;
@@ -25,8 +27,8 @@ pub enum Action {
     Send {
         /// Number of the lane.
         lane: usize,
-        /// What to send.
-        envelope: Envelope,
+        /// What to send. Sent again, it is the same bytes.
+        message: Bytes,
     },
     /// Stop fetching a partition, and go on from this position when it is resumed: the record there was taken and given
     /// back, or is to be read again. One that is held already goes on from here instead.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::action::{Action, Note};
 use crate::core::Core;
-use crate::event::{Cause, Envelope, SendError};
+use crate::event::{Cause, SendError};
 use crate::lane::Setback;
 use crate::offsets::Ticket;
 use crate::partitions::Partition;
@@ -14,7 +14,6 @@ impl Core {
     pub fn settled(
         &mut self,
         lane: usize,
-        envelope: Envelope,
         result: Result<(), SendError>,
         jitter: f64,
         now: Instant,
@@ -26,7 +25,7 @@ impl Core {
                 let connection = cause == Cause::Connection;
                 let setback = Setback { asked: after, connection, jitter };
                 let berth = &mut self.berths[lane];
-                let (attempts, wait) = berth.lane.resend(envelope.events, setback, now);
+                let (attempts, wait) = berth.lane.resend(setback, now);
                 let id = berth.id.clone();
                 if cause == Cause::Throttled {
                     self.throttled(lane, &detail, now);
@@ -41,12 +40,12 @@ impl Core {
             }
             Err(SendError::TooLarge { limit }) => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                let ticket = self.berths[lane].lane.dissolve(envelope.events, Some(limit));
+                let ticket = self.berths[lane].lane.dissolve(Some(limit));
                 let detail = format!("the link takes {limit} bytes");
                 self.refused(lane, ticket, "too_large", &detail, now);
             }
             Err(SendError::Refused { condition, detail }) => {
-                let ticket = self.berths[lane].lane.dissolve(envelope.events, None);
+                let ticket = self.berths[lane].lane.dissolve(None);
                 self.refused(lane, ticket, "refused", &format!("{condition}: {detail}"), now);
             }
         }

@@ -1,9 +1,15 @@
-//! Events on their way to one hub partition, in order, with the tickets of their records.
+//! Events on their way to one hub partition, written into the message that is sent, and the tickets of their records.
 //!
 //! A batch never outgrows its [`Bounds`], keeps the order in which events were pushed, and loses none: whatever is
 //! taken out (split, retained, dissolved) is handed back. It knows sizes and tickets, not what an event is.
 
+use bytes::Bytes;
+
+use crate::encode;
 use crate::offsets::Ticket;
+
+/// What an event costs beside its bytes: its place in a list that may be twice as long as it is full.
+pub const EVENT_COST: usize = 2 * size_of::<Fate>();
 
 /// How much a batch may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,71 +20,119 @@ pub struct Bounds {
     pub events: usize,
 }
 
-/// Whether an event has room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// It may be pushed.
-    Now,
-    /// It fits a batch of its own; this one is full, or has another key.
-    NotHere,
-    /// No batch can ever hold it.
-    Never,
-}
-
-/// An event, what it weighs on the wire, and the ticket of its record.
+/// An event that is still to be written, and the ticket of its record.
 #[derive(Debug)]
-pub struct Item<E> {
-    /// The event.
-    pub event: E,
-    /// Bytes on the wire.
+pub struct Item<W> {
+    /// Bytes that `write` writes.
     pub weight: usize,
+    /// Writes it to the end of a message.
+    pub write: W,
     /// Settled when the event is accepted.
     pub ticket: Ticket,
+    /// That of its record.
+    pub timestamp: Option<i64>,
 }
 
-/// A batch, open or sealed.
+/// A batch that takes events.
 #[derive(Debug)]
-pub struct Batch<E> {
-    events: Vec<E>,
-    fates: Vec<Fate>,
-    bytes: usize,
-    overhead: usize,
+pub struct Open {
+    message: Vec<u8>,
+    events: Events,
     key: Option<String>,
     oldest: Option<i64>,
 }
 
-/// What remains of an item while its event is away with the sender.
+/// A batch that is sent: as often as it takes, and always the same bytes.
+#[derive(Debug)]
+pub struct Sealed {
+    message: Bytes,
+    /// Memory behind the message.
+    held: usize,
+    events: Events,
+    oldest: Option<i64>,
+}
+
+/// The events of a message, in order.
+#[derive(Debug)]
+struct Events {
+    /// Where the first one begins, behind the envelope.
+    start: usize,
+    fates: Vec<Fate>,
+}
+
+/// Where an event ends, and the ticket of its record.
 #[derive(Debug)]
 struct Fate {
-    weight: usize,
+    end: usize,
     ticket: Ticket,
 }
 
-impl<E> Batch<E> {
-    /// An empty batch whose envelope weighs `overhead`; `key` is the key the service routes by, if it does.
-    pub fn new(overhead: usize, key: Option<String>) -> Self {
-        Self { events: Vec::new(), fates: Vec::new(), bytes: overhead, overhead, key, oldest: None }
-    }
-
-    /// Whether an event of `weight` bytes has room within `bounds`.
-    pub fn fit(&self, weight: usize, bounds: Bounds) -> Fit {
-        if self.overhead + weight > bounds.bytes {
-            Fit::Never
-        } else if self.fates.is_empty()
-            || (self.bytes + weight <= bounds.bytes && self.fates.len() < bounds.events)
-        {
-            Fit::Now
-        } else {
-            Fit::NotHere
+impl Events {
+    /// Takes out every event whose ticket does not pass. Gives what is left of `message`, and the tickets; `None` when all pass.
+    fn purge(
+        &mut self,
+        message: &[u8],
+        keep: impl Fn(&Ticket) -> bool,
+    ) -> Option<(Vec<u8>, Vec<Ticket>)> {
+        if self.fates.iter().all(|fate| keep(&fate.ticket)) {
+            return None;
         }
+        let mut left = message[..self.start].to_vec();
+        let (mut removed, mut begin) = (Vec::new(), self.start);
+        for mut fate in std::mem::take(&mut self.fates) {
+            let event = &message[begin..fate.end];
+            begin = fate.end;
+            if keep(&fate.ticket) {
+                left.extend_from_slice(event);
+                fate.end = left.len();
+                self.fates.push(fate);
+            } else {
+                removed.push(fate.ticket);
+            }
+        }
+        Some((left, removed))
+    }
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Self::new(None, 0)
+    }
+}
+
+impl Open {
+    /// An empty batch with that much memory; `key` is the key the service routes by, if it does.
+    pub fn new(key: Option<&str>, memory: usize) -> Self {
+        let mut message = Vec::with_capacity(memory);
+        encode::write_envelope(key, &mut message);
+        let events = Events { start: message.len(), fates: Vec::new() };
+        Self { message, events, key: key.map(str::to_owned), oldest: None }
     }
 
-    /// Appends an event; `timestamp` is that of its record. The caller has asked [`Batch::fit`].
-    pub fn push(&mut self, item: Item<E>, timestamp: Option<i64>) {
-        self.bytes += item.weight;
-        self.events.push(item.event);
-        self.fates.push(Fate { weight: item.weight, ticket: item.ticket });
-        self.oldest = match (self.oldest, timestamp) {
+    /// Whether an event of `weight` bytes has room within `bounds`. One that is alone always has.
+    pub fn fits(&self, weight: usize, bounds: Bounds) -> bool {
+        self.is_empty() || (self.bytes() + weight <= bounds.bytes && self.len() < bounds.events)
+    }
+
+    /// The memory it needs for `weight` bytes more: `usual` at least, then twice what it had, so that an event is hardly ever
+    /// moved; but never more than a batch may have.
+    pub fn memory_with(&self, weight: usize, usual: usize, bounds: Bounds) -> usize {
+        let (needed, has) = (self.bytes() + weight, self.message.capacity());
+        if needed <= has { has } else { usual.max(2 * has).min(bounds.bytes).max(needed) }
+    }
+
+    /// Gets that memory.
+    pub fn reserve(&mut self, memory: usize) {
+        self.message.reserve_exact(memory.saturating_sub(self.message.len()));
+    }
+
+    /// Appends an event. The caller has asked [`Open::fits`].
+    pub fn push<W: FnOnce(&mut Vec<u8>)>(&mut self, item: Item<W>) {
+        let end = self.bytes() + item.weight;
+        (item.write)(&mut self.message);
+        debug_assert_eq!(self.bytes(), end, "an event writes what it weighs");
+        self.events.fates.push(Fate { end: self.message.len(), ticket: item.ticket });
+        self.oldest = match (self.oldest, item.timestamp) {
             (Some(oldest), Some(new)) => Some(oldest.min(new)),
             (oldest, new) => oldest.or(new),
         };
@@ -86,22 +140,74 @@ impl<E> Batch<E> {
 
     /// Number of events.
     pub fn len(&self) -> usize {
-        self.fates.len()
+        self.events.fates.len()
     }
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.fates.is_empty()
+        self.events.fates.is_empty()
     }
 
     /// Bytes on the wire, the envelope included.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.message.len()
+    }
+
+    /// Bytes of memory.
+    pub fn held(&self) -> usize {
+        self.message.capacity()
     }
 
     /// The key the service routes by.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// Tickets in order.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.events.fates.iter().map(|fate| &fate.ticket)
+    }
+
+    /// Takes out every event whose ticket does not pass, and returns their tickets.
+    pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        let Some((left, removed)) = self.events.purge(&self.message, keep) else {
+            return Vec::new();
+        };
+        self.message = left;
+        removed
+    }
+
+    /// Takes no more.
+    pub fn seal(self) -> Sealed {
+        let held = self.message.capacity();
+        Sealed { message: self.message.into(), held, events: self.events, oldest: self.oldest }
+    }
+}
+
+impl Sealed {
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.events.fates.len()
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.events.fates.is_empty()
+    }
+
+    /// What is sent. All that are given share the memory.
+    pub fn message(&self) -> Bytes {
+        self.message.clone()
+    }
+
+    /// Bytes on the wire, the envelope included.
+    pub fn bytes(&self) -> usize {
+        self.message.len()
+    }
+
+    /// Bytes of memory.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// The smallest Kafka timestamp inside, in milliseconds since the Unix epoch.
@@ -111,58 +217,40 @@ impl<E> Batch<E> {
 
     /// Tickets in order.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
-        self.fates.iter().map(|fate| &fate.ticket)
-    }
-
-    /// Lends the events to the sender; they come back with [`Batch::restore`] or are not needed any more.
-    pub fn lend(&mut self) -> Vec<E> {
-        std::mem::take(&mut self.events)
-    }
-
-    /// Takes back the events that were lent.
-    pub fn restore(&mut self, events: Vec<E>) {
-        debug_assert_eq!(events.len(), self.fates.len(), "the sender hands back what it was lent");
-        self.events = events;
+        self.events.fates.iter().map(|fate| &fate.ticket)
     }
 
     /// The batch is done: its tickets, in order.
     pub fn into_tickets(self) -> impl Iterator<Item = Ticket> {
-        self.fates.into_iter().map(|fate| fate.ticket)
+        self.events.fates.into_iter().map(|fate| fate.ticket)
     }
 
-    /// Takes out every event whose ticket does not pass, and returns their tickets. Only while nothing is lent.
-    pub fn purge(&mut self, mut keep: impl FnMut(&Ticket) -> bool) -> Vec<Ticket> {
-        debug_assert_eq!(self.events.len(), self.fates.len(), "nothing is lent");
-        if self.fates.iter().all(|fate| keep(&fate.ticket)) {
+    /// Takes out every event whose ticket does not pass, and returns their tickets.
+    pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        let Some((left, removed)) = self.events.purge(&self.message, keep) else {
             return Vec::new();
-        }
-        let events = std::mem::take(&mut self.events);
-        let fates = std::mem::take(&mut self.fates);
-        let mut removed = Vec::new();
-        for (event, fate) in events.into_iter().zip(fates) {
-            if keep(&fate.ticket) {
-                self.events.push(event);
-                self.fates.push(fate);
-            } else {
-                self.bytes -= fate.weight;
-                removed.push(fate.ticket);
-            }
-        }
+        };
+        (self.held, self.message) = (left.capacity(), left.into());
         removed
     }
 
-    /// Cuts in two; the second half comes back. Only while nothing is lent, and only with two events or more.
+    /// Cuts in two; the second half comes back, in memory of its own. Only with two events or more.
     pub fn split(&mut self) -> Self {
-        debug_assert_eq!(self.events.len(), self.fates.len(), "nothing is lent");
-        let middle = self.fates.len() / 2;
-        let mut back = Self::new(self.overhead, self.key.clone());
-        back.events = self.events.split_off(middle);
-        back.fates = self.fates.split_off(middle);
-        back.oldest = self.oldest;
-        let moved: usize = back.fates.iter().map(|fate| fate.weight).sum();
-        back.bytes += moved;
-        self.bytes -= moved;
-        back
+        let Events { start, fates } = &mut self.events;
+        let middle = fates.len() / 2;
+        let mut back = fates.split_off(middle);
+        let end = fates.last().map_or(*start, |fate| fate.end);
+        let message = [&self.message[..*start], &self.message[end..]].concat();
+        for fate in &mut back {
+            fate.end -= end - *start;
+        }
+        self.message.truncate(end);
+        Self {
+            held: message.capacity(),
+            message: message.into(),
+            events: Events { start: *start, fates: back },
+            oldest: self.oldest,
+        }
     }
 }
 
@@ -172,32 +260,40 @@ mod tests {
     use crate::offsets::{Assignment, Offsets};
     use proptest::prelude::*;
 
-    fn filled(weights: &[usize], bounds: Bounds) -> (Offsets, Assignment, Vec<Batch<usize>>) {
-        let mut offsets = Offsets::default();
-        let partition = offsets.assign();
-        let mut batches = vec![Batch::new(10, None)];
-        for (number, weight) in weights.iter().enumerate() {
-            let ticket = offsets.track(partition, number as i64, 7).unwrap();
-            let item = Item { event: number, weight: *weight, ticket };
-            match batches.last().unwrap().fit(*weight, bounds) {
-                Fit::Now => {}
-                Fit::NotHere => batches.push(Batch::new(10, None)),
-                Fit::Never => {
-                    assert!(offsets.settle(item.ticket));
-                    continue;
-                }
-            }
-            batches.last_mut().unwrap().push(item, Some(1_000 - number as i64));
-        }
-        (offsets, partition, batches)
+    const KEY: Option<&str> = Some("k");
+
+    /// The events of a message, each as long as it weighs and full of its number.
+    fn events(sealed: &Sealed) -> Vec<u8> {
+        let mut begin = sealed.events.start;
+        let one = |fate: &Fate| {
+            let event = &sealed.message[std::mem::replace(&mut begin, fate.end)..fate.end];
+            assert!(event.iter().all(|byte| *byte == event[0]), "one event, whole");
+            event[0]
+        };
+        sealed.events.fates.iter().map(one).collect()
     }
 
-    #[test]
-    fn an_event_that_exactly_fills_the_link_fits_and_one_byte_more_never_does() {
-        let batch = Batch::<()>::new(10, None);
-        let bounds = Bounds { bytes: 100, events: 5 };
-        assert_eq!(batch.fit(90, bounds), Fit::Now);
-        assert_eq!(batch.fit(91, bounds), Fit::Never);
+    fn filled(weights: &[usize], bounds: Bounds) -> (Offsets, Assignment, Vec<Sealed>) {
+        let mut offsets = Offsets::default();
+        let partition = offsets.assign();
+        let (mut open, mut sealed) = (Open::new(KEY, 0), Vec::new());
+        for (number, weight) in weights.iter().enumerate() {
+            if !open.fits(*weight, bounds) {
+                sealed.push(std::mem::replace(&mut open, Open::new(KEY, 0)).seal());
+            }
+            let memory = open.memory_with(*weight, 16, bounds);
+            open.reserve(memory);
+            let ticket = offsets.track(partition, number as i64, 7).unwrap();
+            open.push(Item {
+                weight: *weight,
+                write: |out: &mut Vec<u8>| out.resize(out.len() + weight, number as u8),
+                ticket,
+                timestamp: Some(1_000 - number as i64),
+            });
+            assert_eq!(open.held(), memory, "it has what it asked for, and not more");
+        }
+        sealed.push(open.seal());
+        (offsets, partition, sealed)
     }
 
     #[test]
@@ -209,54 +305,42 @@ mod tests {
     proptest! {
         #[test]
         fn keeps_order_and_bounds_and_loses_nothing(
-            weights in prop::collection::vec(1..60usize, 0..200), max_bytes in 20..200usize, max_events in 1..20usize,
+            weights in prop::collection::vec(1..60usize, 0..200), max_bytes in 100..300usize, max_events in 1..20usize,
         ) {
             let bounds = Bounds { bytes: max_bytes, events: max_events };
-            let (mut offsets, partition, mut batches) = filled(&weights, bounds);
-            let fitting: Vec<usize> = (0..weights.len()).filter(|n| weights[*n] + 10 <= max_bytes).collect();
-            prop_assert_eq!(batches.iter().flat_map(|b| b.events.clone()).collect::<Vec<_>>(), fitting);
+            let envelope = encode::envelope_size(KEY);
+            let (mut offsets, partition, batches) = filled(&weights, bounds);
+            let all: Vec<u8> = (0..weights.len()).map(|number| number as u8).collect();
+            prop_assert_eq!(batches.iter().flat_map(events).collect::<Vec<_>>(), all);
             for batch in &batches {
-                let weight: usize = batch.events.iter().map(|n| weights[*n]).sum();
-                prop_assert_eq!(batch.bytes(), weight + 10);
-                prop_assert!(batch.bytes() <= max_bytes || batch.is_empty());
+                let weight: usize = events(batch).iter().map(|n| weights[usize::from(*n)]).sum();
+                prop_assert_eq!(batch.bytes(), weight + envelope);
+                prop_assert!(batch.bytes() <= max_bytes && batch.held() <= max_bytes);
                 prop_assert!(batch.len() <= max_events);
             }
-            for batch in batches.drain(..) {
-                for ticket in batch.into_tickets() {
-                    prop_assert!(offsets.settle(ticket));
-                }
+            for ticket in batches.into_iter().flat_map(Sealed::into_tickets) {
+                prop_assert!(offsets.settle(ticket));
             }
             prop_assert_eq!(offsets.in_flight(partition), 0);
         }
 
         #[test]
         fn split_and_purge_hand_everything_back(
-            weights in prop::collection::vec(1..60usize, 2..100), drop_every in 2..5usize,
+            weights in prop::collection::vec(1..60usize, 2..100), drop_every in 2..5i64,
         ) {
             let (mut offsets, partition, mut batches) = filled(&weights, Bounds { bytes: usize::MAX, events: usize::MAX });
             let mut front = batches.remove(0);
             let whole = front.bytes();
             let mut back = front.split();
-            prop_assert_eq!(front.bytes() + back.bytes(), whole + 10);
+            prop_assert_eq!(front.bytes() + back.bytes(), whole + encode::envelope_size(KEY));
             prop_assert!(front.len() <= back.len() && !front.is_empty());
-            let mut number = 0;
-            let mut keep = |_: &Ticket| { number += 1; number % drop_every != 0 };
-            let mut removed = 0;
-            // `purge` first looks whether there is anything to do, so the predicate must be pure in production;
-            // here it is only counted afterwards.
-            let doomed: Vec<bool> = back.tickets().map(&mut keep).collect();
-            let mut index = 0;
-            let flags: std::collections::HashMap<i64, bool> =
-                back.tickets().map(|t| { index += 1; (offsets.offset(t).unwrap(), doomed[index - 1]) }).collect();
-            for ticket in back.purge(|t| flags[&offsets.offset(t).unwrap()]) {
-                prop_assert!(offsets.settle(ticket));
-                removed += 1;
-            }
-            prop_assert_eq!(removed, doomed.iter().filter(|keep| !**keep).count());
-            let left: usize = back.events.iter().map(|n| weights[*n]).sum();
-            prop_assert_eq!(back.bytes(), left + 10);
-            prop_assert!(back.events.is_sorted());
-            for ticket in front.into_tickets().chain(back.into_tickets()) {
+            let keep = |ticket: &Ticket| offsets.offset(ticket).unwrap() % drop_every != 0;
+            let removed: Vec<Ticket> = front.purge(keep).into_iter().chain(back.purge(keep)).collect();
+            let left: Vec<u8> = events(&front).into_iter().chain(events(&back)).collect();
+            let expected: Vec<u8> =
+                (0..weights.len() as i64).filter(|n| n % drop_every != 0).map(|n| n as u8).collect();
+            prop_assert_eq!(left, expected);
+            for ticket in removed.into_iter().chain(front.into_tickets()).chain(back.into_tickets()) {
                 prop_assert!(offsets.settle(ticket));
             }
             prop_assert_eq!(offsets.in_flight(partition), 0);

@@ -1,13 +1,12 @@
-//! A record as one encoded AMQP message.
+//! A record as one encoded AMQP message, and a batch of them as the message that is sent.
 //!
-//! Written by hand because it is the hot path: the exact size is computed first, so an event costs one allocation and
-//! one copy of its payload. What is written, and why just so, is what the five official clients can read: exactly one
+//! Written by hand because it is the hot path: the exact size is computed first, so an event is written once, from the memory of
+//! the Kafka client into its batch. What is written, and why just so, is what the five official clients can read: exactly one
 //! data section, `content-type` as a symbol, property names as strings, the key annotation as a string, and no header
 //! section (an empty one would make the service lose the key).
 //!
 //! Pure: no I/O, no clock.
 
-use crate::event::Event;
 use crate::mapping::Events;
 use crate::record::{Header, Record};
 
@@ -94,20 +93,17 @@ impl Layout {
     }
 }
 
-/// Encodes `record`.
-pub fn encode(record: &Record<'_>, layout: &Layout) -> Event {
+/// Encodes `record`, for itself.
+pub fn encode(record: &Record<'_>, layout: &Layout) -> Vec<u8> {
     let plan = Plan::new(record, layout);
-    let size = plan.size();
-    let mut out = Vec::with_capacity(size);
+    let mut out = Vec::with_capacity(plan.size);
     plan.write(&mut out);
-    debug_assert_eq!(out.len(), size, "the size is computed exactly");
-    Event::new(out)
+    out
 }
 
-/// Bytes an event of `size` bytes takes in a batch: a data section around it. The AMQP library, which writes that
-/// section, gives the short form up to one byte earlier than it could.
+/// Bytes an event of `size` bytes takes in a batch: a data section around it.
 pub const fn section_size(size: usize) -> usize {
-    if size < 255 { size + 5 } else { size + 8 }
+    3 + sized(size)
 }
 
 /// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most. Not of a tombstone,
@@ -126,16 +122,28 @@ pub fn overhead(topic: &str, layout: &Layout) -> usize {
             headers: &[],
         };
         // A key that is not carried leaves room.
-        section_size(encode(&record, layout).size()).saturating_sub(key.len() + LONG.len())
+        section_size(Plan::new(&record, layout).size).saturating_sub(key.len() + LONG.len())
     };
     // As the annotation, and as the property that an unusual key becomes.
     of(&LONG[..128]).max(of(LONG))
 }
 
 /// Bytes of a batch besides its events: the key annotation, if the service routes by it.
-pub fn envelope_overhead(key: Option<&str>) -> usize {
-    // Descriptor, map8 or map32, then symbol and string; eight bytes cover the larger map.
-    key.map_or(0, |key| 3 + 9 + sized(KEY_ANNOTATION.len()) + sized(key.len()))
+pub fn envelope_size(key: Option<&str>) -> usize {
+    key.map_or(0, |key| 12 + annotation_size(key))
+}
+
+/// Writes what stands before the events of a batch.
+pub fn write_envelope(key: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(key) = key {
+        compound(out, ANNOTATIONS, MAP32, annotation_size(key), 2);
+        variable(out, SYMBOL, KEY_ANNOTATION);
+        variable(out, STRING, key.as_bytes());
+    }
+}
+
+const fn annotation_size(key: &str) -> usize {
+    sized(KEY_ANNOTATION.len()) + sized(key.len())
 }
 
 /// A variable-width value of `len` bytes with its constructor and length.
@@ -143,8 +151,11 @@ const fn sized(len: usize) -> usize {
     if len < 256 { len + 2 } else { len + 5 }
 }
 
-/// What will be written, with everything decided.
-struct Plan<'a> {
+/// An event that can be written, with everything decided.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Bytes of the encoded message.
+    size: usize,
     record: &'a Record<'a>,
     layout: &'a Layout,
     key: Option<&'a str>,
@@ -157,9 +168,11 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(record: &'a Record<'a>, layout: &'a Layout) -> Self {
+    /// Measures the event that `record` becomes.
+    pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Self {
         let content_type = content_type(record, layout);
         let mut plan = Self {
+            size: 0,
             record,
             layout,
             key: record.partition_key(),
@@ -171,7 +184,20 @@ impl<'a> Plan<'a> {
         };
         plan.properties = plan.properties_size();
         plan.measure_application();
+        plan.size = plan.measure();
         plan
+    }
+
+    /// Bytes that the event takes in a batch.
+    pub const fn weight(&self) -> usize {
+        section_size(self.size)
+    }
+
+    /// Writes it as it stands in a batch.
+    pub fn write_section(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0, SMALL_ULONG, DATA]);
+        head(out, BINARY, self.size);
+        self.write(out);
     }
 
     /// The list of message-id and, if there is one, content-type: its seventh field.
@@ -212,22 +238,15 @@ impl<'a> Plan<'a> {
         self.pairs += 1;
     }
 
-    fn size(&self) -> usize {
-        let annotations =
-            self.key.map_or(0, |key| 12 + sized(KEY_ANNOTATION.len()) + sized(key.len()));
+    fn measure(&self) -> usize {
         let application = if self.pairs == 0 { 0 } else { 12 + self.application };
         let value = self.record.value.map_or(0, <[u8]>::len);
-        annotations + 12 + self.properties + application + 3 + sized(value)
+        envelope_size(self.key) + 12 + self.properties + application + 3 + sized(value)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let r = self.record;
-        if let Some(key) = self.key {
-            let size = sized(KEY_ANNOTATION.len()) + sized(key.len());
-            compound(out, ANNOTATIONS, MAP32, size, 2);
-            variable(out, SYMBOL, KEY_ANNOTATION);
-            variable(out, STRING, key.as_bytes());
-        }
+        let (r, start) = (self.record, out.len());
+        write_envelope(self.key, out);
         let content_type = self.content_type.and_then(|index| r.headers[index].value);
         compound(
             out,
@@ -248,6 +267,7 @@ impl<'a> Plan<'a> {
         }
         out.extend_from_slice(&[0, SMALL_ULONG, DATA]);
         variable(out, BINARY, r.value.unwrap_or_default());
+        debug_assert_eq!(out.len() - start, self.size, "the size is computed exactly");
     }
 
     fn write_message_id(&self, out: &mut Vec<u8>) {
@@ -357,4 +377,4 @@ fn digits(number: i64) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,32 +1,6 @@
-//! The words for the Event Hubs side: an event, where it goes, how it is sent, and what a failed send means.
+//! The words for the Event Hubs side: where events go, and what a failed send means.
 
 use std::time::Duration;
-
-/// One event, encoded once as an AMQP message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event(Vec<u8>);
-
-impl Event {
-    /// Wraps one encoded AMQP message.
-    pub fn new(encoded: Vec<u8>) -> Self {
-        Self(encoded)
-    }
-
-    /// The encoded message.
-    pub fn encoded(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The encoded message, given away.
-    pub fn into_encoded(self) -> Vec<u8> {
-        self.0
-    }
-
-    /// Bytes of the encoded message.
-    pub fn size(&self) -> usize {
-        self.0.len()
-    }
-}
 
 /// Where the events of a lane go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,15 +12,6 @@ pub enum Target {
         /// Number of the lane.
         lane: u32,
     },
-}
-
-/// A sealed batch: kept until accepted, so that a resend is free.
-#[derive(Debug)]
-pub struct Envelope {
-    /// The events, in order.
-    pub events: Vec<Event>,
-    /// The key the service routes by; only for [`Target::Gateway`].
-    pub partition_key: Option<String>,
 }
 
 /// Why a batch is not known to be stored, by what the caller must do.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::encode::Layout;
-use crate::event::Event;
 use crate::governor::{Governor, Seat};
 use crate::lane::{Lane, Settings};
 use crate::mapping::{self, Partitioning};
@@ -89,7 +88,7 @@ impl Outlet {
 /// A lane with what the core knows of it.
 #[derive(Debug)]
 pub(crate) struct Berth {
-    pub(crate) lane: Lane<Event>,
+    pub(crate) lane: Lane,
     pub(crate) outlet: usize,
     pub(crate) hub: HubNumber,
     /// The hub partition.

@@ -13,7 +13,8 @@ pub use terms::{Arrival, Departure, Room, Seal, Setback, Settings};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Bounds, Fit, Item};
+use crate::batch::{self, Bounds, EVENT_COST, Item, Open};
+use crate::encode;
 use crate::offsets::Ticket;
 use crate::retry;
 
@@ -27,25 +28,27 @@ const QUEUE: Duration = Duration::from_secs(1);
 const FIRST_PACE: Duration = Duration::from_millis(100);
 /// Sealed batches a lane may hold, however fast or slow it is.
 const QUEUED: (usize, usize) = (2, 64);
-/// What an event costs beside its bytes: its vectors, its ticket, and what the allocator rounds up to.
-pub const EVENT_COST: usize = 96;
+/// A new batch gets memory for as much as the last one had, up to this: more is had by growing.
+const USUAL_MEMORY: usize = 64 << 10;
 /// Lanes that lost their connection start again within this time of the next one, not all at once.
 const SPREAD: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Lane<E> {
+pub struct Lane {
     settings: Settings,
     /// The link's own limit, once it has been attached.
     link_bytes: Option<usize>,
-    open: Batch<E>,
+    open: Open,
     opened: Instant,
     full: bool,
+    /// Bytes of the last one, as far as memory is got for as many.
+    usual: usize,
     /// Sealed, oldest first.
-    sealed: VecDeque<Sealed<E>>,
-    sealed_bytes: usize,
+    sealed: VecDeque<Sealed>,
+    sealed_memory: usize,
     sealed_events: usize,
-    flight: Option<Flight<E>>,
+    flight: Option<Flight>,
     retry: Option<Retry>,
     attempts: u32,
     trouble: Option<Instant>,
@@ -59,14 +62,14 @@ pub struct Lane<E> {
 
 /// A batch that waits for its turn, and why it was sealed unless that has been told before.
 #[derive(Debug)]
-struct Sealed<E> {
-    batch: Batch<E>,
+struct Sealed {
+    batch: batch::Sealed,
     reason: Option<Seal>,
 }
 
 #[derive(Debug)]
-struct Flight<E> {
-    batch: Batch<E>,
+struct Flight {
+    batch: batch::Sealed,
     since: Instant,
 }
 
@@ -78,17 +81,18 @@ struct Retry {
     connection: bool,
 }
 
-impl<E> Lane<E> {
+impl Lane {
     /// A lane with nothing to do.
     pub fn new(settings: Settings, link_bytes: Option<usize>, now: Instant) -> Self {
         Self {
             settings,
             link_bytes,
-            open: Batch::new(0, None),
+            open: Open::default(),
             opened: now,
             full: false,
+            usual: 0,
             sealed: VecDeque::new(),
-            sealed_bytes: 0,
+            sealed_memory: 0,
             sealed_events: 0,
             flight: None,
             retry: None,
@@ -129,8 +133,8 @@ impl<E> Lane<E> {
         if self.is_stalled(now) {
             return Room::Later;
         }
-        let same_key = self.open.key() == key;
-        if self.open.is_empty() || (same_key && self.open.fit(weight, self.bounds()) == Fit::Now) {
+        if self.open.is_empty() || (self.open.key() == key && self.open.fits(weight, self.bounds()))
+        {
             return Room::Now;
         }
         if self.sealed.len() < self.queue() {
@@ -155,43 +159,55 @@ impl<E> Lane<E> {
         !self.is_stalled(now) && self.sealed.len() <= self.queue() / 2
     }
 
-    /// Appends an event for which [`Lane::room`] said [`Room::Now`].
-    pub fn push(
+    /// The memory that an event for which [`Lane::room`] said [`Room::Now`] takes beyond what is held.
+    pub fn memory_for(&self, weight: usize, overhead: usize) -> usize {
+        self.memory_with(weight, overhead) - self.open.held() + EVENT_COST
+    }
+
+    fn memory_with(&self, weight: usize, overhead: usize) -> usize {
+        let overhead = if self.open.is_empty() { overhead } else { 0 };
+        self.open.memory_with(overhead + weight, self.usual, self.bounds())
+    }
+
+    /// Appends such an event.
+    pub fn push<W: FnOnce(&mut Vec<u8>)>(
         &mut self,
-        item: Item<E>,
-        timestamp: Option<i64>,
-        overhead: usize,
+        item: Item<W>,
         key: Option<&str>,
         now: Instant,
     ) {
+        let memory = self.memory_with(item.weight, encode::envelope_size(key));
         if self.open.is_empty() {
-            self.open = Batch::new(overhead, key.map(str::to_owned));
+            self.open = Open::new(key, memory);
             self.opened = now;
+        } else {
+            self.open.reserve(memory);
         }
-        self.open.push(item, timestamp);
+        self.open.push(item);
     }
 
     fn seal_open(&mut self, reason: Seal) {
-        let batch = std::mem::replace(&mut self.open, Batch::new(0, None));
+        let batch = std::mem::take(&mut self.open).seal();
         self.full = false;
+        self.usual = batch.bytes().min(USUAL_MEMORY);
         self.enqueue_last(Sealed { batch, reason: Some(reason) });
     }
 
-    fn enqueue_last(&mut self, sealed: Sealed<E>) {
-        self.sealed_bytes += sealed.batch.bytes();
+    fn enqueue_last(&mut self, sealed: Sealed) {
+        self.sealed_memory += sealed.batch.held();
         self.sealed_events += sealed.batch.len();
         self.sealed.push_back(sealed);
     }
 
-    fn enqueue_first(&mut self, batch: Batch<E>) {
-        self.sealed_bytes += batch.bytes();
+    fn enqueue_first(&mut self, batch: batch::Sealed) {
+        self.sealed_memory += batch.held();
         self.sealed_events += batch.len();
         self.sealed.push_front(Sealed { batch, reason: None });
     }
 
-    fn dequeue(&mut self) -> Option<Sealed<E>> {
+    fn dequeue(&mut self) -> Option<Sealed> {
         let sealed = self.sealed.pop_front()?;
-        self.sealed_bytes -= sealed.batch.bytes();
+        self.sealed_memory -= sealed.batch.held();
         self.sealed_events -= sealed.batch.len();
         Some(sealed)
     }
@@ -224,20 +240,15 @@ impl<E> Lane<E> {
     }
 
     /// The batch to send now, if any.
-    pub fn next(&mut self, now: Instant) -> Option<Departure<E>> {
+    pub fn next(&mut self, now: Instant) -> Option<Departure> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
         if self.sealed.is_empty() {
             self.seal_open(self.is_complete().unwrap_or(Seal::Linger));
         }
-        let Sealed { mut batch, reason } = self.dequeue()?;
-        let departure = Departure {
-            events: batch.lend(),
-            key: batch.key().map(str::to_owned),
-            bytes: batch.bytes(),
-            reason,
-        };
+        let Sealed { batch, reason } = self.dequeue()?;
+        let departure = Departure { message: batch.message(), events: batch.len(), reason };
         self.retry = None;
         self.flight = Some(Flight { batch, since: now });
         Some(departure)
@@ -288,8 +299,8 @@ impl<E> Lane<E> {
 
     /// The batch in flight is not known to be stored and must be sent again, later. Returns how often it has failed
     /// in a row and how long it will wait.
-    pub fn resend(&mut self, events: Vec<E>, setback: Setback, now: Instant) -> (u32, Duration) {
-        self.take_back(events);
+    pub fn resend(&mut self, setback: Setback, now: Instant) -> (u32, Duration) {
+        self.take_back();
         self.attempts = self.attempts.saturating_add(1);
         self.trouble.get_or_insert(now);
         let wait = retry::delay(self.attempts, setback.asked, setback.jitter);
@@ -299,11 +310,11 @@ impl<E> Lane<E> {
 
     /// The batch in flight can never be stored as it is: two halves are sent instead, in order. A single event that
     /// cannot be stored comes back as its ticket.
-    pub fn dissolve(&mut self, events: Vec<E>, limit: Option<usize>) -> Option<Ticket> {
+    pub fn dissolve(&mut self, limit: Option<usize>) -> Option<Ticket> {
         if let Some(limit) = limit {
             self.link_bytes = Some(self.link_bytes.map_or(limit, |known| known.min(limit)));
         }
-        self.take_back(events);
+        self.take_back();
         self.attempts = 0;
         let Sealed { mut batch, .. } = self.dequeue()?;
         if batch.len() > 1 {
@@ -317,9 +328,8 @@ impl<E> Lane<E> {
         ticket
     }
 
-    fn take_back(&mut self, events: Vec<E>) {
-        if let Some(mut flight) = self.flight.take() {
-            flight.batch.restore(events);
+    fn take_back(&mut self) {
+        if let Some(flight) = self.flight.take() {
             self.enqueue_first(flight.batch);
         }
     }
@@ -328,19 +338,15 @@ impl<E> Lane<E> {
     pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
         let mut removed = self.open.purge(&keep);
         if self.open.is_empty() {
+            self.open = Open::default();
             self.full = false;
         }
         for Sealed { batch, .. } in &mut self.sealed {
-            let (bytes, events) = (batch.bytes(), batch.len());
             removed.extend(batch.purge(&keep));
-            self.sealed_bytes -= bytes - batch.bytes();
-            self.sealed_events -= events - batch.len();
         }
-        let envelopes = &mut self.sealed_bytes;
-        self.sealed.retain(|sealed| {
-            *envelopes -= if sealed.batch.is_empty() { sealed.batch.bytes() } else { 0 };
-            !sealed.batch.is_empty()
-        });
+        self.sealed.retain(|sealed| !sealed.batch.is_empty());
+        self.sealed_memory = self.sealed.iter().map(|sealed| sealed.batch.held()).sum();
+        self.sealed_events = self.sealed.iter().map(|sealed| sealed.batch.len()).sum();
         self.calm();
         removed
     }
@@ -354,16 +360,12 @@ impl<E> Lane<E> {
         since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
     }
 
-    /// Bytes held, all told: open, sealed, in flight, the copy of a batch that the AMQP library makes while it is in
-    /// flight (reserved before it leaves, so that sending never needs more memory), and what events cost beside.
+    /// Memory held, all told: open, sealed and in flight, and what events cost beside. Sending takes no more.
     pub fn bytes(&self) -> usize {
-        let open = if self.open.is_empty() { 0 } else { self.open.bytes() };
         let (flight, in_flight) =
-            self.flight.as_ref().map_or((0, 0), |it| (it.batch.bytes(), it.batch.len()));
-        let next = self.sealed.front().map_or(open, |sealed| sealed.batch.bytes());
-        let copy = if self.flight.is_some() { flight } else { next };
+            self.flight.as_ref().map_or((0, 0), |it| (it.batch.held(), it.batch.len()));
         let events = self.open.len() + self.sealed_events + in_flight;
-        open + self.sealed_bytes + flight + copy + events * EVENT_COST
+        self.open.held() + self.sealed_memory + flight + events * EVENT_COST
     }
 
     /// Whether nothing is held.

@@ -6,23 +6,22 @@ use std::time::Instant;
 use crate::batch::Item;
 use crate::core::Core;
 use crate::encode;
-use crate::event::Event;
 use crate::hold::Why;
 use crate::hubs::Route;
-use crate::lane::{EVENT_COST, Room};
+use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::Record;
 
 /// What becomes of one event of a record.
-struct Plan {
+struct Plan<'a> {
     /// Index into the routes of the partition.
     route: usize,
-    fate: Fate,
+    fate: Fate<'a>,
 }
 
-enum Fate {
-    Push { lane: usize, event: Event, weight: usize, overhead: usize, key: Option<String> },
+enum Fate<'a> {
+    Push { lane: usize, event: encode::Plan<'a>, key: Option<Cow<'a, str>> },
     Refuse(&'static str, String),
 }
 
@@ -84,25 +83,25 @@ impl Core {
     }
 
     /// The plans of the `wanted` routes, or what one of them has to wait for.
-    fn plan_all(
+    fn plan_all<'a>(
         &mut self,
-        record: &Record<'_>,
-        routes: &[Route],
+        record: &'a Record<'a>,
+        routes: &'a [Route],
         wanted: impl IntoIterator<Item = usize>,
         now: Instant,
-    ) -> Result<Vec<Plan>, Why> {
+    ) -> Result<Vec<Plan<'a>>, Why> {
         let plans = wanted.into_iter().map(|index| self.plan(record, index, &routes[index], now));
         plans.collect()
     }
 
-    /// Encodes the event of one route and finds its lane.
-    fn plan(
+    /// Measures the event of one route and finds its lane.
+    fn plan<'a>(
         &mut self,
-        record: &Record<'_>,
+        record: &'a Record<'a>,
         index: usize,
-        route: &Route,
+        route: &'a Route,
         now: Instant,
-    ) -> Result<Plan, Why> {
+    ) -> Result<Plan<'a>, Why> {
         let (hub, outlet) = (route.hub, &mut self.hubs.outlets[route.outlet]);
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
@@ -119,14 +118,13 @@ impl Core {
             }
         };
         let lane = outlet.lanes[choice.lane];
-        let event = encode::encode(record, &route.layout);
-        let weight = encode::section_size(event.size());
-        let key = choice.key.as_deref();
-        let overhead = encode::envelope_overhead(key);
-        let fate = match self.berths[lane].lane.room(weight, overhead, key, now) {
-            Room::Now if self.scale.admits(hub, 2 * (weight + overhead) + EVENT_COST) => {
-                let key = choice.key.map(Cow::into_owned);
-                Fate::Push { lane, event, weight, overhead, key }
+        let event = encode::Plan::new(record, &route.layout);
+        let weight = event.weight();
+        let overhead = encode::envelope_size(choice.key.as_deref());
+        let berth = &mut self.berths[lane].lane;
+        let fate = match berth.room(weight, overhead, choice.key.as_deref(), now) {
+            Room::Now if self.scale.admits(hub, berth.memory_for(weight, overhead)) => {
+                Fate::Push { lane, event, key: choice.key }
             }
             Room::Never(limit) => {
                 let size = weight + overhead;
@@ -145,15 +143,17 @@ impl Core {
     fn carry_out(
         &mut self,
         slot: usize,
-        plan: Plan,
+        plan: Plan<'_>,
         ticket: Ticket,
         timestamp: Option<i64>,
         now: Instant,
     ) {
         match plan.fate {
-            Fate::Push { lane, event, weight, overhead, key } => {
-                let item = Item { event, weight, ticket };
-                self.berths[lane].lane.push(item, timestamp, overhead, key.as_deref(), now);
+            Fate::Push { lane, event, key } => {
+                let weight = event.weight();
+                let write = |message: &mut Vec<u8>| event.write_section(message);
+                let item = Item { weight, write, ticket, timestamp };
+                self.berths[lane].lane.push(item, key.as_deref(), now);
                 if let Some(partition) = self.partitions.get_mut(slot) {
                     partition.out += 1;
                 }

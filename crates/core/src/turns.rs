@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crate::action::{Action, Note};
 use crate::core::Core;
-use crate::event::Envelope;
 use crate::governor::weight;
 
 /// How a namespace that throttles stands.
@@ -38,7 +37,7 @@ impl Core {
 
     fn depart(&mut self, number: usize, now: Instant) {
         if let Some(departure) = self.berths[number].lane.next(now) {
-            let (events, bytes) = (departure.events.len(), departure.bytes);
+            let (events, bytes) = (departure.events, departure.message.len());
             let Self { hubs, berths, .. } = self;
             let governor = hubs.governor_of(&berths[number]);
             governor.left(&mut berths[number].seat, weight(bytes, events), now);
@@ -46,8 +45,7 @@ impl Core {
                 let hub = self.hub_of(number);
                 self.tell(Note::Sealed { hub, reason, events, bytes });
             }
-            let envelope = Envelope { events: departure.events, partition_key: departure.key };
-            self.act(Action::Send { lane: number, envelope });
+            self.act(Action::Send { lane: number, message: departure.message });
         }
         self.touch(number);
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Lane;
 use crate::offsets::Ticket;
 
@@ -62,13 +64,11 @@ pub struct Setback {
 
 /// A batch that leaves.
 #[derive(Debug)]
-pub struct Departure<E> {
-    /// The events, lent until the send ends.
-    pub events: Vec<E>,
-    /// The key the service routes by.
-    pub key: Option<String>,
-    /// Bytes on the wire.
-    pub bytes: usize,
+pub struct Departure {
+    /// What is sent.
+    pub message: Bytes,
+    /// Number of events.
+    pub events: usize,
     /// Why it was sealed; `None` when it has left before.
     pub reason: Option<Seal>,
 }
@@ -88,7 +88,7 @@ pub struct Arrival {
     pub tickets: Vec<Ticket>,
 }
 
-impl<E> Lane<E> {
+impl Lane {
     /// Whether what is held leaves without waiting for more: a drain is under way.
     pub(crate) fn is_in_a_hurry(&self) -> bool {
         self.hurry

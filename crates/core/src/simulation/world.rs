@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::action::{Action, Note};
 use crate::core::{Admitted, Core};
-use crate::event::{Cause, Envelope, Event, SendError, Target};
+use crate::encode::tests::events;
+use crate::event::{Cause, SendError, Target};
 use crate::mapping::{self, Mapping, Topics};
 use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
@@ -27,7 +30,7 @@ pub(super) struct World {
     pub(super) halted: BTreeSet<Tp>,
     /// Where each lane leads.
     lanes: Vec<Place>,
-    pub(super) sends: BTreeMap<usize, Envelope>,
+    pub(super) sends: BTreeMap<usize, Bytes>,
     /// Hubs whose partitions are asked for.
     pub(super) unresolved: Vec<usize>,
     pub(super) letters: Vec<(u64, Tp, i64)>,
@@ -69,8 +72,7 @@ pub(super) fn key(offset: i64) -> Option<String> {
 }
 
 /// The simulated records end in their own coordinates, and the value is the last thing in an event.
-fn identity(event: &Event) -> (Tp, i64) {
-    let bytes = event.encoded();
+fn identity(bytes: &[u8]) -> (Tp, i64) {
     let tail = std::str::from_utf8(&bytes[bytes.len() - 24..]).unwrap();
     let number = |range: std::ops::Range<usize>| tail[range].parse::<i64>().unwrap();
     ((number(0..4) as usize, number(4..8) as i32), number(8..24))
@@ -158,8 +160,8 @@ impl World {
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
                     self.lanes.push((hub, id.parse().unwrap()));
                 }
-                Action::Send { lane, envelope } => {
-                    let before = self.sends.insert(lane, envelope);
+                Action::Send { lane, message } => {
+                    let before = self.sends.insert(lane, message);
                     assert!(before.is_none(), "one batch in flight a lane");
                 }
                 Action::Hold(partition, Position(from)) => {
@@ -277,14 +279,14 @@ impl World {
         if !self.speaks(lane) {
             return false;
         }
-        let Some(envelope) = self.sends.remove(&lane) else { return true };
+        let Some(message) = self.sends.remove(&lane) else { return true };
         let place = self.lanes[lane];
-        let events: Vec<_> = envelope.events.iter().map(identity).collect();
+        let bytes = events(&message).map(<[u8]>::len).sum();
+        let events: Vec<_> = events(&message).map(identity).collect();
         let bad = events.iter().any(|(at, offset)| (self.plan.poison)(*at, *offset));
         let retry = |cause, after| SendError::Retry { cause, after, detail: String::new() };
         let gone = place.1 >= self.plan.hubs[place.0];
         let good = self.modes[place.0] == Mode::Good && !gone;
-        let bytes = envelope.events.iter().map(|event| event.encoded().len()).sum();
         let now = self.now;
         let busy = good && self.units.as_mut().is_some_and(|it| !it.take(bytes, events.len(), now));
         let result = match (self.modes[place.0], answer) {
@@ -314,7 +316,7 @@ impl World {
         self.core.lane_ready(lane, self.plan.link);
         // As good as random, and the same each time.
         self.jitter = (self.jitter + 0.618_034).fract();
-        self.core.settled(lane, envelope, result, self.jitter, self.now, 0);
+        self.core.settled(lane, result, self.jitter, self.now, 0);
         self.act();
         true
     }
