@@ -1,4 +1,4 @@
-//! Many lanes, slow ways, silent partitions: what an estate asks of the links, and that what was given up is never stored late.
+//! Many lanes, slow ways, silent partitions: what an estate asks of the links.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,25 +8,26 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use eventhubs_local::{Fault, Server};
+use kafka_eventhubs_bridge::config;
 use kafka_eventhubs_bridge::eventhubs::{Cause, Lane, LaneEvent, Namespace, SendError, Target};
 
-use super::{Opened, PATIENCE, World, batch};
+use super::{PATIENCE, World, batch};
 
 /// A way to the server. Every byte takes a while; what the first connection sends can be held up.
-struct Way {
+pub(super) struct Way {
     port: u16,
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     connections: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
-struct Gate {
+pub(super) struct Gate {
     shut: Mutex<bool>,
     opened: Condvar,
 }
 
 impl Gate {
-    fn set(&self, shut: bool) {
+    pub(super) fn set(&self, shut: bool) {
         *self.shut.lock().unwrap() = shut;
         self.opened.notify_all();
     }
@@ -37,7 +38,7 @@ impl Gate {
     }
 }
 
-fn way(target: u16, delay: Duration) -> Way {
+pub(super) fn way(target: u16, delay: Duration) -> Way {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (gate, connections) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
@@ -91,8 +92,14 @@ fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: 
 
 impl World {
     fn by(&self, way: &Way) -> Namespace {
+        self.by_means_of(way, config::Way::default())
+    }
+
+    /// The same, in TLS or a WebSocket.
+    pub(super) fn by_means_of(&self, way: &Way, means: config::Way) -> Namespace {
         let own = format!(":{}", self.server.addr().port());
-        self.namespace(&self.server.connection_string().replace(&own, &format!(":{}", way.port)))
+        let there = self.server.connection_string().replace(&own, &format!(":{}", way.port));
+        self.namespace_by(&there, means)
     }
 }
 
@@ -147,38 +154,6 @@ fn all_lanes_in_use_are_back_after_a_lost_connection() {
     world.server.faults().drop_connections();
     send_on_all(&lanes, &told);
     assert_eq!(world.server.hub("orders").total(), 600);
-}
-
-/// A network that stands still and goes on: what was given up meanwhile is not stored behind what followed it. Of a batch that
-/// the network has whole nobody can say so, so this one is larger than what it holds.
-#[test]
-fn what_was_given_up_is_never_stored_late() {
-    let world = World::new();
-    let way = way(world.server.addr().port(), Duration::ZERO);
-    let (tell, told) = sync_channel(1024);
-    let target = Target::Partition("0".into());
-    let lane = world.by(&way).lane("orders", target, move |event| drop(tell.send(event)));
-    let lane = Opened { lane, told, limits: std::cell::RefCell::default() };
-    lane.send_until_accepted(batch(&["0"]));
-    way.gate.set(true);
-    let large = format!("1{}", "x".repeat(900_000));
-    let causes = lane.send_until_accepted(batch(&[&large]));
-    assert!(!causes.is_empty(), "the first connection stood still");
-    for value in ["2", "3"] {
-        lane.send_until_accepted(batch(&[value]));
-    }
-    way.gate.set(false);
-    // What could still come on the old way comes before what is asked for now by another.
-    let others = world.by(&way).lane("orders", Target::Partition("1".into()), |_| {});
-    others.send(batch(&["other"]));
-    lane.send_until_accepted(batch(&["4"]));
-    let deadline = Instant::now() + PATIENCE;
-    while world.bodies(1).is_empty() {
-        assert!(Instant::now() < deadline, "the other lane's event arrives");
-        std::thread::yield_now();
-    }
-    let first: Vec<_> = world.bodies(0).iter().map(|body| body[..1].to_owned()).collect();
-    assert_eq!(first, ["0", "1", "2", "3", "4"]);
 }
 
 /// A partition that never acknowledges: its neighbours on the same connection lose nothing and send nothing twice.

@@ -20,6 +20,7 @@ use kafka_eventhubs_bridge::record::Record;
 /// Nothing here takes longer, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+mod late;
 mod limits;
 mod links;
 
@@ -50,13 +51,17 @@ impl World {
     }
 
     fn namespace(&self, connection_string: &str) -> Namespace {
+        self.namespace_by(connection_string, config::Way::default())
+    }
+
+    fn namespace_by(&self, connection_string: &str, way: config::Way) -> Namespace {
         let string = connection_string.parse::<config::ConnectionString>().unwrap();
         let lifetime = Duration::from_secs(3600);
         let sas = config::Sas { first: string.access, second: None, lifetime };
         let settings = config::Namespace {
             address: string.address,
             credential: config::Credential::Sas(sas),
-            way: config::Way::default(),
+            way,
             send_timeout: Duration::from_millis(700),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(10),
