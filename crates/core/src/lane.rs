@@ -28,8 +28,6 @@ const QUEUE: Duration = Duration::from_secs(1);
 const FIRST_PACE: Duration = Duration::from_millis(100);
 /// Sealed batches a lane may hold, however fast or slow it is.
 const QUEUED: (usize, usize) = (2, 64);
-/// A new batch gets memory for as much as the last one had, up to this: more is had by growing.
-const USUAL_MEMORY: usize = 64 << 10;
 /// Lanes that lost their connection start again within this time of the next one, not all at once.
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -42,7 +40,7 @@ pub struct Lane {
     open: Open,
     opened: Instant,
     full: bool,
-    /// Bytes of the last one, as far as memory is got for as many.
+    /// Bytes of the one before, and an eighth.
     usual: usize,
     /// Sealed, oldest first.
     sealed: VecDeque<Sealed>,
@@ -159,14 +157,15 @@ impl Lane {
         !self.is_stalled(now) && self.sealed.len() <= self.queue() / 2
     }
 
-    /// The memory that an event for which [`Lane::room`] said [`Room::Now`] takes beyond what is held.
-    pub fn memory_for(&self, weight: usize, overhead: usize) -> usize {
-        self.memory_with(weight, overhead) - self.open.held() + EVENT_COST
+    /// The memory that an event for which [`Lane::room`] said [`Room::Now`] takes beyond what is held. A new batch gets at once as much
+    /// as the one before had, up to `start`.
+    pub fn memory_for(&self, weight: usize, overhead: usize, start: usize) -> usize {
+        self.memory_with(weight, overhead, start) - self.open.held() + EVENT_COST
     }
 
-    fn memory_with(&self, weight: usize, overhead: usize) -> usize {
+    fn memory_with(&self, weight: usize, overhead: usize, start: usize) -> usize {
         let overhead = if self.open.is_empty() { overhead } else { 0 };
-        self.open.memory_with(overhead + weight, self.usual, self.bounds())
+        self.open.memory_with(overhead + weight, self.usual.min(start), self.bounds())
     }
 
     /// Appends such an event.
@@ -174,9 +173,10 @@ impl Lane {
         &mut self,
         item: Item<W>,
         key: Option<&str>,
+        start: usize,
         now: Instant,
     ) {
-        let memory = self.memory_with(item.weight, encode::envelope_size(key));
+        let memory = self.memory_with(item.weight, encode::envelope_size(key), start);
         if self.open.is_empty() {
             self.open = Open::new(key, memory);
             self.opened = now;
@@ -189,7 +189,7 @@ impl Lane {
     fn seal_open(&mut self, reason: Seal) {
         let batch = std::mem::take(&mut self.open).seal();
         self.full = false;
-        self.usual = batch.bytes().min(USUAL_MEMORY);
+        self.usual = batch.bytes() / 8 * 9;
         self.enqueue_last(Sealed { batch, reason: Some(reason) });
     }
 

@@ -121,9 +121,10 @@ impl Core {
         let event = encode::Plan::new(record, &route.layout);
         let weight = event.weight();
         let overhead = encode::envelope_size(choice.key.as_deref());
+        let start = self.start_memory();
         let berth = &mut self.berths[lane].lane;
         let fate = match berth.room(weight, overhead, choice.key.as_deref(), now) {
-            Room::Now if self.scale.admits(hub, berth.memory_for(weight, overhead)) => {
+            Room::Now if self.scale.admits(hub, berth.memory_for(weight, overhead, start)) => {
                 Fate::Push { lane, event, key: choice.key }
             }
             Room::Never(limit) => {
@@ -140,6 +141,11 @@ impl Core {
         Ok(Plan { route: index, fate })
     }
 
+    /// What a new batch may have before it is known to fill: all of them together a quarter of the budget.
+    fn start_memory(&self) -> usize {
+        self.scale.budget() / 4 / self.berths.len().max(1)
+    }
+
     fn carry_out(
         &mut self,
         slot: usize,
@@ -150,10 +156,10 @@ impl Core {
     ) {
         match plan.fate {
             Fate::Push { lane, event, key } => {
-                let weight = event.weight();
+                let (weight, start) = (event.weight(), self.start_memory());
                 let write = |message: &mut Vec<u8>| event.write_section(message);
                 let item = Item { weight, write, ticket, timestamp };
-                self.berths[lane].lane.push(item, key.as_deref(), now);
+                self.berths[lane].lane.push(item, key.as_deref(), start, now);
                 if let Some(partition) = self.partitions.get_mut(slot) {
                     partition.out += 1;
                 }

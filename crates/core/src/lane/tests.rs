@@ -31,7 +31,7 @@ impl Rig {
             let ticket = self.offsets.track(self.stay, self.next, 7).unwrap();
             let number = self.next.to_be_bytes();
             let write = |out: &mut Vec<u8>| out.extend_from_slice(&[&number[..], b"  "].concat());
-            self.lane.push(Item { weight: 10, write, ticket, timestamp: None }, None, self.now);
+            self.lane.push(Item { weight: 10, write, ticket, timestamp: None }, None, 20, self.now);
             self.next += 1;
         }
         room
@@ -208,7 +208,8 @@ proptest! {
             let in_flight = rig.lane.flight.as_ref().map_or(0, |flight| flight.batch.len());
             prop_assert_eq!(rig.lane.open.len() + rig.lane.sealed_events + in_flight, tickets);
             prop_assert!(rig.lane.bytes() >= tickets * (10 + EVENT_COST));
-            prop_assert!(rig.lane.bytes() <= tickets * (20 + EVENT_COST));
+            // A batch may have twice what it needs, also when it was cut in two.
+            prop_assert!(rig.lane.bytes() <= tickets * (40 + EVENT_COST));
             prop_assert_eq!(rig.lane.is_empty(), tickets == 0);
             prop_assert_eq!(rig.lane.due().is_none(), tickets == 0 || rig.lane.flight.is_some());
         }
