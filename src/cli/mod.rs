@@ -2,13 +2,13 @@
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | done; `run` was asked to stop, has drained and committed |
+//! | 0 | done; `run` was asked to stop, by any signal that can be caught, has drained and committed |
 //! | 64 | the arguments are wrong |
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect`: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
 //! | 78 | the configuration is wrong |
-//! | 130 | a second signal, not within 200 ms of the first, stopped it at once |
+//! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
 mod check;
 mod hubs;
@@ -40,7 +40,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Copy records until SIGTERM or SIGINT, then drain, commit and exit; a second signal stops at once
+    /// Copy records until SIGTERM, SIGINT or another signal, then drain, commit and exit; a second signal stops at once
     Run(run::Run),
     /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
     Check(check::Check),

@@ -1,10 +1,16 @@
-//! SIGTERM and SIGINT: the first asks to drain, the second ends the process where it stands.
+//! Every signal that would end the process asks to drain; a second wish to stop ends it where it stands.
+//!
+//! The default of a dozen signals is to end a process, and none of them says that what is in flight does not matter: a
+//! closed terminal, a script of logrotate, the end of `ulimit -t`. What says that the process is wrong (SIGSEGV, SIGABRT
+//! and their like) still ends it, as a panic does. What is ignored from the start stays so, for `nohup` means it.
 //!
 //! `timeout` and shells may signal a process and its group, so that one wish comes as two signals within a millisecond:
 //! what follows the first that soon is the first.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,37 +21,102 @@ const INTERRUPTED: i32 = 130;
 /// Signals this close are one wish; nobody asks twice as fast.
 const SAME: Duration = Duration::from_millis(200);
 
+/// How people and supervisors say stop: only these stop at once when they come again. A closed terminal sends SIGHUP twice,
+/// by the shell and by the kernel.
+const STOP: [(i32, &str); 3] =
+    [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT"), (libc::SIGQUIT, "SIGQUIT")];
+
+/// The others that end a process by default and are not of a fault. SIGXFSZ is not among them: the write that was too long
+/// fails as one on a full disk does.
+const OTHERS: [(i32, &str); 10] = [
+    (libc::SIGHUP, "SIGHUP"),
+    (libc::SIGUSR1, "SIGUSR1"),
+    (libc::SIGUSR2, "SIGUSR2"),
+    (libc::SIGALRM, "SIGALRM"),
+    (libc::SIGVTALRM, "SIGVTALRM"),
+    (libc::SIGPROF, "SIGPROF"),
+    (libc::SIGIO, "SIGIO"),
+    (libc::SIGPWR, "SIGPWR"),
+    (libc::SIGSTKFLT, "SIGSTKFLT"),
+    (libc::SIGXCPU, "SIGXCPU"),
+];
+
 /// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks.
 pub(super) fn watch() -> io::Result<Receiver<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (terminate, interrupt) = {
+    let wishes = {
         let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        // A write beyond `ulimit -f` fails then, and ends nothing; nobody has to hear of it.
+        drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
+        Wishes::new()?
     };
     let (sender, stop) = sync_channel(1);
     std::thread::Builder::new()
         .name("signals".into())
-        .spawn(move || runtime.block_on(obey(terminate, interrupt, &sender)))?;
+        .spawn(move || runtime.block_on(obey(wishes, &sender)))?;
     Ok(stop)
 }
 
-async fn obey(mut terminate: Signal, mut interrupt: Signal, stop: &SyncSender<()>) {
-    let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+/// All signals that are watched, each with its name.
+struct Wishes(Vec<(String, Signal)>);
+
+/// A signal that came.
+struct Wish {
+    name: String,
+    /// Whether it is a word for "stop" and nothing else.
+    stops: bool,
+}
+
+impl Wishes {
+    fn new() -> io::Result<Self> {
+        let real_time = (libc::SIGRTMIN()..=libc::SIGRTMAX())
+            .map(|number| (number, format!("SIGRTMIN+{}", number - libc::SIGRTMIN())));
+        let others = OTHERS.map(|(number, name)| (number, name.to_owned()));
+        // Background jobs of a script begin with SIGINT and SIGQUIT ignored, and SIGINT is documented to drain.
+        let watched =
+            others.into_iter().chain(real_time).filter(|(number, _)| !is_ignored(*number));
+        let stop = STOP.map(|(number, name)| (number, name.to_owned()));
+        let watch = |(number, name)| Ok((name, signal(SignalKind::from_raw(number))?));
+        stop.into_iter().chain(watched).map(watch).collect::<io::Result<_>>().map(Self)
+    }
+
+    async fn next(&mut self) -> Wish {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Wish> {
+        for (name, signal) in &mut self.0 {
+            if signal.poll_recv(context).is_ready() {
+                let stops = STOP.iter().any(|(_, stop)| stop == name);
+                return Poll::Ready(Wish { name: name.clone(), stops });
+            }
         }
-    };
-    let signal = next().await;
+        Poll::Pending
+    }
+}
+
+/// Whether the process was started with `signal` ignored.
+fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: asks only, and what it answers is written to `now` when it returns 0.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
+            && now.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+async fn obey(mut wishes: Wishes, stop: &SyncSender<()>) {
+    let Wish { name: signal, .. } = wishes.next().await;
     let asked = Instant::now();
     tracing::info!(signal, "draining; a second signal stops at once");
     // Has room for the one thing it is ever told; a bridge that is gone need not be stopped.
     stop.try_send(()).ok();
     let signal = loop {
-        let signal = next().await;
-        if asked.elapsed() >= SAME {
-            break signal;
+        let Wish { name, stops } = wishes.next().await;
+        if stops && asked.elapsed() >= SAME {
+            break name;
         }
+        tracing::debug!(signal = name, "draining already");
     };
     tracing::warn!(signal, "stopping at once; what is not acknowledged will be sent again");
     // SAFETY: `_exit` takes any code and does not return. Unlike `exit` it runs no C destructors, which must not run
@@ -55,12 +126,14 @@ async fn obey(mut terminate: Signal, mut interrupt: Signal, stop: &SyncSender<()
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
+    use std::io::{BufRead, BufReader, Lines};
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, ChildStderr, Command, Stdio};
 
     use super::*;
 
     const CHILD: &str = "BRIDGE_TEST_SIGNALS_CHILD";
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Not a test by itself: the process the tests below send signals to. It never finishes draining.
     #[test]
@@ -69,6 +142,7 @@ mod tests {
             return;
         }
         let stop = watch().unwrap();
+        eprintln!("SIGHUP ignored: {}", is_ignored(libc::SIGHUP));
         eprintln!("watching");
         stop.recv().unwrap();
         eprintln!("draining");
@@ -77,41 +151,100 @@ mod tests {
         }
     }
 
-    /// Signals from the first on, as fast as they are taken, until the child ends: with what, and how long after.
-    fn signalled(first: i32, then: i32) -> (Option<i32>, Duration) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "cli::signals::tests::child"])
-            .env(CHILD, "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let pid = child.id() as i32;
-        // SAFETY: sends a signal to a child that has not been waited for, so the id is still its own.
-        let kill = |signal| assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
-        // The end of the output ends the wait, should the child die instead.
-        assert!(lines.any(|line| line.unwrap() == "watching"), "the child died before it watched");
-        let asked = Instant::now();
-        kill(first);
-        assert!(lines.any(|line| line.unwrap() == "draining"), "the child did not drain");
-        let code = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status.code();
+    struct Draining {
+        child: Child,
+        lines: Lines<BufReader<ChildStderr>>,
+    }
+
+    impl Draining {
+        fn start(change: impl FnOnce(&mut Command)) -> Self {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command
+                .args(["--exact", "--nocapture", "cli::signals::tests::child"])
+                .env(CHILD, "1")
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped());
+            change(&mut command);
+            let mut child = command.spawn().unwrap();
+            let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+            Self { child, lines }
+        }
+
+        /// The end of the output ends the wait, should the child die instead.
+        fn says(&mut self, line: &str) {
+            assert!(self.lines.any(|said| said.unwrap() == line), "the child never says `{line}`");
+        }
+
+        fn signal(&self, signal: i32) {
+            // SAFETY: sends a signal to a child that has not been waited for, so the id is still its own.
+            assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+        }
+
+        /// `signal` as fast as it is taken, until the child ends or `enough` is over: with what it ended.
+        fn press(&mut self, signal: i32, enough: Duration) -> Option<i32> {
+            let begun = Instant::now();
+            while begun.elapsed() < enough {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status.code();
+                }
+                self.signal(signal);
+                std::thread::yield_now();
             }
-            assert!(asked.elapsed() < Duration::from_secs(60), "a second signal stops nothing");
-            kill(then);
-            std::thread::yield_now();
-        };
-        (code, asked.elapsed())
+            None
+        }
     }
 
     #[test]
     fn the_first_signal_drains_and_the_second_stops_unless_it_is_the_first_again() {
-        for (first, then) in [(libc::SIGTERM, libc::SIGTERM), (libc::SIGINT, libc::SIGTERM)] {
-            let (code, after) = signalled(first, then);
-            assert_eq!(code, Some(130));
+        for (first, then) in [(libc::SIGTERM, libc::SIGTERM), (libc::SIGINT, libc::SIGQUIT)] {
+            let mut child = Draining::start(|_| {});
+            child.says("watching");
+            let asked = Instant::now();
+            child.signal(first);
+            child.says("draining");
+            assert_eq!(child.press(then, PATIENCE), Some(130), "a second signal stops nothing");
+            let after = asked.elapsed();
             assert!(after >= SAME, "{after:?} after the first");
         }
+    }
+
+    #[test]
+    fn every_signal_that_would_end_the_process_drains_it() {
+        let ends = STOP.iter().chain(&OTHERS).map(|(number, _)| *number);
+        for signal in ends.chain([libc::SIGRTMIN(), libc::SIGRTMAX()]) {
+            let mut child = Draining::start(|_| {});
+            child.says("watching");
+            child.signal(signal);
+            child.says("draining");
+            child.child.kill().unwrap();
+            child.child.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_closed_terminal_that_says_so_twice_does_not_cut_the_drain_short() {
+        let mut child = Draining::start(|_| {});
+        child.says("watching");
+        child.signal(libc::SIGHUP);
+        child.says("draining");
+        assert_eq!(child.press(libc::SIGHUP, SAME * 2), None, "it stopped at once");
+        assert_eq!(child.press(libc::SIGTERM, PATIENCE), Some(130));
+    }
+
+    #[test]
+    fn under_nohup_a_closed_terminal_ends_nothing() {
+        let ignore = || {
+            // SAFETY: `signal` may be called between fork and exec.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+            Ok(())
+        };
+        // SAFETY: as `ignore`.
+        let mut child = Draining::start(|command| {
+            unsafe { command.pre_exec(ignore) };
+        });
+        child.says("SIGHUP ignored: true");
+        child.signal(libc::SIGTERM);
+        child.says("draining");
+        child.press(libc::SIGTERM, PATIENCE);
     }
 }
