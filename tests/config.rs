@@ -17,6 +17,8 @@ mod credential;
 mod full;
 #[path = "config/import.rs"]
 mod import;
+#[path = "config/reports.rs"]
+mod reports;
 #[path = "config/security.rs"]
 mod security;
 #[path = "config/wrong.rs"]

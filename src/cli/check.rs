@@ -41,6 +41,7 @@ pub(super) fn check(check: &Check) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    Source::warned(&config);
     if check.connect { connected(check, &config) } else { good(&check.source, &config) }
 }
 

@@ -62,6 +62,7 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
         Ok(outline) => outline,
         Err(code) => return code,
     };
+    Source::warned(&config);
     for name in &unknown {
         say(
             std::io::stderr(),

@@ -68,6 +68,13 @@ impl Source {
         Config::load(&self.config, environment(), &self.overrides, objection).map_err(told)
     }
 
+    /// Says what of `config` is taken and hardly was meant so.
+    fn warned(config: &Config) {
+        for warning in &config.warnings {
+            say(std::io::stderr(), format_args!("{warning}"));
+        }
+    }
+
     /// As much of it as is known before there are secrets.
     fn outline(&self) -> Result<Outline, ExitCode> {
         Outline::load(&self.config, environment(), &self.overrides).map_err(told)

@@ -32,6 +32,9 @@ pub(super) fn run(run: &Run) -> ExitCode {
         });
     }
     log::abort_on_panic();
+    for warning in &config.warnings {
+        tracing::warn!("{}", warning.line());
+    }
     let stop = match signals::watch() {
         Ok(stop) => stop,
         Err(error) => {

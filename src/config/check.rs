@@ -25,9 +25,9 @@ use std::time::Duration;
 
 use super::explain::{explain, meant};
 use super::hint::shown;
-use super::layers::Layers;
+use super::layers::{Layers, Strays};
 use super::path::Path;
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Warning};
 use super::raw;
 use super::read::Failure;
 use super::schema::purpose;
@@ -71,12 +71,12 @@ impl Extent {
 pub(super) fn check(
     raw: &raw::File,
     layers: &Layers,
-    strays: Vec<Problem>,
+    (strays, warnings): Strays,
     failures: &[Failure],
     objection: Objection,
     extent: Extent,
 ) -> Result<Config, Problems> {
-    let mut check = Check { layers, failures, objection, extent, problems: strays };
+    let mut check = Check { layers, failures, objection, extent, problems: strays, warnings };
     let told = failures.iter().filter(|failure| !check.is_unfilled(&failure.path));
     let told = told.map(|failure| explain(failure, layers)).collect::<Vec<_>>();
     check.problems.extend(told);
@@ -112,6 +112,7 @@ pub(super) fn check(
             limits,
             admin,
             log,
+            warnings: check.warnings,
         }),
     }
 }
@@ -123,6 +124,7 @@ struct Check<'a> {
     objection: Objection,
     extent: Extent,
     problems: Vec<Problem>,
+    warnings: Vec<Warning>,
 }
 
 impl Check<'_> {
@@ -137,6 +139,20 @@ impl Check<'_> {
         // What is not filled in yet is told by itself.
         if self.extent.takes_in(at) && !self.is_unfilled(at) {
             self.problems.push(self.problem(at, said, why, hint));
+        }
+    }
+
+    /// `at` is taken, and hardly was meant so: "`at` `said`".
+    fn warn(
+        &mut self,
+        at: &Path,
+        said: impl Display,
+        why: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        if self.extent.takes_in(at) {
+            let warning = Warning(self.problem(at, said, why, hint));
+            self.warnings.push(warning);
         }
     }
 

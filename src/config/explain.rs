@@ -39,7 +39,7 @@ fn unknown_key(path: &Path, known: &[&str], place: &Place) -> (String, String, S
     let table = if table == Path::default() { "the file".to_owned() } else { format!("`{table}`") };
     let why = format!("{table} knows {}", list(known.iter().copied()));
     let hint = match place {
-        Place::Variable(name) => near_variable(name),
+        Place::Variable(name) => near_variable(name, path, known),
         _ => nearest(key, known.iter().copied())
             .map(str::to_owned)
             .or_else(|| elsewhere(key))
@@ -53,9 +53,17 @@ fn unknown_key(path: &Path, known: &[&str], place: &Place) -> (String, String, S
     (format!("`{path}` is not a known key"), why, hint)
 }
 
-fn near_variable(name: &str) -> Option<String> {
-    let names: Vec<_> = known_keys().keys().map(|key| variable(key)).collect();
-    let near = nearest(name, names.iter().map(String::as_str))?;
+/// The variable that was meant: of the same table, or of another.
+fn near_variable(name: &str, path: &Path, known: &[&str]) -> Option<String> {
+    let (table, key) = (path.parent()?, path.last_key()?);
+    let here = (table != Path::default()).then(|| nearest(key, known.iter().copied())).flatten();
+    let near = if let Some(near) = here {
+        variable(&table.key(near).to_string())
+    } else {
+        let names: Vec<_> = known_keys().keys().map(|key| variable(key)).collect();
+        let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+        near.or_else(|| Some(variable(&elsewhere(key)?)))?
+    };
     Some(format!("did you mean `{near}`? two underscores lead into a table"))
 }
 
@@ -100,11 +108,31 @@ fn wrong_type(path: &Path, found: &str, wanted: &str, layers: &Layers) -> (Strin
         "a whole number, a boolean or text" => format!("write `\"{key}\" = \"value\"`"),
         _ => format!("write it in quotes: `{key} = \"value\"`"),
     };
+    let hint = match layers.place(path) {
+        Place::Variable(name) => of_variable(&name, wanted).unwrap_or(hint),
+        Place::File { .. } | Place::Flag(_) => hint,
+    };
     (
         format!("`{path}` is {found}, not {wanted}"),
         purpose(path).unwrap_or_else(|| format!("only {wanted} can stand there")),
         hint,
     )
+}
+
+/// How a variable is to be set, whose value is not `wanted`: nothing in it is quoted.
+fn of_variable(name: &str, wanted: &str) -> Option<String> {
+    let value = match wanted {
+        "a table" => {
+            return Some(format!("unset it; `{name}__KEY` sets a key of that table"));
+        }
+        "a list" => return Some("unset it; a list can only be written in the file".to_owned()),
+        "a positive whole number" => "1",
+        "a boolean" => "true",
+        "a duration" => "10ms",
+        "a size" => "8MiB",
+        _ => return None,
+    };
+    Some(format!("set it as in `{name}={value}`"))
 }
 
 /// What serde wanted, in plain words.

@@ -10,8 +10,8 @@ use config::{Config, ConfigError, FileFormat, Map, Source, Value, ValueKind};
 
 use super::lines::{Lines, line_of};
 use super::path::{Path, Step};
-use super::problem::{Place, Problem, Problems};
-use super::settings::{Setting, flag, outside, variables, without_lists};
+use super::problem::{Place, Problem, Problems, Warning};
+use super::settings::{Setting, flag, outside, variables, without_foreign, without_lists};
 
 /// What everybody said, and where.
 pub(super) struct Layers {
@@ -20,6 +20,9 @@ pub(super) struct Layers {
     tree: Value,
     ambient: BTreeMap<String, String>,
 }
+
+/// What is said outside the file and cannot be laid over it: what is wrong, and what is only told.
+pub(super) type Strays = (Vec<Problem>, Vec<Warning>);
 
 /// What variables of Azure's own begin with: they are defaults of `[eventhubs.credential]`.
 const AMBIENT: &[&str] = &["AZURE", "SYSTEM_", "IDENTITY_"];
@@ -35,7 +38,7 @@ impl Layers {
         file: &FilePath,
         environment: impl IntoIterator<Item = (String, String)>,
         overrides: &[(String, String)],
-    ) -> Result<(Self, Vec<Problem>), Problems> {
+    ) -> Result<(Self, Strays), Problems> {
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
         let lines = Lines::read(&text).map_err(|error| not_toml(file, &text, &error))?;
         if let Some(path) = lines.oversized() {
@@ -52,11 +55,12 @@ impl Layers {
         };
         let (ambient, environment): (Vec<_>, Vec<_>) = environment.into_iter().partition(of_azure);
         let ambient = ambient.into_iter().collect();
-        let mut settings = variables(environment, &namespaces(&bare.cache));
+        let settings = variables(environment, &namespaces(&bare.cache));
+        let (mut settings, warnings) = without_foreign(settings);
         settings.extend(overrides.iter().map(|(key, value)| flag(key, value)));
         let (settings, strays) = without_lists(settings);
         let tree = merged(settings).map_err(|error| unmergeable(file, &error))?.cache;
-        Ok((Self { file: file.to_owned(), lines, tree, ambient }, strays))
+        Ok((Self { file: file.to_owned(), lines, tree, ambient }, (strays, warnings)))
     }
 
     /// The merged tree.
@@ -229,7 +233,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("bridge.toml");
         std::fs::write(&file, text).unwrap();
-        Layers::gather(&file, owned(environment), &owned(flags)).unwrap()
+        let (layers, (strays, _)) =
+            Layers::gather(&file, owned(environment), &owned(flags)).unwrap();
+        (layers, strays)
     }
 
     fn text(layers: &Layers, path: &Path) -> String {

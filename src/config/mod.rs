@@ -11,12 +11,16 @@
 
 mod address;
 mod check;
+mod connection_string;
 mod credential;
 mod defaults;
 mod explain;
+mod held;
 mod hint;
+mod instead;
 mod layers;
 mod lines;
+mod names;
 mod outline;
 mod path;
 mod problem;
@@ -29,10 +33,12 @@ mod settings;
 mod shape;
 mod way;
 
-pub use address::{Address, ConnectionString, Flaw};
+pub use address::Address;
+pub use connection_string::{ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
+pub use names::{HUB_NAMES, TOPIC_NAMES, is_hub, is_topic};
 pub use outline::{Outline, UNKNOWN};
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Warning};
 pub use schema::schema;
 pub use secret::Secret;
 pub use security::{BrokerTls, Login, Mechanism, Oidc, Security, TokenSource};

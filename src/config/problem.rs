@@ -47,6 +47,27 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What is taken as it is, and hardly was meant so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning(pub(super) Problem);
+
+impl Warning {
+    /// On one line, for the log.
+    pub fn line(&self) -> String {
+        let Problem { place, what, why, hint } = &self.0;
+        format!("{what} ({place}): {why}; {hint}")
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        paragraph(f, "warning: ", &self.0.what)?;
+        paragraph(f, "     at: ", &self.0.place.to_string())?;
+        paragraph(f, "    why: ", &self.0.why)?;
+        paragraph(f, "   hint: ", &self.0.hint)
+    }
+}
+
 /// Writes `text` after `label`, broken at spaces and indented under itself.
 fn paragraph(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     f.write_str(label)?;

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::{Place, Problem};
+use super::hint::nearest;
+use super::problem::{Place, Problem, Warning};
+use super::schema::known_keys;
 
 const PREFIX: &str = "BRIDGE_";
 const FLAG: &str = "--set ";
@@ -21,14 +23,14 @@ pub(super) struct Setting {
     pub(super) origin: String,
 }
 
-/// The variable that sets `path`, where one can.
+/// The variable that sets `path`, where one can. A dash, which no shell lets a variable have, is an underscore.
 pub(super) fn variable(path: &str) -> String {
-    match path.strip_prefix("kafka.client.") {
-        Some(property) => {
-            format!("{PREFIX}KAFKA__CLIENT__{}", property.replace('.', "_").to_ascii_uppercase())
-        }
-        None => format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase()),
-    }
+    let name = if let Some(property) = path.strip_prefix("kafka.client.") {
+        format!("KAFKA__CLIENT__{}", property.replace('.', "_"))
+    } else {
+        path.replace('.', "__").replace('-', "_")
+    };
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
 }
 
 /// The `BRIDGE_…` variables; `__` goes one table down. Sorted, so that two for one key always end alike.
@@ -62,6 +64,45 @@ pub(super) fn variables(
         Setting { keys, value, origin }
     };
     ours.into_iter().map(setting).collect()
+}
+
+/// Takes out the variables that set nothing and are near nothing: `BRIDGE_VERSION` of an image is nobody's mistake. What is
+/// nearly a key is left to be told as one that is not known.
+pub(super) fn without_foreign(settings: Vec<Setting>) -> (Vec<Setting>, Vec<Warning>) {
+    let known: Vec<_> = known_keys().into_keys().collect();
+    let (ours, foreign): (Vec<_>, Vec<_>) =
+        settings.into_iter().partition(|setting| is_meant(&setting.keys, &known));
+    let warning = |setting: Setting| {
+        Warning(Problem {
+            what: "a variable sets no key".to_owned(),
+            place: outside(&setting.origin),
+            why: format!(
+                "variables of the bridge are named `{PREFIX}TABLE__KEY`, and this is near none of them"
+            ),
+            hint: "leave it if it is somebody else's; `config/bridge.full.toml` shows every key"
+                .to_owned(),
+        })
+    };
+    (ours, foreign.into_iter().map(warning).collect())
+}
+
+/// Whether `keys` are a key of the bridge, or nearly.
+fn is_meant(keys: &[String], known: &[String]) -> bool {
+    let tables = || known.iter().filter_map(|key| key.split('.').next());
+    let first = keys[0].as_str();
+    if tables().any(|table| table == first) || first.starts_with("mappings") {
+        return true;
+    }
+    // `BRIDGE_BROKERS`, and `BRIDGE_CONNECTION_STRING`.
+    if let [only] = keys
+        && known.iter().any(|key| key.rsplit('.').next() == Some(only))
+    {
+        return true;
+    }
+    let flat = |name: &str| name.replace('.', "_");
+    let all = known.iter().map(|key| flat(key)).collect::<Vec<_>>();
+    let near_key = nearest(&flat(&keys.join("_")), all.iter().map(String::as_str)).is_some();
+    near_key || keys.len() > 1 && nearest(first, tables()).is_some()
 }
 
 /// Kubernetes tells every pod about the services around it in variables named after them; a service called
@@ -116,6 +157,41 @@ pub(super) fn outside(origin: &str) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_of_somebody_else_is_told_from_a_misspelt_one() {
+        let foreign = |name: &str| {
+            let settings = variables([(name.to_owned(), "x".to_owned())], &[]);
+            !without_foreign(settings).1.is_empty()
+        };
+        for name in
+            ["BRIDGE_VERSION", "BRIDGE_HOME", "BRIDGE_GIT_SHA", "BRIDGE_BUILD__DATE", "BRIDGE_"]
+        {
+            assert!(foreign(name), "{name}");
+        }
+        for name in [
+            "BRIDGE_KAFKA__BROKERS",
+            "BRIDGE_KAFKA__BROKER",
+            "BRIDGE_KAFKA_BROKERS",
+            "BRIDGE_KAFAK__BROKERS",
+            "BRIDGE_LOG",
+            "BRIDGE_LOG_LEVEL",
+            "BRIDGE_LOGLEVEL",
+            "BRIDGE_BROKERS",
+            "BRIDGE_CONNECTION_STRING",
+            "BRIDGE_EVENTHUB__CONNECTION_STRING",
+            "BRIDGE_EVENTHUBS__WEST__CONNECTION_STRING",
+            "BRIDGE_MAPPINGS__0__HUB",
+        ] {
+            assert!(!foreign(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_proposed_can_be_set_in_a_shell() {
+        assert_eq!(variable("eventhubs.west-1.key"), "BRIDGE_EVENTHUBS__WEST_1__KEY");
+        assert_eq!(variable("kafka.client.client.rack"), "BRIDGE_KAFKA__CLIENT__CLIENT_RACK");
+    }
 
     #[test]
     fn service_links_of_kubernetes_are_not_ours_and_mistakes_are() {

@@ -28,6 +28,8 @@ pub struct Config {
     pub admin: Admin,
     /// What is written to standard error.
     pub log: Log,
+    /// What was taken as it is, and hardly was meant so: to be said once.
+    pub warnings: Vec<super::Warning>,
 }
 
 /// `[kafka]`

@@ -10,16 +10,22 @@ use super::Check;
 
 const PROXY: &str = "write `http://host:port`, with `user:password@` before the host if it asks for them, or `none`";
 
+impl From<Transport> for Protocol {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Amqp => Self::Amqp,
+            Transport::Websocket => Self::WebSocket,
+        }
+    }
+}
+
 impl Check<'_> {
     /// The way to a namespace. What is not said is as in `base`, but for the address, which leads to one namespace.
     pub(super) fn way(&mut self, at: &Path, given: Option<&Connection>, base: &Way) -> Way {
         let Some(given) = given else { return Way { endpoint: None, ..base.clone() } };
         let mut way = base.clone();
         if let Some(transport) = given.transport {
-            way.protocol = match transport {
-                Transport::Amqp => Protocol::Amqp,
-                Transport::Websocket => Protocol::WebSocket,
-            };
+            way.protocol = transport.into();
         }
         way.endpoint = given.address.as_ref().and_then(|text| self.endpoint(at, text));
         if let Some(text) = &given.proxy {

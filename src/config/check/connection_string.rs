@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::credential::LIFETIME;
 use crate::config::path::Path;
-use crate::config::{Access, Address, ConnectionString, Credential, Flaw, Sas, raw};
+use crate::config::{Access, Address, ConnectionString, Credential, Flaw, Protocol, Sas, raw};
 
 use super::Check;
 use super::eventhubs::Entry;
@@ -15,6 +15,7 @@ struct Found {
     at: Path,
     address: Address,
     access: Access,
+    protocol: Option<Protocol>,
 }
 
 /// Where the text is, how to say so, and what it says.
@@ -39,12 +40,30 @@ impl Check<'_> {
         let second = (inline.is_some() || file.is_some())
             .then(|| self.found(at, "secondary_connection_string", inline.as_ref(), file.as_ref()));
         let first = first?;
+        let protocol = self.protocol(at, given, &first);
         let second = match second {
             Some(second) => Some(self.beside(&first, second?)?),
             None => None,
         };
         let sas = Sas { first: first.access, second, lifetime: LIFETIME };
-        Some((first.address, Credential::Sas(sas)))
+        Some(Entry { address: first.address, credential: Credential::Sas(sas), protocol })
+    }
+
+    /// What AMQP travels in, if the connection string says so and no key says otherwise.
+    fn protocol(&mut self, at: &Path, given: &raw::Namespace, first: &Found) -> Option<Protocol> {
+        let said = first.protocol?;
+        let key = given.connection.as_ref().and_then(|connection| connection.transport);
+        if let Some(key) = key
+            && Protocol::from(key) != said
+        {
+            self.wrong(
+                &at.key("connection").key("transport"),
+                "contradicts the `TransportType` of the connection string",
+                "both say what AMQP travels in, and nothing says which one holds",
+                "leave the key out, or take `TransportType` out of the connection string",
+            );
+        }
+        Some(said)
     }
 
     /// The access of a second connection string that leads to where the first one does.
@@ -80,10 +99,14 @@ impl Check<'_> {
     ) -> Option<Found> {
         let Text { at, verb, said, file } = self.connection_string(at, key, inline, file)?;
         match said.parse() {
-            Ok(ConnectionString { address, access }) => {
+            Ok(ConnectionString { address, access, protocol, unheeded }) => {
+                for part in unheeded {
+                    let hint = "leave it out, if nobody else reads the string";
+                    self.warn(&at, "says more than the bridge heeds", part, hint);
+                }
                 // What stands in a file may change while the bridge runs.
                 let access = file.map_or(access, Access::ConnectionString);
-                Some(Found { at, address, access })
+                Some(Found { at, address, access, protocol })
             }
             Err(Flaw { why, hint }) => {
                 self.wrong(&at, format!("{verb} no connection string of Event Hubs"), why, hint);

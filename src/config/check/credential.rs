@@ -130,7 +130,7 @@ impl Check<'_> {
             Kind::ManagedIdentity => self.managed(at, given),
             Kind::ClientSecret => {
                 let application = self.application(at, given, ["", ""]);
-                let secret = self.either(
+                let secret = self.unbroken(
                     at,
                     "client_secret",
                     given.client_secret.as_ref(),

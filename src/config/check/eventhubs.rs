@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{Address, Credential, Flaw, Namespace, Way, raw};
+use crate::config::{Address, Credential, Flaw, Namespace, Protocol, Way, raw};
 
 use super::{Check, Extent};
 
 /// How far one gets with what is given.
-pub(super) type Entry = (Address, Credential);
+pub(super) struct Entry {
+    pub(super) address: Address,
+    pub(super) credential: Credential,
+    /// What AMQP travels in, if that is said beside a key of its own.
+    pub(super) protocol: Option<Protocol>,
+}
 
 /// A namespace, and what only checking needs of it.
 pub(super) struct Checked {
@@ -127,9 +132,10 @@ impl Check<'_> {
         } else {
             self.by_connection_string(at, given)
         };
-        if let Some((address, credential)) = entry {
+        if let Some(Entry { address, credential, protocol }) = entry {
             settings.address = address;
             settings.credential = credential;
+            settings.way.protocol = protocol.unwrap_or(settings.way.protocol);
         }
         // One place decides how this process gets out.
         if let Credential::Entra(entra) = &mut settings.credential {
@@ -171,7 +177,8 @@ impl Check<'_> {
         });
         let host = address.as_ref().map(|address| address.host.clone()).unwrap_or_default();
         if self.extent == Extent::Outline {
-            return Some((address?, Credential::key("", "")));
+            let credential = Credential::key("", "");
+            return Some(Entry { address: address?, credential, protocol: None });
         }
         let credential_at = at.key("credential");
         let Some(credential) = &given.credential else {
@@ -185,6 +192,6 @@ impl Check<'_> {
             return None;
         };
         let credential = self.credential(&credential_at, credential, &host);
-        Some((address?, credential?))
+        Some(Entry { address: address?, credential: credential?, protocol: None })
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::credential::LIFETIME;
 use crate::config::path::Path;
 use crate::config::raw;
-use crate::config::{Access, Flaw, Given, Sas, Secret, address};
+use crate::config::{Access, Flaw, Given, Sas, Secret, connection_string, held, instead};
 
 use super::Check;
 
@@ -31,7 +31,7 @@ impl Check<'_> {
                 given.signature_file.as_ref(),
             )?;
             if let Given::Inline(text) = &found
-                && let Err(Flaw { why, hint }) = address::signature(text.expose())
+                && let Err(Flaw { why, hint }) = connection_string::signature(text.expose())
             {
                 self.wrong(&at.key("signature"), "is no signature", why, hint);
                 return None;
@@ -39,10 +39,10 @@ impl Check<'_> {
             return Some(Sas { first: Access::Signature(found), second: None, lifetime });
         }
         let name = self.key_name(at, given);
-        let key = self.either(at, "key", given.key.as_ref(), given.key_file.as_ref());
+        let key = self.unbroken(at, "key", given.key.as_ref(), given.key_file.as_ref());
         let has_second = given.secondary_key.is_some() || given.secondary_key_file.is_some();
         let second = has_second.then(|| {
-            self.either(
+            self.unbroken(
                 at,
                 "secondary_key",
                 given.secondary_key.as_ref(),
@@ -64,6 +64,34 @@ impl Check<'_> {
             self.missing(&at, why, "add `key_name = \"…\"`");
         }
         self.text(&at, given.key_name.as_ref(), why)
+    }
+
+    /// As [`Self::either`], for secrets of Azure: nothing in them can be a space or a line break.
+    pub(super) fn unbroken(
+        &mut self,
+        at: &Path,
+        key: &str,
+        inline: Option<&String>,
+        file: Option<&String>,
+    ) -> Option<Given> {
+        let given = self.either(at, key, inline, file)?;
+        let (at, text) = match &given {
+            Given::Inline(text) => (at.key(key), text.expose().to_owned()),
+            Given::File(_) => {
+                let at = at.key(&format!("{key}_file"));
+                let (text, _) = self.file(&at, file?, "that secret")?;
+                (at, text)
+            }
+        };
+        if let Some(Flaw { why, hint }) = instead::reference(&text) {
+            self.wrong(&at, "holds no key of Azure", why, hint);
+            return None;
+        }
+        if let Some(why) = held::misshapen(&text) {
+            self.wrong(&at, "holds no key of Azure", why, held::ONE_LINE);
+            return None;
+        }
+        Some(given)
     }
 
     /// `key` or `key_file`.

@@ -1,0 +1,91 @@
+//! What users met: strings broken by a mail, variables of somebody else, a stream of Fabric.
+
+use kafka_eventhubs_bridge::config::Protocol;
+
+use super::{Given, NAMED};
+
+const KEYED: &str =
+    "Endpoint=sb://h.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=hush";
+
+fn named(string: &str) -> String {
+    format!("{}@mapping", NAMED.replace("'@another'", &format!("\"{string}\"")))
+}
+
+fn flat(report: &str) -> String {
+    report.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_key_that_a_mail_broke_in_two_is_told_before_anything_is_connected_to() {
+    for (string, expected) in [
+        (format!("{KEYED}\\n1234"), "its `SharedAccessKey` holds a line break at its character 5"),
+        (format!("{KEYED} 1234"), "its `SharedAccessKey` holds a space at its character 5"),
+        ("${HUSH}".to_owned(), "it holds a variable that nothing has expanded"),
+        (
+            "@Microsoft.KeyVault(SecretUri=https://hush.vault.azure.net/secrets/hush)".to_owned(),
+            "it is a reference to Key Vault that nothing has resolved",
+        ),
+        (
+            "https://hush.westeurope-1.eventgrid.azure.net/api/events".to_owned(),
+            "it belongs to Event Grid, not to an Event Hubs namespace",
+        ),
+    ] {
+        let report = flat(&Given::file(&named(&string)).report());
+        assert!(report.contains(expected), "{report}");
+        assert!(report.contains("bridge.toml:5") && !report.contains("hush"), "{report}");
+    }
+    let sas = "@kafka\n[eventhubs]\nnamespace = 'h.servicebus.windows.net'\n[eventhubs.credential]\n\
+               kind = 'sas'\nkey_name = 'n'\nkey_file = 'key'\n@mapping";
+    let report = flat(&Given::file(sas).beside("key", "hush\n1234\n").report());
+    assert!(report.contains("`eventhubs.credential.key_file` holds no key of Azure"), "{report}");
+    assert!(
+        report.contains("a line break at its character 5") && !report.contains("hush"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_connection_string_that_asks_for_websocket_gets_it() {
+    let string = format!("{KEYED};TransportType=AmqpWebSockets");
+    let config = Given::file(&named(&string)).load().unwrap();
+    assert_eq!(config.eventhubs["default"].way.protocol, Protocol::WebSocket);
+
+    let contradicted = format!("{}\n[eventhubs.connection]\ntransport = 'amqp'", named(&string));
+    let report = flat(&Given::file(&contradicted).report());
+    let said = "`eventhubs.connection.transport` contradicts the `TransportType`";
+    assert!(report.contains(said), "{report}");
+}
+
+#[test]
+fn a_part_that_means_nothing_here_is_named_and_taken() {
+    let string = format!("{KEYED};OperationTimeout=00:01:00");
+    let config = Given::file(&named(&string)).load().unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    let line = warning.line();
+    assert!(line.contains("`OperationTimeout`") && line.contains("`send_timeout`"), "{line}");
+    assert!(warning.to_string().starts_with("warning: `eventhubs.connection_string`"), "{warning}");
+}
+
+#[test]
+fn a_variable_that_a_base_image_sets_ends_nothing() {
+    let good = || Given::file("@kafka\n@eventhubs\n@mapping");
+    let config = good().variable("BRIDGE_VERSION", "1.2.3").load().unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert!(warning.line().contains("environment variable `BRIDGE_VERSION`"), "{}", warning.line());
+    assert!(!warning.line().contains("1.2.3"), "{}", warning.line());
+    for (name, value, hint) in [
+        ("BRIDGE_LOG_LEVEL", "info", "did you mean `BRIDGE_LOG__LEVEL`?"),
+        ("BRIDGE_BROKERS", "k:1", "did you mean `BRIDGE_KAFKA__BROKERS`?"),
+        (
+            "BRIDGE_EVENTHUBS__WEST__SEND_TIMEOUTS",
+            "5s",
+            "did you mean `BRIDGE_EVENTHUBS__WEST__SEND_TIMEOUT`?",
+        ),
+        ("BRIDGE_LIMITS__SHARDS", "'2'", "set it as in `BRIDGE_LIMITS__SHARDS=1`"),
+        ("BRIDGE_EVENTS__HEADERS", "yes", "set it as in `BRIDGE_EVENTS__HEADERS=true`"),
+        ("BRIDGE_LOG", "debug", "`BRIDGE_LOG__KEY` sets a key of that table"),
+    ] {
+        let report = flat(&good().variable(name, value).report());
+        assert!(report.contains(hint), "{name}: {report}");
+    }
+}
