@@ -91,7 +91,7 @@ pub(super) fn check(
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
     let defaults = (&batch, &events, &failure);
-    let mappings = check.mappings(&raw.mappings, defaults);
+    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);

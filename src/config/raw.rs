@@ -79,7 +79,8 @@ pub(super) struct Mapping {
     /// All topics whose whole name matches this regular expression; new ones are picked up.
     #[schemars(extend("format" = "regex"))]
     pub(super) topic_pattern: Option<String>,
-    /// The hub, or a template: `{topic}` stands for the name of the topic. Required.
+    /// The hub, or a template: `{topic}` stands for the name of the topic. Without it, the one hub that the connection
+    /// string of the namespace is for (`EntityPath`).
     pub(super) hub: Option<String>,
     /// Name of the namespace, as in `[eventhubs.NAME]`; without it, `[eventhubs]` itself.
     pub(super) namespace: Option<String>,

@@ -1,6 +1,6 @@
 //! What users met: strings broken by a mail, variables of somebody else, a stream of Fabric.
 
-use kafka_eventhubs_bridge::config::Protocol;
+use kafka_eventhubs_bridge::config::{Protocol, Topics};
 
 use super::{Given, NAMED};
 
@@ -64,6 +64,34 @@ fn a_part_that_means_nothing_here_is_named_and_taken() {
     let line = warning.line();
     assert!(line.contains("`OperationTimeout`") && line.contains("`send_timeout`"), "{line}");
     assert!(warning.to_string().starts_with("warning: `eventhubs.connection_string`"), "{warning}");
+}
+
+#[test]
+fn a_stream_of_fabric_needs_its_hub_typed_once() {
+    let stream = format!("{KEYED};EntityPath=es_0a1b");
+    let file = named(&stream).replace("@mapping", "[[mappings]]\ntopic = 'orders'");
+    let config = Given::file(&file).load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.mappings[0].hub, "es_0a1b");
+
+    // Of the namespace the mapping names, not of another.
+    let two = format!(
+        "@kafka\n@eventhubs\n@mapping\n[[mappings]]\ntopics = ['a', 'b']\nnamespace = 'fabric'\n\
+         [eventhubs.fabric]\nconnection_string = '{stream}'"
+    );
+    let config = Given::file(&two).load().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(
+        (config.mappings[0].hub.as_str(), config.mappings[1].hub.as_str()),
+        ("orders", "es_0a1b")
+    );
+    assert!(matches!(&config.mappings[1].topics, Topics::Named(names) if names.len() == 2));
+
+    let report = flat(&Given::file(&named(&stream)).report());
+    assert!(report.contains("write `hub = \"es_0a1b\"`, or leave `hub` out"), "{report}");
+
+    // A string that is wrong may have said it: one mistake, told once.
+    let broken = file.replace(";EntityPath", " ;EntityPath").replace("=hush", "=hu sh");
+    let report = Given::file(&broken).report();
+    assert!(report.ends_with("1 problem; nothing was started"), "{report}");
 }
 
 #[test]

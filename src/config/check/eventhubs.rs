@@ -23,6 +23,8 @@ pub(super) struct Checked {
     pub(super) at: Path,
     /// What becomes part of the configuration.
     pub(super) settings: Namespace,
+    /// Whether all that leads to it could be read.
+    pub(super) known: bool,
 }
 
 impl Check<'_> {
@@ -132,6 +134,7 @@ impl Check<'_> {
         } else {
             self.by_connection_string(at, given)
         };
+        let known = entry.is_some();
         if let Some(Entry { address, credential, protocol }) = entry {
             settings.address = address;
             settings.credential = credential;
@@ -142,7 +145,7 @@ impl Check<'_> {
             entra.proxy.clone_from(&settings.way.proxy);
             entra.ca_file.clone_from(&settings.way.tls.ca_file);
         }
-        Checked { at: at.clone(), settings }
+        Checked { at: at.clone(), settings, known }
     }
 
     /// A namespace that is named by its host.

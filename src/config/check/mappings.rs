@@ -1,18 +1,20 @@
 //! `[[mappings]]`, each for itself; what they are to each other is [`super::routes`].
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use crate::config::defaults::NAMESPACE;
 use crate::config::hint::{nearest, shown};
+use crate::config::names::{HUB_NAMES, TOPIC, TOPIC_NAMES, is_hub, is_topic};
 use crate::config::path::Path;
 use crate::config::{Batch, Events, Failure, Limits, Mapping, Partitioning, Topics, raw};
 
 use super::Check;
+use super::eventhubs::Checked;
 
 /// Hubs have at most this many partitions, in the largest dedicated cluster.
 const MOST_PARTITIONS: u32 = 2000;
-
-const TOPIC: &str = "{topic}";
 
 impl Check<'_> {
     /// The mappings that can be made, with where they stand.
@@ -20,6 +22,7 @@ impl Check<'_> {
         &mut self,
         given: &[raw::Mapping],
         (batch, events, failure): (&Batch, &Events, &Failure),
+        namespaces: &BTreeMap<String, Checked>,
     ) -> Vec<(Path, Mapping)> {
         let at = Path::top("mappings");
         if given.is_empty() && !self.failed(&at) {
@@ -38,8 +41,15 @@ impl Check<'_> {
             let failure = self.failure(&at.key("failure"), &given.failure, failure);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let topics = self.topics(&at, given);
-            let hub = self.hub(&at, given.hub.as_ref());
             let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
+            let hub = match (&given.hub, namespaces.get(&namespace)) {
+                (None, Some(its)) if self.failed(&at.key("hub")) || !its.known => None,
+                // A connection string for one hub has said which.
+                (None, Some(its)) if its.settings.address.hub.is_some() => {
+                    its.settings.address.hub.clone()
+                }
+                (hub, _) => self.hub(&at, hub.as_ref()),
+            };
             if let (Some(topics), Some(hub)) = (topics, hub) {
                 let mapping =
                     Mapping { topics, hub, namespace, partitioning, batch, events, failure };
@@ -117,7 +127,7 @@ impl Check<'_> {
             self.wrong(
                 at,
                 format!("is {}, which no topic is called", shown(topic)),
-                "names of topics are up to 249 letters, digits, `.`, `_` and `-`",
+                TOPIC_NAMES,
                 if pattern {
                     "for a pattern use `topic_pattern`"
                 } else {
@@ -154,7 +164,8 @@ impl Check<'_> {
             self.missing(
                 &at,
                 why,
-                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name",
+                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; a connection string that ends in \
+                 `EntityPath=…` says it, too",
             );
         }
         let hub = self.text(&at, given, "a mapping must say which hub its events go to")?;
@@ -172,8 +183,7 @@ impl Check<'_> {
             self.wrong(
                 &at,
                 format!("is {}, which no hub is called", shown(&hub)),
-                "names of hubs are up to 256 letters, digits, `.`, `_` and `-`, \
-                 and begin and end with a letter or digit",
+                HUB_NAMES,
                 "give the name of the hub alone, without its namespace",
             );
             return None;
@@ -240,28 +250,4 @@ impl Check<'_> {
             }
         }
     }
-}
-
-pub(super) fn is_topic(name: &str) -> bool {
-    let usable = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(usable)
-}
-
-pub(super) fn is_hub(name: &str) -> bool {
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let usable = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    name.len() <= 256
-        && name.chars().all(usable)
-        && edge(name.chars().next())
-        && edge(name.chars().next_back())
-}
-
-/// The hub of `topic`.
-pub(super) fn expand(hub: &str, topic: &str) -> String {
-    hub.replace(TOPIC, topic)
-}
-
-/// Whether `hub` depends on the topic.
-pub(super) fn is_template(hub: &str) -> bool {
-    hub.contains(TOPIC)
 }

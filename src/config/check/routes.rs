@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::hint::{list, nearest, shown};
+use crate::config::names::{HUB_NAMES, expand, is_hub, is_template};
 use crate::config::path::Path;
 use crate::config::{Failure, Mapping, Policy, Topics};
 
 use super::Check;
 use super::eventhubs::Checked;
-use super::mappings::{expand, is_hub, is_template};
 
 type Namespaces = BTreeMap<String, Checked>;
 type Mappings = [(Path, Mapping)];
@@ -81,8 +81,7 @@ impl Check<'_> {
                     self.wrong(
                         &at.key("hub"),
                         format!("makes `{hub}`, which no hub is called"),
-                        "names of hubs are up to 256 letters, digits, `.`, `_` and `-`, \
-                         and begin and end with a letter or digit",
+                        HUB_NAMES,
                         "write a mapping of its own, with a hub of another name, for this topic",
                     );
                 }
@@ -109,8 +108,10 @@ impl Check<'_> {
                     &at.key("hub"),
                     format!("is `{}`, but the connection string is for one other hub", mapping.hub),
                     format!("the connection string of `{}` ends in an `EntityPath`", mapping.namespace),
-                    "use a connection string of the whole namespace, or describe a namespace for this \
-                     hub under a name of its own",
+                    format!(
+                        "write `hub = \"{only}\"`, or leave `hub` out; for another hub use a connection string of the \
+                         whole namespace, or describe a namespace under a name of its own"
+                    ),
                 );
             }
         }
