@@ -229,7 +229,8 @@ impl Namespace {
     pub(super) fn explained(&self, mut fault: Fault, path: &str) -> Fault {
         if fault.cause == Cause::Unauthorized {
             let hub = path.split('/').next().unwrap_or_default();
-            let hint = self.0.login.missing(&self.0.settings.address.host, hub);
+            let host = &self.0.settings.address.host;
+            let hint = self.0.login.hint(&fault.detail, host, hub);
             fault.detail = format!("{}; hint: {hint}", fault.detail);
         }
         fault

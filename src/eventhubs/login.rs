@@ -15,6 +15,7 @@ use crate::credential::{Refusal, Tokens, file, renew_in};
 use crate::retry;
 
 use super::Cause;
+use super::advice::{Reason, Who};
 use super::outcome::Fault;
 use super::token::{self, Kind, Token};
 
@@ -140,40 +141,29 @@ impl Login {
         }
     }
 
-    /// What to do when the service lets us in and not send, or not even in.
-    pub(super) fn missing(&self, host: &str, hub: &str) -> String {
+    /// What to do about a refusal, by the words of the service.
+    pub(super) fn hint(&self, said: &str, host: &str, hub: &str) -> String {
+        let (reason, hub) = (Reason::of(said), format!("{host}/{hub}"));
         match &self.way {
             Way::Sas { settings, .. } => {
-                let right = format!("has the `Send` right on `{host}/{hub}`");
                 let also = settings.second.as_ref().map(|second| match second {
-                    Access::Key { name, .. } => format!("; so too the secondary key `{name}`"),
-                    Access::Signature(_) => "; so too the secondary signature".to_owned(),
+                    Access::Key { name, .. } => format!(" (so too the secondary key `{name}`)"),
+                    Access::Signature(_) => " (so too the secondary signature)".to_owned(),
                     Access::ConnectionString(path) => {
-                        format!("; so too the secondary one in `{}`", path.display())
+                        format!(" (so too the secondary one in `{}`)", path.display())
                     }
                 });
-                let also = also.unwrap_or_default();
-                match &settings.first {
-                    Access::Key { name, .. } => format!(
-                        "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
-                         `SharedAccessKey`), and that it {right}{also}"
-                    ),
-                    Access::Signature(_) => format!(
-                        "check that the signature has not ended, and that its key {right}{also}"
-                    ),
-                    Access::ConnectionString(path) => format!(
-                        "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`, and that the key {right}{also}",
-                        path.display()
-                    ),
-                }
+                let who = match &settings.first {
+                    Access::Key { name, .. } => Who::Key(name),
+                    Access::Signature(_) => Who::Signature,
+                    Access::ConnectionString(path) => Who::File(path),
+                };
+                reason.hint(who, &hub, &also.unwrap_or_default())
             }
             Way::Entra(identity) => match &*identity.unrenewed() {
                 // It need not be the role: to the service, a token may have ended before it has to us.
                 Some(refusal) => format!("the token could not be renewed: {refusal}"),
-                None => format!(
-                    "give {} the role `Azure Event Hubs Data Sender` on `{host}/{hub}`; a new role takes minutes to count",
-                    identity.tokens.who()
-                ),
+                None => reason.hint(Who::Identity(&identity.tokens.who()), &hub, ""),
             },
         }
     }

@@ -3,6 +3,7 @@
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it.
 
 mod access;
+mod advice;
 mod connection;
 mod lane;
 mod link;

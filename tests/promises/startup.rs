@@ -63,7 +63,8 @@ fn a_wrong_key_ends_it_with_69() {
     for connection_string in wrong {
         assert_ne!(connection_string, right);
         let bridge = without_kafka(&connection_string, "orders").start();
-        let way_out = ["hint: check", "`SharedAccessKeyName`", "`SharedAccessKey`", "`Send`"];
+        let way_out =
+            ["hint: check", "`SharedAccessKeyName`", "`SharedAccessKey`", "was it regenerated?"];
         assert_ends(&bridge, 69, &way_out);
         bridge.wait_log(&["ERROR", "not authorized", "namespace `default`", "`orders`"]);
         assert!(!bridge.log().contains("d3Jvbmc="), "{}", bridge.log());
@@ -84,7 +85,7 @@ fn a_key_that_may_only_read_ends_it_with_69() {
     assert_ends(
         &bridge,
         69,
-        &["ERROR", "namespace `default`", "`orders`", "hint: check", "`Send`"],
+        &["ERROR", "namespace `default`", "`orders`", "hint: give the key `reader`", "`Send`"],
     );
 }
 

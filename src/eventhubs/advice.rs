@@ -1,0 +1,220 @@
+//! From the service's words for a refusal to what somebody has to do: an ended token, a wrong key and a missing right are
+//! mended in different places.
+
+/// Why the service does not let us in, as far as its words tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The token had ended when it came.
+    Expired,
+    /// It begins later than the service's clock says.
+    NotYet,
+    /// It was signed with another key.
+    Signature,
+    /// It was issued by somebody the namespace does not know.
+    Issuer,
+    /// It is for something else.
+    Audience,
+    /// It is no token.
+    Malformed,
+    /// It is good, and does not let us send.
+    Claim,
+    /// The namespace takes no keys.
+    KeysOff,
+    /// This place may not connect.
+    Network,
+    /// Anything else.
+    Unknown,
+}
+
+/// Who was refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who<'a> {
+    /// A shared access key, by name.
+    Key(&'a str),
+    /// A signature that somebody else made.
+    Signature,
+    /// What stands in a file: a connection string.
+    File(&'a std::path::Path),
+    /// An identity of Entra ID, in words.
+    Identity(&'a str),
+}
+
+/// What the texts of the service hold, in lower case; the first that is there tells.
+const WORDS: [(&str, Reason); 14] = [
+    ("expiredtoken", Reason::Expired),
+    ("token is expired", Reason::Expired),
+    ("code: renewtoken", Reason::Expired),
+    ("not valid yet", Reason::NotYet),
+    ("localauthdisabled", Reason::KeysOff),
+    ("sas authentication has been disabled", Reason::KeysOff),
+    ("invalidsignature", Reason::Signature),
+    ("invalidissuer", Reason::Issuer),
+    ("invalidaudience", Reason::Audience),
+    ("malformedtoken", Reason::Malformed),
+    ("ip has been prevented", Reason::Network),
+    ("public network access", Reason::Network),
+    ("claim(s) are required", Reason::Claim),
+    ("claim is empty", Reason::Claim),
+];
+
+impl Reason {
+    /// What `said`, the words of the service, mean.
+    pub(super) fn of(said: &str) -> Self {
+        let said = said.to_ascii_lowercase();
+        let found = WORDS.iter().find(|(words, _)| said.contains(words));
+        found.map_or(Self::Unknown, |(_, reason)| *reason)
+    }
+
+    /// What to do so that `who` may send to `hub`, `host/hub`. `also` follows the name of a key.
+    pub(super) fn hint(self, who: Who<'_>, hub: &str, also: &str) -> String {
+        match self {
+            Self::Network => {
+                "let this place in: the firewall of the namespace, or its private endpoint (`address`)"
+                    .to_owned()
+            }
+            Self::KeysOff => {
+                "the namespace takes no keys (`disableLocalAuth`): write `namespace` and an identity under \
+                 `[eventhubs.credential]`"
+                    .to_owned()
+            }
+            Self::NotYet => {
+                "the token begins later than the clock of the service says: set the clock of this machine, or of \
+                 whoever issues the token"
+                    .to_owned()
+            }
+            Self::Expired => expired(who, also),
+            Self::Signature | Self::Malformed => unsigned(who, also),
+            Self::Issuer => format!(
+                "the namespace belongs to another tenant than {}: choose `tenant_id` as its subscription has it",
+                named(who)
+            ),
+            Self::Audience => format!(
+                "the token of {}{also} is for something else than `{hub}`: {}",
+                named(who),
+                match who {
+                    Who::Identity(_) => "see `scope` under `[eventhubs.credential]`",
+                    _ => "have it made for this hub or the whole namespace",
+                }
+            ),
+            Self::Claim => granted(who, hub, also),
+            Self::Unknown => match who {
+                Who::Identity(_) => granted(who, hub, also),
+                _ => format!(
+                    "check the name and the value of {}{also}, and that it has the `Send` right on `{hub}`",
+                    named(who)
+                ),
+            },
+        }
+    }
+}
+
+fn named(who: Who<'_>) -> String {
+    match who {
+        Who::Key(name) => format!("the key `{name}`"),
+        Who::Signature => "the signature".to_owned(),
+        Who::File(path) => format!("the key or signature in `{}`", path.display()),
+        Who::Identity(who) => who.to_owned(),
+    }
+}
+
+fn expired(who: Who<'_>, also: &str) -> String {
+    const CLOCK: &str =
+        "set the clock of this machine: to the service, a token had ended that was only just made";
+    match who {
+        Who::Key(_) => CLOCK.to_owned(),
+        Who::Signature => format!("the signature has ended{also}: have a new one made"),
+        Who::File(path) => format!(
+            "if `{}` holds a signature, it has ended: have a new one made; if a key, {CLOCK}",
+            path.display()
+        ),
+        Who::Identity(_) => format!("{CLOCK}, or renewed too late"),
+    }
+}
+
+fn unsigned(who: Who<'_>, also: &str) -> String {
+    match who {
+        Who::Key(name) => format!(
+            "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
+             `SharedAccessKey`){also}: Event Hubs has another value under that name, or none; was it regenerated?"
+        ),
+        Who::Signature => format!(
+            "the signature was made with another key than Event Hubs has, or for another resource{also}: have a new one made"
+        ),
+        Who::File(path) => format!(
+            "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`{also}: Event Hubs has another value under that \
+             name, or none; was it regenerated?",
+            path.display()
+        ),
+        Who::Identity(who) => {
+            format!(
+                "Event Hubs does not take the token of {who} for one of Entra ID: see `authority_host`"
+            )
+        }
+    }
+}
+
+fn granted(who: Who<'_>, hub: &str, also: &str) -> String {
+    match who {
+        Who::Identity(who) => format!(
+            "give {who} the role `Azure Event Hubs Data Sender` on `{hub}`; a new role takes minutes to count"
+        ),
+        _ => format!(
+            "give {}{also} the `Send` right on `{hub}`, or use a key that has it",
+            named(who)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_mend_and_no_two_alike() {
+        let said = [
+            "401: ExpiredToken: The token is expired. Expiration time: '2033-05-18 03:33:20Z'",
+            "401: InvalidToken: The token is not valid yet.",
+            "401: InvalidSignature: The token has an invalid signature.",
+            "401: InvalidIssuer: The token has an invalid issuer.",
+            "401: InvalidAudience: The authorization header contains a token with a wrong audience.",
+            "amqp:unauthorized-access: Unauthorized access. 'Send' claim(s) are required to perform this operation. Resource: 'sb://h/hub'.",
+            "LocalAuthDisabled: Authorization failed because SAS authentication has been disabled for the namespace.",
+            "Ip has been prevented to connect to the endpoint.",
+            "amqp:unauthorized-access: no",
+        ];
+        let path = std::path::PathBuf::from("/run/secrets/eventhubs");
+        let everybody =
+            [Who::Key("send"), Who::Signature, Who::File(&path), Who::Identity("client `c`")];
+        for who in everybody {
+            let mut hints = said.map(|said| Reason::of(said).hint(who, "h/hub", "")).to_vec();
+            assert!(hints.iter().all(|hint| !hint.is_empty()));
+            hints.sort();
+            hints.dedup();
+            // To an identity, an unknown reason is most often its role.
+            let alike = usize::from(matches!(who, Who::Identity(_)));
+            assert_eq!(hints.len(), said.len() - alike, "{who:?}: {hints:#?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_read_from_the_words_of_the_service() {
+        for (said, expected) in [
+            ("ExpiredToken: The token is expired.", Reason::Expired),
+            (
+                "The link 'l' is force detached. Code: RenewToken. Details: Unauthorized access. 'Send' claim(s) are required",
+                Reason::Expired,
+            ),
+            ("InvalidToken: The token is not valid yet.", Reason::NotYet),
+            ("MalformedToken: The token is malformed.", Reason::Malformed),
+            ("'Send' claim(s) are required to perform this operation", Reason::Claim),
+            ("never heard of", Reason::Unknown),
+        ] {
+            assert_eq!(Reason::of(said), expected, "{said}");
+        }
+        let key = |said| Reason::of(said).hint(Who::Key("send"), "h/hub", "; so too `spare`");
+        assert!(key("ExpiredToken").contains("the clock of this machine"));
+        assert!(key("InvalidSignature").contains("was it regenerated?"));
+        assert!(key("InvalidSignature").contains("`spare`"));
+        assert!(key("'Send' claim(s) are required").contains("the `Send` right on `h/hub`"));
+    }
+}
