@@ -62,6 +62,16 @@ pub(super) fn is_old(facility: &str, text: &str) -> bool {
     facility == "FEATURE" && features.is_some_and(|(_, names)| !names.contains("MsgVer2"))
 }
 
+/// What to do when another member of the group has taken the name of this one, its `kafka.instance_id`.
+pub(super) fn fenced(instance: Option<&str>) -> String {
+    let name = instance.map_or(String::new(), |name| format!(", `{name}`,"));
+    format!(
+        "another process has come with this one's `kafka.instance_id`{name} and taken its place: give each a name of its \
+         own; in Kubernetes that of its pod, by the chart's `staticMembership`, or by `BRIDGE_KAFKA__INSTANCE_ID` from \
+         `metadata.name`"
+    )
+}
+
 /// Brokers that close every connection say nothing at all, and librdkafka only that they are down.
 pub(super) fn silence(security: Option<&Security>) -> &'static str {
     let tls = security.is_some_and(|security| security.tls.is_some());

@@ -113,7 +113,7 @@ impl Consumer {
             errors,
             discovery: Discovery::new(&setup.topics, setup.excluded),
             brokers: kafka.brokers.clone(),
-            is_static: setup.kafka.instance_id.is_some(),
+            instance: setup.kafka.instance_id.clone(),
             interval: setup.kafka.discovery_interval,
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),

@@ -15,6 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Start;
 use crate::health::{ShardHealth, Thread};
+use crate::kafka::advice;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
@@ -85,7 +86,7 @@ pub(super) struct Events {
     /// `kafka.brokers`
     pub(super) brokers: String,
     /// A static member stays in the group when it stops, and is expected back.
-    pub(super) is_static: bool,
+    pub(super) instance: Option<String>,
     pub(super) interval: Duration,
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
@@ -164,7 +165,10 @@ impl Events {
             let code = format!("{code:?}");
             return Some(match (fenced, lost) {
                 (true, true) => Fatal::Outrun { code, detail },
-                (true, false) => Fatal::Refused { code, detail },
+                (true, false) => {
+                    let hint = advice::fenced(self.instance.as_deref());
+                    Fatal::Refused { code, detail: format!("{detail}; hint: {hint}") }
+                }
                 (false, _) => Fatal::Broken { code, detail },
             });
         }
@@ -297,7 +301,7 @@ impl Events {
             self.life.beat();
             self.poll();
         });
-        leaving::say_goodbye(&self.consumer, self.context(), self.is_static);
+        leaving::say_goodbye(&self.consumer, self.context(), self.instance.is_some());
         // Refused for a broken consumer; then everything was abandoned already.
         if self.consumer.close_queue().is_err() {
             return;

@@ -103,6 +103,10 @@ fn a_second_process_with_the_same_instance_id_fences_the_first() {
     let second = member().join(&sink);
     let fatal = wait_for("the first is fenced", PATIENCE, || first.fatal());
     assert!(matches!(&fatal, Fatal::Refused { code, .. } if code == "FencedInstanceId"), "{fatal}");
+    let said = fatal.to_string();
+    for word in ["`kafka.instance_id`, `pod-0`,", "name of its own", "pod", "`staticMembership`"] {
+        assert!(said.contains(word), "`{word}` is not in: {said}");
+    }
     assert!(first.assigned().is_empty(), "everything was taken from the pump");
     first.leave();
     second.wait_assigned(1);
