@@ -10,6 +10,7 @@ mod credential;
 mod eventhubs;
 mod kafka;
 mod mappings;
+mod protocol;
 mod routes;
 mod security;
 mod shared_access;

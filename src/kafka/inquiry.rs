@@ -283,7 +283,11 @@ impl Inquiry {
                 return Err(Denied::Unanswered(reason));
             }
             if begun.elapsed() >= limit {
-                return Err(Denied::Unanswered(silence(&error, limit)));
+                let silence = silence(&error, limit);
+                return Err(Denied::Unanswered(match ear.warning() {
+                    Some(warning) => format!("{silence}: {warning}"),
+                    None => silence,
+                }));
             }
             slice *= 2;
         }
@@ -332,6 +336,18 @@ mod tests {
     use rdkafka::types::RDKafkaApiKey;
 
     use super::*;
+
+    #[test]
+    fn a_client_that_connects_to_nobody_says_why() {
+        let mut config = config::sample(|_| {});
+        // As nothing that was checked would have it.
+        config.kafka.brokers = "SASL_SSL://localhost:1".to_owned();
+        let access = Access::open(&config.kafka).unwrap();
+        let limit = Duration::from_secs(2);
+        let shut = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit);
+        let why = shut.expect_err("nobody is there").to_string();
+        assert!(why.contains("\"SASL_SSL\" does not match security.protocol"), "{why}");
+    }
 
     #[test]
     fn a_broker_from_before_headers_says_so() {

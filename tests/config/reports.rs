@@ -117,3 +117,49 @@ fn a_variable_that_a_base_image_sets_ends_nothing() {
         assert!(report.contains(hint), "{name}: {report}");
     }
 }
+
+#[test]
+fn a_broker_copied_from_advertised_listeners_is_told_before_it_never_answers() {
+    let with = |scheme: &str, rest: &str| {
+        Given::file(&format!(
+            "[kafka]\nbrokers = '{scheme}://k-0:9093, {scheme}://k-1:9093'\ngroup_id = 'g'\n{rest}\n@eventhubs\n@mapping"
+        ))
+        .with_pem()
+    };
+    let plain = "[kafka.security]\nmechanism = 'plain'\nusername = 'u'\npassword_file = 'secret'";
+    for (scheme, rest, spoken, hint) in [
+        ("SASL_SSL", "", "plaintext", "add `mechanism` and who logs in under `[kafka.security]`"),
+        ("SSL", plain, "sasl_ssl", "without a `mechanism`"),
+        ("PLAINTEXT", "[kafka.security]\ntls = true", "ssl", "leave `[kafka.security]` out"),
+        ("SASL_SSL", "[kafka.client]\n'security.protocol' = 'SSL'", "ssl", "add `mechanism`"),
+    ] {
+        let report = flat(&with(scheme, rest).report());
+        let said =
+            format!("`kafka.brokers` says `{scheme}` of `k-0:9093`, but `{spoken}` is spoken");
+        assert!(report.contains(&said) && report.contains(hint), "{report}");
+        assert!(report.ends_with("1 problem; nothing was started"), "{report}");
+    }
+    for (scheme, rest) in [
+        ("PLAINTEXT", ""),
+        ("SASL_SSL", plain),
+        ("ssl", "[kafka.security]"),
+        ("SASL_SSL", "[kafka.client]\n'security.protocol' = 'sasl_ssl'"),
+    ] {
+        with(scheme, rest).load().unwrap_or_else(|problems| panic!("{scheme} {rest}\n{problems}"));
+    }
+}
+
+#[test]
+fn a_password_that_is_never_shown_to_a_broker_is_warned_of() {
+    let with = |more: &str| {
+        let file = format!(
+            "@kafka\n[kafka.client]\n'sasl.password' = 'hush'\n{more}\n@eventhubs\n@mapping"
+        );
+        Given::file(&file).load().unwrap().warnings
+    };
+    let [warning] = &with("")[..] else { panic!("one warning") };
+    let line = warning.line();
+    assert!(line.contains("sasl.password") && line.contains("`plaintext`"), "{line}");
+    assert!(!line.contains("hush"), "{line}");
+    assert_eq!(with("'security.protocol' = 'sasl_plaintext'"), []);
+}

@@ -18,6 +18,7 @@ const SESSION_TIMEOUT: i64 = 45_000;
 impl Check<'_> {
     pub(super) fn kafka(&mut self, given: &raw::Kafka) -> Kafka {
         let at = Path::top("kafka");
+        self.protocols_agree(given);
         let interval = |name| at.key(name);
         Kafka {
             brokers: self.brokers(given.brokers.as_ref()),

@@ -29,6 +29,8 @@ struct Heard {
     reason: Option<String>,
     /// The first that nobody but an operator can remove.
     no: Option<String>,
+    /// The first warning in the client's log: some troubles are told nowhere else.
+    warning: Option<String>,
 }
 
 /// Whether only an operator can change such an answer.
@@ -70,6 +72,11 @@ impl Ear {
         heard.no.clone().or_else(|| heard.reason.clone())
     }
 
+    /// What the client's log warned of first.
+    pub(super) fn warning(&self) -> Option<String> {
+        self.heard().warning.clone()
+    }
+
     /// Waits until `end` for a "no".
     pub(super) fn no_until(&self, end: Instant) -> Option<String> {
         let left = end.saturating_duration_since(Instant::now());
@@ -79,7 +86,16 @@ impl Ear {
 }
 
 impl ClientContext for Ear {
-    fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        use RDKafkaLogLevel as Level;
+        let grave = matches!(
+            level,
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning
+        );
+        // Failed connections come as errors, too, and what is said of settings was said before.
+        if grave && !matches!(facility, "FAIL" | "ERROR" | "CONFWARN") {
+            self.heard().warning.get_or_insert_with(|| plain(text));
+        }
         // `HOST: Broker changed state SSL_HANDSHAKE -> APIVERSION_QUERY`
         let past_tls = |state: &str| {
             ["APIVERSION_QUERY", "AUTH_LEGACY", "AUTH_HANDSHAKE", "AUTH_REQ", "UP"].contains(&state)
