@@ -8,6 +8,7 @@ mod connection;
 mod connection_string;
 mod credential;
 mod eventhubs;
+mod exclude;
 mod kafka;
 mod mappings;
 mod protocol;
@@ -92,11 +93,12 @@ pub(super) fn check(
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
     let defaults = (&batch, &events, &failure);
-    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs);
+    let (mappings, excludes) = check.mappings(&raw.mappings, defaults, &eventhubs);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);
     check.routes(&mappings, &eventhubs, &failure);
+    check.nothing_excluded_is_named(&excludes, &mappings);
 
     match Problems::new(check.problems) {
         Some(problems) => Err(problems),
@@ -107,6 +109,7 @@ pub(super) fn check(
                 .map(|(name, namespace)| (name, namespace.settings))
                 .collect(),
             mappings: mappings.into_iter().map(|(_, mapping)| mapping).collect(),
+            excludes: excludes.into_iter().map(|(_, exclude)| exclude).collect(),
             batch,
             events,
             failure,

@@ -16,6 +16,8 @@ pub struct Config {
     pub eventhubs: BTreeMap<String, Namespace>,
     /// Which topic goes to which hub.
     pub mappings: Vec<Mapping>,
+    /// What the patterns of mappings do not take.
+    pub excludes: Vec<super::Exclude>,
     /// How records are grouped into batches, unless a mapping says otherwise.
     pub batch: Batch,
     /// What an event carries besides its value and key, unless a mapping says otherwise.

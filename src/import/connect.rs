@@ -106,7 +106,7 @@ pub(super) fn sink(
     let hub = given.take(dialect.hub).unwrap_or_else(|| "CHANGE-ME".to_owned());
     let named = given.take("topics").map(|list| Topics::list(&list, false)).unwrap_or_default();
     let pattern = given.take("topics.regex").map(Topics::Pattern);
-    let mapping = |topics| Mapping { topics, hub: hub.clone(), mirror: false };
+    let mapping = |topics| Mapping { topics, exclude: Vec::new(), hub: hub.clone(), mirror: false };
     plan.mappings = named.into_iter().chain(pattern).map(mapping).collect();
     plan.dead_letter_topic = given.take("errors.deadletterqueue.topic.name");
     for (start, reason) in REASONS {

@@ -38,8 +38,9 @@ const REASONS: &[(&str, &str)] = &[
     ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
     ("admin.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
 ];
-/// Keys that kept topics out.
+/// Keys that kept topics out; where neither is given, these were.
 const EXCLUDES: [&str; 2] = ["topics.exclude", "topics.blacklist"];
+const EXCLUDED: &str = r".*[\-\.]internal, .*\.replica, __.*";
 const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new.";
 const START: &str = "To go on where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
 
@@ -134,21 +135,19 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
     security::take(given, &flow.source_keys, &mut plan, notes);
     let hub = hub(flow, given);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| ".*".to_owned());
-    let mapping = |topics| Mapping { topics, hub: hub.clone(), mirror: true };
+    let exclude = exclude(flow, given, notes);
+    let mapping = |topics| {
+        let exclude = match topics {
+            Topics::Pattern(_) => exclude.clone(),
+            Topics::Named(_) => Vec::new(),
+        };
+        Mapping { topics, exclude, hub: hub.clone(), mirror: true }
+    };
     plan.mappings = Topics::list(&topics, true).into_iter().map(mapping).collect();
+    named_and_excluded(&plan.mappings, &exclude, notes);
     let prefixes = flow.named.iter().chain(&flow.source_keys).chain(&flow.target_keys);
     let prefixes =
         prefixes.cloned().chain(["source.".to_owned(), "target.".to_owned()]).collect::<Vec<_>>();
-    for key in EXCLUDES {
-        let Some(excluded) = given.take_under(&flow.named, key) else { continue };
-        notes.push(Note::warning(
-            key,
-            format!(
-                "has no counterpart: topics like `{excluded}` were left out until now, and would be copied where \
-                 `topics` or `topic_pattern` take them; name the topics, or narrow the pattern"
-            ),
-        ));
-    }
     for (start, reason) in REASONS {
         let keys = given.take_all(|key| {
             prefixes.iter().any(|prefix| {
@@ -160,6 +159,42 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
         }
     }
     plan
+}
+
+/// What patterns did not take, as far as it is an expression here.
+fn exclude(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String> {
+    let said = EXCLUDES.iter().find_map(|key| given.take_under(&flow.named, key));
+    let said = said.unwrap_or_else(|| EXCLUDED.to_owned());
+    let items = said.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let (good, bad): (Vec<_>, Vec<_>) = items.partition(|item| regex::Regex::new(item).is_ok());
+    for item in bad {
+        notes.push(Note::warning(
+            EXCLUDES[0],
+            format!(
+                "holds `{item}`, which is no expression here: what it kept out would be copied"
+            ),
+        ));
+    }
+    good.into_iter().map(str::to_owned).collect()
+}
+
+/// MirrorMaker leaves out what it names, too.
+fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<Note>) {
+    let named = mappings.iter().flat_map(|mapping| match &mapping.topics {
+        Topics::Named(names) => names.as_slice(),
+        Topics::Pattern(_) => &[],
+    });
+    let excludes = |topic: &&String| {
+        exclude.iter().any(|item| {
+            regex::Regex::new(&format!("^(?:{item})$")).is_ok_and(|item| item.is_match(topic))
+        })
+    };
+    for topic in named.filter(excludes) {
+        notes.push(Note::warning(
+            EXCLUDES[0],
+            format!("left `{topic}` out until now, and it is named: it would be copied; remove it from the mapping"),
+        ));
+    }
 }
 
 /// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.

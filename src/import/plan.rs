@@ -49,6 +49,8 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Mapping {
     pub(super) topics: Topics,
+    /// What a pattern does not take.
+    pub(super) exclude: Vec<String>,
     pub(super) hub: String,
     pub(super) mirror: bool,
 }
@@ -124,6 +126,9 @@ impl Mapping {
                 line(out, &format!("topics = {}", toml::Value::from(names.clone())));
             }
             Topics::Pattern(pattern) => put(out, "topic_pattern", pattern),
+        }
+        if !self.exclude.is_empty() {
+            line(out, &format!("topic_exclude = {}", toml::Value::from(self.exclude.clone())));
         }
         put(out, "hub", &self.hub);
         if self.mirror {

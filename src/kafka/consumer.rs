@@ -34,8 +34,8 @@ pub struct Setup<'a> {
     pub shard: u32,
     /// The topics of all mappings.
     pub topics: Vec<config::Topics>,
-    /// Topics that a pattern never takes: where dead letters go.
-    pub excluded: Vec<String>,
+    /// What patterns pass over.
+    pub left_out: config::LeftOut,
     /// What it logs in with.
     pub access: Access,
     /// Where numbers go.
@@ -111,7 +111,7 @@ impl Consumer {
             committer: Arc::clone(&committer),
             life: Arc::clone(&life),
             errors,
-            discovery: Discovery::new(&setup.topics, setup.excluded),
+            discovery: Discovery::new(&setup.topics, setup.left_out),
             brokers: kafka.brokers.clone(),
             instance: setup.kafka.instance_id.clone(),
             interval: setup.kafka.discovery_interval,

@@ -13,12 +13,12 @@ use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::config::Start;
+use crate::config::{HUB_NAMES, Meeting, Start};
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::advice;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
-use crate::kafka::discovery::Discovery;
+use crate::kafka::discovery::{Discovery, News};
 use crate::kafka::fetching;
 use crate::kafka::identity;
 use crate::kafka::native::{self, IdQueue};
@@ -246,12 +246,8 @@ impl Events {
         if self.discovery.is_needed() || baseline {
             match self.existing() {
                 Ok(existing) => {
-                    for pattern in self.discovery.update(existing.keys().map(String::as_str)) {
-                        tracing::warn!(
-                            pattern,
-                            "no topic matches; looking again from time to time"
-                        );
-                    }
+                    let news = self.discovery.update(existing.keys().map(String::as_str));
+                    self.say(&news);
                     self.context().baseline().set(existing);
                 }
                 Err(error) => {
@@ -280,6 +276,28 @@ impl Events {
                 self.context().complain("topics can not be subscribed to", &error.to_string());
                 self.next_look = Instant::now() + LOOK_AGAIN;
             }
+        }
+    }
+
+    fn say(&self, news: &News) {
+        for pattern in &news.idle {
+            tracing::warn!(pattern, "no topic matches; looking again from time to time");
+        }
+        self.context().metrics.topics_left_out(self.discovery.left_out());
+        // Shards look at the same topics.
+        if self.context().shard > 0 {
+            return;
+        }
+        for (topic, hub) in &news.left_out {
+            tracing::warn!(
+                topic,
+                hub,
+                "the topic is left out: {HUB_NAMES}; hint: name it in `topic_exclude`, or narrow the pattern and give it a \
+                 mapping with a hub of its own"
+            );
+        }
+        for Meeting { hub, topics: [one, other] } in &news.meetings {
+            tracing::warn!(hub, one, other, "two topics meet in one hub: case tells no hubs apart");
         }
     }
 

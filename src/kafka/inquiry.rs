@@ -323,9 +323,7 @@ pub fn topics<'a>(
     existing: impl Iterator<Item = &'a str>,
 ) -> BTreeSet<String> {
     let topics = config.mappings.iter().map(|mapping| mapping.topics.clone()).collect::<Vec<_>>();
-    let letters = config.mappings.iter().map(|mapping| &mapping.failure);
-    let letters = letters.filter_map(|failure| failure.dead_letter_topic.clone()).collect();
-    let mut discovery = Discovery::new(&topics, letters);
+    let mut discovery = Discovery::new(&topics, config::LeftOut::of(config));
     discovery.update(existing);
     discovery.topics()
 }

@@ -112,6 +112,8 @@ families! {
         "1 while a hub cannot be reached or refuses.");
     topic_unavailable: IntGaugeVec = gauge("topic_unavailable", &["topic"],
         "1 while a topic is missing, or some of its partitions have no place on their hub.");
+    topics_left_out: IntGaugeVec = gauge("topics_left_out", &["reason"],
+        "Topics that a pattern matches and that are not read.");
     token_renewals: IntCounterVec = counter("token_renewals_total", &["eventhubs_namespace", "outcome"],
         "Tokens put, by outcome.");
     token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],

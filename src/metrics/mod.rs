@@ -259,6 +259,11 @@ impl Metrics {
         self.families.topic_unavailable.with_label_values(&[topic]).set(unavailable.into());
     }
 
+    /// How many topics of patterns are left out because no hub could have their name: `bridge_topics_left_out{reason}`.
+    pub fn topics_left_out(&self, count: usize) {
+        self.families.topics_left_out.with_label_values(&["hub_name"]).set(clamp(count as u64));
+    }
+
     /// A token was put: `bridge_token_renewals_total{eventhubs_namespace,outcome}`.
     pub fn token_put(&self, namespace: &str, ok: bool) {
         self.families.token_renewals.with_label_values(&[namespace, outcome(ok)]).inc();

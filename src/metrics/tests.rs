@@ -38,6 +38,7 @@ fn spoken() -> Metrics {
     metrics.throttled("default", 0, Some(&governed));
     metrics.hub_unavailable("default", "hub", true);
     metrics.topic_unavailable("orders", false);
+    metrics.topics_left_out(2);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics

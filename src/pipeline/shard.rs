@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bridge_core::Core;
 
-use crate::config::Config;
+use crate::config::{Config, LeftOut};
 use crate::eventhubs::Namespace;
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
@@ -171,13 +171,12 @@ fn setup<'a>(
     health: &ShardHealth,
 ) -> kafka::Setup<'a> {
     let fatal = Arc::clone(fatal);
-    let failures = config.mappings.iter().map(|mapping| &mapping.failure);
     kafka::Setup {
         kafka: &config.kafka,
         limits: &config.limits,
         shard,
         topics: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
-        excluded: failures.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
+        left_out: LeftOut::of(config),
         access: access.clone(),
         metrics: Arc::clone(metrics),
         health: Some(health.clone()),

@@ -152,13 +152,35 @@ fn no_secret_is_copied() {
 }
 
 #[test]
-fn what_was_kept_out_and_would_be_copied_is_a_warning() {
-    let text = MIRROR.to_owned() + "site->azure.topics.exclude = clicks\\\\.raw\n";
-    let imported = imported(&text);
-    let warnings = imported.notes.iter().filter(|note| note.is_warning).collect::<Vec<_>>();
-    let [warning] = warnings[..] else { panic!("{warnings:?}") };
-    assert_eq!(warning.key, "topics.exclude");
-    assert!(warning.text.contains("`clicks\\.raw`"), "{}", warning.text);
+fn what_was_kept_out_stays_out() {
+    let excluded = |text: &str| {
+        let imported = imported(text);
+        let config = loaded(&imported);
+        let [exclude] = &config.excludes[..] else { panic!("{}", imported.toml) };
+        let warnings =
+            imported.notes.into_iter().filter(|note| note.is_warning).collect::<Vec<_>>();
+        (exclude.clone(), warnings)
+    };
+    let (exclude, warnings) = excluded(
+        &(MIRROR.to_owned() + "site->azure.topics.exclude = clicks\\\\.raw, clicks\\\\.[0-9]+\n"),
+    );
+    assert!(exclude.takes("clicks.raw") && exclude.takes("clicks.7"));
+    assert!(!exclude.takes("clicks.all") && !exclude.takes("clicks.internal"));
+    assert_eq!(warnings, []);
+
+    // What MirrorMaker leaves out without being told.
+    let (exclude, _) = excluded(MIRROR);
+    assert!(exclude.takes("clicks.internal") && exclude.takes("clicks.x.replica"));
+    assert!(!exclude.takes("clicks.all"));
+
+    // A name it would have left out, and an expression that only Java knows.
+    let (_, warnings) =
+        excluded(&(MIRROR.to_owned() + "site->azure.topics.exclude = orders, (?!a).*\n"));
+    let [java, named] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(
+        java.text.contains("`(?!a).*`") && named.text.contains("left `orders` out"),
+        "{warnings:?}"
+    );
 }
 
 /// Before there were Kamelets.

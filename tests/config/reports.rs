@@ -1,6 +1,6 @@
 //! What users met: strings broken by a mail, variables of somebody else, a stream of Fabric.
 
-use kafka_eventhubs_bridge::config::{Protocol, Topics};
+use kafka_eventhubs_bridge::config::{LeftOut, Protocol, Topics};
 
 use super::{Given, NAMED};
 
@@ -162,4 +162,62 @@ fn a_password_that_is_never_shown_to_a_broker_is_warned_of() {
     assert!(line.contains("sasl.password") && line.contains("`plaintext`"), "{line}");
     assert!(!line.contains("hush"), "{line}");
     assert_eq!(with("'security.protocol' = 'sasl_plaintext'"), []);
+}
+
+#[test]
+fn topics_of_a_pattern_can_be_left_out() {
+    let with = |mapping: &str| {
+        Given::file(&format!("@kafka\n@eventhubs\n[[mappings]]\nhub = 'all'\n{mapping}"))
+    };
+    let config =
+        with("topic_pattern = '.*'\ntopic_exclude = ['_schemas', '__.*', '.*\\.internal', 'a.b']");
+    let config = config.load().unwrap_or_else(|problems| panic!("{problems}"));
+    let left_out = LeftOut::of(&config);
+    for topic in ["_schemas", "__transaction_state", "mm2.internal", "a.b"] {
+        assert!(left_out.is_unwanted(topic), "{topic}");
+    }
+    for topic in ["orders", "_schemas2", "a-b", "internal"] {
+        assert!(!left_out.is_unwanted(topic), "{topic}");
+    }
+    for (mapping, what, hint) in [
+        ("topic = 'a'\ntopic_exclude = ['b']", "leaves nothing out", "use `topic_pattern`"),
+        (
+            "topic_pattern = '.*'\ntopic_exclude = ['*.internal']",
+            "file name's pattern",
+            r"write `.*\.internal`",
+        ),
+        ("topic_pattern = '.*'\ntopic_exclude = ['__*']", "file name's pattern", "write `__.*`"),
+        ("topic_pattern = '.*'\ntopic_exclude = ['(']", "neither a name nor", "single quotes"),
+        (
+            "topic_pattern = '.*'\ntopic_exclude = ['a']\n[[mappings]]\ntopic = 'a'\nhub = 'other'",
+            "leaves out `a`, which `mappings[1]` names",
+            "does not match it",
+        ),
+    ] {
+        let report = flat(&with(mapping).report());
+        assert!(report.contains(what) && report.contains(hint), "{report}");
+    }
+}
+
+#[test]
+fn topics_that_would_meet_in_one_hub_are_told() {
+    let file = "@kafka\n@eventhubs\n[[mappings]]\nhub = '{topic}'\ntopics = ['Orders', 'orders']";
+    let config = Given::file(file).load().unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert!(
+        warning.line().contains("brings `Orders` and `orders` to one hub"),
+        "{}",
+        warning.line()
+    );
+}
+
+#[test]
+fn a_named_topic_that_a_pattern_would_send_nowhere_is_told() {
+    let file = "@kafka\n@eventhubs\n[[mappings]]\nhub = '{topic}'\ntopic_pattern = '.*'\n\
+                [[mappings]]\ntopic = '_schemas'\nhub = 'schemas'";
+    let report = flat(&Given::file(file).report());
+    assert!(
+        report.contains("`mappings[0].hub` makes `_schemas`, which no hub is called"),
+        "{report}"
+    );
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::config::{ClientValue, Limits};
+use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{
     Access, Consumer, Delivery, Headers, Intake, Queue, Setup, Silent,
 };
@@ -128,7 +128,7 @@ impl Holder {
             limits: &Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(10) },
             shard: 0,
             topics: member.topics.clone(),
-            excluded: Vec::new(),
+            left_out: LeftOut::default(),
             access: Access::open(&member.kafka).unwrap(),
             health: None,
             metrics: Arc::new(Metrics::default()),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::config::{self, Limits, Start, Topics};
+use kafka_eventhubs_bridge::config::{self, LeftOut, Limits, Start, Topics};
 use kafka_eventhubs_bridge::kafka::{
     Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
 };
@@ -118,7 +118,7 @@ impl Flow {
 pub(crate) struct Member {
     pub(crate) kafka: config::Kafka,
     pub(crate) topics: Vec<Topics>,
-    pub(crate) excluded: Vec<String>,
+    pub(crate) left_out: LeftOut,
     pub(crate) delay: Duration,
     /// `None` never commits but on revoke.
     pub(crate) commit_every: Option<Duration>,
@@ -142,7 +142,7 @@ impl Member {
                 client: std::collections::BTreeMap::new(),
             },
             topics: vec![Topics::Named(vec![topic.to_owned()])],
-            excluded: Vec::new(),
+            left_out: LeftOut::default(),
             delay: Duration::ZERO,
             commit_every: Some(Duration::from_millis(200)),
         }
@@ -161,7 +161,7 @@ impl Member {
             limits: &Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(10) },
             shard: 0,
             topics: self.topics.clone(),
-            excluded: self.excluded.clone(),
+            left_out: self.left_out.clone(),
             access: Access::open(&self.kafka).unwrap(),
             metrics: Arc::new(Metrics::default()),
             health: None,

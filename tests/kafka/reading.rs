@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::config::Limits;
+use kafka_eventhubs_bridge::config::{LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{Access, Consumer, Intake, Setup, Silent};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
@@ -97,7 +97,7 @@ fn a_waker_interrupts_a_poll() {
         limits: &Limits { memory: 1 << 24, shards: 1, drain_timeout: Duration::from_secs(1) },
         shard: 0,
         topics: Vec::new(),
-        excluded: Vec::new(),
+        left_out: LeftOut::default(),
         access: Access::open(&member.kafka).unwrap(),
         metrics: Arc::new(Metrics::default()),
         health: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::config::{ClientValue, Topics};
+use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::Fatal;
 
 use crate::member::{Member, Sink};
@@ -66,7 +66,7 @@ fn a_pattern_takes_topics_that_come_later() {
     let mut member = Member::new(kafka, &unique("g"), "");
     let pattern = format!("^{}\\.[a-z]+", regex::escape(&prefix));
     member.topics = vec![Topics::Pattern(regex::Regex::new(&pattern).unwrap())];
-    member.excluded = vec![name("dead")];
+    member.left_out = LeftOut::topics([name("dead")]);
     let member = member.join(&sink);
     member.wait_assigned(1);
     for end in ["two", "TWO", "two.three"] {

@@ -8,13 +8,16 @@ use crate::config::defaults::NAMESPACE;
 use crate::config::hint::{nearest, shown};
 use crate::config::names::{HUB_NAMES, TOPIC, TOPIC_NAMES, is_hub, is_topic};
 use crate::config::path::Path;
-use crate::config::{Batch, Events, Failure, Limits, Mapping, Partitioning, Topics, raw};
+use crate::config::{Batch, Events, Exclude, Failure, Limits, Mapping, Partitioning, Topics, raw};
 
 use super::Check;
 use super::eventhubs::Checked;
 
 /// Hubs have at most this many partitions, in the largest dedicated cluster.
 const MOST_PARTITIONS: u32 = 2000;
+
+/// With where it stands.
+type At<T> = (Path, T);
 
 impl Check<'_> {
     /// The mappings that can be made, with where they stand.
@@ -23,7 +26,7 @@ impl Check<'_> {
         given: &[raw::Mapping],
         (batch, events, failure): (&Batch, &Events, &Failure),
         namespaces: &BTreeMap<String, Checked>,
-    ) -> Vec<(Path, Mapping)> {
+    ) -> (Vec<At<Mapping>>, Vec<At<Exclude>>) {
         let at = Path::top("mappings");
         if given.is_empty() && !self.failed(&at) {
             self.wrong(
@@ -33,7 +36,7 @@ impl Check<'_> {
                 "add a `[[mappings]]` with `topic = \"orders\"` and `hub = \"orders\"`",
             );
         }
-        let mut mappings = Vec::new();
+        let (mut mappings, mut excludes) = (Vec::new(), Vec::new());
         for (index, given) in given.iter().enumerate() {
             let at = at.index(index);
             let batch = self.batch(&at.key("batch"), &given.batch, batch);
@@ -41,6 +44,8 @@ impl Check<'_> {
             let failure = self.failure(&at.key("failure"), &given.failure, failure);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let topics = self.topics(&at, given);
+            let exclude = self.exclude(&at, given, topics.as_ref());
+            excludes.extend(exclude.map(|exclude| (at.clone(), exclude)));
             let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
             let hub = match (&given.hub, namespaces.get(&namespace)) {
                 (None, Some(its)) if self.failed(&at.key("hub")) || !its.known => None,
@@ -56,7 +61,7 @@ impl Check<'_> {
                 mappings.push((at, mapping));
             }
         }
-        mappings
+        (mappings, excludes)
     }
 
     fn topics(&mut self, at: &Path, given: &raw::Mapping) -> Option<Topics> {

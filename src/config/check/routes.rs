@@ -19,6 +19,7 @@ impl Check<'_> {
         self.namespaces_exist(mappings, namespaces);
         self.namespaces_are_used(mappings, namespaces);
         self.hubs_can_exist(mappings);
+        self.hubs_are_one_each(mappings);
         self.entity_paths_match(mappings, namespaces);
         self.nothing_is_sent_twice(mappings);
         self.dead_letters_have_a_topic(mappings, base);
@@ -74,15 +75,41 @@ impl Check<'_> {
     }
 
     fn hubs_can_exist(&mut self, mappings: &Mappings) {
+        let named = mappings.iter().flat_map(|(_, mapping)| match &mapping.topics {
+            Topics::Named(topics) => topics.as_slice(),
+            Topics::Pattern(_) => &[],
+        });
+        // What is named is read, so a pattern that matches it cannot pass it over.
+        let named = named.collect::<BTreeSet<_>>();
         for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
-            let Topics::Named(topics) = &mapping.topics else { continue };
-            for hub in topics.iter().map(|topic| expand(&mapping.hub, topic)) {
+            let taken = named.iter().filter(|topic| takes(&mapping.topics, topic));
+            for hub in taken.map(|topic| expand(&mapping.hub, topic)) {
                 if !is_hub(&hub) {
                     self.wrong(
                         &at.key("hub"),
                         format!("makes `{hub}`, which no hub is called"),
                         HUB_NAMES,
-                        "write a mapping of its own, with a hub of another name, for this topic",
+                        "write a mapping of its own, with a hub of another name, for this topic, and take it out of this one",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Named topics whose hubs are made of their names, and differ by case alone.
+    fn hubs_are_one_each(&mut self, mappings: &Mappings) {
+        let mut first = BTreeMap::<(&str, String), &str>::new();
+        for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
+            let Topics::Named(topics) = &mapping.topics else { continue };
+            for topic in topics {
+                let hub = expand(&mapping.hub, topic).to_ascii_lowercase();
+                let other = *first.entry((&mapping.namespace, hub)).or_insert(topic);
+                if other != topic {
+                    self.warn(
+                        &at.key("hub"),
+                        format!("brings `{other}` and `{topic}` to one hub"),
+                        "Event Hubs tells no upper case from lower in the name of a hub",
+                        "write a mapping with another hub for one of them, unless they are meant to meet",
                     );
                 }
             }

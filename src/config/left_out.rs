@@ -1,0 +1,146 @@
+//! Topics that a pattern matches and nobody is to read: dead letters, what `topic_exclude` says, and those whose hub could
+//! not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+
+use super::names::{expand, is_hub, is_template};
+use super::{Config, Topics};
+
+/// See the module. What is named is read in any case.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOut {
+    topics: BTreeSet<String>,
+    excludes: Vec<Exclude>,
+    /// Of each mapping whose hub is made of the topic: its pattern, its namespace, its hub.
+    templates: Vec<(Regex, String, String)>,
+}
+
+/// What `topic_exclude` of one mapping says.
+#[derive(Debug, Clone)]
+pub struct Exclude {
+    /// The mapping's pattern.
+    pub pattern: Regex,
+    /// What of it is left out, each for a whole name.
+    pub but: Vec<Regex>,
+}
+
+impl Exclude {
+    /// Whether the mapping would take `topic` and says that it is not to be read.
+    pub fn takes(&self, topic: &str) -> bool {
+        self.pattern.is_match(topic) && self.but.iter().any(|but| but.is_match(topic))
+    }
+}
+
+/// Two topics whose events meet in one hub: Event Hubs tells no upper case from lower.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meeting {
+    /// The hub, as the first of them calls it.
+    pub hub: String,
+    /// Both.
+    pub topics: [String; 2],
+}
+
+impl LeftOut {
+    /// What the patterns of `config` pass over.
+    pub fn of(config: &Config) -> Self {
+        let letters = config.mappings.iter().map(|mapping| &mapping.failure);
+        let template = |mapping: &super::Mapping| match &mapping.topics {
+            Topics::Pattern(pattern) if is_template(&mapping.hub) => {
+                Some((pattern.clone(), mapping.namespace.clone(), mapping.hub.clone()))
+            }
+            _ => None,
+        };
+        Self {
+            topics: letters.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
+            excludes: config.excludes.clone(),
+            templates: config.mappings.iter().filter_map(template).collect(),
+        }
+    }
+
+    /// These topics alone.
+    pub fn topics(topics: impl IntoIterator<Item = String>) -> Self {
+        Self { topics: topics.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Whether somebody has said that no pattern takes `topic`.
+    pub fn is_unwanted(&self, topic: &str) -> bool {
+        self.topics.contains(topic) || self.excludes.iter().any(|exclude| exclude.takes(topic))
+    }
+
+    /// The hub that a pattern would send `topic` to, and no hub can be called.
+    pub fn impossible_hub(&self, topic: &str) -> Option<String> {
+        self.hubs(topic).map(|(_, hub)| hub).find(|hub| !is_hub(hub))
+    }
+
+    /// Which of `topics` meet in one hub that was meant to be two.
+    pub fn meetings<'a>(&self, topics: impl Iterator<Item = &'a str>) -> Vec<Meeting> {
+        let mut first = BTreeMap::<(String, String), (String, &str)>::new();
+        let mut meetings = BTreeSet::new();
+        for topic in topics {
+            for (namespace, hub) in self.hubs(topic) {
+                let key = (namespace.to_owned(), hub.to_ascii_lowercase());
+                let (hub, other) = first.entry(key).or_insert((hub, topic));
+                if *other != topic {
+                    let topics = [(*other).to_owned(), topic.to_owned()];
+                    meetings.insert(Meeting { hub: hub.clone(), topics });
+                }
+            }
+        }
+        meetings.into_iter().collect()
+    }
+
+    fn hubs<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, String)> {
+        let taking = self.templates.iter().filter(move |(pattern, ..)| pattern.is_match(topic));
+        taking.map(move |(_, namespace, hub)| (namespace.as_str(), expand(hub, topic)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sample;
+
+    fn left_out(hub: &str, but: &[&str]) -> LeftOut {
+        let regex = |text: &str| Regex::new(text).unwrap();
+        LeftOut::of(&sample(|config| {
+            config.mappings[0].topics = Topics::Pattern(regex("^(?:.*)$"));
+            hub.clone_into(&mut config.mappings[0].hub);
+            let but = but.iter().map(|text| regex(text)).collect();
+            config.excludes = vec![Exclude { pattern: regex("^(?:.*)$"), but }];
+        }))
+    }
+
+    #[test]
+    fn a_topic_whose_hub_cannot_be_is_known_by_its_template() {
+        let templates = left_out("{topic}", &[]);
+        for topic in ["_schemas", "x-", ".a"] {
+            assert_eq!(templates.impossible_hub(topic).as_deref(), Some(topic));
+        }
+        assert_eq!(templates.impossible_hub("orders"), None);
+        assert_eq!(left_out("all", &[]).impossible_hub("_schemas"), None);
+        let prefixed = left_out("eu-{topic}", &[]);
+        assert_eq!(prefixed.impossible_hub("_schemas"), None);
+        assert_eq!(prefixed.impossible_hub(&"x".repeat(249)), None);
+        assert!(left_out("europe-{topic}x", &[]).impossible_hub(&"x".repeat(249)).is_some());
+    }
+
+    #[test]
+    fn topics_that_differ_by_case_alone_meet() {
+        let topics = ["Orders", "orders", "returns"];
+        let [meeting] = &left_out("{topic}", &[]).meetings(topics.into_iter())[..] else {
+            panic!()
+        };
+        assert_eq!(meeting.hub, "Orders");
+        assert_eq!(meeting.topics, ["Orders", "orders"]);
+        assert_eq!(left_out("all", &[]).meetings(topics.into_iter()), []);
+    }
+
+    #[test]
+    fn what_is_excluded_is_unwanted() {
+        let excluded = left_out("all", &[r"^(?:.*\.internal)$", "^(?:_schemas)$"]);
+        assert!(excluded.is_unwanted("mm2.internal") && excluded.is_unwanted("_schemas"));
+        assert!(!excluded.is_unwanted("internal") && !excluded.is_unwanted("_schemas2"));
+    }
+}
