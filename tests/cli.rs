@@ -22,6 +22,7 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
         (&["run", "--config", "f.toml", "--loud"], "--loud"),
         (&["check", "--config", "f.toml", "--set", "kafka.group_id"], "write KEY=VALUE"),
         (&["check", "--config", "f.toml", "--set", "=orders"], "write KEY=VALUE"),
+        (&["hubs", "--config", "f.toml", "--topic", "a;b=1"], "names of topics are"),
         (&["check", "--config", "f.toml", "--json"], "--connect"),
         (&["check", "--config", "f.toml", "--timeout", "5s"], "--connect"),
         (&["check", "--config", "f.toml", "--connect", "--timeout", "5"], "such as 30s"),
@@ -151,6 +152,30 @@ fn the_hubs_a_configuration_needs_are_written_for_whoever_makes_them() {
 }
 
 /// Hubs are made first: the identity, the secret and the certificates come later.
+#[test]
+fn a_hub_that_cannot_be_is_not_written_and_two_that_are_one_are_written_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bridge.toml");
+    let all = "[kafka]\nbrokers = 'kafka'\ngroup_id = 'g'\n[[mappings]]\ntopic_pattern = '.*'\nhub = '{topic}'\n\
+               topic_exclude = ['.*\\.internal']";
+    std::fs::write(&file, all).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    command.args(["hubs", "--format", "az", "--config"]).arg(&file);
+    for topic in ["_schemas=1", "x-=3", "mm2.internal=1", "orders=3", "Orders=12"] {
+        command.args(["--topic", topic]);
+    }
+    let output = command.env("BRIDGE_EVENTHUBS__CONNECTION_STRING", CONNECTION).output().unwrap();
+    let (hubs, notes) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{notes}");
+    assert_eq!(hubs.lines().count(), 1, "{hubs}");
+    assert!(hubs.contains("--name Orders --partition-count 4"), "{hubs}");
+    for told in
+        ["`_schemas` is left out", "`x-` is left out", "`mm2.internal` is left out", "are one hub"]
+    {
+        assert!(notes.contains(told), "`{told}` is not in {notes}");
+    }
+}
+
 #[test]
 fn hubs_are_written_before_there_is_a_secret() {
     let dir = tempfile::tempdir().unwrap();

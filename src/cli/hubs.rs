@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{Source, answer, say};
-use crate::config::{Config, Outline, UNKNOWN};
-use crate::route::{Need, needs};
+use crate::config::{Config, HUB_NAMES, LeftOut, Outline, TOPIC_NAMES, UNKNOWN, is_topic};
+use crate::route::{Need, Needs, needs};
 
 /// What is asked.
 #[derive(Debug, Args)]
@@ -39,11 +39,14 @@ enum Format {
 }
 
 fn topic(text: &str) -> Result<(String, Option<u32>), &'static str> {
-    let Some((name, partitions)) = text.split_once('=') else { return Ok((text.to_owned(), None)) };
-    match partitions.parse() {
-        Ok(partitions @ 1..) => Ok((name.to_owned(), Some(partitions))),
-        _ => Err("write NAME or NAME=PARTITIONS, such as orders=12"),
-    }
+    let (name, partitions) = match text.split_once('=') {
+        None => (text, None),
+        Some((name, partitions)) => match partitions.parse() {
+            Ok(partitions @ 1..) => (name, Some(partitions)),
+            _ => return Err("write NAME or NAME=PARTITIONS, such as orders=12"),
+        },
+    };
+    if is_topic(name) { Ok((name.to_owned(), partitions)) } else { Err(TOPIC_NAMES) }
 }
 
 /// A hub as it is to be made.
@@ -72,8 +75,8 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
             ),
         );
     }
-    let topics = question.topics.iter().cloned().collect::<BTreeMap<_, _>>();
-    let needs = needs(&config.mappings, &topics);
+    let needs = needs(&config.mappings, &question.read(&config));
+    let needs = Needs { hubs: apart(needs.hubs), ..needs };
     for open in &needs.open {
         say(std::io::stderr(), format_args!("note: {open}; tell with `--topic NAME=PARTITIONS`"));
     }
@@ -82,6 +85,26 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
 }
 
 impl Question {
+    /// The topics that were told and that the bridge would read; of the others, why not.
+    fn read(&self, config: &Config) -> BTreeMap<String, Option<u32>> {
+        let left_out = LeftOut::of(config);
+        let is_read = |topic: &str| {
+            if left_out.is_unwanted(topic) {
+                note(format_args!(
+                    "topic `{topic}` is left out: `topic_exclude`, or a topic for dead letters"
+                ));
+            } else if let Some(hub) = left_out.impossible_hub(topic) {
+                note(format_args!(
+                    "topic `{topic}` is left out, here and by `run`: its hub would be `{hub}`, and {HUB_NAMES}"
+                ));
+            } else {
+                return true;
+            }
+            false
+        };
+        self.topics.iter().filter(|(topic, _)| is_read(topic)).cloned().collect()
+    }
+
     fn hub<'a>(&self, config: &'a Config, need: &'a Need) -> Hub<'a> {
         let host = config.eventhubs.get(&need.namespace).map_or("", |it| it.address.host.as_str());
         let partitions = need.at_least.max(self.partitions);
@@ -100,10 +123,45 @@ impl Format {
     }
 }
 
-/// The command that makes a hub. The names of hubs need no quotes in a shell.
+fn note(text: std::fmt::Arguments<'_>) {
+    say(std::io::stderr(), format_args!("note: {text}"));
+}
+
+/// Each hub once: Event Hubs tells no upper case from lower.
+fn apart(hubs: Vec<Need>) -> Vec<Need> {
+    let mut once: Vec<Need> = Vec::new();
+    for need in hubs {
+        let same = |it: &&mut Need| {
+            it.namespace == need.namespace && it.hub.eq_ignore_ascii_case(&need.hub)
+        };
+        let Some(first) = once.iter_mut().find(same) else {
+            once.push(need);
+            continue;
+        };
+        note(format_args!(
+            "`{}` and `{}` are one hub to Event Hubs, which tells no upper case from lower: it is written once",
+            first.hub, need.hub
+        ));
+        first.at_least = first.at_least.max(need.at_least);
+    }
+    once
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// The command that makes a hub.
 fn az(hub: &Hub<'_>) -> String {
     let Hub { host, name, partitions, retention_hours, .. } = hub;
-    let namespace = host.split('.').next().unwrap_or_default();
+    let namespace = quoted(host.split('.').next().unwrap_or_default());
+    let name = quoted(name);
     format!(
         "az eventhubs eventhub create --resource-group \"$RG\" --namespace-name {namespace} --name {name} \
          --partition-count {partitions} --cleanup-policy Delete --retention-time-in-hours {retention_hours}"
@@ -126,4 +184,22 @@ fn bicep(hubs: &[Hub<'_>]) -> String {
         )
     });
     parameters.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_for_a_shell_is_one_word() {
+        for (text, expected) in [
+            ("orders.eu-1", "orders.eu-1"),
+            ("a;b", "'a;b'"),
+            ("$(x)", "'$(x)'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
 }

@@ -49,7 +49,7 @@ pub(super) fn endpoint(value: &str) -> Result<(&str, Option<u16>), Flaw> {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (host, None),
     };
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/@?".contains(c)) {
+    if host.is_empty() || !host.chars().all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c)) {
         return Err(flaw("its `Endpoint` has no usable host name".to_owned(), HINT));
     }
     match port.map(str::parse::<u16>) {

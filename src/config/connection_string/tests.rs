@@ -14,7 +14,8 @@ fn what_editors_put_around_it_is_nothing() {
 
 #[test]
 fn takes_what_azure_and_the_emulator_hand_out() {
-    let ConnectionString { address: cloud, access } = read("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==;EntityPath=orders").unwrap();
+    let ConnectionString { address: cloud, access, .. } =
+        read("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=a+b/c==;EntityPath=orders").unwrap();
     assert_eq!(
         (cloud.host.as_str(), cloud.port, cloud.tls),
         ("ns.servicebus.windows.net", 5671, true)
