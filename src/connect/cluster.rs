@@ -8,7 +8,7 @@ use tokio::net::lookup_host;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::config::{Config, Policy};
+use crate::config::{Config, HUB_NAMES, Policy};
 use crate::kafka::{Advertised, Denied, Inquiry, Limit, Members, Topic};
 
 use super::broker::{self, Met};
@@ -78,6 +78,16 @@ pub(super) async fn ask(
         findings.extend(steps.end());
     }
     (findings, facts)
+}
+
+/// A topic that a pattern matches and no hub could be named after.
+pub(super) fn left_out(topic: String, hub: &str) -> Vec<Finding> {
+    let mut steps = Steps::new(Subject::Topic(topic), vec!["hub"]);
+    let detail = format!("left out: its hub would be `{hub}`, and {HUB_NAMES}");
+    steps.took(Said::new(Outcome::Warning, detail).hint(
+        "name it in `topic_exclude`, or narrow the pattern and give it a mapping with a hub of its own",
+    ));
+    steps.end()
 }
 
 fn dead_letter_topics(config: &Config) -> BTreeSet<String> {

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::kafka::Chosen;
 use crate::route::{Route, Router};
 
 pub use report::{Finding, Outcome, Pair, Report, Subject};
@@ -65,7 +66,7 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
         entered.extend(namespace.map(|namespace| (name, namespace)));
     }
     let existing = met.iter().flat_map(|met| met.cluster.topics.keys().map(String::as_str));
-    let topics = crate::kafka::topics(config, existing);
+    let Chosen { read: topics, left_out } = crate::kafka::topics(config, existing);
     let router = Router::new(&config.mappings);
     let routes: Vec<(String, Route)> = topics
         .iter()
@@ -77,6 +78,9 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
     );
     let (findings, facts) = asked;
     report.findings.extend(findings);
+    report
+        .findings
+        .extend(left_out.into_iter().flat_map(|(topic, hub)| cluster::left_out(topic, &hub)));
     let mut known = BTreeMap::new();
     for (hub, (findings, facts)) in hubs {
         report.findings.extend(findings);

@@ -317,15 +317,21 @@ fn facts(topic: &MetadataTopic) -> Topic {
     }
 }
 
-/// The topics that `config` reads where these exist: the named ones, and what its patterns match.
-pub fn topics<'a>(
-    config: &config::Config,
-    existing: impl Iterator<Item = &'a str>,
-) -> BTreeSet<String> {
+/// What `config` makes of the topics there are.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Those it reads: the named ones, and what its patterns match.
+    pub read: BTreeSet<String>,
+    /// Those it leaves out, each with the hub that could not be.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// What `config` makes of the topics that exist.
+pub fn topics<'a>(config: &config::Config, existing: impl Iterator<Item = &'a str>) -> Chosen {
     let topics = config.mappings.iter().map(|mapping| mapping.topics.clone()).collect::<Vec<_>>();
     let mut discovery = Discovery::new(&topics, config::LeftOut::of(config));
-    discovery.update(existing);
-    discovery.topics()
+    let left_out = discovery.update(existing).left_out;
+    Chosen { read: discovery.topics(), left_out }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{
-    Advertised, Cluster, Denied, Door, Inquiry, Limit, Members, Shut, Topic, topics,
+    Advertised, Chosen, Cluster, Denied, Door, Inquiry, Limit, Members, Shut, Topic, topics,
 };
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};

@@ -63,3 +63,17 @@ fn a_pattern_is_followed_to_the_topics_of_today() {
     assert_eq!(checked.mapping()["topic"], topic.as_str());
     checked.found(("topic", &topic, "read"), "ok", &[]);
 }
+
+#[test]
+fn a_topic_that_no_hub_could_be_named_after_is_told_and_left_out() {
+    let server = server();
+    let (settings, _) = scene(&server, 1);
+    let prefix = unique("_schemas");
+    let pattern = format!("[[mappings]]\ntopic_pattern = '{prefix}.*'\nhub = '{{topic}}'");
+    let settings = settings.without("mappings").with(&pattern);
+    Kafka::shared().create_topic(&prefix, 1);
+    let checked = check(&settings);
+    let hub = format!("its hub would be `{prefix}`");
+    checked.found(("topic", &prefix, "hub"), "warning", &["left out", &hub]);
+    assert_eq!(checked.code, 0);
+}

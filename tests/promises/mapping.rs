@@ -250,6 +250,39 @@ fn a_pattern_finds_its_topics_and_those_made_later() {
     assert_eq!(kafka.committed(&group, other.topic(), 0), None, "it is not read");
 }
 
+/// Read, `_schemas` would be held for ever, and one that is excluded would be copied.
+#[test]
+fn a_topic_that_has_no_hub_or_is_excluded_is_left_out_of_a_pattern() {
+    let kafka = Kafka::shared();
+    let (shop, group) = (unique("shop"), unique("g"));
+    let (orders, schemas) = (format!("{shop}.orders"), format!("_{shop}.schemas"));
+    let internal = format!("{shop}.internal");
+    let server = Server::builder().hub(&orders, 2).hub(&internal, 2).start().unwrap();
+    let [supply, ..] = [&orders, &schemas, &internal].map(|topic| {
+        let mut supply = Supply::new(kafka, topic, 2);
+        supply.write(100);
+        supply
+    });
+    let audit = Auditor::of(&orders, 2).begin(kafka, &group, &server.hub(&orders));
+    let bridge = Settings::new(kafka, &group, &server)
+        .with(&format!(
+            "[[mappings]]\ntopic_pattern = '_?{shop}\\..+'\nhub = '{{topic}}'\ntopic_exclude = ['.*\\.internal']\n\
+             [kafka]\ndiscovery_interval = '100ms'"
+        ))
+        .start();
+    audit.wait_records(200);
+    bridge.wait_log(&["WARN", "the topic is left out", &schemas, "topic_exclude"]);
+    bridge.wait_metric("bridge_topics_left_out", &["reason=\"hub_name\""], 1.0);
+    bridge.wait_ready(200);
+    bridge.stop();
+    assert_eq!(bridge.logged("the topic is left out"), 1, "it is told once");
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+    assert_eq!(server.hub(&internal).total(), 0);
+    for topic in [&schemas, &internal] {
+        assert_eq!(kafka.committed(&group, topic, 0), None, "{topic} is not read");
+    }
+}
+
 #[test]
 fn two_namespaces_each_get_their_own_and_a_copy_of_both() {
     let kafka = Kafka::shared();
