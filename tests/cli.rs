@@ -123,6 +123,18 @@ fn a_configuration_that_cannot_be_read_is_78() {
 }
 
 #[test]
+fn a_warning_is_said_and_changes_no_exit_code() {
+    let output = here(&["check", "--config", "config/bridge.toml"])
+        .env("BRIDGE_VERSION", "1.2.3")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(": good"), "{}", text(&output.stdout));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("warning: ") && said.contains("`BRIDGE_VERSION`"), "{said}");
+}
+
+#[test]
 fn the_hubs_a_configuration_needs_are_written_for_whoever_makes_them() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bridge.toml");

@@ -221,3 +221,11 @@ fn a_named_topic_that_a_pattern_would_send_nowhere_is_told() {
         "{report}"
     );
 }
+
+#[test]
+fn a_pattern_written_as_for_file_names_is_warned_of() {
+    let file = "@kafka\n@eventhubs\n[[mappings]]\nhub = 'all'\ntopic_pattern = 'orders-*'";
+    let config = Given::file(file).load().unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert!(warning.line().contains("write `orders-.*`"), "{}", warning.line());
+}

@@ -90,7 +90,7 @@ impl Check<'_> {
 }
 
 /// What somebody meant who wrote `*.internal` or `__*`, as an expression.
-fn glob(text: &str) -> Option<String> {
+pub(super) fn glob(text: &str) -> Option<String> {
     let mut before = None;
     let stands_alone = text.chars().any(|c| {
         let bare =

@@ -12,6 +12,7 @@ use crate::config::{Batch, Events, Exclude, Failure, Limits, Mapping, Partitioni
 
 use super::Check;
 use super::eventhubs::Checked;
+use super::exclude::glob;
 
 /// Hubs have at most this many partitions, in the largest dedicated cluster.
 const MOST_PARTITIONS: u32 = 2000;
@@ -147,7 +148,17 @@ impl Check<'_> {
     fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Topics> {
         let pattern = self.text(at, Some(&pattern.to_owned()), "it would match no topic")?;
         match Regex::new(&format!("^(?:{pattern})$")) {
-            Ok(regex) => Some(Topics::Pattern(regex)),
+            Ok(regex) => {
+                if let Some(expression) = glob(&pattern) {
+                    self.warn(
+                        at,
+                        format!("is {}, which looks like a file name's pattern", shown(&pattern)),
+                        "in a regular expression `*` repeats what stands before it",
+                        format!("write `{expression}`, if that is meant"),
+                    );
+                }
+                Some(Topics::Pattern(regex))
+            }
             Err(error) => {
                 let error = error.to_string();
                 let cause = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
