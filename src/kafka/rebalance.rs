@@ -15,7 +15,9 @@
 //! A partition whose start can not be found waits: it is assigned to this member by the group and not read, and is
 //! tried again with growing pauses.
 
-use std::collections::{HashMap, HashSet};
+mod assignment;
+
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -29,102 +31,11 @@ use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
 use crate::record::{Position, TopicPartition};
 
+pub(super) use assignment::Assignment;
+
 /// How long the commit of a revoke may take, retries included.
 pub(super) const REVOKE_COMMIT: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
-
-/// The partitions of this member.
-#[derive(Debug, Default)]
-pub(super) struct Assignment {
-    /// Whether the group ever gave this member an assignment, be it empty.
-    joined: bool,
-    /// Whether it has one, be it empty.
-    in_session: bool,
-    /// Assigned to librdkafka and to the pump.
-    read: HashSet<TopicPartition>,
-    /// Ours by the group's word, and not read yet.
-    waiting: HashMap<TopicPartition, Wait>,
-    /// Paused by the pump; librdkafka would keep that across assignments.
-    paused: HashSet<TopicPartition>,
-    /// When the group last took everything because the session had ended.
-    lost: Option<Instant>,
-    /// How often a partition had to be restarted lately, and when last, for the pauses.
-    restarts: HashMap<TopicPartition, (u32, Instant)>,
-}
-
-#[derive(Debug)]
-struct Wait {
-    attempts: u32,
-    until: Instant,
-    doubt: Option<Doubt>,
-}
-
-impl Assignment {
-    /// Whether `partition` is read.
-    pub(super) fn reads(&self, partition: &TopicPartition) -> bool {
-        self.read.contains(partition)
-    }
-
-    /// Everything that is read.
-    pub(super) fn all_read(&self) -> Vec<TopicPartition> {
-        self.read.iter().cloned().collect()
-    }
-
-    /// Whether the group has given this member nothing, as far as is known.
-    pub(super) fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.waiting.is_empty()
-    }
-
-    /// Whether the session with the group ended, no longer ago than `time`.
-    pub(super) fn lost_within(&self, time: Duration) -> bool {
-        self.lost.is_some_and(|lost| lost.elapsed() <= time)
-    }
-
-    /// Whether this is a member that reads nothing, as far as is known.
-    pub(super) fn is_idle_member(&self) -> bool {
-        self.in_session && self.is_empty()
-    }
-
-    /// The session with the group has ended.
-    pub(super) fn session_ended(&mut self) {
-        self.in_session = false;
-        self.lost = Some(Instant::now());
-    }
-
-    /// Whether this member never had a partition.
-    pub(super) fn is_untouched(&self) -> bool {
-        !self.joined
-    }
-
-    /// Notes which partitions the pump has paused.
-    pub(super) fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) {
-        for partition in partitions {
-            if paused {
-                self.paused.insert(partition.clone());
-            } else {
-                self.paused.remove(partition);
-            }
-        }
-    }
-
-    /// Takes out of `partitions` what is still paused from an earlier assignment.
-    fn take_paused(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
-        partitions.iter().filter_map(|partition| self.paused.take(partition)).collect()
-    }
-
-    fn wait(&mut self, partition: TopicPartition, attempts: u32, doubt: Option<Doubt>) {
-        let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(12)).min(LONGEST_PAUSE);
-        let until = Instant::now() + pause;
-        self.waiting.insert(partition, Wait { attempts: attempts + 1, until, doubt });
-    }
-
-    /// Takes out what has waited long enough.
-    fn due(&mut self, now: Instant) -> HashMap<TopicPartition, Wait> {
-        self.waiting.extract_if(|_, wait| wait.until <= now).collect()
-    }
-}
 
 /// The group gave us `partitions`.
 pub(super) fn assign(

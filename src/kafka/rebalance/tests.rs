@@ -97,7 +97,7 @@ fn one_partition_that_is_refused_waits_and_the_others_are_read() {
     let all = vec![place(0), place(1), place(2)];
     assert_eq!(told, [("assigned", all), ("lost", vec![place(1)])]);
     // At the next attempt nothing stands against it.
-    let due = context.assignment().due(Instant::now() + LONGEST_PAUSE);
+    let due = context.assignment().due(Instant::now() + assignment::LONGEST_PAUSE);
     assert_eq!(due.len(), 1);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset("t", 1, rdkafka::Offset::Beginning).unwrap();

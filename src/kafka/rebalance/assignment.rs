@@ -1,0 +1,101 @@
+//! What the group has given this member, and what of it is read.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use crate::kafka::start::Doubt;
+use crate::record::TopicPartition;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The partitions of this member.
+#[derive(Debug, Default)]
+pub(in crate::kafka) struct Assignment {
+    /// Whether the group ever gave this member an assignment, be it empty.
+    pub(super) joined: bool,
+    /// Whether it has one, be it empty.
+    pub(super) in_session: bool,
+    /// Assigned to librdkafka and to the pump.
+    pub(super) read: HashSet<TopicPartition>,
+    /// Ours by the group's word, and not read yet.
+    pub(super) waiting: HashMap<TopicPartition, Wait>,
+    /// Paused by the pump; librdkafka would keep that across assignments.
+    pub(super) paused: HashSet<TopicPartition>,
+    /// When the group last took everything because the session had ended.
+    pub(super) lost: Option<Instant>,
+    /// How often a partition had to be restarted lately, and when last, for the pauses.
+    pub(super) restarts: HashMap<TopicPartition, (u32, Instant)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub(super) attempts: u32,
+    pub(super) until: Instant,
+    pub(super) doubt: Option<Doubt>,
+}
+
+impl Assignment {
+    /// Whether `partition` is read.
+    pub(in crate::kafka) fn reads(&self, partition: &TopicPartition) -> bool {
+        self.read.contains(partition)
+    }
+
+    /// Everything that is read.
+    pub(in crate::kafka) fn all_read(&self) -> Vec<TopicPartition> {
+        self.read.iter().cloned().collect()
+    }
+
+    /// Whether the group has given this member nothing, as far as is known.
+    pub(in crate::kafka) fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether the session with the group ended, no longer ago than `time`.
+    pub(in crate::kafka) fn lost_within(&self, time: Duration) -> bool {
+        self.lost.is_some_and(|lost| lost.elapsed() <= time)
+    }
+
+    /// Whether this is a member that reads nothing, as far as is known.
+    pub(in crate::kafka) fn is_idle_member(&self) -> bool {
+        self.in_session && self.is_empty()
+    }
+
+    /// The session with the group has ended.
+    pub(in crate::kafka) fn session_ended(&mut self) {
+        self.in_session = false;
+        self.lost = Some(Instant::now());
+    }
+
+    /// Whether this member never had a partition.
+    pub(in crate::kafka) fn is_untouched(&self) -> bool {
+        !self.joined
+    }
+
+    /// Notes which partitions the pump has paused.
+    pub(in crate::kafka) fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) {
+        for partition in partitions {
+            if paused {
+                self.paused.insert(partition.clone());
+            } else {
+                self.paused.remove(partition);
+            }
+        }
+    }
+
+    /// Takes out of `partitions` what is still paused from an earlier assignment.
+    pub(super) fn take_paused(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+        partitions.iter().filter_map(|partition| self.paused.take(partition)).collect()
+    }
+
+    pub(super) fn wait(&mut self, partition: TopicPartition, attempts: u32, doubt: Option<Doubt>) {
+        let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(12)).min(LONGEST_PAUSE);
+        let until = Instant::now() + pause;
+        self.waiting.insert(partition, Wait { attempts: attempts + 1, until, doubt });
+    }
+
+    /// Takes out what has waited long enough.
+    pub(super) fn due(&mut self, now: Instant) -> HashMap<TopicPartition, Wait> {
+        self.waiting.extract_if(|_, wait| wait.until <= now).collect()
+    }
+}
