@@ -26,8 +26,10 @@ impl Connection {
                 Err(end) => self.fail(end),
             }
         }
-        input.drain(..used);
-        self.input = input;
+        if self.end.is_none() {
+            input.drain(..used);
+            self.input = input;
+        }
     }
 
     /// Takes a frame or a header; gives its size, 0 while it has not all come.

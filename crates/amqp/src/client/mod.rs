@@ -20,6 +20,8 @@
 //! is known of each whether the peer can have it: see [`Event::Unsettled`] and [`Connection::withdraw`].
 
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handshake;
 mod incoming;
 mod link;
