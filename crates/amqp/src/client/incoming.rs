@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::Connection;
 use super::event::{End, Event, Failure, LinkId, SessionId, Why};
 use super::session::{Broken, Outside, Phase, Session};
+use super::{Connection, OUT_MOST};
 use crate::frame::{self, Kind, MIN_MAX_FRAME};
 use crate::performative::{self as wire, Performative, Reason, write};
 
@@ -22,6 +22,9 @@ impl Connection {
         while self.end.is_none() {
             match self.step(&input[used..]) {
                 Ok(0) => break,
+                Ok(_) if self.output.len() > OUT_MOST => {
+                    self.fail(End::Broken("it wants answers, and does not read them".to_owned()));
+                }
                 Ok(count) => used += count,
                 Err(end) => self.fail(end),
             }

@@ -15,7 +15,7 @@ pub(super) enum State {
     Attached,
     /// The peer refused it; its detach is still to come.
     Refused,
-    /// The detach is sent, and the peer's is still to come.
+    /// The detach is sent, and the peer's is still to come. Nothing may be said on it any more.
     Detaching,
 }
 

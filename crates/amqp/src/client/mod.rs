@@ -49,6 +49,8 @@ use session::{Phase, Session, Turn};
 
 /// Frames are made while less than this is to be written.
 const OUT_HIGH: usize = 256 * 1024;
+/// No peer that reads lets more than this wait to be written: beside messages it is what was asked for, and answers.
+const OUT_MOST: usize = 16 * 1024 * 1024;
 
 /// A connection.
 #[derive(Debug)]
@@ -195,6 +197,7 @@ impl Connection {
 
     fn make_frames(&mut self) {
         while self.output.len() < OUT_HIGH
+            && !self.closing
             && let Some(link) = self.ready.pop_front()
         {
             let Some((session, mut outside)) = self.session_of(link.session) else { continue };
@@ -284,5 +287,6 @@ impl Connection {
         self.closing = true;
         self.ready.clear();
         self.output.make(|out| write::close(out, None));
+        self.output.seal();
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Output {
     left: usize,
     /// Bytes written so far, of all.
     written: u64,
+    /// The last frame is there: nothing may follow it.
+    sealed: bool,
 }
 
 impl Output {
@@ -39,8 +41,11 @@ impl Output {
         self.written
     }
 
-    /// Appends what `write` makes.
+    /// Appends what `write` makes, unless it is sealed.
     pub(super) fn make(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.sealed {
+            return;
+        }
         let before = self.made.len();
         write(&mut self.made);
         let count = self.made.len() - before;
@@ -56,6 +61,11 @@ impl Output {
             self.left += bytes.len();
             self.parts.push_back(Part::Slice(bytes));
         }
+    }
+
+    /// Nothing is appended any more.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
     }
 
     /// As much as `slices` take. Gives how many were filled.

@@ -10,7 +10,7 @@ use super::Attach;
 use super::event::{DeliveryId, Event, LinkId, SessionId, Why};
 use super::link::{Arrival, Link, LinkEnd, Message, Receiver, Sender, State};
 use super::output::Output;
-use crate::performative::write::{self, terminus};
+use crate::performative::write::{self, own_source, terminus};
 use crate::performative::{self as wire, Begin, Detach, Flow, Outcome, Reason, Role, Transfer};
 
 /// Transfer frames that the peer may send before it hears from us.
@@ -33,6 +33,7 @@ pub(super) type Broken = String;
 pub(super) enum Phase {
     Beginning,
     Open,
+    /// The end is sent: nothing may be said on it any more.
     Ending,
 }
 
@@ -145,10 +146,10 @@ impl Session {
                 (Role::Receiver, LinkEnd::Receiver(Receiver::new(most, largest)))
             }
         };
-        let (far, near) = (terminus(role, attach.address), terminus(role.peer(), attach.own));
+        let far = terminus(role, attach.address);
         let (source, target) = match role {
-            Role::Sender => (&near, &far),
-            Role::Receiver => (&far, &near),
+            Role::Sender => (own_source(attach.own), far),
+            Role::Receiver => (far, terminus(Role::Sender, attach.own)),
         };
         let frame = wire::Attach {
             name: attach.name,
@@ -156,8 +157,8 @@ impl Session {
             role,
             snd_settle_mode: Some(0),
             rcv_settle_mode: Some(0),
-            source: Some(source),
-            target: Some(target),
+            source: Some(&source),
+            target: Some(&target),
             initial_delivery_count: (role == Role::Sender).then_some(0),
             max_message_size: attach.receives.map(|(_, largest)| largest as u64),
             desired_capabilities: None,
@@ -212,8 +213,9 @@ impl Session {
 
     /// Tells the peer of a receiver how many messages may come.
     fn grant(&mut self, id: LinkId, output: &mut Output) {
-        let Some(Link { end: LinkEnd::Receiver(receiver), .. }) = self.link(id) else { return };
-        if !receiver.renew() {
+        let Some(link) = self.link(id) else { return };
+        let LinkEnd::Receiver(receiver) = &mut link.end else { return };
+        if link.state != State::Attached || !receiver.renew() {
             return;
         }
         let (count, credit) = (receiver.delivery_count, receiver.credit);
@@ -221,6 +223,9 @@ impl Session {
     }
 
     fn say_flow(&mut self, link: Option<(u32, u32, u32)>, output: &mut Output) {
+        if self.phase != Phase::Open {
+            return;
+        }
         self.unannounced = 0;
         let flow = Flow {
             next_incoming_id: Some(self.next_incoming_id),
@@ -242,6 +247,9 @@ impl Session {
         payload: &[u8],
         outside: &mut Outside<'_>,
     ) -> Result<(), Broken> {
+        if self.phase != Phase::Open {
+            return Ok(());
+        }
         self.next_incoming_id = self.next_incoming_id.wrapping_add(1);
         self.unannounced += 1;
         let channel = self.id.channel;
@@ -249,10 +257,14 @@ impl Session {
         let link = handle.and_then(|handle| self.links.get_mut(handle as usize)?.as_mut());
         let link = link.ok_or_else(|| format!("a message on handle {}", transfer.handle))?;
         let id = link.id;
+        let is_attached = link.state == State::Attached;
         let LinkEnd::Receiver(receiver) = &mut link.end else {
             return Err("a message to a sender".to_owned());
         };
-        if let Arrival::Whole(message, number) = receiver.transfer(transfer, payload)? {
+        // What is on its way to a link that was let go stays the peer's.
+        if is_attached
+            && let Arrival::Whole(message, number) = receiver.transfer(transfer, payload)?
+        {
             if let Some(number) = number {
                 outside.output.make(|out| {
                     let range = (number, number);
@@ -309,7 +321,7 @@ impl Session {
         let asked = link.state == State::Detaching;
         let failure = detach.error.map(Into::into);
         let why = if asked && failure.is_none() { Why::Asked } else { Why::Peer(failure) };
-        if !asked {
+        if !asked && self.phase == Phase::Open {
             let answer = Detach { handle, closed: detach.closed, error: None };
             outside.output.make(|out| write::detach(out, self.id.channel, &answer));
         }

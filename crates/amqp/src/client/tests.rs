@@ -1,6 +1,8 @@
 //! Against a peer that uses what the standard leaves to it: channels and handles of its own, lists that end early, fields
 //! left out, and bytes one by one.
 
+mod ending;
+
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,7 @@ use super::*;
 use crate::frame::{self, AMQP_HEADER, Kind, SASL_HEADER};
 use crate::performative::{self as wire, Outcome, Performative, Role, sasl, write};
 use crate::read::Reader;
+use crate::value::Value;
 use crate::write as encode;
 
 /// What it calls the session, and the links on it.
@@ -164,6 +167,25 @@ fn numbers_of_the_peers_own_choosing_are_understood() {
     assert_eq!(peer.client.event(), answer(sent[1], Answer::Accepted));
     assert_eq!(peer.client.event(), answer(sent[2], Answer::Released));
     assert_eq!(peer.client.event(), None);
+}
+
+#[test]
+fn a_sender_says_that_it_understands_every_outcome() {
+    let (mut peer, session) = Peer::open(100);
+    peer.attached(session, None);
+    let said = peer.hears();
+    let frame = frame::parse(&said, usize::MAX).unwrap().unwrap();
+    let (Performative::Attach(attach), _) = wire::decode(frame.body).unwrap() else {
+        panic!("attach")
+    };
+    let Value::Described(_, source) = Reader::new(attach.source.unwrap()).value().unwrap() else {
+        panic!("a source")
+    };
+    let Value::List(fields) = *source else { panic!("fields") };
+    let outcomes = ["accepted", "rejected", "released", "modified"];
+    let outcomes = outcomes.map(|name| Value::Symbol(format!("amqp:{name}:list")));
+    assert_eq!(fields.len(), 10);
+    assert_eq!(fields[9], Value::Array(outcomes.into()));
 }
 
 #[test]

@@ -192,6 +192,13 @@ impl Receiver {
     pub async fn gone(&mut self) -> Why {
         self.link.gone().await
     }
+
+    /// Ends the link, and waits until the peer says so, too. What is on its way until then stays the
+    /// peer's, and is not heard.
+    pub async fn detach(&mut self) -> Why {
+        self.link.let_go();
+        self.gone().await
+    }
 }
 
 /// A message under way.

@@ -18,6 +18,10 @@ pub const EMPTY_SOURCE: [u8; 12] = [0, 0x53, SOURCE, 0xd0, 0, 0, 0, 4, 0, 0, 0, 
 /// A target without fields.
 pub const EMPTY_TARGET: [u8; 12] = [0, 0x53, TARGET, 0xd0, 0, 0, 0, 4, 0, 0, 0, 0];
 
+/// The outcomes that a message can have.
+const OUTCOMES: [&str; 4] =
+    ["amqp:accepted:list", "amqp:rejected:list", "amqp:released:list", "amqp:modified:list"];
+
 /// Writes one frame holding a performative of `count` fields.
 pub(super) fn performative(
     out: &mut Vec<u8>,
@@ -66,6 +70,18 @@ pub fn terminus(role: Role, address: &str) -> Vec<u8> {
     // A sender names the target it sends to.
     let code = if role.is_receiver() { SOURCE } else { TARGET };
     list(&mut out, code, 1, |out| write::string(out, address));
+    out
+}
+
+/// The source of a link that sends. It understands every outcome: one that does not say so is only ever told of messages
+/// that were accepted, and a peer that wants to reject one ends the link instead.
+pub fn own_source(address: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(address.len() + 120);
+    list(&mut out, SOURCE, 10, |out| {
+        write::string(out, address);
+        nulls(out, 8);
+        write::text_array(out, OUTCOMES, true);
+    });
     out
 }
 

@@ -31,6 +31,7 @@ impl Session {
         let mut ready = None;
         let mut answer = flow.echo.then_some(None);
         if let Some(link) = link
+            && link.state == State::Attached
             && let LinkEnd::Sender(sender) = &mut link.end
         {
             sender.flow(flow);
@@ -127,7 +128,7 @@ impl Session {
         for (number, unsettled) in rest {
             self.settle(number, &unsettled, answer.clone(), outside);
         }
-        if !disposition.settled {
+        if !disposition.settled && self.phase == Phase::Open {
             let (range, channel) = ((disposition.first, disposition.last), self.id.channel);
             outside.output.make(|out| {
                 write::disposition(out, channel, Role::Sender, range, Outcome::Accepted);
