@@ -35,6 +35,14 @@ if [[ ${1-} == test ]]; then
     wish npm command -v npm
     wish default-jdk-headless javac -version
     wish golang-go go version
+    # Servers of AMQP 1.0: Proton is built where it is used, and RabbitMQ of Debian 12 needs its Erlang.
+    wish python3-dev python3 -c "import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')"
+    if apt-cache show --no-all-versions rabbitmq-server 2>/dev/null | grep -q '^Version: 3\.10\.'; then
+        wish erlang-base command -v erl
+        for library in eldap inets mnesia os_mon parsetools runtime_tools ssl syntax_tools tools xmerl; do
+            wish "erlang-${library//_/-}" compgen -G "/usr/lib/erlang/lib/$library-*"
+        done
+    fi
 elif [[ ${1-} == chart || ${1-} == cluster ]]; then
     need python3-venv python3 -c 'import ensurepip, venv'
     # For `promtool`, and for the modules that define custom resources.
@@ -92,7 +100,7 @@ for package in ${wishes[@]+"${wishes[@]}"}; do
         continue
     fi
     if [[ $apt != allowed ]] || ! run "$package"; then
-        echo "a client will not be tested: that needs $package" >&2
+        echo "a client or a server will not be tested: that needs $package" >&2
     fi
 done
 

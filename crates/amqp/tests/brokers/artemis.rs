@@ -34,7 +34,9 @@ async fn artemis_agrees() {
     talk::to_and_fro(&nameless, "orders").await;
     talk::leaves_in_the_middle(&named, "moved").await;
     talk::is_refused(&named, "me").await;
-    talk::finds_nothing(&named, "nowhere", "amqp:not-found").await;
+    for why in talk::finds_nothing(&named, "nowhere").await {
+        talk::is_of_the_link(&why, "amqp:not-found");
+    }
     let answers = talk::answers(&named, "full", &[20_000; 6]).await;
     assert_eq!(answers[0], Answer::Accepted);
     let Answer::Rejected(Some(failure)) = &answers[5] else { panic!("{answers:?}") };

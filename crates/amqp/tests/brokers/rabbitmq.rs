@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use amqp::client::Login;
+use amqp::client::{Login, Why};
 use tempfile::TempDir;
 
 use crate::child;
@@ -15,6 +15,7 @@ use crate::installed::{done, installed, skipped, succeeds};
 use crate::server::{Server, free_port, manifests, place};
 use crate::talk::{self, Peer};
 
+const PACKAGE: &str = "rabbitmq-server";
 const INSTALL: &str = "apt-get install erlang-base erlang-eldap erlang-inets erlang-mnesia \
                        erlang-os-mon erlang-parsetools erlang-runtime-tools erlang-ssl \
                        erlang-syntax-tools erlang-tools erlang-xmerl";
@@ -39,18 +40,19 @@ fn home() -> Result<PathBuf, String> {
     if !succeeds(Command::new("erl").args(["-noinput", "-boot", "start_clean", "-eval", ERLANG])) {
         return Err(format!("Erlang 23 to 25 is not installed; {INSTALL}"));
     }
-    let wanted = fs::read_to_string(manifests("rabbitmq").join("package.txt")).expect("a name");
-    let wanted = wanted.trim();
-    let available = Command::new("apt-cache").args(["show", wanted]).output();
-    if !available.is_ok_and(|output| output.status.success()) {
-        return Err(format!("apt does not have {wanted}; run `apt-get update` on Debian 12"));
+    let folder = manifests("rabbitmq");
+    let wanted = fs::read_to_string(folder.join("version.txt")).expect("a file of this test");
+    let shown = Command::new("apt-cache").args(["show", "--no-all-versions", PACKAGE]).output();
+    let shown = shown.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    if !shown.is_ok_and(|shown| shown.contains(&format!("\nVersion: {}.", wanted.trim()))) {
+        return Err(format!("apt has no {PACKAGE} {}; Debian 12 has it", wanted.trim()));
     }
-    let home = installed("brokers", "rabbitmq", &manifests("rabbitmq"), &["package.txt"], |home| {
-        done(Command::new("apt-get").args(["download", "-q", wanted]).current_dir(home));
+    let home = installed("brokers", "rabbitmq", &folder, &["version.txt"], |home| {
+        done(Command::new("apt-get").args(["download", "-q", PACKAGE]).current_dir(home));
         done(Command::new("sh").args(["-c", "dpkg -x *.deb ."]).current_dir(home));
     });
-    let version = wanted.split(['=', '-']).nth(2).expect("a version");
-    Ok(home.join("usr/lib/rabbitmq/lib").join(format!("rabbitmq_server-{version}")))
+    let mut releases = fs::read_dir(home.join("usr/lib/rabbitmq/lib")).expect("a folder");
+    Ok(releases.next().expect("a release").expect("a folder").path())
 }
 
 fn names(folder: &Path, port: u16) -> Names {
@@ -66,6 +68,8 @@ fn command(home: &Path, folder: &TempDir, names: u16) -> Command {
     let within = |name: &str| folder.join(name);
     command
         .env("HOME", folder)
+        // The script then becomes the server, so that this one dies with the test.
+        .env("RUNNING_UNDER_SYSTEMD", "yes")
         .env("ERL_EPMD_PORT", names.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("RABBITMQ_HOME", home)
@@ -104,6 +108,10 @@ async fn rabbitmq_agrees() {
     talk::to_and_fro(&nameless, "/queue/orders").await;
     talk::leaves_in_the_middle(&named, "/queue/moved").await;
     talk::is_refused(&named, "guest").await;
-    talk::finds_nothing(&named, "/exchange/nowhere", "amqp:not-found").await;
+    // It ends the session where others end the link.
+    for why in talk::finds_nothing(&named, "/exchange/nowhere").await {
+        assert!(matches!(why, Why::Session(_)), "{why:?}");
+        assert_eq!(why.failure().expect("a reason").condition, "amqp:not-found");
+    }
     drop((server, names));
 }
