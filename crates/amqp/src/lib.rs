@@ -3,6 +3,10 @@
 //! Written by hand so that every byte that is sent is decided here, and so that decoding borrows instead of allocating.
 //! Nothing here knows about Event Hubs or sockets. Decoding never panics and never allocates more than a small multiple
 //! of its input.
+//!
+//! The client is tried against servers that others have written, in `tests/brokers` and `tests/witness.rs`: Apache
+//! `ActiveMQ` Artemis 2.41, Apache Qpid Broker-J 9.2, Apache Qpid Proton 0.40, `RabbitMQ` 3.10 with its plugin for AMQP 1.0,
+//! and `fe2o3-amqp` 0.18.
 
 pub mod client;
 #[cfg(feature = "tokio")]
