@@ -213,9 +213,8 @@ impl Session {
 
     /// Tells the peer of a receiver how many messages may come.
     fn grant(&mut self, id: LinkId, output: &mut Output) {
-        let Some(link) = self.link(id) else { return };
-        let LinkEnd::Receiver(receiver) = &mut link.end else { return };
-        if link.state != State::Attached || !receiver.renew() {
+        let Some(Link { end: LinkEnd::Receiver(receiver), .. }) = self.link(id) else { return };
+        if !receiver.renew() {
             return;
         }
         let (count, credit) = (receiver.delivery_count, receiver.credit);

@@ -92,6 +92,27 @@ fn nothing_is_said_on_a_session_that_was_ended() {
 }
 
 #[test]
+fn an_answer_on_a_session_that_was_ended_is_heard_and_not_answered() {
+    let (mut peer, session) = Peer::open(100);
+    let link = peer.attached(session, None);
+    peer.grants(0, 100, 10);
+    let delivery = peer.client.send(link, Bytes::from_static(b"x"), 0).unwrap();
+    peer.hears();
+    peer.client.end(session);
+    // Not settled: it would like to hear that its answer came.
+    peer.says(&short(CHANNEL, 0x15, 5, |out| {
+        encode::bool(out, true);
+        encode::uint(out, 0);
+        encode::null(out);
+        encode::bool(out, false);
+        out.extend_from_slice(&[0, 0x53, 0x24, 0x45]);
+    }));
+    let answer = Answer::Accepted;
+    assert_eq!(peer.client.event(), Some(Event::Settled { link, delivery, answer }));
+    assert_eq!(said(&peer.hears()), ["end"]);
+}
+
+#[test]
 fn nothing_is_said_after_the_close() {
     let (mut peer, session) = Peer::open(100);
     let link = peer.attached(session, None);
@@ -99,9 +120,10 @@ fn nothing_is_said_after_the_close() {
     peer.hears();
     peer.client.close();
     let late = peer.client.send(link, Bytes::from_static(b"x"), 0).unwrap();
+    assert_eq!(said(&peer.hears()), ["close"]);
     peer.asks(Some(HANDLE));
     peer.client.end(session);
-    assert_eq!(said(&peer.hears()), ["close"]);
+    assert_eq!(peer.hears(), []);
     peer.says(&short(0, 0x18, 0, |_| {}));
     let unsettled = Event::Unsettled { link, delivery: late, sent: false };
     assert_eq!(peer.client.event(), Some(unsettled));
