@@ -18,6 +18,7 @@
 //!
 //! A message is begun when the peer has given credit, and made into frames only when there is room to write them. So it
 //! is known of each whether the peer can have it: see [`Event::Unsettled`] and [`Connection::withdraw`].
+#![doc = include_str!("differences.md")]
 
 mod event;
 #[cfg(any(test, fuzzing))]

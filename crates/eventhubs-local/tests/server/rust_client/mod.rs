@@ -1,6 +1,7 @@
 //! Microsoft's own Rust client.
 
 mod basics;
+mod frames;
 mod official;
 mod processing;
 mod refused;
