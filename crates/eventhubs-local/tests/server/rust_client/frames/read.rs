@@ -164,13 +164,13 @@ fn performative(
             let way = if raw(2) == "true" { "from" } else { "to" };
             let address = fields.get(there).cloned().unwrap_or_default();
             let here = if raw(2) == "true" { "target.address" } else { "source.address" };
-            fields.entry(here.to_owned()).and_modify(|address| *address = MADE_UP.to_owned());
+            hide(&mut fields, here);
             links.insert((channel, raw(1)), format!("{way} {}", node(&address)));
             raw(1)
         }
         // The version of the library, and of the system.
         0x10 => {
-            fields.entry("properties".to_owned()).and_modify(|who| *who = MADE_UP.to_owned());
+            hide(&mut fields, "properties");
             String::new()
         }
         0x13 => raw(4),
@@ -180,6 +180,13 @@ fn performative(
     match links.get(&(channel, handle)) {
         Some(link) => (format!("{name} {link}"), fields),
         None => (name.to_owned(), fields),
+    }
+}
+
+/// What is there and made up differs between any two connections.
+fn hide(fields: &mut BTreeMap<String, String>, field: &str) {
+    if let Some(text) = fields.get_mut(field) {
+        MADE_UP.clone_into(text);
     }
 }
 
