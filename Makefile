@@ -54,6 +54,9 @@ bench: deps-test ## measure CPU per record and throughput
 scale: deps-test ## measure what an estate costs: up to 200 hubs with 6400 partitions (SCALE_RECORDS, SCALE_ONLY)
 	cargo bench -p kafka-eventhubs-bridge --bench scale
 
+steady: deps-test ## measure CPU and latency at 200, 2 000 and 20 000 records a second (STEADY_ONLY)
+	cargo bench -p kafka-eventhubs-bridge --bench steady
+
 deps: ## install what is missing to build
 	@scripts/deps.sh
 
@@ -72,4 +75,4 @@ deps-downstream:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench scale deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image
