@@ -32,6 +32,8 @@ pub struct Setup<'a> {
     pub limits: &'a config::Limits,
     /// Number of the shard, from 0.
     pub shard: u32,
+    /// How long the most hurried of the mappings lets a record wait for others.
+    pub linger: Duration,
     /// The topics of all mappings.
     pub topics: Vec<config::Topics>,
     /// What patterns pass over.
@@ -89,7 +91,8 @@ impl Consumer {
         let (kafka, limits) = (setup.kafka, setup.limits);
         let patient = setup.access.rotations() > 0;
         let session = settings::session(&settings);
-        let context = Context::new(setup.metrics, setup.shard, kafka, limits, patient, session);
+        let (metrics, shard, linger) = (setup.metrics, setup.shard, setup.linger);
+        let context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
         let commits = Arc::clone(&context.commits);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)
@@ -130,6 +133,17 @@ impl Consumer {
             .map_err(|error| StartError::Client(error.to_string()))?;
         let stop = Arc::new(StopOnDrop(Arc::clone(&life)));
         Ok((Self { client, committer, life, errors: reports, _stop: stop }, queue))
+    }
+
+    /// To be told by who polls the queue, when it had to wait for a record: how fast answers come decides whether brokers
+    /// gather.
+    pub fn arrived(&self) {
+        self.client.context().gathering.arrived();
+    }
+
+    /// How long what comes now has waited for others already, in its broker.
+    pub fn gathered(&self) -> Duration {
+        self.client.context().gathering.gathered()
     }
 
     /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer

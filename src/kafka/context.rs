@@ -20,9 +20,11 @@ use crate::kafka::advice;
 use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
 use crate::kafka::fetching::{self, Fetching};
+use crate::kafka::gathering::Gathering;
 use crate::kafka::identity::Identities;
 use crate::kafka::queue::Inlet;
 use crate::kafka::rebalance::{self, Assignment};
+use crate::kafka::settings;
 use crate::kafka::start::Baseline;
 use crate::kafka::statistics;
 use crate::kafka::{Intake, Silent};
@@ -48,6 +50,7 @@ pub(super) struct Context {
     baseline: Mutex<Baseline>,
     identities: Mutex<Identities>,
     fetching: Mutex<Fetching>,
+    pub(super) gathering: Gathering,
     complaints: Mutex<Repeats<String, KINDS>>,
     refusal: Mutex<Option<Refusal>>,
     /// What Kafka said last that stands between us and the group.
@@ -94,6 +97,7 @@ impl Context {
             0,
             &config.kafka,
             &config.limits,
+            Duration::ZERO,
             false,
             Duration::MAX,
         )
@@ -104,6 +108,7 @@ impl Context {
         shard: u32,
         kafka: &config::Kafka,
         limits: &config::Limits,
+        linger: Duration,
         patient: bool,
         session: Duration,
     ) -> Self {
@@ -120,6 +125,7 @@ impl Context {
             baseline: Mutex::default(),
             identities: Mutex::default(),
             fetching: Mutex::new(Fetching::new(kafka, limits)),
+            gathering: Gathering::new(kafka, linger, settings::partition_bytes(limits)),
             complaints: Mutex::default(),
             refusal: Mutex::default(),
             trouble: Mutex::default(),

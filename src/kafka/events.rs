@@ -20,6 +20,7 @@ use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::{Discovery, News};
 use crate::kafka::fetching;
+use crate::kafka::gathering;
 use crate::kafka::identity;
 use crate::kafka::native::{self, IdQueue};
 use crate::kafka::start::Doubt;
@@ -108,6 +109,7 @@ impl Events {
             self.life.beat();
             self.poll();
             fetching::steer(&self.consumer, self.context());
+            gathering::steer(&self.consumer, self.context());
             if self.context().take_forgotten() {
                 tracing::debug!(shard = self.context().shard, "kafka listed no broker");
                 native::add_brokers(self.consumer.client(), &self.brokers);

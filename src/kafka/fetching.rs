@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::{Kafka, Limits};
 use crate::kafka::context::Context;
-use crate::kafka::native;
+use crate::kafka::native::{self, Live};
 use crate::record::TopicPartition;
 
 /// What is taken for granted until it is measured.
@@ -62,7 +62,7 @@ pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
     let change = context.fetching().change();
     if let Some(bytes) = change {
         tracing::debug!(shard = context.shard, bytes, "a broker may answer so much to a fetch");
-        if !native::set_fetch_size(consumer.client(), bytes) {
+        if !native::set_live(consumer.client(), Live::FetchSize, bytes) {
             context.complain("fetches", "the kafka client does not take their size");
         }
     }
@@ -126,6 +126,11 @@ impl Fetching {
         let ratio = self.ratio.unwrap_or(ASSUMED).max(1.0);
         let all = (self.memory / UNPACKED) as f64 / ratio;
         ((all as u64).min(self.memory / RECEIVED) / self.brokers).max(LEAST)
+    }
+
+    /// How many brokers are fetched from, as far as is known.
+    pub(super) fn brokers(&self) -> u64 {
+        self.brokers
     }
 
     /// Partitions are about to be read from these many brokers at most, and it is not known what is in them.

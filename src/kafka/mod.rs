@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod fetched;
 mod fetching;
+mod gathering;
 mod hold;
 mod identity;
 mod inquiry;

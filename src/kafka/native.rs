@@ -302,19 +302,35 @@ pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &str) {
     unsafe { ffi::rd_kafka_brokers_add(client.native_ptr(), text.as_ptr()) };
 }
 
-/// Says how much a broker may answer to each fetch from now on, and whether the client has taken it.
+/// What each fetch of a running client reads anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Live {
+    /// How much a broker may answer.
+    FetchSize,
+    /// What it need not wait for more with.
+    FetchMinBytes,
+    /// How long it may wait for that, in milliseconds.
+    FetchWait,
+}
+
+/// Changes a setting of the fetches from now on; whether the client has taken it.
 ///
 /// librdkafka has no call for it: it says that the settings of a running client are to be read only. But each fetch reads
-/// this one anew, and nothing else does after the start; it is one aligned number, which is written whole and read whole.
+/// these anew, and nothing else uses them after the start; each is one aligned number, which is written whole and read whole.
 /// `tests/kafka/sizes.rs` looks at what is fetched then, so that a version that no longer does so is found out.
-pub(super) fn set_fetch_size<C: ClientContext>(client: &Client<C>, bytes: u64) -> bool {
-    let Ok(text) = CString::new(bytes.to_string()) else { return false };
+pub(super) fn set_live<C: ClientContext>(client: &Client<C>, what: Live, value: u64) -> bool {
+    let Ok(text) = CString::new(value.to_string()) else { return false };
+    let key = match what {
+        Live::FetchSize => c"fetch.max.bytes",
+        Live::FetchMinBytes => c"fetch.min.bytes",
+        Live::FetchWait => c"fetch.wait.max.ms",
+    };
     // SAFETY: the client is alive, and its settings live as long as it; the texts are alive. Only the event thread calls
     // this. It writes the number, and a note that it was set, which is only read when a client is made.
     let result = unsafe {
         ffi::rd_kafka_conf_set(
             ffi::rd_kafka_conf(client.native_ptr()).cast_mut(),
-            c"fetch.max.bytes".as_ptr(),
+            key.as_ptr(),
             text.as_ptr(),
             ptr::null_mut(),
             0,

@@ -164,7 +164,8 @@ impl Queue {
     /// Offsets of a partition grow from one assignment to the next, except that a record may come twice in a row when
     /// librdkafka's own pause (at every rebalance) meets the poll: whoever counts offsets drops what it has seen.
     pub fn poll(&mut self, timeout: Duration) -> Option<Delivery> {
-        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // Rounded up: who waits for a time would come too early, and again.
+        let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive; the event is owned by `Event` from here on.
         let event = unsafe { ffi::rd_kafka_queue_poll(self.native.queue.as_ptr(), millis) };
         // SAFETY: just polled from this queue.

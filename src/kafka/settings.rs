@@ -80,6 +80,12 @@ fn prefetch_kbytes(limits: &config::Limits) -> u64 {
     (limits.memory / u64::from(limits.shards.max(1)) / 16 / 1024).clamp(512, 32 * 1024)
 }
 
+/// How much of one partition a broker answers at most: runs are long enough for a fetch to be cheap and short enough to keep
+/// all lanes busy.
+pub(super) fn partition_bytes(limits: &config::Limits) -> u64 {
+    (prefetch_kbytes(limits) * 64).max(256 * 1024)
+}
+
 /// The client settings of the group member that shard `shard` is; also what the benchmark's floor reads with.
 pub fn member(
     kafka: &config::Kafka,
@@ -103,8 +109,7 @@ pub fn member(
             ("fetch.queue.backoff.ms", "5".to_owned()),
             ("queued.min.messages", "1000000".to_owned()),
             ("fetch.max.bytes", fetch.to_string()),
-            // Runs of one partition are long enough for a fetch to be cheap and short enough to keep all lanes busy.
-            ("fetch.message.max.bytes", (prefetch * 64).max(256 * 1024).to_string()),
+            ("fetch.message.max.bytes", partition_bytes(limits).to_string()),
             ("message.max.bytes", least.clamp(1000, 1_000_000).to_string()),
             ("check.crcs", "true".to_owned()),
             // A few lines a connection, and the only place where the client tells what a broker can not do.

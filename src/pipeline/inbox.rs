@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
@@ -45,6 +47,7 @@ pub(super) enum Signal {
 pub(super) struct Mailbox {
     signals: Sender<Signal>,
     waker: Waker,
+    bell: Arc<Notify>,
 }
 
 impl Mailbox {
@@ -54,13 +57,32 @@ impl Mailbox {
     )]
     pub(super) fn new(waker: Waker) -> (Self, Receiver<Signal>) {
         let (signals, inbox) = channel();
-        (Self { signals, waker }, inbox)
+        (Self { signals, waker, bell: Arc::default() }, inbox)
     }
 
     /// A pump that is gone needs no signals: the process is about to end.
     pub(super) fn send(&self, signal: Signal) {
         if self.signals.send(signal).is_ok() {
             self.waker.wake();
+        }
+    }
+
+    /// As [`Mailbox::send`], from the thread that runs [`Mailbox::ring`]: all that it has to say at a time wakes the pump once.
+    pub(super) fn post(&self, signal: Signal) {
+        if self.signals.send(signal).is_ok() {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Wakes the pump when something was posted. A runtime of one thread runs who is woken in turn, so whoever has something to
+    /// say together with the first has said it before this goes on.
+    pub(super) fn ring(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (waker, bell) = (self.waker.clone(), Arc::clone(&self.bell));
+        async move {
+            loop {
+                bell.notified().await;
+                waker.wake();
+            }
         }
     }
 }

@@ -78,6 +78,7 @@ impl Pump {
                 }
             }
             self.resume();
+            self.core.gathered(self.consumer.gathered());
             let taken = self.take_run(now);
             if taken > 0 {
                 now = Instant::now();
@@ -138,6 +139,7 @@ impl Pump {
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
         if self.core.has_room() {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
+            self.consumer.arrived();
             let mut tally = Tally::default();
             self.take(&delivery, Instant::now(), &mut tally);
             tally.report(&self.metrics);
@@ -226,7 +228,7 @@ impl Pump {
                 Action::OpenLane { hub, target } => {
                     let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
-                    let tell = move |event| mailbox.send(Signal::Lane(number, event));
+                    let tell = move |event| mailbox.post(Signal::Lane(number, event));
                     self.lanes.push(handle.lane(&hub.hub, target, tell));
                 }
                 Action::Hold(name, from) => {

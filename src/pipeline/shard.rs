@@ -97,6 +97,7 @@ impl Shard {
                 Arc::new(Rebalances { mailbox: sender, drain_timeout: config.limits.drain_timeout })
             })?;
         let (mailbox, inbox) = mailbox.expect("the consumer asks for its intake before it starts");
+        runtime.handle.spawn(mailbox.ring());
         for (name, namespace) in &namespaces {
             let (name, mailbox): (Arc<str>, _) = (name.as_str().into(), mailbox.clone());
             namespace.on_connected(move || mailbox.send(Signal::Connected(Arc::clone(&name))));
@@ -171,10 +172,12 @@ fn setup<'a>(
     health: &ShardHealth,
 ) -> kafka::Setup<'a> {
     let fatal = Arc::clone(fatal);
+    let lingers = config.mappings.iter().map(|mapping| mapping.batch.linger);
     kafka::Setup {
         kafka: &config.kafka,
         limits: &config.limits,
         shard,
+        linger: lingers.min().unwrap_or_default(),
         topics: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
         left_out: LeftOut::of(config),
         access: access.clone(),

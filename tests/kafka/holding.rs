@@ -127,6 +127,7 @@ impl Holder {
             kafka: &member.kafka,
             limits: &Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(10) },
             shard: 0,
+            linger: Duration::ZERO,
             topics: member.topics.clone(),
             left_out: LeftOut::default(),
             access: Access::open(&member.kafka).unwrap(),

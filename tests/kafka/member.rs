@@ -160,6 +160,7 @@ impl Member {
             kafka: &self.kafka,
             limits: &Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(10) },
             shard: 0,
+            linger: Duration::ZERO,
             topics: self.topics.clone(),
             left_out: self.left_out.clone(),
             access: Access::open(&self.kafka).unwrap(),

@@ -96,6 +96,7 @@ fn a_waker_interrupts_a_poll() {
         kafka: &member.kafka,
         limits: &Limits { memory: 1 << 24, shards: 1, drain_timeout: Duration::from_secs(1) },
         shard: 0,
+        linger: Duration::ZERO,
         topics: Vec::new(),
         left_out: LeftOut::default(),
         access: Access::open(&member.kafka).unwrap(),

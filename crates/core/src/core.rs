@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::action::{Action, Note};
 use crate::drain::Drain;
@@ -58,6 +58,10 @@ pub struct Core {
     pub(crate) berths: Vec<Berth>,
     pub(crate) due: Due,
     pub(crate) scale: Scale,
+    /// How long what is admitted has waited for others already.
+    pub(crate) gathered: Duration,
+    /// When a batch was opened that others share their time with.
+    pub(crate) tick: Option<Instant>,
     /// Partitions that wait for the common half of the memory, while their hub holds nothing.
     pub(crate) for_common: Vec<Assignment>,
     pub(crate) drains: Vec<Drain>,
@@ -77,6 +81,8 @@ impl Core {
             berths: Vec::new(),
             due: Due::default(),
             scale: Scale::new(budget),
+            gathered: Duration::ZERO,
+            tick: None,
             for_common: Vec::new(),
             drains: Vec::new(),
             letters: HashMap::new(),
@@ -160,6 +166,11 @@ impl Core {
             self.tell(Note::LetGo { partition: name.clone(), reason: "lost", events });
         }
         self.release(&slots, now);
+    }
+
+    /// What is admitted from now on has waited for others for so long already, and may wait that much less.
+    pub fn gathered(&mut self, time: Duration) {
+        self.gathered = time;
     }
 
     /// Takes one record.

@@ -1,7 +1,7 @@
 //! The place of a record: one event for each of its routes, all of them or none.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::batch::Item;
 use crate::core::Core;
@@ -12,6 +12,10 @@ use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::Record;
+
+/// Lanes that are opened within this part of their linger are due together.
+const TICK: u32 = 10;
+const LONGEST_TICK: Duration = Duration::from_millis(10);
 
 /// What becomes of one event of a record.
 struct Plan<'a> {
@@ -146,6 +150,18 @@ impl Core {
         self.scale.budget() / 4 / self.berths.len().max(1)
     }
 
+    /// Since when a batch of `lane` waits that is opened now. Lanes that are opened nearly together are due together: one
+    /// turn seals them, one wake-up of each thread sends them.
+    fn opening(&mut self, lane: usize, now: Instant) -> Instant {
+        let linger = self.hubs.outlets[self.berths[lane].outlet].settings().linger;
+        let tick = self.tick.filter(|tick| {
+            now.saturating_duration_since(*tick) <= (linger / TICK).min(LONGEST_TICK)
+        });
+        let tick = tick.unwrap_or(now);
+        self.tick = Some(tick);
+        tick.checked_sub(self.gathered).unwrap_or(tick)
+    }
+
     fn carry_out(
         &mut self,
         slot: usize,
@@ -159,7 +175,8 @@ impl Core {
                 let (weight, start) = (event.weight(), self.start_memory());
                 let write = |message: &mut Vec<u8>| event.write_section(message);
                 let item = Item { weight, write, ticket, timestamp };
-                self.berths[lane].lane.push(item, key.as_deref(), start, now);
+                let opened = self.opening(lane, now);
+                self.berths[lane].lane.push(item, key.as_deref(), start, opened);
                 if let Some(partition) = self.partitions.get_mut(slot) {
                     partition.out += 1;
                 }
