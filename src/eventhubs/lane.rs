@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amqp::driver::Delivery;
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -47,16 +48,45 @@ impl std::fmt::Debug for Lane {
 impl Lane {
     /// Sends a batch, one encoded message. The caller has heard of the end of the one before.
     pub fn send(&self, message: Bytes) {
+        self.post(message).ring();
+    }
+
+    /// As [`Lane::send`], but the batch leaves when the bell is rung.
+    pub fn post(&self, message: Bytes) -> Bell {
         let mut post = self.0.post();
         debug_assert!(post.next.is_none(), "one batch in flight a lane");
         post.next = Some(message);
-        match post.resting.take() {
+        Bell(Arc::clone(&self.0))
+    }
+}
+
+/// Rung when a batch was posted.
+#[must_use = "the batch waits for it"]
+pub struct Bell(Arc<Desk>);
+
+impl std::fmt::Debug for Bell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bell")
+    }
+}
+
+impl Bell {
+    /// Has the batch leave.
+    pub fn ring(self) {
+        let resting = self.0.post().resting.take();
+        match resting {
             Some(worker) => {
                 let runtime = worker.namespace.0.runtime.clone();
-                runtime.spawn(worker.run(Arc::clone(&self.0)));
+                runtime.spawn(worker.run(self.0));
             }
             None => self.0.bell.notify_one(),
         }
+    }
+
+    /// Has several batches leave together: they are rung on the lanes' own thread, which is woken once. Rung from outside, each
+    /// lane would run before the next is heard of, and its connection write for it alone.
+    pub fn ring_all(bells: Vec<Self>, runtime: &Handle) {
+        runtime.spawn(async { bells.into_iter().for_each(Self::ring) });
     }
 }
 

@@ -21,7 +21,7 @@ mod transport;
 
 pub use bridge_core::encode;
 pub use bridge_core::event::{Cause, SendError, Target};
-pub use lane::Lane;
+pub use lane::{Bell, Lane};
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
 pub use properties::ConnectError;

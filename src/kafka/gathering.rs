@@ -20,10 +20,10 @@ use crate::kafka::native::{self, Live};
 const KEYS: [&str; 2] = ["fetch.wait.max.ms", "fetch.min.bytes"];
 /// The same on how much of a partition is answered.
 const PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
-/// Of the linger, what is left to the lanes: a fifth.
-const LANES: u32 = 5;
-/// And at least that: the way of the answer.
-const LEAST_LANES: Duration = Duration::from_millis(2);
+/// Of the linger, what is left to the lanes: a tenth.
+const LANES: u32 = 10;
+/// And at least that: an answer is taken partition by partition.
+const LEAST_LANES: Duration = Duration::from_millis(1);
 /// Less is not worth it.
 const LEAST: Duration = Duration::from_millis(2);
 /// More saves nothing.

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bridge_core::action::{self, Action};
 use bridge_core::{Admitted, Core};
+use tokio::runtime::Handle;
 
-use crate::eventhubs::{Lane, LaneEvent, Namespace};
+use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ use super::tally::Tally;
 
 /// Records taken before answers are heard and batches sent.
 const RUN: usize = 512;
+/// A deadline within this is waited for, whatever comes.
+const SOON: Duration = Duration::from_millis(1);
 /// The longest wait without a look around; also how often the metrics hear how things stand.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -42,6 +45,8 @@ pub(super) struct Pump {
     pub(super) namespaces: HashMap<String, Namespace>,
     pub(super) hubs: Hubs,
     pub(super) lanes: Vec<Lane>,
+    /// Where they run.
+    pub(super) runtime: Handle,
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for, by their target.
     pub(super) unsent: HashMap<Arc<str>, VecDeque<Letter>>,
@@ -137,7 +142,8 @@ impl Pump {
         let until =
             self.core.deadline().map_or(tick, |deadline| deadline.min(tick)).min(now + TICK);
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
-        if self.core.has_room() {
+        // What comes just before a batch leaves is taken together then.
+        if self.core.has_room() && until > now + SOON {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
             self.consumer.arrived();
             let mut tally = Tally::default();
@@ -222,6 +228,7 @@ impl Pump {
     }
 
     fn carry_out(&mut self) {
+        let mut bells = Vec::new();
         for action in self.core.take_actions() {
             match action {
                 Action::ResolveHub(name) => self.hubs.resolve(name.namespace, name.hub),
@@ -235,7 +242,7 @@ impl Pump {
                     self.resume();
                     self.consumer.hold(&[(name, from)]);
                 }
-                Action::Send { lane, message } => self.lanes[lane].send(message),
+                Action::Send { lane, message } => bells.push(self.lanes[lane].post(message)),
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);
@@ -244,6 +251,9 @@ impl Pump {
                 Action::DeadLetter(letter) => self.write(letter),
                 Action::Tell(note) => self.notes.tell(note),
             }
+        }
+        if !bells.is_empty() {
+            Bell::ring_all(bells, &self.runtime);
         }
     }
 

@@ -120,6 +120,7 @@ impl Shard {
             namespaces,
             hubs,
             lanes: Vec::new(),
+            runtime: runtime.handle.clone(),
             letters,
             unsent: HashMap::new(),
             headers: kafka::Headers::new(),

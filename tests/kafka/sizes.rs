@@ -1,7 +1,7 @@
-//! What the bridge steers in a running librdkafka: how much a broker may answer to a fetch. librdkafka promises nothing of
-//! the kind, so it is looked at here.
+//! What the bridge steers in a running librdkafka: how much a broker may answer to a fetch, and what it waits for before. librdkafka
+//! promises nothing of the kind, so it is looked at here.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,8 +29,24 @@ impl ClientContext for Waiting {
 
 impl ConsumerContext for Waiting {}
 
-/// Bytes of the records that come with the first fetch of a client that was told another size when it was running.
-fn first_fetch(kafka: &Kafka, topic: &str, told: Option<u64>) -> u64 {
+/// Changes a setting of a running client.
+fn tell(client: &BaseConsumer<Waiting>, key: &CStr, value: u64) {
+    let value = CString::new(value.to_string()).unwrap();
+    // SAFETY: as in `native::set_live`.
+    let result = unsafe {
+        ffi::rd_kafka_conf_set(
+            ffi::rd_kafka_conf(client.client().native_ptr()).cast_mut(),
+            key.as_ptr(),
+            value.as_ptr(),
+            ptr::null_mut(),
+            0,
+        )
+    };
+    assert_eq!(result, ffi::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK);
+}
+
+/// A client that reads a topic, and was told another value of these settings when it was running.
+fn reader(topic: &str, kafka: &Kafka, told: &[(&CStr, u64)]) -> Arc<BaseConsumer<Waiting>> {
     let mut config = kafka.config();
     config.set("group.id", unique("g")).set("statistics.interval.ms", "50");
     // The first answer is more than enough.
@@ -39,24 +55,21 @@ fn first_fetch(kafka: &Kafka, topic: &str, told: Option<u64>) -> u64 {
     config.set("fetch.message.max.bytes", "5000000");
     let client: BaseConsumer<Waiting> = config.create_with_context(Waiting::default()).unwrap();
     let client = Arc::new(client);
-    if let Some(bytes) = told {
-        let bytes = CString::new(bytes.to_string()).unwrap();
-        // SAFETY: as in `native::set_fetch_size`.
-        let result = unsafe {
-            ffi::rd_kafka_conf_set(
-                ffi::rd_kafka_conf(client.client().native_ptr()).cast_mut(),
-                c"fetch.max.bytes".as_ptr(),
-                bytes.as_ptr(),
-                ptr::null_mut(),
-                0,
-            )
-        };
-        assert_eq!(result, ffi::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK);
-    }
+    told.iter().for_each(|(key, value)| tell(&client, key, *value));
+    client
+}
+
+/// Bytes of the records that come with its first fetch; `meanwhile` is done when it reads.
+fn first_fetch(
+    client: &Arc<BaseConsumer<Waiting>>,
+    topic: &str,
+    meanwhile: impl FnOnce(),
+) -> u64 {
     let _apart = client.split_partition_queue(topic, 0).expect("a queue of its own");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
     client.assign(&list).unwrap();
+    meanwhile();
     wait_for("a fetch is answered", PATIENCE, || {
         assert!(client.poll(Duration::from_millis(10)).is_none(), "records go elsewhere");
         let waiting = client.context().0.load(Ordering::Relaxed);
@@ -71,7 +84,26 @@ fn a_running_client_takes_another_size_of_fetches() {
     kafka.create_topic(&topic, 1);
     let record = |_| Out::value(vec![b'a'; SIZE as usize]).to(0);
     kafka.produce_with(&topic, (0..RECORDS).map(record), &[("batch.num.messages", "1")]);
-    assert_eq!(first_fetch(kafka, &topic, None), RECORDS * SIZE, "all at once");
-    let few = first_fetch(kafka, &topic, Some(30_000));
+    let all = first_fetch(&reader(&topic, kafka, &[]), &topic, || {});
+    assert_eq!(all, RECORDS * SIZE, "all at once");
+    let few = reader(&topic, kafka, &[(c"fetch.max.bytes", 30_000)]);
+    let few = first_fetch(&few, &topic, || {});
     assert!(few <= 3 * SIZE, "{few}");
+}
+
+#[test]
+fn a_running_client_has_a_broker_wait_for_more() {
+    let kafka = Kafka::shared();
+    let topic = unique("gathered");
+    kafka.create_topic(&topic, 1);
+    let record = || Out::value(vec![b'a'; SIZE as usize]).to(0);
+    // Longer than this test waits for anything, so that nothing but enough records ends it.
+    let told = [(c"fetch.wait.max.ms", 300_000), (c"fetch.min.bytes", 3 * SIZE)];
+    let client = reader(&topic, kafka, &told);
+    let first = first_fetch(&client, &topic, || {
+        for _ in 0..4 {
+            kafka.produce(&topic, [record()]);
+        }
+    });
+    assert!(first >= 3 * SIZE, "{first}");
 }
