@@ -34,15 +34,13 @@ pub(crate) fn serve(args: &Args) {
     println!("{}", server.connection_string());
     let mut digest = Digest::default();
     for line in std::io::stdin().lock().lines() {
-        match line.expect("the benchmark speaks").as_str() {
-            "digest" => println!("{}", digest.look(&server)),
-            _ => {
-                let partitions = server.hubs().into_iter().flat_map(|hub| hub.partitions());
-                let (events, deliveries) = partitions
-                    .map(|partition| partition.counters())
-                    .fold((0, 0), |(e, d), c| (e + c.events, d + c.deliveries));
-                println!("{events} {deliveries}");
-            }
+        if line.expect("the benchmark speaks") == "digest" {
+            println!("{}", digest.look(&server));
+        } else {
+            let partitions = server.hubs().iter().flat_map(|hub| hub.partitions());
+            let counters = partitions.map(eventhubs_local::Partition::counters);
+            let sum = counters.fold((0, 0), |(e, d), c| (e + c.events, d + c.deliveries));
+            println!("{} {}", sum.0, sum.1);
         }
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::{Kafka, Limits};
 use crate::kafka::context::Context;
-use crate::kafka::native::{self, Live};
+use crate::kafka::native::{self, Fetch};
 use crate::record::TopicPartition;
 
 /// What is taken for granted until it is measured.
@@ -62,7 +62,7 @@ pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
     let change = context.fetching().change();
     if let Some(bytes) = change {
         tracing::debug!(shard = context.shard, bytes, "a broker may answer so much to a fetch");
-        if !native::set_live(consumer.client(), Live::FetchSize, bytes) {
+        if !native::set_live(consumer.client(), Fetch::Size, bytes) {
             context.complain("fetches", "the kafka client does not take their size");
         }
     }

@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::{ClientValue, Kafka};
 use crate::kafka::context::Context;
-use crate::kafka::native::{self, Live};
+use crate::kafka::native::{self, Fetch};
 
 /// The operator's say on how long a broker waits.
 const KEYS: [&str; 2] = ["fetch.wait.max.ms", "fetch.min.bytes"];
@@ -61,8 +61,8 @@ pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
     let Some(told) = context.gathering.look(Instant::now(), bytes, brokers) else { return };
     tracing::debug!(shard = context.shard, ?told, "how long a broker may gather");
     let client = consumer.client();
-    let taken = native::set_live(client, Live::FetchMinBytes, told.bytes)
-        && native::set_live(client, Live::FetchWait, told.wait.as_millis() as u64);
+    let taken = native::set_live(client, Fetch::Enough, told.bytes)
+        && native::set_live(client, Fetch::Wait, told.wait.as_millis() as u64);
     if !taken {
         context.complain("fetches", "the kafka client does not take how long they wait");
     }

@@ -304,13 +304,13 @@ pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &str) {
 
 /// What each fetch of a running client reads anew.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Live {
+pub(super) enum Fetch {
     /// How much a broker may answer.
-    FetchSize,
+    Size,
     /// What it need not wait for more with.
-    FetchMinBytes,
+    Enough,
     /// How long it may wait for that, in milliseconds.
-    FetchWait,
+    Wait,
 }
 
 /// Changes a setting of the fetches from now on; whether the client has taken it.
@@ -318,12 +318,12 @@ pub(super) enum Live {
 /// librdkafka has no call for it: it says that the settings of a running client are to be read only. But each fetch reads
 /// these anew, and nothing else uses them after the start; each is one aligned number, which is written whole and read whole.
 /// `tests/kafka/sizes.rs` looks at what is fetched then, so that a version that no longer does so is found out.
-pub(super) fn set_live<C: ClientContext>(client: &Client<C>, what: Live, value: u64) -> bool {
+pub(super) fn set_live<C: ClientContext>(client: &Client<C>, what: Fetch, value: u64) -> bool {
     let Ok(text) = CString::new(value.to_string()) else { return false };
     let key = match what {
-        Live::FetchSize => c"fetch.max.bytes",
-        Live::FetchMinBytes => c"fetch.min.bytes",
-        Live::FetchWait => c"fetch.wait.max.ms",
+        Fetch::Size => c"fetch.max.bytes",
+        Fetch::Enough => c"fetch.min.bytes",
+        Fetch::Wait => c"fetch.wait.max.ms",
     };
     // SAFETY: the client is alive, and its settings live as long as it; the texts are alive. Only the event thread calls
     // this. It writes the number, and a note that it was set, which is only read when a client is made.

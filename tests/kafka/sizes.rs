@@ -45,8 +45,8 @@ fn tell(client: &BaseConsumer<Waiting>, key: &CStr, value: u64) {
     assert_eq!(result, ffi::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK);
 }
 
-/// A client that reads a topic, and was told another value of these settings when it was running.
-fn reader(topic: &str, kafka: &Kafka, told: &[(&CStr, u64)]) -> Arc<BaseConsumer<Waiting>> {
+/// A client that was told another value of these settings when it was running.
+fn reader(kafka: &Kafka, told: &[(&CStr, u64)]) -> Arc<BaseConsumer<Waiting>> {
     let mut config = kafka.config();
     config.set("group.id", unique("g")).set("statistics.interval.ms", "50");
     // The first answer is more than enough.
@@ -55,16 +55,14 @@ fn reader(topic: &str, kafka: &Kafka, told: &[(&CStr, u64)]) -> Arc<BaseConsumer
     config.set("fetch.message.max.bytes", "5000000");
     let client: BaseConsumer<Waiting> = config.create_with_context(Waiting::default()).unwrap();
     let client = Arc::new(client);
-    told.iter().for_each(|(key, value)| tell(&client, key, *value));
+    for (key, value) in told {
+        tell(&client, key, *value);
+    }
     client
 }
 
 /// Bytes of the records that come with its first fetch; `meanwhile` is done when it reads.
-fn first_fetch(
-    client: &Arc<BaseConsumer<Waiting>>,
-    topic: &str,
-    meanwhile: impl FnOnce(),
-) -> u64 {
+fn first_fetch(client: &Arc<BaseConsumer<Waiting>>, topic: &str, meanwhile: impl FnOnce()) -> u64 {
     let _apart = client.split_partition_queue(topic, 0).expect("a queue of its own");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
@@ -84,9 +82,9 @@ fn a_running_client_takes_another_size_of_fetches() {
     kafka.create_topic(&topic, 1);
     let record = |_| Out::value(vec![b'a'; SIZE as usize]).to(0);
     kafka.produce_with(&topic, (0..RECORDS).map(record), &[("batch.num.messages", "1")]);
-    let all = first_fetch(&reader(&topic, kafka, &[]), &topic, || {});
+    let all = first_fetch(&reader(kafka, &[]), &topic, || {});
     assert_eq!(all, RECORDS * SIZE, "all at once");
-    let few = reader(&topic, kafka, &[(c"fetch.max.bytes", 30_000)]);
+    let few = reader(kafka, &[(c"fetch.max.bytes", 30_000)]);
     let few = first_fetch(&few, &topic, || {});
     assert!(few <= 3 * SIZE, "{few}");
 }
@@ -99,7 +97,7 @@ fn a_running_client_has_a_broker_wait_for_more() {
     let record = || Out::value(vec![b'a'; SIZE as usize]).to(0);
     // Longer than this test waits for anything, so that nothing but enough records ends it.
     let told = [(c"fetch.wait.max.ms", 300_000), (c"fetch.min.bytes", 3 * SIZE)];
-    let client = reader(&topic, kafka, &told);
+    let client = reader(kafka, &told);
     let first = first_fetch(&client, &topic, || {
         for _ in 0..4 {
             kafka.produce(&topic, [record()]);
