@@ -158,8 +158,7 @@ impl<'a> Estate<'a> {
         }
         let shape = self.shape;
         let names: Vec<_> = (0..shape.hubs).map(|number| shape.topic(number)).collect();
-        let settings = [("linger.ms", "0"), ("enable.idempotence", "false")];
-        let mut writer = self.kafka.writer(&settings);
+        let mut writer = self.kafka.writer(&[("linger.ms", "0")]);
         let (begin, mut number, mut turn) = (Instant::now(), 0, 0);
         while begin.elapsed() < time {
             let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
