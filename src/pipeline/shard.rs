@@ -24,7 +24,7 @@ use super::resolve::{Found, Hubs};
 
 /// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead and unpacks:
 /// `docs/performance.md` has the sums.
-const BATCH_SHARE: f64 = 0.5;
+const BATCH_SHARE: f64 = 0.375;
 /// How often the thread of AMQP gives a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// What leaving the group may take on top of the drain.

@@ -145,9 +145,9 @@ impl Core {
         Ok(Plan { route: index, fate })
     }
 
-    /// What a new batch may have before it is known to fill: all of them together a quarter of the budget.
+    /// What a new batch may have before it is known to fill: all of them together an eighth of the budget.
     fn start_memory(&self) -> usize {
-        self.scale.budget() / 4 / self.berths.len().max(1)
+        self.scale.budget() / 8 / self.berths.len().max(1)
     }
 
     /// Since when a batch of `lane` waits that is opened now. Lanes that are opened nearly together are due together: one

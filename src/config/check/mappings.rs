@@ -251,7 +251,7 @@ impl Check<'_> {
     pub(super) fn batches_fit(&mut self, mappings: &[(Path, Mapping)], limits: &Limits) {
         let memory = limits.memory / u64::from(limits.shards.max(1));
         for (at, mapping) in mappings {
-            if mapping.batch.max_bytes.is_some_and(|bytes| bytes > memory / 2) {
+            if mapping.batch.max_bytes.is_some_and(|bytes| bytes > memory / 8 * 3) {
                 let own = at.key("batch").key("max_bytes");
                 let at = match self.layers.find(&own) {
                     Some(_) => own,
@@ -259,7 +259,7 @@ impl Check<'_> {
                 };
                 self.wrong(
                     &at,
-                    "is more than half the memory of a shard",
+                    "is more than three eighths of the memory of a shard",
                     "`memory` under `[limits]` is divided among the shards and holds all open batches",
                     "lower `max_bytes`, or raise `memory` under `[limits]`",
                 );

@@ -2,4 +2,6 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|script: &[u8]| amqp::client::fuzzing::client(script));
+use std::time::Instant;
+
+libfuzzer_sys::fuzz_target!(|script: &[u8]| amqp::client::fuzzing::client(script, Instant::now()));
