@@ -175,7 +175,9 @@ impl Core {
                 let (weight, start) = (event.weight(), self.start_memory());
                 let write = |message: &mut Vec<u8>| event.write_section(message);
                 let item = Item { weight, write, ticket, timestamp };
-                let opened = self.opening(lane, now);
+                // Of a batch that is open already nobody asks again since when it waits.
+                let opened =
+                    if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
                 self.berths[lane].lane.push(item, key.as_deref(), start, opened);
                 if let Some(partition) = self.partitions.get_mut(slot) {
                     partition.out += 1;

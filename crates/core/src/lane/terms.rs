@@ -94,6 +94,11 @@ impl Lane {
         self.hurry
     }
 
+    /// Whether a batch is open.
+    pub(crate) fn is_filling(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// No drain is under way any more.
     pub(crate) fn take_its_time(&mut self) {
         self.hurry = false;
