@@ -105,6 +105,19 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
+impl Limits {
+    /// Of `memory`, the equal part of a shard.
+    pub fn of_shard(&self) -> u64 {
+        self.memory / u64::from(self.shards.max(1))
+    }
+
+    /// Of that, what batches may take; the rest is for what librdkafka fetches ahead and unpacks: `docs/performance.md` has
+    /// the sums.
+    pub fn of_batches(&self) -> u64 {
+        self.of_shard() / 8 * 3
+    }
+}
+
 /// `[admin]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {

@@ -107,7 +107,7 @@ pub(super) struct Fetching {
 
 impl Fetching {
     pub(super) fn new(kafka: &Kafka, limits: &Limits) -> Self {
-        let memory = limits.memory / u64::from(limits.shards.max(1));
+        let memory = limits.of_shard();
         let mut new = Self {
             memory,
             ratio: None,

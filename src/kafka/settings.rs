@@ -77,7 +77,7 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
 /// A sixteenth of a shard's memory may wait in librdkafka's queue: it costs 1.4 (1 KB records) to 4.5 (100 B records)
 /// times its nominal size, and each rebalance throws it away and fetches it again.
 fn prefetch_kbytes(limits: &config::Limits) -> u64 {
-    (limits.memory / u64::from(limits.shards.max(1)) / 16 / 1024).clamp(512, 32 * 1024)
+    (limits.of_shard() / 16 / 1024).clamp(512, 32 * 1024)
 }
 
 /// How much of one partition a broker answers at most: runs are long enough for a fetch to be cheap and short enough to keep

@@ -22,9 +22,6 @@ use super::notes::Notes;
 use super::pump::Pump;
 use super::resolve::{Found, Hubs};
 
-/// How much of the memory of a shard the batches may take; the rest is for what librdkafka fetches ahead and unpacks:
-/// `docs/performance.md` has the sums.
-const BATCH_SHARE: f64 = 0.375;
 /// How often the thread of AMQP gives a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// What leaving the group may take on top of the drain.
@@ -206,8 +203,7 @@ fn letters(
 
 /// Bytes of events one shard may hold.
 fn budget(config: &Config) -> usize {
-    let shard = config.limits.memory / u64::from(config.limits.shards.max(1));
-    (shard as f64 * BATCH_SHARE) as usize
+    usize::try_from(config.limits.of_batches()).unwrap_or(usize::MAX)
 }
 
 /// The thread on which a shard talks AMQP.

@@ -249,9 +249,8 @@ impl Check<'_> {
 
     /// A batch that is larger than the memory of its shard could never be filled.
     pub(super) fn batches_fit(&mut self, mappings: &[(Path, Mapping)], limits: &Limits) {
-        let memory = limits.memory / u64::from(limits.shards.max(1));
         for (at, mapping) in mappings {
-            if mapping.batch.max_bytes.is_some_and(|bytes| bytes > memory / 8 * 3) {
+            if mapping.batch.max_bytes.is_some_and(|bytes| bytes > limits.of_batches()) {
                 let own = at.key("batch").key("max_bytes");
                 let at = match self.layers.find(&own) {
                     Some(_) => own,
