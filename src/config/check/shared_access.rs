@@ -74,15 +74,7 @@ impl Check<'_> {
         inline: Option<&String>,
         file: Option<&String>,
     ) -> Option<Given> {
-        let given = self.either(at, key, inline, file)?;
-        let (at, text) = match &given {
-            Given::Inline(text) => (at.key(key), text.expose().to_owned()),
-            Given::File(_) => {
-                let at = at.key(&format!("{key}_file"));
-                let (text, _) = self.file(&at, file?, "that secret")?;
-                (at, text)
-            }
-        };
+        let (given, at, text) = self.secret(at, key, inline, file)?;
         if let Some(Flaw { why, hint }) = instead::reference(&text) {
             self.wrong(&at, "holds no key of Azure", why, hint);
             return None;
@@ -102,18 +94,29 @@ impl Check<'_> {
         inline: Option<&String>,
         file: Option<&String>,
     ) -> Option<Given> {
+        self.secret(at, key, inline, file).map(|(given, ..)| given)
+    }
+
+    /// The same, with where it stands and what it says.
+    fn secret(
+        &mut self,
+        at: &Path,
+        key: &str,
+        inline: Option<&String>,
+        file: Option<&String>,
+    ) -> Option<(Given, Path, String)> {
         let (inline, file) = self.one_of(at, key, inline, file)?;
         let (inline_at, file_at) = (at.key(key), at.key(&format!("{key}_file")));
         if let Some(file) = file {
-            let (_, path) = self.file(&file_at, file, "that secret")?;
-            return Some(Given::File(path));
+            let (text, path) = self.file(&file_at, file, "that secret")?;
+            return Some((Given::File(path), file_at, text));
         }
         if inline.is_none() && !self.failed(&file_at) {
             let why = "the bridge must know how to log in";
             self.missing(&inline_at, why, &format!("add `{key}_file = \"…\"` or `{key}`"));
         }
         let text = self.text(&inline_at, inline, "the bridge must know how to log in")?;
-        Some(Given::Inline(Secret::new(text)))
+        Some((Given::Inline(Secret::new(text.as_str())), inline_at, text))
     }
 
     /// Of `key` and `key_file` the one that holds: the later layer wins over the earlier.
