@@ -56,6 +56,12 @@ pub(super) fn told(code: RDKafkaErrorCode, reason: &str, security: Option<&Secur
 pub(super) const OLD: &str = "older than Kafka 0.11: records have no headers there, and no transactions that \
                               `read_committed` could wait for";
 
+/// Whether a warning in the client's log is told nowhere else: failed connections come as errors, too, and what is said of
+/// settings was said before.
+pub(super) fn is_only_logged(facility: &str) -> bool {
+    !matches!(facility, "FAIL" | "ERROR" | "CONFWARN")
+}
+
 /// Whether this line of the client's debug log, which tells what the two can do together, is about such a broker.
 pub(super) fn is_old(facility: &str, text: &str) -> bool {
     let features = text.split_once("Updated enabled protocol features to ");

@@ -309,9 +309,8 @@ impl ClientContext for Context {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(target: "librdkafka", shard = self.shard, facility, "{text}");
             }
-            // Failed connections come as errors too, and are complained about there.
             RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning
-                if !matches!(facility, "FAIL" | "ERROR" | "CONFWARN") =>
+                if advice::is_only_logged(facility) =>
             {
                 if self.may_say(facility).is_some() {
                     tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");

@@ -92,8 +92,7 @@ impl ClientContext for Ear {
             level,
             Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning
         );
-        // Failed connections come as errors, too, and what is said of settings was said before.
-        if grave && !matches!(facility, "FAIL" | "ERROR" | "CONFWARN") {
+        if grave && advice::is_only_logged(facility) {
             self.heard().warning.get_or_insert_with(|| plain(text));
         }
         // `HOST: Broker changed state SSL_HANDSHAKE -> APIVERSION_QUERY`
