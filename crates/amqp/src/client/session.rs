@@ -260,7 +260,7 @@ impl Session {
         let LinkEnd::Receiver(receiver) = &mut link.end else {
             return Err("a message to a sender".to_owned());
         };
-        // What is on its way to a link that was let go stays the peer's.
+        // What is on its way to a link that was detached stays the peer's.
         if is_attached
             && let Arrival::Whole(message, number) = receiver.transfer(transfer, payload)?
         {

@@ -136,6 +136,20 @@ impl Peer {
         });
         self.says(&said);
     }
+
+    /// A message of five bytes.
+    fn delivers(&mut self, number: u32) {
+        let transfer = wire::Transfer {
+            handle: HANDLE,
+            delivery_id: Some(number),
+            delivery_tag: Some(b"t"),
+            message_format: None,
+            settled: false,
+            more: false,
+            aborted: false,
+        };
+        self.says(&made(|out| write::transfer(out, CHANNEL, &transfer, b"hello")));
+    }
 }
 
 /// The transfers in what the client said: number, whether more follows, whether aborted, and bytes.
@@ -238,16 +252,7 @@ fn a_sender_that_leaves_out_its_first_count_is_counted_from_0() {
     };
     assert_eq!(grants(&said), [(Some(0), Some(4))]);
     for number in 0..2 {
-        let transfer = wire::Transfer {
-            handle: HANDLE,
-            delivery_id: Some(number),
-            delivery_tag: Some(b"t"),
-            message_format: None,
-            settled: false,
-            more: false,
-            aborted: false,
-        };
-        peer.says(&made(|out| write::transfer(out, CHANNEL, &transfer, b"hello")));
+        peer.delivers(number);
         let message = Bytes::from_static(b"hello");
         assert_eq!(peer.client.event(), Some(Event::Received { link, message }));
     }

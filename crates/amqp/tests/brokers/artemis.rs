@@ -30,9 +30,7 @@ async fn artemis_agrees() {
     let Some((server, port)) = artemis().await else { return };
     let named = Peer { host: "witness", port, login: talk::named("me", "secret") };
     let nameless = Peer { login: Login::Anonymous, ..named.clone() };
-    talk::to_and_fro(&named, "orders").await;
-    talk::to_and_fro(&nameless, "orders").await;
-    talk::leaves_in_the_middle(&named, "moved").await;
+    talk::agrees(&named, &nameless, "").await;
     talk::is_refused(&named, "me").await;
     for why in talk::finds_nothing(&named, "nowhere").await {
         talk::is_of_the_link(&why, "amqp:not-found");

@@ -104,9 +104,7 @@ async fn rabbitmq_agrees() {
     let Some((server, names, port)) = rabbitmq().await else { return };
     let named = Peer { host: "witness", port, login: talk::named("guest", "guest") };
     let nameless = Peer { login: Login::Anonymous, ..named.clone() };
-    talk::to_and_fro(&named, "/queue/orders").await;
-    talk::to_and_fro(&nameless, "/queue/orders").await;
-    talk::leaves_in_the_middle(&named, "/queue/moved").await;
+    talk::agrees(&named, &nameless, "/queue/").await;
     talk::is_refused(&named, "guest").await;
     // It ends the session where others end the link.
     for why in talk::finds_nothing(&named, "/exchange/nowhere").await {

@@ -108,6 +108,14 @@ async fn sends(sender: &Sender, bodies: &[Vec<u8>]) -> Vec<Answer> {
     answers
 }
 
+/// All that goes well with every queue: `named` and `nameless`, at addresses that begin with `queues`.
+pub(crate) async fn agrees(named: &Peer, nameless: &Peer, queues: &str) {
+    let orders = format!("{queues}orders");
+    to_and_fro(named, &orders).await;
+    to_and_fro(nameless, &orders).await;
+    leaves_in_the_middle(named, &format!("{queues}moved")).await;
+}
+
 /// Large messages and many small ones, there and back; then all is ended in good order.
 pub(crate) async fn to_and_fro(peer: &Peer, address: &str) {
     let (connection, session) = peer.session().await;
@@ -130,7 +138,7 @@ pub(crate) async fn to_and_fro(peer: &Peer, address: &str) {
 }
 
 /// A link, then a session, are ended while messages come on them; the connection goes on, and nothing is lost.
-pub(crate) async fn leaves_in_the_middle(peer: &Peer, address: &str) {
+async fn leaves_in_the_middle(peer: &Peer, address: &str) {
     let (connection, session) = peer.session().await;
     let bodies = fills(&session, address).await;
     let mut seen = BTreeSet::new();

@@ -3,19 +3,6 @@
 use super::*;
 
 impl Peer {
-    fn delivers(&mut self, number: u32) {
-        let transfer = wire::Transfer {
-            handle: HANDLE,
-            delivery_id: Some(number),
-            delivery_tag: Some(b"t"),
-            message_format: None,
-            settled: false,
-            more: false,
-            aborted: false,
-        };
-        self.says(&made(|out| write::transfer(out, CHANNEL, &transfer, b"hello")));
-    }
-
     /// Wants an answer, on the link or on none.
     fn asks(&mut self, handle: Option<u32>) {
         let flow = wire::Flow {
