@@ -16,7 +16,7 @@ AZURE = ROOT / "deploy/azure"
 # Azure counts from 0, critical, to 4, verbose.
 SEVERITIES = {"critical": 1, "warning": 2}
 # Grafana's variables, as parameters of the workbook.
-PARAMETERS = {"namespace": "Namespace", "job": "Job", "topic": "Topic", "hub": "Hub"}
+PARAMETERS = {"namespace": "Namespace", "job": "Job", "topic": "Topic", "eventhubs_namespace": "EventHubsNamespace", "hub": "Hub"}
 UNITS = {"s": 24, "bytes": 2, "Bps": 11, "cps": 17, "short": 17, "none": 17}
 
 

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amqp::driver::Delivery;
+use bridge_core::HubName;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -113,7 +114,7 @@ pub(super) fn new(
         Target::Partition(id) => format!("{hub}/Partitions/{id}"),
         Target::Gateway { .. } => hub.to_owned(),
     };
-    let hub = hub.to_owned();
+    let hub = HubName { namespace: namespace.0.name.as_str().into(), hub: hub.into() };
     let worker = Worker { namespace, number, attempts: 0, alone: false, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
     Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
@@ -176,7 +177,7 @@ struct Worker {
     attempts: u64,
     /// Whether its last attach was not answered.
     alone: bool,
-    hub: String,
+    hub: HubName,
     path: String,
     tell: Tell,
 }
@@ -223,7 +224,7 @@ impl Worker {
     /// The token that the link was attached with may count no more.
     fn found_shut(&self, link: &Link, fault: &Fault) {
         if fault.cause == Cause::Unauthorized {
-            let audience = self.namespace.audience(&self.hub);
+            let audience = self.namespace.audience(&self.hub.hub);
             link.seat.connected.access.forget(&audience, &link.token);
         }
     }
@@ -236,7 +237,7 @@ impl Worker {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
         let link =
-            link::attach(&self.namespace, &self.hub, &self.path, &name, &mut self.alone).await?;
+            link::attach(&self.namespace, &self.hub.hub, &self.path, &name, &mut self.alone).await?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();

@@ -20,6 +20,9 @@ const AGE: &[f64] = &[
 /// Up to the longest drain timeout anyone sets.
 const DRAIN: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
+/// A hub: two namespaces may have one of the same name.
+const HUB: &[&str] = &["eventhubs_namespace", "hub"];
+
 /// One line a family: what it is in code, and how it is made.
 macro_rules! families {
     ($($field:ident: $kind:ty = $make:ident($($arg:expr),+ $(,)?);)+) => {
@@ -48,21 +51,21 @@ families! {
     records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
         "Records let go unacknowledged and not committed; they are read again.");
 
-    batches_sealed: IntCounterVec = counter("batches_sealed_total", &["hub", "reason"],
+    batches_sealed: IntCounterVec = counter("batches_sealed_total", &["eventhubs_namespace", "hub", "reason"],
         "Batches closed, by what closed them.");
-    batch_events: HistogramVec = histogram("batch_events", &["hub"], EVENTS,
+    batch_events: HistogramVec = histogram("batch_events", HUB, EVENTS,
         "Events in a sealed batch.");
-    batch_bytes: HistogramVec = histogram("batch_bytes", &["hub"], BYTES,
+    batch_bytes: HistogramVec = histogram("batch_bytes", HUB, BYTES,
         "Encoded bytes of a sealed batch.");
-    events_sent: IntCounterVec = counter("events_sent_total", &["hub"],
+    events_sent: IntCounterVec = counter("events_sent_total", HUB,
         "Events Event Hubs accepted.");
-    sent_bytes: IntCounterVec = counter("sent_bytes_total", &["hub"],
+    sent_bytes: IntCounterVec = counter("sent_bytes_total", HUB,
         "Encoded bytes Event Hubs accepted.");
-    send_duration: HistogramVec = histogram("send_duration_seconds", &["hub"], SEND,
+    send_duration: HistogramVec = histogram("send_duration_seconds", HUB, SEND,
         "From handing a batch over to its acceptance.");
-    send_retries: IntCounterVec = counter("send_retries_total", &["hub", "cause"],
+    send_retries: IntCounterVec = counter("send_retries_total", &["eventhubs_namespace", "hub", "cause"],
         "Sends that had to be repeated, by cause.");
-    end_to_end: HistogramVec = histogram("end_to_end_seconds", &["hub"], AGE,
+    end_to_end: HistogramVec = histogram("end_to_end_seconds", HUB, AGE,
         "From the Kafka timestamp of the oldest record of a batch to its acceptance.");
 
     in_flight_records: IntGaugeVec = gauge("in_flight_records", &["topic", "partition"],
@@ -118,7 +121,7 @@ families! {
         "Tokens put, by outcome.");
     token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],
         "When the token in use expires, in seconds since the Unix epoch.");
-    links_attached: IntCounterVec = counter("links_attached_total", &["hub"],
+    links_attached: IntCounterVec = counter("links_attached_total", HUB,
         "Links attached to hubs and their partitions.");
 }
 

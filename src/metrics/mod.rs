@@ -9,7 +9,7 @@ mod series;
 use std::fmt;
 use std::time::Duration;
 
-use bridge_core::Governed;
+use bridge_core::{Governed, HubName};
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -20,8 +20,8 @@ use series::{ByName, Hub, Partitions, Topic};
 pub struct Metrics {
     registry: Registry,
     families: Families,
-    topics: ByName<Topic>,
-    hubs: ByName<Hub>,
+    topics: ByName<Box<str>, Topic>,
+    hubs: ByName<HubName, Hub>,
     partitions: Partitions,
 }
 
@@ -76,35 +76,35 @@ impl Metrics {
         series.bytes.inc_by(bytes);
     }
 
-    fn hub(&self, hub: &str) -> std::sync::Arc<Hub> {
+    fn hub(&self, hub: &HubName) -> std::sync::Arc<Hub> {
         self.hubs.get(hub, |hub| Hub::new(&self.families, hub))
     }
 
-    /// A batch was sealed: `bridge_batches_sealed_total{hub,reason}` with reason `full|linger|drain`,
-    /// `bridge_batch_events{hub}`, `bridge_batch_bytes{hub}`.
-    pub fn batch_sealed(&self, hub: &str, reason: &'static str, events: usize, bytes: usize) {
-        self.families.batches_sealed.with_label_values(&[hub, reason]).inc();
+    /// A batch was sealed: `bridge_batches_sealed_total{eventhubs_namespace,hub,reason}` with reason `full|linger|drain`,
+    /// `bridge_batch_events{eventhubs_namespace,hub}`, `bridge_batch_bytes{eventhubs_namespace,hub}`.
+    pub fn batch_sealed(&self, hub: &HubName, reason: &'static str, events: usize, bytes: usize) {
+        self.families.batches_sealed.with_label_values(&[&*hub.namespace, &hub.hub, reason]).inc();
         let series = self.hub(hub);
         series.batch_events.observe(events as f64);
         series.batch_bytes.observe(bytes as f64);
     }
 
-    /// Event Hubs accepted a batch: `bridge_events_sent_total{hub}`, `bridge_sent_bytes_total{hub}`,
-    /// `bridge_send_duration_seconds{hub}` (hand-over to acknowledgement).
-    pub fn batch_accepted(&self, hub: &str, events: usize, bytes: usize, took: Duration) {
+    /// Event Hubs accepted a batch: `bridge_events_sent_total{eventhubs_namespace,hub}`, `bridge_sent_bytes_total{eventhubs_namespace,hub}`,
+    /// `bridge_send_duration_seconds{eventhubs_namespace,hub}` (hand-over to acknowledgement).
+    pub fn batch_accepted(&self, hub: &HubName, events: usize, bytes: usize, took: Duration) {
         let series = self.hub(hub);
         series.events.inc_by(events as u64);
         series.bytes.inc_by(bytes as u64);
         series.duration.observe(took.as_secs_f64());
     }
 
-    /// A send has to be repeated: `bridge_send_retries_total{hub,cause}`.
-    pub fn send_retried(&self, hub: &str, cause: &'static str) {
-        self.families.send_retries.with_label_values(&[hub, cause]).inc();
+    /// A send has to be repeated: `bridge_send_retries_total{eventhubs_namespace,hub,cause}`.
+    pub fn send_retried(&self, hub: &HubName, cause: &'static str) {
+        self.families.send_retries.with_label_values(&[&*hub.namespace, &hub.hub, cause]).inc();
     }
 
-    /// Time since the Kafka timestamp of the oldest record of an accepted batch: `bridge_end_to_end_seconds{hub}`.
-    pub fn end_to_end(&self, hub: &str, age: Duration) {
+    /// Time since the Kafka timestamp of the oldest record of an accepted batch: `bridge_end_to_end_seconds{eventhubs_namespace,hub}`.
+    pub fn end_to_end(&self, hub: &HubName, age: Duration) {
         self.hub(hub).end_to_end.observe(age.as_secs_f64());
     }
 
@@ -274,9 +274,9 @@ impl Metrics {
         self.families.token_expiry.with_label_values(&[namespace]).set(clamp(unix_seconds));
     }
 
-    /// A link was attached: `bridge_links_attached_total{hub}`.
-    pub fn link_attached(&self, hub: &str) {
-        self.families.links_attached.with_label_values(&[hub]).inc();
+    /// A link was attached: `bridge_links_attached_total{eventhubs_namespace,hub}`.
+    pub fn link_attached(&self, hub: &HubName) {
+        self.families.links_attached.with_label_values(&[&*hub.namespace, &hub.hub]).inc();
     }
 
     /// The page Prometheus scrapes.

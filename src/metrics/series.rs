@@ -1,31 +1,37 @@
 //! Series found once and kept: one look-up where a batch would need five.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bridge_core::{HELD, HUB_UNAVAILABLE};
+use bridge_core::{HELD, HUB_UNAVAILABLE, HubName};
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::families::Families;
 
 /// Series by the name of what they belong to.
-pub(super) struct ByName<S>(RwLock<HashMap<Box<str>, Arc<S>>>);
+pub(super) struct ByName<N, S>(RwLock<HashMap<N, Arc<S>>>);
 
-impl<S> Default for ByName<S> {
+impl<N, S> Default for ByName<N, S> {
     fn default() -> Self {
         Self(RwLock::default())
     }
 }
 
-impl<S> ByName<S> {
+impl<N: Hash + Eq, S> ByName<N, S> {
     /// The series of `name`, made on first use.
-    pub(super) fn get(&self, name: &str, make: impl FnOnce(&str) -> S) -> Arc<S> {
+    pub(super) fn get<Q>(&self, name: &Q, make: impl FnOnce(&Q) -> S) -> Arc<S>
+    where
+        N: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned: Into<N>> + ?Sized,
+    {
         // A panic cannot leave the map half changed, so a poisoned lock is as good as any.
         if let Some(series) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Arc::clone(series);
         }
         let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(map.entry(name.into()).or_insert_with(|| Arc::new(make(name))))
+        Arc::clone(map.entry(name.to_owned().into()).or_insert_with(|| Arc::new(make(name))))
     }
 }
 
@@ -56,8 +62,8 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(families: &Families, hub: &str) -> Self {
-        let label = &[hub];
+    pub(super) fn new(families: &Families, hub: &HubName) -> Self {
+        let label = &[&*hub.namespace, &*hub.hub];
         Self {
             batch_events: families.batch_events.with_label_values(label),
             batch_bytes: families.batch_bytes.with_label_values(label),

@@ -10,6 +10,7 @@ use super::*;
 fn spoken() -> Metrics {
     let metrics = Metrics::default();
     let second = Duration::from_secs(1);
+    let hub = HubName { namespace: "contoso".into(), hub: "hub".into() };
     let orders = TopicPartition::new("orders", 3);
     metrics.partition_assigned(&orders);
     metrics.partition_state(&orders, 5, second, Some(Position(42)));
@@ -18,11 +19,11 @@ fn spoken() -> Metrics {
     metrics.records_received("orders", 10, 1000);
     metrics.record_refused("orders", "drop", "too_large");
     metrics.records_let_go("revoked", 2);
-    metrics.batch_sealed("hub", "full", 10, 1200);
-    metrics.batch_accepted("hub", 10, 1200, second);
-    metrics.send_retried("hub", "throttled");
-    metrics.end_to_end("hub", second);
-    metrics.link_attached("hub");
+    metrics.batch_sealed(&hub, "full", 10, 1200);
+    metrics.batch_accepted(&hub, 10, 1200, second);
+    metrics.send_retried(&hub, "throttled");
+    metrics.end_to_end(&hub, second);
+    metrics.link_attached(&hub);
     metrics.buffered(0, 100, 200);
     metrics.prefetched(0, 300);
     metrics.committed(true);
@@ -111,13 +112,13 @@ fn what_was_said_can_be_read() {
     for line in [
         r#"bridge_records_received_total{topic="orders"} 10"#,
         r#"bridge_received_bytes_total{topic="orders"} 1000"#,
-        r#"bridge_batches_sealed_total{hub="hub",reason="full"} 1"#,
-        r#"bridge_batch_events_sum{hub="hub"} 10"#,
-        r#"bridge_batch_bytes_sum{hub="hub"} 1200"#,
-        r#"bridge_events_sent_total{hub="hub"} 10"#,
-        r#"bridge_sent_bytes_total{hub="hub"} 1200"#,
-        r#"bridge_send_duration_seconds_sum{hub="hub"} 1"#,
-        r#"bridge_end_to_end_seconds_count{hub="hub"} 1"#,
+        r#"bridge_batches_sealed_total{eventhubs_namespace="contoso",hub="hub",reason="full"} 1"#,
+        r#"bridge_batch_events_sum{eventhubs_namespace="contoso",hub="hub"} 10"#,
+        r#"bridge_batch_bytes_sum{eventhubs_namespace="contoso",hub="hub"} 1200"#,
+        r#"bridge_events_sent_total{eventhubs_namespace="contoso",hub="hub"} 10"#,
+        r#"bridge_sent_bytes_total{eventhubs_namespace="contoso",hub="hub"} 1200"#,
+        r#"bridge_send_duration_seconds_sum{eventhubs_namespace="contoso",hub="hub"} 1"#,
+        r#"bridge_end_to_end_seconds_count{eventhubs_namespace="contoso",hub="hub"} 1"#,
         r#"bridge_in_flight_records{partition="3",topic="orders"} 5"#,
         r#"bridge_oldest_in_flight_seconds{partition="3",topic="orders"} 1"#,
         r#"bridge_position{partition="3",topic="orders"} 42"#,

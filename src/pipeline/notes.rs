@@ -52,12 +52,12 @@ impl Notes {
                 health.trouble(trouble_of(&name), None);
             }
             Note::Sealed { hub, reason, events, bytes } => {
-                metrics.batch_sealed(&hub.hub, reason.as_str(), events, bytes);
+                metrics.batch_sealed(&hub, reason.as_str(), events, bytes);
             }
             Note::Accepted { hub, events, bytes, took, age } => {
-                metrics.batch_accepted(&hub.hub, events, bytes, took);
+                metrics.batch_accepted(&hub, events, bytes, took);
                 if let Some(age) = age {
-                    metrics.end_to_end(&hub.hub, age);
+                    metrics.end_to_end(&hub, age);
                 }
             }
             Note::Held { partition, reason, held } => {
@@ -151,7 +151,7 @@ fn trouble_of(partition: &TopicPartition) -> Trouble {
 fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
         Note::Retry { hub, id, cause, detail, attempts, wait } => {
-            metrics.send_retried(&hub.hub, cause.as_str());
+            metrics.send_retried(&hub, cause.as_str());
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
             // A connection that is lost or cannot be made, and a throttle, are told of once, not by each lane.
             let once = matches!(cause, Cause::Connection | Cause::Throttled);

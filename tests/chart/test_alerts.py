@@ -24,8 +24,8 @@ def series(name, values, labels=""):
 
 # An hour in which all is well: a thousand records a second in and out.
 HEALTHY = {
-    "sent": series("bridge_events_sent_total", "0+30000x120", 'hub="orders"'),
-    "bytes": series("bridge_sent_bytes_total", "0+15000000x120", 'hub="orders"'),
+    "sent": series("bridge_events_sent_total", "0+30000x120", 'eventhubs_namespace="contoso",hub="orders"'),
+    "bytes": series("bridge_sent_bytes_total", "0+15000000x120", 'eventhubs_namespace="contoso",hub="orders"'),
     "lag": series("bridge_consumer_lag_records", "40 60 50+0x118", 'topic="orders",partition="0"'),
     "commits": series("bridge_commits_total", "0+6x120", 'outcome="ok"'),
     "lost": series("bridge_rebalances_total", "0x120", 'kind="lost"'),
@@ -39,7 +39,7 @@ HEALTHY = {
 
 PARTITION = 'topic="orders",partition="0"'
 # One transient trouble, long over when it is asked.
-BLIP = {"throttled": series("bridge_send_retries_total", "0x20 3x100", 'hub="orders",cause="throttled"')}
+BLIP = {"throttled": series("bridge_send_retries_total", "0x20 3x100", 'eventhubs_namespace="contoso",hub="orders",cause="throttled"')}
 
 # name → (what differs from the healthy hour, {minute: alerts that fire then}).
 SCENARIOS = {
@@ -47,7 +47,7 @@ SCENARIOS = {
     "throttled for a moment": (BLIP, {30: []}),
     "the lag grows and nothing is sent": (
         {
-            "sent": series("bridge_events_sent_total", "0+30000x30 900000x90", 'hub="orders"'),
+            "sent": series("bridge_events_sent_total", "0+30000x30 900000x90", 'eventhubs_namespace="contoso",hub="orders"'),
             "lag": series("bridge_consumer_lag_records", "50x30 50+30000x90", PARTITION),
             "commits": series("bridge_commits_total", "0+6x120", 'outcome="ok"'),
         },
@@ -108,21 +108,21 @@ SCENARIOS = {
     ),
     "throttled while the lag grows": (
         {
-            "throttled": series("bridge_send_retries_total", "0+8x120", 'hub="orders",cause="throttled"'),
+            "throttled": series("bridge_send_retries_total", "0+8x120", 'eventhubs_namespace="contoso",hub="orders",cause="throttled"'),
             "lag": series("bridge_consumer_lag_records", "0+15000x120", PARTITION),
         },
         {4: [], 15: ["EventHubsBridgeNeedsThroughputUnits", "EventHubsBridgeThrottled"]},
     ),
     "throttled and nothing gets through": (
         {
-            "throttled": series("bridge_send_retries_total", "0+8x120", 'hub="orders",cause="throttled"'),
-            "sent": series("bridge_events_sent_total", "0x120", 'hub="orders"'),
-            "bytes": series("bridge_sent_bytes_total", "0x120", 'hub="orders"'),
+            "throttled": series("bridge_send_retries_total", "0+8x120", 'eventhubs_namespace="contoso",hub="orders",cause="throttled"'),
+            "sent": series("bridge_events_sent_total", "0x120", 'eventhubs_namespace="contoso",hub="orders"'),
+            "bytes": series("bridge_sent_bytes_total", "0x120", 'eventhubs_namespace="contoso",hub="orders"'),
         },
         {30: ["EventHubsBridgeThrottled"]},
     ),
     "the key is refused": (
-        {"refused": series("bridge_send_retries_total", "0+2x120", 'hub="orders",cause="unauthorized"')},
+        {"refused": series("bridge_send_retries_total", "0+2x120", 'eventhubs_namespace="contoso",hub="orders",cause="unauthorized"')},
         {1: [], 10: ["EventHubsBridgeTokenRefused"]},
     ),
     "no token is put": (
@@ -208,7 +208,7 @@ def test_the_needed_throughput_units_are_said(tmp_path):
     lag = series("bridge_consumer_lag_records", "0+30000x120", PARTITION)
     tests = []
     for size, units in ((500, 2), (3000, 6)):
-        sent = series("bridge_sent_bytes_total", f"0+{size * 30000}x120", 'hub="orders"')
+        sent = series("bridge_sent_bytes_total", f"0+{size * 30000}x120", 'eventhubs_namespace="contoso",hub="orders"')
         test = played({**throttled, "bytes": sent, "lag": lag}, {})
         labels = '{cluster="c", job="shop/bridge", namespace="shop"}'
         test["promql_expr_test"] = [{"expr": rule["expr"], "eval_time": "30m", "exp_samples": [{"labels": labels, "value": units}]}]

@@ -311,6 +311,15 @@ fn two_namespaces_each_get_their_own_and_a_copy_of_both() {
     for (audit, supply) in &audits {
         audit.wait_records(supply.total());
     }
+    // The hubs have one name, and are two in the metrics.
+    let sent = |namespace: &str, supplies: &[Supply]| {
+        let labels = [&*format!("eventhubs_namespace=\"{namespace}\""), "hub=\"orders\""];
+        let all = supplies.iter().map(Supply::total).sum::<u64>();
+        bridge.wait_metric("bridge_events_sent_total", &labels, all as f64);
+        assert_eq!(bridge.count("bridge_events_sent_total", &labels), all);
+    };
+    sent("default", &supplies[..1]);
+    sent("west", &supplies);
     bridge.stop();
     for (audit, supply) in audits {
         assert_eq!(audit.finish(supply.ends()).duplicates, []);
