@@ -179,6 +179,7 @@ impl Namespace {
             Ok(token) => {
                 let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
                 self.0.metrics.token_expires(&self.0.name, expires.as_secs());
+                self.token_stands(audience, None);
                 Ok(token)
             }
             Err(fault) => {
@@ -247,7 +248,6 @@ impl Namespace {
     /// We are let in.
     pub(super) fn let_in(&self) {
         if self.0.shut.swap(false, Ordering::Relaxed) {
-            self.tell_health(true, "");
             tracing::info!(namespace = self.0.name, "event hubs can be entered again");
         }
     }
@@ -293,7 +293,7 @@ impl Namespace {
         while renewals.join_next().await.is_some() {}
     }
 
-    /// Once, and once more when the old token has ended.
+    /// Once while the old token lives; then `health` says it.
     fn say_unrenewed(&self, audience: &str, fault: &Fault, expires: SystemTime, failures: u32) {
         let left = expires.duration_since(SystemTime::now());
         let (namespace, detail) = (&self.0.name, &fault.detail);
@@ -301,15 +301,8 @@ impl Namespace {
             Ok(left) if failures == 1 => {
                 tracing::warn!(namespace, audience, detail, left = ?left, "a token could not be renewed, trying again while the old one lives");
             }
-            Err(_) if failures.is_power_of_two() => {
-                tracing::error!(
-                    namespace,
-                    audience,
-                    detail,
-                    "a token has ended and cannot be renewed, still trying"
-                );
-            }
-            _ => {}
+            Ok(_) => {}
+            Err(_) => self.token_stands(audience, Some(detail)),
         }
     }
 }

@@ -236,8 +236,8 @@ impl Worker {
     async fn attach(&mut self) -> Result<Link, Fault> {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
-        let link =
-            link::attach(&self.namespace, &self.hub.hub, &self.path, &name, &mut self.alone).await?;
+        let link = link::attach(&self.namespace, &self.hub.hub, &self.path, &name, &mut self.alone)
+            .await?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config;
-use crate::health::ShardHealth;
+use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
 use crate::retry;
 
@@ -196,8 +196,7 @@ impl Namespace {
                     tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
                 }
                 if lock(&self.0.pool).is_empty() {
-                    self.0.metrics.connected(&self.0.name, self.0.shard, false);
-                    self.tell_health(false, &fault.detail);
+                    self.stands(false, &fault.detail);
                 }
                 Err(fault)
             }
@@ -234,9 +233,8 @@ impl Namespace {
         drop(pool);
         let (namespace, host) = (&self.0.name, &self.0.settings.address.host);
         tracing::info!(namespace, host, connections, "connected to event hubs");
-        self.0.metrics.connected(namespace, self.0.shard, true);
         self.0.metrics.connections(namespace, self.0.shard, connections);
-        self.tell_health(true, "");
+        self.stands(true, "");
         self.mind(connected);
         let hearers = lock(&self.0.hearers).clone();
         for hearer in &*hearers {
@@ -244,9 +242,20 @@ impl Namespace {
         }
     }
 
-    pub(super) fn tell_health(&self, up: bool, detail: &str) {
+    /// Whether there is a connection, for the metric and for `/readyz` alike; `detail` says why not.
+    fn stands(&self, up: bool, detail: &str) {
+        self.0.metrics.connected(&self.0.name, self.0.shard, up);
         if let Some(health) = &self.0.health {
             health.namespace(&self.0.name, up, detail);
+        }
+    }
+
+    /// Whether a token for `audience` counts; `detail` says why none does.
+    pub(super) fn token_stands(&self, audience: &str, detail: Option<&str>) {
+        if let Some(health) = &self.0.health {
+            let hub = audience.splitn(4, '/').nth(3).unwrap_or_default();
+            let (namespace, hub) = (self.0.name.as_str().into(), hub.into());
+            health.trouble(Trouble::Token { namespace, hub }, detail);
         }
     }
 
@@ -272,8 +281,7 @@ impl Namespace {
                 tracing::warn!(namespace, cause = %fault.cause, detail, "connection to event hubs lost");
                 // One that was being left says nothing of the namespace; the attempt to make another one does.
                 if left == 0 && !connected.traffic.is_being_left() {
-                    self.0.metrics.connected(namespace, self.0.shard, false);
-                    self.tell_health(false, detail);
+                    self.stands(false, detail);
                 }
             }
             if left == 0 {

@@ -34,6 +34,22 @@ pub enum Trouble {
         /// The hub.
         hub: Arc<str>,
     },
+    /// A hub does not store what is sent to it, at least on some of its partitions.
+    Delivery {
+        /// Name of the namespace in the configuration.
+        namespace: Arc<str>,
+        /// The hub.
+        hub: Arc<str>,
+    },
+    /// The token for a hub has ended, and there is no new one.
+    Token {
+        /// Name of the namespace in the configuration.
+        namespace: Arc<str>,
+        /// The hub.
+        hub: Arc<str>,
+    },
+    /// A namespace throttles.
+    Throttled(Arc<str>),
     /// A Kafka partition is not read.
     Partition {
         /// The topic.
@@ -79,6 +95,8 @@ struct Case {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Line {
     Namespace(Arc<str>),
+    /// All hubs of a namespace that do not store what is sent.
+    Delivery(Arc<str>),
     Own(Trouble),
 }
 
@@ -142,6 +160,7 @@ impl Ledger {
             Trouble::Hub { namespace, .. } if !case.words.values().any(|word| word.refused) => {
                 Some(Line::Namespace(Arc::clone(namespace)))
             }
+            Trouble::Delivery { namespace, .. } => Some(Line::Delivery(Arc::clone(namespace))),
             Trouble::Partition { .. } => None,
             _ => Some(Line::Own(what.clone())),
         }
@@ -213,7 +232,7 @@ impl Ledger {
             Trouble::Topic(topic) | Trouble::DeadLetters(topic) | Trouble::Place { topic, .. } => {
                 Some(Arc::clone(topic))
             }
-            Trouble::Hub { .. } | Trouble::Partition { .. } => None,
+            _ => None,
         });
         topics.collect()
     }
@@ -230,6 +249,17 @@ fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usiz
                 "event hubs cannot be reached, waiting for it; what goes elsewhere goes on"
             );
         }
+        (_, Trouble::Delivery { namespace, hub }) => tracing::warn!(
+            %namespace, %hub, hubs, lasted = for_, detail,
+            "event hubs does not accept events, sending them again; what goes elsewhere goes on"
+        ),
+        (_, Trouble::Token { namespace, hub }) => tracing::error!(
+            %namespace, %hub, lasted = for_, detail, "a token has ended and cannot be renewed, still trying"
+        ),
+        (_, Trouble::Throttled(namespace)) => tracing::warn!(
+            %namespace, lasted = for_, detail,
+            "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts"
+        ),
         (_, Trouble::Hub { namespace, hub }) => tracing::error!(
             %namespace, %hub, lasted = for_, detail,
             "the hub is refused: its mappings wait, the others go on; trying again"
@@ -254,6 +284,15 @@ fn over(line: &Line, lasted: Duration) {
         Line::Namespace(namespace) => {
             tracing::info!(%namespace, lasted, "event hubs is reached again");
         }
+        Line::Delivery(namespace) => {
+            tracing::info!(%namespace, lasted, "event hubs accepts events again");
+        }
+        Line::Own(Trouble::Token { namespace, hub }) => {
+            tracing::info!(%namespace, %hub, lasted, "there is a new token");
+        }
+        Line::Own(Trouble::Throttled(namespace)) => {
+            tracing::info!(%namespace, lasted, "throttled no more");
+        }
         Line::Own(Trouble::Hub { namespace, hub }) => {
             tracing::info!(%namespace, %hub, lasted, "the hub is not refused any more");
         }
@@ -264,7 +303,7 @@ fn over(line: &Line, lasted: Duration) {
             tracing::info!(%topic, lasted, "the topic for dead letters is there");
         }
         Line::Own(Trouble::Topic(topic)) => tracing::info!(%topic, lasted, "the topic is there"),
-        Line::Own(Trouble::Partition { .. }) => {}
+        Line::Own(Trouble::Partition { .. } | Trouble::Delivery { .. }) => {}
     }
 }
 

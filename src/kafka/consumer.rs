@@ -15,6 +15,7 @@ use crate::health::ShardHealth;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
+use crate::kafka::ends::Ends;
 use crate::kafka::events::{Events, Life};
 use crate::kafka::native::IdQueue;
 use crate::kafka::queue::Reports;
@@ -91,6 +92,7 @@ impl Consumer {
         let (kafka, limits) = (setup.kafka, setup.limits);
         let patient = setup.access.rotations() > 0;
         let session = settings::session(&settings);
+        let committed = settings.get("isolation.level") != Some("read_uncommitted");
         let (metrics, shard, linger) = (setup.metrics, setup.shard, setup.linger);
         let context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
         let commits = Arc::clone(&context.commits);
@@ -121,6 +123,7 @@ impl Consumer {
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
             ids: IdQueue::new(Arc::clone(&client)),
+            ends: Ends::new(&client, committed),
             mend_at: None,
             broken: HashMap::new(),
             asked: None,

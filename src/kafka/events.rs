@@ -19,6 +19,7 @@ use crate::kafka::advice;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::{Discovery, News};
+use crate::kafka::ends::Ends;
 use crate::kafka::fetching;
 use crate::kafka::gathering;
 use crate::kafka::identity;
@@ -92,6 +93,7 @@ pub(super) struct Events {
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
     pub(super) ids: IdQueue<Arc<BaseConsumer<Context>>>,
+    pub(super) ends: Ends,
     /// When what is broken is assigned anew.
     pub(super) mend_at: Option<Instant>,
     /// What is to be assigned anew, and why.
@@ -127,6 +129,7 @@ impl Events {
             }
             self.mend();
             rebalance::retry(&self.consumer, self.context());
+            self.ends.turn();
             self.life.beat();
             if Instant::now() >= self.next_look {
                 self.ask();

@@ -15,6 +15,7 @@ mod consumer;
 mod context;
 mod dead_letter;
 mod discovery;
+mod ends;
 mod error;
 mod events;
 mod fetched;
@@ -48,6 +49,17 @@ pub use settings::{member, objection};
 
 use crate::record::{Position, TopicPartition};
 
+/// How far a partition goes that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Where it was begun to be read, as far as that is known.
+    pub start: Option<Position>,
+    /// Where it ends now.
+    pub end: Position,
+}
+
 /// What the consumer needs of the pipeline. Called on the event thread.
 ///
 /// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
@@ -65,4 +77,6 @@ pub trait Intake: Send + Sync + 'static {
     ) -> Result<Vec<(TopicPartition, Position)>, Silent>;
     /// These partitions were taken away; nothing of them may be committed any more.
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent>;
+    /// How far partitions go; nobody waits for anything.
+    fn ends(&self, _ends: Vec<End>) {}
 }

@@ -3,6 +3,8 @@
 //! Commits with a deadline and an answer per partition, leader epochs, and producing a record whose header names need
 //! not be UTF-8, and handing a client what it logs in with. Every function here is safe to call; each keeps its own invariants.
 
+mod admin;
+mod ends;
 mod ids;
 
 use std::ffi::{CStr, CString, c_void};
@@ -23,6 +25,7 @@ use crate::config::Secret;
 use crate::kafka::access::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
 
+pub(super) use ends::{EndQueue, Which};
 pub(super) use ids::IdQueue;
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -20,9 +20,9 @@ mod assignment;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::context::Context;
 use crate::kafka::fetching;
@@ -152,6 +152,7 @@ pub(super) fn abandon(context: &Context) {
 fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]) {
     let mut list = TopicPartitionList::with_capacity(starts.len());
     let mut partitions = Vec::with_capacity(starts.len());
+    let mut positions = Vec::with_capacity(starts.len());
     for StartAt { partition, offset, epoch, .. } in starts {
         if !context.inlet().forward(partition) {
             // The pump's queue is gone, so the process is ending.
@@ -164,6 +165,10 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
             native::set_leader_epoch(&mut list, index, *epoch);
         }
         partitions.push(partition.clone());
+        positions.push(match offset {
+            Offset::Offset(offset) => Some(Position(*offset)),
+            _ => None,
+        });
     }
     if !partitions.is_empty() {
         // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
@@ -179,7 +184,9 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         for partition in &partitions {
             context.metrics.partition_assigned(partition);
         }
-        context.assignment().read.extend(partitions.iter().cloned());
+        let mut assignment = context.assignment();
+        assignment.read.extend(partitions.into_iter().zip(positions));
+        assignment.is_new = true;
     }
     if context.silence().is_some() {
         // Nothing is read for a pump that does not know of it; `abandon` is next.

@@ -82,8 +82,6 @@ struct Window {
 struct Partition {
     #[serde(rename = "partition")]
     number: i32,
-    /// From the committed position to the end (of what is committed, in transactions); -1 until known.
-    consumer_lag: i64,
     /// Bytes waiting. All partitions are forwarded to one queue, so each reports the whole of it.
     fetchq_size: u64,
 }
@@ -106,9 +104,6 @@ pub(super) fn export(
                 continue;
             }
             prefetched = prefetched.max(partition.fetchq_size);
-            if partition.consumer_lag >= 0 {
-                metrics.consumer_lag(topic, partition.number, partition.consumer_lag);
-            }
         }
     }
     metrics.prefetched(shard, prefetched);
@@ -152,8 +147,8 @@ mod tests {
             "a:2/2":{"name":"a:2/2","nodeid":2,"source":"learned","state":"CONNECT"},
             "a:1/bootstrap":{"nodeid":-1,"source":"configured","state":"UP"}},
             "topics":{"orders":{"topic":"orders","batchsize":{"min":0,"max":4500},"partitions":{
-            "0":{"partition":0,"consumer_lag":7,"fetchq_size":100,"fetch_state":"active"},
-            "-1":{"partition":-1,"consumer_lag":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
+            "0":{"partition":0,"fetchq_size":100,"fetch_state":"active"},
+            "-1":{"partition":-1,"fetchq_size":0}}}},"cgrp":{"state":"up"}}"#;
         let seen = export(json, &Metrics::default(), 0, |_| true).unwrap();
         assert_eq!((seen.brokers, seen.coordinator), (1, true));
         let fetches = Fetches { received: 1000, records: 20, unpacked: 9000, brokers: 1 };

@@ -72,12 +72,14 @@ families! {
         "Records taken from Kafka and not yet settled.");
     oldest_in_flight: GaugeVec = seconds("oldest_in_flight_seconds", &["topic", "partition"],
         "How long the oldest unsettled record has been held.");
+    lag_seconds: GaugeVec = seconds("lag_seconds", &["topic", "partition"],
+        "Age of the oldest record that is not settled.");
     position: IntGaugeVec = gauge("position", &["topic", "partition"],
         "The next offset to commit.");
     partition_held: IntGaugeVec = gauge("partition_held", &["topic", "partition", "reason"],
         "1 while a partition is not read for this reason.");
     consumer_lag: IntGaugeVec = gauge("consumer_lag_records", &["topic", "partition"],
-        "Records between the committed position and the end of the partition.");
+        "Records between the position and the end of the partition.");
 
     buffered: IntGaugeVec = gauge("buffered_bytes", &["shard"],
         "Bytes of batches held.");
@@ -111,6 +113,9 @@ families! {
         "What the lanes that a namespace throttles may send together.");
     throttled_waiting: IntGaugeVec = gauge("throttled_lanes_waiting", &["eventhubs_namespace", "shard"],
         "Lanes that have a batch and wait for their turn while their namespace throttles.");
+    hub_partition_state: IntGaugeVec = gauge("hub_partition_state_timestamp_seconds",
+        &["eventhubs_namespace", "hub", "hub_partition", "shard", "state"],
+        "Since when a hub partition is in the state it is in, in seconds since the Unix epoch.");
     hub_unavailable: IntGaugeVec = gauge("hub_unavailable", &["eventhubs_namespace", "hub"],
         "1 while a hub cannot be reached or refuses.");
     topic_unavailable: IntGaugeVec = gauge("topic_unavailable", &["topic"],

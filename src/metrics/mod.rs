@@ -9,7 +9,7 @@ mod series;
 use std::fmt;
 use std::time::Duration;
 
-use bridge_core::{Governed, HubName};
+use bridge_core::{Governed, HubName, Standing, State};
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -129,20 +129,19 @@ impl Metrics {
         self.partitions.remove(&self.families, &partition.topic, partition.partition);
     }
 
-    /// State of one partition: `bridge_in_flight_records`, `bridge_oldest_in_flight_seconds`, `bridge_position`,
-    /// all `{topic,partition}`; the position is the next one to commit.
-    pub fn partition_state(
-        &self,
-        p: &TopicPartition,
-        in_flight: u64,
-        oldest: Duration,
-        position: Option<Position>,
-    ) {
-        self.partitions.with(&p.topic, p.partition, |series| {
-            series.in_flight.set(clamp(in_flight));
+    /// State of one partition: `bridge_in_flight_records`, `bridge_oldest_in_flight_seconds`, `bridge_lag_seconds`,
+    /// `bridge_position`, all `{topic,partition}`; the position is the next one to commit.
+    pub fn partition_state(&self, standing: &Standing) {
+        let Standing { name, in_flight, oldest, lag, position } = standing;
+        self.partitions.with(&name.topic, name.partition, |series| {
+            series.in_flight.set(clamp(*in_flight as u64));
             series.oldest.set(oldest.as_secs_f64());
+            series.lag.set(lag.as_secs_f64());
             if let Some(Position(position)) = position {
-                self.families.position.with_label_values(&series.labels(&p.topic)).set(position);
+                self.families
+                    .position
+                    .with_label_values(&series.labels(&name.topic))
+                    .set(*position);
             }
         });
     }
@@ -156,14 +155,10 @@ impl Metrics {
         });
     }
 
-    /// Records between the committed position and the end of the partition: `bridge_consumer_lag_records{topic,partition}`.
-    /// A negative lag is one the Kafka client does not know yet.
-    pub fn consumer_lag(&self, topic: &str, partition: i32, lag: i64) {
-        if lag < 0 {
-            return;
-        }
-        self.partitions.with(topic, partition, |series| {
-            self.families.consumer_lag.with_label_values(&series.labels(topic)).set(lag);
+    /// Records between the position and the end of the partition: `bridge_consumer_lag_records{topic,partition}`.
+    pub fn consumer_lag(&self, p: &TopicPartition, lag: u64) {
+        self.partitions.with(&p.topic, p.partition, |series| {
+            self.families.consumer_lag.with_label_values(&series.labels(&p.topic)).set(clamp(lag));
         });
     }
 
@@ -246,6 +241,25 @@ impl Metrics {
         } else {
             drop(throttled_rate.remove_label_values(&labels));
             drop(throttled_waiting.remove_label_values(&labels));
+        }
+    }
+
+    /// A hub partition came from one state into another at this time, or is not used any more:
+    /// `bridge_hub_partition_state_timestamp_seconds{eventhubs_namespace,hub,hub_partition,shard,state}`.
+    pub fn hub_partition_state(
+        &self,
+        (hub, partition): (&HubName, &str),
+        shard: u32,
+        before: Option<State>,
+        after: Option<(State, u64)>,
+    ) {
+        let (family, shard) = (&self.families.hub_partition_state, shard.to_string());
+        let labels = |state: State| [&*hub.namespace, &hub.hub, partition, &shard, state.as_str()];
+        if let Some(before) = before {
+            drop(family.remove_label_values(&labels(before)));
+        }
+        if let Some((after, unix_seconds)) = after {
+            family.with_label_values(&labels(after)).set(clamp(unix_seconds));
         }
     }
 

@@ -87,6 +87,7 @@ pub(super) struct Partition {
     label: String,
     pub(super) in_flight: IntGauge,
     pub(super) oldest: Gauge,
+    pub(super) lag: Gauge,
     /// Shards that read it. One, except while a partition moves between shards of this process: the one that comes
     /// may speak before the one that goes.
     readers: u32,
@@ -112,7 +113,8 @@ impl Partitions {
             let labels: [&str; 2] = [topic, &label];
             let in_flight = families.in_flight_records.with_label_values(&labels);
             let oldest = families.oldest_in_flight.with_label_values(&labels);
-            Partition { label, in_flight, oldest, readers: 0 }
+            let lag = families.lag_seconds.with_label_values(&labels);
+            Partition { label, in_flight, oldest, lag, readers: 0 }
         });
         series.readers += 1;
     }
@@ -150,7 +152,9 @@ impl Families {
         for family in gauges {
             drop(family.remove_label_values(labels));
         }
-        drop(self.oldest_in_flight.remove_label_values(labels));
+        for family in [&self.oldest_in_flight, &self.lag_seconds] {
+            drop(family.remove_label_values(labels));
+        }
         for reason in HELD.into_iter().chain([HALTED]) {
             drop(self.partition_held.remove_label_values(&[topic, partition, reason]));
         }

@@ -6,6 +6,11 @@ use prometheus::proto::MetricType;
 
 use super::*;
 
+fn standing(name: &TopicPartition, in_flight: usize, position: Option<Position>) -> Standing {
+    let (oldest, lag) = (Duration::from_secs(1), Duration::from_secs(2));
+    Standing { name: name.clone(), in_flight, oldest, lag, position }
+}
+
 /// Says everything that can be said, once.
 fn spoken() -> Metrics {
     let metrics = Metrics::default();
@@ -13,9 +18,9 @@ fn spoken() -> Metrics {
     let hub = HubName { namespace: "contoso".into(), hub: "hub".into() };
     let orders = TopicPartition::new("orders", 3);
     metrics.partition_assigned(&orders);
-    metrics.partition_state(&orders, 5, second, Some(Position(42)));
+    metrics.partition_state(&standing(&orders, 5, Some(Position(42))));
     metrics.partition_held(&orders, "halted", true);
-    metrics.consumer_lag("orders", 3, 17);
+    metrics.consumer_lag(&orders, 17);
     metrics.records_received("orders", 10, 1000);
     metrics.record_refused("orders", "drop", "too_large");
     metrics.records_let_go("revoked", 2);
@@ -37,6 +42,7 @@ fn spoken() -> Metrics {
     metrics.links("default", 0, 1);
     let governed = Governed { namespace: "default".into(), rate: 1_000_000, waiting: 3 };
     metrics.throttled("default", 0, Some(&governed));
+    metrics.hub_partition_state((&hub, "7"), 0, None, Some((State::Throttled, 1_800_000_000)));
     metrics.hub_unavailable("default", "hub", true);
     metrics.topic_unavailable("orders", false);
     metrics.topics_left_out(2);
@@ -125,6 +131,7 @@ fn what_was_said_can_be_read() {
         r#"bridge_partition_held{partition="3",reason="halted",topic="orders"} 1"#,
         r#"bridge_partition_held{partition="3",reason="hub_unavailable",topic="orders"} 0"#,
         r#"bridge_consumer_lag_records{partition="3",topic="orders"} 17"#,
+        r#"bridge_lag_seconds{partition="3",topic="orders"} 2"#,
         r#"bridge_buffered_bytes{shard="0"} 100"#,
         r#"bridge_buffer_limit_bytes{shard="0"} 200"#,
         r#"bridge_commits_total{outcome="ok"} 1"#,
@@ -144,13 +151,13 @@ fn a_removed_partition_leaves_nothing_and_stays_away() {
     let metrics = spoken();
     let orders = TopicPartition::new("orders", 3);
     let of_partition = r#"partition="3""#;
-    assert_eq!(series(&metrics, of_partition).len(), 6);
+    assert_eq!(series(&metrics, of_partition).len(), 7);
     metrics.partition_removed(&orders);
     assert_eq!(series(&metrics, of_partition), [""; 0]);
     // Late words of the shard that had it.
-    metrics.partition_state(&orders, 1, Duration::ZERO, Some(Position(1)));
+    metrics.partition_state(&standing(&orders, 1, Some(Position(1))));
     metrics.partition_held(&orders, "halted", true);
-    metrics.consumer_lag("orders", 3, 5);
+    metrics.consumer_lag(&orders, 5);
     metrics.partition_removed(&orders);
     assert_eq!(series(&metrics, of_partition), [""; 0]);
     // It comes back as if it had never been here.
@@ -166,7 +173,7 @@ fn a_partition_that_moves_between_shards_keeps_its_series() {
     metrics.partition_assigned(&orders);
     metrics.partition_assigned(&orders);
     metrics.partition_removed(&orders);
-    metrics.partition_state(&orders, 9, Duration::ZERO, None);
+    metrics.partition_state(&standing(&orders, 9, None));
     assert_eq!(
         series(&metrics, "bridge_in_flight_records{"),
         [r#"bridge_in_flight_records{partition="0",topic="orders"} 9"#]
@@ -180,8 +187,7 @@ fn an_unknown_lag_or_position_is_absent_not_zero() {
     let metrics = Metrics::default();
     let orders = TopicPartition::new("orders", 0);
     metrics.partition_assigned(&orders);
-    metrics.consumer_lag("orders", 0, -1);
-    metrics.partition_state(&orders, 0, Duration::ZERO, None);
+    metrics.partition_state(&standing(&orders, 0, None));
     assert_eq!(series(&metrics, "bridge_consumer_lag_records"), [""; 0]);
     assert_eq!(series(&metrics, "bridge_position"), [""; 0]);
 }

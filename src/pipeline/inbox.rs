@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::eventhubs::{ConnectError, LaneEvent};
-use crate::kafka::{Intake, Silent, Waker};
+use crate::kafka::{End, Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
 
 use super::resolve::Partitions;
@@ -39,6 +39,7 @@ pub(super) enum Signal {
         error: ConnectError,
     },
     Letter(u64, Result<(), String>),
+    Ends(Vec<End>),
     Stop,
 }
 
@@ -123,6 +124,10 @@ impl Intake for Rebalances {
 
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         self.tell(NOTE, |reply| Signal::Lost(partitions.to_vec(), reply))
+    }
+
+    fn ends(&self, ends: Vec<End>) {
+        self.mailbox.send(Signal::Ends(ends));
     }
 }
 

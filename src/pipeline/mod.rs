@@ -9,4 +9,5 @@ mod notes;
 mod pump;
 pub mod resolve;
 pub mod shard;
+mod states;
 mod tally;

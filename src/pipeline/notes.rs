@@ -150,28 +150,24 @@ fn trouble_of(partition: &TopicPartition) -> Trouble {
 
 fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
-        Note::Retry { hub, id, cause, detail, attempts, wait } => {
+        Note::Retry { hub, partition, cause, detail, attempts, wait } => {
             metrics.send_retried(&hub, cause.as_str());
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
-            // A connection that is lost or cannot be made, and a throttle, are told of once, not by each lane.
+            // A connection that is lost or cannot be made, and a throttle, are told of once, not by each lane. What lasts is said
+            // by `health`.
             let once = matches!(cause, Cause::Connection | Cause::Throttled);
             if attempts == 1 && !once {
-                tracing::warn!(namespace, hub, partition = &*id, %cause, detail, ?wait, "a batch is not stored, sending it again");
+                tracing::warn!(namespace, hub, partition = &*partition, %cause, detail, ?wait, "a batch is not stored, sending it again");
             } else {
-                tracing::debug!(namespace, hub, partition = &*id, %cause, detail, attempts, ?wait, "still not stored");
+                tracing::debug!(namespace, hub, partition = &*partition, %cause, detail, attempts, ?wait, "still not stored");
             }
         }
         Note::Throttles { hub, detail } => {
-            let (namespace, hub) = (&*hub.namespace, &*hub.hub);
-            tracing::warn!(
-                namespace,
-                hub,
-                detail,
-                "throttled: what is refused waits, and its lanes take turns at the rate the namespace takes"
-            );
+            let detail = format!("hub `{}`: {detail}", hub.hub);
+            health.trouble(Trouble::Throttled(hub.namespace), Some(&detail));
         }
         Note::ThrottlesNoMore { namespace } => {
-            tracing::info!(namespace = &*namespace, "throttled no more");
+            health.trouble(Trouble::Throttled(namespace), None);
         }
         Note::Halted { partition, offset, reason, detail } => {
             metrics.partition_held(&partition, "halted", true);

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
 use crate::health::ShardHealth;
-use crate::kafka::{Consumer, DeadLetters, Delivery, Headers, Letter, Queue};
+use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
 
@@ -23,6 +23,7 @@ use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
 use super::notes::Notes;
 use super::resolve::Hubs;
+use super::states::States;
 use super::tally::Tally;
 
 /// Records taken before answers are heard and batches sent.
@@ -55,6 +56,7 @@ pub(super) struct Pump {
     pub(super) headers: Headers,
     pub(super) metrics: Arc<Metrics>,
     pub(super) notes: Notes,
+    pub(super) states: States,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
     /// Bytes of events that may be held.
@@ -187,9 +189,7 @@ impl Pump {
                 self.core.lane_ready(lane, max_message_size);
             }
             Signal::Lane(lane, LaneEvent::Settled(result)) => {
-                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let jitter = rand::random();
-                self.core.settled(lane, result, jitter, now, wall.as_millis() as i64);
+                self.core.settled(lane, result, rand::random(), now, wall());
             }
             Signal::Hub { namespace, hub, answer } => {
                 if let Some(limit) = answer.limit {
@@ -206,6 +206,13 @@ impl Pump {
             Signal::Letter(id, result) => {
                 self.core.letter_done(id, result, now);
                 self.write_unsent();
+            }
+            Signal::Ends(ends) => {
+                for End { partition, start, end } in ends {
+                    if let Some(lag) = self.core.end_known(&partition, start, end, now) {
+                        self.metrics.consumer_lag(&partition, lag);
+                    }
+                }
             }
             Signal::Stop => return false,
         }
@@ -314,10 +321,8 @@ impl Pump {
     }
 
     fn report(&mut self, now: Instant) {
-        for standing in self.core.standings(now) {
-            let in_flight = standing.in_flight as u64;
-            let (name, position) = (&standing.name, standing.position);
-            self.metrics.partition_state(name, in_flight, standing.oldest, position);
+        for standing in self.core.standings(now, wall()) {
+            self.metrics.partition_state(&standing);
         }
         self.carry_out();
         self.notes.count_up(Some(now));
@@ -326,6 +331,13 @@ impl Pump {
             let governed = governed.iter().find(|it| *it.namespace == **name);
             self.metrics.throttled(name, self.shard, governed);
         }
+        self.states.look(&self.core, now, wall());
         self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
     }
+}
+
+/// The time of day, in milliseconds.
+fn wall() -> i64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
 }

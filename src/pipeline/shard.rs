@@ -21,6 +21,7 @@ use super::inbox::{Mailbox, Rebalances, Signal};
 use super::notes::Notes;
 use super::pump::Pump;
 use super::resolve::{Found, Hubs};
+use super::states::States;
 
 /// How often the thread of AMQP gives a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
@@ -124,6 +125,7 @@ impl Shard {
             resumed: Vec::new(),
             metrics: Arc::clone(metrics),
             notes: Notes::new(Arc::clone(metrics), health.clone()),
+            states: States::new(Arc::clone(metrics), health.clone(), number),
             health: health.clone(),
             shard: number,
             budget: budget(config),

@@ -172,6 +172,41 @@ fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
     flow.finish(&bridge);
 }
 
+/// The only key is regenerated under way: the tokens made with it end, and no new one is accepted.
+#[test]
+fn a_token_that_ends_is_told_until_there_is_a_new_one() {
+    let issuer = Issuer::start();
+    let server = keyed(&issuer);
+    let flow = begin(&server);
+    let key = issuer.write("only", "hush-old");
+    let credential = format!(
+        "kind = 'sas'\nkey_name = 'send'\ntoken_lifetime = '6s'\nkey_file = '{}'",
+        key.display()
+    );
+    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    flow.wait_more(1_000);
+    server.revoke_key("send", "hush-old");
+    wait_for("/readyz names the hub and the reason", PATIENCE, || {
+        let (_, body) = bridge.readiness();
+        let names = body.contains("\"hub\":\"orders\"") && body.contains("was it regenerated?");
+        names.then_some(())
+    });
+    // The metric and `/readyz` agree about the connection, whatever becomes of it. One may be asked just before it changes.
+    wait_for("one truth", PATIENCE, || {
+        let connected = bridge.metric("bridge_eventhubs_connected", &[]) > 0.0;
+        let told = bridge.readiness().1.contains("is not connected");
+        (connected != told).then_some(())
+    });
+    issuer.write("only", "hush-new");
+    flow.wait_more(1_000);
+    wait_for("nothing is held", PATIENCE, || {
+        bridge.readiness().1.contains("\"held\":[]").then_some(())
+    });
+    assert_eq!(bridge.count("bridge_eventhubs_connected", &[]), 1);
+    assert_hushed(&bridge.log(), &issuer);
+    flow.finish(&bridge);
+}
+
 #[test]
 fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
     let issuer = Issuer::start();

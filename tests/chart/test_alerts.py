@@ -22,6 +22,8 @@ def series(name, values, labels=""):
     return {"series": f"{name}{{{TARGET}{',' if labels else ''}{labels}}}", "values": values}
 
 
+HUB_PARTITION = 'eventhubs_namespace="contoso",hub="orders",hub_partition="3",shard="0"'
+
 # An hour in which all is well: a thousand records a second in and out.
 HEALTHY = {
     "sent": series("bridge_events_sent_total", "0+30000x120", 'eventhubs_namespace="contoso",hub="orders"'),
@@ -30,6 +32,8 @@ HEALTHY = {
     "commits": series("bridge_commits_total", "0+6x120", 'outcome="ok"'),
     "lost": series("bridge_rebalances_total", "0x120", 'kind="lost"'),
     "oldest": series("bridge_oldest_in_flight_seconds", "0.2x120", 'topic="orders",partition="0"'),
+    "behind": series("bridge_lag_seconds", "0.2x120", 'topic="orders",partition="0"'),
+    "state": series("bridge_hub_partition_state_timestamp_seconds", "1x120", HUB_PARTITION + ',state="sending"'),
     "connected": series("bridge_eventhubs_connected", "1x120", 'eventhubs_namespace="contoso",shard="0"'),
     "brokers": series("bridge_kafka_brokers", "3x120", 'state="up"'),
     "expiry": series("bridge_token_expiry_timestamp_seconds", "4000x120", 'eventhubs_namespace="contoso"'),
@@ -105,6 +109,23 @@ SCENARIOS = {
     "an acknowledgement does not come": (
         {"oldest": series("bridge_oldest_in_flight_seconds", "0.2x20 0+30x100", PARTITION)},
         {11: [], 20: ["EventHubsBridgeRecordHeldLong"]},
+    ),
+    "a partition falls behind": (
+        {"behind": series("bridge_lag_seconds", "0.2x20 0+30x100", PARTITION)},
+        {25: [], 32: ["EventHubsBridgePartitionBehind"]},
+    ),
+    "a partition is behind and catches up": ({"behind": series("bridge_lag_seconds", "90000-60x120", PARTITION)}, {30: []}),
+    "a hub partition stores nothing": (
+        # The series of the new state says since when: from minute 10 on.
+        {
+            "state": series("bridge_hub_partition_state_timestamp_seconds", "1x20", HUB_PARTITION + ',state="sending"'),
+            "stuck": series("bridge_hub_partition_state_timestamp_seconds", "_x20 600x100", HUB_PARTITION + ',state="retrying"'),
+        },
+        {14: [], 17: ["EventHubsBridgeHubPartitionStuck"]},
+    ),
+    "a hub partition takes turns": (
+        {"state": series("bridge_hub_partition_state_timestamp_seconds", "1x120", HUB_PARTITION + ',state="throttled"')},
+        {30: []},
     ),
     "throttled while the lag grows": (
         {

@@ -22,5 +22,6 @@ mod refused;
 mod resized;
 mod scaling;
 mod scene;
+mod seen;
 mod startup;
 mod throttled;

@@ -21,7 +21,7 @@ TOPICS = {"orders": "halt", "audits": "dead_letter", "payments": "halt", "return
 def hurried(text):
     """Rules in which a minute lasts a second, and the thresholds that are times are as much shorter."""
     text = re.sub(r"\b(\d+)m\b", r"\1s", text)
-    return text.replace("> 300\n", "> 5\n").replace("> 120\n", "> 2\n")
+    return text.replace("> 300\n", "> 5\n").replace("> 120\n", "> 2\n").replace("> 900", "> 15")
 
 
 class World(Stage):

@@ -95,8 +95,8 @@ pub enum Note {
     Retry {
         /// The hub.
         hub: HubName,
-        /// The hub partition.
-        id: Arc<str>,
+        /// The hub partition, or `gateway`.
+        partition: Arc<str>,
         /// Why.
         cause: Cause,
         /// What was said.

@@ -101,7 +101,7 @@ impl Core {
             let from = Position(*first);
             if matches!(partition.intake, Intake::Flowing | Intake::Held(_)) {
                 self.end_hold(slot);
-                self.hold(slot, Why::Unknown(hub), from, now);
+                self.hold(slot, Why::Unknown(hub), from, None, now);
             }
         }
     }

@@ -26,7 +26,8 @@ impl Core {
                 let setback = Setback { asked: after, connection, jitter };
                 let berth = &mut self.berths[lane];
                 let (attempts, wait) = berth.lane.resend(setback, now);
-                let id = berth.id.clone();
+                berth.failed(cause, &detail);
+                let partition = berth.name.clone();
                 if cause == Cause::Throttled {
                     self.throttled(lane, &detail, now);
                 }
@@ -36,7 +37,7 @@ impl Core {
                     // It may have been deleted, or have other partitions.
                     self.act(Action::ResolveHub(hub.clone()));
                 }
-                self.tell(Note::Retry { hub, id, cause, detail, attempts, wait });
+                self.tell(Note::Retry { hub, partition, cause, detail, attempts, wait });
             }
             Err(SendError::TooLarge { limit }) => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -283,7 +283,7 @@ mod tests {
             }
             let memory = open.memory_with(*weight, 16, bounds);
             open.reserve(memory);
-            let ticket = offsets.track(partition, number as i64, 7).unwrap();
+            let ticket = offsets.track(partition, number as i64, 7, None).unwrap();
             open.push(Item {
                 weight: *weight,
                 write: |out: &mut Vec<u8>| out.resize(out.len() + weight, number as u8),

@@ -204,7 +204,7 @@ impl Core {
         match placed {
             Ok(()) => Admitted::Taken,
             Err(why) => {
-                self.hold(slot, why, Position(record.offset), now);
+                self.hold(slot, why, Position(record.offset), record.timestamp, now);
                 Admitted::Held
             }
         }

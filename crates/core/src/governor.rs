@@ -67,6 +67,11 @@ impl Seat {
         Self { hub, left: None, refused: None, taken: false, turn: None }
     }
 
+    /// Whether a batch of it has left, ever.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.left.is_some()
+    }
+
     /// Whether it waits for its turn.
     pub(crate) fn waits(&self) -> bool {
         self.turn.is_some()

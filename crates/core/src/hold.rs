@@ -11,7 +11,7 @@ use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::hubs::Hub;
 use crate::offsets::Assignment;
-use crate::partitions::{Held, Intake};
+use crate::partitions::{GivenBack, Held, Intake};
 use crate::record::{Position, TopicPartition};
 use crate::scale::HubNumber;
 
@@ -41,12 +41,20 @@ pub(crate) enum Why {
 }
 
 impl Core {
-    /// The record at `from` has no room: its partition waits there.
-    pub(crate) fn hold(&mut self, slot: usize, why: Why, from: Position, now: Instant) {
+    /// The record at `from`, which was `written` then, has no room: its partition waits there.
+    pub(crate) fn hold(
+        &mut self,
+        slot: usize,
+        why: Why,
+        from: Position,
+        written: Option<i64>,
+        now: Instant,
+    ) {
         let reason = self.reason(&why, now);
         let Some(partition) = self.partitions.get_mut(slot) else { return };
         let (name, stay) = (partition.name.clone(), partition.assignment);
-        partition.given_back = true;
+        let since = partition.given_back.map_or(now, |before| before.since);
+        partition.given_back = Some(GivenBack { since, written });
         partition.intake = Intake::Held(Held { why: why.clone(), reason, since: now, said: false });
         if let Some(list) = self.waiting_for(&why) {
             list.push(stay);

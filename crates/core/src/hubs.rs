@@ -11,6 +11,10 @@ use crate::mapping::{self, Partitioning};
 use crate::offsets::Assignment;
 use crate::route;
 use crate::scale::{HubNumber, Scale};
+use crate::state::Failure;
+
+/// Where the service chooses the partition.
+const GATEWAY: &str = "gateway";
 
 /// A hub by its namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +97,10 @@ pub(crate) struct Berth {
     pub(crate) hub: HubNumber,
     /// The hub partition.
     pub(crate) id: Arc<str>,
+    /// What it is to people.
+    pub(crate) name: Arc<str>,
+    /// Why its first batch was not stored, when it was tried last.
+    pub(crate) failure: Option<Failure>,
     /// What the governor of its namespace knows of it.
     pub(crate) seat: Seat,
     /// What it weighs on the scale.
@@ -108,6 +116,8 @@ impl Berth {
             outlet,
             hub: of.hub,
             id: Arc::clone(id),
+            name: if of.gateway { GATEWAY.into() } else { Arc::clone(id) },
+            failure: None,
             seat: Seat::new(of.hub),
             weighed: 0,
             waiting: Vec::new(),

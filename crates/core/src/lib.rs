@@ -41,6 +41,7 @@ pub mod route;
 mod scale;
 #[cfg(test)]
 mod simulation;
+mod state;
 mod turns;
 
 pub use crate::core::{Admitted, Core};
@@ -48,4 +49,5 @@ pub use drain::Drained;
 pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
 pub use progress::Standing;
+pub use state::{Standing as LaneStanding, State};
 pub use turns::Governed;

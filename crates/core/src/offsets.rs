@@ -52,9 +52,13 @@ impl Ticket {
 #[derive(Debug)]
 struct Entry {
     offset: i64,
+    /// As the record says; `NO_TIME` when it does not.
+    written: i64,
     outstanding: u32,
     bytes: u32,
 }
+
+const NO_TIME: i64 = i64::MIN;
 
 /// Bytes of memory an unsettled record costs here.
 pub const ENTRY: usize = size_of::<Entry>();
@@ -123,16 +127,23 @@ impl Offsets {
         seen.is_some_and(|seen| offset < seen.0)
     }
 
-    /// Enters the record of `bytes` bytes at `offset`. `None` when it was seen before (the Kafka client may hand a record out twice when
+    /// Enters the record of `bytes` bytes at `offset`, that was `written` then. `None` when it was seen before (the Kafka client may hand a record out twice when
     /// its own pause races a read) or the stay has ended: it must not be sent.
-    pub fn track(&mut self, assignment: Assignment, offset: i64, bytes: usize) -> Option<Ticket> {
+    pub fn track(
+        &mut self,
+        assignment: Assignment,
+        offset: i64,
+        bytes: usize,
+        written: Option<i64>,
+    ) -> Option<Ticket> {
         let slot = self.live(assignment)?;
         if slot.seen.is_some_and(|seen| offset < seen.0) {
             return None;
         }
         let sequence = slot.head + slot.entries.len() as u64;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        slot.entries.push_back(Entry { offset, outstanding: 1, bytes });
+        let written = written.unwrap_or(NO_TIME);
+        slot.entries.push_back(Entry { offset, written, outstanding: 1, bytes });
         slot.bytes += bytes as usize;
         slot.seen = Some(Position::after(offset));
         self.entries += 1;
@@ -183,6 +194,12 @@ impl Offsets {
     /// Records from the oldest unsettled one on: what comes twice after a crash.
     pub fn in_flight(&self, assignment: Assignment) -> usize {
         self.peek(assignment).map_or(0, |slot| slot.entries.len())
+    }
+
+    /// When the oldest unsettled record was written, as far as it says so.
+    pub fn oldest(&self, assignment: Assignment) -> Option<i64> {
+        let oldest = self.peek(assignment)?.entries.front()?;
+        (oldest.written != NO_TIME).then_some(oldest.written)
     }
 
     /// Their bytes.
@@ -237,8 +254,8 @@ mod tests {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
         assert_eq!(offsets.position(p), None, "nothing was read");
-        let first = offsets.track(p, 10, 7).unwrap();
-        let second = offsets.track(p, 15, 7).unwrap();
+        let first = offsets.track(p, 10, 7, None).unwrap();
+        let second = offsets.track(p, 15, 7, None).unwrap();
         assert_eq!(offsets.position(p), Some(Position(10)));
         assert!(offsets.settle(second));
         assert_eq!(offsets.position(p), Some(Position(10)), "10 is still out");
@@ -252,10 +269,10 @@ mod tests {
     fn a_late_acknowledgement_of_an_earlier_stay_changes_nothing() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let late = offsets.track(p, 10, 7).unwrap();
+        let late = offsets.track(p, 10, 7, None).unwrap();
         offsets.release(p);
         let again = offsets.assign();
-        let ticket = offsets.track(again, 10, 7).unwrap();
+        let ticket = offsets.track(again, 10, 7, None).unwrap();
         assert!(!offsets.settle(late));
         assert_eq!(offsets.position(again), Some(Position(10)));
         assert!(offsets.settle(ticket));
@@ -267,7 +284,7 @@ mod tests {
     fn a_record_for_two_hubs_is_settled_by_both() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let one = offsets.track(p, 3, 7).unwrap();
+        let one = offsets.track(p, 3, 7, None).unwrap();
         let other = offsets.split(&one);
         assert!(offsets.settle(one));
         assert_eq!(offsets.position(p), Some(Position(3)));
@@ -279,9 +296,9 @@ mod tests {
     fn a_repeated_record_gets_no_ticket() {
         let mut offsets = Offsets::default();
         let p = offsets.assign();
-        let ticket = offsets.track(p, 3, 7).unwrap();
-        assert!(offsets.track(p, 3, 7).is_none());
-        assert!(offsets.track(p, 2, 7).is_none());
+        let ticket = offsets.track(p, 3, 7, None).unwrap();
+        assert!(offsets.track(p, 3, 7, None).is_none());
+        assert!(offsets.track(p, 2, 7, None).is_none());
         assert!(offsets.settle(ticket));
     }
 
@@ -291,7 +308,7 @@ mod tests {
         let p = offsets.assign();
         offsets.skip_to(p, Position(7));
         assert_eq!(offsets.position(p), None, "a partition never read has no position to move");
-        let ticket = offsets.track(p, 7, 7).unwrap();
+        let ticket = offsets.track(p, 7, 7, None).unwrap();
         offsets.skip_to(p, Position(9));
         assert_eq!(offsets.position(p), Some(Position(7)), "7 is still out");
         assert!(offsets.settle(ticket));
@@ -343,7 +360,7 @@ mod tests {
                     Step::Track { partition, gap, copies } => {
                         let (stay, oracle) = &mut stays[partition];
                         let offset = oracle.seen.unwrap_or(0) + gap;
-                        let first = offsets.track(*stay, offset, 7).unwrap();
+                        let first = offsets.track(*stay, offset, 7, None).unwrap();
                         for _ in 1..copies {
                             tickets.push((partition, offset, offsets.split(&first)));
                         }

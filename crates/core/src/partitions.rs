@@ -18,8 +18,8 @@ pub(crate) struct Partition {
     pub(crate) routes: Arc<[Route]>,
     /// Whether its records flow, and if not, why.
     pub(crate) intake: Intake,
-    /// Whether the last record polled was given back and has not come again: until then the client stands behind it.
-    pub(crate) given_back: bool,
+    /// The last record polled, if it was given back and has not come again: until then the client stands behind it.
+    pub(crate) given_back: Option<GivenBack>,
     /// Events in lanes or on their way to a dead-letter topic.
     pub(crate) out: usize,
     /// Those on their way to a dead-letter topic.
@@ -30,6 +30,16 @@ pub(crate) struct Partition {
     pub(crate) committed: Option<Position>,
     /// The position last looked at and since when it has not moved, for the age of the oldest record in flight.
     pub(crate) standing: (Option<Position>, Instant),
+    /// Since when Kafka has had more than was read, at this position, though nothing is in hand.
+    pub(crate) unread: Option<(Option<Position>, Instant)>,
+}
+
+/// A record that had no room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GivenBack {
+    pub(crate) since: Instant,
+    /// As it says.
+    pub(crate) written: Option<i64>,
 }
 
 /// Whether the records of a partition flow.
@@ -78,12 +88,13 @@ impl Partitions {
             assignment,
             routes,
             intake: Intake::Flowing,
-            given_back: false,
+            given_back: None,
             out: 0,
             letters: 0,
             again: Again::default(),
             committed: None,
             standing: (None, now),
+            unread: None,
         });
         let of_topic = self.by_topic.entry(Arc::clone(&name.topic)).or_default();
         let index = name.partition.unsigned_abs() as usize;
@@ -137,6 +148,11 @@ impl Partitions {
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Partition> {
         self.slots.iter().flatten()
+    }
+
+    /// One of them, and the offsets beside.
+    pub(crate) fn get_beside(&mut self, slot: usize) -> Option<(&mut Partition, &Offsets)> {
+        Some((self.slots.get_mut(slot)?.as_mut()?, &self.offsets))
     }
 
     /// All of them, and the offsets beside.

@@ -71,7 +71,7 @@ impl Core {
         let plans = self.plan_all(record, routes, wanted, now)?;
         for plan in plans {
             let Some(partition) = self.partitions.get_mut(slot) else { return Ok(()) };
-            partition.given_back = false;
+            partition.given_back = None;
             let Some(ticket) = partition.again.take(record.offset, plan.route) else { continue };
             self.carry_out(slot, plan, ticket, record.timestamp, now);
         }
@@ -80,10 +80,10 @@ impl Core {
 
     fn track(&mut self, slot: usize, record: &Record<'_>) -> Option<Ticket> {
         let partition = self.partitions.get_mut(slot)?;
-        partition.given_back = false;
+        partition.given_back = None;
         let stay = partition.assignment;
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        self.partitions.offsets.track(stay, record.offset, bytes)
+        self.partitions.offsets.track(stay, record.offset, bytes, record.timestamp)
     }
 
     /// The plans of the `wanted` routes, or what one of them has to wait for.

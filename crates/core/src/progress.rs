@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::Core;
 use crate::offsets::Assignment;
-use crate::partitions::{Intake, Partition};
+use crate::partitions::{GivenBack, Intake, Partition};
 use crate::record::{Position, TopicPartition};
 
 /// How one partition stands.
@@ -16,6 +16,9 @@ pub struct Standing {
     pub in_flight: usize,
     /// How long the oldest unsettled one has been held.
     pub oldest: Duration,
+    /// How long ago the oldest record that is not settled was written, taken or given back. Where Kafka has more than was read
+    /// and nothing of it came, for how long that has been so.
+    pub lag: Duration,
     /// The next offset to commit; `None` when nothing was read yet.
     pub position: Option<Position>,
 }
@@ -44,7 +47,7 @@ impl Core {
         let offsets = &self.partitions.offsets;
         let idle = |partition: &&Partition| {
             matches!(partition.intake, Intake::Flowing)
-                && !partition.given_back
+                && partition.given_back.is_none()
                 && offsets.in_flight(partition.assignment) == 0
                 && offsets.position(partition.assignment).is_some()
         };
@@ -57,8 +60,31 @@ impl Core {
         self.partitions.offsets.skip_to(assignment, position);
     }
 
-    /// How every partition stands; also says which have waited for long. To be asked every second or so.
-    pub fn standings(&mut self, now: Instant) -> Vec<Standing> {
+    /// Kafka has records up to `end`, not including it, in a partition that was begun to be read at `start`: how many of them
+    /// are not settled. `None` when it is not assigned, or nothing is known of where it stands.
+    pub fn end_known(
+        &mut self,
+        name: &TopicPartition,
+        start: Option<Position>,
+        end: Position,
+        now: Instant,
+    ) -> Option<u64> {
+        let slot = self.partitions.find(&name.topic, name.partition)?;
+        let (partition, offsets) = self.partitions.get_beside(slot)?;
+        let position = offsets.position(partition.assignment);
+        let lag = (end.0 - position.or(start)?.0).max(0) as u64;
+        let in_hand = offsets.in_flight(partition.assignment) > 0 || partition.given_back.is_some();
+        partition.unread = match partition.unread {
+            _ if lag == 0 || in_hand => None,
+            Some(unread) if unread.0 == position => Some(unread),
+            _ => Some((position, now)),
+        };
+        Some(lag)
+    }
+
+    /// How every partition stands at this time of day, in milliseconds; also says which have waited for long. To be asked every
+    /// second or so.
+    pub fn standings(&mut self, now: Instant, wall: i64) -> Vec<Standing> {
         self.say_held(now);
         let (partitions, offsets) = self.partitions.all_mut();
         let standing = |partition: &mut Partition| {
@@ -68,7 +94,17 @@ impl Core {
                 partition.standing = (position, now);
             }
             let oldest = now.saturating_duration_since(partition.standing.1);
-            Standing { name: partition.name.clone(), in_flight, oldest, position }
+            let age =
+                |written: i64| Duration::from_millis(wall.saturating_sub(written).max(0) as u64);
+            let lag = if in_flight > 0 {
+                offsets.oldest(partition.assignment).map_or(oldest, age)
+            } else if let Some(GivenBack { since, written }) = partition.given_back {
+                written.map_or_else(|| now.saturating_duration_since(since), age)
+            } else {
+                let unread = partition.unread.filter(|(at, _)| *at == position);
+                unread.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since))
+            };
+            Standing { name: partition.name.clone(), in_flight, oldest, lag, position }
         };
         partitions.map(standing).collect()
     }

@@ -157,6 +157,15 @@ fn answer(verdict: &Verdict) -> Response {
 fn entry(held: &Held) -> Value {
     let mut entry = match &held.what {
         Trouble::Hub { namespace, hub } => json!({ "namespace": **namespace, "hub": **hub }),
+        Trouble::Delivery { namespace, hub } => {
+            json!({ "namespace": **namespace, "hub": **hub, "state": "retrying" })
+        }
+        Trouble::Token { namespace, hub } => {
+            json!({ "namespace": **namespace, "hub": **hub, "state": "token_ended" })
+        }
+        Trouble::Throttled(namespace) => {
+            json!({ "namespace": **namespace, "state": "throttled" })
+        }
         Trouble::Topic(topic) => json!({ "topic": **topic }),
         Trouble::DeadLetters(topic) => json!({ "dead_letter_topic": **topic }),
         Trouble::Place { topic, namespace, hub } => {

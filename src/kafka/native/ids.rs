@@ -4,31 +4,22 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::ops::Deref;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use super::OK;
+use super::admin::AdminQueue;
 use crate::kafka::identity::TopicId;
 
 /// The queue that the answers come to. `H` keeps the client alive: an `Arc`, or a reference.
-pub(in crate::kafka) struct IdQueue<H> {
-    queue: NonNull<ffi::rd_kafka_queue_t>,
-    /// Declared last: `drop` below destroys the queue first, then the client may go.
-    consumer: H,
-}
-
-// SAFETY: librdkafka's queues and clients may be used from any thread.
-unsafe impl<H: Send> Send for IdQueue<H> {}
+pub(in crate::kafka) struct IdQueue<H>(AdminQueue<H>);
 
 impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> IdQueue<H> {
     pub(in crate::kafka) fn new(consumer: H) -> Self {
-        // SAFETY: the client is alive, and kept alive by `consumer`.
-        let queue = unsafe { ffi::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        let queue = NonNull::new(queue).expect("rd_kafka_queue_new never returns null");
-        Self { queue, consumer }
+        Self(AdminQueue::new(consumer))
     }
 
     /// Asks for the ids of `topics`, each named once; within `timeout` there is an answer, or word that there is none.
@@ -40,40 +31,26 @@ impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> IdQueue<H> {
         let names = topics.into_iter().filter_map(|topic| CString::new(topic).ok());
         let names = names.filter(|name| !name.is_empty()).collect::<Vec<_>>();
         let mut pointers = names.iter().map(|name| name.as_ptr()).collect::<Vec<_>>();
-        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let client = self.consumer.client().native_ptr();
         let op = ffi::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-        // SAFETY: client, names and queue are alive; librdkafka copies the names and the options.
+        let options = self.0.options(op, timeout);
+        // SAFETY: client, names, options and queue are alive; librdkafka copies the names and the options.
         unsafe {
             let topics =
                 ffi::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            let options = ffi::rd_kafka_AdminOptions_new(client, op);
-            // Refused only when out of range; then the client's own time-out holds.
-            ffi::rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
-            ffi::rd_kafka_DescribeTopics(client, topics, options, self.queue.as_ptr());
-            ffi::rd_kafka_AdminOptions_destroy(options);
+            ffi::rd_kafka_DescribeTopics(
+                self.0.client(),
+                topics,
+                options.as_ptr(),
+                self.0.as_ptr(),
+            );
             ffi::rd_kafka_TopicCollection_destroy(topics);
         }
     }
 
     /// Waits up to `timeout` for an answer: the topics that have an id. None of them when the question failed.
     pub(in crate::kafka) fn take(&self, timeout: Duration) -> Option<HashMap<String, TopicId>> {
-        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the queue is alive; only descriptions are answered to it. What belongs to the event is read before
-        // that is destroyed.
-        unsafe {
-            let event = NonNull::new(ffi::rd_kafka_queue_poll(self.queue.as_ptr(), millis))?;
-            let ids = ids(event);
-            ffi::rd_kafka_event_destroy(event.as_ptr());
-            Some(ids)
-        }
-    }
-}
-
-impl<H> Drop for IdQueue<H> {
-    fn drop(&mut self) {
-        // SAFETY: created by `rd_kafka_queue_new`, destroyed only here; its client is still alive in `consumer`.
-        unsafe { ffi::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+        // SAFETY: only descriptions are answered to this queue.
+        unsafe { self.0.take(timeout, ids) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::kafka::start::Doubt;
-use crate::record::TopicPartition;
+use crate::record::{Position, TopicPartition};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -16,8 +16,10 @@ pub(in crate::kafka) struct Assignment {
     pub(super) joined: bool,
     /// Whether it has one, be it empty.
     pub(super) in_session: bool,
-    /// Assigned to librdkafka and to the pump.
-    pub(super) read: HashSet<TopicPartition>,
+    /// Assigned to librdkafka and to the pump, and from which position on, as far as that is a number.
+    pub(super) read: HashMap<TopicPartition, Option<Position>>,
+    /// Whether something was assigned since this was last unset.
+    pub(in crate::kafka) is_new: bool,
     /// Ours by the group's word, and not read yet.
     pub(super) waiting: HashMap<TopicPartition, Wait>,
     /// Paused by the pump; librdkafka would keep that across assignments.
@@ -38,12 +40,33 @@ pub(super) struct Wait {
 impl Assignment {
     /// Whether `partition` is read.
     pub(in crate::kafka) fn reads(&self, partition: &TopicPartition) -> bool {
-        self.read.contains(partition)
+        self.read.contains_key(partition)
     }
 
     /// Everything that is read.
     pub(in crate::kafka) fn all_read(&self) -> Vec<TopicPartition> {
-        self.read.iter().cloned().collect()
+        self.read.keys().cloned().collect()
+    }
+
+    /// Where `partition` was begun to be read, if it is read; that may not be known.
+    #[expect(clippy::option_option, reason = "what is not read has no start that could be unknown")]
+    pub(in crate::kafka) fn start(&self, partition: &TopicPartition) -> Option<Option<Position>> {
+        self.read.get(partition).copied()
+    }
+
+    /// Partitions that are read from a position that is not known.
+    pub(in crate::kafka) fn without_start(&self) -> Vec<TopicPartition> {
+        let unknown = self.read.iter().filter(|(_, start)| start.is_none());
+        unknown.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// These were begun at their first record, which stands here.
+    pub(in crate::kafka) fn begin_at(&mut self, starts: &[(TopicPartition, Position)]) {
+        for (partition, start) in starts {
+            if let Some(unknown @ None) = self.read.get_mut(partition) {
+                *unknown = Some(*start);
+            }
+        }
     }
 
     /// Whether the group has given this member nothing, as far as is known.

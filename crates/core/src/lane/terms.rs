@@ -1,6 +1,6 @@
 //! What a lane is told, and what it says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -97,6 +97,26 @@ impl Lane {
     /// Whether a batch is open.
     pub(crate) fn is_filling(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// Since when nothing was accepted, if the last batch was not.
+    pub(crate) fn trouble(&self) -> Option<Instant> {
+        self.trouble
+    }
+
+    /// Since when a batch is under way, if one is.
+    pub(crate) fn in_flight_since(&self) -> Option<Instant> {
+        self.flight.as_ref().map(|flight| flight.since)
+    }
+
+    /// How often its first batch was sent in vain.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// When that is sent again, if it waits.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.retry.map(|retry| retry.at)
     }
 
     /// No drain is under way any more.

@@ -28,7 +28,7 @@ impl Rig {
     fn push(&mut self) -> Room {
         let room = self.lane.room(10, 0, None, self.now);
         if room == Room::Now {
-            let ticket = self.offsets.track(self.stay, self.next, 7).unwrap();
+            let ticket = self.offsets.track(self.stay, self.next, 7, None).unwrap();
             let number = self.next.to_be_bytes();
             let write = |out: &mut Vec<u8>| out.extend_from_slice(&[&number[..], b"  "].concat());
             self.lane.push(Item { weight: 10, write, ticket, timestamp: None }, None, 20, self.now);

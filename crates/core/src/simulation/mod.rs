@@ -131,6 +131,7 @@ fn run(policy: Policy, budget: usize, steps: Vec<Step>) -> World {
         world.step(step);
         world.assert_nothing_lost();
         world.assert_order();
+        world.assert_lag();
     }
     world.come_to_rest();
     world.assert_nothing_lost();

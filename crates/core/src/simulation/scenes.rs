@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::mapping::{Partitioning, Policy};
+use crate::record::Position;
 
 use super::plan::{Answer, Mode, Plan, Tp};
 use super::world::World;
@@ -102,7 +103,7 @@ impl Scene {
             }
         }
         if self.world.now.duration_since(self.world.began).as_millis().is_multiple_of(1_000) {
-            self.world.core.standings(now);
+            self.world.core.standings(now, 0);
             self.world.act();
             self.world.core.audit();
         }
@@ -199,7 +200,7 @@ fn records_behind_one_that_is_not_settled_have_a_window() {
     let mut scene = Scene::new(plan, 512);
     scene.world.silence = Some((0, 1));
     scene.play(Duration::from_secs(20));
-    let most = scene.world.core.standings(scene.world.now)[0].in_flight;
+    let most = scene.world.core.standings(scene.world.now, 0)[0].in_flight;
     assert!(most <= 100_000, "{most} in flight");
     scene.world.silence = None;
     scene.world.come_to_rest();
@@ -278,6 +279,29 @@ fn a_record_that_was_given_back_is_not_skipped() {
     world.come_to_rest();
     world.assert_nothing_lost();
     assert_eq!(world.committed[&(0, 0)], 7, "and markers behind the last are passed");
+}
+
+/// What Kafka has and nobody could read is behind, too: in records at once, in time for as long as it is so.
+#[test]
+fn a_partition_that_cannot_be_read_falls_behind() {
+    let mut world = World::new(estate(1, 2, 1, Partitioning::Key));
+    world.resolve();
+    let (name, second) = (super::world::name((0, 0)), Duration::from_secs(1));
+    let lag = |world: &mut World| world.core.standings(world.now, 0)[0].lag;
+    let end = |world: &mut World, end| {
+        world.core.end_known(&name, Some(Position(3)), Position(end), world.now)
+    };
+    assert_eq!(world.core.end_known(&name, None, Position(7), world.now), None, "from where?");
+    assert_eq!((end(&mut world, 3), lag(&mut world)), (Some(0), Duration::ZERO));
+    assert_eq!(end(&mut world, 10), Some(7));
+    world.now += second;
+    assert_eq!(end(&mut world, 12), Some(9));
+    world.now += second;
+    assert_eq!(lag(&mut world), 2 * second);
+    assert_eq!(world.read((0, 0), 5), 5);
+    assert_eq!(end(&mut world, 12), Some(12), "of what was read nothing is settled");
+    world.come_to_rest();
+    assert_eq!((end(&mut world, 5), lag(&mut world)), (Some(0), Duration::ZERO));
 }
 
 /// A hub grows under way: what is under way is delivered first, then its new partitions are used.

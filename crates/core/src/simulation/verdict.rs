@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::mapping::Policy;
 
 use super::plan::{Answer, Mode, Tp};
-use super::world::{World, key};
+use super::world::{World, key, record_at_or_after, tp};
 
 impl World {
     /// Every record below a committed position is in each of its hubs, or in the dead-letter topic, or dropped by policy.
@@ -36,6 +36,22 @@ impl World {
             log.iter().copied().filter(|(_, offset)| key(*offset).is_some()).collect::<Vec<_>>()
         };
         self.by_hub.iter().for_each(|log| assert_first_in_order(&keyed(log), by_key));
+    }
+
+    /// How far a partition is behind in time is the age of its oldest record that is not settled. A record says its offset as
+    /// the time it was written.
+    pub(super) fn assert_lag(&mut self) {
+        const WALL: i64 = 1 << 40;
+        for standing in self.core.standings(self.now, WALL) {
+            let at = tp(&standing.name);
+            let oldest = match standing.position {
+                Some(position) if standing.in_flight > 0 => position.0,
+                _ if self.held.contains(&at) => record_at_or_after(self.cursor[&at]),
+                _ => continue,
+            };
+            assert_eq!(WALL - standing.lag.as_millis() as i64, oldest, "{at:?}");
+        }
+        self.act();
     }
 
     /// Everything is well: what was read and is not committed is read again and stored, and then nothing is left to do.

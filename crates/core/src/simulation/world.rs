@@ -63,7 +63,7 @@ pub(super) fn name((of, partition): Tp) -> TopicPartition {
     TopicPartition::new(topic(of), partition)
 }
 
-fn tp(name: &TopicPartition) -> Tp {
+pub(super) fn tp(name: &TopicPartition) -> Tp {
     (name.topic["topic-".len()..].parse().unwrap(), name.partition)
 }
 
@@ -79,7 +79,7 @@ fn identity(bytes: &[u8]) -> (Tp, i64) {
 }
 
 /// Of seven offsets, two hold no record, as compaction or transactions leave them.
-fn record_at_or_after(offset: i64) -> i64 {
+pub(super) fn record_at_or_after(offset: i64) -> i64 {
     (offset..offset + 7).find(|offset| offset % 7 < 5).unwrap()
 }
 

@@ -1,0 +1,102 @@
+//! How the way to each hub partition stands, for people.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::core::Core;
+use crate::event::Cause;
+use crate::hubs::{Berth, HubName};
+
+/// How the way to a hub partition stands; the better first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Nothing stands against it.
+    Sending,
+    /// A batch has had no answer for two seconds.
+    Waiting,
+    /// It takes turns with others, because its namespace throttles.
+    Throttled,
+    /// The last batch was not stored, and is sent again.
+    Retrying,
+}
+
+impl State {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Waiting => "waiting",
+            Self::Throttled => "throttled",
+            Self::Retrying => "retrying",
+        }
+    }
+}
+
+/// Why a batch has to be sent again.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) detail: Box<str>,
+}
+
+/// How one lane stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Its number.
+    pub lane: usize,
+    /// The hub.
+    pub hub: &'a HubName,
+    /// The hub partition, or `gateway`.
+    pub partition: &'a Arc<str>,
+    /// How it stands.
+    pub state: State,
+    /// For how long nothing was accepted, where something is to be.
+    pub lasts: Duration,
+    /// How often the batch was tried in vain.
+    pub attempts: u32,
+    /// When it is tried again, if that is known.
+    pub next: Option<Duration>,
+    /// What was said last, if anything was.
+    pub detail: &'a str,
+}
+
+impl Core {
+    /// The lanes in use on which something was sent, one or more for each hub partition.
+    pub fn lanes(&self, now: Instant) -> impl Iterator<Item = Standing<'_>> {
+        let lanes = self.hubs.outlets.iter().flat_map(|outlet| &outlet.lanes);
+        let used = lanes.filter(|lane| self.berths[**lane].seat.has_sent());
+        used.map(move |lane| self.standing(*lane, now))
+    }
+
+    fn standing(&self, number: usize, now: Instant) -> Standing<'_> {
+        let berth = &self.berths[number];
+        let hub = &self.hubs.all[berth.hub];
+        let trouble = berth.lane.trouble();
+        let failure = berth.failure.as_ref().filter(|_| trouble.is_some());
+        let governor = &self.hubs.namespaces[hub.namespace].governor;
+        let state = match failure {
+            Some(Failure { cause, .. }) if *cause != Cause::Throttled => State::Retrying,
+            _ if governor.governs(&berth.seat) => State::Throttled,
+            _ if berth.lane.is_stalled(now) => State::Waiting,
+            _ => State::Sending,
+        };
+        let since = |at: Option<Instant>| at.map_or(Duration::ZERO, |it| now - it.min(now));
+        Standing {
+            lane: number,
+            hub: &hub.name,
+            partition: &berth.name,
+            state,
+            lasts: since(trouble.or(berth.lane.in_flight_since())),
+            attempts: berth.lane.attempts(),
+            next: berth.lane.retry_at().map(|at| at.saturating_duration_since(now)),
+            detail: failure.map_or("", |failure| &failure.detail),
+        }
+    }
+}
+
+impl Berth {
+    /// A batch was not stored.
+    pub(crate) fn failed(&mut self, cause: Cause, detail: &str) {
+        self.failure = Some(Failure { cause, detail: detail.into() });
+    }
+}
