@@ -27,7 +27,7 @@ pub enum LogError {
 /// What the libraries say that the bridge itself says better, or that is no news: a consumer that is closed before it is dropped, a certificate that is no good, at every attempt; an answer that refuses a token. `log.level` can
 /// ask for it.
 const QUIET: &str = "rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off,\
-    typespec_client_core=warn,azure_core=warn,azure_identity=warn";
+    typespec_client_core=warn";
 
 /// Whether anybody may see what is said at this place: a library that shows whole frames shows the tokens in them.
 fn harmless(metadata: &Metadata<'_>) -> bool {
