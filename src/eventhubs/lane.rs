@@ -208,13 +208,13 @@ impl Worker {
     /// Lets a link go that nothing is under way on.
     fn release(&self, link: Option<Link>) {
         if let Some(link) = link {
-            tracing::debug!(link = self.path, "link released");
+            tracing::debug!(namespace = &*self.hub.namespace, link = self.path, "link released");
             self.namespace.0.runtime.spawn(link.close(self.namespace.0.settings.connect_timeout));
         }
     }
 
     async fn lost(&mut self, link: Link, fault: &Fault) {
-        tracing::debug!(link = self.path, cause = %fault.cause, detail = fault.detail, "link lost");
+        tracing::debug!(namespace = &*self.hub.namespace, link = self.path, cause = %fault.cause, detail = fault.detail, "link lost");
         self.found_shut(&link, fault);
         if fault.connection {
             self.namespace.give_up(&link.seat.connected, fault).await;
@@ -241,7 +241,7 @@ impl Worker {
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
-        tracing::debug!(link = self.path, limit, "link attached");
+        tracing::debug!(namespace = &*self.hub.namespace, link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
         Ok(link)
     }
@@ -311,7 +311,12 @@ impl Worker {
         match link.abandon(delivery, limit, &self.namespace.0.runtime).await {
             Ok(Some(result)) => result,
             Ok(None) => {
-                tracing::debug!(link = self.path, detail, "silent link released");
+                tracing::debug!(
+                    namespace = &*self.hub.namespace,
+                    link = self.path,
+                    detail,
+                    "silent link released"
+                );
                 let fault = Fault::new(Cause::Timeout, detail);
                 Err(Fault { connection: false, ..fault }.into())
             }

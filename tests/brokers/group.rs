@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eventhubs_local::Server;
 
-use crate::scene::{HUB, Scene, count};
+use crate::scene::{HUB, PARTITIONS, Scene, count};
 use crate::support::audit::{Auditor, Place};
 use crate::support::records::record;
 use crate::support::{Bridge, Kafka, Out, PATIENCE, Release, Settings, unique, wait_for};
@@ -22,6 +22,11 @@ pub(crate) fn second(kafka: &Kafka) {
     let scene = Scene::new(kafka, "second");
     let first = scene.settings.start();
     wait_busy(&first);
+    // How far each is behind, from a broker of that version.
+    wait_for("the lag of every partition", PATIENCE, || {
+        let known = first.metrics().matches("\nbridge_consumer_lag_records{").count();
+        (known == PARTITIONS as usize).then_some(())
+    });
     for _ in 0..2 {
         let second = scene.settings.start();
         wait_busy(&second);

@@ -64,7 +64,7 @@ fn how_far_behind_is_told_from_the_assignment_on_for_every_partition() {
     let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
     let bridge = settings.start();
     let records = "bridge_consumer_lag_records";
-    wait_gauges(&bridge, records, |partition, is| is == [0.0, 3.0, 1.0][partition as usize]);
+    wait_gauges(&bridge, records, |partition, is| is as i64 == [0, 3, 1][partition as usize]);
     wait_gauges(&bridge, "bridge_lag_seconds", |partition, is| match partition {
         0 => is == 0.0,
         1 => (HOUR as f64..HOUR as f64 + FRESH).contains(&is),
@@ -72,7 +72,7 @@ fn how_far_behind_is_told_from_the_assignment_on_for_every_partition() {
     });
     // It grows though nothing is accepted.
     kafka.produce(&topic, [old.clone(), old]);
-    wait_gauges(&bridge, records, |partition, is| is == [0.0, 5.0, 1.0][partition as usize]);
+    wait_gauges(&bridge, records, |partition, is| is as i64 == [0, 5, 1][partition as usize]);
     refusing.clear();
     wait_gauges(&bridge, records, |_, is| is == 0.0);
     wait_gauges(&bridge, "bridge_lag_seconds", |_, is| is == 0.0);
