@@ -26,6 +26,13 @@ def run(*command, cwd=ROOT, **how):
     return done.stdout
 
 
+def refusal(values, **how):
+    """What the chart says to `values`, which it refuses: the line that names the key."""
+    code, _, error = template(values, **how)
+    assert code != 0, "it was taken"
+    return next((line for line in error.splitlines() if line.startswith("`")), error)
+
+
 def helm(*arguments):
     """What helm says to `arguments`: its exit code, standard output, standard error."""
     done = subprocess.run(["helm", *map(str, arguments)], capture_output=True, text=True, timeout=60)
@@ -39,19 +46,19 @@ def merged(base, over):
     return {**base, **{key: merged(base.get(key), value) for key, value in over.items()}}
 
 
-def template(values, *arguments, chart=CHART):
+def template(values, *arguments, chart=CHART, release="r"):
     """`helm template` of `values`, a file or a map laid over the least."""
     if isinstance(values, Path):
-        return helm("template", "r", chart, "--namespace", "shop", "--values", values, *arguments)
+        return helm("template", release, chart, "--namespace", "shop", "--values", values, *arguments)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(merged(LEAST, values), file)
         file.flush()
-        return helm("template", "r", chart, "--namespace", "shop", "--values", file.name, *arguments)
+        return helm("template", release, chart, "--namespace", "shop", "--values", file.name, *arguments)
 
 
-def render(values, *arguments, chart=CHART):
+def render(values, *arguments, chart=CHART, release="r"):
     """The objects that `values` make."""
-    code, out, error = template(values, *arguments, chart=chart)
+    code, out, error = template(values, *arguments, chart=chart, release=release)
     assert code == 0, error
     return [document for document in yaml.safe_load_all(out) if document]
 
@@ -63,10 +70,10 @@ def one(objects, kind, prefix="r-kafka-eventhubs-bridge"):
     return found[0]
 
 
-def workload(objects):
+def workload(objects, name="r-kafka-eventhubs-bridge"):
     """The Deployment or StatefulSet of the bridge."""
     kinds = ("Deployment", "StatefulSet")
-    found = [it for it in objects if it["kind"] in kinds and it["metadata"]["name"] == "r-kafka-eventhubs-bridge"]
+    found = [it for it in objects if it["kind"] in kinds and it["metadata"]["name"] == name]
     assert len(found) == 1
     return found[0]
 

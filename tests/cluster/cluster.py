@@ -137,9 +137,9 @@ class Namespace:
                 value = file
             yield from ("--values", value)
 
-    def install(self, *values):
+    def install(self, *values, release="r"):
         """A first `helm install`."""
-        return self.cluster.helm("install", "r", CHART, "--namespace", self.name, *self._values(values))
+        return self.cluster.helm("install", release, CHART, "--namespace", self.name, *self._values(values))
 
     def upgrade(self, *values):
         """The next revision."""

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -26,5 +27,5 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def namespace(cluster, request):
     """A namespace of the test's own."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:60].strip("-")
-    return cluster.namespace(name)
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:50].strip("-")
+    return cluster.namespace(f"{name}-{zlib.crc32(request.node.name.encode()):08x}")

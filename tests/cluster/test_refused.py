@@ -19,7 +19,6 @@ WRONG = {
     "a spread": ({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Never"}]}, "Never"),
     "a quantity": ({"resources": {"limits": {"memory": "192MB!"}}}, "quantities"),
     "a request above its limit": ({"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "192Mi"}}}, "less than or equal to memory limit"),
-    "a label": ({"podLabels": {"a b": "c"}}, "a b"),
     "a variable": ({"extraEnv": [{"name": "A", "valu": "b"}]}, "valu"),
     "a mount without volume": ({"extraVolumeMounts": [{"name": "nowhere", "mountPath": "/x"}]}, "nowhere"),
     "a peer": ({"networkPolicy": {"enabled": True, "kafka": {"to": [{"ipBlock": {"cidr": "10.0.0.0/99"}}]}}}, "10.0.0.0/99"),

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from chart import CHART, merged
+from cluster import Refused
 
 CI = CHART / "ci"
 ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
@@ -161,6 +162,24 @@ def test_an_upgrade_leaves_the_number_of_pods_to_the_autoscaler(namespace, scale
     spec = namespace.get("deployment")["spec"]
     assert spec["template"]["spec"]["containers"][0]["image"].endswith(":9.9.9")
     assert spec["replicas"] == 5
+
+
+def test_a_pause_outlasts_an_upgrade(namespace):
+    """As docs/kubernetes.md says of maintenance: KEDA keeps to the annotation until it is taken off."""
+    minimal = CI / "minimal-values.yaml"
+    paused = "autoscaling.keda.sh/paused-replicas"
+    namespace.install(minimal, {"keda": KEDA})
+    namespace.cluster.kubectl("annotate", "scaledobject", "r-kafka-eventhubs-bridge", f"{paused}=0", "--namespace", namespace.name)
+    namespace.upgrade(minimal, {"keda": {**KEDA, "maxReplicas": 9}})
+    scaled = namespace.get("scaledobject")
+    assert scaled["spec"]["maxReplicaCount"] == 9 and scaled["metadata"]["annotations"][paused] == "0"
+    # Who set it by hand takes it off by hand: Helm does not take it from them.
+    lasting = {"keda": {**KEDA, "annotations": {paused: "2"}}}
+    with pytest.raises(Refused, match="kubectl-annotate"):
+        namespace.upgrade(minimal, lasting)
+    namespace.cluster.kubectl("annotate", "scaledobject", "r-kafka-eventhubs-bridge", f"{paused}-", "--namespace", namespace.name)
+    namespace.upgrade(minimal, lasting)
+    assert namespace.get("scaledobject")["metadata"]["annotations"][paused] == "2"
 
 
 def test_an_autoscaler_takes_over_what_runs(namespace):

@@ -1,23 +1,33 @@
-{{/* What objects are called, and the labels they carry. Pods carry only the selector's: a new chart version restarts nothing. */}}
+{{/*
+What objects are called, and the labels they carry. Pods carry only the selector's: a new chart version restarts nothing. Names and labels stand in
+quotes: a release may be called `2024` or `1e3`, which YAML takes for numbers.
+*/}}
+
+{{/* The beginning of `name`, at most `length` long, that ends as a name must: from (dict "name" "" "length" 63). */}}
+{{- define "bridge.cut" -}}
+{{- regexReplaceAll `[^a-z0-9]+$` (trunc .length .name) "" -}}
+{{- end -}}
 
 {{- define "bridge.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- include "bridge.cut" (dict "name" (default .Chart.Name .Values.nameOverride) "length" 63) -}}
 {{- end -}}
 
 {{/* The pod of `helm test` is not one of the bridge's: no selector of the workload may take it for one. */}}
 {{- define "bridge.checkName" -}}
-{{- printf "%s-check" (include "bridge.name" . | trunc 57 | trimSuffix "-") -}}
+{{- printf "%s-check" (include "bridge.cut" (dict "name" (include "bridge.name" .) "length" 57)) -}}
 {{- end -}}
 
+{{/* 52, since a StatefulSet's pods carry a label of its name, a hyphen and a hash of ten. */}}
 {{- define "bridge.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- $name = .Values.fullnameOverride -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- $name = .Release.Name -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- $name = printf "%s-%s" .Release.Name $name -}}
 {{- end -}}
+{{- include "bridge.cut" (dict "name" $name "length" 52) -}}
 {{- end -}}
 
 {{- define "bridge.serviceAccount" -}}
@@ -46,15 +56,15 @@
 {{- end -}}
 
 {{- define "bridge.selector" -}}
-app.kubernetes.io/name: {{ include "bridge.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "bridge.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* `metadata` of an object beside the pods, from (dict "root" $ "suffix" "" "labels" {} "annotations" {}). */}}
 {{- define "bridge.metadata" -}}
 {{- $root := .root -}}
-name: {{ include "bridge.fullname" $root }}{{ .suffix }}
-namespace: {{ $root.Release.Namespace }}
+name: {{ printf "%s%s" (include "bridge.fullname" $root) (default "" .suffix) | quote }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "bridge.selector" $root | nindent 2 }}
   app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}

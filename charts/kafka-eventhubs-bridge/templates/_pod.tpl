@@ -47,7 +47,7 @@ spec:
     {{- end }}
   {{- end }}
   {{- with $v.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with $v.affinity }}
   affinity:
@@ -81,7 +81,7 @@ spec:
 {{/* What the pod of the bridge and that of `helm test` have in common. */}}
 {{- define "bridge.podBasics" -}}
 {{- $v := .Values -}}
-serviceAccountName: {{ include "bridge.serviceAccount" . }}
+serviceAccountName: {{ include "bridge.serviceAccount" . | quote }}
 automountServiceAccountToken: false
 {{- /* A Service called `bridge` would otherwise become variables that look like the bridge's own. */}}
 enableServiceLinks: false
@@ -110,11 +110,11 @@ hostAliases:
 volumes:
   - name: config
     configMap:
-      name: {{ include "bridge.configMap" . }}
+      name: {{ include "bridge.configMap" . | quote }}
   {{- range $index, $file := $v.secrets.files }}
   - name: secret-{{ $index }}
     secret:
-      secretName: {{ $file.secretName }}
+      secretName: {{ $file.secretName | quote }}
       defaultMode: 0440
       {{- with $file.items }}
       items:
@@ -127,7 +127,7 @@ volumes:
       driver: secrets-store.csi.k8s.io
       readOnly: true
       volumeAttributes:
-        secretProviderClass: {{ include "bridge.secretProviderClass" . }}
+        secretProviderClass: {{ include "bridge.secretProviderClass" . | quote }}
   {{- end }}
   {{- with $v.extraVolumes }}
   {{- toYaml . | nindent 2 }}
@@ -136,7 +136,7 @@ volumes:
 
 {{- define "bridge.container" -}}
 {{- $v := .Values -}}
-image: {{ include "bridge.image" . }}
+image: {{ include "bridge.image" . | quote }}
 imagePullPolicy: {{ $v.image.pullPolicy }}
 securityContext:
   {{- toYaml $v.securityContext | nindent 2 }}
@@ -146,11 +146,11 @@ resources:
 envFrom:
   {{- if $v.secrets.env }}
   - secretRef:
-      name: {{ include "bridge.fullname" . }}
+      name: {{ include "bridge.fullname" . | quote }}
   {{- end }}
   {{- range $v.secrets.existing }}
   - secretRef:
-      name: {{ . }}
+      name: {{ . | quote }}
   {{- end }}
 {{- end }}
 env:

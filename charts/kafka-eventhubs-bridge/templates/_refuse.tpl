@@ -1,7 +1,4 @@
-{{/*
-Values that are each right and together wrong, which a schema cannot say. Every text names the key and what to do. The TOML is not read;
-only that it leaves alone what the chart must know is looked for, line by line.
-*/}}
+{{/* Values that are each right and together wrong, which a schema cannot say. Every text names the key and what to do. */}}
 {{- define "bridge.refuse" -}}
 {{- $v := .Values -}}
 {{- if not $v.image.repository -}}
@@ -13,12 +10,12 @@ only that it leaves alone what the chart must know is looked for, line by line.
 {{- if and $v.config $v.existingConfigMap -}}
 {{- fail "\n`config` and `existingConfigMap` are both set: the bridge reads one file, so leave one of them out" -}}
 {{- end -}}
-{{- if regexMatch `(?m)^\s*(limits\.)?drain_timeout\s*=` $v.config -}}
-{{- fail "\n`config` sets `drain_timeout`: set `drainSeconds` instead, which the pod's grace period follows" -}}
+{{- if regexMatch `^(127\.|\[::1\])` $v.admin.address -}}
+{{- fail (printf "\n`admin.address` is `%s`, where only the pod itself comes: probes and scrapers come from outside, so set `0.0.0.0` or `[::]`" $v.admin.address) -}}
 {{- end -}}
-{{- if regexMatch `(?m)^\s*(kafka\.)?instance_id\s*=` $v.config -}}
-{{- fail "\n`config` sets `instance_id`, which all pods would share: set `kind: StatefulSet` and `staticMembership: true` instead" -}}
-{{- end -}}
+{{- include "bridge.refuseNames" . -}}
+{{- include "bridge.refuseVariables" . -}}
+{{- include "bridge.refuseToml" . -}}
 {{- if and $v.staticMembership (ne $v.kind "StatefulSet") -}}
 {{- fail "\n`staticMembership` needs pods that keep their name: set `kind: StatefulSet`" -}}
 {{- end -}}
@@ -26,17 +23,7 @@ only that it leaves alone what the chart must know is looked for, line by line.
 {{- fail "\n`keda.enabled` and `hpa.enabled` are both true: KEDA makes a HorizontalPodAutoscaler of its own, so choose one" -}}
 {{- end -}}
 {{- if $v.keda.enabled -}}
-{{- range $key := list "brokers" "group" "topics" -}}
-{{- if not (get $v.keda $key) -}}
-{{- fail (printf "\n`keda.%s` is empty: KEDA asks Kafka itself and needs what the TOML says" $key) -}}
-{{- end -}}
-{{- end -}}
-{{- range regexFindAll `(?m)^\s*(kafka\.)?group_id\s*=\s*["'][^"']+["']` $v.config -1 -}}
-{{- $group := regexReplaceAll `["']$` (regexReplaceAll `^[^=]*=\s*["']` . "") "" -}}
-{{- if ne $group $v.keda.group -}}
-{{- fail (printf "\n`keda.group` is `%s`, but `config` sets `group_id` to `%s`: KEDA would wait for the lag of a group that never reads" $v.keda.group $group) -}}
-{{- end -}}
-{{- end -}}
+{{- include "bridge.refuseKeda" . -}}
 {{- if gt (int $v.keda.minReplicas) (int $v.keda.maxReplicas) -}}
 {{- fail "\n`keda.minReplicas` is above `keda.maxReplicas`" -}}
 {{- end -}}
@@ -53,16 +40,65 @@ only that it leaves alone what the chart must know is looked for, line by line.
 {{- if and $v.secretStore.enabled (not $v.secretStore.existing) (not $v.secretStore.parameters) -}}
 {{- fail "\n`secretStore.parameters` is empty: say which vault and objects, or name a SecretProviderClass in `secretStore.existing`" -}}
 {{- end -}}
-{{- range $name, $_ := $v.secrets.env -}}
-{{- if not (hasPrefix "BRIDGE_" $name) -}}
-{{- if not (hasPrefix "AZURE_" $name) -}}
-{{- fail (printf "\n`secrets.env.%s` is no variable of the bridge: they begin with `BRIDGE_`, those of Azure with `AZURE_`" $name) -}}
-{{- end -}}
-{{- end -}}
+{{- if $v.networkPolicy.enabled -}}
+{{- include "bridge.refuseNetwork" . -}}
 {{- end -}}
 {{- range $alert := $v.rules.disabled -}}
 {{- if not (contains (printf "alert: %s\n" $alert) ($.Files.Get "files/alerts.yaml")) -}}
 {{- fail (printf "\n`rules.disabled` names `%s`, and there is no such alert" $alert) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the API would refuse of a name or a label, or would give to another object than was meant. */}}
+{{- define "bridge.refuseNames" -}}
+{{- $v := .Values -}}
+{{- $name := include "bridge.fullname" . -}}
+{{- if and (eq $v.kind "StatefulSet") (not (regexMatch `^[a-z]([-a-z0-9]*[a-z0-9])?$` $name)) -}}
+{{- $near := regexReplaceAll `^[^a-z]+` (replace "." "-" $name) "" | default .Chart.Name -}}
+{{- fail (printf "\n`fullnameOverride` is needed: a StatefulSet has a Service and hosts of its name, which begins with a letter and has no dot, and `%s` is no such name. Set it to one, such as `%s`" $name $near) -}}
+{{- end -}}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" -}}
+{{- $further := concat $own (list "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart") -}}
+{{- $pod := $own -}}
+{{- if $v.workloadIdentity.enabled -}}
+{{- $pod = append $own "azure.workload.identity/use" -}}
+{{- end -}}
+{{- $annotations := list "kafka-eventhubs-bridge/checksum" "kubectl.kubernetes.io/default-container" -}}
+{{- if $v.metrics.annotations -}}
+{{- $annotations = concat $annotations (list "prometheus.io/scrape" "prometheus.io/port" "prometheus.io/path") -}}
+{{- end -}}
+{{- range $it := list
+    (dict "key" "commonLabels" "map" $v.commonLabels "own" $further) (dict "key" "podLabels" "map" $v.podLabels "own" $pod)
+    (dict "key" "rules.labels" "map" $v.rules.labels "own" $further) (dict "key" "dashboards.labels" "map" $v.dashboards.labels "own" $further)
+    (dict "key" "metrics.azureMonitor.labels" "map" $v.metrics.azureMonitor.labels "own" $further)
+    (dict "key" "metrics.prometheusOperator.labels" "map" $v.metrics.prometheusOperator.labels "own" $further)
+    (dict "key" "podAnnotations" "map" $v.podAnnotations "own" $annotations) -}}
+{{- range $name, $_ := $it.map -}}
+{{- if has $name $it.own -}}
+{{- fail (printf "\n`%s` sets `%s`, which the chart sets itself: leave it out" $it.key $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Variables that the chart sets, or that the bridge does not know. */}}
+{{- define "bridge.refuseVariables" -}}
+{{- $instead := dict "BRIDGE_ADMIN__LISTEN" "admin" "BRIDGE_LIMITS__DRAIN_TIMEOUT" "drainSeconds" "BRIDGE_KAFKA__INSTANCE_ID" "staticMembership" -}}
+{{- range $name, $_ := .Values.secrets.env -}}
+{{- if not (or (hasPrefix "BRIDGE_" $name) (hasPrefix "AZURE_" $name)) -}}
+{{- fail (printf "\n`secrets.env.%s` is no variable of the bridge: they begin with `BRIDGE_`, those of Azure with `AZURE_`" $name) -}}
+{{- end -}}
+{{- with get $instead $name -}}
+{{- fail (printf "\n`secrets.env.%s` is set by the chart: set `%s` instead" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- range $index, $it := .Values.extraEnv -}}
+{{- /* By the pod, as `staticMembership` does it, or by whatever else a person finds: each pod its own. */ -}}
+{{- if not (and (eq $it.name "BRIDGE_KAFKA__INSTANCE_ID") (not $.Values.staticMembership) $it.valueFrom) -}}
+{{- with get $instead $it.name -}}
+{{- fail (printf "\n`extraEnv[%d]` sets `%s`, which is set by the chart: set `%s` instead" $index $it.name .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
