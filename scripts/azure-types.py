@@ -55,15 +55,22 @@ BY_HAND = {
         "Properties": {"description": "string", "dataCollectionRuleId": "string", "dataCollectionEndpointId": "string"},
     },
 }
-# What a preview has beside the version the package knows.
-PREVIEW = {
+# What a newer version has beside, or otherwise than, the one the package knows.
+NEWER = {
     "Microsoft.EventHub/namespaces": (
-        "2025-05-01-preview",
+        "2026-01-01",
         "EHNamespaceProperties",
-        {"geoDataReplication": "Replication"},
+        {
+            "minimumTlsVersion": "1.0 | 1.1 | 1.2 | 1.3 | string",
+            "geoDataReplication": "Replication",
+            "ipAddressType": "DualStack | IPv4 | string",
+            "platformCapabilities": "PlatformCapabilities",
+        },
         {
             "Replication": {"locations": "Replica[]", "maxReplicationLagDurationInSeconds": "int"},
-            "Replica": {"locationName": "string", "roleType": "Primary | Secondary", "clusterArmId": "string"},
+            "Replica": {"locationName": "string", "roleType": "Primary | Secondary | string", "clusterArmId": "string"},
+            "PlatformCapabilities": {"confidentialCompute": "ConfidentialCompute"},
+            "ConfidentialCompute": {"mode": "Disabled | Enabled | string"},
         },
     )
 }
@@ -95,8 +102,8 @@ def fetched(resource):
                     types[name]["*"] = objects[name]["additionalPropertiesType"]
                 wanted += [(it, depth + 1) for it in types[name].values()]
     name = about["name"]
-    if resource in PREVIEW:
-        version, grown, more, parts = PREVIEW[resource]
+    if resource in NEWER:
+        version, grown, more, parts = NEWER[resource]
         name = f"{resource}@{version}"
         types[grown] |= more
         types |= parts

@@ -41,6 +41,8 @@ param maximumThroughputUnits int = 10
 param replicaLocations string[] = []
 
 @description('Seconds a copy may lag before the namespace refuses to take more: 0 copies before it acknowledges, 300 to 86400 copies after.')
+@minValue(0)
+@maxValue(86400)
 param maxReplicationLagSeconds int = 300
 
 @description('Keys and connection strings may be used. The bridge needs none.')

@@ -3,6 +3,7 @@
 A body is held against the type of its resource wherever it is written out. What is computed is left alone.
 """
 
+import hashlib
 import json
 import re
 from functools import cache
@@ -18,8 +19,8 @@ PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bicep.language()))
 DECLARATIONS = {f"{kind}_declaration" for kind in ("parameter", "variable", "resource", "module", "type", "output")}
 # Of Bicep, that are used here.
 FUNCTIONS = set(
-    "concat contains empty guid loadJsonContent loadTextContent map replace resourceGroup subscriptionResourceId take union description allowed "
-    "minValue maxValue minLength maxLength".split()
+    "concat contains empty guid length loadJsonContent loadTextContent map replace resourceGroup subscriptionResourceId take union uniqueString "
+    "description allowed minValue maxValue minLength maxLength".split()
 )
 # Keys of a declaration that are Bicep's own.
 META = {"parent", "scope", "dependsOn"}
@@ -165,3 +166,36 @@ def parameters(root):
 def outputs(root):
     """Names of the outputs."""
     return set(declared(root, "output_declaration"))
+
+
+# What a function of Bicep gives. A hash is another than Azure's, and as long.
+GIVES = {
+    "contains": lambda text, part: part in text,
+    "length": len,
+    "replace": lambda text, old, new: text.replace(old, new),
+    "take": lambda text, count: text[:count],
+    "uniqueString": lambda *parts: hashlib.sha256("\0".join(parts).encode()).hexdigest()[:13],
+}
+OPERATORS = {"&&": lambda a, b: a and b, "||": lambda a, b: a or b, "<=": lambda a, b: a <= b, "<": lambda a, b: a < b, "==": lambda a, b: a == b}
+
+
+def evaluated(node, known):
+    """What an expression comes to, with `known` for its names; a name that is a variable of the file stands for its node."""
+    if node.type == "identifier":
+        found = known[text(node)]
+        return evaluated(found, known) if hasattr(found, "type") else found
+    if node.type == "number":
+        return int(text(node))
+    if node.type == "string":
+        parts = (it for it in node.children if it.type in ("string_content", "interpolation"))
+        return "".join(text(it) if it.type == "string_content" else evaluated(it.named_children[0], known) for it in parts)
+    if node.type == "call_expression":
+        name, arguments = node.children
+        return GIVES[text(name)](*(evaluated(it, known) for it in arguments.named_children))
+    if node.type == "unary_expression":
+        return not evaluated(node.named_children[0], known)
+    if node.type == "ternary_expression":
+        condition, yes, no = node.named_children
+        return evaluated(yes if evaluated(condition, known) else no, known)
+    left, operator, right = node.children
+    return OPERATORS[text(operator)](evaluated(left, known), evaluated(right, known))

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from bicep import AZURE, ROOT, TYPES, bodies, declared, faults, judged, outputs, parameters, parse, properties, text, tree, unknown_names
+from bicep import AZURE, ROOT, TYPES, bodies, declared, evaluated, faults, judged, outputs, parameters, parse, properties, text, tree, unknown_names
 from chart import CHART
 from test_dashboard import METRICS
 
@@ -85,6 +85,27 @@ def test_the_bridge_may_send_and_nothing_else():
     assert not re.search(r"listKeys|authorizationRules", source)
 
 
+def credential_name(namespace, account):
+    """What identity.bicep calls the credential of `account` in `namespace`."""
+    root = tree(AZURE / "modules/identity.bicep")
+    (body,) = bodies(declared(root)["credential"])
+    (name,) = [value for key, value, _ in properties(body) if key == "name"]
+    variables = {key: node.named_children[-1] for key, node in declared(root, "variable_declaration").items()}
+    return evaluated(name, {**variables, "kubernetesNamespace": namespace, "serviceAccount": account})
+
+
+def test_a_credential_has_a_name_azure_takes():
+    """Whatever Kubernetes lets a service account be called; two never share one."""
+    namespaces = ["orders", "1", "n" * 63]
+    accounts = ["default", "orders-kafka-eventhubs-bridge", "my.release-bridge", "my-release-bridge", "1.2.3", "a", "a" * 253, "a" * 252 + "b", ".".join("a" * 127)]
+    found = [credential_name(namespace, account) for namespace in namespaces for account in accounts]
+    for name in found:
+        assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-_]{2,119}", name), name
+    assert len(set(found)) == len(found)
+    # Of what is deployed already nothing is made anew.
+    assert credential_name("orders", "orders-kafka-eventhubs-bridge") == "orders-orders-kafka-eventhubs-bridge"
+
+
 def test_wrong_bicep_is_found():
     """The tests above can fail."""
     good = (AZURE / "modules/eventhubs.bicep").read_text()
@@ -96,7 +117,7 @@ def test_wrong_bicep_is_found():
         "'Enabled' : 'Disabled'": "'Enabled' : 7",
         "  sku: {\n    name: sku\n": "  sku: {\n",
         "minimumTlsVersion: '1.2'": "minimumTlsVersion: ['1.2']",
-        "2025-05-01-preview": "2025-05-02",
+        "2026-01-01": "2026-01-02",
     }
     assert not list(judged(parse(good)))
     for old, new in wrong.items():

@@ -9,7 +9,9 @@ param capacity int = 1
 param maximumThroughputUnits int = 10
 @description('On Premium: regions beside `location` that hold a copy, data included.')
 param replicaLocations string[] = []
-@description('0, or 300 to 86400.')
+@description('0, or 300 to 86400: five minutes to a day.')
+@minValue(0)
+@maxValue(86400)
 param maxReplicationLagSeconds int = 300
 @description('Keys and connection strings may be used.')
 param localAuth bool = false
@@ -25,7 +27,7 @@ type hub = {
 var inflates = sku == 'Standard' && maximumThroughputUnits > capacity
 var replicated = sku == 'Premium' && !empty(replicaLocations)
 var secondaries = map(replicaLocations, it => { locationName: it, roleType: 'Secondary' })
-resource namespace 'Microsoft.EventHub/namespaces@2025-05-01-preview' = {
+resource namespace 'Microsoft.EventHub/namespaces@2026-01-01' = {
   name: name
   location: location
   tags: tags

@@ -14,9 +14,15 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   tags: tags
 }
 
+// A service account may have dots and 253 characters, the name of a credential neither. One that fits stays as it is: a credential that is
+// deployed already would otherwise be made a second time, and Azure takes a subject once.
+var plainName = '${kubernetesNamespace}-${serviceAccount}'
+var fits = length(plainName) <= 120 && !contains(plainName, '.')
+var uniqueName = '${take(replace(plainName, '.', '-'), 106)}-${uniqueString(kubernetesNamespace, serviceAccount)}'
+
 resource credential 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = {
   parent: identity
-  name: '${kubernetesNamespace}-${serviceAccount}'
+  name: fits ? plainName : uniqueName
   properties: {
     issuer: issuer
     subject: 'system:serviceaccount:${kubernetesNamespace}:${serviceAccount}'

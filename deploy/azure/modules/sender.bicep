@@ -8,7 +8,7 @@ param hubName string = ''
 // Azure Event Hubs Data Sender
 var role = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '2b629674-e913-4c01-ae53-ef4638d8f975')
 
-resource namespace 'Microsoft.EventHub/namespaces@2025-05-01-preview' existing = {
+resource namespace 'Microsoft.EventHub/namespaces@2026-01-01' existing = {
   name: namespaceName
 }
 
