@@ -50,8 +50,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("health", &[]),
     ("metrics", &["core", "record"]),
     ("tls", &["config"]),
+    ("import", &["config"]),
     ("config", &["core"]),
-    ("import", &[]),
     ("causes", &[]),
     ("repeats", &[]),
     ("route", &[]),
@@ -99,6 +99,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap"], &["src/cli"]),
     (&["comfy_table"], &["src/connect/table.rs"]),
+    (&["saphyr"], &["src/import/form/yaml.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];
 

@@ -17,6 +17,10 @@ mod credential;
 mod full;
 #[path = "config/import.rs"]
 mod import;
+#[path = "config/import_changes.rs"]
+mod import_changes;
+#[path = "config/import_forms.rs"]
+mod import_forms;
 #[path = "config/reports.rs"]
 mod reports;
 #[path = "config/security.rs"]

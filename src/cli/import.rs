@@ -5,24 +5,29 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::import::{self, Choice};
+
 use super::{CONFIGURATION, answer, say};
 
 /// What is read.
 #[derive(Debug, Args)]
 pub(super) struct Old {
-    /// A connector as JSON or properties, or the properties of MirrorMaker 2
+    /// A connector as JSON, properties or YAML of Kubernetes, or the properties of MirrorMaker 2
     file: PathBuf,
     /// Which flow of MirrorMaker 2, if several go to Event Hubs
     #[arg(long, value_name = "SOURCE->TARGET")]
     flow: Option<String>,
+    /// Which connector, if several go to Event Hubs
+    #[arg(long, value_name = "NAME")]
+    connector: Option<String>,
 }
 
 pub(super) fn import(old: &Old) -> ExitCode {
     let file = old.file.display();
     let read = std::fs::read_to_string(&old.file).map_err(|error| error.to_string());
-    let imported = read.and_then(|text| {
-        crate::import::import(&text, old.flow.as_deref()).map_err(|error| error.to_string())
-    });
+    let choice = Choice { flow: old.flow.as_deref(), connector: old.connector.as_deref() };
+    let imported =
+        read.and_then(|text| import::import(&text, choice).map_err(|error| error.to_string()));
     match imported {
         Ok(imported) => {
             for note in &imported.notes {

@@ -1,65 +1,30 @@
-//! A sink connector of Kafka Connect that sends to Event Hubs.
+//! A connector of Kafka Connect for Event Hubs: a sink, or a source that is turned round.
 
+use super::dialect::{self, Dialect, event_hubs};
+use super::form::WORKER;
 use super::given::Given;
-use super::plan::{Line, Mapping, Plan, Topics};
-use super::{ImportError, Note, security};
-
-/// How a connector calls what we need.
-struct Dialect {
-    /// What its class ends with.
-    class: &'static str,
-    name: &'static str,
-    namespace: &'static str,
-    hub: &'static str,
-    key_name: &'static str,
-    key: &'static str,
-}
-
-const DIALECTS: &[Dialect] = &[
-    Dialect {
-        class: "CamelAzureeventhubssinkSinkConnector",
-        name: "a Camel sink for Azure Event Hubs",
-        namespace: "camel.kamelet.azure-eventhubs-sink.namespaceName",
-        hub: "camel.kamelet.azure-eventhubs-sink.eventhubName",
-        key_name: "camel.kamelet.azure-eventhubs-sink.sharedAccessName",
-        key: "camel.kamelet.azure-eventhubs-sink.sharedAccessKey",
-    },
-    Dialect {
-        class: "CamelAzureeventhubsSinkConnector",
-        name: "a Camel sink for Azure Event Hubs, before Kamelets",
-        namespace: "camel.sink.path.namespace",
-        hub: "camel.sink.path.eventHubName",
-        key_name: "camel.sink.endpoint.sharedAccessName",
-        key: "camel.sink.endpoint.sharedAccessKey",
-    },
-    Dialect {
-        class: "EventHubsSinkConnector",
-        name: "an Azure Event Hubs sink",
-        namespace: "azure.eventhubs.namespace",
-        hub: "azure.eventhubs.hub.name",
-        key_name: "azure.eventhubs.sas.keyname",
-        key: "azure.eventhubs.sas.key",
-    },
-];
-/// Camel's way to log in without a key.
-const CAMEL_IDENTITY: &str = "camel.kamelet.azure-eventhubs-sink.credentialType";
+use super::plan::{MARK, Mapping, Plan, Topics};
+use super::{ImportError, Note, changes, security};
 
 /// Keys that need no counterpart, or have one that a person must choose.
 const REASONS: &[(&str, &str)] = &[
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("camel.aggregation.", "is what `[batch]` does, without changing the events"),
     ("camel.", "has no counterpart: nothing stands between the record and the event"),
-    ("key.converter", "is not needed: the bytes of the key travel as they are"),
     (
-        "value.converter",
-        "is not needed: the bytes of the value travel as they are; if the converter changed their form, readers will see the form of Kafka",
+        "eventhub.partition.key.source",
+        "is `partitioning` of the mapping: `key` is what is written, `round_robin` is the other",
     ),
-    ("header.converter", "is not needed: headers become application properties"),
-    ("transforms", "has no counterpart: records are copied, not changed"),
-    ("predicates", "has no counterpart: records are copied, not changed"),
+    ("eventhub.clients.per.task", "is not needed: connections are made as they are needed"),
     (
-        "errors.tolerance",
-        "has no counterpart: a record is never skipped unless `[failure]` says so",
+        "eventhub.",
+        "has no counterpart: what may pass is tried again for ever; `send_timeout` and `connect_timeout` bound a try",
+    ),
+    ("json.", "has no counterpart: the bytes of the value travel as they are"),
+    ("confluent.", "is about Confluent's licence, and is not needed"),
+    (
+        "kafka.api.",
+        "is how Confluent Cloud lets one in: `mechanism = \"plain\"` under `[kafka.security]`, the key as `username`, the secret as `password`",
     ),
     (
         "errors.deadletterqueue.",
@@ -70,45 +35,78 @@ const REASONS: &[(&str, &str)] = &[
         "is not needed: what may pass is tried again for ever, and everything is logged and counted",
     ),
     ("consumer.override.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+    (
+        WORKER,
+        "is the worker's, and tunes Java's client; `[kafka.client]` takes what librdkafka knows",
+    ),
+];
+/// What only reading from Event Hubs needs.
+const READING: &[&str] = &[
+    "eventhubs.consumer.group",
+    "azure.eventhubs.consumer.group",
+    "azure.eventhubs.partition.starting.position",
+    "azure.eventhubs.offset.type",
+    "camel.kamelet.azure-eventhubs-source.",
+    "camel.source.",
+    "max.events",
+    "poll.interval.ms",
+    "output.data.format",
+];
+const NAMED: &[&str] = &["topics", "kafka.topic", "kafka.topics"];
+const OWN_GROUP: &str =
+    "The connector's own group: the bridge goes on where it stopped. Stop it first.";
+const NEW_GROUP: &str = "A source has no group, so this one is new: it begins at `earliest`, unless `start` says otherwise.";
+
+/// Classes that are known, and are none to be read.
+const OTHERS: [(&str, &str); 4] = [
+    (
+        "MirrorCheckpointConnector",
+        "copies positions of groups, which mean nothing in Event Hubs: give the `MirrorSourceConnector`",
+    ),
+    ("MirrorHeartbeatConnector", "copies nothing: give the `MirrorSourceConnector`"),
+    (
+        "ReplicatorSourceConnector",
+        "is Confluent's Replicator, which is not read: its `src.kafka.…` becomes `[kafka]`, its `topic.whitelist` and `topic.regex` mappings",
+    ),
+    ("ServiceBusSinkConnector", "sends to Service Bus, which is another service"),
 ];
 
-pub(super) fn sink(
+/// Reads a connector of `class`.
+pub(super) fn connector(
     class: &str,
     given: &mut Given,
     notes: &mut Vec<Note>,
 ) -> Result<Plan, ImportError> {
-    let Some(dialect) = DIALECTS.iter().find(|dialect| class.ends_with(dialect.class)) else {
-        let known = DIALECTS.iter().map(|dialect| dialect.class).collect::<Vec<_>>().join("`, `");
-        return Err(ImportError::Unknown(format!(
-            "`connector.class` is `{class}`; known are `{known}` and `MirrorSourceConnector`"
-        )));
+    let Some(dialect) = dialect::of(class) else {
+        let other = OTHERS.iter().find(|(other, _)| class.ends_with(other));
+        return Err(ImportError::Unknown(match other {
+            Some((_, why)) => format!("`connector.class` is `{class}`, which {why}"),
+            None => {
+                format!("`connector.class` is `{class}`; known are {}", dialect::known())
+            }
+        }));
     };
     given.take("connector.class");
-    let name = given.take("name").unwrap_or_else(|| "CHANGE-ME".to_owned());
-    let mut plan = Plan {
-        origin: format!("`{name}`, {}", dialect.name),
-        group_id: format!("connect-{name}"),
-        group_why: "The connector's own group: the bridge goes on where it stopped. Stop it first.",
-        ..Plan::default()
-    };
-    let prefix = ["consumer.override.".to_owned()];
-    plan.brokers = given.take_under(&prefix, "bootstrap.servers");
-    if let Some(group) = given.take_under(&prefix, "group.id") {
-        plan.group_id = group;
+    let name = given.take("name").unwrap_or_else(|| MARK.to_owned());
+    let mut plan = plan(&name, dialect);
+    kafka(given, &mut plan, notes);
+    let hub = event_hubs(given, &mut plan, notes);
+    plan.mappings = mappings(given, &hub);
+    if dialect.reads {
+        turned_round(class, given, &plan, notes);
     }
-    plan.start = match given.take_under(&prefix, "auto.offset.reset").as_deref() {
-        Some("latest") => Some("latest"),
-        _ => None,
-    };
-    plan.rack = given.take_under(&prefix, "client.rack");
-    security::take(given, &prefix, &mut plan, notes);
-    event_hubs(dialect, given, &mut plan);
-    let hub = given.take(dialect.hub).unwrap_or_else(|| "CHANGE-ME".to_owned());
-    let named = given.take("topics").map(|list| Topics::list(&list, false)).unwrap_or_default();
-    let pattern = given.take("topics.regex").map(Topics::Pattern);
-    let mapping = |topics| Mapping { topics, exclude: Vec::new(), hub: hub.clone(), mirror: false };
-    plan.mappings = named.into_iter().chain(pattern).map(mapping).collect();
-    plan.dead_letter_topic = given.take("errors.deadletterqueue.topic.name");
+    if dialect.skips_tombstones {
+        notes.push(Note::warning(
+            "connector.class",
+            "left out records without a value; they are events without a body now",
+        ));
+    }
+    changes::transforms(given, "", notes);
+    if !dialect.reads {
+        changes::isolation(given, &consumer(), &mut plan, notes);
+        changes::converters(given, &[String::new()], true, notes);
+    }
+    changes::failures(given, &mut plan, notes);
     for (start, reason) in REASONS {
         let keys = given.take_all(|key| key.starts_with(start));
         if !keys.is_empty() {
@@ -118,35 +116,70 @@ pub(super) fn sink(
     Ok(plan)
 }
 
-fn event_hubs(dialect: &Dialect, given: &mut Given, plan: &mut Plan) {
-    plan.namespace = given.take(dialect.namespace).map(|name| host(&name));
-    let key_name = given.take(dialect.key_name);
-    given.take(dialect.key);
-    let identity = given.take(CAMEL_IDENTITY).is_some_and(|kind| kind == "AZURE_IDENTITY");
-    plan.credential = if identity {
-        // The same chain; a kind that is named hides no door that was shut by mistake.
-        vec![Line::new("kind", "default")]
+fn plan(name: &str, dialect: &Dialect) -> Plan {
+    let (group_id, group_why) = if dialect.reads {
+        (format!("{name}-bridge"), NEW_GROUP)
     } else {
-        shared_access(key_name)
+        (format!("connect-{name}"), OWN_GROUP)
     };
+    Plan { origin: format!("`{name}`, {}", dialect.name), group_id, group_why, ..Plan::default() }
 }
 
-/// A shared access key that has not been copied.
-pub(super) fn shared_access(key_name: Option<String>) -> Vec<Line> {
-    let why = "or BRIDGE_EVENTHUBS__CREDENTIAL__KEY; it has not been copied";
-    vec![
-        Line::new("kind", "sas"),
-        Line::new("key_name", key_name.unwrap_or_else(|| "CHANGE-ME".to_owned())),
-        Line::open("key_file", "/run/secrets/eventhubs", why),
-    ]
+/// Before what is said of the consumer, in the order it wins.
+fn consumer() -> [String; 2] {
+    ["consumer.override.".to_owned(), WORKER.to_owned()]
 }
 
-/// The host of a namespace that may be given by its name alone.
-fn host(namespace: &str) -> String {
-    let namespace = namespace.trim_start_matches("sb://").trim_end_matches('/');
-    if namespace.contains('.') {
-        namespace.to_owned()
-    } else {
-        format!("{namespace}.servicebus.windows.net")
+/// What is said of the consumer, by the connector or by its worker.
+fn kafka(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+    let prefixes = consumer();
+    plan.brokers = given.take_under(&prefixes, "bootstrap.servers");
+    if let Some(group) = given.take_under(&prefixes, "group.id") {
+        plan.group_id = group;
+    }
+    match given.take_under(&prefixes, "auto.offset.reset").as_deref() {
+        None | Some("earliest") => {}
+        Some("latest") => plan.start = Some("latest"),
+        Some(other) => notes.push(Note::warning(
+            "auto.offset.reset",
+            format!("is `{other}`, which has no counterpart: a group without positions begins at `earliest`"),
+        )),
+    }
+    if let Some(rack) = given.take_under(&prefixes, "client.rack") {
+        plan.client.push(("client.rack", rack));
+    }
+    security::take(given, &prefixes, plan, notes);
+}
+
+fn mappings(given: &mut Given, hub: &str) -> Vec<Mapping> {
+    let named = given.take_one_of(NAMED).map(|list| Topics::list(&list, false));
+    let pattern = given.take("topics.regex").map(Topics::Pattern);
+    let mut topics = named.into_iter().flatten().chain(pattern).collect::<Vec<_>>();
+    if topics.is_empty() {
+        topics.push(Topics::Named(vec![MARK.to_owned()]));
+    }
+    let mapping =
+        |topics| Mapping { topics, exclude: Vec::new(), hub: hub.to_owned(), mirror: false };
+    topics.into_iter().map(mapping).collect()
+}
+
+/// Says that what is written goes the other way.
+fn turned_round(class: &str, given: &mut Given, plan: &Plan, notes: &mut Vec<Note>) {
+    let ways = plan.mappings.iter().map(|Mapping { topics, hub, .. }| {
+        let topics = match topics {
+            Topics::Named(names) => names.join("`, `"),
+            Topics::Pattern(pattern) => pattern.clone(),
+        };
+        format!("`{topics}` → `{hub}`")
+    });
+    let text = format!(
+        "is `{class}`, which reads from Event Hubs; the new file goes the other way, from the topic to the hub: {}",
+        ways.collect::<Vec<_>>().join(", ")
+    );
+    notes.push(Note::warning("connector.class", text));
+    let keys = given
+        .take_all(|key| READING.iter().any(|it| key.starts_with(it)) || key.contains(".converter"));
+    if !keys.is_empty() {
+        notes.push(Note::new(keys.join(", "), "is about reading from Event Hubs"));
     }
 }

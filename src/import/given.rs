@@ -4,84 +4,96 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::ImportError;
+use super::plan::MARK;
+
+/// What stands for a value that is somewhere else: a reference of Connect's or Camel's, a variable, what a guide leaves to
+/// its reader.
+const OPEN: &str = r"\$\{[^}]*\}|\{\{.*?\}\}|\$\([A-Za-z][\w.-]*\)|(^|[^?P])<[A-Za-z][\w .-]*>";
 
 /// The keys nobody has taken yet.
 #[derive(Debug)]
-pub(super) struct Given(BTreeMap<String, String>);
+pub(super) struct Given {
+    keys: BTreeMap<String, String>,
+    /// Those that were taken, and whose value is somewhere else.
+    open: Vec<String>,
+}
 
 impl Given {
-    /// A connector as Connect's REST interface takes it, its `config` alone, or a `.properties` file.
-    pub(super) fn read(text: &str) -> Result<Self, ImportError> {
-        let keys = if text.trim_start().starts_with('{') { json(text)? } else { properties(text)? };
-        if keys.is_empty() {
-            return Err(ImportError::Unreadable("it holds no key".to_owned()));
+    pub(super) fn new(keys: BTreeMap<String, String>) -> Self {
+        Self { keys, open: Vec::new() }
+    }
+
+    /// Adds what is not said yet.
+    pub(super) fn add(&mut self, keys: &BTreeMap<String, String>) {
+        for (key, value) in keys {
+            self.keys.entry(key.clone()).or_insert_with(|| value.clone());
         }
-        Ok(Self(keys))
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.keys.contains_key(key)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.keys.get(key).map(String::as_str)
     }
 
-    /// Takes a key; what is empty counts as absent.
+    /// Takes a key. What is empty counts as absent, what is somewhere else as not known.
     pub(super) fn take(&mut self, key: &str) -> Option<String> {
-        self.0.remove(key).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let value = self.take_as_is(key).filter(|value| !value.is_empty())?;
+        if !is_open(&value) {
+            return Some(value);
+        }
+        self.open.push(key.to_owned());
+        Some(MARK.to_owned())
+    }
+
+    /// Takes a key of which a part may be somewhere else, or which may be empty.
+    pub(super) fn take_as_is(&mut self, key: &str) -> Option<String> {
+        self.keys.remove(key).map(|value| value.trim().to_owned())
     }
 
     /// Takes a key under the first of `prefixes` that has it, and drops it under the others.
     pub(super) fn take_under(&mut self, prefixes: &[String], key: &str) -> Option<String> {
-        let found = prefixes.iter().map(|prefix| self.0.remove(&format!("{prefix}{key}")));
-        found.collect::<Vec<_>>().into_iter().flatten().next().map(|value| value.trim().to_owned())
+        let mut found = None;
+        for prefix in prefixes {
+            let key = format!("{prefix}{key}");
+            match found {
+                None => found = self.take(&key),
+                Some(_) => _ = self.keys.remove(&key),
+            }
+        }
+        found
+    }
+
+    /// The same for a key of which a part may be somewhere else, or which may be empty.
+    pub(super) fn take_as_is_under(&mut self, prefixes: &[String], key: &str) -> Option<String> {
+        let found = prefixes.iter().map(|prefix| self.take_as_is(&format!("{prefix}{key}")));
+        found.collect::<Vec<_>>().into_iter().flatten().next()
+    }
+
+    /// Takes the first of `keys` that is there with its name, and drops the others.
+    pub(super) fn take_one_of(&mut self, keys: &[&str]) -> Option<String> {
+        self.take_under(&keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>(), "")
     }
 
     /// Takes all keys that match.
     pub(super) fn take_all(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        self.0.extract_if(.., |key, _| wanted(key)).map(|(key, _)| key).collect()
+        self.keys.extract_if(.., |key, _| wanted(key)).map(|(key, _)| key).collect()
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// Keys that were taken, and whose value is somewhere else.
+    pub(super) fn open(&self) -> &[String] {
+        &self.open
     }
 }
 
-fn json(text: &str) -> Result<BTreeMap<String, String>, ImportError> {
-    use serde_json::Value;
-    let mut outer: serde_json::Map<String, Value> =
-        serde_json::from_str(text).map_err(ImportError::NotJson)?;
-    let config = match outer.remove("config") {
-        Some(Value::Object(config)) => config,
-        Some(_) => return Err(ImportError::Unreadable("`config` is no object".to_owned())),
-        None => std::mem::take(&mut outer),
-    };
-    let mut keys = BTreeMap::new();
-    // Beside `config` stand the name, and what Connect reports of a connector that runs: tasks and type.
-    let name = outer.remove("name").map(|name| ("name".to_owned(), name));
-    for (key, value) in name.into_iter().chain(config) {
-        let value = match value {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
-            Value::Null => continue,
-            Value::Array(_) | Value::Object(_) => {
-                return Err(ImportError::Unreadable(format!(
-                    "`{key}` is neither text nor a number"
-                )));
-            }
-        };
-        keys.insert(key, value);
-    }
-    Ok(keys)
-}
-
-fn properties(text: &str) -> Result<BTreeMap<String, String>, ImportError> {
-    let read = java_properties::read(text.as_bytes());
-    let keys = read.map_err(|error| ImportError::Unreadable(error.to_string()))?;
-    Ok(keys.into_iter().collect())
+fn is_open(value: &str) -> bool {
+    Regex::new(OPEN).expect("a good expression").is_match(value)
 }
 
 /// The options of a line of JAAS, `Module required username="a" password="b";`.
@@ -93,4 +105,25 @@ pub(super) fn jaas(line: &str) -> BTreeMap<String, String> {
         (found[1].to_owned(), value.replace("\\\"", "\""))
     });
     options.collect()
+}
+
+/// An option of such a line; what is somewhere else is not known.
+pub(super) fn option(options: &BTreeMap<String, String>, names: &[&str]) -> Option<String> {
+    let value = names.iter().find_map(|name| options.get(*name))?;
+    Some(if is_open(value) { MARK.to_owned() } else { value.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_somewhere_else_is_told_from_what_looks_like_it() {
+        for value in ["${env:TOPICS}", "{{hub}}", "$(HUB)", "<your-hub>", "ns-${file:/a:b}"] {
+            assert!(is_open(value), "{value}");
+        }
+        for value in ["orders", "$Default", r"a\.[0-9]{2}", "(?<year>[0-9]+)", "(?<!a)b", "x$"] {
+            assert!(!is_open(value), "{value}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! MirrorMaker 2 with Event Hubs as its target, as a driver's file or as a connector.
 
-use super::connect::shared_access;
+use super::dialect::{connection_string, shared_access};
+use super::flow::{self, is_event_hubs};
 use super::given::{Given, jaas};
-use super::plan::{Line, Mapping, Plan, Topics};
-use super::{ImportError, Note, security};
+use super::plan::{Line, MARK, Mapping, Plan, Topics};
+use super::{ImportError, Note, changes, security};
 
 /// What only MirrorMaker needs.
 const REASONS: &[(&str, &str)] = &[
@@ -20,6 +21,14 @@ const REASONS: &[(&str, &str)] = &[
         "sync.group.offsets",
         "has no counterpart: positions of other groups mean nothing in Event Hubs",
     ),
+    (
+        "checkpointConnector",
+        "has no counterpart: positions of other groups mean nothing in Event Hubs",
+    ),
+    (
+        "heartbeatConnector",
+        "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes",
+    ),
     ("groups", "has no counterpart: positions of other groups mean nothing in Event Hubs"),
     ("heartbeats.", "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes"),
     (
@@ -30,9 +39,6 @@ const REASONS: &[(&str, &str)] = &[
     ("refresh.", "is `discovery_interval` under `[kafka]` for topics, and has no counterpart else"),
     ("config.properties.", "has no counterpart: hubs are made by whoever owns the namespace"),
     ("replication.factor", "is not needed: Event Hubs replicates by itself"),
-    ("key.converter", "is not needed: the bytes of the key travel as they are"),
-    ("value.converter", "is not needed: the bytes of the value travel as they are"),
-    ("header.converter", "is not needed: headers become application properties"),
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("producer.", "tunes Java's client against Event Hubs; the bridge speaks AMQP to it"),
     ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
@@ -40,6 +46,7 @@ const REASONS: &[(&str, &str)] = &[
 ];
 /// Keys that kept topics out; where neither is given, these were.
 const EXCLUDES: [&str; 2] = ["topics.exclude", "topics.blacklist"];
+/// As most versions have it, and wider than what the latest have.
 const EXCLUDED: &str = r".*[\-\.]internal, .*\.replica, __.*";
 const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new.";
 const START: &str = "To go on where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
@@ -55,6 +62,15 @@ struct Flow {
     target_keys: Vec<String>,
     /// Before keys that hold for the flow, in the order they win.
     named: Vec<String>,
+    /// Whether it runs on a worker, whose converters hold where it names none.
+    has_worker: bool,
+}
+
+/// Whether it is a connector of MirrorMaker's that copies records.
+pub(super) fn is_mirror(given: &Given) -> bool {
+    given.get("connector.class").is_some_and(|class| {
+        class.strip_suffix("Connector").unwrap_or(class).ends_with("MirrorSource")
+    })
 }
 
 /// `mm2.properties`.
@@ -63,44 +79,23 @@ pub(super) fn driver(
     wanted: Option<&str>,
     notes: &mut Vec<Note>,
 ) -> Result<Plan, ImportError> {
-    let clusters = given.take("clusters").unwrap_or_default();
-    let names = || clusters.split(',').map(str::trim);
-    let flows = names().flat_map(|source| names().map(move |target| format!("{source}->{target}")));
-    let on = |flow: &String| given.get(&format!("{flow}.enabled")).is_some_and(|on| on == "true");
-    let flows = flows.filter(on).collect::<Vec<_>>();
-    let name = match (wanted, flows.as_slice()) {
-        (_, []) => {
-            let text = "no flow is enabled: no `source->target.enabled` is `true`".to_owned();
-            return Err(ImportError::Unknown(text));
-        }
-        (Some(wanted), _) if flows.iter().any(|flow| flow == wanted) => wanted.to_owned(),
-        (Some(wanted), _) => {
-            return Err(ImportError::NoFlow { wanted: wanted.to_owned(), enabled: flows });
-        }
-        (None, [one]) => one.clone(),
-        (None, _) => return Err(ImportError::Several(flows)),
-    };
+    let name = flow::choose(given, wanted, notes)?;
     let (source, target) = name.split_once("->").expect("a flow has an arrow");
     let (source, target) = (source.to_owned(), target.to_owned());
     let flow = Flow {
         source_keys: vec![format!("{source}.consumer."), format!("{source}."), String::new()],
         target_keys: vec![format!("{target}.producer."), format!("{target}."), String::new()],
         named: vec![format!("{name}."), String::new()],
+        has_worker: false,
         name,
         source,
         target,
     };
-    let own = format!("{}.", flow.name);
-    let others = given.take_all(|key| key.contains("->") && !key.starts_with(&own));
-    if !others.is_empty() {
-        notes.push(Note::new(others.join(", "), "belongs to another flow"));
-    }
-    given.take(&format!("{}.enabled", flow.name));
-    Ok(read(&flow, given, notes))
+    read(&flow, given, notes)
 }
 
 /// `MirrorSourceConnector` on a Connect cluster.
-pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Plan {
+pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
     given.take("connector.class");
     let name = given.take("name").unwrap_or_else(|| "mirror".to_owned());
     let source = given.take("source.cluster.alias").unwrap_or_else(|| "source".to_owned());
@@ -116,35 +111,34 @@ pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Plan {
             "producer.override.".to_owned(),
         ],
         named: vec![String::new()],
+        has_worker: true,
     };
     read(&flow, given, notes)
 }
 
-fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
+fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
     let mut plan = Plan {
         origin: format!("`{}` of MirrorMaker 2", flow.name),
         group_id: format!("{}-bridge", flow.source),
         group_why: GROUP,
-        start: Some("CHANGE-ME"),
+        start: Some(MARK),
         start_why: Some(START),
         ..Plan::default()
     };
-    plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
-    plan.rack = given.take_under(&flow.source_keys, "client.rack");
+    source(flow, given, &mut plan, notes);
     target(flow, given, &mut plan, notes);
+    if plan.namespace.is_none() && plan.brokers.as_deref().is_some_and(is_event_hubs) {
+        return Err(ImportError::Unknown(format!(
+            "`{}` reads from Event Hubs and writes to Kafka; the bridge only goes the other way",
+            flow.name
+        )));
+    }
     security::take(given, &flow.source_keys, &mut plan, notes);
-    let hub = hub(flow, given);
-    let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| ".*".to_owned());
-    let exclude = exclude(flow, given, notes);
-    let mapping = |topics| {
-        let exclude = match topics {
-            Topics::Pattern(_) => exclude.clone(),
-            Topics::Named(_) => Vec::new(),
-        };
-        Mapping { topics, exclude, hub: hub.clone(), mirror: true }
-    };
-    plan.mappings = Topics::list(&topics, true).into_iter().map(mapping).collect();
-    named_and_excluded(&plan.mappings, &exclude, notes);
+    plan.mappings = mappings(flow, given, notes);
+    for prefix in &flow.named {
+        changes::transforms(given, prefix, notes);
+    }
+    changes::converters(given, &flow.named, flow.has_worker, notes);
     let prefixes = flow.named.iter().chain(&flow.source_keys).chain(&flow.target_keys);
     let prefixes =
         prefixes.cloned().chain(["source.".to_owned(), "target.".to_owned()]).collect::<Vec<_>>();
@@ -158,13 +152,62 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Plan {
             notes.push(Note::new(keys.join(", "), *reason));
         }
     }
-    plan
+    Ok(plan)
+}
+
+/// The cluster that is read, but for how one logs in there.
+fn source(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+    let mut keys = flow.source_keys.clone();
+    keys.extend(flow.source_keys.iter().map(|prefix| format!("{prefix}consumer.")));
+    plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
+    if let Some(rack) = given.take_under(&keys, "client.rack") {
+        plan.client.push(("client.rack", rack));
+    }
+    if let Some(reset) = given.take_under(&keys, "auto.offset.reset") {
+        let text = format!(
+            "is `{reset}`, and held for topics that were new; `start` holds for all, also for topics that come later"
+        );
+        notes.push(Note::new("auto.offset.reset", text));
+    }
+    changes::isolation(given, &keys, plan, notes);
+}
+
+fn mappings(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mapping> {
+    let hub = hub(flow, given, notes);
+    let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
+        notes.push(Note::new("topics", "is not said, which means all of them"));
+        ".*".to_owned()
+    });
+    let exclude = exclude(flow, given, notes);
+    let mapping = |topics| {
+        let exclude = match topics {
+            Topics::Pattern(_) => exclude.clone(),
+            Topics::Named(_) => Vec::new(),
+        };
+        Mapping { topics, exclude, hub: hub.clone(), mirror: true }
+    };
+    let mappings = Topics::list(&topics, true).into_iter().map(mapping).collect::<Vec<_>>();
+    named_and_excluded(&mappings, &exclude, notes);
+    if let Some(class) = given.take_under(&flow.named, "topic.filter.class")
+        && !class.ends_with("DefaultTopicFilter")
+    {
+        let text = format!("is `{class}`, which may have left topics out: they would be copied");
+        notes.push(Note::warning("topic.filter.class", text));
+    }
+    mappings
 }
 
 /// What patterns did not take, as far as it is an expression here.
 fn exclude(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String> {
-    let said = EXCLUDES.iter().find_map(|key| given.take_under(&flow.named, key));
-    let said = said.unwrap_or_else(|| EXCLUDED.to_owned());
+    // All of them are taken, and the first counts.
+    let said = EXCLUDES.map(|key| given.take_under(&flow.named, key)).into_iter().flatten().next();
+    let said = said.unwrap_or_else(|| {
+        let text = format!(
+            "is not said, so `topic_exclude` is what MirrorMaker leaves out by itself: `{EXCLUDED}`; Kafka's later versions leave out less, `mm2.*\\.internal` for the first"
+        );
+        notes.push(Note::new(EXCLUDES[0], text));
+        EXCLUDED.to_owned()
+    });
     let items = said.split(',').map(str::trim).filter(|item| !item.is_empty());
     let (good, bad): (Vec<_>, Vec<_>) = items.partition(|item| regex::Regex::new(item).is_ok());
     for item in bad {
@@ -198,14 +241,21 @@ fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<
 }
 
 /// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.
-fn hub(flow: &Flow, given: &mut Given) -> String {
+fn hub(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> String {
     let policy = given.take_under(&flow.named, "replication.policy.class");
     let separator = given.take_under(&flow.named, "replication.policy.separator");
-    if policy.is_some_and(|policy| policy.ends_with("IdentityReplicationPolicy")) {
-        "{topic}".to_owned()
-    } else {
-        format!("{}{}{{topic}}", flow.source, separator.as_deref().unwrap_or("."))
+    let policy = policy.as_deref().unwrap_or("DefaultReplicationPolicy");
+    if policy.ends_with("IdentityReplicationPolicy") {
+        return "{topic}".to_owned();
     }
+    if policy.ends_with("DefaultReplicationPolicy") {
+        return format!("{}{}{{topic}}", flow.source, separator.as_deref().unwrap_or("."));
+    }
+    let text = format!(
+        "is `{policy}`, which is not known: `hub` is what it made of the name of a topic, with `{{topic}}` for that"
+    );
+    notes.push(Note::warning("replication.policy.class", text));
+    MARK.to_owned()
 }
 
 /// Event Hubs' Kafka endpoint, and how it was logged in to.
@@ -215,13 +265,13 @@ fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
         flow.target_keys.iter().filter(|prefix| !prefix.is_empty()).cloned().collect::<Vec<_>>();
     let servers = given.take_under(&own, "bootstrap.servers").unwrap_or_default();
     let host = servers.rsplit_once(':').map_or(servers.as_str(), |(host, _)| host);
-    if host.contains(".servicebus.") {
+    if is_event_hubs(host) {
         plan.namespace = Some(host.to_owned());
     } else {
         let text = format!("`{servers}` is not the Kafka endpoint of an Event Hubs namespace");
         notes.push(Note::new(format!("{}.bootstrap.servers", flow.target), text));
     }
-    let line = given.take_under(&own, "sasl.jaas.config").unwrap_or_default();
+    let line = given.take_as_is_under(&own, "sasl.jaas.config").unwrap_or_default();
     let mechanism = given.take_under(&own, "sasl.mechanism").unwrap_or_default();
     given.take_all(|key| {
         let known = |key: &str| {
@@ -229,15 +279,16 @@ fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
         };
         own.iter().any(|prefix| key.strip_prefix(prefix.as_str()).is_some_and(known))
     });
-    plan.credential = if mechanism == "OAUTHBEARER" {
+    if mechanism == "OAUTHBEARER" {
         notes.push(Note::new(
             format!("{}.sasl.mechanism", flow.target),
             "an Entra identity: `docs/access.md` shows the kinds; `default` tries them all",
         ));
-        vec![Line::new("kind", "default")]
-    } else {
-        let password = jaas(&line).remove("password").unwrap_or_default();
-        let name = password.split(';').find_map(|part| part.strip_prefix("SharedAccessKeyName="));
-        shared_access(name.map(ToOwned::to_owned))
-    };
+        plan.credential = vec![Line::new("kind", "default")];
+        return;
+    }
+    let key = format!("{}.sasl.jaas.config", flow.target);
+    let password = jaas(&line).remove("password");
+    let known = password.and_then(|password| connection_string(&key, &password, notes));
+    plan.credential = shared_access(known.and_then(|known| known.key_name));
 }

@@ -1,15 +1,22 @@
-//! From the configuration of a Kafka Connect sink or of MirrorMaker 2 to one of ours: text in, text out.
+//! From the configuration of Kafka Connect or of MirrorMaker 2 to one of ours: text in, text out.
 //!
 //! Every key of the old file is taken, or named with the reason why it has no counterpart; nothing is passed over in
-//! silence. Secrets are not copied: the new file says where they belong.
+//! silence, and nothing that is not understood is taken for something known. Secrets are not copied: the new file says
+//! where they belong.
 
+mod changes;
+mod chosen;
 mod connect;
+mod dialect;
+mod flow;
+mod form;
 mod given;
 mod mirror;
 mod plan;
 mod security;
 
 use given::Given;
+use plan::Plan;
 
 /// A new configuration, and what of the old one is not in it.
 #[derive(Debug)]
@@ -27,7 +34,7 @@ pub struct Note {
     pub key: String,
     /// What about it.
     pub text: String,
-    /// Whether other records may be copied than before.
+    /// Whether other records may be copied than before, or in another form.
     pub is_warning: bool,
 }
 
@@ -41,15 +48,27 @@ impl Note {
     }
 }
 
+/// Which of several is to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choice<'a> {
+    /// A flow of MirrorMaker, as `source->target`.
+    pub flow: Option<&'a str>,
+    /// A connector, by its name.
+    pub connector: Option<&'a str>,
+}
+
 /// Why there is no new configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file is neither JSON nor properties.
+    /// The file is in none of the forms.
     #[error("the file can not be read: {0}")]
     Unreadable(String),
     /// The file begins as JSON does, and is none.
-    #[error("it begins with `{{` and is no JSON: {0}")]
+    #[error("it begins as JSON does and is no JSON: {0}")]
     NotJson(serde_json::Error),
+    /// The file looks like YAML, and is none.
+    #[error("it looks like YAML and is none that can be read: {0}")]
+    NotYaml(String),
     /// The file is something else.
     #[error("{0}")]
     Unknown(String),
@@ -67,23 +86,59 @@ pub enum ImportError {
     /// There is more than one flow to Event Hubs in it.
     #[error("it holds several flows: {}; hint: choose one with `--flow`", .0.join(", "))]
     Several(Vec<String>),
+    /// The connector that was asked for is not in it.
+    #[error("there is no connector `{wanted}` in it; there are: {}", .held.join(", "))]
+    NoConnector {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        held: Vec<String>,
+    },
+    /// There is more than one connector to Event Hubs in it.
+    #[error(
+        "it holds several connectors: {}; hint: choose one with `--connector`, each has a group of its own",
+        .0.join(", ")
+    )]
+    Connectors(Vec<String>),
 }
 
-/// Reads the old configuration. `flow` chooses among those of MirrorMaker, as `source->target`.
-pub fn import(text: &str, flow: Option<&str>) -> Result<Imported, ImportError> {
-    let mut given = Given::read(text)?;
+/// Reads the old configuration.
+pub fn import(text: &str, choice: Choice<'_>) -> Result<Imported, ImportError> {
     let mut notes = Vec::new();
+    let mut given = chosen::choose(form::read(text)?, choice, &mut notes)?;
     let plan = match given.get("connector.class").map(str::to_owned) {
-        None if given.has("clusters") => mirror::driver(&mut given, flow, &mut notes)?,
-        Some(class) if class.ends_with("MirrorSourceConnector") => {
-            mirror::connector(&mut given, &mut notes)
-        }
-        Some(class) => connect::sink(&class, &mut given, &mut notes)?,
-        None => {
-            let text = "it has neither `connector.class`, as a connector has, nor `clusters`, as MirrorMaker 2 has";
-            return Err(ImportError::Unknown(text.to_owned()));
-        }
+        None if given.has("clusters") => mirror::driver(&mut given, choice.flow, &mut notes)?,
+        Some(_) if mirror::is_mirror(&given) => mirror::connector(&mut given, &mut notes)?,
+        Some(class) => connect::connector(&class, &mut given, &mut notes)?,
+        None => return Err(ImportError::Unknown(something_else(&given).to_owned())),
     };
+    java_only(&plan, &mut notes);
+    notes.extend(given.open().iter().map(|key| {
+        Note::new(key, "has a value that stands somewhere else: put it in where `CHANGE-ME` is")
+    }));
+    notes.extend(given.keys().map(|key| Note::new(key, "has no counterpart")));
+    Ok(Imported { toml: plan.write(), notes })
+}
+
+/// What keys without a connector are.
+fn something_else(given: &Given) -> &'static str {
+    let has = |keys: &[&str]| keys.iter().any(|key| given.has(key));
+    if has(&[
+        "offset.storage.topic",
+        "offset.storage.file.filename",
+        "config.storage.topic",
+        "plugin.path",
+    ]) {
+        "it is the configuration of a worker of Kafka Connect; what is read is that of a connector, which has a `connector.class`"
+    } else if has(&["bootstrap.servers"]) {
+        "it is the configuration of a Kafka client; what is read is that of a connector, which has a `connector.class`, or of MirrorMaker 2, which has `clusters`"
+    } else {
+        "it has neither `connector.class`, as a connector has, nor `clusters`, as MirrorMaker 2 has"
+    }
+}
+
+/// Says which patterns are none here.
+fn java_only(plan: &Plan, notes: &mut Vec<Note>) {
     for topics in plan.mappings.iter().map(|mapping| &mapping.topics) {
         if let plan::Topics::Pattern(pattern) = topics
             && let Err(error) = regex::Regex::new(pattern)
@@ -95,6 +150,4 @@ pub fn import(text: &str, flow: Option<&str>) -> Result<Imported, ImportError> {
             ));
         }
     }
-    notes.extend(given.keys().map(|key| Note::new(key, "has no counterpart")));
-    Ok(Imported { toml: plan.write(), notes })
 }

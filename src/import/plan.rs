@@ -16,10 +16,13 @@ pub(super) struct Plan {
     pub(super) start_why: Option<&'static str>,
     pub(super) security: Vec<Line>,
     pub(super) token: Vec<Line>,
-    pub(super) rack: Option<String>,
+    /// Properties of the Kafka client.
+    pub(super) client: Vec<(&'static str, String)>,
     /// The host of the namespace.
     pub(super) namespace: Option<String>,
     pub(super) credential: Vec<Line>,
+    /// Whether AMQP travels in WebSocket.
+    pub(super) websocket: bool,
     pub(super) mappings: Vec<Mapping>,
     pub(super) dead_letter_topic: Option<String>,
 }
@@ -75,6 +78,8 @@ impl Topics {
     }
 }
 
+/// What a person has to fill in; `check` refuses what holds it.
+pub(super) const MARK: &str = "CHANGE-ME";
 const UNKNOWN_BROKERS: &str = "CHANGE-ME:9092";
 const UNKNOWN_NAMESPACE: &str = "CHANGE-ME.servicebus.windows.net";
 
@@ -85,7 +90,11 @@ impl Plan {
         if self.brokers.is_none() {
             line(
                 &mut out,
-                "# The old file does not say: they stand in the worker's `bootstrap.servers`.",
+                "# The old file does not say: they stand in the worker's `bootstrap.servers`. How it logs in",
+            );
+            line(
+                &mut out,
+                "# stands there, too: `security.protocol`, `sasl.…` become `[kafka.security]`.",
             );
         }
         put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));
@@ -99,13 +108,18 @@ impl Plan {
         }
         table(&mut out, "kafka.security", &self.security);
         table(&mut out, "kafka.security.token", &self.token);
-        if let Some(rack) = &self.rack {
+        if !self.client.is_empty() {
             out.push_str("\n[kafka.client]\n");
-            put(&mut out, "\"client.rack\"", rack);
+            for (key, value) in &self.client {
+                put(&mut out, &format!("\"{key}\""), value);
+            }
         }
         out.push_str("\n[eventhubs]\n");
         put(&mut out, "namespace", self.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE));
         table(&mut out, "eventhubs.credential", &self.credential);
+        if self.websocket {
+            out.push_str("\n[eventhubs.connection]\ntransport = \"websocket\"\n");
+        }
         for mapping in &self.mappings {
             mapping.write(&mut out);
         }

@@ -1,113 +1,192 @@
 //! How a Java client logs in to Kafka, as `[kafka.security]`.
 
 use super::Note;
-use super::given::{Given, jaas};
-use super::plan::{Line, Plan};
+use super::given::{Given, jaas, option};
+use super::plan::{Line, MARK, Plan};
 
 const PASSWORD: &str = "or BRIDGE_KAFKA__SECURITY__PASSWORD; it has not been copied";
+const STORES: [&str; 4] = [
+    "ssl.truststore.location",
+    "ssl.truststore.certificates",
+    "ssl.keystore.location",
+    "ssl.keystore.certificate.chain",
+];
+/// What goes with a store and says nothing more.
+const BESIDE: [&str; 6] = [
+    "ssl.truststore.type",
+    "ssl.truststore.password",
+    "ssl.keystore.type",
+    "ssl.keystore.password",
+    "ssl.keystore.key",
+    "ssl.key.password",
+];
+
+/// What is said of a login by SASL.
+struct Sasl {
+    mechanism: Option<String>,
+    /// The line of JAAS.
+    line: Option<String>,
+    endpoint: Option<String>,
+    /// The class that gets tokens.
+    class: Option<String>,
+    client_id: Option<String>,
+    scope: Option<String>,
+    service: Option<String>,
+}
 
 /// Takes what is said under `prefixes`, the first of which wins.
 pub(super) fn take(given: &mut Given, prefixes: &[String], plan: &mut Plan, notes: &mut Vec<Note>) {
+    const PROTOCOL: &str = "security.protocol";
+    let protocol = given.take_under(prefixes, PROTOCOL).map(|protocol| protocol.to_uppercase());
+    let stores = STORES.map(|key| (key, given.take_as_is_under(prefixes, key)));
+    for key in BESIDE {
+        given.take_as_is_under(prefixes, key);
+    }
+    // Empty means something, here alone.
+    let names = given.take_as_is_under(prefixes, "ssl.endpoint.identification.algorithm");
     let mut take = |key: &str| given.take_under(prefixes, key);
-    let protocol = take("security.protocol").unwrap_or_default().to_uppercase();
-    let stores = [
-        "ssl.truststore.location",
-        "ssl.truststore.certificates",
-        "ssl.keystore.location",
-        "ssl.keystore.certificate.chain",
-    ]
-    .map(|key| (key, take(key)));
-    // What goes with a store says nothing more.
-    for key in [
-        "ssl.truststore.type",
-        "ssl.truststore.password",
-        "ssl.keystore.type",
-        "ssl.keystore.password",
-        "ssl.keystore.key",
-        "ssl.key.password",
-    ] {
-        take(key);
-    }
-    let names = take("ssl.endpoint.identification.algorithm");
-    let mechanism = take("sasl.mechanism").unwrap_or_else(|| "GSSAPI".to_owned());
-    let line = take("sasl.jaas.config").unwrap_or_default();
-    let endpoint = take("sasl.oauthbearer.token.endpoint.url");
-    take("sasl.login.callback.handler.class");
-    if protocol.is_empty() || protocol == "PLAINTEXT" {
-        return;
-    }
-    let security = &mut plan.security;
-    let tls = protocol.ends_with("SSL");
-    security.push(Line::new("tls", tls));
+    let sasl = Sasl {
+        mechanism: take("sasl.mechanism"),
+        endpoint: take("sasl.oauthbearer.token.endpoint.url"),
+        class: take("sasl.login.callback.handler.class"),
+        client_id: take("sasl.oauthbearer.client.credentials.client.id"),
+        scope: take("sasl.oauthbearer.scope"),
+        service: take("sasl.kerberos.service.name"),
+        line: given.take_as_is_under(prefixes, "sasl.jaas.config"),
+    };
+    let has_sasl = sasl.mechanism.is_some() || sasl.line.is_some();
+    // As Java's client has them; there is no other.
+    let (tls, is_sasl) = match protocol.as_deref() {
+        None | Some("PLAINTEXT") => {
+            if has_sasl {
+                notes.push(Note::new(
+                    PROTOCOL,
+                    "is `PLAINTEXT`, so what `sasl.…` says did not count, and is not carried over",
+                ));
+            }
+            return;
+        }
+        Some("SSL") => (Line::new("tls", true), false),
+        Some("SASL_SSL") => (Line::new("tls", true), true),
+        Some("SASL_PLAINTEXT") => (Line::new("tls", false), true),
+        Some(other) => {
+            let text = format!("is `{other}`, which is not known: `tls` is what `SSL` in it meant");
+            notes.push(Note::new(PROTOCOL, text));
+            (Line::new("tls", MARK), has_sasl)
+        }
+    };
+    plan.security.push(tls);
     for (key, store) in stores {
-        let Some(store) = store else { continue };
-        let (open, hint) = if key.contains("truststore") {
-            (
-                [("ca_file", "ca.pem")].as_slice(),
-                "`keytool -exportcert -rfc` writes each authority as PEM",
-            )
-        } else {
-            (
-                [("certificate_file", "tls.crt"), ("key_file", "tls.key")].as_slice(),
-                "`openssl pkcs12 -nodes` writes certificate and key as PEM",
-            )
-        };
-        let shown =
-            if key.ends_with("location") { format!("`{store}`") } else { "the store".to_owned() };
-        notes.push(Note::new(key, format!("{shown} becomes PEM: {hint}")));
-        security.extend(open.iter().map(|(key, value)| Line::open(key, value, "as PEM")));
+        if let Some(store) = store {
+            pem(key, &store, plan, notes);
+        }
     }
-    if tls && names.is_some_and(|names| names.is_empty()) {
-        security.push(Line::new("verify_host_name", false));
+    match names.as_deref() {
+        Some("") => plan.security.push(Line::new("verify_host_name", false)),
+        None | Some("https" | "HTTPS") => {}
+        Some(_) => notes.push(Note::new(
+            "ssl.endpoint.identification.algorithm",
+            "is neither `https` nor empty; here a broker's certificate has to name its host",
+        )),
     }
-    if protocol.starts_with("SASL") {
-        sasl(&mechanism, &line, endpoint, plan, notes);
+    if is_sasl {
+        login(&sasl, plan, notes);
     }
 }
 
-fn sasl(
-    mechanism: &str,
-    line: &str,
-    endpoint: Option<String>,
-    plan: &mut Plan,
-    notes: &mut Vec<Note>,
-) {
-    let options = jaas(line);
-    let option = |name: &str| options.get(name).cloned();
+/// A store of certificates, which is PEM here.
+fn pem(key: &'static str, store: &str, plan: &mut Plan, notes: &mut Vec<Note>) {
+    let is_trust = key.contains("truststore");
+    let files = if is_trust {
+        [("ca_file", "ca.pem")].as_slice()
+    } else {
+        [("certificate_file", "tls.crt"), ("key_file", "tls.key")].as_slice()
+    };
+    let text = if !key.ends_with("location") {
+        "is PEM already: mount it as a file".to_owned()
+    } else if is_trust {
+        format!("`{store}` becomes PEM: `keytool -exportcert -rfc` writes each authority as PEM")
+    } else {
+        format!("`{store}` becomes PEM: `openssl pkcs12 -nodes` writes certificate and key as PEM")
+    };
+    notes.push(Note::new(key, text));
+    plan.security.extend(files.iter().map(|(key, value)| Line::open(key, value, "as PEM")));
+}
+
+fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
+    let options = jaas(sasl.line.as_deref().unwrap_or_default());
+    let mechanism = sasl.mechanism.clone().unwrap_or_else(|| "GSSAPI".to_owned());
     let name = mechanism.to_lowercase();
+    let or_mark = |value: Option<String>| value.unwrap_or_else(|| MARK.to_owned());
     match name.as_str() {
         "plain" | "scram-sha-256" | "scram-sha-512" => {
+            let user = or_mark(option(&options, &["username"]));
             plan.security.push(Line::new("mechanism", name));
-            plan.security.push(Line::new(
-                "username",
-                option("username").unwrap_or_else(|| "CHANGE-ME".to_owned()),
-            ));
+            plan.security.push(Line::new("username", user));
             plan.security.push(Line::open("password_file", "/run/secrets/kafka", PASSWORD));
+        }
+        "gssapi" => {
+            plan.security.push(Line::new("mechanism", name));
+            let principal = or_mark(option(&options, &["principal"]));
+            plan.security.push(Line::new("principal", principal));
+            let keytab = or_mark(option(&options, &["keyTab"]));
+            plan.security.push(Line::new("keytab_file", keytab));
+            let service = sasl.service.clone().or_else(|| option(&options, &["serviceName"]));
+            plan.security.extend(service.map(|service| Line::new("service_name", service)));
+            notes.push(Note::new(
+                "sasl.mechanism",
+                "is Kerberos, which has to be built in: `--features gssapi`",
+            ));
         }
         "oauthbearer" => {
             plan.security.push(Line::new("mechanism", name));
-            let token = &mut plan.token;
-            token.push(Line::new("kind", "oidc"));
-            token.push(Line::new(
-                "token_endpoint",
-                endpoint.unwrap_or_else(|| "https://CHANGE-ME".to_owned()),
-            ));
-            token.push(Line::new(
-                "client_id",
-                option("clientId").unwrap_or_else(|| "CHANGE-ME".to_owned()),
-            ));
-            token.push(Line::open(
-                "client_secret_file",
-                "/run/secrets/client",
-                "or BRIDGE_KAFKA__SECURITY__TOKEN__CLIENT_SECRET; it has not been copied",
-            ));
-            token.extend(option("scope").map(|scope| Line::new("scope", scope)));
+            token(sasl, &options, plan, notes);
         }
-        _ => notes.push(Note::new(
-            "sasl.mechanism",
-            format!(
-                "`{mechanism}` has no counterpart; use SCRAM, OAUTHBEARER or a client certificate"
-            ),
-        )),
+        _ => {
+            plan.security.push(Line::new("mechanism", MARK));
+            notes.push(Note::new(
+                "sasl.mechanism",
+                format!("`{mechanism}` has no counterpart; use SCRAM, OAUTHBEARER or a client certificate"),
+            ));
+        }
     }
+}
+
+/// Where tokens come from: of any issuer, unless a class gets them that is not known.
+fn token(
+    sasl: &Sasl,
+    options: &std::collections::BTreeMap<String, String>,
+    plan: &mut Plan,
+    notes: &mut Vec<Note>,
+) {
+    const CLASSES: [&str; 3] = [
+        "OAuthBearerLoginCallbackHandler",
+        "OAuthBearerUnsecuredLoginCallbackHandler",
+        "JaasClientOauthLoginCallbackHandler",
+    ];
+    let class = sasl.class.as_deref().unwrap_or(CLASSES[0]);
+    let short = class.rsplit(['.', '$']).next().unwrap_or_default();
+    if !CLASSES.contains(&short) {
+        let text = format!(
+            "is `{class}`, which is not known: `docs/access.md` shows where a token can come from"
+        );
+        notes.push(Note::new("sasl.login.callback.handler.class", text));
+        plan.token.push(Line::new("kind", MARK));
+        return;
+    }
+    let said =
+        |own: &Option<String>, names: &[&str]| own.clone().or_else(|| option(options, names));
+    let endpoint = said(&sasl.endpoint, &["oauth.token.endpoint.uri"]);
+    let client = said(&sasl.client_id, &["clientId", "oauth.client.id"]);
+    let token = &mut plan.token;
+    token.push(Line::new("kind", "oidc"));
+    token.push(Line::new("token_endpoint", endpoint.unwrap_or_else(|| format!("https://{MARK}"))));
+    token.push(Line::new("client_id", client.unwrap_or_else(|| MARK.to_owned())));
+    token.push(Line::open(
+        "client_secret_file",
+        "/run/secrets/client",
+        "or BRIDGE_KAFKA__SECURITY__TOKEN__CLIENT_SECRET; it has not been copied",
+    ));
+    let scope = said(&sasl.scope, &["scope", "oauth.scope"]);
+    token.extend(scope.map(|scope| Line::new("scope", scope)));
 }

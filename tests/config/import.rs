@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use kafka_eventhubs_bridge::config::{Config, Partitioning, Topics};
-use kafka_eventhubs_bridge::import::{Imported, import};
+use kafka_eventhubs_bridge::import::{Choice, Imported, import};
 
 const CAMEL: &str = r#"{"name": "orders", "config": {
     "connector.class": "org.apache.camel.kafkaconnector.azureeventhubssink.CamelAzureeventhubssinkSinkConnector",
     "tasks.max": 4,
     "topics": "orders, payments",
+    "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
     "value.converter": "org.apache.kafka.connect.json.JsonConverter",
     "value.converter.schemas.enable": false,
     "transforms": "route",
@@ -51,12 +52,12 @@ azure.producer.connections.max.idle.ms = 180000
 tasks.max = 2
 "#;
 
-fn imported(text: &str) -> Imported {
-    import(text, None).unwrap_or_else(|error| panic!("{error}"))
+pub(super) fn imported(text: &str) -> Imported {
+    import(text, Choice::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What the bridge itself makes of the new file, once the secrets are where they belong.
-fn loaded(imported: &Imported) -> Config {
+pub(super) fn loaded(imported: &Imported) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &imported.toml).unwrap();
     let secrets = [
@@ -72,8 +73,12 @@ fn loaded(imported: &Imported) -> Config {
         .unwrap_or_else(|problems| panic!("{problems}\n{}", imported.toml))
 }
 
+fn flow(flow: &str) -> Choice<'_> {
+    Choice { flow: Some(flow), connector: None }
+}
+
 /// The keys that are named by a note.
-fn named(imported: &Imported) -> BTreeSet<&str> {
+pub(super) fn named(imported: &Imported) -> BTreeSet<&str> {
     imported.notes.iter().flat_map(|note| note.key.split(", ")).collect()
 }
 
@@ -90,10 +95,8 @@ fn a_camel_sink_goes_on_in_its_own_group() {
     let noted = [
         "tasks.max",
         "value.converter",
-        "value.converter.schemas.enable",
-        "transforms",
         "transforms.route.type",
-        "errors.tolerance",
+        "isolation.level",
         "consumer.override.fetch.min.bytes",
         "camel.aggregation.size",
         "something.else",
@@ -115,6 +118,9 @@ fn mirror_maker_keeps_its_partitions_and_the_names_of_its_topics() {
     let noted = [
         "azure->site.enabled",
         "site->azure.sync.group.offsets.enabled",
+        "azure.sasl.jaas.config",
+        "isolation.level",
+        "topics.exclude",
         "replication.factor",
         "offset-syncs.topic.replication.factor",
         "sync.topic.acls.enabled",
@@ -137,7 +143,15 @@ fn mirror_maker_as_a_connector() {
     let config = loaded(&imported);
     assert_eq!(config.mappings[0].hub, "{topic}");
     assert!(imported.toml.contains("verify_host_name = false"), "{}", imported.toml);
-    assert_eq!(named(&imported), BTreeSet::from(["azure.sasl.mechanism"]));
+    assert_eq!(
+        named(&imported),
+        BTreeSet::from([
+            "azure.sasl.mechanism",
+            "isolation.level",
+            "topics.exclude",
+            "value.converter"
+        ])
+    );
 }
 
 #[test]
@@ -195,7 +209,7 @@ fn the_older_camel_sink_is_known() {
     let config = loaded(&imported);
     assert_eq!(config.eventhubs["default"].address.host, "contoso.servicebus.windows.net");
     assert_eq!(config.mappings[0].hub, "orders");
-    assert!(imported.notes.is_empty() && !imported.toml.contains("aGVs"), "{imported:?}");
+    assert_eq!(named(&imported), BTreeSet::from(["isolation.level", "value.converter"]));
 }
 
 /// Whatever the key, and for a secret too: only the mark is repeated.
@@ -225,7 +239,7 @@ fn what_is_still_to_be_filled_in_is_refused() {
 
 #[test]
 fn a_flow_that_is_not_there_is_told_apart_from_none_chosen() {
-    let error = import(MIRROR, Some("site->eh")).unwrap_err().to_string();
+    let error = import(MIRROR, flow("site->eh")).unwrap_err().to_string();
     assert!(
         error.contains("no enabled flow `site->eh`") && error.contains("site->azure"),
         "{error}"
@@ -234,17 +248,36 @@ fn a_flow_that_is_not_there_is_told_apart_from_none_chosen() {
 
 #[test]
 fn what_is_something_else_is_said() {
-    let several = MIRROR.replace("azure->site.enabled = false", "azure->site.enabled = true");
-    assert!(import(&several, Some("site->azure")).is_ok());
+    let several = MIRROR.replace("site, azure\n", "site, azure, spare\n")
+        + "site->spare.enabled = true\nspare.bootstrap.servers = spare.servicebus.windows.net:9093\n";
+    assert!(import(&several, flow("site->azure")).is_ok());
     for (text, words) in [
         (several.as_str(), "--flow"),
         (&MIRROR.replace("enabled = true", "enabled = false"), "no flow is enabled"),
         ("{\"connector.class\": \"FileStreamSink\"}", "known are"),
+        (
+            "{\"connector.class\": \"org.apache.kafka.connect.mirror.MirrorHeartbeatConnector\"}",
+            "give the `MirrorSourceConnector`",
+        ),
+        (
+            "{\"connector.class\": \"io.confluent.connect.replicator.ReplicatorSourceConnector\"}",
+            "Replicator, which is not read",
+        ),
+        (
+            "group.id = w\noffset.storage.topic = o\nbootstrap.servers = k:9092",
+            "of a worker of Kafka Connect",
+        ),
+        ("group.id = w\nbootstrap.servers = k:9092", "of a Kafka client"),
+        ("# ours\n\n[kafka]\nbrokers = 'k:9092'", "it is TOML"),
+        (
+            "resource \"confluent_connector\" \"sink\" {\n  status = \"RUNNING\"\n}",
+            "file of Terraform",
+        ),
         ("a = b", "clusters"),
         ("{\n  \"name\": x}", "no JSON: expected value at line 2 column 11"),
         ("", "no key"),
     ] {
-        let error = import(text, None).unwrap_err().to_string();
+        let error = import(text, Choice::default()).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
 }
