@@ -7,8 +7,10 @@
 //!
 //! Invariant: each accepted letter is answered once, unless the desk is stopped first. `Ok` means the broker
 //! acknowledged it with all in-sync replicas. What may pass is tried for ever; a letter fails for good only when its
-//! record is gone or its target keeps refusing it. A timed-out attempt may leave a duplicate in the target.
+//! record is gone or its target keeps refusing it. A record that its target takes is written: what the bridge adds is left
+//! out where there is no room for it. A timed-out attempt may leave a duplicate in the target.
 
+mod added;
 mod desk;
 mod reader;
 mod writer;
@@ -25,6 +27,7 @@ use crate::health::ShardHealth;
 use crate::kafka::{Access, StartError, settings};
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
+use crate::repeats::Repeats;
 use desk::Desk;
 
 /// How many letters wait at most, for all targets.
@@ -51,11 +54,41 @@ pub struct Letter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterError {
     /// The record is not in its topic any more.
-    #[error("the record is gone from its topic")]
+    #[error(
+        "the record is gone from its topic; hint: restart, and its partition is read on behind it"
+    )]
     Gone,
+    /// It is larger than what the dead-letter topic takes, with nothing added.
+    #[error("{}", too_large(.target, *.bytes, *.limit))]
+    TooLarge {
+        /// The dead-letter topic.
+        target: Arc<str>,
+        /// What the record alone takes.
+        bytes: u64,
+        /// `max.message.bytes` of the topic, if Kafka tells it.
+        limit: Option<u64>,
+    },
     /// The dead-letter topic does not take it.
-    #[error("the dead-letter topic refuses it: {0}")]
-    Refused(String),
+    #[error("the dead-letter topic `{target}` refuses it: {why}; hint: {hint}, and restart")]
+    Refused {
+        /// The dead-letter topic.
+        target: Arc<str>,
+        /// What was said.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+fn too_large(target: &str, bytes: u64, limit: Option<u64>) -> String {
+    let takes = match limit {
+        Some(limit) => format!("takes {limit}"),
+        None => "takes less".to_owned(),
+    };
+    format!(
+        "the record takes {bytes} bytes, and the dead-letter topic `{target}` {takes} (`max.message.bytes`); hint: raise \
+         `max.message.bytes` of `{target}` to {bytes} or more, and restart"
+    )
 }
 
 /// Called on the dead-letter thread, once per accepted letter.
@@ -132,6 +165,8 @@ impl DeadLetters {
             clients: None,
             failing: None,
             lines: HashMap::new(),
+            limits: HashMap::new(),
+            shortened: Repeats::default(),
         };
         let thread = thread::Builder::new()
             .name(format!("dead-letters-{shard}"))
@@ -167,10 +202,14 @@ impl Drop for DeadLetters {
 enum Failure {
     /// It may pass.
     Passing(String),
-    /// An operator could still lift it.
-    Refused(String),
-    /// It will not pass.
-    Final(LetterError),
+    /// An operator could still lift it, by doing what is said second.
+    Refused(String, &'static str),
+    /// The target takes nothing of that size.
+    TooLarge,
+    /// The target will never take it, unless somebody does what is said second.
+    Last(String, &'static str),
+    /// The record is not in its topic any more.
+    Gone,
 }
 
 #[cfg(test)]

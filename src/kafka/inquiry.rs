@@ -28,6 +28,7 @@ use crate::kafka::{Access, StartError, advice, settings};
 use ear::{Ear, is_no};
 pub use members::Members;
 pub use sizes::Limit;
+pub(super) use sizes::limit;
 
 /// The first attempt to get an answer; each further one has twice the time.
 const FIRST: Duration = Duration::from_millis(300);

@@ -173,15 +173,20 @@ pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig
 
 /// The producer that writes dead letters.
 pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
-    // Large enough for whatever a broker took once; the dead-letter topic's own limit decides.
     let mut settings = base(
         kafka,
         &[
-            ("message.max.bytes", "134217728".to_owned()),
             // A missing topic is said so at once, not after 30 s; the desk itself tries again.
             ("topic.metadata.propagation.max.ms", "1000".to_owned()),
         ],
     )?;
+    // The most there is: the limit of the dead-letter topic alone decides.
+    settings.set("message.max.bytes", "1000000000");
+    // A topic measures what is stored, and its producer may have compressed the record. Of all codecs, this is the one that
+    // every broker and every reader knows without a library of its own.
+    if settings.get("compression.codec").or(settings.get("compression.type")).is_none() {
+        settings.set("compression.codec", "gzip");
+    }
     settings.set("enable.idempotence", "true");
     settings.set("acks", "all");
     settings.set("message.timeout.ms", "30000");

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bridge_core::action::Note;
+use bridge_core::action::{DEAD_LETTER_FAILED, Note};
 use bridge_core::event::Cause;
 
 use crate::config::Policy;
@@ -172,11 +172,18 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
         Note::Halted { partition, offset, reason, detail } => {
             metrics.partition_held(&partition, "halted", true);
             health.refused(trouble_of(&partition), &detail);
-            tracing::error!(
-                %partition, offset, reason, detail,
-                "partition halted: this record can never be stored; mend the cause and restart, or set the mapping's \
-                 `failure.policy` to `dead_letter` or `drop`"
-            );
+            if reason == DEAD_LETTER_FAILED {
+                tracing::error!(
+                    %partition, offset, reason, detail,
+                    "partition halted: its mapping makes this record a dead letter, which cannot be written"
+                );
+            } else {
+                tracing::error!(
+                    %partition, offset, reason, detail,
+                    "partition halted: this record can never be stored; mend the cause and restart, or set the mapping's \
+                     `failure.policy` to `dead_letter` or `drop`"
+                );
+            }
         }
         _ => {}
     }

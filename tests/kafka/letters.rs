@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kafka_eventhubs_bridge::config::ClientValue;
 use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter, LetterError};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
 use crate::member::{Member, Sink};
 use crate::shapes::{assert_same, shapes};
+use crate::support::records::noise;
 use crate::support::{Kafka, Out, unique, wait_for};
 
 type Answers = Arc<Mutex<Vec<(Letter, Result<(), LetterError>)>>>;
@@ -25,9 +27,17 @@ fn letter(topic: &str, offset: i64, target: &str) -> Letter {
 }
 
 fn desk(kafka: &Kafka, group: &str) -> (DeadLetters, Answers) {
+    desk_with(kafka, group, &[])
+}
+
+/// With properties of the Kafka client.
+fn desk_with(kafka: &Kafka, group: &str, client: &[(&str, i64)]) -> (DeadLetters, Answers) {
     let answers = Answers::default();
     let told = Arc::clone(&answers);
-    let config = Member::new(kafka, group, "").kafka;
+    let mut config = Member::new(kafka, group, "").kafka;
+    let client =
+        client.iter().map(|(key, value)| ((*key).to_owned(), ClientValue::Integer(*value)));
+    config.client.extend(client);
     let on_done = Box::new(move |letter, result| told.lock().unwrap().push((letter, result)));
     let desk = DeadLetters::start(
         &config,
@@ -110,7 +120,7 @@ fn a_dead_letter_that_can_never_be_written_says_why() {
     kafka.create_topic(&topic, 1);
     kafka.create_topic(&target, 1);
     kafka.create_topic_with(&small, 1, &[("max.message.bytes", "1000")]);
-    kafka.produce(&topic, [Out::value("a"), Out::value(vec![b'x'; 5000]), Out::value("c")]);
+    kafka.produce(&topic, [Out::value("a"), Out::value(noise(5000)), Out::value("c")]);
     kafka.delete_records(&topic, 0, 1);
     let (desk, answers) = desk(kafka, &unique("g"));
     desk.try_send(letter(&topic, 0, &target)).unwrap();
@@ -118,9 +128,70 @@ fn a_dead_letter_that_can_never_be_written_says_why() {
     desk.try_send(letter(&topic, 2, &small)).unwrap();
     let answers = wait_answers(&answers, 3);
     assert_eq!(answers[0].1, Err(LetterError::Gone));
-    assert!(matches!(answers[1].1, Err(LetterError::Refused(_))), "{:?}", answers[1].1);
+    assert!(
+        matches!(
+            &answers[1].1,
+            Err(LetterError::TooLarge { bytes: 5000.., limit: Some(1000), .. })
+        ),
+        "{:?}",
+        answers[1].1
+    );
     assert_eq!(answers[2].1, Ok(()));
     assert_eq!(kafka.watermarks(&small, 0), (0, 1));
+    drop(desk);
+}
+
+/// Bytes that a batch of one record of some thousand bytes has beside the value.
+const AROUND: usize = 61 + 2 + 3 + 1 + 2 + 1;
+
+/// What the bridge adds gives way to the record: the words first, then the rest.
+#[test]
+fn a_record_that_fits_its_dead_letter_topic_is_written() {
+    const LIMIT: usize = 4000;
+    let kafka = Kafka::shared();
+    let (topic, target) = (unique("alive"), unique("dead"));
+    // What all headers but `bridge_detail` take; that takes 61.
+    let others = 24 + 14 + topic.len() + 19 + 16;
+    let sizes = [others + 200, others + 20, 0].map(|room| LIMIT - AROUND - room);
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic_with(&target, 1, &[("max.message.bytes", &LIMIT.to_string())]);
+    let over = LIMIT - AROUND + 1;
+    kafka.produce(&topic, sizes.iter().chain([&over]).map(|size| Out::value(noise(*size))));
+    let (desk, answers) = desk(kafka, &unique("g"));
+    for offset in 0..4 {
+        desk.try_send(letter(&topic, offset, &target)).unwrap();
+    }
+    let answers = wait_answers(&answers, 4);
+    for (_, answer) in &answers[..3] {
+        assert_eq!(answer, &Ok(()));
+    }
+    let error = answers[3].1.clone().unwrap_err();
+    let limit = Some(LIMIT as u64);
+    let bytes = LIMIT as u64 + 1;
+    assert_eq!(error, LetterError::TooLarge { target: target.as_str().into(), bytes, limit });
+    let written = kafka.records(&target, 0);
+    let values: Vec<_> = written.iter().map(|out| out.value.as_ref().unwrap().len()).collect();
+    assert_eq!(values, sizes);
+    assert_eq!(written.iter().map(|out| out.headers.len()).collect::<Vec<_>>(), [5, 4, 0]);
+    drop(desk);
+}
+
+/// A topic measures what is stored: a large record that its producer compressed takes no more room as a letter. And what
+/// the operator says of the client is not the limit of its letters.
+#[test]
+fn a_record_that_was_compressed_fits_where_it_came_from() {
+    let kafka = Kafka::shared();
+    let (topic, target) = (unique("alive"), unique("dead"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&target, 1);
+    let large = [b"well, ".repeat(1 << 19), noise(5000)].concat();
+    let settings = [("compression.codec", "gzip"), ("message.max.bytes", "100000000")];
+    kafka.produce_with(&topic, [Out::value(large.clone())], &settings);
+    let (desk, answers) = desk_with(kafka, &unique("g"), &[("message.max.bytes", 1000)]);
+    desk.try_send(letter(&topic, 0, &target)).unwrap();
+    assert_eq!(wait_answers(&answers, 1)[0].1, Ok(()));
+    let written = kafka.records(&target, 0);
+    assert!(written[0].value.as_ref() == Some(&large) && written[0].headers.len() == 5);
     drop(desk);
 }
 

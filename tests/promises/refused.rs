@@ -9,7 +9,7 @@ use eventhubs_local::{Condition, Server};
 
 use crate::support::audit::{Auditor, Place};
 use crate::support::event::place;
-use crate::support::records::record;
+use crate::support::records::{noise, record};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 /// What the links of these tests take.
@@ -275,31 +275,54 @@ fn a_missing_dead_letter_topic_loses_nothing() {
     assert_eq!(letters.keys().copied().collect::<Vec<_>>(), [(0, 10)]);
 }
 
+/// It holds its own partition, and says what to change; what is changed then is enough.
 #[test]
-fn a_dead_letter_topic_that_refuses_the_letter_halts_the_partition() {
+fn a_record_too_large_for_its_dead_letter_topic_halts_its_partition_and_no_other() {
     let bad = |at: Place| at == (0, 10);
     let kafka = Kafka::shared();
     let (topic, target, group) = (unique("alive"), unique("narrow"), unique("g"));
     let server = Server::builder().hub("orders", 2).max_message_size(LIMIT).start().unwrap();
     kafka.create_topic(&topic, 2);
     kafka.create_topic_with(&target, 1, &[("max.message.bytes", "1000")]);
-    kafka.produce(&topic, records(0..40, bad));
-    let audit = Auditor::of(&topic, 2).begin(kafka, &group, &server.hub("orders"));
-    let bridge = Settings::new(kafka, &group, &server)
+    let large = |at| Out { value: Some(noise(20_000)), ..written(at, false) };
+    let places = (0..40).flat_map(|n| [(0, n), (1, n)]);
+    kafka.produce(&topic, places.map(|at| if bad(at) { large(at) } else { written(at, false) }));
+    let raised = Arc::new(AtomicBool::new(false));
+    let excused = Arc::clone(&raised);
+    let audit = Auditor::of(&topic, 2)
+        .excuse(move |at| excused.load(Ordering::Relaxed) && bad(at))
+        .begin(kafka, &group, &server.hub("orders"));
+    let settings = Settings::new(kafka, &group, &server)
         .mapping(&topic, "orders")
-        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"))
-        .start();
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"));
+    let bridge = settings.start();
     let line = bridge.wait_log(&["ERROR", "halted", &format!("{topic}/0"), "offset=10"]);
-    assert!(line.contains("dead_letter_failed") && line.contains("failure.policy"), "{line}");
+    let advice = format!("raise `max.message.bytes` of `{target}` to 20");
+    for words in ["dead_letter_failed", "takes 20", "takes 1000 ", &advice, "restart"] {
+        assert!(line.contains(words), "`{words}` is not in {line}");
+    }
+    assert!(!line.contains("failure.policy"), "it is set already: {line}");
     let labels = [&*of(&topic), "partition=\"0\"", "reason=\"halted\""];
     bridge.wait_metric("bridge_partition_held", &labels, 1.0);
+    assert_eq!(bridge.count("bridge_partition_held", &[]), 1);
     wait_for("the other partition is committed", PATIENCE, || {
         (kafka.committed(&group, &topic, 1) == Some(40)).then_some(())
     });
     bridge.stop();
     assert_eq!(kafka.committed(&group, &topic, 0), Some(10), "it stands at the record");
-    drop(audit.stop());
     assert_eq!(kafka.watermarks(&target, 0), (0, 0));
+
+    kafka.set_topic(&target, "max.message.bytes", "30000");
+    raised.store(true, Ordering::Relaxed);
+    let bridge = settings.start();
+    wait_for("everything is committed", PATIENCE, || {
+        (kafka.committed(&group, &topic, 0) == Some(40)).then_some(())
+    });
+    bridge.stop();
+    drop(audit.finish(&[40, 40]));
+    let letters = letters(kafka, &target, &topic);
+    assert_eq!(letters.keys().copied().collect::<Vec<_>>(), [(0, 10)]);
+    assert_eq!(letters[&(0, 10)].0, large((0, 10)));
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::MetadataTopic;
@@ -182,6 +184,13 @@ impl Kafka {
         let result = result.expect("kafka answers").remove(0);
         result.unwrap_or_else(|(name, code)| panic!("topic `{name}` was not made: {code}"));
         self.wait_partitions(name, partitions);
+    }
+
+    /// Changes a setting of a topic; the others of its own are back at their defaults.
+    pub fn set_topic(&self, name: &str, key: &str, value: &str) {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
+        let result = block_on(self.admin().alter_configs([&change], &options()));
+        result.expect("kafka answers").remove(0).expect("the topic is changed");
     }
 
     /// Waits until a topic has that many partitions, each with a leader.

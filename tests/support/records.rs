@@ -114,6 +114,13 @@ pub fn large_record(partition: i32, n: i64) -> Out {
     out
 }
 
+/// As many bytes, which no codec makes fewer.
+pub fn noise(bytes: usize) -> Vec<u8> {
+    let mut dice = Dice::of(0, bytes as i64);
+    let words = std::iter::repeat_with(|| dice.roll().to_le_bytes());
+    words.flatten().take(bytes).collect()
+}
+
 /// A topic and what has been written to it.
 pub struct Supply {
     topic: Arc<str>,

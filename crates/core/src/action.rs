@@ -60,6 +60,9 @@ pub struct Letter {
     pub detail: String,
 }
 
+/// Why a partition halts whose mapping has another policy than to halt.
+pub const DEAD_LETTER_FAILED: &str = "dead_letter_failed";
+
 /// What happened, for people and for counters.
 #[derive(Debug)]
 pub enum Note {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::action::{Action, Letter, Note};
+use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
 use crate::core::Core;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
@@ -67,7 +67,7 @@ impl Core {
             Ok(()) => drop(self.partitions.settle(ticket)),
             Err(detail) => {
                 self.partitions.take_back(slot);
-                self.halt(slot, ticket, "dead_letter_failed", &detail, now);
+                self.halt(slot, ticket, DEAD_LETTER_FAILED, &detail, now);
             }
         }
         self.wake_itself(slot);

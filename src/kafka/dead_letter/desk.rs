@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::added::{self, Added, Headers};
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Failure, Letter, LetterError, OnDone, Waiting};
 use crate::config;
 use crate::health::{ShardHealth, Thread as Beating};
-use crate::kafka::Access;
+use crate::kafka::{Access, inquiry};
 use crate::metrics::Metrics;
-use crate::record::Header;
+use crate::repeats::Repeats;
 
 /// How soon the thread notices that it has to stop.
 const NOTICE: Duration = Duration::from_millis(200);
@@ -26,6 +27,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const RENEWED: Duration = Duration::from_mins(1);
 /// How often a refusal that an operator could still lift is taken for passing.
 const PATIENCE: u32 = 12;
+/// How long the limit of a topic may be asked for, and how long the answer counts.
+const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT_KEPT: Duration = Duration::from_mins(1);
+/// More targets at a time whose letters are shortened are told one by one.
+const TARGETS: usize = 64;
 
 /// What the thread owns.
 pub(super) struct Desk {
@@ -41,6 +47,10 @@ pub(super) struct Desk {
     /// Since when no letter could be written with them, though one was tried.
     pub(super) failing: Option<Instant>,
     pub(super) lines: HashMap<Arc<str>, Line>,
+    /// What targets that took a record for too large take, when they were asked.
+    pub(super) limits: HashMap<Arc<str>, (Instant, Option<u64>)>,
+    /// Targets whose letters lack something.
+    pub(super) shortened: Repeats<Arc<str>, TARGETS>,
 }
 
 /// The letters to one target; the first is the one that is tried.
@@ -50,30 +60,72 @@ pub(super) struct Line {
     at: Instant,
     pause: Duration,
     refusals: u32,
+    /// What goes along with the first.
+    added: Added,
+    /// Bytes its record takes.
+    bytes: u64,
     /// The number of the attempt that waits for its answer, and how long it does.
     out: Option<(usize, Instant)>,
 }
 
+/// What becomes of the first letter.
+enum Verdict {
+    /// It is written, or never will be.
+    Done(Result<(), Lost>),
+    /// It is tried again at once, with less beside the record.
+    Less(Added),
+    /// It is tried again later.
+    Later(String),
+}
+
+/// Why a letter will never be written.
+enum Lost {
+    Gone,
+    TooLarge,
+    Refused(String, &'static str),
+}
+
 impl Line {
     fn new() -> Self {
-        let (letters, at) = (VecDeque::new(), Instant::now());
-        Self { letters, at, pause: FIRST_PAUSE, refusals: 0, out: None }
+        Self {
+            letters: VecDeque::new(),
+            at: Instant::now(),
+            pause: FIRST_PAUSE,
+            refusals: 0,
+            added: Added::All,
+            bytes: 0,
+            out: None,
+        }
     }
 
-    /// What becomes of the first letter: the answer to it, or why it is tried again.
-    fn judge(&mut self, attempt: Result<(), Failure>) -> Result<Result<(), LetterError>, String> {
-        match attempt {
-            Ok(()) => Ok(Ok(())),
-            Err(Failure::Final(error)) => Ok(Err(error)),
-            Err(Failure::Refused(reason)) if self.refusals >= PATIENCE => {
-                Ok(Err(LetterError::Refused(reason)))
+    /// What an attempt leads to.
+    fn judge(&mut self, attempt: Result<(), Failure>) -> Verdict {
+        let failure = match attempt {
+            Ok(()) => return Verdict::Done(Ok(())),
+            Err(failure) => failure,
+        };
+        match failure {
+            Failure::Gone => Verdict::Done(Err(Lost::Gone)),
+            Failure::Last(why, hint) => Verdict::Done(Err(Lost::Refused(why, hint))),
+            Failure::TooLarge => {
+                self.added.less().map_or(Verdict::Done(Err(Lost::TooLarge)), Verdict::Less)
             }
-            Err(Failure::Refused(reason)) => {
+            Failure::Refused(why, hint) if self.refusals >= PATIENCE => {
+                Verdict::Done(Err(Lost::Refused(why, hint)))
+            }
+            Failure::Refused(why, _) => {
                 self.refusals += 1;
-                Err(reason)
+                Verdict::Later(why)
             }
-            Err(Failure::Passing(reason)) => Err(reason),
+            Failure::Passing(why) => Verdict::Later(why),
         }
+    }
+
+    /// The first letter is done with: the next one begins anew.
+    fn advance(&mut self) -> Option<Letter> {
+        let letters = std::mem::take(&mut self.letters);
+        *self = Self { letters, ..Self::new() };
+        self.letters.pop_front()
     }
 }
 
@@ -153,17 +205,10 @@ impl Desk {
         let (reader, writer) = self.clients.as_mut().expect("just connected");
         let stopped = || is_stopped(&self.stop, self.health.as_ref());
         let (fetched, headers) = reader.read(&letter.source, letter.offset, &stopped)?;
-        let partition = letter.source.partition.to_string();
-        let offset = letter.offset.to_string();
-        let extra = [
-            ("bridge_reason", letter.reason),
-            ("bridge_detail", &letter.detail),
-            ("bridge_topic", &letter.source.topic),
-            ("bridge_partition", &partition),
-            ("bridge_offset", &offset),
-        ]
-        .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
-        writer.write(&letter.target, &fetched.record(headers), &extra)
+        let record = fetched.record(headers);
+        let line = self.lines.get_mut(&letter.target).expect("it holds this letter");
+        line.bytes = added::bytes(&record);
+        writer.write(&letter.target, &record, &Headers::of(letter).list(line.added))
     }
 
     /// Waits a moment for answers, if any are to come.
@@ -197,18 +242,9 @@ impl Desk {
         let Some(line) = self.lines.get_mut(target) else { return };
         line.out = None;
         match line.judge(attempt) {
-            Ok(answer) => {
-                (line.at, line.pause, line.refusals) = (Instant::now(), FIRST_PAUSE, 0);
-                let done = line.letters.pop_front();
-                if line.letters.is_empty() {
-                    self.lines.remove(target);
-                }
-                if let Some(letter) = done {
-                    self.waiting.leave(target);
-                    (self.on_done)(letter, answer);
-                }
-            }
-            Err(reason) => {
+            Verdict::Done(result) => self.done(target, result),
+            Verdict::Less(added) => (line.added, line.at) = (added, Instant::now()),
+            Verdict::Later(reason) => {
                 let pause = line.pause;
                 line.at = Instant::now() + pause;
                 line.pause = (pause * 2).min(LONGEST_PAUSE);
@@ -221,6 +257,53 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The first letter of a line is written, or never will be.
+    fn done(&mut self, target: &Arc<str>, result: Result<(), Lost>) {
+        let Some(line) = self.lines.get_mut(target) else { return };
+        let (added, bytes) = (line.added, line.bytes);
+        let done = line.advance();
+        if line.letters.is_empty() {
+            self.lines.remove(target);
+        }
+        let Some(letter) = done else { return };
+        self.waiting.leave(target);
+        if result.is_ok() && added != Added::All {
+            self.say_shortened(&letter, added);
+        }
+        let result = result.map_err(|lost| match lost {
+            Lost::Gone => LetterError::Gone,
+            Lost::TooLarge => LetterError::TooLarge {
+                target: Arc::clone(target),
+                bytes,
+                limit: self.limit(target),
+            },
+            Lost::Refused(why, hint) => {
+                LetterError::Refused { target: Arc::clone(target), why, hint }
+            }
+        });
+        (self.on_done)(letter, result);
+    }
+
+    fn say_shortened(&mut self, letter: &Letter, added: Added) {
+        let Some(unsaid) = self.shortened.may_say(&letter.target, Instant::now()) else { return };
+        tracing::warn!(
+            record = %letter.source, offset = letter.offset, target = &*letter.target, left_out = added.without(),
+            before = (unsaid > 0).then_some(unsaid),
+            "a dead letter is written without all of its headers, for which its topic has no room"
+        );
+    }
+
+    /// `max.message.bytes` of a target.
+    fn limit(&mut self, target: &Arc<str>) -> Option<u64> {
+        let known = self.limits.get(target).filter(|(at, _)| at.elapsed() < LIMIT_KEPT);
+        if let Some((_, limit)) = known {
+            return *limit;
+        }
+        let limit = inquiry::limit(&self.kafka, &self.access, target, LIMIT);
+        self.limits.insert(Arc::clone(target), (Instant::now(), limit));
+        limit
     }
 }
 

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Failure, LetterError};
+use super::Failure;
 use crate::config;
 use crate::kafka::{Access, Delivery, FetchError, Fetched, Headers, Queue, StartError, settings};
 use crate::record::TopicPartition;
@@ -82,7 +82,7 @@ impl Reader {
                         return Ok((fetched, &mut self.headers));
                     }
                     if fetched.offset() > offset {
-                        return Err(Failure::Final(LetterError::Gone));
+                        return Err(Failure::Gone);
                     }
                 }
                 Some(Delivery::Error(error)) if error.partition.as_ref() == Some(place) => {
@@ -123,16 +123,14 @@ impl Reader {
         let bounds = self.consumer.fetch_watermarks(&place.topic, place.partition, WATERMARKS);
         match bounds {
             // Kafka itself says that it starts later, or the client has come by and found nothing.
-            Ok((first, _)) if first > offset => Some(Failure::Final(LetterError::Gone)),
-            Ok(_) if at_end && error.offset.is_some_and(|end| end > offset) => {
-                Some(Failure::Final(LetterError::Gone))
-            }
+            Ok((first, _)) if first > offset => Some(Failure::Gone),
+            Ok(_) if at_end && error.offset.is_some_and(|end| end > offset) => Some(Failure::Gone),
             // It was the end when the client came there.
             Ok((_, end)) if at_end && end > offset => None,
             // The log was cut, or a new leader has not caught up yet.
             Ok(_) => {
                 let detail = "the record is past the end of its partition";
-                Some(Failure::Refused(detail.to_owned()))
+                Some(Failure::Refused(detail.to_owned(), "see why the log is shorter than it was"))
             }
             Err(error) => Some(Failure::Passing(error.to_string())),
         }

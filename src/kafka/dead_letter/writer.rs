@@ -9,7 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
-use super::{Failure, LetterError};
+use super::Failure;
 use crate::config;
 use crate::kafka::{Access, StartError, native, settings};
 use crate::record::{Header, Record};
@@ -85,21 +85,30 @@ impl Writer {
     }
 }
 
+/// What an answer means, and what lifts a refusal.
 fn classify(code: RDKafkaErrorCode) -> Failure {
+    use RDKafkaErrorCode as Code;
+    let refused = |hint| Failure::Refused(code.to_string(), hint);
+    let last = |hint| Failure::Last(code.to_string(), hint);
     match code {
-        RDKafkaErrorCode::MessageSizeTooLarge
-        | RDKafkaErrorCode::InvalidRecord
-        | RDKafkaErrorCode::InvalidTopic
-        | RDKafkaErrorCode::PolicyViolation => {
-            Failure::Final(LetterError::Refused(code.to_string()))
+        Code::MessageSizeTooLarge => Failure::TooLarge,
+        Code::InvalidRecord => last(
+            "if the topic is compacted (`cleanup.policy`), it takes no record without a key: let it delete instead",
+        ),
+        Code::InvalidTimestamp => last(
+            "let the topic take the record's time (`message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`)",
+        ),
+        Code::InvalidTopic => last("give `failure.dead_letter_topic` the name of another topic"),
+        Code::PolicyViolation => last("see what the cluster's policy says of the topic"),
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+            refused("make the topic")
         }
-        RDKafkaErrorCode::UnknownTopic
-        | RDKafkaErrorCode::UnknownTopicOrPartition
-        | RDKafkaErrorCode::UnknownPartition
-        | RDKafkaErrorCode::TopicAuthorizationFailed
-        | RDKafkaErrorCode::ClusterAuthorizationFailed
+        Code::TopicAuthorizationFailed => refused("grant the operation `Write` on the topic"),
+        Code::ClusterAuthorizationFailed => {
+            refused("grant the operation `IdempotentWrite` on the cluster")
+        }
         // Of a topic in the format before Kafka 0.11, which has no place for headers.
-        | RDKafkaErrorCode::UnsupportedForMessageFormat => Failure::Refused(code.to_string()),
+        Code::UnsupportedForMessageFormat => refused("raise `message.format.version` of the topic"),
         _ => Failure::Passing(code.to_string()),
     }
 }

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, ConfigSource, OwnedResourceSpecifier,
     ResourceSpecifier,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::time::timeout;
+
+use crate::config;
+use crate::kafka::{Access, settings};
 
 use super::ear::{Ear, is_no};
 use super::{Denied, Inquiry};
@@ -30,27 +34,48 @@ impl Inquiry {
         topics: &BTreeSet<String>,
         limit: Duration,
     ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
-        let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-        let client: AdminClient<Ear> = self
-            .settings
-            .create_with_context(Ear::new(self.security.clone()))
-            .map_err(unanswered)?;
-        let client = Arc::new(client);
-        self.access.admit(&client);
-        let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
-        let options = AdminOptions::new().request_timeout(Some(limit));
-        let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
-        let silence = || Denied::Unanswered(format!("no answer within {limit:.1?}"));
-        let answer = asked.map_err(|_| silence())?.map_err(unanswered)?;
-        let named = topics.iter().zip(answer).map(|(topic, answer)| match (topic, answer) {
-            (ResourceSpecifier::Topic(topic), Err(code)) => {
-                ((*topic).to_owned(), Err(denied(code)))
-            }
-            (_, Ok(resource)) => of(&resource),
-            (other, Err(code)) => (format!("{other:?}"), Err(denied(code))),
-        });
-        Ok(named.collect())
+        ask(&self.settings, self.security.clone(), &self.access, topics, limit).await
     }
+}
+
+async fn ask(
+    settings: &ClientConfig,
+    security: Option<config::Security>,
+    access: &Access,
+    topics: &BTreeSet<String>,
+    limit: Duration,
+) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
+    let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
+    let client: AdminClient<Ear> =
+        settings.create_with_context(Ear::new(security)).map_err(unanswered)?;
+    let client = Arc::new(client);
+    access.admit(&client);
+    let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
+    let options = AdminOptions::new().request_timeout(Some(limit));
+    let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
+    let silence = || Denied::Unanswered(format!("no answer within {limit:.1?}"));
+    let answer = asked.map_err(|_| silence())?.map_err(unanswered)?;
+    let named = topics.iter().zip(answer).map(|(topic, answer)| match (topic, answer) {
+        (ResourceSpecifier::Topic(topic), Err(code)) => ((*topic).to_owned(), Err(denied(code))),
+        (_, Ok(resource)) => of(&resource),
+        (other, Err(code)) => (format!("{other:?}"), Err(denied(code))),
+    });
+    Ok(named.collect())
+}
+
+/// `max.message.bytes` of one topic, if it is told. Blocks, no longer than `limit`.
+pub(in crate::kafka) fn limit(
+    kafka: &config::Kafka,
+    access: &Access,
+    topic: &str,
+    limit: Duration,
+) -> Option<u64> {
+    let settings = settings::asker(kafka, &kafka.brokers).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+    let topics = BTreeSet::from([topic.to_owned()]);
+    let asked = ask(&settings, kafka.security.clone(), access, &topics, limit);
+    let told = runtime.block_on(asked).ok()?.remove(topic)?;
+    told.ok().map(|limit| limit.bytes)
 }
 
 fn denied(code: RDKafkaErrorCode) -> Denied {

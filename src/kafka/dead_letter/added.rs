@@ -1,0 +1,128 @@
+//! What a letter carries beside its record: why it is one and where it was.
+//!
+//! It is worth less than the record. Where the dead-letter topic has no room for both, the words go first, then the rest.
+
+use super::Letter;
+use crate::record::{Header, Record};
+
+/// How much of it goes along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Added {
+    #[default]
+    All,
+    /// `bridge_detail` can be as long as its author likes.
+    NoDetail,
+    Nothing,
+}
+
+impl Added {
+    /// The next smaller.
+    pub(super) fn less(self) -> Option<Self> {
+        match self {
+            Self::All => Some(Self::NoDetail),
+            Self::NoDetail => Some(Self::Nothing),
+            Self::Nothing => None,
+        }
+    }
+
+    /// What is left out, in words.
+    pub(super) fn without(self) -> &'static str {
+        match self {
+            Self::All => "nothing",
+            Self::NoDetail => "bridge_detail",
+            Self::Nothing => "all headers of the bridge",
+        }
+    }
+}
+
+/// The headers of a letter, as texts.
+pub(super) struct Headers<'a> {
+    letter: &'a Letter,
+    partition: String,
+    offset: String,
+}
+
+impl<'a> Headers<'a> {
+    pub(super) fn of(letter: &'a Letter) -> Self {
+        let (partition, offset) = (letter.source.partition.to_string(), letter.offset.to_string());
+        Self { letter, partition, offset }
+    }
+
+    pub(super) fn list(&self, added: Added) -> Vec<Header<'_>> {
+        let all = [
+            ("bridge_reason", self.letter.reason),
+            ("bridge_detail", &self.letter.detail),
+            ("bridge_topic", &self.letter.source.topic),
+            ("bridge_partition", &self.partition),
+            ("bridge_offset", &self.offset),
+        ];
+        let goes = |name: &str| match added {
+            Added::All => true,
+            Added::NoDetail => name != "bridge_detail",
+            Added::Nothing => false,
+        };
+        let kept = all.into_iter().filter(|(name, _)| goes(name));
+        kept.map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) })
+            .collect()
+    }
+}
+
+/// Bytes that a batch has beside its records.
+const BATCH: usize = 61;
+
+/// The `max.message.bytes` that a topic needs for `record` alone, if it is not compressed.
+pub(super) fn bytes(record: &Record<'_>) -> u64 {
+    let text = |value: Option<&[u8]>| match value {
+        Some(value) => varint(value.len()) + value.len(),
+        // A length of -1.
+        None => 1,
+    };
+    let headers = record.headers.iter();
+    let headers: usize = headers.map(|it| text(Some(it.name)) + text(it.value)).sum();
+    // Attributes, and how far its time and its offset are from those of the batch: none.
+    let body = 3 + text(record.key) + text(record.value) + varint(record.headers.len()) + headers;
+    (BATCH + varint(body) + body) as u64
+}
+
+/// How long a length is: seven bits a byte, and one for the sign.
+fn varint(length: usize) -> usize {
+    let bits = usize::BITS - (length << 1).leading_zeros();
+    bits.div_ceil(7).max(1) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::TopicPartition;
+
+    #[test]
+    fn the_words_are_left_out_before_the_rest() {
+        let letter = Letter {
+            id: 1,
+            source: TopicPartition::new("t", 2),
+            offset: 3,
+            target: "dead".into(),
+            reason: "too_large",
+            detail: "larger than that".to_owned(),
+        };
+        let headers = Headers::of(&letter);
+        let mut added = Added::default();
+        let mut names = Vec::new();
+        loop {
+            names.push(headers.list(added).len());
+            let Some(less) = added.less() else { break };
+            added = less;
+        }
+        assert_eq!(names, [5, 4, 0]);
+        let kept = headers.list(Added::NoDetail);
+        assert!(kept.iter().all(|header| header.name != b"bridge_detail"));
+        assert_eq!(kept[3], Header { name: b"bridge_offset", value: Some(b"3") });
+    }
+
+    #[test]
+    fn lengths_take_as_many_bytes_as_kafka_gives_them() {
+        for (length, takes) in [(0, 1), (63, 1), (64, 2), (8191, 2), (8192, 3), (1 << 20, 4)] {
+            assert_eq!(varint(length), takes, "{length}");
+        }
+    }
+}
