@@ -8,11 +8,12 @@ use tokio::net::lookup_host;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::config::{Config, HUB_NAMES, Policy};
+use crate::config::{Config, HUB_NAMES};
 use crate::kafka::{Advertised, Denied, Inquiry, Limit, Members, Topic};
 
 use super::broker::{self, Met};
 use super::deadline::Deadline;
+use super::letters::Letters;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
 /// What is asked of the group.
@@ -39,11 +40,11 @@ pub(super) async fn ask(
     config: &Config,
     met: Option<&Met>,
     topics: &BTreeSet<String>,
+    letters: &Letters,
     deadline: Deadline,
 ) -> (Vec<Finding>, BTreeMap<String, TopicFacts>) {
-    let letters = dead_letter_topics(config);
     let Some(Met { inquiry, cluster }) = met else {
-        return (nothing_asked(config, topics, &letters), BTreeMap::new());
+        return (nothing_asked(config, topics, letters), BTreeMap::new());
     };
     let existing: BTreeMap<String, Topic> = cluster
         .topics
@@ -54,7 +55,9 @@ pub(super) async fn ask(
     let mut findings = advertised(&cluster.brokers, deadline).await;
     findings.extend(group(config, inquiry, &existing, deadline).await);
     let names = existing.keys().cloned().collect::<BTreeSet<_>>();
-    let asked = ask_all(inquiry, &names, deadline).await;
+    let targets = letters.names().filter(|name| cluster.topics.contains_key(*name)).cloned();
+    let sized = names.iter().cloned().chain(targets).collect::<BTreeSet<_>>();
+    let asked = ask_all(inquiry, &names, &sized, deadline).await;
     let mut facts = BTreeMap::new();
     for name in topics {
         let mut steps = Steps::new(Subject::Topic(name.clone()), vec!["exists", "read", "size"]);
@@ -66,17 +69,7 @@ pub(super) async fn ask(
         }
         findings.extend(steps.end());
     }
-    for name in &letters {
-        let mut steps = Steps::new(Subject::Topic(name.clone()), vec!["dead letters"]);
-        match cluster.topics.get(name) {
-            Some(topic) => steps.took(Said::ok(format!(
-                "partitions: {}; that it may be written to is not tried",
-                topic.partitions
-            ))),
-            None => absent(&mut steps, inquiry, name, deadline).await,
-        }
-        findings.extend(steps.end());
-    }
+    findings.extend(letters.judge(inquiry, &cluster.topics, &asked.sizes, deadline).await);
     (findings, facts)
 }
 
@@ -90,25 +83,14 @@ pub(super) fn left_out(topic: String, hub: &str) -> Vec<Finding> {
     steps.end()
 }
 
-fn dead_letter_topics(config: &Config) -> BTreeSet<String> {
-    let failures = config.mappings.iter().map(|mapping| &mapping.failure);
-    let used = failures.filter(|failure| failure.policy == Policy::DeadLetter);
-    used.filter_map(|failure| failure.dead_letter_topic.clone()).collect()
-}
-
 /// All of it skipped.
-fn nothing_asked(
-    config: &Config,
-    topics: &BTreeSet<String>,
-    letters: &BTreeSet<String>,
-) -> Vec<Finding> {
+fn nothing_asked(config: &Config, topics: &BTreeSet<String>, letters: &Letters) -> Vec<Finding> {
     let group = Subject::Group(config.kafka.group_id.clone());
     let mut all =
         vec![Steps::new(Subject::Cluster, vec!["advertised"]), Steps::new(group, GROUP.to_vec())];
     let plan = || vec!["exists", "read", "size"];
     all.extend(topics.iter().map(|name| Steps::new(Subject::Topic(name.clone()), plan())));
-    let plan = || vec!["dead letters"];
-    all.extend(letters.iter().map(|name| Steps::new(Subject::Topic(name.clone()), plan())));
+    all.extend(letters.not_asked());
     all.into_iter().flat_map(Steps::end).collect()
 }
 
@@ -206,8 +188,14 @@ fn company(members: &Members) -> Said {
     }
 }
 
-async fn ask_all(inquiry: &Arc<Inquiry>, names: &BTreeSet<String>, deadline: Deadline) -> Asked {
-    if names.is_empty() {
+/// Whether `names` may be read, and how large a record `sized` take.
+async fn ask_all(
+    inquiry: &Arc<Inquiry>,
+    names: &BTreeSet<String>,
+    sized: &BTreeSet<String>,
+    deadline: Deadline,
+) -> Asked {
+    if names.is_empty() && sized.is_empty() {
         let none = (Answers::new(), Ok(Answers::new()));
         return Asked {
             readable: none.0,
@@ -224,7 +212,7 @@ async fn ask_all(inquiry: &Arc<Inquiry>, names: &BTreeSet<String>, deadline: Dea
     };
     let sizing = async {
         let begun = Instant::now();
-        (inquiry.sizes(names, limit).await, begun.elapsed())
+        (inquiry.sizes(sized, limit).await, begun.elapsed())
     };
     let ((readable, read), (sizes, sized)) = tokio::join!(reading, sizing);
     Asked { readable, read, sizes, sized }
@@ -262,23 +250,31 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
         Err(denied) => Some(Err(denied.clone())),
     };
     let (said, limit) = match size {
-        Some(Ok(limit)) => {
-            let whose = if limit.is_default { " (kafka's default)" } else { "" };
-            (Said::ok(format!("max.message.bytes: {}{whose}", limit.bytes)), Some(limit))
-        }
-        // The bridge does not need to know.
-        Some(Err(denied)) => {
-            let said =
-                Said::new(Outcome::Note, format!("`max.message.bytes` is not known: {denied}"));
-            (said.hint("the operation `DescribeConfigs` on the topic would tell"), None)
-        }
-        None => (Said::new(Outcome::Note, "`max.message.bytes` is not known"), None),
+        Some(Ok(limit)) => (Said::ok(self::size(limit)), Some(limit)),
+        Some(Err(denied)) => (untold(&denied), None),
+        None => (untold(&ended()), None),
     };
     steps.after(asked.sized, said);
     limit
 }
 
-async fn absent(steps: &mut Steps, inquiry: &Arc<Inquiry>, name: &str, deadline: Deadline) {
+pub(super) fn size(limit: Limit) -> String {
+    let whose = if limit.is_default { " (kafka's default)" } else { "" };
+    format!("max.message.bytes: {}{whose}", limit.bytes)
+}
+
+/// The bridge does not need to know.
+pub(super) fn untold(denied: &Denied) -> Said {
+    let said = Said::new(Outcome::Note, format!("`max.message.bytes` is not known: {denied}"));
+    said.hint("the operation `DescribeConfigs` on the topic would tell")
+}
+
+pub(super) async fn absent(
+    steps: &mut Steps,
+    inquiry: &Arc<Inquiry>,
+    name: &str,
+    deadline: Deadline,
+) {
     let (inquiry, topic, limit) = (Arc::clone(inquiry), name.to_owned(), deadline.share());
     let asked = apart(move || Ok(inquiry.missing(&topic, limit))).await;
     steps.took(match asked {

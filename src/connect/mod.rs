@@ -17,6 +17,7 @@ mod cluster;
 mod deadline;
 mod hub;
 mod json;
+mod letters;
 mod mapping;
 mod namespace;
 mod report;
@@ -36,6 +37,7 @@ pub use report::{Finding, Outcome, Pair, Report, Subject};
 use broker::Met;
 use cluster::TopicFacts;
 use deadline::Deadline;
+use letters::Letters;
 use namespace::Entered;
 
 /// A hub: its namespace's name and its own.
@@ -72,8 +74,9 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
         .iter()
         .flat_map(|topic| router.routes(topic).into_iter().map(|route| (topic.clone(), route)))
         .collect();
+    let letters = Letters::of(config, &routes);
     let (asked, hubs) = tokio::join!(
-        cluster::ask(config, met.as_ref(), &topics, deadline),
+        cluster::ask(config, met.as_ref(), &topics, &letters, deadline),
         all_hubs(&routes, &entered, deadline)
     );
     let (findings, facts) = asked;

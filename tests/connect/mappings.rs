@@ -31,6 +31,26 @@ fn a_topic_that_takes_more_than_its_hub_is_a_warning_with_both_numbers() {
 }
 
 #[test]
+fn a_dead_letter_topic_that_takes_less_than_its_source_is_a_warning_with_both_numbers() {
+    let server = server();
+    let (settings, topic) = scene(&server, 1);
+    let dead = format!("{topic}.dead");
+    let kafka = Kafka::shared();
+    kafka.create_topic(&dead, 1);
+    let settings =
+        settings.with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{dead}'"));
+    let at = ("topic", dead.as_str(), "size");
+    check(&settings).found(at, "ok", &["1048588 (kafka's default)"]);
+    kafka.set_topic(&topic, "max.message.bytes", "10485760");
+    let checked = check(&settings);
+    assert_eq!(checked.code, 0, "it runs, until such a record is refused");
+    let words = [&*topic, "10485760", "1048588", "halts", &format!("of `{dead}` to 10485760")];
+    checked.found(at, "warning", &words);
+    kafka.set_topic(&dead, "max.message.bytes", "10485760");
+    check(&settings).found(at, "ok", &["10485760"]);
+}
+
+#[test]
 fn a_mirror_without_room_is_refused_before_the_bridge_refuses_it() {
     let server = server();
     let (settings, topic) = scene(&server, 5);
