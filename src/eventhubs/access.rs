@@ -237,17 +237,18 @@ impl Namespace {
         fault
     }
 
-    /// We are not let in, or not let send. Said once, until somebody lets us in.
+    /// We are not let in, or not let send. Said once, until somebody lets us in; who only looks says for itself what follows,
+    /// which may be the end.
     pub(super) fn shut_out(&self, fault: &Fault) {
         let (namespace, detail) = (&self.0.name, &fault.detail);
-        if !self.0.shut.swap(true, Ordering::Relaxed) {
+        if !self.0.shut.swap(true, Ordering::Relaxed) && self.0.health.is_some() {
             tracing::warn!(namespace, detail, "event hubs cannot be entered, trying again");
         }
     }
 
     /// We are let in.
     pub(super) fn let_in(&self) {
-        if self.0.shut.swap(false, Ordering::Relaxed) {
+        if self.0.shut.swap(false, Ordering::Relaxed) && self.0.health.is_some() {
             tracing::info!(namespace = self.0.name, "event hubs can be entered again");
         }
     }

@@ -41,7 +41,7 @@ pub(super) struct Shared {
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: u32,
-    health: Option<ShardHealth>,
+    pub(super) health: Option<ShardHealth>,
     pool: Mutex<Vec<Arc<Connected>>>,
     pace: tokio::sync::Mutex<Pace>,
     hearers: Mutex<Vec<Hearer>>,

@@ -260,9 +260,13 @@ fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usiz
             %namespace, lasted = for_, detail,
             "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts"
         ),
+        // At first it may be all there is, and then nothing is tried again.
+        (_, Trouble::Hub { namespace, hub }) if lasted.is_none() => tracing::error!(
+            %namespace, %hub, detail, "the hub is refused: its mappings wait, no others do"
+        ),
         (_, Trouble::Hub { namespace, hub }) => tracing::error!(
             %namespace, %hub, lasted = for_, detail,
-            "the hub is refused: its mappings wait, the others go on; trying again"
+            "the hub is still refused: its mappings wait, the others go on; trying again"
         ),
         (_, Trouble::Place { topic, namespace, hub }) => tracing::error!(
             %topic, %namespace, %hub, lasted = for_, detail,

@@ -36,6 +36,7 @@ fn without_kafka(connection_string: &str, hub: &str) -> Settings {
 fn assert_ends(bridge: &Bridge, code: i32, words: &[&str]) {
     assert_eq!(bridge.wait_exit(PATIENCE), code, "{}", bridge.log());
     bridge.wait_log(words);
+    assert_eq!(bridge.logged("trying again"), 0, "it does not:\n{}", bridge.log());
     assert_secret(bridge);
 }
 
