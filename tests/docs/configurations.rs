@@ -1,6 +1,7 @@
 //! The configurations that pages show are good ones.
 
 use std::fs;
+use std::process::Command;
 
 use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::kafka::objection;
@@ -14,10 +15,16 @@ fn the_readme_shows_a_configuration_that_works() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bridge.toml");
     fs::write(&file, toml).unwrap();
-    let string = "Endpoint=sb://localhost;SharedAccessKeyName=k;SharedAccessKey=s";
-    let variable = ("BRIDGE_EVENTHUBS__CONNECTION_STRING".to_owned(), string.to_owned());
-    let config = Config::load(&file, [variable], &[], objection);
-    config.unwrap_or_else(|problems| panic!("{problems}"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BRIDGE_") {
+            command.env_remove(name);
+        }
+    }
+    // As it stands, without a variable or a file beside it.
+    let output = command.args(["check", "--config"]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(toml.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines");
 }
 
