@@ -23,7 +23,6 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
         (&["check", "--config", "f.toml", "--set", "kafka.group_id"], "write KEY=VALUE"),
         (&["check", "--config", "f.toml", "--set", "=orders"], "write KEY=VALUE"),
         (&["hubs", "--config", "f.toml", "--topic", "a;b=1"], "names of topics are"),
-        (&["check", "--config", "f.toml", "--json"], "--connect"),
         (&["check", "--config", "f.toml", "--timeout", "5s"], "--connect"),
         (&["check", "--config", "f.toml", "--connect", "--timeout", "5"], "such as 30s"),
     ] {

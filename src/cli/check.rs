@@ -2,13 +2,13 @@
 //! everything that somebody would refuse.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{INTERNAL, REFUSED, Source, answer, say};
+use super::{CONFIGURATION, INTERNAL, REFUSED, Source, answer, say, told};
 use crate::config::Config;
-use crate::connect;
+use crate::connect::{self, Report};
 
 /// What is to be checked, and how it is to be told.
 #[derive(Debug, Args)]
@@ -18,8 +18,8 @@ pub(super) struct Check {
     /// Try every broker, topic, namespace and hub too: connect, log in, look; nothing is sent
     #[arg(long)]
     connect: bool,
-    /// Tell what was found as JSON
-    #[arg(long, requires = "connect")]
+    /// Tell what was found, or what is wrong, as one JSON document
+    #[arg(long)]
     json: bool,
     /// When all has to be over
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "connect", value_parser = time)]
@@ -37,12 +37,27 @@ fn time(text: &str) -> Result<Duration, &'static str> {
 }
 
 pub(super) fn check(check: &Check) -> ExitCode {
-    let config = match check.source.load() {
+    let begun = Instant::now();
+    let config = match check.source.read() {
         Ok(config) => config,
-        Err(code) => return code,
+        Err(problems) if check.json => {
+            let document = connect::wrong(&problems, begun.elapsed());
+            return answer(format_args!("{document}"), ExitCode::from(CONFIGURATION));
+        }
+        Err(problems) => return told(&problems),
     };
-    Source::warned(&config);
-    if check.connect { connected(check, &config) } else { good(&check.source, &config) }
+    if !check.json {
+        Source::warned(&config);
+    }
+    match (check.connect, check.json) {
+        (true, _) => connected(check, &config),
+        (false, true) => {
+            let nobody = Report { took: begun.elapsed(), ..Report::default() };
+            let document = connect::found(&config.warnings, &nobody);
+            answer(format_args!("{document}"), ExitCode::SUCCESS)
+        }
+        (false, false) => good(&check.source, &config),
+    }
 }
 
 fn good(source: &Source, config: &Config) -> ExitCode {
@@ -64,7 +79,7 @@ fn connected(check: &Check, config: &Config) -> ExitCode {
     };
     let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
     if check.json {
-        answer(format_args!("{}", report.json()), code)
+        answer(format_args!("{}", connect::found(&config.warnings, &report)), code)
     } else {
         answer(format_args!("{report}"), code)
     }

@@ -64,8 +64,13 @@ struct Source {
 impl Source {
     /// The configuration, or the exit code once its problems have been said.
     fn load(&self) -> Result<Config, ExitCode> {
+        self.read().map_err(|problems| told(&problems))
+    }
+
+    /// The same, or its problems.
+    fn read(&self) -> Result<Config, Problems> {
         let objection = crate::kafka::objection;
-        Config::load(&self.config, environment(), &self.overrides, objection).map_err(told)
+        Config::load(&self.config, environment(), &self.overrides, objection)
     }
 
     /// Says what of `config` is taken and hardly was meant so.
@@ -77,7 +82,8 @@ impl Source {
 
     /// As much of it as is known before there are secrets.
     fn outline(&self) -> Result<Outline, ExitCode> {
-        Outline::load(&self.config, environment(), &self.overrides).map_err(told)
+        let outline = Outline::load(&self.config, environment(), &self.overrides);
+        outline.map_err(|problems| told(&problems))
     }
 }
 
@@ -87,7 +93,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn told(problems: Problems) -> ExitCode {
+fn told(problems: &Problems) -> ExitCode {
     say(std::io::stderr(), format_args!("{problems}"));
     ExitCode::from(CONFIGURATION)
 }

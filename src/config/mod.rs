@@ -40,7 +40,7 @@ pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Pr
 pub use left_out::{Exclude, LeftOut, Meeting};
 pub use names::{HUB_NAMES, TOPIC_NAMES, is_hub, is_topic};
 pub use outline::{Outline, UNKNOWN};
-pub use problem::{Problem, Problems, Warning};
+pub use problem::{Problem, Problems, Spot, Warning};
 pub use schema::schema;
 pub use secret::Secret;
 pub use security::{BrokerTls, Login, Mechanism, Oidc, Security, TokenSource};

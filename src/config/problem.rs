@@ -38,6 +38,43 @@ pub struct Problem {
     pub(super) hint: String,
 }
 
+/// A place in parts, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot<'a> {
+    /// `file`, `variable` or `flag`.
+    pub source: &'static str,
+    /// Its name, or the flag as it is written.
+    pub name: &'a str,
+    /// In a file, if it is known.
+    pub line: Option<usize>,
+}
+
+impl Problem {
+    /// What is wrong.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Where.
+    pub fn spot(&self) -> Spot<'_> {
+        match &self.place {
+            Place::File { name, line } => Spot { source: "file", name, line: *line },
+            Place::Variable(name) => Spot { source: "variable", name, line: None },
+            Place::Flag(flag) => Spot { source: "flag", name: flag, line: None },
+        }
+    }
+
+    /// Why it is wrong.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         paragraph(f, "error: ", &self.what)?;
@@ -52,6 +89,11 @@ impl fmt::Display for Problem {
 pub struct Warning(pub(super) Problem);
 
 impl Warning {
+    /// What is to be told.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+
     /// On one line, for the log.
     pub fn line(&self) -> String {
         let Problem { place, what, why, hint } = &self.0;

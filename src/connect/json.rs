@@ -1,6 +1,10 @@
 //! The report for scripts: `docs/check.md` says what each key means. Keys are added, never changed or taken away.
 
+use std::time::Duration;
+
 use serde::Serialize;
+
+use crate::config::{Problem, Problems, Spot, Warning};
 
 use super::report::{Finding, Outcome, Pair, Report};
 
@@ -12,8 +16,20 @@ struct Document<'a> {
     version: u32,
     good: bool,
     seconds: f64,
+    problems: Vec<Told<'a>>,
+    warnings: Vec<Told<'a>>,
     steps: Vec<Taken<'a>>,
     mappings: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    what: &'a str,
+    source: &'static str,
+    name: &'a str,
+    line: Option<usize>,
+    why: &'a str,
+    hint: &'a str,
 }
 
 #[derive(Serialize)]
@@ -42,6 +58,14 @@ struct Entry<'a> {
     outcome: Outcome,
     detail: &'a str,
     hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a Problem> for Told<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        let Spot { source, name, line } = problem.spot();
+        let (what, why, hint) = (problem.what(), problem.why(), problem.hint());
+        Self { what, source, name, line, why, hint }
+    }
 }
 
 impl<'a> From<&'a Finding> for Taken<'a> {
@@ -79,20 +103,31 @@ impl<'a> From<&'a Pair> for Entry<'a> {
 }
 
 /// To the millisecond.
-fn seconds(took: std::time::Duration) -> f64 {
+fn seconds(took: Duration) -> f64 {
     took.as_millis() as f64 / 1000.0
 }
 
-impl Report {
-    /// One JSON document.
-    pub fn json(&self) -> String {
-        let document = Document {
-            version: VERSION,
-            good: self.is_good(),
-            seconds: seconds(self.took),
-            steps: self.findings.iter().map(Taken::from).collect(),
-            mappings: self.pairs.iter().map(Entry::from).collect(),
-        };
-        serde_json::to_string_pretty(&document).expect("it has no maps and no own serializers")
-    }
+/// One JSON document, of a configuration that is wrong.
+pub fn wrong(problems: &Problems, took: Duration) -> String {
+    document(Some(problems), &[], &Report { took, ..Report::default() })
+}
+
+/// One JSON document, of a configuration that is good and of what was found; an empty report is one of nobody asked.
+pub fn found(warnings: &[Warning], report: &Report) -> String {
+    document(None, warnings, report)
+}
+
+fn document(problems: Option<&Problems>, warnings: &[Warning], report: &Report) -> String {
+    let problems: Vec<_> =
+        problems.into_iter().flat_map(|all| all.iter().map(Told::from)).collect();
+    let document = Document {
+        version: VERSION,
+        good: problems.is_empty() && report.is_good(),
+        seconds: seconds(report.took),
+        problems,
+        warnings: warnings.iter().map(|warning| warning.problem().into()).collect(),
+        steps: report.findings.iter().map(Taken::from).collect(),
+        mappings: report.pairs.iter().map(Entry::from).collect(),
+    };
+    serde_json::to_string_pretty(&document).expect("it has no maps and no own serializers")
 }

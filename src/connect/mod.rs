@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::kafka::Chosen;
 use crate::route::{Route, Router};
 
+pub use json::{found, wrong};
 pub use report::{Finding, Outcome, Pair, Report, Subject};
 
 use broker::Met;

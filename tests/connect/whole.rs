@@ -157,6 +157,25 @@ fn where_nobody_is_nobody_is_waited_for() {
 fn a_configuration_that_is_wrong_is_78_and_nobody_is_asked() {
     let output = Settings::only("[kafka]\nbrokers = 'k'").check(&["--connect", "--json"]);
     assert_eq!(output.status.code(), Some(78));
-    assert!(output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("kafka.group_id"));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["good"], &json["steps"]), (&false.into(), &serde_json::json!([])));
+    let mut told = json["problems"].as_array().unwrap().iter().map(|it| it["what"].to_string());
+    assert!(told.any(|what| what.contains("kafka.group_id")), "{json:#}");
+}
+
+/// A script asks the same way, whatever it asks for.
+#[test]
+fn without_a_connection_there_is_a_document_too() {
+    let (settings, _) = scene(&server(), 1);
+    let output = settings.variable("BRIDGE_VERSION", "1").check(&["--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["good"], &json["problems"]), (&true.into(), &serde_json::json!([])));
+    let warning = &json["warnings"][0];
+    assert_eq!(
+        (&warning["source"], &warning["name"]),
+        (&"variable".into(), &"BRIDGE_VERSION".into())
+    );
 }
