@@ -85,14 +85,17 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
     if largest <= hub.limit {
         return Said::ok("");
     }
+    // Without a figure of its own, so that many mappings of one kind say the same.
     let detail = format!(
-        "the topic takes records of up to {bytes} bytes, an event of {largest} bytes; the hub takes {}: {}",
+        "the topic takes records of up to {bytes} bytes, and more as events; the hub takes {}: {}",
         hub.limit,
         fate(&route.failure)
     );
     // Hardly anybody has set it with a record in mind, and it is beyond the hub's by a few bytes.
-    let outcome = if is_default { Outcome::Note } else { Outcome::Warning };
-    Said::new(outcome, detail).hint(
+    if is_default {
+        return Said::ok(detail);
+    }
+    Said::new(Outcome::Warning, detail).hint(
         "lower `max.message.bytes`, take a tier with larger events, or choose a `failure.policy`",
     )
 }
@@ -100,7 +103,7 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
 /// What becomes of a record that is too large.
 fn fate(failure: &Failure) -> String {
     match (failure.policy, &failure.dead_letter_topic) {
-        (Policy::Halt, _) => "the partition of a larger record halts (`halt`)".to_owned(),
+        (Policy::Halt, _) => "a larger record halts its partition (`halt`)".to_owned(),
         (Policy::DeadLetter, Some(topic)) => {
             format!("a larger record goes to `{topic}` (`dead_letter`)")
         }
@@ -158,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn what_kafka_does_by_itself_is_no_warning() {
+    fn what_kafka_does_by_itself_is_not_worth_a_word() {
         let route = Router::new(&sample(|_| {}).mappings).routes("orders").remove(0);
         let limit = Some(Limit { bytes: 1_048_588, is_default: true });
         let hub = Facts { partitions: 4, limit: MIB };
         let pair = judge("orders", &route, Some(&TopicFacts { partitions: 1, limit }), Some(&hub));
-        assert_eq!(pair.outcome, Outcome::Note, "{}", pair.detail);
+        assert_eq!(pair.outcome, Outcome::Ok, "{}", pair.detail);
     }
 
     #[test]

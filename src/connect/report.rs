@@ -212,6 +212,13 @@ impl Steps {
         self.findings.push(Finding { subject, step, outcome, detail, hint, took });
     }
 
+    /// The steps before `step` are not taken.
+    pub(super) fn skip_to(&mut self, step: &str) {
+        while self.next().is_some_and(|next| next != step) {
+            self.after(Duration::ZERO, Said::new(Outcome::Skipped, ""));
+        }
+    }
+
     /// What is next.
     pub(super) fn next(&self) -> Option<&'static str> {
         self.left.as_slice().first().copied()

@@ -81,8 +81,23 @@ impl Report {
             let what = format!("{}, {}", it.subject, it.step);
             (it.outcome, text(what, &it.detail, it.hint.as_deref()))
         });
-        let pairs = self.pairs.iter().filter(|it| said(it.outcome)).map(|it| {
-            (it.outcome, text(format!("mapping {}", way(it)), &it.detail, it.hint.as_deref()))
+        // Many mappings of one kind have one remark.
+        let mut kinds: Vec<(&Pair, usize)> = Vec::new();
+        for pair in self.pairs.iter().filter(|it| said(it.outcome)) {
+            let same = |it: &Pair| {
+                (it.outcome, &it.detail, &it.hint) == (pair.outcome, &pair.detail, &pair.hint)
+            };
+            match kinds.iter_mut().find(|(first, _)| same(first)) {
+                Some((_, more)) => *more += 1,
+                None => kinds.push((pair, 0)),
+            }
+        }
+        let pairs = kinds.into_iter().map(|(it, more)| {
+            let what = match more {
+                0 => format!("mapping {}", way(it)),
+                more => format!("mapping {} and {more} more", way(it)),
+            };
+            (it.outcome, text(what, &it.detail, it.hint.as_deref()))
         });
         let mut remarks = findings.chain(pairs).collect::<Vec<_>>();
         remarks.sort_by_key(|(outcome, _)| std::cmp::Reverse(*outcome));

@@ -112,6 +112,17 @@ impl Login {
         }
     }
 
+    /// How long ago everything ended that could be shown, if it says so itself; nobody is asked.
+    pub(super) async fn ended(&self) -> Option<Duration> {
+        let Way::Sas { settings, .. } = &self.way else { return None };
+        let mut least = Duration::MAX;
+        for access in std::iter::once(&settings.first).chain(&settings.second) {
+            let token = self.sign(access, "", settings.lifetime).await.ok()?;
+            least = least.min(SystemTime::now().duration_since(token.expires).ok()?);
+        }
+        Some(least)
+    }
+
     /// Who logs in; for people.
     pub(super) fn who(&self) -> String {
         match &self.way {

@@ -40,6 +40,11 @@ impl Namespace {
         self.0.login.who()
     }
 
+    /// How long ago the signature ended that would be shown, if it has; nobody is asked.
+    pub async fn ended(&self) -> Option<Duration> {
+        self.0.login.ended().await
+    }
+
     /// Connects, telling of each part that is done: one attempt, bounded in time.
     pub async fn enter(&self, tell: &mut (dyn FnMut(Passed) + Send)) -> Result<(), ConnectError> {
         self.connected_telling(tell).await?;

@@ -80,3 +80,22 @@ fn a_peer_that_proves_nothing_ends_the_way_at_tls() {
     checked.found(("namespace", "default", "websocket"), "ok", &[]);
     assert_eq!((checked.code, checked.not_ok()), (0, Vec::new()));
 }
+
+#[test]
+fn a_signature_that_is_over_is_said_without_asking_anybody() {
+    let (settings, _) = scene(&server(), 1);
+    let shared = |end: u64| {
+        let text = format!("SharedAccessSignature sr=sb%3a%2f%2flocalhost&sig=x&se={end}&skn=send");
+        let namespace =
+            "[eventhubs]\nnamespace = 'localhost'\n[eventhubs.credential]\nkind = 'sas'";
+        let settings = settings.clone().without("eventhubs").with(namespace);
+        check(&settings.with(&format!("[eventhubs.credential]\nsignature = '{text}'")))
+    };
+    let token = ("namespace", "default", "token");
+    let checked = shared(1_700_000_000);
+    checked.found(token, "failed", &["a shared access signature ended", "ago", "a new one"]);
+    checked.found(("namespace", "default", "resolve"), "skipped", &[]);
+    checked.found(("hub", "default/orders", "log in"), "skipped", &[]);
+    // Of one that lives, what can be found out is.
+    shared(4_000_000_000).found(("namespace", "default", "resolve"), "ok", &[]);
+}

@@ -30,6 +30,30 @@ fn a_topic_that_takes_more_than_its_hub_is_a_warning_with_both_numbers() {
     );
 }
 
+/// What nobody has set is no news, and what somebody has set for all is one.
+#[test]
+fn many_mappings_of_one_kind_have_one_remark() {
+    let server = server();
+    let kafka = Kafka::shared();
+    let topics = [unique("one"), unique("two"), unique("three")];
+    let mut settings = Settings::new(kafka, &unique("g"), &server);
+    for topic in &topics {
+        kafka.create_topic(topic, 1);
+        settings = settings.mapping(topic, HUB);
+    }
+    let remarks = |text: &str| text.lines().filter(|line| line.contains(": mapping ")).count();
+    let (_, text) = table(&settings);
+    assert_eq!((remarks(&text), text.contains("note")), (0, false), "{text}");
+    for topic in &topics {
+        kafka.set_topic(topic, "max.message.bytes", "2097152");
+    }
+    let (_, text) = table(&settings);
+    assert_eq!(remarks(&text), 1, "{text}");
+    let one =
+        format!("warning: mapping {} → default/orders and 2 more: the topic takes", topics[0]);
+    assert!(text.contains(&one), "{text}");
+}
+
 #[test]
 fn a_dead_letter_topic_that_takes_less_than_its_source_is_a_warning_with_both_numbers() {
     let server = server();
