@@ -55,6 +55,10 @@ pub(super) struct Kafka {
     /// Where a group without committed offsets begins: `earliest`, `latest` or an RFC 3339 time.
     #[schemars(extend("default" = "earliest"))]
     pub(super) start: Option<Start>,
+    /// Where a partition goes on whose committed offset is not in the log any more: `earliest`, `latest`, or `halt`, which
+    /// is nowhere until somebody decides.
+    #[schemars(extend("default" = "earliest"))]
+    pub(super) out_of_range: Option<OutOfRange>,
     /// How often positions are committed at most, 50ms to 5m; a crash repeats at most this much and what was in flight.
     #[schemars(extend("default" = "1s"))]
     pub(super) commit_interval: Option<Duration>,
@@ -286,6 +290,28 @@ impl From<Policy> for super::Policy {
             Policy::Halt => Self::Halt,
             Policy::DeadLetter => Self::DeadLetter,
             Policy::Drop => Self::Drop,
+        }
+    }
+}
+
+/// Where a partition goes on whose committed offset is gone.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OutOfRange {
+    /// Nowhere, until somebody decides.
+    Halt,
+    /// At the first record there is.
+    Earliest,
+    /// At the end.
+    Latest,
+}
+
+impl From<OutOfRange> for super::OutOfRange {
+    fn from(policy: OutOfRange) -> Self {
+        match policy {
+            OutOfRange::Halt => Self::Halt,
+            OutOfRange::Earliest => Self::Earliest,
+            OutOfRange::Latest => Self::Latest,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Address, Admin, Batch, Config, Credential, Events, Failure, Kafka, Limits, Log, LogFormat,
-    Mapping, Namespace, Partitioning, Policy, Start, Topics, Way,
+    Mapping, Namespace, OutOfRange, Partitioning, Policy, Start, Topics, Way,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -26,6 +26,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             group_id: "test".to_owned(),
             instance_id: None,
             start: Start::Earliest,
+            out_of_range: OutOfRange::Earliest,
             commit_interval: Duration::from_secs(1),
             discovery_interval: Duration::from_secs(30),
             security: None,

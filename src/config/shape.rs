@@ -45,6 +45,8 @@ pub struct Kafka {
     pub instance_id: Option<String>,
     /// Where a group without committed offsets begins.
     pub start: Start,
+    /// Where a partition goes on whose committed offset is not in the log any more.
+    pub out_of_range: OutOfRange,
     /// How often positions are committed.
     pub commit_interval: Duration,
     /// How often new topics of a `topic_pattern` are looked for.
@@ -64,6 +66,17 @@ pub enum Start {
     Latest,
     /// The first record at or after this time, in milliseconds since the Unix epoch.
     At(i64),
+}
+
+/// Where a partition goes on whose committed offset is not in the log any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfRange {
+    /// Nowhere, until somebody decides.
+    Halt,
+    /// At the first record there is.
+    Earliest,
+    /// At the end.
+    Latest,
 }
 
 /// A librdkafka value: number, boolean or string.

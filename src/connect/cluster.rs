@@ -14,6 +14,7 @@ use crate::kafka::{Advertised, Denied, Inquiry, Limit, Members, Topic};
 use super::broker::{self, Met};
 use super::deadline::Deadline;
 use super::letters::Letters;
+use super::positions;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
 /// What is asked of the group.
@@ -150,10 +151,11 @@ async fn group(
     });
 
     let (asked, of, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
-    let known = apart(move || asked.committed(&of, limit)).await;
+    let policy = config.kafka.out_of_range;
+    let known = apart(move || asked.positions(&of, policy, limit)).await;
     let total: i32 = topics.values().map(|topic| topic.partitions).sum();
     steps.took(match known {
-        Ok(known) => Said::ok(format!("committed for {known} of {total} partitions")),
+        Ok(known) => positions::said(&known, total, policy),
         Err(denied @ Denied::Refused(_)) => bad(&denied).or_hint(format!(
             "the bridge needs the operations `Read` and `Describe` on the group `{name}`"
         )),

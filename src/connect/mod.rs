@@ -20,6 +20,7 @@ mod json;
 mod letters;
 mod mapping;
 mod namespace;
+mod positions;
 mod report;
 mod table;
 

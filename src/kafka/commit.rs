@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::identity::TopicId;
+use crate::kafka::identity::{self, TopicId};
 use crate::kafka::native::{self, Answer};
 use crate::record::{Position, TopicPartition};
 
@@ -38,6 +38,8 @@ struct Entry {
     epochs: VecDeque<(i64, i32)>,
     /// The topic this stay began with.
     topic: Option<TopicId>,
+    /// Whether what is committed is out of range, and waits for somebody to decide.
+    held: bool,
 }
 
 /// librdkafka answers each commit, after a session's time-out at the latest. Should it not, commits go on.
@@ -62,6 +64,13 @@ impl Commits {
     pub(super) fn belongs(&self, partition: &TopicPartition, topic: TopicId) {
         if let Some(entry) = self.lock().partitions.get_mut(partition) {
             entry.topic = Some(topic);
+        }
+    }
+
+    /// The position of `partition` is out of range, and held for that.
+    pub(super) fn is_held(&self, partition: &TopicPartition) {
+        if let Some(entry) = self.lock().partitions.get_mut(partition) {
+            entry.held = true;
         }
     }
 
@@ -114,7 +123,8 @@ impl Commits {
         for (partition, entry) in &mut state.partitions {
             if let Some(position) = entry.wanted {
                 let epoch = entry.epoch_below(position);
-                push(&mut list, partition, position, epoch, entry.topic);
+                let label = identity::label(entry.topic, entry.held);
+                push(&mut list, partition, position, epoch, label);
             }
         }
         if list.count() == 0 {
@@ -169,13 +179,13 @@ fn push(
     partition: &TopicPartition,
     position: Position,
     epoch: i32,
-    topic: Option<TopicId>,
+    label: Option<String>,
 ) {
     let index = list.count();
     let mut element = list.add_partition(&partition.topic, partition.partition);
     element.set_offset(Offset::Offset(position.0)).expect("a position is a valid offset");
-    if let Some(topic) = topic {
-        element.set_metadata(topic.label());
+    if let Some(label) = label {
+        element.set_metadata(label);
     }
     if epoch >= 0 {
         native::set_leader_epoch(list, index, epoch);

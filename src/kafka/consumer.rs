@@ -109,7 +109,8 @@ impl Consumer {
         let queue = Queue::new(&client, Some(Reports { commits, errors: reports.clone() }));
         let committer = Arc::new(Committer::new(&client));
         setup.access.admit(&client);
-        client.context().wire(queue.inlet(), intake(queue.waker()), &committer);
+        let (inlet, intake) = (queue.inlet(), intake(queue.waker()));
+        client.context().wire(inlet, intake, setup.health.clone(), &committer);
         let life = Arc::new(Life::new(setup.health));
         let events = Events {
             consumer: Arc::clone(&client),

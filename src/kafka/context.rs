@@ -3,6 +3,8 @@
 //! Callbacks come on whatever thread polls the consumer, which is the event thread alone. Errors that need an operator
 //! are logged when they begin and then at most once a minute; librdkafka repeats them at every reconnect.
 
+mod log;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::config::{self, Security, Start};
+use crate::config::{self, OutOfRange, Security, Start};
+use crate::health::ShardHealth;
 use crate::kafka::absence::Absence;
 use crate::kafka::advice;
 use crate::kafka::commit::Commits;
@@ -40,6 +43,7 @@ pub(super) struct Context {
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: u32,
     pub(super) start: Start,
+    pub(super) out_of_range: OutOfRange,
     security: Option<Security>,
     /// Whether a refusal is waited out even before the group has taken us: it did take who was here before us.
     pub(super) patient: bool,
@@ -74,6 +78,7 @@ enum Reach {
 struct Wiring {
     inlet: Inlet,
     intake: Arc<dyn Intake>,
+    health: Option<ShardHealth>,
     /// It holds the client, which holds this.
     committer: Weak<Committer>,
 }
@@ -116,6 +121,7 @@ impl Context {
             metrics,
             shard,
             start: kafka.start,
+            out_of_range: kafka.out_of_range,
             security: kafka.security.clone(),
             patient,
             commits: Arc::new(Commits::default()),
@@ -136,10 +142,20 @@ impl Context {
     }
 
     /// Completes the context, before the client is polled for the first time.
-    pub(super) fn wire(&self, inlet: Inlet, intake: Arc<dyn Intake>, committer: &Arc<Committer>) {
+    pub(super) fn wire(
+        &self,
+        inlet: Inlet,
+        intake: Arc<dyn Intake>,
+        health: Option<ShardHealth>,
+        committer: &Arc<Committer>,
+    ) {
         let committer = Arc::downgrade(committer);
-        let wired = self.wiring.set(Wiring { inlet, intake, committer });
+        let wired = self.wiring.set(Wiring { inlet, intake, health, committer });
         assert!(wired.is_ok(), "a context is wired once");
+    }
+
+    pub(super) fn health(&self) -> Option<&ShardHealth> {
+        self.wiring().health.as_ref()
     }
 
     fn wiring(&self) -> &Wiring {
@@ -297,7 +313,7 @@ impl Context {
     }
 
     /// How many repetitions went unsaid, if it is time to say it (again).
-    fn may_say(&self, what: &str) -> Option<u64> {
+    pub(super) fn may_say(&self, what: &str) -> Option<u64> {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         complaints.may_say(what, Instant::now())
     }
@@ -305,26 +321,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "librdkafka", shard = self.shard, facility, "{text}");
-            }
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning
-                if advice::is_only_logged(facility) =>
-            {
-                if self.may_say(facility).is_some() {
-                    tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
-                }
-            }
-            // What this broker is too old for. Said once a day, and on the first day of a machine not at all.
-            RDKafkaLogLevel::Notice if matches!(facility, "STATICMEMBER" | "MAXPOLL") => {
-                tracing::warn!(target: "librdkafka", shard = self.shard, facility, "{text}");
-            }
-            _ if advice::is_old(facility, text) => {
-                self.complain("kafka: a broker is too old", advice::OLD);
-            }
-            _ => tracing::debug!(target: "librdkafka", shard = self.shard, facility, "{text}"),
-        }
+        log::tell(self, level, facility, text);
     }
 
     fn stats_raw(&self, json: &[u8]) {

@@ -14,6 +14,8 @@ use crate::record::TopicPartition;
 
 /// What a commit is labelled with, before the id.
 const LABEL: &str = "topic-id=";
+/// What stands before that, where the position is out of range and held for it.
+const HELD: &str = "held";
 /// A broker that names a topic that was overtaken so long ago does not lag behind: it knows better.
 const LAG: Duration = Duration::from_mins(1);
 /// More topics of one name than this are not remembered.
@@ -46,6 +48,24 @@ impl TopicId {
 impl fmt::Debug for TopicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What to commit along with a position, if anything.
+pub(super) fn label(topic: Option<TopicId>, held: bool) -> Option<String> {
+    match (topic, held) {
+        (None, false) => None,
+        (Some(topic), false) => Some(topic.label()),
+        (None, true) => Some(HELD.to_owned()),
+        (Some(topic), true) => Some(format!("{HELD} {}", topic.label())),
+    }
+}
+
+/// Reads it: the topic a position is of, and whether it is held.
+pub(super) fn read_label(label: &[u8]) -> (Option<TopicId>, bool) {
+    match label.strip_prefix(HELD.as_bytes()) {
+        Some(rest) => (TopicId::of_label(rest.trim_ascii_start()), true),
+        None => (TopicId::of_label(label), false),
     }
 }
 
@@ -129,6 +149,10 @@ mod tests {
             assert_eq!(TopicId::of_label(foreign.as_bytes()), None, "{foreign}");
         }
         assert_eq!(TopicId::of_label(b"topic-id=\xff"), None);
+        for (topic, held) in [(None, false), (None, true), (Some(id), false), (Some(id), true)] {
+            let label = label(topic, held).unwrap_or_default();
+            assert_eq!(read_label(label.as_bytes()), (topic, held), "{label}");
+        }
         assert_eq!(TopicId::new(0, 0), None, "an old broker's");
     }
 

@@ -6,6 +6,7 @@
 
 mod ear;
 mod members;
+mod positions;
 mod reading;
 mod sizes;
 
@@ -16,10 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::config;
 use crate::kafka::discovery::Discovery;
@@ -27,6 +28,7 @@ use crate::kafka::{Access, StartError, advice, settings};
 
 use ear::{Ear, is_no};
 pub use members::Members;
+pub use positions::{Gone, Positions};
 pub use sizes::Limit;
 pub(super) use sizes::limit;
 
@@ -237,24 +239,6 @@ impl Inquiry {
             }
             _ => "no such topic".to_owned(),
         })
-    }
-
-    /// How many of these topics' partitions the group has committed a position of. Blocks, no longer than `limit`.
-    pub fn committed(
-        &self,
-        topics: &BTreeMap<String, Topic>,
-        limit: Duration,
-    ) -> Result<usize, Denied> {
-        let mut list = TopicPartitionList::new();
-        for (name, topic) in topics {
-            for partition in 0..topic.partitions {
-                list.add_partition(name, partition);
-            }
-        }
-        let answer = self.ask(limit, |slice| self.client.committed_offsets(list.clone(), slice))?;
-        let elements = answer.elements();
-        let known = elements.iter().filter(|it| matches!(it.offset(), Offset::Offset(_)));
-        Ok(known.count())
     }
 
     /// Asks until there is an answer, Kafka says no, or it has become clear that there will be none.

@@ -13,9 +13,10 @@
 //! | made anew | as broken, from the beginning; nothing is committed: the positions are of a topic that is gone |
 //!
 //! A partition whose start can not be found waits: it is assigned to this member by the group and not read, and is
-//! tried again with growing pauses.
+//! tried again with growing pauses. So does one whose position is gone, where `kafka.out_of_range` is `halt`.
 
 mod assignment;
+mod held;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -59,6 +60,7 @@ pub(super) fn assign(
             assignment.wait(partition, 0, None);
         }
     }
+    held::begin(context, resolved.held, |_| 0);
     context.metrics.rebalanced("assign", started.elapsed());
     tracing::info!(partitions = %names(partitions), "partitions assigned");
 }
@@ -79,6 +81,7 @@ pub(super) fn revoke(
         }
         partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
     };
+    held::end(context, partitions);
     if lost {
         context.assignment().session_ended();
         context.pump(|pump| pump.lost(&read));
@@ -134,6 +137,7 @@ pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
     if !resolved.starts.is_empty() {
         begin(consumer, context, &resolved.starts);
     }
+    held::begin(context, resolved.held, |partition| due.get(partition).map_or(0, |w| w.attempts));
     let mut assignment = context.assignment();
     for partition in resolved.unresolved {
         let (attempts, doubt) = due.get(&partition).map_or((0, None), |w| (w.attempts, w.doubt));
@@ -170,6 +174,7 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
             _ => None,
         });
     }
+    held::end(context, &partitions);
     if !partitions.is_empty() {
         // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
         let paused = context.assignment().take_paused(&partitions);

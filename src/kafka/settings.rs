@@ -207,7 +207,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Kafka, Limits, Secret, Start};
+    use crate::config::{Kafka, Limits, OutOfRange, Secret, Start};
 
     fn kafka(client: &[(&str, ClientValue)]) -> Kafka {
         Kafka {
@@ -215,6 +215,7 @@ mod tests {
             group_id: "g".to_owned(),
             instance_id: Some("pod".to_owned()),
             start: Start::Earliest,
+            out_of_range: OutOfRange::Earliest,
             commit_interval: Duration::from_secs(1),
             discovery_interval: Duration::from_secs(30),
             security: None,

@@ -10,16 +10,15 @@
 //!
 //! A position outside of what the topic holds is found out by the fetch (`auto.offset.reset=error`), not here: checking
 //! would cost two round trips per partition at every rebalance. The partition then comes back here as *suspect*:
-//! 4. where an unclean leader election cut the log below the committed position, from the cut: what stands above it is
-//!    new. A committed position that does not exist for another reason (retention overtook the group, a topic without
-//!    an id was created anew) continues from the earliest record there is, so that nothing still readable is missed.
-//!    What was lost is said and counted.
+//! 4. where `kafka.out_of_range` says, or at the point where an unclean leader election cut the log: see [`gone`]. What is
+//!    lost, skipped or read again is said and counted.
 //!
 //! Above all of it: a position that was committed for another topic of the same name says nothing, even where it
 //! exists. Such a partition is read from its beginning.
 //!
 //! Nothing is guessed: what can not be looked up stays unresolved, and is asked for again later.
 
+mod gone;
 mod pin;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -31,11 +30,13 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Start;
 use crate::kafka::context::Context;
-use crate::kafka::identity::TopicId;
+use crate::kafka::identity::{self, TopicId};
 use crate::kafka::native::{self, IdQueue};
-use crate::metrics::Metrics;
 use crate::record::TopicPartition;
+use gone::Case;
 use pin::Fresh;
+
+pub(super) use gone::{Doubt, Log, Verdict, decide};
 
 /// How long each question to the cluster may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -57,6 +58,8 @@ pub(super) struct StartAt {
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) starts: Vec<StartAt>,
+    /// Those whose position is gone, and that wait for somebody to decide: why, and what is in doubt.
+    pub(super) held: Vec<(TopicPartition, String, Doubt)>,
     pub(super) unresolved: Vec<TopicPartition>,
 }
 
@@ -77,29 +80,6 @@ impl Baseline {
         self.0.as_ref().is_some_and(|known| {
             known.get(&*partition.topic).is_none_or(|count| partition.partition >= *count)
         })
-    }
-}
-
-/// Why a committed position is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// A fetch found it out of range.
-    Range,
-    /// The log was cut below it, at this offset if known.
-    Cut(Option<i64>),
-    /// It is of an older topic of that name.
-    Recreated,
-}
-
-impl Doubt {
-    /// Reads librdkafka's words, the only place where the offset of a cut is to be had.
-    pub(super) fn of(detail: &str) -> Self {
-        let cut = || detail.split_once("broker end offset is ")?.1.split(' ').next()?.parse().ok();
-        match () {
-            () if detail.contains("truncation detected") => Self::Cut(cut()),
-            () if detail.contains("No epoch found") => Self::Cut(None),
-            () => Self::Range,
-        }
     }
 }
 
@@ -130,8 +110,10 @@ pub(super) fn resolve(
         }
         let present = present.get(&*partition.topic).copied();
         let labelled = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.topic);
+        let was_held = committed.as_ref().is_ok_and(|at| at.as_ref().is_some_and(|at| at.held));
         let doubt = match labelled.zip(present) {
             Some((of, now)) if of != now => Some(Doubt::Recreated),
+            _ if was_held => Some(Doubt::Held),
             _ => doubts.get(&partition).copied(),
         };
         let topic = match doubt {
@@ -148,7 +130,17 @@ pub(super) fn resolve(
             }
             (Ok(Some(at)), None) => Ok((Offset::Offset(at.offset), at.epoch)),
             (Ok(Some(at)), Some(doubt)) => {
-                readable(consumer, &context.metrics, &partition, at.offset, doubt)
+                let case =
+                    Case { partition: partition.clone(), committed: at.offset, doubt, topic };
+                match gone::readable(consumer, context, &case) {
+                    // Without an epoch: the committed one would be found cut off again.
+                    Ok(Ok(offset)) => Ok((Offset::Offset(offset), -1)),
+                    Ok(Err(why)) => {
+                        resolved.held.push((partition, why, doubt));
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
             }
             (Ok(None), _) if context.start == Start::Earliest => Ok((Offset::Beginning, -1)),
             (Ok(None), _) => {
@@ -183,6 +175,8 @@ struct At {
     offset: i64,
     epoch: i32,
     topic: Option<TopicId>,
+    /// Whether it was found out of range, and waits for somebody to decide.
+    held: bool,
 }
 
 /// The ids of the topics of `partitions`, as far as they are to be had.
@@ -220,7 +214,8 @@ fn committed(
         let committed = element.error().map(|()| match element.offset() {
             Offset::Offset(offset) => {
                 let epoch = native::leader_epoch(&list, index);
-                Some(At { offset, epoch, topic: TopicId::of_label(native::label(&list, index)) })
+                let (topic, held) = identity::read_label(native::label(&list, index));
+                Some(At { offset, epoch, topic, held })
             }
             _ => None,
         });
@@ -229,89 +224,9 @@ fn committed(
     Ok(answers.collect())
 }
 
-/// The rule for a committed position that may not exist, and what has to be said.
-fn readable(
-    consumer: &BaseConsumer<Context>,
-    metrics: &Metrics,
-    partition: &TopicPartition,
-    committed: i64,
-    doubt: Doubt,
-) -> Result<(Offset, i32), KafkaError> {
-    let (topic, number) = (&*partition.topic, partition.partition);
-    let (first, end) = consumer.fetch_watermarks(topic, number, ANSWER)?;
-    let start = decide(committed, first, end, doubt);
-    if start > committed {
-        let lost = start - committed;
-        metrics.records_expired(topic, lost as u64);
-        tracing::error!(
-            topic,
-            partition = number,
-            committed,
-            start,
-            lost,
-            "retention deleted records before they were read: offsets {committed} to {} are lost; going on at {start}",
-            start - 1
-        );
-    } else if start < committed {
-        tracing::error!(
-            topic,
-            partition = number,
-            committed,
-            start,
-            end,
-            ?doubt,
-            "the committed position {committed} does not exist any more (log cut or topic created anew): going on at {start}"
-        );
-    }
-    // Without an epoch: the committed one would be found cut off again.
-    Ok((Offset::Offset(start), -1))
-}
-
-/// Where to go on, given what the partition holds (`first..end`).
-fn decide(committed: i64, first: i64, end: i64, doubt: Doubt) -> i64 {
-    match doubt {
-        Doubt::Cut(Some(cut)) if cut <= end => cut.min(committed).max(first),
-        Doubt::Range if (first..=end).contains(&committed) => committed,
-        Doubt::Cut(_) | Doubt::Range | Doubt::Recreated => first,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_position_that_does_not_exist_misses_nothing_readable() {
-        let cases = [
-            // committed, first, end, doubt, start
-            (50, 0, 100, Doubt::Range, 50),
-            (50, 70, 100, Doubt::Range, 70),
-            (100, 70, 100, Doubt::Range, 100),
-            (150, 0, 100, Doubt::Range, 0),
-            (150, 20, 100, Doubt::Cut(Some(90)), 90),
-            (80, 20, 100, Doubt::Cut(Some(90)), 80),
-            (150, 95, 100, Doubt::Cut(Some(90)), 95),
-            (150, 20, 100, Doubt::Cut(Some(120)), 20),
-            (150, 20, 100, Doubt::Cut(None), 20),
-        ];
-        for (committed, first, end, doubt, start) in cases {
-            assert_eq!(
-                decide(committed, first, end, doubt),
-                start,
-                "{committed} {first} {end} {doubt:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_cut_is_read_from_the_words_of_the_client() {
-        let cut = "Partition log truncation detected at offset 150 (leader epoch 3): broker end offset is 90 (offset \
-                   leader epoch 2). Reset to INVALID.";
-        let unknown = "No epoch found less or equal to offset 5: broker end offset is -1 (offset leader epoch -1).";
-        assert_eq!(Doubt::of(cut), Doubt::Cut(Some(90)));
-        assert_eq!(Doubt::of(unknown), Doubt::Cut(None));
-        assert_eq!(Doubt::of("fetch failed due to requested offset not available"), Doubt::Range);
-    }
 
     #[test]
     fn what_was_not_there_at_first_is_new() {

@@ -98,6 +98,8 @@ families! {
         "Errors the Kafka client reported, by code.");
     records_expired: IntCounterVec = counter("records_expired_total", &["topic"],
         "Records that retention deleted before they were read, at most.");
+    position_gone: IntCounterVec = counter("position_gone_records_total", &["topic", "fate"],
+        "Records that were skipped, or may come again, because a committed position was gone, at most.");
     kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
         "Known brokers, by state of the connection.");
 

@@ -201,6 +201,12 @@ impl Metrics {
         self.families.records_expired.with_label_values(&[topic]).inc_by(records);
     }
 
+    /// Records that were `skipped`, or may come `again`, because a committed position was gone, an upper bound:
+    /// `bridge_position_gone_records_total{topic,fate}`.
+    pub fn position_gone(&self, topic: &str, fate: &'static str, records: u64) {
+        self.families.position_gone.with_label_values(&[topic, fate]).inc_by(records);
+    }
+
     /// Broker connections: `bridge_kafka_brokers{state="up|down"}`.
     pub fn kafka_brokers(&self, up: u64, down: u64) {
         self.families.kafka_brokers.with_label_values(&["up"]).set(clamp(up));

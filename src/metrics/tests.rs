@@ -35,6 +35,7 @@ fn spoken() -> Metrics {
     metrics.rebalanced("revoke", second);
     metrics.kafka_error("_TRANSPORT");
     metrics.records_expired("orders", 3);
+    metrics.position_gone("orders", "skipped", 3);
     metrics.kafka_brokers(3, 1);
     metrics.connect_attempted("default", true);
     metrics.connected("default", 0, true);

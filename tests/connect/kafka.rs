@@ -1,7 +1,7 @@
 //! What a real Kafka refuses, or cannot give.
 
 use crate::scene::{HUB, check, scene, server};
-use crate::support::{Kafka, Settings, unique};
+use crate::support::{Kafka, Out, Settings, unique};
 
 #[test]
 fn a_topic_that_is_not_there_is_named_and_the_others_are_checked() {
@@ -59,4 +59,38 @@ fn a_broker_that_cannot_be_reached_where_it_says_is_found() {
     let words = ["broker 2", second, "refused", "advertised.listeners"];
     checked.found(("cluster", "kafka", "advertised"), "failed", &words);
     checked.found(("hub", "default/orders", "send"), "ok", &[]);
+}
+
+/// Where the group stands is laid beside what there is, before anything is read.
+#[test]
+fn a_position_that_is_gone_is_told_with_what_follows() {
+    let server = server();
+    let (settings, topic) = scene(&server, 3);
+    let (kafka, group) = (Kafka::shared(), unique("g"));
+    kafka.produce(&topic, (0..60).map(|n| Out::value(format!("{n}")).to(n % 3)));
+    kafka.delete_records(&topic, 0, 12);
+    for (partition, position) in [(0, 5), (1, 1000), (2, 20)] {
+        kafka.commit(&group, &topic, partition, position);
+    }
+    let with = |policy: &str| {
+        let kafka = format!("[kafka]\ngroup_id = '{group}'\nout_of_range = '{policy}'");
+        check(&settings.clone().with(&kafka))
+    };
+    let step = ("group", group.as_str(), "positions");
+    let places = [
+        "3 of 3".to_owned(),
+        format!("{topic}/0 at 5, which holds 12 to 20"),
+        format!("{topic}/1 at 1000, which holds 0 to 20"),
+        "`kafka.out_of_range`".to_owned(),
+    ];
+    for (policy, follows) in [
+        ("earliest", "at most 7 records are lost, and 20 come again"),
+        ("latest", "at most 7 records are lost, and 28 skipped"),
+        ("halt", "held until somebody decides"),
+    ] {
+        let checked = with(policy);
+        let words = places.iter().map(String::as_str).chain([follows]).collect::<Vec<_>>();
+        checked.found(step, "warning", &words);
+        assert_eq!(checked.code, 0, "it runs");
+    }
 }

@@ -49,7 +49,7 @@ fn nothing_is_sent_joined_or_committed() {
     let kafka = Kafka::shared();
     let (topic, group, known) = (unique("traceless"), unique("g"), unique("g"));
     kafka.create_topic(&topic, 2);
-    kafka.commit(&known, &topic, 1, 7);
+    kafka.commit(&known, &topic, 1, 0);
     let checked = check(&Settings::new(kafka, &group, &server).mapping(&topic, HUB));
     checked.found(("group", &group, "positions"), "ok", &["0 of 2"]);
     let checked = check(&Settings::new(kafka, &known, &server).mapping(&topic, HUB));
@@ -57,7 +57,7 @@ fn nothing_is_sent_joined_or_committed() {
 
     assert_eq!(server.hub(HUB).total(), 0);
     wait_for("connections are closed", PATIENCE, || server.connections().is_empty().then_some(()));
-    assert_eq!(kafka.committed(&known, &topic, 1), Some(7));
+    assert_eq!(kafka.committed(&known, &topic, 1), Some(0));
     assert_eq!(kafka.committed(&known, &topic, 0), None);
     let client: BaseConsumer = kafka.config().create().unwrap();
     let groups = client.fetch_group_list(None, PATIENCE).unwrap();

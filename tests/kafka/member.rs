@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::config::{self, LeftOut, Limits, Start, Topics};
+use kafka_eventhubs_bridge::config::{self, LeftOut, Limits, OutOfRange, Start, Topics};
 use kafka_eventhubs_bridge::kafka::{
     Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
 };
@@ -136,6 +136,7 @@ impl Member {
                 group_id: group.to_owned(),
                 instance_id: None,
                 start: Start::Earliest,
+                out_of_range: OutOfRange::Earliest,
                 commit_interval: Duration::from_secs(1),
                 discovery_interval: Duration::from_secs(1),
                 security: None,

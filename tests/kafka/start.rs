@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::config::Start;
+use kafka_eventhubs_bridge::config::{OutOfRange, Start};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{numbered, values};
@@ -115,6 +117,88 @@ fn a_position_that_is_gone_continues_at_the_first_record_there_is() {
     member.leave();
     assert_eq!(kafka.committed(&group, &topic, 0), Some(20));
     assert_eq!(kafka.committed(&group, &topic, 1), Some(20));
+}
+
+/// What was committed along with a position.
+fn label(kafka: &Kafka, group: &str, topic: &str) -> String {
+    let client: BaseConsumer = kafka.config().set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, 0);
+    let list = client.committed_offsets(list, PATIENCE).unwrap();
+    list.elements()[0].metadata().to_owned()
+}
+
+/// It stands, through restarts and whatever is written meanwhile, and keeps no other.
+#[test]
+fn a_position_that_is_gone_is_held_until_somebody_decides() {
+    let kafka = Kafka::shared();
+    for (position, first) in [(5, 12), (1000, 0)] {
+        let (topic, group) = (unique("held"), unique("g"));
+        kafka.create_topic(&topic, 2);
+        kafka.produce(&topic, (0..40).map(|n| Out::value(n.to_string()).to(n % 2)));
+        if first > 0 {
+            kafka.delete_records(&topic, 0, first);
+        }
+        kafka.commit(&group, &topic, 0, position);
+        kafka.commit(&group, &topic, 1, 0);
+        let told = |policy| {
+            let mut member = Member::new(kafka, &group, &topic);
+            member.kafka.out_of_range = policy;
+            member
+        };
+        let sink = Sink::default();
+        let member = told(OutOfRange::Halt).join(&sink);
+        sink.wait(20);
+        wait_for("it is marked", PATIENCE, || {
+            label(kafka, &group, &topic).starts_with("held").then_some(())
+        });
+        // Soon it looks as if the position were good.
+        kafka.produce(&topic, (0..1100).map(|n| Out::value(n.to_string()).to(0)));
+        kafka.produce(&topic, numbered(0..5).map(|out| out.to(1)));
+        sink.wait(25);
+        member.leave();
+        assert_eq!(kafka.committed(&group, &topic, 0), Some(position));
+
+        kafka.produce(&topic, numbered(0..5).map(|out| out.to(1)));
+        let sink = Sink::default();
+        let member = told(OutOfRange::Halt).join(&sink);
+        sink.wait(5);
+        member.leave();
+        assert!(sink.places().iter().all(|(partition, _)| *partition == 1));
+        assert_eq!(kafka.committed(&group, &topic, 0), Some(position));
+
+        let sink = Sink::default();
+        let member = told(OutOfRange::Earliest).join(&sink);
+        let end = 20 + 1100;
+        sink.wait((end - first) as usize);
+        assert!(sink.places().into_iter().eq((first..end).map(|n| (0, n))));
+        member.leave();
+        assert_eq!(kafka.committed(&group, &topic, 0), Some(end));
+        assert!(!label(kafka, &group, &topic).starts_with("held"));
+    }
+}
+
+#[test]
+fn a_position_that_is_gone_goes_on_at_the_end_when_told_to() {
+    let kafka = Kafka::shared();
+    let (topic, group) = (unique("end"), unique("g"));
+    kafka.create_topic(&topic, 1);
+    kafka.produce(&topic, numbered(0..20));
+    kafka.delete_records(&topic, 0, 12);
+    kafka.commit(&group, &topic, 0, 5);
+    let mut member = Member::new(kafka, &group, &topic);
+    member.kafka.out_of_range = OutOfRange::Latest;
+    // Only what is pinned is committed.
+    member.commit_every = None;
+    let sink = Sink::default();
+    let member = member.join(&sink);
+    wait_for("the end is pinned", PATIENCE, || {
+        (kafka.committed(&group, &topic, 0) == Some(20)).then_some(())
+    });
+    kafka.produce(&topic, numbered(20..23));
+    sink.wait(3);
+    assert_eq!(sink.places(), [(0, 20), (0, 21), (0, 22)]);
+    member.leave();
 }
 
 #[test]

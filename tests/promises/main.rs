@@ -18,6 +18,7 @@ mod mapping;
 mod members;
 mod memory;
 mod partial;
+mod positions;
 mod refused;
 mod resized;
 mod scaling;

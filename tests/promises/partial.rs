@@ -52,7 +52,7 @@ impl Two {
 
 /// Waits until `/readyz`, which is good, tells of something held that has all of these, and gives why.
 #[track_caller]
-fn wait_held(bridge: &Bridge, parts: &[(&str, &str)]) -> String {
+pub(crate) fn wait_held(bridge: &Bridge, parts: &[(&str, &str)]) -> String {
     wait_for(&format!("{parts:?} is held"), PATIENCE, || {
         let (status, body) = bridge.readiness();
         let body: Value = serde_json::from_str(&body).expect("JSON");

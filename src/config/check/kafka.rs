@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::defaults::{COMMIT_INTERVAL, DISCOVERY_INTERVAL};
 use crate::config::hint::{nearest, shown};
 use crate::config::path::Path;
-use crate::config::{ClientValue, Kafka, Limits, Start, raw};
+use crate::config::{ClientValue, Kafka, Limits, OutOfRange, Start, raw};
 
 use super::Check;
 use super::client::owner;
@@ -25,6 +25,7 @@ impl Check<'_> {
             group_id: self.group_id(given.group_id.as_ref()),
             instance_id: self.instance_id(given.instance_id.as_ref()),
             start: self.start(given.start.as_ref()),
+            out_of_range: given.out_of_range.map_or(OutOfRange::Earliest, Into::into),
             commit_interval: self.duration(
                 &interval("commit_interval"),
                 given.commit_interval.as_ref(),

@@ -22,6 +22,8 @@ pub(in crate::kafka) struct Assignment {
     pub(in crate::kafka) is_new: bool,
     /// Ours by the group's word, and not read yet.
     pub(super) waiting: HashMap<TopicPartition, Wait>,
+    /// Those that wait because their position is gone.
+    pub(super) held: HashSet<TopicPartition>,
     /// Paused by the pump; librdkafka would keep that across assignments.
     pub(super) paused: HashSet<TopicPartition>,
     /// When the group last took everything because the session had ended.

@@ -58,7 +58,7 @@ fn member() -> Member {
     let consumer = Arc::new(consumer);
     let (queue, committer) = (Queue::new(&consumer, None), Arc::new(Committer::new(&consumer)));
     let told = Arc::new(Told::default());
-    consumer.context().wire(queue.inlet(), Arc::clone(&told) as Arc<dyn Intake>, &committer);
+    consumer.context().wire(queue.inlet(), Arc::clone(&told) as Arc<dyn Intake>, None, &committer);
     Member { consumer, told, _queue: queue, _committer: committer, _cluster: cluster }
 }
 

@@ -1,0 +1,54 @@
+//! Partitions of this member that are not read because their position is gone, until somebody decides.
+//!
+//! They wait as those do whose start can not be found: their topic may be found to be made anew.
+
+use crate::health::Trouble;
+use crate::kafka::context::Context;
+use crate::kafka::start::Doubt;
+use crate::record::TopicPartition;
+
+/// These are held, after so many attempts each. All are in `/readyz`; the log names the first of a topic in a minute.
+pub(super) fn begin(
+    context: &Context,
+    held: Vec<(TopicPartition, String, Doubt)>,
+    attempts: impl Fn(&TopicPartition) -> u32,
+) {
+    for (partition, why, doubt) in held {
+        let attempts = attempts(&partition);
+        let is_new = {
+            let mut assignment = context.assignment();
+            assignment.wait(partition.clone(), attempts, Some(doubt));
+            assignment.held.insert(partition.clone())
+        };
+        if is_new {
+            context.metrics.partition_assigned(&partition);
+            context.metrics.partition_held(&partition, "halted", true);
+        }
+        if let Some(health) = context.health() {
+            health.refused(trouble_of(&partition), &why);
+        }
+        if let Some(suppressed) = context.may_say(&format!("held {}", partition.topic)) {
+            let repeated = (suppressed > 0).then_some(suppressed);
+            tracing::error!(
+                shard = context.shard, %partition, repeated, detail = why,
+                "partition halted: its position is gone; other partitions go on"
+            );
+        }
+    }
+}
+
+/// These are not held any more: they are read, or belong to another member.
+pub(super) fn end(context: &Context, partitions: &[TopicPartition]) {
+    for partition in partitions {
+        if context.assignment().held.remove(partition) {
+            context.metrics.partition_removed(partition);
+            if let Some(health) = context.health() {
+                health.trouble(trouble_of(partition), None);
+            }
+        }
+    }
+}
+
+fn trouble_of(partition: &TopicPartition) -> Trouble {
+    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
+}
