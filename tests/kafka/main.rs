@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cut;
 mod forgotten;
 mod holding;
 mod letters;

@@ -186,6 +186,17 @@ impl Kafka {
         self.wait_partitions(name, partitions);
     }
 
+    /// Makes a topic of one partition on these nodes, the first of which leads it; any of them may lead later, whatever it lacks.
+    pub fn create_unclean(&self, name: &str, nodes: &[i32]) {
+        let replicas = [nodes];
+        let topic = NewTopic::new(name, 1, TopicReplication::Variable(&replicas));
+        let topic =
+            topic.set("unclean.leader.election.enable", "true").set("min.insync.replicas", "1");
+        let result = block_on(self.admin().create_topics([&topic], &options()));
+        result.expect("kafka answers").remove(0).expect("the topic is made");
+        self.wait_partitions(name, 1);
+    }
+
     /// Changes a setting of a topic; the others of its own are back at their defaults.
     pub fn set_topic(&self, name: &str, key: &str, value: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
