@@ -54,7 +54,7 @@ impl From<StartError> for RunError {
 impl From<Failure> for RunError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. }) => {
+            Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. } | Fatal::ShutOut(_)) => {
                 Self::Refused(failure.to_string())
             }
             Failure::Kafka(Fatal::Broken { .. } | Fatal::Unheard(_)) | Failure::Pump => {

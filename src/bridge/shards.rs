@@ -96,7 +96,7 @@ impl<'a> Shards<'a> {
             match self.running[number].as_ref().map(Shard::look) {
                 Some(Ok(())) => {}
                 None => self.begin(number)?,
-                Some(Err(Failure::Kafka(Fatal::Outrun { .. }))) => {
+                Some(Err(Failure::Kafka(Fatal::Outrun { .. } | Fatal::ShutOut(_)))) => {
                     tracing::warn!(shard = number, "starting anew, under the same name");
                     self.renew(number)?;
                 }

@@ -57,6 +57,14 @@ pub struct Kafka {
     pub client: BTreeMap<String, ClientValue>,
 }
 
+impl Kafka {
+    /// Whether the coordinator shares out the partitions (KIP-848, Kafka 4), and not the members among themselves.
+    pub fn is_led_by_broker(&self) -> bool {
+        let protocol = self.client.get("group.protocol");
+        matches!(protocol, Some(ClientValue::Text(text)) if text.expose() == "consumer")
+    }
+}
+
 /// Where a group without committed offsets begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {

@@ -145,6 +145,10 @@ async fn group(
     let (asked, of, limit) = (Arc::clone(inquiry), name.clone(), deadline.share());
     let members = apart(move || asked.members(&of, limit)).await;
     steps.took(match members {
+        // Of such a group the client is told nothing.
+        Ok(Members { count: 0, .. }) if config.kafka.is_led_by_broker() => {
+            Said::new(Outcome::Note, "not known: the brokers lead it")
+        }
         Ok(members) => company(&members),
         // The bridge does not need to know.
         Err(denied) => Said::new(Outcome::Note, format!("not known: {denied}")),

@@ -2,7 +2,8 @@
 //!
 //! When a session ends, librdkafka takes the partitions back, and so the pump hears that it is no member any more. From a member
 //! without partitions there is nothing to take: it joins again by itself, and nothing is called before it is back. So
-//! its absence is told here, from librdkafka's statistics.
+//! its absence is told here, from librdkafka's statistics. Where the brokers lead the group, librdkafka ends no session by itself, and goes
+//! on reading what others may have by then: there it is told of every member.
 
 use std::time::{Duration, Instant};
 
@@ -15,26 +16,33 @@ pub(super) struct Absence {
     session: Duration,
     /// Since when; `None` while it is there.
     since: Option<Instant>,
-    told: bool,
+    told: Option<Duration>,
 }
 
 impl Absence {
     /// `session` is the session timeout of the member.
     pub(super) fn new(session: Duration) -> Self {
-        Self { session, since: None, told: false }
+        Self { session, since: None, told: None }
     }
 
     /// Whether the coordinator is connected at `now`. Gives for how long it was not, once, when no session can have lasted so
     /// long.
     pub(super) fn heard(&mut self, connected: bool, now: Instant) -> Option<Duration> {
         if connected {
-            (self.since, self.told) = (None, false);
+            (self.since, self.told) = (None, None);
             return None;
         }
         let away = now.saturating_duration_since(*self.since.get_or_insert(now));
-        let over = !self.told && away > self.session + MARGIN;
-        self.told |= over;
-        over.then_some(away)
+        if self.told.is_some() || away <= self.session + MARGIN {
+            return None;
+        }
+        self.told = Some(away);
+        self.told
+    }
+
+    /// What was told, while it is not back.
+    pub(super) fn told(&self) -> Option<Duration> {
+        self.told
     }
 }
 
@@ -56,5 +64,8 @@ mod tests {
         assert_eq!([hear(21, true), hear(25, false), hear(40, false)], [None; 3]);
         assert_eq!([hear(41, false), hear(46, false)], [Some(16), None]);
         assert_eq!([hear(50, true), hear(51, false), hear(67, false)], [None, None, Some(16)]);
+        assert_eq!(absence.told(), Some(Duration::from_secs(16)));
+        absence.heard(true, began);
+        assert_eq!(absence.told(), None);
     }
 }

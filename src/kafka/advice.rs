@@ -56,6 +56,9 @@ pub(super) fn told(code: RDKafkaErrorCode, reason: &str, security: Option<&Secur
 pub(super) const OLD: &str = "older than Kafka 0.11: records have no headers there, and no transactions that \
                               `read_committed` could wait for";
 
+/// What brokers can not do that do not lead a group.
+pub(super) const LEADS: &str = "brokers from Kafka 4.0 on lead a group by `\"group.protocol\" = \"consumer\"`: take it out of `[kafka.client]`";
+
 /// Whether a warning in the client's log is told nowhere else: failed connections come as errors, too, and what is said of
 /// settings was said before.
 pub(super) fn is_only_logged(facility: &str) -> bool {

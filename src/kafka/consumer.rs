@@ -91,7 +91,7 @@ impl Consumer {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
         let (kafka, limits) = (setup.kafka, setup.limits);
         let patient = setup.access.rotations() > 0;
-        let session = settings::session(&settings);
+        let session = settings::session(setup.kafka);
         let committed = settings.get("isolation.level") != Some("read_uncommitted");
         let (metrics, shard, linger) = (setup.metrics, setup.shard, setup.linger);
         let context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
@@ -120,6 +120,7 @@ impl Consumer {
             discovery: Discovery::new(&setup.topics, setup.left_out),
             brokers: kafka.brokers.clone(),
             instance: setup.kafka.instance_id.clone(),
+            is_led_by_broker: kafka.is_led_by_broker(),
             interval: setup.kafka.discovery_interval,
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),

@@ -225,7 +225,7 @@ impl Context {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn absence(&self) -> MutexGuard<'_, Absence> {
+    pub(super) fn absence(&self) -> MutexGuard<'_, Absence> {
         self.absence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -278,7 +278,7 @@ impl Context {
     }
 
     /// Kafka took us.
-    fn welcomed(&self) {
+    pub(super) fn welcomed(&self) {
         self.reached();
         self.absence().heard(true, Instant::now());
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -48,6 +48,13 @@ pub enum Fatal {
         /// What librdkafka says.
         detail: String,
     },
+    /// The coordinator was away for longer than a session, so others may have our partitions: librdkafka would read on, where the
+    /// brokers lead the group. A new consumer can go on.
+    #[error(
+        "the coordinator of the group was away for {} s, longer than a session: others may have the partitions",
+        .0.as_secs()
+    )]
+    ShutOut(Duration),
     /// librdkafka is in a state it can not leave.
     #[error("the kafka consumer is broken: {code}: {detail}")]
     Broken {

@@ -26,7 +26,7 @@ use crate::kafka::identity;
 use crate::kafka::native::{self, IdQueue};
 use crate::kafka::start::Doubt;
 use crate::kafka::{Fatal, FetchError};
-use crate::kafka::{leaving, rebalance};
+use crate::kafka::{leaving, membership, rebalance};
 use crate::record::TopicPartition;
 
 /// How long one poll waits; also the delay of everything that is asked of the thread.
@@ -89,6 +89,8 @@ pub(super) struct Events {
     pub(super) brokers: String,
     /// A static member stays in the group when it stops, and is expected back.
     pub(super) instance: Option<String>,
+    /// Whether partitions are shared out by the brokers.
+    pub(super) is_led_by_broker: bool,
     pub(super) interval: Duration,
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
@@ -118,14 +120,20 @@ impl Events {
             }
             if let Some(fatal) = self.fatal() {
                 let shard = self.context().shard;
-                if let Fatal::Outrun { .. } = fatal {
+                if let Fatal::Outrun { .. } | Fatal::ShutOut(_) = fatal {
                     tracing::warn!(shard, "{fatal}");
                 } else {
                     tracing::error!(shard, "{fatal}");
                 }
+                if let Fatal::ShutOut(_) = fatal {
+                    self.context().metrics.rebalanced("lost", Duration::ZERO);
+                }
                 rebalance::abandon(self.context());
                 (self.on_fatal)(fatal);
                 break;
+            }
+            if self.is_led_by_broker {
+                membership::mind(&self.consumer, self.context());
             }
             self.mend();
             rebalance::retry(&self.consumer, self.context());
@@ -164,11 +172,26 @@ impl Events {
         if let Some(silent) = self.context().silence() {
             return Some(silent.into());
         }
+        if self.is_led_by_broker
+            && !self.context().assignment().is_empty()
+            && let Some(away) = self.context().absence().told()
+        {
+            return Some(Fatal::ShutOut(away));
+        }
         if let Some((code, detail)) = self.consumer.client().fatal_error() {
             let fenced = code == RDKafkaErrorCode::FencedInstanceId;
             let lost = self.context().assignment().lost_within(ECHO);
+            let cannot_lead = self.is_led_by_broker
+                && matches!(
+                    code,
+                    RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature
+                );
             let code = format!("{code:?}");
             return Some(match (fenced, lost) {
+                _ if cannot_lead => {
+                    let hint = advice::LEADS;
+                    Fatal::Refused { code, detail: format!("{detail}; hint: {hint}") }
+                }
                 (true, true) => Fatal::Outrun { code, detail },
                 (true, false) => {
                     let hint = advice::fenced(self.instance.as_deref());

@@ -25,6 +25,7 @@ mod hold;
 mod identity;
 mod inquiry;
 mod leaving;
+mod membership;
 mod metadata;
 mod native;
 mod queue;

@@ -305,6 +305,20 @@ pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &str) {
     unsafe { ffi::rd_kafka_brokers_add(client.native_ptr(), text.as_ptr()) };
 }
 
+/// How often the brokers have changed what this member has; above 0 while it is one.
+pub(super) fn member_epoch<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
+    // SAFETY: the client is alive; what it gives is ours, is read once, and is destroyed below.
+    unsafe {
+        let metadata = ffi::rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
+        if metadata.is_null() {
+            return -1;
+        }
+        let epoch = ffi::rd_kafka_consumer_group_metadata_generation_id(metadata);
+        ffi::rd_kafka_consumer_group_metadata_destroy(metadata);
+        epoch
+    }
+}
+
 /// What each fetch of a running client reads anew.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fetch {

@@ -1,6 +1,6 @@
 //! Which partitions this member reads, and how they come and go.
 //!
-//! The group protocol is `cooperative-sticky`: a rebalance only takes what moves. (Eager and cooperative members can
+//! The group protocol is `cooperative-sticky`, or that of KIP-848: a rebalance only takes what moves. (Eager and cooperative members can
 //! not share a group: one that moves from `range` has to stop all members first.) All of this runs on the event
 //! thread, in librdkafka's rebalance callback or between two polls.
 //!
@@ -55,7 +55,7 @@ pub(super) fn assign(
     }
     {
         let mut assignment = context.assignment();
-        (assignment.joined, assignment.in_session) = (true, true);
+        assignment.join();
         for partition in resolved.unresolved {
             assignment.wait(partition, 0, None);
         }
@@ -306,6 +306,8 @@ pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::RequestTimedOut
             | RDKafkaErrorCode::BrokerTransportFailure
             | RDKafkaErrorCode::WaitingForCoordinator
+            // Of a member the brokers have given something else meanwhile; its next heartbeat brings the new epoch.
+            | RDKafkaErrorCode::StaleMemberEpoch
     )
 }
 

@@ -14,7 +14,7 @@ use crate::kafka::fetching::Fetching;
 use crate::kafka::{StartError, security};
 use crate::tls;
 
-/// How members of the group share its partitions.
+/// How members of the group share its partitions, where they do it among themselves.
 pub(super) const ASSIGNOR: &str = "cooperative-sticky";
 
 /// What librdkafka has against a property, if anything. Never shows the value, which may be a secret.
@@ -61,7 +61,9 @@ fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientCon
         settings.set(*key, value);
     }
     for (key, value) in &kafka.client {
-        settings.set(key, text(value));
+        if !is_of_the_group(key) {
+            settings.set(key, text(value));
+        }
     }
     if let Some(security) = &kafka.security {
         security::apply(&mut settings, security)?;
@@ -116,7 +118,6 @@ pub fn member(
             ("debug", "broker".to_owned()),
             ("isolation.level", "read_committed".to_owned()),
             ("allow.auto.create.topics", "false".to_owned()),
-            ("session.timeout.ms", "45000".to_owned()),
             ("max.poll.interval.ms", poll.to_string()),
             // New partitions, and topics that did not exist, are found by this refresh.
             ("topic.metadata.refresh.interval.ms", metadata.to_string()),
@@ -125,17 +126,36 @@ pub fn member(
     group(&mut settings, kafka);
     settings.set("queued.max.messages.kbytes", prefetch.to_string());
     settings.set("statistics.interval.ms", "5000");
-    settings.set("partition.assignment.strategy", ASSIGNOR);
+    membership(&mut settings, kafka);
     if let Some(instance) = &kafka.instance_id {
         settings.set("group.instance.id", format!("{instance}-{shard}"));
     }
     Ok(settings)
 }
 
-/// The session timeout of a member with these settings.
-pub(super) fn session(member: &ClientConfig) -> Duration {
-    let millis = member.get("session.timeout.ms").and_then(|millis| millis.parse().ok());
-    Duration::from_millis(millis.expect("it is set, and was found to be a number"))
+/// What only a member is told: a client that never joins would not start with some of it.
+fn is_of_the_group(key: &str) -> bool {
+    matches!(key, "group.protocol" | "session.timeout.ms" | "heartbeat.interval.ms")
+}
+
+fn membership(settings: &mut ClientConfig, kafka: &config::Kafka) {
+    if kafka.is_led_by_broker() {
+        // Session and heartbeats are the brokers' to say, and the client takes neither.
+        settings.set("group.protocol", "consumer");
+        return;
+    }
+    settings.set("partition.assignment.strategy", ASSIGNOR);
+    settings.set("session.timeout.ms", session(kafka).as_millis().to_string());
+    if let Some(interval) = kafka.client.get("heartbeat.interval.ms") {
+        settings.set("heartbeat.interval.ms", text(interval));
+    }
+}
+
+/// How long a session lasts: as it was said, or as it is unless somebody says otherwise, here and at the brokers.
+pub(super) fn session(kafka: &config::Kafka) -> Duration {
+    let given = kafka.client.get("session.timeout.ms").map(text);
+    let millis = given.and_then(|millis| millis.trim().parse().ok());
+    Duration::from_millis(millis.unwrap_or(45_000))
 }
 
 /// The consumer that reads dead letters again. It names the group, because the client demands one, but never joins it
@@ -289,6 +309,30 @@ mod tests {
         assert_eq!(settings.get("auto.offset.reset"), Some("error"));
         assert_eq!(settings.get("group.instance.id"), Some("pod-3"));
         settings.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn where_the_brokers_lead_the_client_is_told_only_so() {
+        let text = |text: &str| ClientValue::Text(Secret::new(text));
+        let led = kafka(&[
+            ("group.protocol", text("consumer")),
+            ("session.timeout.ms", ClientValue::Integer(9_000)),
+        ]);
+        let settings = member(&led, &limits(64 << 20, 1), 0).unwrap();
+        assert_eq!(settings.get("group.protocol"), Some("consumer"));
+        for theirs in ["session.timeout.ms", "partition.assignment.strategy"] {
+            assert_eq!(settings.get(theirs), None, "librdkafka would not start with `{theirs}`");
+        }
+        settings.create::<rdkafka::consumer::BaseConsumer>().unwrap();
+        assert_eq!(session(&led), Duration::from_secs(9), "it is for the bridge to know");
+        // Who only asks is no member, and says nothing of it.
+        for other in [rereader(&led), asker(&led, "127.0.0.1:1"), producer(&led)] {
+            assert_eq!(other.unwrap().get("group.protocol"), None);
+        }
+        let classic = kafka(&[("group.protocol", text("classic"))]);
+        let settings = member(&classic, &limits(64 << 20, 1), 0).unwrap();
+        assert_eq!(settings.get("partition.assignment.strategy"), Some(ASSIGNOR));
+        assert_eq!(settings.get("session.timeout.ms"), Some("45000"));
     }
 
     #[test]

@@ -64,6 +64,21 @@ pub(crate) fn killed(kafka: &Kafka) {
     assert_eq!(scene.finish(&last), again);
 }
 
+/// Brokers before 4.0 do not lead a group by themselves: that ends the bridge, which names the key.
+pub(crate) fn unled(kafka: &Kafka) {
+    let scene = Scene::new(kafka, "unled");
+    let bridge = scene.settings.clone().led_by_broker().start();
+    bridge.wait_log(&[
+        "ERROR",
+        "kafka refuses the consumer",
+        "hint: brokers from Kafka 4.0 on",
+        "`[kafka.client]`",
+    ]);
+    assert_eq!(bridge.wait_exit(PATIENCE), 69);
+    let bridge = scene.settings.start();
+    assert_eq!(scene.finish(&bridge), []);
+}
+
 /// Kafka before 2.3 knows no static members: it says so, and waits out the session of one that went, for it did not say
 /// goodbye. Nothing is lost or doubled by that.
 pub(crate) fn instance_id(kafka: &Kafka) {

@@ -63,6 +63,7 @@ BY_THE_CHART = [
     ({"config": "[admin]\nlisten = '0.0.0.0:9500'\n"}, "`admin.port` is 9400"),
     ({"config": "[limits]\nmemory = '1GiB'\n"}, "`resources.limits.memory` is 192Mi"),
     ({"config": "limits.memory = '192MiB'\n"}, "`resources.limits.memory`"),
+    ({"kind": "StatefulSet", "staticMembership": True, "config": "kafka.client.'group.protocol' = 'consumer'"}, "`staticMembership` cannot"),
     ({"admin": {"address": "127.0.0.1"}}, "`admin.address`"),
     ({"admin": {"address": "[::1]"}}, "`admin.address`"),
     ({"extraEnv": [{"name": "A"}, {"name": "BRIDGE_ADMIN__LISTEN", "value": "0.0.0.0:1"}]}, "`extraEnv[1]`"),

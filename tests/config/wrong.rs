@@ -37,7 +37,7 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.commit.interval.ms", "use `commit_interval`"),
     ("auto.offset.reset", "use `start`"),
     ("partition.assignment.strategy", "cooperative-sticky"),
-    ("group.protocol", "classic protocol"),
+    ("group.remote.assignor", "as the brokers decide"),
     ("enable.partition.eof", "end of a partition"),
     ("queued.max.messages.kbytes", "use `memory`"),
     ("statistics.interval.ms", "metrics"),

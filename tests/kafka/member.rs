@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::config::{self, LeftOut, Limits, OutOfRange, Start, Topics};
+use kafka_eventhubs_bridge::config::{
+    self, ClientValue, LeftOut, Limits, OutOfRange, Secret, Start, Topics,
+};
 use kafka_eventhubs_bridge::kafka::{
     Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
 };
@@ -18,6 +20,15 @@ use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Position, TopicPartition};
 
 use crate::support::{Kafka, rest, wait_for};
+
+/// As in the promises: `GROUP_PROTOCOL=consumer` plays it all in groups that the brokers lead.
+fn group_protocol() -> std::collections::BTreeMap<String, ClientValue> {
+    let given = std::env::var("GROUP_PROTOCOL").ok();
+    given
+        .map(|text| ("group.protocol".to_owned(), ClientValue::Text(Secret::new(text))))
+        .into_iter()
+        .collect()
+}
 
 /// A record as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +151,7 @@ impl Member {
                 commit_interval: Duration::from_secs(1),
                 discovery_interval: Duration::from_secs(1),
                 security: None,
-                client: std::collections::BTreeMap::new(),
+                client: group_protocol(),
             },
             topics: vec![Topics::Named(vec![topic.to_owned()])],
             left_out: LeftOut::default(),

@@ -94,7 +94,8 @@ fn a_second_process_with_the_same_instance_id_fences_the_first() {
         let mut member = Member::new(kafka, &group, &topic);
         member.kafka.instance_id = Some("pod-0".to_owned());
         let timeout = ("session.timeout.ms".to_owned(), ClientValue::Integer(6_000));
-        member.kafka.client.extend([timeout]);
+        // Of members that share partitions out themselves.
+        member.kafka.client = [timeout].into();
         member
     };
     let sink = Sink::default();

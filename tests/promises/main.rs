@@ -19,6 +19,7 @@ mod members;
 mod memory;
 mod partial;
 mod positions;
+mod protocol;
 mod refused;
 mod resized;
 mod scaling;

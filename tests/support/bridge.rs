@@ -65,14 +65,13 @@ impl Settings {
 
     /// Takes a key out, given with dots.
     pub fn without(mut self, key: &str) -> Self {
-        let mut table = &mut self.table;
-        let mut names = key.split('.').collect::<Vec<_>>();
-        let last = names.pop().expect("a key");
-        for name in names {
+        let (mut table, mut rest) = (&mut self.table, key);
+        // What follows `kafka.client.` is one name.
+        while let Some((name, more)) = rest.split_once('.').filter(|_| !table.contains_key(rest)) {
             let Some(Value::Table(inner)) = table.get_mut(name) else { return self };
-            table = inner;
+            (table, rest) = (inner, more);
         }
-        table.remove(last);
+        table.remove(rest);
         self
     }
 
@@ -119,6 +118,28 @@ impl Settings {
 
     /// The same, with more variables in its environment.
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Bridge {
+        if std::env::var("GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer") {
+            return self.clone().led_by_broker().run(environment);
+        }
+        self.run(environment)
+    }
+
+    /// The brokers lead the group, unless this is of a static member, or of a session longer than the six seconds the brokers of the
+    /// tests say. Heartbeats are theirs to say, too.
+    pub fn led_by_broker(mut self) -> Self {
+        let kafka = self.table.get("kafka").and_then(Value::as_table);
+        let session = kafka
+            .and_then(|kafka| kafka.get("client")?.get("session.timeout.ms"))
+            .and_then(Value::as_integer);
+        let speaks = kafka.is_none_or(|kafka| kafka.contains_key("instance_id"));
+        if speaks || session.is_some_and(|session| session > 6000) {
+            return self;
+        }
+        self = self.with("[kafka.client]\n'group.protocol' = 'consumer'");
+        self.without("kafka.client.heartbeat.interval.ms")
+    }
+
+    fn run(&self, environment: &[(&str, &str)]) -> Bridge {
         let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let environment = own.chain(environment.iter().copied()).collect::<Vec<_>>();
         Bridge::start(&self.table, &environment, &self.arguments)

@@ -11,6 +11,11 @@
 {{- if or $settings.kafka.instance_id (and (not $read) (regexMatch `(?m)^\s*(kafka\.)?instance_id\s*=` $v.config)) -}}
 {{- fail "\n`config` sets `instance_id`, which all pods would share: set `kind: StatefulSet` and `staticMembership: true` instead" -}}
 {{- end -}}
+{{- if and $v.staticMembership (kindIs "map" $settings.kafka.client) -}}
+{{- if eq (get $settings.kafka.client "group.protocol" | toString) "consumer" -}}
+{{- fail "\n`staticMembership` cannot stand beside `\"group.protocol\" = \"consumer\"` in `config`: the brokers refuse a static member after a crash until the session of its former life is over. Leave one of the two out" -}}
+{{- end -}}
+{{- end -}}
 {{- $port := regexFind `[0-9]+$` (get $settings.admin "listen" | toString) -}}
 {{- if and $port (ne (int $port) (int $v.admin.port)) -}}
 {{- fail (printf "\n`admin.port` is %d, but `config` sets `[admin] listen` to port %s: probes and scrapers go to `admin.port`, so write it there and leave `listen` out" (int $v.admin.port) $port) -}}

@@ -4,7 +4,8 @@
 pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
     const OFFSETS: &str =
         "the bridge commits an offset itself, once Event Hubs has accepted everything below it";
-    const MEMBERSHIP: &str = "draining before partitions are handed over needs the classic protocol with cooperative-sticky";
+    const MEMBERSHIP: &str =
+        "partitions are handed over one by one: by cooperative-sticky, or as the brokers decide";
     const DEAD_LETTERS: &str =
         "a dead letter counts as delivered only when all in-sync replicas hold it";
     const REMOVE: &str = "remove it";
@@ -28,10 +29,9 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
             "with a reset policy librdkafka would jump over records without a word",
             "use `start` under `[kafka]` for a group without committed offsets, and `out_of_range` for offsets that are gone",
         ),
-        "partition.assignment.strategy"
-        | "group.protocol"
-        | "group.protocol.type"
-        | "group.remote.assignor" => (MEMBERSHIP, REMOVE),
+        "partition.assignment.strategy" | "group.protocol.type" | "group.remote.assignor" => {
+            (MEMBERSHIP, REMOVE)
+        }
         "enable.partition.eof" => ("the bridge has no use for the end of a partition", REMOVE),
         "queued.max.messages.kbytes" => {
             ("the prefetch is part of one memory budget", "use `memory` under `[limits]`")

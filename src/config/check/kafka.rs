@@ -19,6 +19,7 @@ impl Check<'_> {
     pub(super) fn kafka(&mut self, given: &raw::Kafka) -> Kafka {
         let at = Path::top("kafka");
         self.protocols_agree(given);
+        self.led_by_broker(given);
         let interval = |name| at.key(name);
         Kafka {
             brokers: self.brokers(given.brokers.as_ref()),
@@ -40,6 +41,41 @@ impl Check<'_> {
             ),
             security: self.security(given.security.as_ref(), &given.client),
             client: self.client(&given.client),
+        }
+    }
+
+    /// What a member may not say where the brokers lead its group.
+    fn led_by_broker(&mut self, given: &raw::Kafka) {
+        let Some(ClientValue::Text(protocol)) = given.client.get("group.protocol") else { return };
+        let at = Path::top("kafka");
+        match protocol.expose() {
+            "classic" => return,
+            "consumer" => {}
+            other => {
+                return self.wrong(
+                    &at.key("client").key("group.protocol"),
+                    format!("is {}", shown(other)),
+                    "a group is led by one of its members (`classic`) or by the brokers (`consumer`)",
+                    "write `\"group.protocol\" = \"consumer\"` for Kafka 4, or leave it out",
+                );
+            }
+        }
+        if given.instance_id.is_some() {
+            self.wrong(
+                &at.key("instance_id"),
+                "cannot stand beside `\"group.protocol\" = \"consumer\"`",
+                "the brokers refuse a static member that comes back after a crash until the session of its former life is over, and librdkafka \
+                 gives up at once",
+                "leave one of the two out; in the chart, `staticMembership`",
+            );
+        }
+        if given.client.contains_key("heartbeat.interval.ms") {
+            self.wrong(
+                &at.key("client").key("heartbeat.interval.ms"),
+                "cannot stand beside `\"group.protocol\" = \"consumer\"`",
+                "the brokers say how often, by `group.consumer.heartbeat.interval.ms`",
+                "remove it",
+            );
         }
     }
 

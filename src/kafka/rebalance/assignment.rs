@@ -86,6 +86,11 @@ impl Assignment {
         self.in_session && self.is_empty()
     }
 
+    /// The group has taken this member in.
+    pub(in crate::kafka) fn join(&mut self) {
+        (self.joined, self.in_session) = (true, true);
+    }
+
     /// The session with the group has ended.
     pub(in crate::kafka) fn session_ended(&mut self) {
         self.in_session = false;

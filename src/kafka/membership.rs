@@ -1,0 +1,40 @@
+//! Whether a member without partitions is one, where the brokers lead the group (KIP-848).
+//!
+//! librdkafka calls nobody when the coordinator gives a member nothing: it has joined, and the pump would not hear of it. A new
+//! pod would never be ready, and a roll-out would wait for it while the old pod keeps the partitions. The epoch of the member
+//! says it: it is above 0 from the first heartbeat that was answered until the member is shut out. With partitions, the
+//! callbacks tell.
+
+use rdkafka::consumer::BaseConsumer;
+
+use crate::kafka::context::Context;
+use crate::kafka::native;
+
+/// Tells the pump that it is a member without partitions, or is no longer.
+pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context) {
+    let was = {
+        let assignment = context.assignment();
+        if !assignment.is_empty() {
+            return;
+        }
+        assignment.is_idle_member()
+    };
+    let is = native::member_epoch(consumer) > 0 && context.absence().told().is_none();
+    match (was, is) {
+        (false, true) => {
+            context.welcomed();
+            context.pump(|pump| pump.assigned(&[]));
+            context.assignment().join();
+            tracing::info!(shard = context.shard, "a member of the group, without partitions");
+        }
+        (true, false) => {
+            context.pump(|pump| pump.lost(&[]));
+            context.assignment().session_ended();
+            tracing::warn!(
+                shard = context.shard,
+                "not a member of the group any more; joining again"
+            );
+        }
+        _ => {}
+    }
+}

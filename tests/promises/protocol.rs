@@ -1,0 +1,142 @@
+//! Where the brokers lead the group (KIP-848, `group.protocol = "consumer"`): what holds among members that share it out themselves
+//! holds here. `GROUP_PROTOCOL=consumer cargo test --test promises` plays every other promise so, too.
+
+use std::time::Duration;
+
+use crate::members::wait_busy;
+use crate::scene::{HUB, Scene, count};
+use crate::support::audit::Auditor;
+use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
+use eventhubs_local::Server;
+
+/// The usual scene, with a group that the brokers lead.
+fn scene(kafka: &Kafka, name: &str) -> Scene {
+    let mut scene = Scene::new(kafka, name);
+    scene.settings = scene.settings.led_by_broker();
+    scene
+}
+
+#[test]
+fn members_come_and_are_replaced_and_nothing_comes_twice() {
+    let scene = scene(Kafka::shared(), "led");
+    let mut members = [scene.settings.start(), scene.settings.start()];
+    for _ in 0..2 {
+        for member in &mut members {
+            wait_busy(member);
+            member.stop();
+            *member = scene.settings.start();
+        }
+    }
+    let [first, second] = members;
+    wait_busy(&first);
+    wait_busy(&second);
+    assert!(count(&first, "bridge_rebalances_total", &["kind=\"revoke\""]) > 0, "partitions moved");
+    second.stop();
+    assert_eq!(scene.finish(&first), []);
+}
+
+/// The epoch of a member that stops is often stale: the brokers are giving it what another has just left.
+#[test]
+fn all_members_stop_together() {
+    let scene = scene(Kafka::shared(), "ledtogether");
+    for round in 0..4 {
+        let members = [scene.settings.start(), scene.settings.start(), scene.settings.start()];
+        for member in &members {
+            wait_busy(member);
+        }
+        for member in &members {
+            member.terminate();
+            rest(Duration::from_millis(round * 40));
+        }
+        for member in &members {
+            assert_eq!(member.wait_exit(PATIENCE), 0);
+            assert_eq!(member.logged("the last commit of revoked partitions failed"), 0);
+        }
+    }
+    let last = scene.settings.start();
+    assert_eq!(scene.finish(&last), []);
+}
+
+/// librdkafka tells nobody of a member that is given nothing.
+#[test]
+fn a_member_without_partitions_is_ready_and_takes_over() {
+    let kafka = Kafka::shared();
+    let (topic, group) = (unique("ledsingle"), unique("g"));
+    let server = Server::builder().hub(HUB, 4).start().unwrap();
+    let mut supply = Supply::new(kafka, &topic, 1);
+    supply.write(100);
+    let audit = Auditor::of(&topic, 1).begin(kafka, &group, &server.hub(HUB));
+    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB).led_by_broker();
+    let old = settings.start();
+    audit.wait_records(100);
+    let new = settings.start();
+    new.wait_ready(200);
+    old.stop();
+    supply.write(100);
+    audit.wait_records(200);
+    new.stop();
+    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+}
+
+#[test]
+fn after_sigkill_another_member_goes_on() {
+    let scene = scene(Kafka::shared(), "ledkilled");
+    let first = scene.settings.start();
+    wait_busy(&first);
+    let second = scene.settings.start();
+    wait_busy(&second);
+    first.kill();
+    scene.wait_more(2_000);
+    second.stop();
+    let last = scene.settings.start();
+    // What was in flight comes again, and nothing is missing.
+    let duplicates = scene.finish(&last);
+    let once = duplicates.windows(2).all(|pair| pair[0] != pair[1]);
+    assert!(once, "only once: {duplicates:?}");
+}
+
+/// librdkafka itself would read on, and be ready, for as long as the coordinator is away.
+#[test]
+fn a_member_that_has_lost_its_coordinator_is_not_ready_and_goes_on_when_it_is_back() {
+    let kafka = Kafka::start(1);
+    let scene = scene(&kafka, "ledlost").with("[kafka.client]\n'session.timeout.ms' = 6000");
+    let bridge = scene.settings.start();
+    wait_busy(&bridge);
+    kafka.freeze(1);
+    bridge.wait_log(&[
+        "WARN",
+        "the coordinator of the group was away for",
+        "longer than a session",
+    ]);
+    bridge.wait_metric("bridge_rebalances_total", &["kind=\"lost\""], 1.0);
+    bridge.wait_ready(503);
+    kafka.thaw(1);
+    wait_busy(&bridge);
+    scene.wait_more(1_000);
+    let duplicates = scene.finish(&bridge);
+    let once = duplicates.windows(2).all(|pair| pair[0] != pair[1]);
+    assert!(once, "what was in flight came again, and only once: {duplicates:?}");
+}
+
+/// As in a roll-out of the setting, and back: Kafka lets both kinds of members into one group.
+#[test]
+fn a_group_moves_to_the_brokers_and_back_while_records_flow() {
+    let scene = Scene::new(Kafka::shared(), "ledmoves");
+    let (classic, led) = (scene.settings.clone(), scene.settings.clone().led_by_broker());
+    let mut members = [classic.start(), classic.start()];
+    for settings in [&led, &classic] {
+        for member in &mut members {
+            wait_busy(member);
+            let next = settings.start();
+            next.wait_ready(200);
+            std::mem::replace(member, next).stop();
+        }
+    }
+    let [first, second] = members;
+    wait_for("both read", PATIENCE, || {
+        let busy = |bridge| count(bridge, "bridge_records_received_total", &[]) > 500;
+        (busy(&first) && busy(&second)).then_some(())
+    });
+    second.stop();
+    assert_eq!(scene.finish(&first), []);
+}
