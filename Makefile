@@ -16,6 +16,7 @@ test: deps-test ## run every test, on a real Kafka
 check: deps-test ## run all that CI runs
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --all-targets --features aws-msk-iam -- -D warnings
 	@$(MAKE) --no-print-directory test
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \

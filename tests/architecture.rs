@@ -82,6 +82,16 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
     (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
+    (
+        &[
+            "aws_config",
+            "aws_credential_types",
+            "aws_sigv4",
+            "aws_smithy_runtime_api",
+            "aws_smithy_types",
+        ],
+        &["src/credential/aws"],
+    ),
     (&["cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
     // `certificate` looks at what another library has refused, with eyes that can tell why.
     (&["rustls_platform_verifier"], &["src/tls.rs", "src/kafka/certificate.rs"]),

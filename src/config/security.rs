@@ -88,6 +88,11 @@ pub enum TokenSource {
     Oidc(Oidc),
     /// A file in which somebody else keeps a JWT.
     File(PathBuf),
+    /// IAM of AWS, for the clusters of a region.
+    AwsMskIam {
+        /// The region.
+        region: String,
+    },
     /// Entra ID.
     Entra(Entra),
 }

@@ -1,12 +1,13 @@
 //! Tokens of Entra ID and of other issuers, for whoever needs one: an identity and a scope in, a token or the reason why
 //! not out.
 //!
-//! [`Tokens::fresh`], like [`ClientCredentials::fresh`], asks the issuer every time. Nothing is kept from one time to the next but which member of a chain
+//! [`Tokens::fresh`], like [`ClientCredentials::fresh`] and [`Iam::fresh`], begins anew every time. Nothing is kept from one time to the next but which member of a chain
 //! works: secrets, certificates and federated tokens are read again, and no cache stands between us and a renewal. Who
 //! keeps a token and when it is renewed is the caller's business, and so are retries: one call is one attempt, with an
 //! end.
 
 mod assertion;
+mod aws;
 mod identity;
 mod jwt;
 mod oidc;
@@ -21,6 +22,7 @@ use azure_core::credentials::AccessToken;
 
 use crate::config::{Entra, Principal, Secret};
 
+pub use aws::Iam;
 pub use jwt::{Claims, claims, kept};
 pub use oidc::ClientCredentials;
 pub use refusal::Refusal;

@@ -1,5 +1,7 @@
 //! How a Java client logs in to Kafka, as `[kafka.security]`.
 
+use std::collections::BTreeMap;
+
 use super::Note;
 use super::given::{Given, jaas, option};
 use super::plan::{Line, MARK, Plan};
@@ -138,6 +140,11 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
                 "is Kerberos, which has to be built in: `--features gssapi`",
             ));
         }
+        // What MSK's own library calls a token of IAM.
+        "aws_msk_iam" => {
+            plan.security.push(Line::new("mechanism", "oauthbearer"));
+            iam(&options, plan, notes);
+        }
         "oauthbearer" => {
             plan.security.push(Line::new("mechanism", name));
             token(sasl, &options, plan, notes);
@@ -152,13 +159,22 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
     }
 }
 
+/// By the credentials of AWS, which are found where the bridge runs.
+fn iam(options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note>) {
+    plan.token.push(Line::new("kind", "aws_msk_iam"));
+    let chosen = options.keys().filter(|key| key.starts_with("aws"));
+    let chosen = chosen.cloned().collect::<Vec<_>>();
+    if !chosen.is_empty() {
+        let text = format!(
+            "chose an identity by `{}`, which is not carried over: a profile of that role goes into `AWS_PROFILE`",
+            chosen.join("`, `")
+        );
+        notes.push(Note::new("sasl.jaas.config", text));
+    }
+}
+
 /// Where tokens come from: of any issuer, unless a class gets them that is not known.
-fn token(
-    sasl: &Sasl,
-    options: &std::collections::BTreeMap<String, String>,
-    plan: &mut Plan,
-    notes: &mut Vec<Note>,
-) {
+fn token(sasl: &Sasl, options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note>) {
     const CLASSES: [&str; 3] = [
         "OAuthBearerLoginCallbackHandler",
         "OAuthBearerUnsecuredLoginCallbackHandler",
@@ -166,6 +182,10 @@ fn token(
     ];
     let class = sasl.class.as_deref().unwrap_or(CLASSES[0]);
     let short = class.rsplit(['.', '$']).next().unwrap_or_default();
+    if short == "IAMOAuthBearerLoginCallbackHandler" {
+        iam(options, plan, notes);
+        return;
+    }
     if !CLASSES.contains(&short) {
         let text = format!(
             "is `{class}`, which is not known: `docs/access.md` shows where a token can come from"

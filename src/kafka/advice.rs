@@ -5,7 +5,7 @@
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::config::{Given, Login, Security};
+use crate::config::{Given, Login, Security, TokenSource};
 
 use super::certificate;
 
@@ -223,6 +223,10 @@ fn login(login: Option<&Login>) -> String {
             };
             format!("check `kafka.security.username`, `{username}`, and {password}")
         }
+        Some(Login::Token { source: TokenSource::AwsMskIam { region }, .. }) => format!(
+            "see that `kafka.security.token` is for the region of the cluster (it is for `{region}`), that the secret of the \
+             credentials is right, and that their role may `kafka-cluster:Connect`"
+        ),
         Some(Login::Token { .. }) => {
             "compare issuer, audience and claims of the token from `kafka.security.token` with what the listener's \
              `sasl.oauthbearer.expected.…` want"

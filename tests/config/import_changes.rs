@@ -180,6 +180,8 @@ fn what_is_not_understood_is_never_taken_for_known() {
             r#", "consumer.override.security.protocol": "SASL_SSL", "consumer.override.sasl.mechanism": "{mechanism}"{more}"#
         ))
     };
+    let iam = login("AWS_MSK_IAM", "").toml;
+    assert!(iam.contains("[kafka.security.token]\nkind = \"aws_msk_iam\""), "{iam}");
     assert!(login("DIGEST-MD5", "").toml.contains("mechanism = \"CHANGE-ME\""));
     let handler =
         r#", "consumer.override.sasl.login.callback.handler.class": "com.example.Tokens""#;

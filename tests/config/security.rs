@@ -94,6 +94,11 @@ fn each_kind_of_token_takes_its_keys() {
     let (source, _) = token("kind = 'file'\ntoken_file = 'not-there-yet'");
     assert!(matches!(source, TokenSource::File(path) if path.ends_with("not-there-yet")));
 
+    if cfg!(feature = "aws-msk-iam") {
+        let (source, _) = token("kind = 'aws_msk_iam'\nregion = 'eu-west-1'");
+        assert_eq!(source, TokenSource::AwsMskIam { region: "eu-west-1".to_owned() });
+    }
+
     let (source, _) = token(
         "kind = 'client_secret'\ntenant_id = 't'\nclient_id = 'c'\nclient_secret = 'hush1234'\n\
          scope = 'https://ns.servicebus.windows.net/.default'",

@@ -5,6 +5,8 @@
 mod support;
 
 mod house;
+#[cfg(feature = "aws-msk-iam")]
+mod iam;
 mod issuer;
 mod million;
 mod refusals;

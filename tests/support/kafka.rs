@@ -62,11 +62,16 @@ impl Kafka {
 
     /// Starts one node that has these listeners besides the usual one; `flags` are for its JVM.
     pub fn with_listeners(listeners: &[Listener], flags: &[String]) -> Self {
+        Self::with_jars(listeners, flags, &Release::V4_1.jars())
+    }
+
+    /// The same, of these jars.
+    pub fn with_jars(listeners: &[Listener], flags: &[String], jars: &str) -> Self {
         let ports = free_ports(2);
         let dir = fresh_dir().join("n1");
         let text = properties(1, 1, ports[0], ports[1], &format!("1@127.0.0.1:{}", ports[1]), &dir);
         let text = text + &listener::properties(ports[0], ports[1], listeners);
-        let node = Node::new(1, dir, ports[0], &Release::V4_1.jars(), &text).flags(flags);
+        let node = Node::new(1, dir, ports[0], jars, &text).flags(flags);
         Self::form(vec![node])
     }
 

@@ -39,7 +39,7 @@ impl Check<'_> {
                 DISCOVERY_INTERVAL,
                 "100ms"..="1h",
             ),
-            security: self.security(given.security.as_ref(), &given.client),
+            security: self.security(given),
             client: self.client(&given.client),
         }
     }

@@ -86,12 +86,8 @@ fn given(security: &raw::Security) -> Vec<&'static str> {
 }
 
 impl Check<'_> {
-    pub(super) fn security(
-        &mut self,
-        raw: Option<&raw::Security>,
-        client: &BTreeMap<String, ClientValue>,
-    ) -> Option<Security> {
-        let raw = raw?;
+    pub(super) fn security(&mut self, kafka: &raw::Kafka) -> Option<Security> {
+        let (raw, client) = (kafka.security.as_ref()?, &kafka.client);
         let at = Path::top("kafka").key("security");
         let given = given(raw);
         self.said_once(&at, &given, client);
@@ -108,7 +104,8 @@ impl Check<'_> {
         } else {
             Some(self.broker_tls(&at, raw))
         };
-        let login = self.login(&at, raw, &given);
+        let brokers = kafka.brokers.as_deref().unwrap_or_default();
+        let login = self.login(&at, raw, &given, brokers);
         Some(Security { tls, login })
     }
 
@@ -183,7 +180,13 @@ impl Check<'_> {
         None
     }
 
-    fn login(&mut self, at: &Path, raw: &raw::Security, given: &[&str]) -> Option<Login> {
+    fn login(
+        &mut self,
+        at: &Path,
+        raw: &raw::Security,
+        given: &[&str],
+        brokers: &str,
+    ) -> Option<Login> {
         let mechanism_at = at.key("mechanism");
         let Some(mechanism) = raw.mechanism else {
             // Where something cannot be read, what was meant is not known well enough to say more.
@@ -213,7 +216,7 @@ impl Check<'_> {
             Mechanism::Plain => self.password(at, raw, config::Mechanism::Plain),
             Mechanism::ScramSha256 => self.password(at, raw, config::Mechanism::ScramSha256),
             Mechanism::ScramSha512 => self.password(at, raw, config::Mechanism::ScramSha512),
-            Mechanism::Oauthbearer => self.bearer(&at.key("token"), raw.token.as_ref()),
+            Mechanism::Oauthbearer => self.bearer(&at.key("token"), raw.token.as_ref(), brokers),
             Mechanism::Gssapi => self.kerberos(at, raw),
         }
     }

@@ -20,10 +20,16 @@ const OIDC: &[&str] = &[
     "extensions",
 ];
 const FILE: &[&str] = &["token_file", "extensions"];
+const AWS: &[&str] = &["region", "extensions"];
 
 impl Check<'_> {
     /// Where the tokens of `oauthbearer` come from.
-    pub(super) fn bearer(&mut self, at: &Path, given: Option<&raw::Token>) -> Option<Login> {
+    pub(super) fn bearer(
+        &mut self,
+        at: &Path,
+        given: Option<&raw::Token>,
+        brokers: &str,
+    ) -> Option<Login> {
         let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?))) else {
             let why =
                 "`oauthbearer` logs in with a token, and it must be said where that comes from";
@@ -45,6 +51,9 @@ impl Check<'_> {
                 // Whether it is there is for later: who writes it may start after the bridge.
                 let file = self.text(&file_at, given.token_file.as_ref(), why)?;
                 TokenSource::File(self.layers.beside(&file))
+            }
+            TokenKind::AwsMskIam => {
+                TokenSource::AwsMskIam { region: self.region(at, given, brokers)? }
             }
             _ => {
                 if given.scope.is_none() {
@@ -68,9 +77,11 @@ impl Check<'_> {
         let mut keys = vec![];
         keys.extend(given.token_endpoint.is_some().then_some("token_endpoint"));
         keys.extend(given.ca_file.is_some().then_some("ca_file"));
+        keys.extend(given.region.is_some().then_some("region"));
         let known = match kind {
             TokenKind::Oidc => OIDC,
             TokenKind::File => FILE,
+            TokenKind::AwsMskIam => AWS,
             _ => &[],
         };
         if !known.is_empty() {
@@ -84,6 +95,7 @@ impl Check<'_> {
             let hint = match key {
                 key if OIDC.contains(&key) => "remove it, or set `kind = \"oidc\"`",
                 key if FILE.contains(&key) => "remove it, or set `kind = \"file\"`",
+                key if AWS.contains(&key) => "remove it, or set `kind = \"aws_msk_iam\"`",
                 _ => "remove it, or choose another `kind`",
             };
             self.wrong(&at.key(key), format!("does not belong to `{}`", kind.name()), why, hint);
@@ -130,6 +142,36 @@ impl Check<'_> {
         })
     }
 
+    /// The region a token is for: as it is said, or as the brokers are called.
+    fn region(&mut self, at: &Path, given: &raw::Token, brokers: &str) -> Option<String> {
+        if !cfg!(feature = "aws-msk-iam") {
+            self.wrong(
+                &at.key("kind"),
+                "is `aws_msk_iam`, which this build does not know",
+                "IAM of AWS comes with libraries that are left out unless asked for",
+                "run the image, which has it, or build with `cargo build --release --features aws-msk-iam`",
+            );
+            return None;
+        }
+        let region_at = at.key("region");
+        let why = "a token of IAM is good for one region";
+        let hint = "add `region = \"eu-west-1\"`";
+        let Some(said) = given.region.as_ref() else {
+            let told = region_of(brokers);
+            if told.is_none() {
+                self.missing(&region_at, why, hint);
+            }
+            return told;
+        };
+        let region = self.text(&region_at, Some(said), why)?;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !region.chars().all(fits) {
+            self.wrong(&region_at, format!("is {}, no region", shown(&region)), why, hint);
+            return None;
+        }
+        Some(region)
+    }
+
     fn token_endpoint(&mut self, at: &Path, given: &raw::Token) -> Option<String> {
         let why = "it is where the issuer gives tokens";
         if given.token_endpoint.is_none() {
@@ -149,5 +191,33 @@ impl Check<'_> {
             return None;
         }
         Some(url)
+    }
+}
+
+/// What the names of MSK's brokers say of their region.
+fn region_of(brokers: &str) -> Option<String> {
+    let name = brokers.split(',').next()?.trim();
+    let host = name.rsplit_once(':').map_or(name, |(host, _)| host);
+    let (_, rest) = host.split_once(".kafka.").or_else(|| host.split_once(".kafka-serverless."))?;
+    let region = rest.split_once(".amazonaws.com")?.0;
+    (!region.is_empty() && !region.contains('.')).then(|| region.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_brokers_say_their_region() {
+        for (brokers, region) in [
+            ("b-1.quay.a1b2c3.c2.kafka.eu-west-1.amazonaws.com:9098,b-2.x:9098", Some("eu-west-1")),
+            ("boot-x.c1.kafka-serverless.us-east-2.amazonaws.com:9098", Some("us-east-2")),
+            ("b-1.quay.a1.c2.kafka.cn-north-1.amazonaws.com.cn:9098", Some("cn-north-1")),
+            ("msk.example.com:9098", None),
+            ("a.kafka.b.c.amazonaws.com:9098", None),
+            ("", None),
+        ] {
+            assert_eq!(region_of(brokers).as_deref(), region, "{brokers}");
+        }
     }
 }

@@ -81,13 +81,15 @@ impl Mechanism {
     reason = "keys are named as those of `[eventhubs.credential]`"
 )]
 pub(in crate::config) struct Token {
-    /// `oidc` asks any OIDC issuer with a client's own credentials, `file` reads what somebody else obtained;
-    /// the others are the identities of Entra ID, as in `[eventhubs.credential]`. Required.
+    /// `oidc` asks any OIDC issuer with a client's own credentials, `file` reads what somebody else obtained,
+    /// `aws_msk_iam` signs with the credentials of AWS that are found, for Amazon MSK; the others are the identities of Entra ID, as in `[eventhubs.credential]`. Required.
     pub(in crate::config) kind: Option<TokenKind>,
     /// Where the issuer gives tokens, for `oidc`: an `https` URL.
     pub(in crate::config) token_endpoint: Option<String>,
     /// Authorities the issuer's certificate may come from, for `oidc`, beside those of the system, in PEM.
     pub(in crate::config) ca_file: Option<String>,
+    /// The region of the cluster, for `aws_msk_iam`. Default: what the brokers' names say.
+    pub(in crate::config) region: Option<String>,
     /// SASL extensions to go with each token: `{ logicalCluster = "lkc-1" }`.
     pub(in crate::config) extensions: Option<BTreeMap<String, String>>,
     /// The tenant (directory) of the identity. Default: `AZURE_TENANT_ID`, where the kind has defaults.
@@ -127,6 +129,7 @@ pub(in crate::config) struct Token {
 pub(in crate::config) enum TokenKind {
     Oidc,
     File,
+    AwsMskIam,
     WorkloadIdentity,
     ManagedIdentity,
     ClientSecret,
@@ -144,6 +147,7 @@ impl TokenKind {
         match self {
             Self::Oidc => "oidc",
             Self::File => "file",
+            Self::AwsMskIam => "aws_msk_iam",
             other => other.entra().map_or("", Kind::name),
         }
     }
@@ -151,7 +155,7 @@ impl TokenKind {
     /// The identity of Entra ID it is, if it is one.
     pub(in crate::config) fn entra(self) -> Option<Kind> {
         Some(match self {
-            Self::Oidc | Self::File => return None,
+            Self::Oidc | Self::File | Self::AwsMskIam => return None,
             Self::WorkloadIdentity => Kind::WorkloadIdentity,
             Self::ManagedIdentity => Kind::ManagedIdentity,
             Self::ClientSecret => Kind::ClientSecret,

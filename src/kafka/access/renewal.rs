@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Secret, TokenSource};
-use crate::credential::{self, ClientCredentials, Refusal, Token, renew_in};
+use crate::credential::{self, ClientCredentials, Iam, Refusal, Token, renew_in};
 use crate::retry;
 
 use super::watched::Watched;
@@ -18,6 +18,7 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 enum Source {
     Oidc(ClientCredentials),
     Entra(Box<credential::Tokens>),
+    Iam(Iam),
     File { path: PathBuf, text: Watched<Secret> },
 }
 
@@ -38,6 +39,7 @@ impl Renewal {
             TokenSource::Entra(entra) => {
                 Source::Entra(Box::new(credential::Tokens::new(entra, ATTEMPT)))
             }
+            TokenSource::AwsMskIam { region } => Source::Iam(Iam::new(region, ATTEMPT)),
             TokenSource::File(path) => {
                 Source::File { path: path.clone(), text: Watched::new(Secret::default()) }
             }
@@ -55,6 +57,7 @@ impl Renewal {
         let fresh = match &mut self.source {
             Source::Oidc(client) => client.fresh().await,
             Source::Entra(tokens) => tokens.fresh().await,
+            Source::Iam(iam) => iam.fresh().await,
             Source::File { path, text } => match credential::kept(path).await {
                 // Looked at every time; what serves already is no news, and a new one has to settle.
                 Ok(token) if living && !text.look(Some(token.text.clone())) => return None,
