@@ -16,7 +16,6 @@ test: deps-test ## run every test, on a real Kafka
 check: deps-test ## run all that CI runs
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --all-targets --features aws-msk-iam -- -D warnings
 	@$(MAKE) --no-print-directory test
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
@@ -29,6 +28,10 @@ chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and th
 
 chart-docs: deps-chart ## write what is made of the chart: its README, its schema, the alerts and workbook of Azure
 	@python=$$(scripts/chart-tools.sh)/python/bin/python && $$python scripts/chart-docs.py && $$python scripts/azure-watch.py
+
+check-msk: deps-test ## tests of the cargo feature aws-msk-iam, on a real Kafka (builds the bridge with it)
+	cargo clippy --all-targets --features aws-msk-iam -- -D warnings
+	cargo test --workspace --features kafka-eventhubs-bridge/aws-msk-iam --lib --test listeners -- aws iam
 
 check-cluster: deps-cluster ## install, upgrade and remove the chart on a real Kubernetes API (slow the first time)
 	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && \
@@ -76,4 +79,4 @@ deps-downstream:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-cluster check-watch check-downstream check-image soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image

@@ -29,9 +29,13 @@ pub enum LogError {
 const QUIET: &str = "rdkafka::consumer::base_consumer=off,rustls_platform_verifier=off,\
     typespec_client_core=warn";
 
-/// Whether anybody may see what is said at this place: a library that shows whole frames shows the tokens in them.
+/// Libraries that show whole frames and answers, and so the tokens and credentials in them.
+const TALKATIVE: [&str; 2] = ["tungstenite", "aws_"];
+
+/// Whether anybody may see what is said at this place.
 fn harmless(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() != Level::TRACE || !metadata.target().starts_with("tungstenite")
+    let target = metadata.target();
+    *metadata.level() != Level::TRACE || !TALKATIVE.iter().any(|it| target.starts_with(it))
 }
 
 /// What is logged at that level. No level asks for what is not [`harmless`].
@@ -105,6 +109,7 @@ mod tests {
             tracing::debug!("a detail");
             tracing::debug!(target: "tungstenite::protocol", "a peer");
             tracing::trace!(target: "tungstenite::protocol", "a frame");
+            tracing::trace!(target: "aws_smithy_runtime::client", "an answer");
         });
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -112,9 +117,10 @@ mod tests {
 
     #[test]
     fn no_level_shows_the_frames_of_a_library() {
-        for level in ["trace", "tungstenite=trace", "tungstenite::protocol=trace"] {
+        let own = ["tungstenite=trace", "aws_smithy_runtime=trace"];
+        for level in ["trace", &own.join(","), "tungstenite::protocol=trace"] {
             let page = logged(LogFormat::Text, level);
-            assert!(!page.contains("a frame"), "{level}: {page}");
+            assert!(!page.contains("a frame") && !page.contains("an answer"), "{level}: {page}");
             assert!(page.contains("a peer"), "{level}: {page}");
         }
     }
