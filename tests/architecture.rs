@@ -282,7 +282,10 @@ fn the_core_has_no_world() {
     let manifest = fs::read_to_string(root().join("crates/core/Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let needs = manifest["dependencies"].as_table().unwrap().keys().collect::<Vec<_>>();
-    assert_eq!(needs, ["bytes", "itoa", "percent-encoding", "regex", "thiserror"]);
+    assert_eq!(
+        needs,
+        ["base64", "bytes", "itoa", "percent-encoding", "regex", "sha2", "thiserror"]
+    );
     let mut wrong = Vec::new();
     for source in sources("crates/core/src") {
         let tests = ["/simulation/", "/tests.rs", "/audit.rs"];

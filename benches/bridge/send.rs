@@ -128,7 +128,7 @@ pub(crate) fn events(start: usize, size: usize, partition: i32) -> Vec<Vec<u8>> 
             value: out.value.as_deref(),
             headers: &headers,
         };
-        encode::encode(&record, &layout)
+        encode::encode(&record, &layout).expect("text is of every length")
     };
     (start..start + size).map(event).collect()
 }

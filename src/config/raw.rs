@@ -6,6 +6,7 @@
 
 mod connection;
 mod credential;
+mod events;
 mod namespace;
 mod security;
 
@@ -21,6 +22,7 @@ use super::{LogFormat, Secret};
 
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
+pub(super) use events::Events;
 pub(super) use namespace::{EventHubs, Namespace};
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
 
@@ -116,21 +118,6 @@ pub(super) struct Batch {
     /// Most events in a batch; without it, as many as fit.
     #[schemars(range(min = 1))]
     pub(super) max_events: Option<u32>,
-}
-
-/// What an event carries besides value and key.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Events {
-    /// Whether topic, partition, offset and timestamp of the record become application properties.
-    #[schemars(extend("default" = true))]
-    pub(super) source_properties: Option<bool>,
-    /// What the names of those properties begin with.
-    #[schemars(extend("default" = "kafka_"))]
-    pub(super) prefix: Option<String>,
-    /// Whether record headers become application properties.
-    #[schemars(extend("default" = true))]
-    pub(super) headers: Option<bool>,
 }
 
 /// What happens to a record that Event Hubs can never store: too large, or refused for its content.

@@ -10,7 +10,7 @@ use super::{
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
 pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let batch = Batch { linger: Duration::from_millis(10), max_bytes: None, max_events: None };
-    let events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
+    let events = Events::default();
     let failure = Failure { policy: Policy::Halt, dead_letter_topic: None };
     let namespace = Namespace {
         address: Address { host: "localhost".to_owned(), port: 5671, tls: true, hub: None },

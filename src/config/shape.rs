@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use bridge_core::mapping::{Batch, Events, Failure, Mapping, Partitioning, Policy, Topics};
+pub use bridge_core::mapping::{
+    Batch, Events, Failure, Mapping, Partitioning, Policy, Topics, Type,
+};
 
 /// Everything the operator can say.
 #[derive(Debug, Clone)]

@@ -83,7 +83,8 @@ def test_the_python_client_reads_it():
     assert headers["traceparent"] == TRACE.encode() and headers["trace.id"] == b"a" and headers["empty"] is None
     assert read(received(b"", kafka_tombstone=True))["value"] is None
     assert read(received(b""))["value"] == b""
-    assert read(received(key=None, kafka_key=b"\xff\x00"))["key"] == b"\xff\x00"
+    assert read(received(key="sha256:5feceb66", kafka_key=""))["key"] == b""
+    assert read(received(kafka_key=b"\xff\x00"))["key"] == b"\xff\x00"
     assert read(received(key=None))["key"] is None
 
 
@@ -98,32 +99,32 @@ def node(program, given):
 
 def test_the_javascript_client_reads_it():
     properties = {"kafka_topic": "orders", "kafka_partition": 3, "kafka_offset": 5_000_000_000, "kafka_timestamp": MILLISECONDS, "trace.id": "a"}
-    binary = {**properties, "kafka_key": {"0": 255, "1": 0}}
+    whole = {**properties, "kafka_key": "", "bytes": {"0": 255, "1": 0}}
     events = [
         {"body": STEP, "partitionKey": "order-17", "properties": properties},
         {"body": "", "partitionKey": "order-17", "properties": {**properties, "kafka_tombstone": True}},
-        {"body": "x", "properties": binary},
+        {"body": "x", "partitionKey": "sha256:5feceb66", "properties": whole},
     ]
-    program = code("README", "js") + "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(read)));"
+    program = code("README", "js") + "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(read).map((it) => ({...it, bytes: bytes(it.headers.bytes ?? {})}))));"
     first, deleted, keyed = node(program, events)
     assert (first["topic"], first["partition"], first["offset"]) == ("orders", 3, 5_000_000_000)
     assert first["timestamp"] == "2026-11-21T10:00:00.000Z" and first["key"] == "order-17"
     assert first["value"] == STEP and first["headers"] == {"trace.id": "a"}
     assert deleted["value"] is None
-    assert keyed["key"]["data"] == [255, 0]
+    assert keyed["key"] == "" and keyed["bytes"]["data"] == [255, 0]
 
 
 # As the Functions host writes properties, one JSON for a batch.
 HOSTS = [
     {"kafka_topic": "orders", "kafka_partition": 3, "kafka_offset": 5, "kafka_timestamp": "2026-11-21T10:00:00Z", "traceparent": TRACE},
     {"kafka_topic": "orders", "kafka_partition": 3, "kafka_offset": 6, "kafka_tombstone": True},
-    {"kafka_topic": "orders", "kafka_partition": 3, "kafka_offset": 7, "kafka_key": "/wA="},
+    {"kafka_topic": "orders", "kafka_partition": 3, "kafka_offset": 7, "kafka_key": ""},
 ]
 
 
 def triggered(offsets):
     """A batch as the Python worker hands it over."""
-    system = [{"PartitionKey": key, "SequenceNumber": 1, "Offset": offset} for key, offset in zip(("order-17", "order-18", None), offsets)]
+    system = [{"PartitionKey": key, "SequenceNumber": 1, "Offset": offset} for key, offset in zip(("order-17", "order-18", "sha256:5feceb66"), offsets)]
     metadata = {"SystemPropertiesArray": meta.Datum(json.dumps(system), "json"), "PropertiesArray": meta.Datum(json.dumps(HOSTS), "json")}
     bodies = meta.Datum(types.SimpleNamespace(bytes=[BODY, b"", BODY]), "collection_bytes")
     return azure.functions.eventhub.EventHubTriggerConverter.decode(bodies, trigger_metadata=metadata)
@@ -140,7 +141,7 @@ def test_a_python_function_reads_it(caplog):
     assert caplog.messages == [
         f"orders/3/5: order-17 is placed, {TRACE}",
         "orders/3/6: order-18 is deleted",
-        "orders/3/7: b'\\xff\\x00' is placed, None",
+        "orders/3/7:  is placed, None",
     ]
 
 
@@ -171,12 +172,12 @@ console.log(JSON.stringify(said));
 
 
 def test_a_javascript_function_reads_it():
-    metadata = {"PropertiesArray": [*HOSTS[:2], {**HOSTS[2], "Traceparent": "lowered"}], "PartitionKeyArray": ["order-17", "order-18", None]}
+    metadata = {"PropertiesArray": [*HOSTS[:2], {**HOSTS[2], "Traceparent": "lowered"}], "PartitionKeyArray": ["order-17", "order-18", "sha256:5feceb66"]}
     given = {"bodies": [BODY.decode(), "", BODY.decode()], "metadata": metadata}
     assert node(WORKER + code("functions", "js") + CALL, given) == [
         f"orders/3/5: order-17 is placed, {TRACE}",
         "orders/3/6: order-18 is deleted",
-        "orders/3/7: \ufffd\x00 is placed, lowered",
+        "orders/3/7:  is placed, lowered",
     ]
 
 
@@ -233,7 +234,7 @@ def test_a_captured_file_is_read():
     events = [
         {**common, "SystemProperties": {"x-opt-partition-key": "order-17"}, "Properties": properties, "Body": BODY},
         {**common, "SystemProperties": {"x-opt-partition-key": "order-18"}, "Properties": {**properties, "kafka_tombstone": 1}, "Body": b""},
-        {**common, "SystemProperties": {}, "Properties": {**properties, "kafka_key": b"\xff\x00"}, "Body": BODY},
+        {**common, "SystemProperties": {"x-opt-partition-key": "sha256:5feceb66"}, "Properties": {**properties, "kafka_key": ""}, "Body": BODY},
     ]
     file = io.BytesIO()
     fastavro.writer(file, CAPTURED, events)
@@ -241,7 +242,7 @@ def test_a_captured_file_is_read():
     first, deleted, keyed = python("capture").records(file)
     assert (first["topic"], first["partition"], first["offset"], first["key"]) == ("orders", 3, 5, "order-17")
     assert first["value"] == BODY and first["headers"] == {"traceparent": TRACE}
-    assert deleted["value"] is None and keyed["key"] == b"\xff\x00"
+    assert deleted["value"] is None and keyed["key"] == ""
 
 
 def test_members_of_avros_union_are_counted_right():
@@ -267,3 +268,11 @@ def test_mappings_of_data_explorer_are_json():
     for it in mapping:
         leaf = it["Properties"]["path"].removeprefix("$.").split(".")[-1]
         assert leaf.startswith("x-opt-") or leaf == "$" or leaf in value
+
+
+def test_what_is_escaped_is_undone_as_events_md_says():
+    text = (ROOT / "docs/events.md").read_text()
+    scope = {}
+    exec(re.findall(r"(?ms)^```python\n(.*?)^```", text)[0], scope)
+    for shown, value in [(r"\xff\x00B@", b"\xff\x00B@"), (r"\x5cx41", rb"\x41"), (r"C:\xmas", rb"C:\xmas"), ("grün", "grün".encode())]:
+        assert scope["undone"](shown) == value

@@ -1,6 +1,6 @@
 //! What users met: strings broken by a mail, variables of somebody else, a stream of Fabric.
 
-use kafka_eventhubs_bridge::config::{LeftOut, Protocol, Topics};
+use kafka_eventhubs_bridge::config::{LeftOut, Protocol, Topics, Type};
 
 use super::{Given, NAMED};
 
@@ -162,6 +162,34 @@ fn a_password_that_is_never_shown_to_a_broker_is_warned_of() {
     assert!(line.contains("sasl.password") && line.contains("`plaintext`"), "{line}");
     assert!(!line.contains("hush"), "{line}");
     assert_eq!(with("'security.protocol' = 'sasl_plaintext'"), []);
+}
+
+#[test]
+fn types_are_laid_over_name_by_name_and_what_is_never_used_is_told() {
+    let with = |events: &str, mapping: &str| {
+        Given::file(&format!(
+            "@kafka\n@eventhubs\n[events]\n{events}\n[[mappings]]\ntopic = 'a'\nhub = 'a'\n\
+             [mappings.events]\n{mapping}"
+        ))
+    };
+    let given = with(
+        "key_type = 'int64'\nheader_type = 'hex'\nheader_types = { 'Trace.Id' = 'uuid', tries = 'int32' }",
+        "key_type = 'binary'\nheader_types = { 'tries' = 'int16', 'X-a' = 'text' }",
+    );
+    let config = given.load().unwrap_or_else(|problems| panic!("{problems}"));
+    let events = &config.mappings[0].events;
+    assert_eq!((events.key_type, events.header_type), (Type::Binary, Type::Hex));
+    let types = [("Trace.Id", Type::Uuid), ("X-a", Type::Text), ("tries", Type::Int16)];
+    assert_eq!(events.header_types, types.map(|(name, typed)| (name.to_owned(), typed)).into());
+    assert_eq!(config.events.key_type, Type::Int64);
+    for (events, what, hint) in [
+        ("key_type = 'long'", "`events.key_type` is `long`", "it can be `text`, `binary`"),
+        ("header_types = { a = 'in32' }", "`events.header_types.a` is `in32`", "`int32`"),
+        ("headers = false\nheader_types = { a = 'hex' }", "is never used", "remove one of the two"),
+    ] {
+        let report = flat(&with(events, "").report());
+        assert!(report.contains(what) && report.contains(hint), "{report}");
+    }
 }
 
 #[test]

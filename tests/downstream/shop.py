@@ -22,6 +22,8 @@ TOPIC, HUB = "shop.orders", "orders"
 CONNECTION_STRING = f"Endpoint=sb://localhost/;SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;EntityPath={HUB}"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TIME = 1_795_255_200_123
+# A key that no partition key can hold.
+LONG = b"k" * 129
 # Value, key and headers, all to partition 1: their offsets are their places here.
 RECORDS = [
     (b'{"state": "placed"}', b"order-17", [("traceparent", TRACE.encode()), ("trace.id", b"a"), ("quoted", b'"q"'), ("number", b"17"), ("nothing", None)]),
@@ -29,6 +31,7 @@ RECORDS = [
     (b"", b"order-18", []),
     (b"binary", b"\xff\x00\x7f", [("checksum", b"\x80\x01")]),
     ("naïve".encode(), None, []),
+    (b"long", LONG, []),
 ]
 PARTITION = 1
 

@@ -121,8 +121,7 @@ fn batch(values: &[&str]) -> Bytes {
 }
 
 fn batch_of(key: Option<&str>, values: &[&str]) -> Bytes {
-    let events = config::Events { source_properties: true, prefix: "kafka_".into(), headers: true };
-    let layout = Layout::new(&events);
+    let layout = Layout::new(&config::Events::default());
     let mut batch = Vec::new();
     write_envelope(key, &mut batch);
     for value in values {
@@ -135,7 +134,7 @@ fn batch_of(key: Option<&str>, values: &[&str]) -> Bytes {
             value: Some(value.as_bytes()),
             headers: &[],
         };
-        Plan::new(&record, &layout).write_section(&mut batch);
+        Plan::new(&record, &layout).unwrap().write_section(&mut batch);
     }
     batch.into()
 }

@@ -27,3 +27,4 @@ mod scene;
 mod seen;
 mod startup;
 mod throttled;
+mod types;

@@ -130,7 +130,11 @@ fn bad_records_in_a_batch_are_dropped_and_the_others_stored_once_in_order() {
 }
 
 /// The letters of a dead-letter topic by the place they name, without what the bridge added.
-fn letters(kafka: &Kafka, target: &str, topic: &str) -> BTreeMap<Place, (Out, String, String)> {
+pub(crate) fn letters(
+    kafka: &Kafka,
+    target: &str,
+    topic: &str,
+) -> BTreeMap<Place, (Out, String, String)> {
     let mut letters = BTreeMap::new();
     for mut letter in kafka.records(target, 0) {
         let added = letter.headers.split_off(letter.headers.len() - 5);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use azure_messaging_eventhubs::models::{AmqpSimpleValue, MessageId, ReceivedEventData};
 use eventhubs_local::{Event, Value};
+use sha2::{Digest, Sha256};
 
 use super::Out;
 
@@ -48,10 +49,36 @@ impl Default for Form {
     }
 }
 
-/// Whether a key of Kafka can be a partition key of Event Hubs.
-pub fn is_partition_key(key: &[u8]) -> bool {
-    std::str::from_utf8(key)
-        .is_ok_and(|text| !text.is_empty() && text.encode_utf16().count() <= 128)
+/// Bytes as text: a character of control, or a byte that is none of UTF-8, is `\xHH`; and so is a backslash that could be taken
+/// for one.
+pub fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let character = (1..=rest.len().min(4)).find_map(|len| str::from_utf8(&rest[..len]).ok());
+        let (taken, behind) = rest.split_at(character.map_or(1, str::len));
+        let looks_escaped = taken == b"\\"
+            && behind.first() == Some(&b'x')
+            && behind.get(1..3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        match character {
+            Some("\t" | "\n" | "\r") => text.push(char::from(taken[0])),
+            Some(it) if !looks_escaped && !it.contains(char::is_control) => text.push_str(it),
+            _ => text.extend(taken.iter().map(|byte| format!("\\x{byte:02x}"))),
+        }
+        rest = behind;
+    }
+    text
+}
+
+/// The partition key of a key that is text, and whether it is all of it.
+pub fn partition_key(key: &[u8]) -> (String, bool) {
+    let text = shown(key);
+    if (1..=128).contains(&text.encode_utf16().count()) && !text.starts_with("sha256:") {
+        return (text, true);
+    }
+    let digest =
+        Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    (format!("sha256:{digest}"), false)
 }
 
 /// The event that `record`, read from that place, must become.
@@ -68,7 +95,7 @@ pub fn expected(record: &Out, topic: &str, partition: i32, offset: i64, form: &F
         let name = text(name).unwrap_or_else(|| escaped(name));
         let value = match value {
             None => Property::Null,
-            Some(value) => text(value).map_or(Property::Binary(value.clone()), Property::Text),
+            Some(value) => Property::Text(shown(value)),
         };
         match value {
             Property::Text(value) if name == "content-type" && value.is_ascii() => {
@@ -79,7 +106,7 @@ pub fn expected(record: &Out, topic: &str, partition: i32, offset: i64, form: &F
             _ => {}
         }
     }
-    let key = record.key.as_ref().filter(|key| is_partition_key(key));
+    let key = record.key.as_ref().map(|key| partition_key(key));
     if let Some(prefix) = form.prefix {
         let mut set = |name: &str, value| properties.insert(format!("{prefix}{name}"), value);
         set("topic", Property::Text(topic.to_owned()));
@@ -88,8 +115,8 @@ pub fn expected(record: &Out, topic: &str, partition: i32, offset: i64, form: &F
         if let Some(timestamp) = record.timestamp {
             set("timestamp", Property::Timestamp(timestamp));
         }
-        if let (Some(whole), None) = (&record.key, key) {
-            set("key", Property::Binary(whole.clone()));
+        if let (Some(whole), Some((_, false))) = (&record.key, &key) {
+            set("key", Property::Text(shown(whole)));
         }
         if record.value.is_none() {
             set("tombstone", Property::Bool(true));
@@ -97,7 +124,7 @@ pub fn expected(record: &Out, topic: &str, partition: i32, offset: i64, form: &F
     }
     Seen {
         message_id: format!("{topic}/{partition}/{offset}"),
-        key: key.and_then(|key| text(key)),
+        key: key.map(|(key, _)| key),
         content_type,
         properties,
         body: record.value.clone().unwrap_or_default(),

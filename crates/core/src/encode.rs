@@ -7,8 +7,15 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::mapping::Events;
-use crate::record::{Header, Record};
+mod layout;
+
+use std::borrow::Cow;
+
+use crate::mapping::Type;
+use crate::record::Record;
+use crate::typed::{self, Key, WrongType, decimal, digits};
+
+pub use layout::Layout;
 
 // AMQP 1.0 constructors and section descriptors (part 1, section 1.6; part 3, section 3.2).
 const SMALL_ULONG: u8 = 0x53;
@@ -30,75 +37,12 @@ const MAP32: u8 = 0xd1;
 const KEY_ANNOTATION: &[u8] = b"x-opt-partition-key";
 const CONTENT_TYPE: &[u8] = b"content-type";
 
-/// What events carry besides value and key, with the names spelled out once.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    source: Option<Names>,
-    headers: bool,
-}
-
-/// The names of our own properties.
-#[derive(Debug, Clone)]
-struct Names {
-    prefix: String,
-    topic: String,
-    partition: String,
-    offset: String,
-    timestamp: String,
-    key: String,
-    tombstone: String,
-}
-
-impl Names {
-    fn contain(&self, name: &[u8]) -> bool {
-        if !name.starts_with(self.prefix.as_bytes()) {
-            return false;
-        }
-        let own = [
-            &self.topic,
-            &self.partition,
-            &self.offset,
-            &self.timestamp,
-            &self.key,
-            &self.tombstone,
-        ];
-        own.into_iter().any(|own| own.as_bytes() == name)
-    }
-}
-
-impl Layout {
-    /// The layout that `[events]` describes.
-    pub fn new(events: &Events) -> Self {
-        let named = |name: &str| format!("{}{name}", events.prefix);
-        let names = || Names {
-            prefix: events.prefix.clone(),
-            topic: named("topic"),
-            partition: named("partition"),
-            offset: named("offset"),
-            timestamp: named("timestamp"),
-            key: named("key"),
-            tombstone: named("tombstone"),
-        };
-        Self { source: events.source_properties.then(names), headers: events.headers }
-    }
-
-    /// Whether a header becomes an application property: not when it would hide one of ours, nor when a later header
-    /// has the same name, since a map holds one and the last one wins, as with Kafka's own `lastHeader`.
-    fn carries(&self, headers: &[Header<'_>], index: usize, content_type: Option<usize>) -> bool {
-        let name = headers[index].name;
-        self.headers
-            && content_type != Some(index)
-            && !self.source.as_ref().is_some_and(|names| names.contain(name))
-            && !headers[index + 1..].iter().any(|later| later.name == name)
-    }
-}
-
 /// Encodes `record`, for itself.
-pub fn encode(record: &Record<'_>, layout: &Layout) -> Vec<u8> {
-    let plan = Plan::new(record, layout);
+pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
+    let plan = Plan::new(record, layout)?;
     let mut out = Vec::with_capacity(plan.size);
     plan.write(&mut out);
-    out
+    Ok(out)
 }
 
 /// Bytes an event of `size` bytes takes in a batch: a data section around it.
@@ -106,11 +50,13 @@ pub const fn section_size(size: usize) -> usize {
     3 + sized(size)
 }
 
-/// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most. Not of a tombstone,
-/// which says that it is one, and is small.
+/// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most; as long as what its
+/// mapping makes of headers, and of a key of more than 256 bytes, is no longer than they are. Not of a tombstone, which says
+/// that it is one, and is small.
 pub fn overhead(topic: &str, layout: &Layout) -> usize {
-    // Long enough for the long forms.
-    const LONG: &[u8] = &[b'k'; 256];
+    // Long enough for the long forms; what is largest of a number.
+    const LONG: &[u8] = &[0x80; 256];
+    const TEXT: &[u8] = &[b'k'; 256];
     let of = |key: &[u8]| {
         let record = Record {
             topic,
@@ -122,10 +68,13 @@ pub fn overhead(topic: &str, layout: &Layout) -> usize {
             headers: &[],
         };
         // A key that is not carried leaves room.
-        section_size(Plan::new(&record, layout).size).saturating_sub(key.len() + LONG.len())
+        let weight = Plan::new(&record, layout).map_or(0, |plan| plan.weight());
+        weight.saturating_sub(key.len() + LONG.len())
     };
-    // As the annotation, and as the property that an unusual key becomes.
-    of(&LONG[..128]).max(of(LONG))
+    let key = if layout.key_type() == Type::Text { TEXT } else { LONG };
+    // Whatever a width can be; the longest that fit into a partition key, as they are and written out; and one that does not.
+    let lengths = [1, 2, 4, 8, 16, 64, 96, 128, 256];
+    lengths.into_iter().map(|length| of(&key[..length])).max().unwrap_or_default()
 }
 
 /// Bytes of a batch besides its events: the key annotation, if the service routes by it.
@@ -158,34 +107,48 @@ pub struct Plan<'a> {
     size: usize,
     record: &'a Record<'a>,
     layout: &'a Layout,
-    key: Option<&'a str>,
+    key: Option<Key<'a>>,
     content_type: Option<usize>,
     properties: usize,
     application: usize,
     pairs: u32,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
+    /// Which of them are written as they are.
+    plain: u64,
 }
 
 impl<'a> Plan<'a> {
     /// Measures the event that `record` becomes.
-    pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Self {
+    pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
         let content_type = content_type(record, layout);
         let mut plan = Self {
             size: 0,
             record,
             layout,
-            key: record.partition_key(),
+            key: record.key.map(|key| Key::of(key, layout.key_type())).transpose()?,
             content_type,
             properties: 0,
             application: 0,
             pairs: 0,
             carried: 0,
+            plain: 0,
         };
         plan.properties = plan.properties_size();
-        plan.measure_application();
+        plan.measure_source()?;
+        plan.measure_headers()?;
         plan.size = plan.measure();
-        plan
+        Ok(plan)
+    }
+
+    /// The partition key, if the record has a key.
+    pub fn partition_key(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| &*key.partition_key)
+    }
+
+    /// The key, where the partition key does not say it.
+    fn key_beside(&self) -> Option<&'a [u8]> {
+        self.key.as_ref().filter(|key| !key.is_whole).and(self.record.key)
     }
 
     /// Bytes that the event takes in a batch.
@@ -208,29 +171,50 @@ impl<'a> Plan<'a> {
         sized(id) + content_type.map_or(0, |value| 5 + sized(value.len()))
     }
 
-    fn measure_application(&mut self) {
+    fn measure_source(&mut self) -> Result<(), WrongType> {
         let r = self.record;
-        if let Some(names) = &self.layout.source {
-            self.pair(names.topic.len(), sized(r.topic.len()));
-            self.pair(names.partition.len(), 5);
-            self.pair(names.offset.len(), 9);
-            if r.timestamp.is_some() {
-                self.pair(names.timestamp.len(), 9);
-            }
-            if let (Some(key), None) = (r.key, self.key) {
-                self.pair(names.key.len(), sized(key.len()));
-            }
-            if r.value.is_none() {
-                self.pair(names.tombstone.len(), 1);
-            }
+        let Some(names) = self.layout.source() else { return Ok(()) };
+        self.pair(names.topic.len(), sized(r.topic.len()));
+        self.pair(names.partition.len(), 5);
+        self.pair(names.offset.len(), 9);
+        if r.timestamp.is_some() {
+            self.pair(names.timestamp.len(), 9);
         }
-        for (index, header) in r.headers.iter().enumerate() {
-            if self.layout.carries(r.headers, index, self.content_type) {
-                self.carried |= 1_u64.checked_shl(index as u32).unwrap_or(0);
-                let name = name_of(header.name).len();
-                self.pair(name, header.value.map_or(1, |value| sized(value.len())));
-            }
+        if let Some(key) = self.key_beside() {
+            let size = value_size(key, self.layout.key_type())?;
+            self.pair(names.key.len(), size);
         }
+        if r.value.is_none() {
+            self.pair(names.tombstone.len(), 1);
+        }
+        Ok(())
+    }
+
+    fn measure_headers(&mut self) -> Result<(), WrongType> {
+        let headers = self.record.headers;
+        for (index, header) in headers.iter().enumerate() {
+            if !self.layout.carries(headers, index, self.content_type) {
+                continue;
+            }
+            let bit = 1_u64.checked_shl(index as u32).unwrap_or(0);
+            self.carried |= bit;
+            let name = name_of(header.name);
+            let size = match (header.value, self.layout.type_of(header.name)) {
+                (None, _) => 1,
+                (Some(value), Type::Text) => {
+                    let size = typed::as_text_size(value);
+                    if size == value.len() {
+                        self.plain |= bit;
+                    }
+                    sized(size)
+                }
+                (Some(value), typed) => {
+                    value_size(value, typed).map_err(|wrong| wrong.in_header(&name))?
+                }
+            };
+            self.pair(name.len(), size);
+        }
+        Ok(())
     }
 
     fn pair(&mut self, name: usize, value: usize) {
@@ -241,12 +225,12 @@ impl<'a> Plan<'a> {
     fn measure(&self) -> usize {
         let application = if self.pairs == 0 { 0 } else { 12 + self.application };
         let value = self.record.value.map_or(0, <[u8]>::len);
-        envelope_size(self.key) + 12 + self.properties + application + 3 + sized(value)
+        envelope_size(self.partition_key()) + 12 + self.properties + application + 3 + sized(value)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         let (r, start) = (self.record, out.len());
-        write_envelope(self.key, out);
+        write_envelope(self.partition_key(), out);
         let content_type = self.content_type.and_then(|index| r.headers[index].value);
         compound(
             out,
@@ -282,7 +266,7 @@ impl<'a> Plan<'a> {
     }
 
     fn write_source(&self, out: &mut Vec<u8>) {
-        let Some(names) = &self.layout.source else { return };
+        let Some(names) = self.layout.source() else { return };
         let r = self.record;
         variable(out, STRING, names.topic.as_bytes());
         variable(out, STRING, r.topic.as_bytes());
@@ -297,9 +281,9 @@ impl<'a> Plan<'a> {
             out.push(TIMESTAMP);
             out.extend_from_slice(&timestamp.to_be_bytes());
         }
-        if let (Some(key), None) = (r.key, self.key) {
+        if let Some(key) = self.key_beside() {
             variable(out, STRING, names.key.as_bytes());
-            variable(out, BINARY, key);
+            write_value(key, self.layout.key_type(), out);
         }
         if r.value.is_none() {
             variable(out, STRING, names.tombstone.as_bytes());
@@ -318,10 +302,11 @@ impl<'a> Plan<'a> {
                 continue;
             }
             variable(out, STRING, name_of(header.name).as_bytes());
+            let is_plain = index < 64 && self.plain >> index & 1 == 1;
             match header.value {
                 None => out.push(NULL),
-                Some(value) if std::str::from_utf8(value).is_ok() => variable(out, STRING, value),
-                Some(value) => variable(out, BINARY, value),
+                Some(value) if is_plain => variable(out, STRING, value),
+                Some(value) => write_value(value, self.layout.type_of(header.name), out),
             }
         }
     }
@@ -332,11 +317,11 @@ fn content_type(record: &Record<'_>, layout: &Layout) -> Option<usize> {
     let found = record.headers.iter().rposition(|header| header.name == CONTENT_TYPE)?;
     let fits =
         record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
-    (layout.headers && fits).then_some(found)
+    (layout.has_headers() && fits).then_some(found)
 }
 
 /// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
-fn name_of(name: &[u8]) -> std::borrow::Cow<'_, str> {
+fn name_of(name: &[u8]) -> Cow<'_, str> {
     const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
     std::str::from_utf8(name).map_or_else(
         |_| percent_encoding::percent_encode(name, BYTES).to_string().into(),
@@ -365,15 +350,35 @@ fn variable(out: &mut Vec<u8>, constructors: [u8; 2], value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// A number in decimal. The formatter of the standard library costs as much as all the rest of an event's properties.
-fn decimal(out: &mut Vec<u8>, number: i64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+/// Bytes of a value as a property, its constructor among them.
+fn value_size(value: &[u8], typed: Type) -> Result<usize, WrongType> {
+    let size = typed::text_size(value, typed)?;
+    Ok(match typed {
+        Type::Int8 | Type::Int16 | Type::Int32 => 5,
+        Type::Int64 => 9,
+        _ => sized(size),
+    })
 }
 
-/// Characters of a number in decimal.
-fn digits(number: i64) -> usize {
-    let sign = usize::from(number < 0);
-    number.unsigned_abs().checked_ilog10().map_or(1, |log| log as usize + 1) + sign
+/// A value that was measured, as a property: a number as a number, of the two widths that every client reads.
+fn write_value(value: &[u8], typed: Type, out: &mut Vec<u8>) {
+    let number = || typed::number(value, typed).unwrap_or_default();
+    match typed {
+        Type::Int8 | Type::Int16 | Type::Int32 => {
+            out.push(INT);
+            out.extend_from_slice(&(number() as i32).to_be_bytes());
+        }
+        Type::Int64 => {
+            out.push(LONG);
+            out.extend_from_slice(&number().to_be_bytes());
+        }
+        Type::Binary => variable(out, BINARY, value),
+        typed => {
+            let size = typed::text_size(value, typed).unwrap_or_default();
+            head(out, STRING, size);
+            typed::write_text(value, typed, out);
+        }
+    }
 }
 
 #[cfg(test)]

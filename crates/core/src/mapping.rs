@@ -2,6 +2,7 @@
 //!
 //! Checked where it was read; whoever holds a [`Mapping`] need not check it again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// `[[mappings]]`
@@ -67,6 +68,52 @@ pub struct Events {
     pub prefix: String,
     /// Whether record headers become application properties.
     pub headers: bool,
+    /// What keys are.
+    pub key_type: Type,
+    /// What the values of headers are, unless `header_types` says otherwise.
+    pub header_type: Type,
+    /// What the values of single headers are, by name.
+    pub header_types: BTreeMap<String, Type>,
+}
+
+/// What the bytes of a key or of a header are, and so what becomes of them: the same for every record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// Text in UTF-8; what is none is escaped.
+    Text,
+    /// Bytes, as they are.
+    Binary,
+    /// Bytes, as text in hexadecimal.
+    Hex,
+    /// Bytes, as text in base64.
+    Base64,
+    /// A signed number of 1 byte.
+    Int8,
+    /// Of 2 bytes, the high one first.
+    Int16,
+    /// Of 4.
+    Int32,
+    /// Of 8.
+    Int64,
+    /// A UUID of 16 bytes.
+    Uuid,
+}
+
+impl Type {
+    /// What the configuration calls it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Uuid => "uuid",
+        }
+    }
 }
 
 /// `[failure]`
@@ -97,7 +144,14 @@ impl Default for Batch {
 
 impl Default for Events {
     fn default() -> Self {
-        Self { source_properties: true, prefix: "kafka_".to_owned(), headers: true }
+        Self {
+            source_properties: true,
+            prefix: "kafka_".to_owned(),
+            headers: true,
+            key_type: Type::Text,
+            header_type: Type::Text,
+            header_types: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The place of a record: one event for each of its routes, all of them or none.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::batch::Item;
@@ -12,6 +11,7 @@ use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::Record;
+use crate::typed::WrongType;
 
 /// Lanes that are opened within this part of their linger are due together.
 const TICK: u32 = 10;
@@ -25,7 +25,12 @@ struct Plan<'a> {
 }
 
 enum Fate<'a> {
-    Push { lane: usize, event: encode::Plan<'a>, key: Option<Cow<'a, str>> },
+    /// `by_key`: the service places the batch by the partition key of its events.
+    Push {
+        lane: usize,
+        event: encode::Plan<'a>,
+        by_key: bool,
+    },
     Refuse(&'static str, String),
 }
 
@@ -110,26 +115,31 @@ impl Core {
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
         }
-        let choice = match route.to.choose(record, outlet.lanes.len(), &mut outlet.round_robin) {
-            Ok(choice) => choice,
+        let refused =
+            |reason, detail: String| Ok(Plan { route: index, fate: Fate::Refuse(reason, detail) });
+        let event = match encode::Plan::new(record, &route.layout) {
+            Ok(event) => event,
+            Err(wrong) => return refused(WrongType::REASON, wrong.to_string()),
+        };
+        let (key, count) = (event.partition_key(), outlet.lanes.len());
+        let chosen = route.to.choose(record.partition, key, count, &mut outlet.round_robin);
+        let lane = match chosen {
+            Ok(chosen) => outlet.lanes[chosen],
             // The hub may grow; who wants the record elsewhere meanwhile has said so.
             Err(misfit) if route.to.failure.policy == Policy::Halt => {
                 return Err(Why::NoPlace(hub, misfit.to_string()));
             }
-            Err(misfit) => {
-                let fate = Fate::Refuse("no_such_partition", misfit.to_string());
-                return Ok(Plan { route: index, fate });
-            }
+            Err(misfit) => return refused("no_such_partition", misfit.to_string()),
         };
-        let lane = outlet.lanes[choice.lane];
-        let event = encode::Plan::new(record, &route.layout);
+        let by_key = route.to.is_by_key();
+        let key = key.filter(|_| by_key);
         let weight = event.weight();
-        let overhead = encode::envelope_size(choice.key.as_deref());
+        let overhead = encode::envelope_size(key);
         let start = self.start_memory();
         let berth = &mut self.berths[lane].lane;
-        let fate = match berth.room(weight, overhead, choice.key.as_deref(), now) {
+        let fate = match berth.room(weight, overhead, key, now) {
             Room::Now if self.scale.admits(hub, berth.memory_for(weight, overhead, start)) => {
-                Fate::Push { lane, event, key: choice.key }
+                Fate::Push { lane, event, by_key }
             }
             Room::Never(limit) => {
                 let size = weight + overhead;
@@ -171,14 +181,15 @@ impl Core {
         now: Instant,
     ) {
         match plan.fate {
-            Fate::Push { lane, event, key } => {
+            Fate::Push { lane, event, by_key } => {
                 let (weight, start) = (event.weight(), self.start_memory());
+                let key = event.partition_key().filter(|_| by_key);
                 let write = |message: &mut Vec<u8>| event.write_section(message);
                 let item = Item { weight, write, ticket, timestamp };
                 // Of a batch that is open already nobody asks again since when it waits.
                 let opened =
                     if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
-                self.berths[lane].lane.push(item, key.as_deref(), start, opened);
+                self.berths[lane].lane.push(item, key, start, opened);
                 if let Some(partition) = self.partitions.get_mut(slot) {
                     partition.out += 1;
                 }

@@ -24,24 +24,6 @@ pub struct Record<'a> {
     pub headers: &'a [Header<'a>],
 }
 
-/// The longest partition key, in UTF-16 code units: the service and its clients count as .NET does.
-const LONGEST_KEY: usize = 128;
-
-impl<'a> Record<'a> {
-    /// The key as Event Hubs takes one: text, not empty and not too long.
-    pub fn partition_key(&self) -> Option<&'a str> {
-        partition_key(self.key?)
-    }
-}
-
-/// `key` as a partition key, if it can be one.
-pub fn partition_key(key: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(key).ok()?;
-    // A code unit is at least a byte, so a short key need not be counted.
-    let fits = text.len() <= LONGEST_KEY || text.encode_utf16().count() <= LONGEST_KEY;
-    (fits && !text.is_empty()).then_some(text)
-}
-
 /// One Kafka record header. Neither part needs to be UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {

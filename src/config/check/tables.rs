@@ -37,11 +37,18 @@ impl Check<'_> {
     }
 
     pub(super) fn events(&mut self, at: &Path, given: &raw::Events, base: &Events) -> Events {
+        let mut header_types = base.header_types.clone();
+        let own = given.header_types.iter();
+        header_types.extend(own.map(|(name, typed)| (name.clone(), (*typed).into())));
         let events = Events {
             source_properties: given.source_properties.unwrap_or(base.source_properties),
             prefix: given.prefix.clone().unwrap_or_else(|| base.prefix.clone()),
             headers: given.headers.unwrap_or(base.headers),
+            key_type: given.key_type.map_or(base.key_type, Into::into),
+            header_type: given.header_type.map_or(base.header_type, Into::into),
+            header_types,
         };
+        self.header_types_are_used(at, given, &events);
         let prefix = at.key("prefix");
         let inherited = given.prefix.is_none() && given.source_properties.is_none();
         if inherited {
@@ -65,6 +72,21 @@ impl Check<'_> {
             );
         }
         events
+    }
+
+    fn header_types_are_used(&mut self, at: &Path, given: &raw::Events, events: &Events) {
+        let said = [
+            ("header_type", given.header_type.is_some()),
+            ("header_types", !given.header_types.is_empty()),
+        ];
+        for (key, _) in said.into_iter().filter(|(_, said)| *said && !events.headers) {
+            self.wrong(
+                &at.key(key),
+                "is never used",
+                "`headers = false` leaves all headers out",
+                "remove one of the two",
+            );
+        }
     }
 
     /// Whether a dead letter has somewhere to go is only known of a mapping: [`Check::routes`].

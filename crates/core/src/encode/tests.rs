@@ -9,9 +9,11 @@ use serde_amqp::Value;
 use serde_amqp::primitives::{Binary, Symbol, Timestamp};
 
 use super::*;
+use crate::mapping::Events;
+use crate::record::Header;
 
 fn layout(change: impl FnOnce(&mut Events)) -> Layout {
-    let mut events = Events { source_properties: true, prefix: "kafka_".to_owned(), headers: true };
+    let mut events = Events::default();
     change(&mut events);
     Layout::new(&events)
 }
@@ -59,7 +61,11 @@ fn decode(event: &[u8]) -> Message<Batch<Data>> {
 }
 
 fn read(record: &Record<'_>) -> Message<Batch<Data>> {
-    decode(&encode(record, &layout(|_| {})))
+    read_as(record, |_| {})
+}
+
+fn read_as(record: &Record<'_>, change: impl FnOnce(&mut Events)) -> Message<Batch<Data>> {
+    decode(&encode(record, &layout(change)).unwrap())
 }
 
 fn property(message: &Message<Batch<Data>>, name: &str) -> Option<SimpleValue> {
@@ -101,21 +107,81 @@ fn a_plain_record_carries_value_key_and_coordinates() {
 }
 
 #[test]
-fn a_key_that_cannot_be_a_partition_key_travels_whole() {
+fn a_key_that_is_no_partition_key_travels_beside_its_stand_in_and_as_text() {
     let long = "x".repeat(129);
-    for key in [&b"\xff\x00"[..], b"", long.as_bytes()] {
-        let message = read(&record(Some(key), Some(b"v"), &[]));
-        assert_eq!(key_annotation(&message), None);
-        assert_eq!(property(&message, "kafka_key"), Some(SimpleValue::Binary(Binary::from(key))));
+    for key in ["", &long, "sha256:x"] {
+        let message = read(&record(Some(key.as_bytes()), Some(b"v"), &[]));
+        let Some(Value::String(stand_in)) = key_annotation(&message) else { panic!("a string") };
+        assert!(stand_in.starts_with("sha256:") && stand_in.len() == 71, "{stand_in}");
+        assert_eq!(property(&message, "kafka_key"), Some(key.into()));
     }
     let longest = "é".repeat(128);
-    let message = read(&record(Some(longest.as_bytes()), Some(b"v"), &[]));
-    assert_eq!(
-        key_annotation(&message),
-        Some(Value::String(longest)),
-        "characters count, not bytes"
-    );
-    assert_eq!(property(&message, "kafka_key"), None);
+    for (key, shown) in [(longest.as_bytes(), &*longest), (b"\xff\0", r"\xff\x00")] {
+        let message = read(&record(Some(key), Some(b"v"), &[]));
+        assert_eq!(key_annotation(&message), Some(Value::String(shown.to_owned())));
+        assert_eq!(property(&message, "kafka_key"), None);
+    }
+}
+
+#[test]
+fn a_key_of_a_declared_type_has_one_form() {
+    let number = 1234_i64.to_be_bytes();
+    let typed = |typed, key| {
+        let message = read_as(&record(Some(key), Some(b"v"), &[]), |it| it.key_type = typed);
+        (key_annotation(&message), property(&message, "kafka_key"))
+    };
+    let text = |text: &str| Some(Value::String(text.to_owned()));
+    assert_eq!(typed(Type::Int64, &number), (text("1234"), None));
+    assert_eq!(typed(Type::Hex, &number), (text("00000000000004d2"), None));
+    assert_eq!(typed(Type::Base64, b"text"), (text("dGV4dA=="), None));
+    for key in [&b"text"[..], &number, b""] {
+        let (_, beside) = typed(Type::Binary, key);
+        assert_eq!(beside, Some(SimpleValue::Binary(Binary::from(key))), "always, and as bytes");
+    }
+    assert_eq!(typed(Type::Binary, b"text").0, text("74657874"));
+}
+
+#[test]
+fn a_value_of_another_length_than_its_type_is_told() {
+    let wrong = |key: Option<&'static [u8]>, headers: &[Header<'_>]| {
+        let layout = layout(|events| {
+            events.key_type = Type::Int64;
+            events.header_types.insert("tries".to_owned(), Type::Int32);
+        });
+        encode(&record(key, Some(b"v"), headers), &layout).unwrap_err().to_string()
+    };
+    assert_eq!(wrong(Some(b"12345"), &[]), "the key has 5 bytes, and its type `int64` takes 8");
+    let tries = Header { name: b"tries", value: Some(b"") };
+    assert_eq!(wrong(None, &[tries]), "header `tries` has 0 bytes, and its type `int32` takes 4");
+}
+
+#[test]
+fn headers_have_the_type_they_are_declared_with() {
+    let headers = [
+        Header { name: b"tries", value: Some(&[0, 0, 0, 2]) },
+        Header { name: b"size", value: Some(&[0xff; 8]) },
+        Header { name: b"small", value: Some(&[0x80]) },
+        Header { name: b"id", value: Some(&[0x11; 16]) },
+        Header { name: b"none", value: None },
+        Header { name: b"other", value: Some(b"text") },
+    ];
+    let message = read_as(&record(None, Some(b"v"), &headers), |events| {
+        events.header_type = Type::Binary;
+        let types = [
+            ("tries", Type::Int32),
+            ("size", Type::Int64),
+            ("small", Type::Int8),
+            ("id", Type::Uuid),
+            ("none", Type::Int16),
+        ];
+        events.header_types = types.map(|(name, typed)| (name.to_owned(), typed)).into();
+    });
+    assert_eq!(property(&message, "tries"), Some(SimpleValue::Int(2)));
+    assert_eq!(property(&message, "size"), Some(SimpleValue::Long(-1)));
+    assert_eq!(property(&message, "small"), Some(SimpleValue::Int(-128)));
+    assert_eq!(property(&message, "id"), Some("11111111-1111-1111-1111-111111111111".into()));
+    assert_eq!(property(&message, "none"), Some(SimpleValue::Null));
+    assert_eq!(property(&message, "other"), Some(SimpleValue::Binary(Binary::from(&b"text"[..]))));
 }
 
 #[test]
@@ -129,7 +195,7 @@ fn a_tombstone_is_not_an_empty_value() {
 }
 
 #[test]
-fn headers_keep_their_kind_and_never_hide_ours() {
+fn headers_are_text_and_never_hide_ours() {
     let headers = [
         Header { name: b"text", value: Some("naïve".as_bytes()) },
         Header { name: b"bytes", value: Some(b"\xff\xfe") },
@@ -142,10 +208,7 @@ fn headers_keep_their_kind_and_never_hide_ours() {
     ];
     let message = read(&record(None, Some(b"v"), &headers));
     assert_eq!(property(&message, "text"), Some("naïve".into()));
-    assert_eq!(
-        property(&message, "bytes"),
-        Some(SimpleValue::Binary(Binary::from(&b"\xff\xfe"[..])))
-    );
+    assert_eq!(property(&message, "bytes"), Some(r"\xff\xfe".into()), "never of another type");
     assert_eq!(property(&message, "null"), Some(SimpleValue::Null));
     assert_eq!(property(&message, "twice"), Some("last".into()), "the last one wins");
     assert_eq!(property(&message, "kafka_offset"), Some(SimpleValue::Long(42)));
@@ -172,13 +235,12 @@ fn all_of_it_can_be_switched_off_or_renamed() {
         Header { name: b"kafka_topic", value: Some(b"theirs") },
     ];
     let record = record(Some(b""), None, &headers);
-    let bare =
-        decode(&encode(&record, &layout(|e| (e.source_properties, e.headers) = (false, false))));
+    let bare = read_as(&record, |e| (e.source_properties, e.headers) = (false, false));
     assert!(bare.application_properties.is_none());
     assert_eq!(bare.properties.as_ref().unwrap().message_id, Some("orders/3/42".to_owned().into()));
-    let theirs = decode(&encode(&record, &layout(|e| e.source_properties = false)));
+    let theirs = read_as(&record, |e| e.source_properties = false);
     assert_eq!(names(&theirs), ["h", "kafka_topic"]);
-    let renamed = decode(&encode(&record, &layout(|e| e.prefix = "src.".to_owned())));
+    let renamed = read_as(&record, |e| e.prefix = "src.".to_owned());
     assert!(names(&renamed).contains(&"src.tombstone".to_owned()));
     assert_eq!(property(&renamed, "kafka_topic"), Some("theirs".into()));
 }
@@ -194,10 +256,10 @@ fn a_batch_is_a_section_for_each_event_behind_their_key() {
         for size in sizes {
             let (value, layout) = (vec![7; size], layout(|_| {}));
             let record = record(None, Some(&value), &[]);
-            let (plan, before) = (Plan::new(&record, &layout), batch.len());
+            let (plan, before) = (Plan::new(&record, &layout).unwrap(), batch.len());
             plan.write_section(&mut batch);
             assert_eq!(batch.len() - before, plan.weight());
-            expected.push(encode(&record, &layout));
+            expected.push(encode(&record, &layout).unwrap());
         }
         assert_eq!(events(&batch).collect::<Vec<_>>(), expected);
         let message = decode(&batch);
@@ -217,6 +279,7 @@ proptest! {
         key in prop::option::of(bytes()), value in prop::option::of(bytes()),
         headers in prop::collection::vec((bytes(), prop::option::of(bytes())), 0..6),
         partition in 0..i32::MAX, offset in 0..i64::MAX, timestamp in prop::option::of(any::<i64>()),
+        header_type in prop::sample::select(&[Type::Text, Type::Binary, Type::Hex, Type::Base64][..]),
     ) {
         let headers: Vec<Header<'_>> =
             headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
@@ -224,19 +287,20 @@ proptest! {
             topic: "a.topic", partition, offset, timestamp,
             key: key.as_deref(), value: value.as_deref(), headers: &headers,
         };
-        let message = read(&record);
+        let message = read_as(&record, |events| events.header_type = header_type);
         prop_assert_eq!(body(&message), value.clone().unwrap_or_default());
         let id = format!("a.topic/{partition}/{offset}");
         prop_assert_eq!(message.properties.as_ref().unwrap().message_id.clone(), Some(id.into()));
         let annotated = key_annotation(&message).map(|key| match key {
-            Value::String(key) => key.into_bytes(),
+            Value::String(key) => key,
             other => panic!("the key is a string, not {other:?}"),
         });
-        let carried = property(&message, "kafka_key").map(|key| match key {
-            SimpleValue::Binary(key) => key.to_vec(),
-            other => panic!("the key is binary, not {other:?}"),
+        let beside = property(&message, "kafka_key").map(|key| match key {
+            SimpleValue::String(key) => key,
+            other => panic!("the key is a string, not {other:?}"),
         });
-        prop_assert_eq!(annotated.or(carried), key.clone(), "the key is there once, whole");
+        let undone = beside.or(annotated).map(|text| crate::typed::tests::undone(&text));
+        prop_assert_eq!(undone, key.clone(), "the key can be had back");
         for header in &headers {
             if header.name != b"content-type" && !header.name.starts_with(b"kafka_") {
                 let name = name_of(header.name);
@@ -255,9 +319,14 @@ proptest! {
         position in (0..i32::MAX, 0..i64::MAX, proptest::option::of(0..i64::MAX)),
         source in proptest::bool::ANY,
     ) {
-        let layout = layout(|events| events.source_properties = source);
-        // Half of the keys are text and so may be partition keys.
-        let key = key.map(|key| if text { key.iter().map(|byte| byte % 128).collect() } else { key });
+        // Half of the keys are text, the others bytes.
+        let layout = Layout::new(&Events {
+            source_properties: source,
+            key_type: if text { Type::Text } else { Type::Binary },
+            ..Events::default()
+        });
+        let letter = |byte: &u8| b'a' + byte % 26;
+        let key = key.map(|key| if text { key.iter().map(letter).collect() } else { key });
         let (partition, offset, timestamp) = position;
         let record = Record {
             partition,
@@ -266,7 +335,7 @@ proptest! {
             ..record(key.as_deref(), Some(&value), &[])
         };
         let content = key.as_ref().map_or(0, Vec::len) + value.len();
-        let size = Plan::new(&record, &layout).weight();
+        let size = Plan::new(&record, &layout).unwrap().weight();
         prop_assert!(size <= content + overhead(record.topic, &layout));
     }
 }

@@ -3,21 +3,8 @@
 //! Lanes are numbered like the partitions of the hub, and lane n *is* partition n: with `gateway` too, where the service
 //! places each batch by its key, the lane is the one it will choose. Only batches without a key go anywhere.
 
-use std::borrow::Cow;
-
 use super::{Route, hash};
 use crate::mapping::Partitioning;
-use crate::record::{Record, partition_key};
-
-/// Where a record goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice<'a> {
-    /// The lane: an index below the hub's partition count.
-    pub lane: usize,
-    /// The key the service places the batch by; only with `gateway`, and only for records with a key. A batch holds
-    /// events of one such key.
-    pub key: Option<Cow<'a, str>>,
-}
 
 /// Why a record or a topic has no place on a hub. Only the operator can change that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,32 +62,31 @@ impl RoundRobin {
 }
 
 impl Route {
-    /// The lane of `record` on a hub of `count` partitions.
-    pub fn choose<'a>(
+    /// The lane of a record on a hub of `count` partitions, an index below that: by its Kafka partition and its partition key.
+    pub fn choose(
         &self,
-        record: &Record<'a>,
+        partition: i32,
+        key: Option<&str>,
         count: usize,
         round_robin: &mut RoundRobin,
-    ) -> Result<Choice<'a>, Misfit> {
-        self.fits(record.partition, count)?;
-        let key = match self.partitioning {
-            Partitioning::Gateway => record.key.map(envelope_key),
-            _ => None,
-        };
-        let lane = match self.partitioning {
-            Partitioning::Key | Partitioning::Gateway => {
-                // What the service will hash, or the key itself: the hash is over the bytes, so a key that cannot be a
-                // partition key has its place too.
-                match key.as_deref().map(str::as_bytes).or(record.key) {
-                    Some(key) => hash::place(key, count),
-                    None => (self.first + record.partition.unsigned_abs() as usize) % count,
-                }
+    ) -> Result<usize, Misfit> {
+        self.fits(partition, count)?;
+        let of_kafka = partition.unsigned_abs() as usize;
+        Ok(match (self.partitioning, key) {
+            // Where the service puts it.
+            (Partitioning::Key | Partitioning::Gateway, Some(key)) => {
+                hash::place(key.as_bytes(), count)
             }
-            Partitioning::Mirror => record.partition.unsigned_abs() as usize,
-            Partitioning::RoundRobin => round_robin.turn(count),
-            Partitioning::Fixed(partition) => partition as usize,
-        };
-        Ok(Choice { lane, key })
+            (Partitioning::Key | Partitioning::Gateway, None) => (self.first + of_kafka) % count,
+            (Partitioning::Mirror, _) => of_kafka,
+            (Partitioning::RoundRobin, _) => round_robin.turn(count),
+            (Partitioning::Fixed(partition), _) => partition as usize,
+        })
+    }
+
+    /// Whether the service places each batch by the partition key of its events, all of which have the same.
+    pub fn is_by_key(&self) -> bool {
+        self.partitioning == Partitioning::Gateway
     }
 
     /// Whether records of Kafka partition `partition` have a place on a hub of `count` partitions: what can be said
@@ -119,16 +105,5 @@ impl Route {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// The key the service shall hash.
-///
-/// A key that cannot be a partition key gets a stand-in, its hash in hex: without one the service would spread its
-/// records over all partitions and their order would be lost. Keys that share a stand-in share a partition, no more.
-fn envelope_key(key: &[u8]) -> Cow<'_, str> {
-    match partition_key(key) {
-        Some(key) => Cow::Borrowed(key),
-        None => Cow::Owned(format!("{:016x}", hash::hash64(key))),
     }
 }

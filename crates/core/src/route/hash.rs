@@ -10,12 +10,6 @@ pub(super) fn hash16(key: &[u8]) -> i16 {
     (c ^ b) as i16
 }
 
-/// All 64 bits of the hash, for telling keys apart.
-pub(super) fn hash64(key: &[u8]) -> u64 {
-    let (c, b) = lookup3(key);
-    u64::from(c) << 32 | u64::from(b)
-}
-
 /// The place of a key among `count` partitions, an index into the hub's partition ids. `count` is not zero.
 ///
 /// The service takes the magnitude of a *truncated* remainder, which is the remainder of the magnitude.

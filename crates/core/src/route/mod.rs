@@ -10,7 +10,7 @@ mod choice;
 mod hash;
 mod needs;
 
-pub use choice::{Choice, Misfit, RoundRobin};
+pub use choice::{Misfit, RoundRobin};
 pub use needs::{Need, Needs, named_topics, needs};
 
 use std::sync::Arc;
