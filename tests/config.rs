@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{
     Access, Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat, Login,
-    Partitioning, Policy, Principal, Problems, Start, Topics, schema,
+    Partitioning, Pattern, Policy, Principal, Problems, Start, Topics, schema,
 };
 use kafka_eventhubs_bridge::kafka::objection;
 
@@ -215,7 +215,9 @@ fn the_file_of_the_issue_is_taken_with_every_form_of_start() {
         let verification = &config.kafka.client["enable.ssl.certificate.verification"];
         assert_eq!(verification, &ClientValue::Boolean(false));
         assert_eq!(config.mappings[0].partitioning, Partitioning::Fixed(3));
-        let Topics::Pattern(pattern) = &config.mappings[0].topics else { panic!("a pattern") };
+        let Topics::Pattern(Pattern { matching: pattern, .. }) = &config.mappings[0].topics else {
+            panic!("a pattern")
+        };
         assert!(pattern.is_match("orders.eu"));
         assert!(!pattern.is_match("my-orders.eu"), "the whole name must match");
     }
@@ -225,7 +227,9 @@ fn the_file_of_the_issue_is_taken_with_every_form_of_start() {
 fn a_pattern_matches_the_whole_name_whatever_its_alternatives() {
     let config = Given::file("@kafka\n@eventhubs\n[[mappings]]\ntopic_pattern = 'a|b'\nhub = 'h'");
     let config = config.load().unwrap();
-    let Topics::Pattern(pattern) = &config.mappings[0].topics else { panic!("a pattern") };
+    let Topics::Pattern(Pattern { matching: pattern, .. }) = &config.mappings[0].topics else {
+        panic!("a pattern")
+    };
     assert!(pattern.is_match("a") && pattern.is_match("b"));
     assert!(!pattern.is_match("ab") && !pattern.is_match("xb"));
 }

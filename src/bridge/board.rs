@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_hub_by_the_name_of_its_topic_is_not_known_before_the_topic() {
         let board = board(|mappings| {
-            mappings[0].topics = Topics::Pattern(regex::Regex::new("shop.+").unwrap());
+            mappings[0].topics = Topics::Pattern(regex::Regex::new("shop.+").unwrap().into());
             "{topic}".clone_into(&mut mappings[0].hub);
         });
         assert_eq!(board.verdict().running, 1);

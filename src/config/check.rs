@@ -93,12 +93,11 @@ pub(super) fn check(
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
     let defaults = (&batch, &events, &failure);
-    let (mappings, excludes) = check.mappings(&raw.mappings, defaults, &eventhubs);
+    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);
     check.routes(&mappings, &eventhubs, &failure);
-    check.nothing_excluded_is_named(&excludes, &mappings);
 
     match Problems::new(check.problems) {
         Some(problems) => Err(problems),
@@ -109,7 +108,6 @@ pub(super) fn check(
                 .map(|(name, namespace)| (name, namespace.settings))
                 .collect(),
             mappings: mappings.into_iter().map(|(_, mapping)| mapping).collect(),
-            excludes: excludes.into_iter().map(|(_, exclude)| exclude).collect(),
             batch,
             events,
             failure,

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
-
 use super::names::{expand, is_hub, is_template};
 use super::{Config, Topics};
 
@@ -12,25 +10,10 @@ use super::{Config, Topics};
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
     topics: BTreeSet<String>,
-    excludes: Vec<Exclude>,
+    /// What each mapping takes.
+    mappings: Vec<Topics>,
     /// Of each mapping whose hub is made of the topic: its pattern, its namespace, its hub.
-    templates: Vec<(Regex, String, String)>,
-}
-
-/// What `topic_exclude` of one mapping says.
-#[derive(Debug, Clone)]
-pub struct Exclude {
-    /// The mapping's pattern.
-    pub pattern: Regex,
-    /// What of it is left out, each for a whole name.
-    pub but: Vec<Regex>,
-}
-
-impl Exclude {
-    /// Whether the mapping would take `topic` and says that it is not to be read.
-    pub fn takes(&self, topic: &str) -> bool {
-        self.pattern.is_match(topic) && self.but.iter().any(|but| but.is_match(topic))
-    }
+    templates: Vec<(Topics, String, String)>,
 }
 
 /// Two topics whose events meet in one hub: Event Hubs tells no upper case from lower.
@@ -47,14 +30,14 @@ impl LeftOut {
     pub fn of(config: &Config) -> Self {
         let letters = config.mappings.iter().map(|mapping| &mapping.failure);
         let template = |mapping: &super::Mapping| match &mapping.topics {
-            Topics::Pattern(pattern) if is_template(&mapping.hub) => {
-                Some((pattern.clone(), mapping.namespace.clone(), mapping.hub.clone()))
+            Topics::Pattern(_) if is_template(&mapping.hub) => {
+                Some((mapping.topics.clone(), mapping.namespace.clone(), mapping.hub.clone()))
             }
             _ => None,
         };
         Self {
             topics: letters.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
-            excludes: config.excludes.clone(),
+            mappings: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
             templates: config.mappings.iter().filter_map(template).collect(),
         }
     }
@@ -64,9 +47,12 @@ impl LeftOut {
         Self { topics: topics.into_iter().collect(), ..Self::default() }
     }
 
-    /// Whether somebody has said that no pattern takes `topic`.
+    /// Whether `topic` is not to be read: one for dead letters, or left out of a pattern and taken by nobody else.
     pub fn is_unwanted(&self, topic: &str) -> bool {
-        self.topics.contains(topic) || self.excludes.iter().any(|exclude| exclude.takes(topic))
+        let leaves_out = |topics: &Topics| matches!(topics, Topics::Pattern(pattern) if pattern.leaves_out(topic));
+        self.topics.contains(topic)
+            || self.mappings.iter().any(leaves_out)
+                && !self.mappings.iter().any(|topics| topics.takes(topic))
     }
 
     /// The hub that a pattern would send `topic` to, and no hub can be called.
@@ -92,7 +78,7 @@ impl LeftOut {
     }
 
     fn hubs<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, String)> {
-        let taking = self.templates.iter().filter(move |(pattern, ..)| pattern.is_match(topic));
+        let taking = self.templates.iter().filter(move |(pattern, ..)| pattern.takes(topic));
         taking.map(move |(_, namespace, hub)| (namespace.as_str(), expand(hub, topic)))
     }
 }
@@ -100,15 +86,17 @@ impl LeftOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::sample;
+    use regex::Regex;
+
+    use crate::config::{Pattern, sample};
 
     fn left_out(hub: &str, but: &[&str]) -> LeftOut {
         let regex = |text: &str| Regex::new(text).unwrap();
         LeftOut::of(&sample(|config| {
-            config.mappings[0].topics = Topics::Pattern(regex("^(?:.*)$"));
-            hub.clone_into(&mut config.mappings[0].hub);
             let but = but.iter().map(|text| regex(text)).collect();
-            config.excludes = vec![Exclude { pattern: regex("^(?:.*)$"), but }];
+            let pattern = Pattern { matching: regex("^(?:.*)$"), but };
+            config.mappings[0].topics = Topics::Pattern(pattern);
+            hub.clone_into(&mut config.mappings[0].hub);
         }))
     }
 

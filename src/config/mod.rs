@@ -37,7 +37,7 @@ mod way;
 pub use address::Address;
 pub use connection_string::{ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
-pub use left_out::{Exclude, LeftOut, Meeting};
+pub use left_out::{LeftOut, Meeting};
 pub use names::{HUB_NAMES, TOPIC_NAMES, is_hub, is_topic};
 pub use outline::{Outline, UNKNOWN};
 pub use problem::{Problem, Problems, Spot, Warning};

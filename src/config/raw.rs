@@ -85,7 +85,7 @@ pub(super) struct Mapping {
     /// All topics whose whole name matches this regular expression; new ones are picked up.
     #[schemars(extend("format" = "regex"))]
     pub(super) topic_pattern: Option<String>,
-    /// What `topic_pattern` does not take: names, or regular expressions for whole names.
+    /// What this `topic_pattern` does not take: names, or regular expressions for whole names.
     #[schemars(extend("examples" = [["_schemas", ".*\\.internal"]]))]
     pub(super) topic_exclude: Option<Vec<String>>,
     /// The hub, or a template: `{topic}` stands for the name of the topic. Without it, the one hub that the connection

@@ -42,7 +42,6 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             events: events.clone(),
             failure: failure.clone(),
         }],
-        excludes: Vec::new(),
         batch,
         events,
         failure,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use bridge_core::mapping::{
-    Batch, Events, Failure, Mapping, Partitioning, Policy, Topics, Type,
+    Batch, Events, Failure, Mapping, Partitioning, Pattern, Policy, Topics, Type,
 };
 
 /// Everything the operator can say.
@@ -18,8 +18,6 @@ pub struct Config {
     pub eventhubs: BTreeMap<String, Namespace>,
     /// Which topic goes to which hub.
     pub mappings: Vec<Mapping>,
-    /// What the patterns of mappings do not take.
-    pub excludes: Vec<super::Exclude>,
     /// How records are grouped into batches, unless a mapping says otherwise.
     pub batch: Batch,
     /// What an event carries besides its value and key, unless a mapping says otherwise.

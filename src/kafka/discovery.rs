@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
-use crate::config::{LeftOut, Meeting, Topics};
+use crate::config::{self, LeftOut, Meeting, Topics};
 
 /// The topics to read.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ struct Pattern {
     /// As it was written.
     text: String,
     whole: Regex,
+    /// What of it is left out.
+    topics: config::Pattern,
     /// Internal topics (`__consumer_offsets`) only for who asks for them by name.
     internal: bool,
     /// Whether it matched nothing when last looked at.
@@ -121,16 +123,19 @@ impl Discovery {
 }
 
 impl Pattern {
-    fn new(pattern: &Regex) -> Self {
-        let text = pattern.as_str();
+    fn new(pattern: &config::Pattern) -> Self {
+        let text = pattern.matching.as_str();
         // "Whole name" by anchors, not by comparing the match: `a|ab` has to take `ab`.
-        let whole = Regex::new(&format!("^(?:{text})$")).unwrap_or_else(|_| pattern.clone());
+        let whole =
+            Regex::new(&format!("^(?:{text})$")).unwrap_or_else(|_| pattern.matching.clone());
         let internal = text.strip_prefix('^').unwrap_or(text).starts_with("__");
-        Self { text: text.to_owned(), whole, internal, idle: false }
+        Self { text: text.to_owned(), whole, topics: pattern.clone(), internal, idle: false }
     }
 
     fn matches(&self, topic: &str) -> bool {
-        (self.internal || !topic.starts_with("__")) && self.whole.is_match(topic)
+        (self.internal || !topic.starts_with("__"))
+            && self.whole.is_match(topic)
+            && !self.topics.leaves_out(topic)
     }
 }
 
@@ -139,7 +144,7 @@ mod tests {
     use super::*;
 
     fn discovered(pattern: &str, existing: &[&str]) -> Vec<String> {
-        let topics = [Topics::Pattern(Regex::new(pattern).unwrap())];
+        let topics = [Topics::Pattern(Regex::new(pattern).unwrap().into())];
         let mut discovery = Discovery::new(&topics, LeftOut::topics(["orders.dead".to_owned()]));
         discovery.update(existing.iter().copied());
         discovery.topics().into_iter().collect()
@@ -157,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_pattern_without_a_topic_is_told_once_until_it_had_one() {
-        let patterns = ["a.*", "b.*"].map(|pattern| Topics::Pattern(Regex::new(pattern).unwrap()));
+        let patterns =
+            ["a.*", "b.*"].map(|pattern| Topics::Pattern(Regex::new(pattern).unwrap().into()));
         let mut discovery = Discovery::new(&patterns, LeftOut::default());
         for (existing, expected) in [
             (vec!["a1"], vec!["b.*"]),
@@ -172,8 +178,10 @@ mod tests {
 
     #[test]
     fn a_topic_is_dropped_only_when_missing_twice() {
-        let topics =
-            [Topics::Named(vec!["n".to_owned()]), Topics::Pattern(Regex::new("p.*").unwrap())];
+        let topics = [
+            Topics::Named(vec!["n".to_owned()]),
+            Topics::Pattern(Regex::new("p.*").unwrap().into()),
+        ];
         let mut discovery = Discovery::new(&topics, LeftOut::default());
         for (existing, expected) in [
             (vec!["p1", "p2"], vec!["n", "p1", "p2"]),
@@ -190,7 +198,7 @@ mod tests {
     #[test]
     fn a_topic_whose_hub_cannot_be_is_left_out_and_told_once() {
         let config = crate::config::sample(|config| {
-            config.mappings[0].topics = Topics::Pattern(Regex::new("^(?:.*)$").unwrap());
+            config.mappings[0].topics = Topics::Pattern(Regex::new("^(?:.*)$").unwrap().into());
             config.mappings[0].hub = "{topic}".to_owned();
         });
         let topics = [config.mappings[0].topics.clone()];

@@ -251,28 +251,34 @@ fn a_topic_that_has_no_hub_or_is_excluded_is_left_out_of_a_pattern() {
     let kafka = Kafka::shared();
     let (shop, group) = (unique("shop"), unique("g"));
     let (orders, schemas) = (format!("{shop}.orders"), format!("_{shop}.schemas"));
-    let internal = format!("{shop}.internal");
-    let server = Server::builder().hub(&orders, 2).hub(&internal, 2).start().unwrap();
-    let [supply, ..] = [&orders, &schemas, &internal].map(|topic| {
+    let [internal, audit] = ["internal", "audit"].map(|name| format!("{shop}.{name}"));
+    let server = Server::builder().hub(&orders, 2).hub(&internal, 2).hub(&audit, 2);
+    let server = server.hub("apart", 2).start().unwrap();
+    let [supply, ..] = [&orders, &schemas, &internal, &audit].map(|topic| {
         let mut supply = Supply::new(kafka, topic, 2);
         supply.write(100);
         supply
     });
-    let audit = Auditor::of(&orders, 2).begin(kafka, &group, &server.hub(&orders));
+    let auditor = Auditor::of(&orders, 2).begin(kafka, &group, &server.hub(&orders));
     let bridge = Settings::new(kafka, &group, &server)
         .with(&format!(
-            "[[mappings]]\ntopic_pattern = '_?{shop}\\..+'\nhub = '{{topic}}'\ntopic_exclude = ['.*\\.internal']\n\
-             [kafka]\ndiscovery_interval = '100ms'"
+            "[[mappings]]\ntopic_pattern = '_?{shop}\\..+'\nhub = '{{topic}}'\n\
+             topic_exclude = ['.*\\.internal', '{audit}']\n[kafka]\ndiscovery_interval = '100ms'"
         ))
+        .mapping(&audit, "apart")
         .start();
-    audit.wait_records(200);
+    auditor.wait_records(200);
+    assert!(
+        server.hub("apart").wait_for(200, PATIENCE),
+        "another mapping takes what one leaves out"
+    );
     bridge.wait_log(&["WARN", "the topic is left out", &schemas, "topic_exclude"]);
     bridge.wait_metric("bridge_topics_left_out", &["reason=\"hub_name\""], 1.0);
     bridge.wait_ready(200);
     bridge.stop();
     assert_eq!(bridge.logged("the topic is left out"), 1, "it is told once");
-    assert_eq!(audit.finish(supply.ends()).duplicates, []);
-    assert_eq!(server.hub(&internal).total(), 0);
+    assert_eq!(auditor.finish(supply.ends()).duplicates, []);
+    assert_eq!((server.hub(&internal).total(), server.hub(&audit).total()), (0, 0));
     for topic in [&schemas, &internal] {
         assert_eq!(kafka.committed(&group, topic, 0), None, "{topic} is not read");
     }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use regex::Regex;
+
 /// `[[mappings]]`
 #[derive(Debug, Clone)]
 pub struct Mapping {
@@ -29,8 +31,43 @@ pub struct Mapping {
 pub enum Topics {
     /// Exactly these.
     Named(Vec<String>),
-    /// All whose whole name matches; new ones are picked up. The expression is anchored at both ends.
-    Pattern(regex::Regex),
+    /// All whose whole name matches; new ones are picked up.
+    Pattern(Pattern),
+}
+
+/// `topic_pattern`, and what of it `topic_exclude` leaves out. The expressions are anchored at both ends.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// What is taken.
+    pub matching: Regex,
+    /// But not what one of these matches.
+    pub but: Vec<Regex>,
+}
+
+impl Topics {
+    /// Whether the mapping takes `topic`.
+    pub fn takes(&self, topic: &str) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|name| name == topic),
+            Self::Pattern(pattern) => {
+                pattern.matching.is_match(topic) && !pattern.leaves_out(topic)
+            }
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether `topic` is not taken, although it may match.
+    pub fn leaves_out(&self, topic: &str) -> bool {
+        self.but.iter().any(|but| but.is_match(topic))
+    }
+}
+
+impl From<Regex> for Pattern {
+    /// Nothing is left out.
+    fn from(matching: Regex) -> Self {
+        Self { matching, but: Vec::new() }
+    }
 }
 
 /// How the hub partition of a record is chosen.

@@ -5,37 +5,28 @@ use regex::Regex;
 use crate::config::hint::shown;
 use crate::config::names::is_topic;
 use crate::config::path::Path;
-use crate::config::{Exclude, Mapping, Topics, raw};
+use crate::config::raw;
 
 use super::Check;
 
 impl Check<'_> {
-    /// What the mapping at `at` leaves out of its pattern.
-    pub(super) fn exclude(
-        &mut self,
-        at: &Path,
-        given: &raw::Mapping,
-        topics: Option<&Topics>,
-    ) -> Option<Exclude> {
-        let texts = given.topic_exclude.as_ref()?;
+    /// What the mapping at `at` leaves out of its pattern, each for a whole name.
+    pub(super) fn exclude(&mut self, at: &Path, given: &raw::Mapping) -> Vec<Regex> {
         let at = at.key("topic_exclude");
-        let pattern = match topics? {
-            Topics::Pattern(pattern) => pattern.clone(),
-            Topics::Named(_) => {
-                self.wrong(
-                    &at,
-                    "leaves nothing out",
-                    "the mapping names its topics, and takes no other",
-                    "remove it, or use `topic_pattern`",
-                );
-                return None;
-            }
-        };
-        let mut but = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            but.extend(self.left_out(&at.index(index), text));
+        let texts = given.topic_exclude.iter().flatten().enumerate();
+        texts.filter_map(|(index, text)| self.left_out(&at.index(index), text)).collect()
+    }
+
+    /// The mapping at `at` names its topics, of which nothing can be left out.
+    pub(super) fn nothing_to_exclude(&mut self, at: &Path, given: &raw::Mapping) {
+        if given.topic_exclude.is_some() {
+            self.wrong(
+                &at.key("topic_exclude"),
+                "leaves nothing out",
+                "the mapping names its topics, and takes no other",
+                "remove it, or use `topic_pattern`",
+            );
         }
-        Some(Exclude { pattern, but })
     }
 
     /// A name, or an expression for whole names.
@@ -63,27 +54,6 @@ impl Check<'_> {
                     r"write it as in `.*\.internal`; in TOML, single quotes keep a backslash as it is",
                 );
                 None
-            }
-        }
-    }
-
-    /// A topic that is named is read, and every mapping takes of it what it matches: what one leaves out cannot be read for
-    /// another.
-    pub(super) fn nothing_excluded_is_named(
-        &mut self,
-        excludes: &[(Path, Exclude)],
-        mappings: &[(Path, Mapping)],
-    ) {
-        for (at, exclude) in excludes {
-            for (other, mapping) in mappings {
-                let Topics::Named(names) = &mapping.topics else { continue };
-                let Some(topic) = names.iter().find(|name| exclude.takes(name)) else { continue };
-                self.wrong(
-                    &at.key("topic_exclude"),
-                    format!("leaves out `{topic}`, which `{other}` names"),
-                    "what is named is read, and goes to every mapping whose `topic_pattern` matches it",
-                    "make the pattern such that it does not match it",
-                );
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::config::defaults::NAMESPACE;
 use crate::config::hint::{nearest, shown};
 use crate::config::names::{HUB_NAMES, TOPIC, TOPIC_NAMES, is_hub, is_topic};
 use crate::config::path::Path;
-use crate::config::{Batch, Events, Exclude, Failure, Limits, Mapping, Partitioning, Topics, raw};
+use crate::config::{Batch, Events, Failure, Limits, Mapping, Partitioning, Pattern, Topics, raw};
 
 use super::Check;
 use super::eventhubs::Checked;
@@ -27,7 +27,7 @@ impl Check<'_> {
         given: &[raw::Mapping],
         (batch, events, failure): (&Batch, &Events, &Failure),
         namespaces: &BTreeMap<String, Checked>,
-    ) -> (Vec<At<Mapping>>, Vec<At<Exclude>>) {
+    ) -> Vec<At<Mapping>> {
         let at = Path::top("mappings");
         if given.is_empty() && !self.failed(&at) {
             self.wrong(
@@ -37,7 +37,7 @@ impl Check<'_> {
                 "add a `[[mappings]]` with `topic = \"orders\"` and `hub = \"orders\"`",
             );
         }
-        let (mut mappings, mut excludes) = (Vec::new(), Vec::new());
+        let mut mappings = Vec::new();
         for (index, given) in given.iter().enumerate() {
             let at = at.index(index);
             let batch = self.batch(&at.key("batch"), &given.batch, batch);
@@ -45,8 +45,9 @@ impl Check<'_> {
             let failure = self.failure(&at.key("failure"), &given.failure, failure);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let topics = self.topics(&at, given);
-            let exclude = self.exclude(&at, given, topics.as_ref());
-            excludes.extend(exclude.map(|exclude| (at.clone(), exclude)));
+            if let Some(Topics::Named(_)) = topics {
+                self.nothing_to_exclude(&at, given);
+            }
             let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
             let hub = match (&given.hub, namespaces.get(&namespace)) {
                 (None, Some(its)) if self.failed(&at.key("hub")) || !its.known => None,
@@ -62,7 +63,7 @@ impl Check<'_> {
                 mappings.push((at, mapping));
             }
         }
-        (mappings, excludes)
+        mappings
     }
 
     fn topics(&mut self, at: &Path, given: &raw::Mapping) -> Option<Topics> {
@@ -86,7 +87,11 @@ impl Check<'_> {
                 self.topic(&at.key("topic"), topic).then(|| Topics::Named(vec![topic.clone()]))
             }
             (_, Some(topics), _) => self.named(&at.key("topics"), topics),
-            (.., Some(pattern)) => self.pattern(&at.key("topic_pattern"), pattern),
+            (.., Some(pattern)) => {
+                let but = self.exclude(at, given);
+                let matching = self.pattern(&at.key("topic_pattern"), pattern)?;
+                Some(Topics::Pattern(Pattern { matching, but }))
+            }
             _ => {
                 if !["topics", "topic_pattern"].iter().any(|key| self.failed(&at.key(key))) {
                     self.missing(
@@ -145,7 +150,7 @@ impl Check<'_> {
     }
 
     /// Anchored, so that a match anywhere is a match of the whole name.
-    fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Topics> {
+    fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Regex> {
         let pattern = self.text(at, Some(&pattern.to_owned()), "it would match no topic")?;
         match Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) => {
@@ -157,7 +162,7 @@ impl Check<'_> {
                         format!("write `{expression}`, if that is meant"),
                     );
                 }
-                Some(Topics::Pattern(regex))
+                Some(regex)
             }
             Err(error) => {
                 let error = error.to_string();

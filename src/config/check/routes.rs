@@ -82,7 +82,7 @@ impl Check<'_> {
         // What is named is read, so a pattern that matches it cannot pass it over.
         let named = named.collect::<BTreeSet<_>>();
         for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
-            let taken = named.iter().filter(|topic| takes(&mapping.topics, topic));
+            let taken = named.iter().filter(|topic| mapping.topics.takes(topic));
             for hub in taken.map(|topic| expand(&mapping.hub, topic)) {
                 if !is_hub(&hub) {
                     self.wrong(
@@ -206,7 +206,7 @@ impl Check<'_> {
     /// the way ends somewhere.
     fn dead_letters_do_not_return(&mut self, mappings: &Mappings) {
         let next = |topic: &str| -> Vec<&str> {
-            let taking = mappings.iter().filter(|(_, mapping)| takes(&mapping.topics, topic));
+            let taking = mappings.iter().filter(|(_, mapping)| mapping.topics.takes(topic));
             taking.filter_map(|(_, mapping)| dead_letter(mapping)).collect()
         };
         for (at, mapping) in mappings {
@@ -217,7 +217,7 @@ impl Check<'_> {
                     ahead.extend(next(topic));
                 }
             }
-            if reached.iter().any(|topic| takes(&mapping.topics, topic)) {
+            if reached.iter().any(|topic| mapping.topics.takes(topic)) {
                 let own = at.key("failure").key("dead_letter_topic");
                 let at = match self.layers.find(&own) {
                     Some(_) => own,
@@ -240,13 +240,6 @@ fn dead_letter(mapping: &Mapping) -> Option<&str> {
     topic.filter(|_| mapping.failure.policy == Policy::DeadLetter)
 }
 
-fn takes(topics: &Topics, topic: &str) -> bool {
-    match topics {
-        Topics::Named(names) => names.iter().any(|name| name == topic),
-        Topics::Pattern(pattern) => pattern.is_match(topic),
-    }
-}
-
 /// What both send to the same hub, if that can be known before topics are.
 fn common(one: &Mapping, other: &Mapping) -> Option<String> {
     let same_hub =
@@ -256,12 +249,13 @@ fn common(one: &Mapping, other: &Mapping) -> Option<String> {
     }
     match (&one.topics, &other.topics) {
         (Topics::Pattern(a), Topics::Pattern(b)) => {
-            let same = a.as_str() == b.as_str() && one.hub.eq_ignore_ascii_case(&other.hub);
+            let same = a.matching.as_str() == b.matching.as_str()
+                && one.hub.eq_ignore_ascii_case(&other.hub);
             same.then(|| "the topics of its pattern".to_owned())
         }
         (Topics::Named(names), topics) | (topics, Topics::Named(names)) => names
             .iter()
-            .find(|topic| takes(topics, topic) && same_hub(topic))
+            .find(|topic| topics.takes(topic) && same_hub(topic))
             .map(|topic| format!("`{topic}`")),
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Topics};
+use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Pattern, Topics};
 
 /// The mappings, ready to be asked about topics.
 #[derive(Debug, Clone)]
@@ -29,7 +29,8 @@ pub struct Router {
 #[derive(Debug, Clone)]
 enum Takes {
     Named(Vec<String>),
-    Whole(Regex),
+    /// The expression for whole names, and the pattern, which says what is left out.
+    Whole(Regex, Pattern),
 }
 
 /// One way for the records of one topic. A topic that several mappings take has several.
@@ -88,18 +89,19 @@ impl Takes {
             // A pattern takes a topic only when it matches the whole name, and only an anchored search tells:
             // `a|ab` finds `a` first in `ab`. A pattern that cannot be wrapped ends in a `(?x)` comment; it stays
             // as it is, and `takes` still asks for the whole name.
-            Topics::Pattern(pattern) => Self::Whole(
-                Regex::new(&format!("^(?:{})$", pattern.as_str()))
-                    .unwrap_or_else(|_| pattern.clone()),
-            ),
+            Topics::Pattern(pattern) => {
+                let whole = Regex::new(&format!("^(?:{})$", pattern.matching.as_str()));
+                Self::Whole(whole.unwrap_or_else(|_| pattern.matching.clone()), pattern.clone())
+            }
         }
     }
 
     fn takes(&self, topic: &str) -> bool {
         match self {
             Self::Named(names) => names.iter().any(|name| name == topic),
-            Self::Whole(pattern) => {
-                pattern.find(topic).is_some_and(|found| found.range() == (0..topic.len()))
+            Self::Whole(whole, pattern) => {
+                whole.find(topic).is_some_and(|found| found.range() == (0..topic.len()))
+                    && !pattern.leaves_out(topic)
             }
         }
     }

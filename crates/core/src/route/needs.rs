@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mapping::{Mapping, Partitioning, Topics};
+use crate::mapping::{Mapping, Partitioning, Pattern, Topics};
 
 use super::Router;
 
@@ -56,13 +56,13 @@ pub fn needs(mappings: &[Mapping], topics: &BTreeMap<String, Option<u32>>) -> Ne
         }
     }
     for (index, mapping) in mappings.iter().enumerate() {
-        let Topics::Pattern(pattern) = &mapping.topics else { continue };
+        let Topics::Pattern(Pattern { matching, .. }) = &mapping.topics else { continue };
         if used.contains(&index) {
             continue;
         }
         let hub = &mapping.hub;
         open.insert(format!(
-            "which topics `{pattern}` matches is not known here, so hub `{hub}` is left out"
+            "which topics `{matching}` matches is not known here, so hub `{hub}` is left out"
         ));
     }
     let hubs =

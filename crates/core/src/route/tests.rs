@@ -18,7 +18,7 @@ fn named(names: &[&str]) -> Topics {
 }
 
 fn pattern(pattern: &str) -> Topics {
-    Topics::Pattern(Regex::new(pattern).unwrap())
+    Topics::Pattern(Regex::new(pattern).unwrap().into())
 }
 
 fn router(mappings: Vec<Mapping>) -> Router {
@@ -87,6 +87,26 @@ fn a_pattern_takes_whole_names_only() {
     ] {
         let router = router(vec![mapping(pattern(text), "hub", Partitioning::Key)]);
         assert_eq!(!router.routes(topic).is_empty(), taken, "{text} on {topic}");
+    }
+}
+
+#[test]
+fn what_one_pattern_leaves_out_another_mapping_may_take() {
+    let but = |expressions: &[&str]| {
+        let Topics::Pattern(pattern) = pattern("eu\\..+") else { panic!("a pattern") };
+        let but = expressions.iter().map(|it| Regex::new(&format!("^(?:{it})$")).unwrap());
+        Topics::Pattern(Pattern { but: but.collect(), ..pattern })
+    };
+    let router = router(vec![
+        mapping(but(&["eu\\.audit", ".*-raw"]), "all", Partitioning::Key),
+        mapping(but(&[]), "copy", Partitioning::Key),
+        mapping(named(&["eu.audit"]), "audit", Partitioning::Key),
+    ]);
+    for (topic, mappings) in
+        [("eu.orders", vec![0, 1]), ("eu.audit", vec![1, 2]), ("eu.x-raw", vec![1])]
+    {
+        let found = hubs(&router, topic).into_iter().map(|(mapping, _)| mapping);
+        assert_eq!(found.collect::<Vec<_>>(), mappings, "{topic}");
     }
 }
 
