@@ -148,7 +148,9 @@ fn where_a_group_begins_and_what_it_reads_of_transactions_is_carried_over() {
 fn what_mirror_maker_leaves_out_by_itself_is_left_out_and_said() {
     let read = imported(&mirror("quay->hubs.topics = .*\n"));
     let config = loaded(&read);
-    assert!(config.excludes[0].takes("mm2-offset-syncs.hubs.internal"), "{}", read.toml);
+    let topics = &config.mappings[0].topics;
+    assert!(topics.takes("orders"), "{}", read.toml);
+    assert!(!topics.takes("mm2-offset-syncs.hubs.internal"), "{}", read.toml);
     assert!(said(&read, "topics.exclude").contains("leaves out by itself"), "{read:?}");
     assert!(said(&read, "hubs.sasl.jaas.config").contains("the secret in it has not been copied"));
     assert!(read.toml.contains("key_name = \"write\""), "{}", read.toml);
