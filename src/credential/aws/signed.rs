@@ -45,7 +45,8 @@ pub(super) fn token(
         .map_err(|error| unsigned(&error))?;
     let (instructions, _) = sign(request, &signer).map_err(|error| unsigned(&error))?.into_parts();
     for (name, value) in instructions.params() {
-        url += &format!("&{name}={}", utf8_percent_encode(value, ENCODED));
+        url.extend(["&", name, "="]);
+        url.extend(utf8_percent_encode(value, ENCODED));
     }
     // Not signed: who looks through the logs of the brokers.
     url += "&User-Agent=kafka-eventhubs-bridge";
