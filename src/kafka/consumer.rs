@@ -124,6 +124,7 @@ impl Consumer {
             interval: setup.kafka.discovery_interval,
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
+            asking: None,
             ids: IdQueue::new(Arc::clone(&client)),
             ends: Ends::new(&client, committed),
             mend_at: None,

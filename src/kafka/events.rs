@@ -94,6 +94,8 @@ pub(super) struct Events {
     pub(super) interval: Duration,
     pub(super) on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
     pub(super) subscribed: BTreeSet<String>,
+    /// Since when topics are subscribed to.
+    pub(super) asking: Option<Instant>,
     pub(super) ids: IdQueue<Arc<BaseConsumer<Context>>>,
     pub(super) ends: Ends,
     /// When what is broken is assigned anew.
@@ -133,7 +135,7 @@ impl Events {
                 break;
             }
             if self.is_led_by_broker {
-                membership::mind(&self.consumer, self.context());
+                membership::mind(&self.consumer, self.context(), self.asking);
             }
             self.mend();
             rebalance::retry(&self.consumer, self.context());
@@ -299,7 +301,11 @@ impl Events {
             self.consumer.subscribe(&names)
         };
         match result {
-            Ok(()) => self.subscribed = wanted,
+            Ok(()) => {
+                self.asking =
+                    (!wanted.is_empty()).then(|| self.asking.unwrap_or_else(Instant::now));
+                self.subscribed = wanted;
+            }
             Err(error) => {
                 self.context().complain("topics can not be subscribed to", &error.to_string());
                 self.next_look = Instant::now() + LOOK_AGAIN;

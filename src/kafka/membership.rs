@@ -5,13 +5,19 @@
 //! says it: it is above 0 from the first heartbeat that was answered until the member is shut out. With partitions, the
 //! callbacks tell.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::consumer::BaseConsumer;
 
+use crate::kafka::advice;
 use crate::kafka::context::Context;
 use crate::kafka::native;
 
-/// Tells the pump that it is a member without partitions, or is no longer.
-pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context) {
+/// A group takes a member in within a heartbeat; brokers that lead none are never heard of.
+const SOON: Duration = Duration::from_secs(15);
+
+/// Tells the pump that it is a member without partitions, or is no longer. It asks to be one since `asking`.
+pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context, asking: Option<Instant>) {
     let was = {
         let assignment = context.assignment();
         if !assignment.is_empty() {
@@ -34,6 +40,13 @@ pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context) {
                 shard = context.shard,
                 "not a member of the group any more; joining again"
             );
+        }
+        (false, false)
+            if asking.is_some_and(|since| since.elapsed() > SOON)
+                && context.assignment().is_untouched() =>
+        {
+            let detail = format!("hint: {}", advice::LEADS);
+            context.complain("not taken into the group yet", &detail);
         }
         _ => {}
     }
