@@ -127,7 +127,7 @@ async fn obey(mut wishes: Wishes, stop: &SyncSender<()>) {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Lines};
-    use std::os::unix::process::CommandExt;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{Child, ChildStderr, Command, Stdio};
 
     use super::*;
@@ -246,5 +246,40 @@ mod tests {
         child.signal(libc::SIGTERM);
         child.says("draining");
         child.press(libc::SIGTERM, PATIENCE);
+    }
+
+    /// It drains when it is told to afterwards, and to be told so was the first.
+    #[test]
+    fn a_write_that_fails_ends_nothing() {
+        for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+            let mut child = Draining::start(|_| {});
+            child.says("watching");
+            assert_eq!(child.press(signal, SAME * 2), None);
+            assert!(child.child.try_wait().unwrap().is_none(), "signal {signal} ended it");
+            child.signal(libc::SIGTERM);
+            child.says("draining");
+            assert_eq!(child.press(libc::SIGHUP, SAME * 2), None, "it was the second");
+            assert_eq!(child.press(libc::SIGTERM, PATIENCE), Some(130));
+        }
+    }
+
+    #[test]
+    fn what_says_that_the_process_is_wrong_ends_it() {
+        for signal in [
+            libc::SIGSEGV,
+            libc::SIGABRT,
+            libc::SIGBUS,
+            libc::SIGFPE,
+            libc::SIGILL,
+            libc::SIGSYS,
+            libc::SIGTRAP,
+        ] {
+            let mut child = Draining::start(|_| {});
+            child.says("watching");
+            // The runtime of Rust looks at the first of some, whether it was an overflow of the stack.
+            assert_eq!(child.press(signal, PATIENCE), None);
+            let status = child.child.try_wait().unwrap().expect("it has ended");
+            assert_eq!(status.signal(), Some(signal));
+        }
     }
 }

@@ -162,6 +162,7 @@ pub async fn file(path: &std::path::Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Application, Given, Proxy};
 
     #[test]
     fn renews_well_before_the_end() {
@@ -170,6 +171,30 @@ mod tests {
         assert_eq!(renew_in(hour, 1.0), Duration::from_secs(2160));
         assert_eq!(renew_in(Duration::from_secs(600), 0.0), Duration::from_secs(300));
         assert_eq!(renew_in(Duration::from_secs(10), 0.0), Duration::from_secs(5));
+    }
+
+    /// None of the two can give one: who is asked is who is named.
+    #[tokio::test]
+    async fn of_a_chain_only_who_gave_a_token_is_asked_again() {
+        let secret = |name: &str| Principal::Secret {
+            application: Application { tenant_id: "t".to_owned(), client_id: name.to_owned() },
+            secret: Given::File("/nowhere/at/all".into()),
+        };
+        let tried = vec![secret("first"), secret("second")];
+        let settings = Entra {
+            identity: Principal::Chain { name: "default", tried, skipped: Vec::new() },
+            authority: "https://localhost:9".to_owned(),
+            scope: "s".to_owned(),
+            metadata_host: None,
+            proxy: Proxy::None,
+            ca_file: None,
+        };
+        let tokens = Tokens::new(&settings, Duration::from_secs(30));
+        let said = tokens.fresh().await.unwrap_err().to_string();
+        assert!(said.contains("`first`") && said.contains("`second`"), "{said}");
+        *tokens.working.lock().unwrap() = Some(1);
+        let said = tokens.fresh().await.unwrap_err().to_string();
+        assert!(!said.contains("`first`") && said.contains("`second`"), "{said}");
     }
 
     #[tokio::test]

@@ -201,6 +201,41 @@ mod tests {
         assert!(!silent.is_for_good() && silent.to_string().contains("no answer within 2s"));
     }
 
+    #[tokio::test]
+    async fn a_secret_in_a_file_is_read_for_each_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = ClientCredentials::new(
+            &Oidc {
+                endpoint: format!("http://{}/token", listener.local_addr().unwrap()),
+                client_id: "bridge".to_owned(),
+                client_secret: Given::File(file.clone()),
+                scope: None,
+                ca_file: None,
+            },
+            Duration::from_secs(30),
+        );
+        for (secret, shown) in [("hush", "YnJpZGdlOmh1c2g="), ("next", "YnJpZGdlOm5leHQ=")] {
+            std::fs::write(&file, format!("{secret}\n")).unwrap();
+            let served = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = String::new();
+                while !request.ends_with("client_credentials") {
+                    let mut part = [0; 1024];
+                    let read = stream.read(&mut part).await.unwrap();
+                    request.push_str(std::str::from_utf8(&part[..read]).unwrap());
+                }
+                let answer = http("200 OK", &answer(Some(100), None));
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                request
+            };
+            let (token, request) = tokio::join!(client.fresh(), served);
+            token.unwrap();
+            assert!(request.contains(&format!("authorization: Basic {shown}")), "{request}");
+        }
+    }
+
     #[test]
     fn the_end_that_comes_first_counts() {
         let left = |own, told| {

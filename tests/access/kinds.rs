@@ -157,7 +157,7 @@ fn a_pipeline_of_azure_devops() {
 }
 
 /// A program called `az` that answers as the Azure CLI does.
-fn command_line(issuer: &Issuer, script: &str) -> String {
+pub(crate) fn command_line(issuer: &Issuer, script: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     let path = issuer.path("az");
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();

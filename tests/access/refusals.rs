@@ -5,7 +5,7 @@ use std::time::Duration;
 use eventhubs_local::Server;
 
 use crate::issuer::{CLIENT, Issuer, Mood, SECRET, TENANT, assert_hushed, nowhere};
-use crate::kinds::alone;
+use crate::kinds::{alone, command_line};
 use crate::support::{PATIENCE, wait_for};
 
 /// The exit code for what is refused for good.
@@ -69,6 +69,10 @@ fn a_tool_that_is_not_there_or_not_logged_in_says_so() {
     let bridge = settings.variable("PATH", nowhere().to_str().unwrap()).start();
     assert_eq!(bridge.wait_exit(PATIENCE), REFUSED, "{}", bridge.log());
     bridge.wait_log(&["the account of the Azure CLI", "az not found on PATH"]);
+    let script = "echo \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1";
+    let path = command_line(&issuer, script);
+    let bridge = alone(&issuer, &server, "kind = 'azure_cli'").variable("PATH", &path).start();
+    bridge.wait_log(&["the account of the Azure CLI", "Please run 'az login'"]);
 }
 
 #[test]
@@ -108,6 +112,19 @@ fn what_may_pass_is_waited_for() {
         bridge.wait_log(&["hub found"]);
         assert_hushed(&bridge.log(), &issuer);
     }
+}
+
+/// Away from Azure nobody answers at the address of the metadata service.
+#[test]
+fn a_metadata_service_that_is_silent_is_waited_for() {
+    let (issuer, server) = scene();
+    issuer.rules().mood = Mood::Silent;
+    let bridge = alone(&issuer, &server, "kind = 'managed_identity'")
+        .with("[eventhubs]\nconnect_timeout = '1s'")
+        .start();
+    bridge.wait_log(&["WARN", "waiting for it", "the system-assigned identity"]);
+    issuer.rules().mood = Mood::Good;
+    bridge.wait_log(&["hub found"]);
 }
 
 #[test]

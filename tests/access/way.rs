@@ -83,3 +83,29 @@ fn the_proxy_of_the_environment_is_used_for_tokens_unless_it_is_refused() {
     assert!(run("") > 0);
     assert_eq!(proxy.asked_for(server.addr().port()), 0, "AMQP goes its own way");
 }
+
+/// For Kafka, where the issuer is asked before any broker.
+#[test]
+fn the_proxy_of_the_environment_is_used_for_tokens_of_kafka() {
+    let (issuer, server) = scene();
+    let proxy = Tinyproxy::start();
+    let bridge = estranged(&issuer, &server, "kind = 'managed_identity'", "proxy = 'none'")
+        .with(&format!(
+            "[kafka.security]
+            tls = false
+            mechanism = 'oauthbearer'
+            [kafka.security.token]
+            kind = 'oidc'
+            token_endpoint = 'https://localhost:{}/oidc'
+            client_id = '{CLIENT}'
+            client_secret = '{SECRET}'
+            ca_file = '{}'",
+            issuer.https.port(),
+            issuer.path("ca.pem").display()
+        ))
+        .variable("HTTPS_PROXY", &proxy.url())
+        .start();
+    bridge.wait_log(&["WARN", "no token for kafka", "401"]);
+    assert!(proxy.asked_for(issuer.https.port()) > 0);
+    assert_eq!(proxy.asked_for(server.addr().port()), 0, "AMQP goes its own way");
+}

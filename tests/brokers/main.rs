@@ -48,6 +48,7 @@ on! {
         super::content::transactions as aborted_transactions_are_not_sent,
         super::content::letters as what_does_not_fit_becomes_a_dead_letter,
         super::content::old_format as records_of_older_formats_arrive_whole,
+        super::content::bare_in_old_format as a_record_of_an_older_format_without_key_and_value_stands,
         super::content::letters_in_old_format as a_dead_letter_topic_of_an_older_format_takes_none,
         super::content::deleted as records_deleted_before_they_were_read_are_counted,
         super::group::second as a_second_member_joins_and_leaves,

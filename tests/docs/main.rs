@@ -4,8 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod claims;
 mod commands;
 mod configurations;
 mod desk;
+mod inventory;
 mod links;
 mod pages;

@@ -53,6 +53,56 @@ fn probes_tell_the_truth_and_why() {
     assert!(ready.ends_with("{\"held\":[],\"ok\":true,\"reasons\":[]}\n"), "{ready}");
 }
 
+/// Each kind of entry has the keys, and the state, by which the table of the runbooks tells it.
+#[test]
+fn what_is_held_is_told_by_the_keys_of_its_entry() {
+    let (server, health) = start();
+    let [namespace, topic, name] = ["west", "orders", "hub"].map(Arc::<str>::from);
+    let (hub, of) = (|| name.clone(), || namespace.clone());
+    let entries = [
+        (Trouble::Hub { namespace: of(), hub: hub() }, "`namespace`, `hub`"),
+        (
+            Trouble::Delivery { namespace: of(), hub: hub() },
+            "`namespace`, `hub`, `state` = `retrying`",
+        ),
+        (
+            Trouble::Token { namespace: of(), hub: hub() },
+            "`namespace`, `hub`, `state` = `token_ended`",
+        ),
+        (Trouble::Throttled(of()), "`namespace`, `state` = `throttled`"),
+        (Trouble::Topic(topic.clone()), "`topic`"),
+        (Trouble::DeadLetters(topic.clone()), "`dead_letter_topic`"),
+        (
+            Trouble::Place { topic: topic.clone(), namespace: of(), hub: hub() },
+            "`topic`, `namespace`, `hub`",
+        ),
+        (Trouble::Partition { topic, partition: 3 }, "`topic`, `partition`"),
+    ];
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbooks.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for (trouble, keys) in entries {
+        let row = match keys {
+            "`topic`" | "`dead_letter_topic`" => "| `topic`; `dead_letter_topic` |".to_owned(),
+            keys => format!("| {keys} |"),
+        };
+        assert!(page.contains(&row), "no row `{row}`");
+        health.trouble(trouble.clone(), Some("why"));
+        let answer = get(&server, "/readyz");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        let entry = body["held"][0].as_object().unwrap();
+        assert_eq!((&entry["detail"], entry["seconds"].is_u64()), (&json!("why"), true));
+        let told = |key: &str| match (key, entry.get(key)) {
+            ("state", Some(state)) => Some(format!("`state` = `{}`", state.as_str().unwrap())),
+            (_, value) => value.map(|_| format!("`{key}`")),
+        };
+        let all = ["topic", "dead_letter_topic", "namespace", "hub", "partition", "state"];
+        assert_eq!(all.iter().filter_map(|key| told(key)).collect::<Vec<_>>().join(", "), keys);
+        assert_eq!(entry.len(), 2 + keys.split(", ").count(), "{entry:?}");
+        health.trouble(trouble, None);
+    }
+}
+
 #[test]
 fn metrics_are_a_page_for_prometheus() {
     let (server, _health) = start();

@@ -165,6 +165,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_only_to_who_never_had_a_token() {
+        assert_eq!(ATTEMPT, Duration::from_secs(15), "as `access.md` says");
         let mut renewal = Renewal::new(&TokenSource::File(PathBuf::from("x")));
         let later = Refusal::Later { after: Some(Duration::from_mins(1)), text: "busy".into() };
         assert_eq!(renewal.failed(&later), Some(later.clone()));

@@ -224,6 +224,7 @@ fn one_that_was_never_refused_is_free_and_so_is_everybody_in_the_end() {
     assert!(!governor.refused(&mut seats[0], now + MILLI), "once");
     assert!(governor.governs(&seats[0]) && !governor.governs(&seats[1]));
     assert_eq!(governor.deadline(), None, "nobody waits");
+    assert_eq!(QUIET, Duration::from_secs(20), "as `delivery.md` says");
     governor.wait(0, &mut seats[0], now + MILLI);
     assert_eq!(governor.ends(now + QUIET), None);
     assert_eq!(governor.ends(now + MILLI + QUIET), Some(vec![0]));

@@ -172,6 +172,7 @@ fn a_slow_hub_sets_its_own_pace_only() {
         assert!(slow > 0);
         assert!(other * 100 >= well * 99, "{other} instead of {well}");
     }
+    assert!(scene.world.labels.contains(&"hub_slow"), "{:?}", scene.world.labels);
     scene.world.come_to_rest();
     scene.world.assert_nothing_lost();
 }

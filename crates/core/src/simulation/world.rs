@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) dead: BTreeSet<(Tp, i64)>,
     pub(super) read: BTreeSet<(Tp, i64)>,
     pub(super) said: Vec<String>,
+    /// The labels partitions were held with.
+    pub(super) labels: Vec<&'static str>,
     /// A hub partition that says nothing.
     pub(super) silence: Option<Place>,
     pub(super) began: Instant,
@@ -119,6 +121,7 @@ impl World {
             dead: BTreeSet::new(),
             read: BTreeSet::new(),
             said: Vec::new(),
+            labels: Vec::new(),
             silence: None,
             began: now,
             audited: true,
@@ -177,6 +180,7 @@ impl World {
                 Action::DeadLetter(letter) => {
                     self.letters.push((letter.id, tp(&letter.source), letter.offset));
                 }
+                Action::Tell(Note::Held { reason, held: true, .. }) => self.labels.push(reason),
                 Action::Tell(Note::Waits { partition, detail }) => {
                     self.said.push(format!("{partition}: {detail}"));
                 }
