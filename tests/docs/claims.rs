@@ -13,8 +13,8 @@ use crate::pages::Page;
 
 const PAGES: [&str; 3] = ["delivery", "runbooks", "access"];
 /// What a remark may say, before one word why: it tells what something is or why, it tells the reader what to do, it is said of
-/// Kafka or of Azure and not of the bridge.
-const REMARKS: [&str; 4] = ["explains", "advises", "kafka", "azure"];
+/// Kafka, Azure or AWS and not of the bridge.
+const REMARKS: [&str; 5] = ["explains", "advises", "kafka", "azure", "aws"];
 
 /// Each entry: how a block begins, and then tests and remarks.
 #[derive(Deserialize)]
