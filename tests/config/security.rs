@@ -125,6 +125,15 @@ fn kerberos_says_how_to_build_it() {
 }
 
 #[test]
+#[cfg(not(feature = "aws-msk-iam"))]
+fn iam_says_how_to_build_it() {
+    let keys = "mechanism = 'oauthbearer'\n[kafka.security.token]\nkind = 'aws_msk_iam'\nregion = 'eu-west-1'";
+    let report = given(keys).report();
+    let flat = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("--features aws-msk-iam"), "{report}");
+}
+
+#[test]
 #[cfg(feature = "gssapi")]
 fn kerberos_takes_its_keys() {
     let found = security(given("mechanism = 'gssapi'\nprincipal = 'p'\nkeytab_file = 'secret'"));
