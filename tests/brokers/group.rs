@@ -100,14 +100,6 @@ pub(crate) fn instance_id(kafka: &Kafka) {
     assert_eq!(scene.finish(&last), []);
 }
 
-/// Brokers lead groups from Kafka 4.0 on.
-pub(crate) fn led(kafka: &Kafka) {
-    let scene = Scene::new(kafka, "led");
-    let bridge = scene.settings.clone().led_by_broker().start();
-    assert_eq!(bridge.wait_exit(PATIENCE), 69, "{}", bridge.log());
-    bridge.wait_log(&["ERROR", "from Kafka 4.0 on", "group.protocol", "take it out"]);
-}
-
 /// Offsets by time, and the end that is committed before the first record is read.
 pub(crate) fn start(kafka: &Kafka) {
     let topic = unique("start");

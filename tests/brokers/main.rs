@@ -56,7 +56,6 @@ on! {
         super::group::resume as a_stopped_bridge_goes_on_where_it_was,
         super::group::killed as a_killed_bridge_loses_nothing,
         super::group::start as a_new_group_starts_where_it_is_told,
-        super::group::led as a_group_that_brokers_should_lead_ends_it_with_69,
         super::group::instance_id as a_static_member_is_an_ordinary_one,
     }
     v2_8_2: V2_8 {
@@ -72,6 +71,5 @@ on! {
         super::group::resume as a_stopped_bridge_goes_on_where_it_was,
         super::group::killed as a_killed_bridge_loses_nothing,
         super::group::start as a_new_group_starts_where_it_is_told,
-        super::group::led as a_group_that_brokers_should_lead_ends_it_with_69,
     }
 }
