@@ -125,7 +125,7 @@ fn blocks(text: &str) -> Vec<Block> {
         let text = if sample.is_none() { item.replace(text, "") } else { text.into() };
         let text = text.replace("**", "").split_whitespace().collect::<Vec<_>>().join(" ");
         match blocks.last_mut() {
-            Some(last) if goes_on => last.text += &format!(" {text}"),
+            Some(last) if goes_on => last.text.extend([" ", text.as_str()]),
             _ => blocks.push(Block { line, text }),
         }
         goes_on = !is_row;

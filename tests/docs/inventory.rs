@@ -74,12 +74,12 @@ fn of_rust(text: &str, module: &str, found: &mut BTreeSet<String>) {
             modules.pop();
         } else if attribute.is_match(line) {
             is_test = true;
-        } else if let Some(begun) = function.captures(line) {
-            if std::mem::take(&mut is_test) {
-                let around = modules.iter().map(|(_, name)| *name);
-                let path = [module].into_iter().chain(around).chain([&begun[1]]);
-                found.insert(path.collect::<Vec<_>>().join("::"));
-            }
+        } else if let Some(begun) = function.captures(line)
+            && std::mem::take(&mut is_test)
+        {
+            let around = modules.iter().map(|(_, name)| *name);
+            let path = [module].into_iter().chain(around).chain([&begun[1]]);
+            found.insert(path.collect::<Vec<_>>().join("::"));
         }
     }
     for it in &macros {
@@ -97,9 +97,9 @@ fn apart(text: &str) -> (String, Vec<String>) {
                 macros.push(std::mem::take(body));
                 current = None;
             }
-            Some(body) => *body += &format!("{line}\n"),
+            Some(body) => body.extend([line, "\n"]),
             None if line.starts_with("macro_rules! ") => current = Some(format!("{line}\n")),
-            None => rest += &format!("{line}\n"),
+            None => rest.extend([line, "\n"]),
         }
     }
     macros.retain(|body| body.contains("#[test]"));
