@@ -146,6 +146,11 @@ impl Metrics {
         });
     }
 
+    /// A partition that is not read at all has been behind for so long: `bridge_lag_seconds{topic,partition}`.
+    pub fn partition_behind(&self, p: &TopicPartition, lag: Duration) {
+        self.partitions.with(&p.topic, p.partition, |series| series.lag.set(lag.as_secs_f64()));
+    }
+
     /// Why a partition is not read: `bridge_partition_held{topic,partition,reason}` 0 or 1, by reason.
     pub fn partition_held(&self, p: &TopicPartition, reason: &'static str, held: bool) {
         self.partitions.with(&p.topic, p.partition, |series| {

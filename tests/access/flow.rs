@@ -197,6 +197,7 @@ fn a_token_that_ends_is_told_until_there_is_a_new_one() {
         let told = bridge.readiness().1.contains("is not connected");
         (connected != told).then_some(())
     });
+    bridge.wait_metric("bridge_send_retries_total", &["cause=\"unauthorized\""], 1.0);
     issuer.write("only", "hush-new");
     flow.wait_more(1_000);
     wait_for("nothing is held", PATIENCE, || {

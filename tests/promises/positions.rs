@@ -31,6 +31,7 @@ fn a_position_that_is_gone_holds_its_partition_and_no_other() {
     let labels = [&*format!("topic=\"{topic}\""), "partition=\"0\"", "reason=\"halted\""];
     bridge.wait_metric("bridge_partition_held", &labels, 1.0);
     assert_eq!(bridge.count("bridge_partition_held", &[]), 1);
+    bridge.wait_metric("bridge_lag_seconds", &labels[..2], 0.1);
     wait_for("the other partition is committed", PATIENCE, || {
         (kafka.committed(&group, &topic, 1) == Some(40)).then_some(())
     });

@@ -23,7 +23,7 @@ pub(in crate::kafka) struct Assignment {
     /// Ours by the group's word, and not read yet.
     pub(super) waiting: HashMap<TopicPartition, Wait>,
     /// Those that wait because their position is gone.
-    pub(super) held: HashSet<TopicPartition>,
+    pub(super) held: HashMap<TopicPartition, Instant>,
     /// Paused by the pump; librdkafka would keep that across assignments.
     pub(super) paused: HashSet<TopicPartition>,
     /// When the group last took everything because the session had ended.

@@ -2,6 +2,8 @@
 //!
 //! They wait as those do whose start can not be found: their topic may be found to be made anew.
 
+use std::time::Instant;
+
 use crate::health::Trouble;
 use crate::kafka::context::Context;
 use crate::kafka::start::Doubt;
@@ -15,15 +17,17 @@ pub(super) fn begin(
 ) {
     for (partition, why, doubt) in held {
         let attempts = attempts(&partition);
-        let is_new = {
+        let (is_new, since) = {
             let mut assignment = context.assignment();
             assignment.wait(partition.clone(), attempts, Some(doubt));
-            assignment.held.insert(partition.clone())
+            let is_new = !assignment.held.contains_key(&partition);
+            (is_new, *assignment.held.entry(partition.clone()).or_insert_with(Instant::now))
         };
         if is_new {
             context.metrics.partition_assigned(&partition);
             context.metrics.partition_held(&partition, "halted", true);
         }
+        context.metrics.partition_behind(&partition, since.elapsed());
         if let Some(health) = context.health() {
             health.refused(trouble_of(&partition), &why);
         }
@@ -40,7 +44,7 @@ pub(super) fn begin(
 /// These are not held any more: they are read, or belong to another member.
 pub(super) fn end(context: &Context, partitions: &[TopicPartition]) {
     for partition in partitions {
-        if context.assignment().held.remove(partition) {
+        if context.assignment().held.remove(partition).is_some() {
             context.metrics.partition_removed(partition);
             if let Some(health) = context.health() {
                 health.trouble(trouble_of(partition), None);
