@@ -30,7 +30,8 @@ pub(super) struct States {
 struct Troubled<'a> {
     /// The one that is so for the longest time.
     worst: LaneStanding<'a>,
-    partitions: usize,
+    /// Each hub partition once, whoever sends to it.
+    partitions: BTreeSet<(&'a HubName, &'a Arc<str>)>,
 }
 
 impl States {
@@ -41,13 +42,19 @@ impl States {
 
     /// Looks at all lanes. `wall` is the time of day, in milliseconds.
     pub(super) fn look(&mut self, core: &Core, now: Instant, wall: i64) {
-        let seen: Vec<_> = core.lanes(now).map(|it| (it.lane, it.state)).collect();
+        let (mut seen, mut troubled) = (Vec::with_capacity(self.seen.len()), Vec::new());
+        for it in core.lanes(now) {
+            seen.push((it.lane, it.state));
+            if it.state != State::Sending {
+                troubled.push(it);
+            }
+        }
         if seen != self.seen {
             self.seen = seen;
             self.show(core, now, wall.unsigned_abs() / 1_000);
         }
-        self.tell_troubles(core, now);
-        self.tell_throttles(core, now);
+        self.tell_troubles(&troubled);
+        self.tell_throttles(&troubled);
     }
 
     /// Several lanes may lead to one hub partition; the worst counts.
@@ -73,16 +80,13 @@ impl States {
     }
 
     /// Hubs that have not stored something for a while.
-    fn tell_troubles(&mut self, core: &Core, now: Instant) {
-        let lasts = |it: &LaneStanding<'_>| match it.state {
-            State::Retrying | State::Waiting => it.lasts >= LASTS,
-            State::Throttled | State::Sending => false,
-        };
-        let troubled = by(core.lanes(now).filter(lasts), |it| it.hub.clone());
+    fn tell_troubles(&mut self, lanes: &[LaneStanding<'_>]) {
+        let lasts = |it: &&LaneStanding<'_>| it.state != State::Throttled && it.lasts >= LASTS;
+        let troubled = by(lanes.iter().filter(lasts), |it| it.hub.clone());
         let ended = self.troubled.extract_if(.., |hub| !troubled.contains_key(hub));
         ended.for_each(|hub| self.health.trouble(trouble(&hub), None));
         for (hub, Troubled { worst, partitions }) in troubled {
-            let more = match partitions - 1 {
+            let more = match partitions.len() - 1 {
                 0 => String::new(),
                 more => format!("; and {more} more of its partitions"),
             };
@@ -93,13 +97,14 @@ impl States {
     }
 
     /// Namespaces that throttle; the end is told by the core.
-    fn tell_throttles(&self, core: &Core, now: Instant) {
-        let throttled = |it: &LaneStanding<'_>| it.state == State::Throttled;
-        let throttled = by(core.lanes(now).filter(throttled), |it| Arc::clone(&it.hub.namespace));
+    fn tell_throttles(&self, lanes: &[LaneStanding<'_>]) {
+        let throttled = |it: &&LaneStanding<'_>| it.state == State::Throttled;
+        let throttled = by(lanes.iter().filter(throttled), |it| Arc::clone(&it.hub.namespace));
         for (namespace, Troubled { worst, partitions }) in throttled {
             let (hub, partition) = (&worst.hub.hub, worst.partition);
             let detail = format!(
-                "{partitions} hub partitions take turns; partition {partition} of hub `{hub}` {}",
+                "{} hub partitions take turns; partition {partition} of hub `{hub}` {}",
+                partitions.len(),
                 words(&worst)
             );
             self.health.trouble(Trouble::Throttled(namespace), Some(&detail));
@@ -108,15 +113,16 @@ impl States {
 }
 
 fn by<'a, K: Ord>(
-    lanes: impl Iterator<Item = LaneStanding<'a>>,
+    lanes: impl Iterator<Item = &'a LaneStanding<'a>>,
     key: impl Fn(&LaneStanding<'a>) -> K,
 ) -> BTreeMap<K, Troubled<'a>> {
     let mut all = BTreeMap::new();
     for it in lanes {
-        let troubled = all.entry(key(&it)).or_insert(Troubled { worst: it, partitions: 0 });
-        troubled.partitions += 1;
+        let begun = || Troubled { worst: *it, partitions: BTreeSet::new() };
+        let troubled = all.entry(key(it)).or_insert_with(begun);
+        troubled.partitions.insert((it.hub, it.partition));
         if it.lasts > troubled.worst.lasts {
-            troubled.worst = it;
+            troubled.worst = *it;
         }
     }
     all
