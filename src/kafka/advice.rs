@@ -57,7 +57,8 @@ pub(super) const OLD: &str = "older than Kafka 0.11: records have no headers the
                               `read_committed` could wait for";
 
 /// What brokers can not do that do not lead a group.
-pub(super) const LEADS: &str = "brokers from Kafka 4.0 on lead a group by `\"group.protocol\" = \"consumer\"`: take it out of `[kafka.client]`";
+pub(super) const LEADS: &str = "brokers from Kafka 4.0 on lead a group by `\"group.protocol\" = \"consumer\"`: take it out of `[kafka.client]`; \
+                              and where members without it are still in the group, stop them first";
 
 /// Whether a warning in the client's log is told nowhere else: failed connections come as errors, too, and what is said of
 /// settings was said before.

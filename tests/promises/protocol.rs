@@ -118,25 +118,20 @@ fn a_member_that_has_lost_its_coordinator_is_not_ready_and_goes_on_when_it_is_ba
     assert!(once, "what was in flight came again, and only once: {duplicates:?}");
 }
 
-/// As in a roll-out of the setting, and back: Kafka lets both kinds of members into one group.
+/// Members of both kinds do not always find together, so all of the one kind stop before the first of the other starts.
 #[test]
-fn a_group_moves_to_the_brokers_and_back_while_records_flow() {
+fn a_group_moves_to_the_brokers_and_back_when_all_its_members_stop() {
     let scene = Scene::new(Kafka::shared(), "ledmoves");
     let (classic, led) = (scene.settings.clone(), scene.settings.clone().led_by_broker());
-    let mut members = [classic.start(), classic.start()];
-    for settings in [&led, &classic] {
-        for member in &mut members {
+    for settings in [&classic, &led, &classic, &led] {
+        let members = [settings.start(), settings.start()];
+        for member in &members {
             wait_busy(member);
-            let next = settings.start();
-            next.wait_ready(200);
-            std::mem::replace(member, next).stop();
+        }
+        for member in &members {
+            member.stop();
         }
     }
-    let [first, second] = members;
-    wait_for("both read", PATIENCE, || {
-        let busy = |bridge| count(bridge, "bridge_records_received_total", &[]) > 500;
-        (busy(&first) && busy(&second)).then_some(())
-    });
-    second.stop();
-    assert_eq!(scene.finish(&first), []);
+    let last = classic.start();
+    assert_eq!(scene.finish(&last), []);
 }
