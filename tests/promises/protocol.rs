@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::members::wait_busy;
 use crate::scene::{HUB, Scene, count};
 use crate::support::audit::Auditor;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
+use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique};
 use eventhubs_local::Server;
 
 /// The usual scene, with a group that the brokers lead.
