@@ -132,7 +132,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -141,6 +141,18 @@ mod tests {
         let body = own.map_or("{}".to_owned(), |left| format!(r#"{{"exp": {}}}"#, now + left));
         let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(body));
         serde_json::json!({ "access_token": token, "expires_in": told }).to_string().into()
+    }
+
+    /// The next request, up to its `end`, and where the answer goes.
+    async fn heard(listener: &TcpListener, end: &str) -> (TcpStream, String) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        while !request.ends_with(end) {
+            let mut part = [0; 1024];
+            let read = stream.read(&mut part).await.unwrap();
+            request.push_str(std::str::from_utf8(&part[..read]).unwrap());
+        }
+        (stream, request)
     }
 
     /// Answers the first request with `answer`, or never; gives the client for it, and what was asked.
@@ -155,13 +167,7 @@ mod tests {
         };
         let client = ClientCredentials::new(&settings, Duration::from_secs(2));
         let served = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = String::new();
-            while !request.ends_with("a%20b") {
-                let mut part = [0; 1024];
-                let read = stream.read(&mut part).await.unwrap();
-                request.push_str(std::str::from_utf8(&part[..read]).unwrap());
-            }
+            let (mut stream, request) = heard(&listener, "a%20b").await;
             match answer {
                 Some(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
                 // Until the client hangs up.
@@ -219,13 +225,7 @@ mod tests {
         for (secret, shown) in [("hush", "YnJpZGdlOmh1c2g="), ("next", "YnJpZGdlOm5leHQ=")] {
             std::fs::write(&file, format!("{secret}\n")).unwrap();
             let served = async {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut request = String::new();
-                while !request.ends_with("client_credentials") {
-                    let mut part = [0; 1024];
-                    let read = stream.read(&mut part).await.unwrap();
-                    request.push_str(std::str::from_utf8(&part[..read]).unwrap());
-                }
+                let (mut stream, request) = heard(&listener, "client_credentials").await;
                 let answer = http("200 OK", &answer(Some(100), None));
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 request

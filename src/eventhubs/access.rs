@@ -18,7 +18,7 @@ use crate::retry;
 
 use super::Cause;
 use super::connection::Connected;
-use super::namespace::{Namespace, Shared};
+use super::namespace::{Namespace, Shared, path_of};
 use super::outcome::Fault;
 use super::requests::Node;
 use super::token::{Kind, Token};
@@ -183,8 +183,7 @@ impl Namespace {
                 Ok(token)
             }
             Err(fault) => {
-                let path = audience.splitn(4, '/').nth(3).unwrap_or_default();
-                let fault = self.explained(fault, path);
+                let fault = self.explained(fault, path_of(audience));
                 if beyond.is_none() && fault.cause == Cause::Unauthorized {
                     self.shut_out(&fault);
                 }

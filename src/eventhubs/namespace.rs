@@ -253,8 +253,7 @@ impl Namespace {
     /// Whether a token for `audience` counts; `detail` says why none does.
     pub(super) fn token_stands(&self, audience: &str, detail: Option<&str>) {
         if let Some(health) = &self.0.health {
-            let hub = audience.splitn(4, '/').nth(3).unwrap_or_default();
-            let (namespace, hub) = (self.0.name.as_str().into(), hub.into());
+            let (namespace, hub) = (self.0.name.as_str().into(), path_of(audience).into());
             health.trouble(Trouble::Token { namespace, hub }, detail);
         }
     }
@@ -369,4 +368,9 @@ impl Namespace {
             Fault::new(Cause::Connection, detail)
         })
     }
+}
+
+/// What an [audience](Namespace::audience) is about.
+pub(super) fn path_of(audience: &str) -> &str {
+    audience.splitn(4, '/').nth(3).unwrap_or_default()
 }

@@ -59,6 +59,13 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// Of a Kafka partition.
+    pub fn partition(topic: &Arc<str>, partition: i32) -> Self {
+        Self::Partition { topic: Arc::clone(topic), partition }
+    }
+}
+
 /// Who speaks: a shard, or what looks for the whole process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Voice {

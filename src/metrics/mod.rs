@@ -255,22 +255,20 @@ impl Metrics {
         }
     }
 
-    /// A hub partition came from one state into another at this time, or is not used any more:
+    /// A hub partition is in this state since then, or not any more:
     /// `bridge_hub_partition_state_timestamp_seconds{eventhubs_namespace,hub,hub_partition,shard,state}`.
     pub fn hub_partition_state(
         &self,
         (hub, partition): (&HubName, &str),
         shard: u32,
-        before: Option<State>,
-        after: Option<(State, u64)>,
+        state: State,
+        unix_seconds: Option<u64>,
     ) {
         let (family, shard) = (&self.families.hub_partition_state, shard.to_string());
-        let labels = |state: State| [&*hub.namespace, &hub.hub, partition, &shard, state.as_str()];
-        if let Some(before) = before {
-            drop(family.remove_label_values(&labels(before)));
-        }
-        if let Some((after, unix_seconds)) = after {
-            family.with_label_values(&labels(after)).set(clamp(unix_seconds));
+        let labels = [&*hub.namespace, &hub.hub, partition, &shard, state.as_str()];
+        match unix_seconds {
+            Some(since) => family.with_label_values(&labels).set(clamp(since)),
+            None => drop(family.remove_label_values(&labels)),
         }
     }
 

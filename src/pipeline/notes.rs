@@ -49,7 +49,7 @@ impl Notes {
             Note::Assigned(name) => metrics.partition_assigned(&name),
             Note::Removed(name) => {
                 metrics.partition_removed(&name);
-                health.trouble(trouble_of(&name), None);
+                health.trouble(Trouble::partition(&name.topic, name.partition), None);
             }
             Note::Sealed { hub, reason, events, bytes } => {
                 metrics.batch_sealed(&hub, reason.as_str(), events, bytes);
@@ -96,13 +96,18 @@ impl Notes {
             | Note::Throttles { .. }
             | Note::ThrottlesNoMore { .. } => trouble(metrics, health, note),
             Note::Waits { partition, detail } => {
-                health.trouble(trouble_of(&partition), Some(&detail));
+                health.trouble(
+                    Trouble::partition(&partition.topic, partition.partition),
+                    Some(&detail),
+                );
                 // `/readyz` lists them all.
                 if self.waits.may_say(&partition.topic, Instant::now()).is_some() {
                     tracing::warn!(%partition, detail, "a partition waits, what goes elsewhere goes on");
                 }
             }
-            Note::Flows { partition } => health.trouble(trouble_of(&partition), None),
+            Note::Flows { partition } => {
+                health.trouble(Trouble::partition(&partition.topic, partition.partition), None);
+            }
             Note::Resized { hub, before, after } => {
                 let (namespace, hub) = (&*hub.namespace, &*hub.hub);
                 tracing::info!(
@@ -144,10 +149,6 @@ impl Notes {
     }
 }
 
-fn trouble_of(partition: &TopicPartition) -> Trouble {
-    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
-}
-
 fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
         Note::Retry { hub, partition, cause, detail, attempts, wait } => {
@@ -171,7 +172,7 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
         }
         Note::Halted { partition, offset, reason, detail } => {
             metrics.partition_held(&partition, "halted", true);
-            health.refused(trouble_of(&partition), &detail);
+            health.refused(Trouble::partition(&partition.topic, partition.partition), &detail);
             if reason == DEAD_LETTER_FAILED {
                 tracing::error!(
                     %partition, offset, reason, detail,

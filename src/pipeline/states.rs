@@ -67,13 +67,12 @@ impl States {
         for (place, before) in
             self.shown.extract_if(|place, state| states.get(place) != Some(state))
         {
-            let place = (&place.0, &*place.1);
-            self.metrics.hub_partition_state(place, self.shard, Some(before), None);
+            self.metrics.hub_partition_state((&place.0, &place.1), self.shard, before, None);
         }
         for (place, state) in states {
             if !self.shown.contains_key(&place) {
-                let after = Some((state, unix_seconds));
-                self.metrics.hub_partition_state((&place.0, &place.1), self.shard, None, after);
+                let (at, since) = ((&place.0, &*place.1), Some(unix_seconds));
+                self.metrics.hub_partition_state(at, self.shard, state, since);
                 self.shown.insert(place, state);
             }
         }
@@ -140,13 +139,12 @@ fn words(it: &LaneStanding<'_>) -> String {
     match it.attempts {
         0 if it.lasts >= LASTS => format!("has not answered for {lasts}"),
         0 => "is accepted in its turn".to_owned(),
-        1 => format!(
-            "has accepted nothing for {lasts}: 1 try failed, the next {next}: {}",
-            it.detail
-        ),
-        tries => format!(
-            "has accepted nothing for {lasts}: {tries} tries failed, the next {next}: {}",
-            it.detail
-        ),
+        tries => {
+            let tried = if tries == 1 { "try" } else { "tries" };
+            let detail = it.detail;
+            format!(
+                "has accepted nothing for {lasts}: {tries} {tried} failed, the next {next}: {detail}"
+            )
+        }
     }
 }

@@ -162,13 +162,18 @@ fn a_member_joins_while_the_hub_is_slow() {
 /// As in a roll-out: the new pod has to be ready before the old one goes, which keeps its partition until then.
 #[test]
 fn a_member_without_partitions_is_ready_and_takes_over() {
+    assert_takes_over("single", |settings| settings);
+}
+
+/// Plays that with settings of its own.
+pub(crate) fn assert_takes_over(name: &str, with: impl FnOnce(Settings) -> Settings) {
     let kafka = Kafka::shared();
-    let (topic, group) = (unique("single"), unique("g"));
+    let (topic, group) = (unique(name), unique("g"));
     let server = Server::builder().hub(HUB, 4).start().unwrap();
     let mut supply = Supply::new(kafka, &topic, 1);
     supply.write(100);
     let audit = Auditor::of(&topic, 1).begin(kafka, &group, &server.hub(HUB));
-    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
+    let settings = with(Settings::new(kafka, &group, &server).mapping(&topic, HUB));
     let old = settings.start();
     audit.wait_records(100);
     let new = settings.start();

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use crate::members::wait_busy;
-use crate::scene::{HUB, Scene, count};
-use crate::support::audit::Auditor;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique};
-use eventhubs_local::Server;
+use crate::members::{assert_takes_over, wait_busy};
+use crate::scene::{Scene, count};
+use crate::support::{Kafka, PATIENCE, Settings, rest};
 
 /// The usual scene, with a group that the brokers lead.
 fn scene(kafka: &Kafka, name: &str) -> Scene {
@@ -60,22 +58,7 @@ fn all_members_stop_together() {
 /// librdkafka tells nobody of a member that is given nothing.
 #[test]
 fn a_member_without_partitions_is_ready_and_takes_over() {
-    let kafka = Kafka::shared();
-    let (topic, group) = (unique("ledsingle"), unique("g"));
-    let server = Server::builder().hub(HUB, 4).start().unwrap();
-    let mut supply = Supply::new(kafka, &topic, 1);
-    supply.write(100);
-    let audit = Auditor::of(&topic, 1).begin(kafka, &group, &server.hub(HUB));
-    let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB).led_by_broker();
-    let old = settings.start();
-    audit.wait_records(100);
-    let new = settings.start();
-    new.wait_ready(200);
-    old.stop();
-    supply.write(100);
-    audit.wait_records(200);
-    new.stop();
-    assert_eq!(audit.finish(supply.ends()).duplicates, []);
+    assert_takes_over("ledsingle", Settings::led_by_broker);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn begin(
         }
         context.metrics.partition_behind(&partition, since.elapsed());
         if let Some(health) = context.health() {
-            health.refused(trouble_of(&partition), &why);
+            health.refused(Trouble::partition(&partition.topic, partition.partition), &why);
         }
         if let Some(suppressed) = context.may_say(&format!("held {}", partition.topic)) {
             let repeated = (suppressed > 0).then_some(suppressed);
@@ -47,12 +47,8 @@ pub(super) fn end(context: &Context, partitions: &[TopicPartition]) {
         if context.assignment().held.remove(partition).is_some() {
             context.metrics.partition_removed(partition);
             if let Some(health) = context.health() {
-                health.trouble(trouble_of(partition), None);
+                health.trouble(Trouble::partition(&partition.topic, partition.partition), None);
             }
         }
     }
-}
-
-fn trouble_of(partition: &TopicPartition) -> Trouble {
-    Trouble::Partition { topic: partition.topic.clone(), partition: partition.partition }
 }
