@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use crate::admin::{self, Server};
+use crate::admin::{self, Changes, Server, Views};
 use crate::causes;
 use crate::config::Config;
 use crate::health::Health;
@@ -20,6 +20,7 @@ use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
 use crate::pipeline::shard::{Failure, StartError};
 use crate::route::named_topics;
+use crate::status::Status;
 
 use board::Way;
 use look::Look;
@@ -64,19 +65,33 @@ impl From<Failure> for RunError {
     }
 }
 
-/// Runs until `stop` speaks, then drains, commits and returns. When `strict`, only if everything can run.
-pub fn run(config: &Config, strict: bool, stop: &Receiver<()>) -> Result<(), RunError> {
+/// Runs until `stop` speaks, then drains, commits and returns. When `strict`, only if everything can run. `host` is the name of the
+/// machine, and `changes` what the log has said of late.
+pub fn run(
+    config: &Config,
+    strict: bool,
+    stop: &Receiver<()>,
+    host: Option<String>,
+    changes: Changes,
+) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::default());
     let health = health(config);
-    let admin = Server::start(config.admin.listen, health.clone(), Arc::clone(&metrics))
-        .map_err(|error| refused_address(&error))?;
+    let status = Status::new(config, host, health.clone(), Arc::clone(&metrics));
+    let views = Views {
+        health: health.clone(),
+        metrics: Arc::clone(&metrics),
+        status: status.clone(),
+        changes,
+    };
+    let admin =
+        Server::start(config.admin.listen, views).map_err(|error| refused_address(&error))?;
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(address = %admin.address(), version, "probes and metrics are served");
+    tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health)?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
-        Shards::start(config, &access, &metrics, &health, look)?.run(stop)?;
+        Shards::start(config, &access, &metrics, &health, &status, look)?.run(stop)?;
     }
     Ok(())
 }

@@ -36,6 +36,8 @@ pub struct Health(Arc<State>);
 struct State {
     limit: Duration,
     draining: AtomicBool,
+    /// Some shard has been a member of its group.
+    has_joined: AtomicBool,
     /// Everywhere the mappings go.
     ways: BTreeSet<Way>,
     /// Topics that are named, for records or dead letters.
@@ -114,6 +116,7 @@ impl Health {
         Self(Arc::new(State {
             limit: drain_timeout + SILENCE,
             draining: AtomicBool::new(false),
+            has_joined: AtomicBool::new(false),
             ways,
             topics: topics.into_iter().collect(),
             ledger: Mutex::default(),
@@ -217,6 +220,40 @@ impl Health {
         verdict
     }
 
+    /// Whether the process stops.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Relaxed)
+    }
+
+    /// Whether some shard has been a member of its group.
+    pub fn has_joined(&self) -> bool {
+        self.0.has_joined.load(Relaxed)
+    }
+
+    /// Of each shard, whether it is a member of its group, and what Kafka said last that stands against it.
+    pub fn members(&self) -> Vec<(bool, Option<String>)> {
+        let member = |shard: &Shard| {
+            let joined = shard.joined.load(Relaxed);
+            let kafka = shard.kafka.lock().unwrap_or_else(PoisonError::into_inner);
+            (joined, kafka.clone().filter(|_| !joined))
+        };
+        self.0.shards.iter().map(member).collect()
+    }
+
+    /// Of each namespace, whether some shard is connected to it, and what stands against that.
+    pub fn namespaces(&self) -> BTreeMap<String, (bool, Option<String>)> {
+        let mut all = BTreeMap::<String, (bool, Option<String>)>::new();
+        for shard in &self.0.shards {
+            let joined = shard.joined.load(Relaxed);
+            for (name, standing) in &*shard.namespaces() {
+                let (up, detail) = all.entry(name.clone()).or_default();
+                *up |= *standing == Standing::Up;
+                *detail = detail.take().or(standing.against(joined));
+            }
+        }
+        all
+    }
+
     /// Every hub that is known by name, and whether it is in trouble.
     pub fn hubs(&self) -> Vec<(Arc<str>, Arc<str>, bool)> {
         let ledger = self.ledger();
@@ -279,6 +316,7 @@ impl ShardHealth {
     /// Whether the shard is a member of its consumer group, with or without partitions.
     pub fn joined(&self, joined: bool) {
         self.shard().joined.store(joined, Relaxed);
+        self.health.0.has_joined.fetch_or(joined, Relaxed);
     }
 
     /// What Kafka said last that stands between the shard and its group.

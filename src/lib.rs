@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod pipeline;
 pub mod repeats;
+pub mod status;
 pub mod tls;
 
 pub use bridge_core::{record, retry, route};

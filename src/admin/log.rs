@@ -13,6 +13,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 
+use super::Changes;
+
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -45,11 +47,13 @@ fn filter<S: Subscriber>(level: &str) -> Result<impl Filter<S> + use<S>, ParseEr
     Ok(wanted.and(filter_fn(harmless).with_max_level_hint(LevelFilter::TRACE)))
 }
 
-/// Begins logging, for the whole process and until its end. What the `log` crate is told is logged too.
-pub fn init(log: &Log) -> Result<(), LogError> {
+/// Begins logging, for the whole process and until its end; `changes` hears what has changed. What the `log` crate is told is
+/// logged too.
+pub fn init(log: &Log, changes: &Changes) -> Result<(), LogError> {
     let stderr = std::io::stderr;
     let layer = layer(log.format, stderr, stderr().is_terminal());
-    Ok(Registry::default().with(layer.with_filter(filter(&log.level)?)).try_init()?)
+    let layer = layer.with_filter(filter(&log.level)?);
+    Ok(Registry::default().with(layer).with(changes.layer()).try_init()?)
 }
 
 /// Logs a panic before the process ends: half a bridge is worse than a restart.
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn a_wrong_level_is_named() {
         let log = Log { format: LogFormat::Text, level: "info,=nonsense=".into() };
-        let error = init(&log).unwrap_err().to_string();
+        let error = init(&log, &Changes::default()).unwrap_err().to_string();
         assert!(error.starts_with("`log.level` is not a filter: "), "{error}");
     }
 }

@@ -1,9 +1,12 @@
 //! What an operator and an orchestrator see from outside: probes, metrics, logs.
 //!
 //! [`Server`] answers over HTTP for what [`Health`](crate::health::Health) and [`Metrics`](crate::metrics::Metrics) were
-//! told; [`log`] writes to standard error.
+//! told and what [`Status`](crate::status::Status) finds; [`log`] writes to standard error, and [`Changes`] keeps what it said of
+//! late.
 
+mod changes;
 pub mod log;
 mod server;
 
-pub use server::{Server, StartError};
+pub use changes::{Answer, Change, Changes};
+pub use server::{Server, StartError, Views};

@@ -216,7 +216,7 @@ impl Asker {
     fn take(&self, name: &Name, found: &Partitions) {
         let (namespace, hub) = name;
         let partitions = found.partition_ids.len();
-        tracing::info!(%namespace, %hub, partitions, "hub found");
+        tracing::info!(name: "hub_found", %namespace, %hub, partitions, "hub found");
         self.found.set(namespace, hub, Some(found));
         self.health.looked(namespace, None);
         self.health.trouble(trouble(name), None);

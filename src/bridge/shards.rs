@@ -14,6 +14,7 @@ use crate::health::Health;
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
 use crate::pipeline::shard::{Failure, Shard, StartError};
+use crate::status::Status;
 
 use super::RunError;
 use super::look::Look;
@@ -27,6 +28,7 @@ pub(super) struct Shards<'a> {
     access: &'a Access,
     metrics: &'a Arc<Metrics>,
     health: &'a Health,
+    status: &'a Status,
     look: Look,
     /// Something is known to run.
     hopeful: bool,
@@ -47,6 +49,7 @@ impl<'a> Shards<'a> {
         access: &'a Access,
         metrics: &'a Arc<Metrics>,
         health: &'a Health,
+        status: &'a Status,
         look: Look,
     ) -> Result<Self, RunError> {
         let mut shards = Self {
@@ -54,6 +57,7 @@ impl<'a> Shards<'a> {
             access,
             metrics,
             health,
+            status,
             look,
             hopeful: false,
             rotations: access.rotations(),
@@ -72,7 +76,8 @@ impl<'a> Shards<'a> {
         let number = number as u32;
         let health = self.health.shard(number);
         let found = &self.look.found;
-        Shard::start(number, self.config, self.access, self.metrics, health, found)
+        let desk = self.status.shard(number);
+        Shard::start(number, self.config, self.access, self.metrics, health, found, desk)
     }
 
     /// Runs until `stop` speaks or a shard cannot go on, then stops them all.
@@ -82,10 +87,10 @@ impl<'a> Shards<'a> {
             outcome = self.watch();
         }
         self.look.end();
-        tracing::info!("stopping: what is under way is delivered and committed");
+        tracing::info!(name: "draining", "stopping: what is under way is delivered and committed");
         self.health.draining();
         stop_all(self.running)?;
-        tracing::info!("stopped");
+        tracing::info!(name: "stopped", "stopped");
         outcome
     }
 
@@ -97,7 +102,7 @@ impl<'a> Shards<'a> {
                 Some(Ok(())) => {}
                 None => self.begin(number)?,
                 Some(Err(Failure::Kafka(Fatal::Outrun { .. } | Fatal::ShutOut(_)))) => {
-                    tracing::warn!(shard = number, "starting anew, under the same name");
+                    tracing::warn!(name: "shard_restarted", shard = number, "starting anew, under the same name");
                     self.renew(number)?;
                 }
                 Some(Err(failure)) => return Err(failure.into()),
@@ -110,7 +115,7 @@ impl<'a> Shards<'a> {
         if self.running.iter().all(Option::is_some)
             && let Some(number) = self.renewed.pop_front()
         {
-            tracing::info!(shard = number, "starting anew, with the new certificates for kafka");
+            tracing::info!(name: "shard_restarted", shard = number, "starting anew, with the new certificates for kafka");
             self.renew(number)?;
         }
         Ok(())

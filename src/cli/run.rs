@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, say, signals};
+use crate::admin::Changes;
 use crate::admin::log::{self, LogError};
 use crate::bridge::{self, RunError};
 use crate::causes;
@@ -24,7 +25,8 @@ pub(super) fn run(run: &Run) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    if let Err(error) = log::init(&config.log) {
+    let changes = Changes::default();
+    if let Err(error) = log::init(&config.log, &changes) {
         say(std::io::stderr(), format_args!("error: {error}"));
         return ExitCode::from(match error {
             LogError::Level(_) => CONFIGURATION,
@@ -42,10 +44,12 @@ pub(super) fn run(run: &Run) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
-    match bridge::run(&config, run.strict, &stop) {
+    // Kubernetes says so in each pod.
+    let host = std::env::var("HOSTNAME").ok();
+    match bridge::run(&config, run.strict, &stop, host, changes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = causes::whole(&error), "the bridge ended");
+            tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");
             ExitCode::from(match error {
                 RunError::Refused(_) => REFUSED,
                 RunError::Config(_) => CONFIGURATION,

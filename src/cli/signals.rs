@@ -108,7 +108,7 @@ fn is_ignored(signal: i32) -> bool {
 async fn obey(mut wishes: Wishes, stop: &SyncSender<()>) {
     let Wish { name: signal, .. } = wishes.next().await;
     let asked = Instant::now();
-    tracing::info!(signal, "draining; a second signal stops at once");
+    tracing::info!(name: "draining", signal, "draining; a second signal stops at once");
     // Has room for the one thing it is ever told; a bridge that is gone need not be stopped.
     stop.try_send(()).ok();
     let signal = loop {

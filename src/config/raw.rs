@@ -150,7 +150,7 @@ pub(super) struct Limits {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Admin {
-    /// Address of `/livez`, `/readyz` and `/metrics`. In a container: `0.0.0.0:9400`.
+    /// Address of `/livez`, `/readyz`, `/metrics`, `/status` and `/events`. In a container: `0.0.0.0:9400`.
     #[schemars(extend("default" = "127.0.0.1:9400"))]
     pub(super) listen: Option<String>,
 }

@@ -142,7 +142,7 @@ impl Limits {
 /// `[admin]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
-    /// Address of `/livez`, `/readyz` and `/metrics`.
+    /// Address of `/livez`, `/readyz`, `/metrics`, `/status` and `/events`.
     pub listen: std::net::SocketAddr,
 }
 

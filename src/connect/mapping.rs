@@ -32,7 +32,7 @@ pub(super) fn judge(
         topic: Some(topic.to_owned()),
         namespace: route.namespace.to_string(),
         hub: route.hub.to_string(),
-        partitioning: words(route.partitioning),
+        partitioning: route.partitioning.to_string(),
         kafka_partitions: topic_facts.map(|facts| facts.partitions),
         hub_partitions: hub.map(|hub| hub.partitions),
         max_message_bytes: limit.map(|limit| limit.bytes),
@@ -55,7 +55,7 @@ pub(super) fn idle(index: usize, mapping: &Mapping, looked: bool) -> Pair {
         topic: None,
         namespace: mapping.namespace.clone(),
         hub: mapping.hub.clone(),
-        partitioning: words(mapping.partitioning),
+        partitioning: mapping.partitioning.to_string(),
         kafka_partitions: None,
         hub_partitions: None,
         max_message_bytes: None,
@@ -109,16 +109,6 @@ fn fate(failure: &Failure) -> String {
         }
         (Policy::DeadLetter, None) => "a larger record is a dead letter (`dead_letter`)".to_owned(),
         (Policy::Drop, _) => "a larger record is dropped and counted (`drop`)".to_owned(),
-    }
-}
-
-fn words(partitioning: Partitioning) -> String {
-    match partitioning {
-        Partitioning::Key => "key".to_owned(),
-        Partitioning::Mirror => "mirror".to_owned(),
-        Partitioning::RoundRobin => "round_robin".to_owned(),
-        Partitioning::Fixed(partition) => format!("fixed:{partition}"),
-        Partitioning::Gateway => "gateway".to_owned(),
     }
 }
 

@@ -85,7 +85,7 @@ impl Tokens {
         for (place, identity) in tried.iter().enumerate() {
             match self.one(identity).await {
                 Ok(token) => {
-                    tracing::info!(kind = identity.kind(), "`{name}` found who gives tokens");
+                    tracing::info!(name: "identity_found", kind = identity.kind(), "`{name}` found who gives tokens");
                     let mut working =
                         self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     *working = Some(place);

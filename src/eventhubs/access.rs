@@ -241,14 +241,14 @@ impl Namespace {
     pub(super) fn shut_out(&self, fault: &Fault) {
         let (namespace, detail) = (&self.0.name, &fault.detail);
         if !self.0.shut.swap(true, Ordering::Relaxed) && self.0.health.is_some() {
-            tracing::warn!(namespace, detail, "event hubs cannot be entered, trying again");
+            tracing::warn!(name: "login_failed", namespace, detail, "event hubs cannot be entered, trying again");
         }
     }
 
     /// We are let in.
     pub(super) fn let_in(&self) {
         if self.0.shut.swap(false, Ordering::Relaxed) && self.0.health.is_some() {
-            tracing::info!(namespace = self.0.name, "event hubs can be entered again");
+            tracing::info!(name: "login_recovered", namespace = self.0.name, "event hubs can be entered again");
         }
     }
 
@@ -299,7 +299,7 @@ impl Namespace {
         let (namespace, detail) = (&self.0.name, &fault.detail);
         match left {
             Ok(left) if failures == 1 => {
-                tracing::warn!(namespace, audience, detail, left = ?left, "a token could not be renewed, trying again while the old one lives");
+                tracing::warn!(name: "token_not_renewed", namespace, audience, detail, left = ?left, "a token could not be renewed, trying again while the old one lives");
             }
             Ok(_) => {}
             Err(_) => self.token_stands(audience, Some(detail)),

@@ -146,6 +146,7 @@ impl Login {
             *second = token.second;
             let other = if *second { "secondary" } else { "primary" };
             tracing::warn!(
+                name: "key_changed",
                 namespace = self.namespace,
                 "a shared access key was refused, using the {other} one"
             );

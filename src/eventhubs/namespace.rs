@@ -193,7 +193,7 @@ impl Namespace {
                 pace.pause = Some((fault.clone(), Instant::now() + pause));
                 if pace.failures == 1 {
                     let host = &self.0.settings.address.host;
-                    tracing::warn!(namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
+                    tracing::warn!(name: "unreachable", namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
                 }
                 if lock(&self.0.pool).is_empty() {
                     self.stands(false, &fault.detail);
@@ -232,7 +232,7 @@ impl Namespace {
         let connections = pool.len();
         drop(pool);
         let (namespace, host) = (&self.0.name, &self.0.settings.address.host);
-        tracing::info!(namespace, host, connections, "connected to event hubs");
+        tracing::info!(name: "connected", namespace, host, connections, "connected to event hubs");
         self.0.metrics.connections(namespace, self.0.shard, connections);
         self.stands(true, "");
         self.mind(connected);
@@ -277,7 +277,7 @@ impl Namespace {
             if connected.links() == 0 && detail.starts_with("amqp:connection:forced") {
                 tracing::debug!(namespace, detail, "unused connection to event hubs closed");
             } else {
-                tracing::warn!(namespace, cause = %fault.cause, detail, "connection to event hubs lost");
+                tracing::warn!(name: "connection_lost", namespace, cause = %fault.cause, detail, "connection to event hubs lost");
                 // One that was being left says nothing of the namespace; the attempt to make another one does.
                 if left == 0 && !connected.traffic.is_being_left() {
                     self.stands(false, detail);

@@ -90,6 +90,8 @@ pub struct Held {
     pub detail: String,
     /// Since when.
     pub since: Instant,
+    /// Whether it lasts until somebody changes something.
+    pub refused: bool,
 }
 
 #[derive(Debug)]
@@ -213,7 +215,13 @@ impl Ledger {
     /// Everything that is held.
     pub(super) fn held(&self) -> Vec<Held> {
         let held = self.cases.iter().filter_map(|(what, case)| {
-            Some(Held { what: what.clone(), detail: self.detail(what)?, since: case.since })
+            let refused = case.words.values().any(|word| word.refused);
+            Some(Held {
+                what: what.clone(),
+                detail: self.detail(what)?,
+                since: case.since,
+                refused,
+            })
         });
         held.collect()
     }
@@ -252,37 +260,46 @@ fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usiz
     match (line, what) {
         (Line::Namespace(_), Trouble::Hub { namespace, hub }) => {
             tracing::warn!(
+                name: "unreachable",
                 %namespace, %hub, hubs, lasted = for_, detail,
                 "event hubs cannot be reached, waiting for it; what goes elsewhere goes on"
             );
         }
         (_, Trouble::Delivery { namespace, hub }) => tracing::warn!(
+            name: "not_accepting",
             %namespace, %hub, hubs, lasted = for_, detail,
             "event hubs does not accept events, sending them again; what goes elsewhere goes on"
         ),
         (_, Trouble::Token { namespace, hub }) => tracing::error!(
+            name: "token_ended",
             %namespace, %hub, lasted = for_, detail, "a token has ended and cannot be renewed, still trying"
         ),
         (_, Trouble::Throttled(namespace)) => tracing::warn!(
+            name: "throttled",
             %namespace, lasted = for_, detail,
             "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts"
         ),
         // At first it may be all there is, and then nothing is tried again.
         (_, Trouble::Hub { namespace, hub }) if lasted.is_none() => tracing::error!(
+            name: "hub_refused",
             %namespace, %hub, detail, "the hub is refused: its mappings wait, no others do"
         ),
         (_, Trouble::Hub { namespace, hub }) => tracing::error!(
+            name: "hub_refused",
             %namespace, %hub, lasted = for_, detail,
             "the hub is still refused: its mappings wait, the others go on; trying again"
         ),
         (_, Trouble::Place { topic, namespace, hub }) => tracing::error!(
+            name: "no_place",
             %topic, %namespace, %hub, lasted = for_, detail,
             "some partitions of the topic have no place on the hub, the others go on"
         ),
         (_, Trouble::DeadLetters(topic)) => tracing::error!(
+            name: "topic_missing",
             %topic, lasted = for_, detail, "a topic for dead letters is missing; looking again"
         ),
         (_, Trouble::Topic(topic)) => tracing::warn!(
+            name: "topic_missing",
             %topic, lasted = for_, detail, "a topic is missing: the others are read; looking again"
         ),
         (_, Trouble::Partition { .. }) => {}
@@ -293,27 +310,29 @@ fn over(line: &Line, lasted: Duration) {
     let lasted = tracing::field::display(seconds(lasted));
     match line {
         Line::Namespace(namespace) => {
-            tracing::info!(%namespace, lasted, "event hubs is reached again");
+            tracing::info!(name: "reachable", %namespace, lasted, "event hubs is reached again");
         }
         Line::Delivery(namespace) => {
-            tracing::info!(%namespace, lasted, "event hubs accepts events again");
+            tracing::info!(name: "accepting", %namespace, lasted, "event hubs accepts events again");
         }
         Line::Own(Trouble::Token { namespace, hub }) => {
-            tracing::info!(%namespace, %hub, lasted, "there is a new token");
+            tracing::info!(name: "token_renewed", %namespace, %hub, lasted, "there is a new token");
         }
         Line::Own(Trouble::Throttled(namespace)) => {
-            tracing::info!(%namespace, lasted, "throttled no more");
+            tracing::info!(name: "throttle_ended", %namespace, lasted, "throttled no more");
         }
         Line::Own(Trouble::Hub { namespace, hub }) => {
-            tracing::info!(%namespace, %hub, lasted, "the hub is not refused any more");
+            tracing::info!(name: "hub_accepted", %namespace, %hub, lasted, "the hub is not refused any more");
         }
         Line::Own(Trouble::Place { topic, namespace, hub }) => {
-            tracing::info!(%topic, %namespace, %hub, lasted, "the topic has its place on the hub");
+            tracing::info!(name: "place_found", %topic, %namespace, %hub, lasted, "the topic has its place on the hub");
         }
         Line::Own(Trouble::DeadLetters(topic)) => {
-            tracing::info!(%topic, lasted, "the topic for dead letters is there");
+            tracing::info!(name: "topic_found", %topic, lasted, "the topic for dead letters is there");
         }
-        Line::Own(Trouble::Topic(topic)) => tracing::info!(%topic, lasted, "the topic is there"),
+        Line::Own(Trouble::Topic(topic)) => {
+            tracing::info!(name: "topic_found", %topic, lasted, "the topic is there");
+        }
         Line::Own(Trouble::Partition { .. } | Trouble::Delivery { .. }) => {}
     }
 }

@@ -237,7 +237,7 @@ impl Context {
     fn reached(&self) {
         let before = std::mem::replace(&mut *self.reach(), Reach::Connected);
         if before == Reach::Lost {
-            tracing::info!(shard = self.shard, "connected to kafka again");
+            tracing::info!(name: "kafka_connected", shard = self.shard, "connected to kafka again");
         }
     }
 
@@ -271,6 +271,7 @@ impl Context {
             self.assignment().session_ended();
             let away = away.as_secs();
             tracing::warn!(
+                name: "membership_lost",
                 shard = self.shard,
                 "the coordinator of the group is away for {away} s, longer than a session: not a member any more; joining again"
             );
@@ -305,6 +306,7 @@ impl Context {
     fn complain_of(&self, cause: &str, what: &str, detail: &str) {
         if let Some(suppressed) = self.may_say(cause) {
             tracing::warn!(
+                name: "kafka_trouble",
                 shard = self.shard,
                 repeated = (suppressed > 0).then_some(suppressed),
                 "{what}: {detail}"

@@ -123,9 +123,9 @@ impl Events {
             if let Some(fatal) = self.fatal() {
                 let shard = self.context().shard;
                 if let Fatal::Outrun { .. } | Fatal::ShutOut(_) = fatal {
-                    tracing::warn!(shard, "{fatal}");
+                    tracing::warn!(name: "member_ended", shard, "{fatal}");
                 } else {
-                    tracing::error!(shard, "{fatal}");
+                    tracing::error!(name: "member_ended", shard, "{fatal}");
                 }
                 if let Fatal::ShutOut(_) = fatal {
                     self.context().metrics.rebalanced("lost", Duration::ZERO);
@@ -292,7 +292,7 @@ impl Events {
         if wanted == self.subscribed {
             return;
         }
-        tracing::info!(shard = self.context().shard, topics = ?wanted, "subscribing");
+        tracing::info!(name: "subscribing", shard = self.context().shard, topics = ?wanted, "subscribing");
         let names = wanted.iter().map(String::as_str).collect::<Vec<_>>();
         let result = if names.is_empty() {
             self.consumer.unsubscribe();

@@ -31,7 +31,7 @@ pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context, asking: 
             context.welcomed();
             context.pump(|pump| pump.assigned(&[]));
             context.assignment().join();
-            tracing::info!(shard = context.shard, "a member of the group, without partitions");
+            tracing::info!(name: "joined", shard = context.shard, "a member of the group, without partitions");
         }
         (true, false) => {
             context.pump(|pump| pump.lost(&[]));

@@ -62,7 +62,7 @@ pub(super) fn assign(
     }
     held::begin(context, resolved.held, |_| 0);
     context.metrics.rebalanced("assign", started.elapsed());
-    tracing::info!(partitions = %names(partitions), "partitions assigned");
+    tracing::info!(name: "partitions_assigned", partitions = %names(partitions), "partitions assigned");
 }
 
 /// The group takes `partitions`, in an orderly way or not.
@@ -91,9 +91,9 @@ pub(super) fn revoke(
     end(consumer, context, &read);
     context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
     if lost {
-        tracing::warn!(partitions = %names(partitions), "partitions lost: what was in flight will be sent again");
+        tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: what was in flight will be sent again");
     } else {
-        tracing::info!(partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
+        tracing::info!(name: "partitions_revoked", partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
     }
 }
 
@@ -262,6 +262,7 @@ fn drain(
         Err(error) => {
             let places = names(positions.iter().map(|(partition, _)| partition));
             tracing::warn!(
+                name: "commit_failed",
                 partitions = %places, %error,
                 "the last commit of revoked partitions failed: their next reader sends some records again"
             );

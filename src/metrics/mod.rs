@@ -5,6 +5,7 @@
 
 mod families;
 mod series;
+mod totals;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 use crate::record::{Position, TopicPartition};
 use families::Families;
 use series::{ByName, Hub, Partitions, Topic};
+
+pub use totals::{Sent, Taken, Totals};
 
 /// What the bridge has done and how it stands.
 pub struct Metrics {
@@ -132,7 +135,7 @@ impl Metrics {
     /// State of one partition: `bridge_in_flight_records`, `bridge_oldest_in_flight_seconds`, `bridge_lag_seconds`,
     /// `bridge_position`, all `{topic,partition}`; the position is the next one to commit.
     pub fn partition_state(&self, standing: &Standing) {
-        let Standing { name, in_flight, oldest, lag, position } = standing;
+        let Standing { name, in_flight, oldest, lag, position, .. } = standing;
         self.partitions.with(&name.topic, name.partition, |series| {
             series.in_flight.set(clamp(*in_flight as u64));
             series.oldest.set(oldest.as_secs_f64());

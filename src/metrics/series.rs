@@ -11,7 +11,7 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use super::families::Families;
 
 /// Series by the name of what they belong to.
-pub(super) struct ByName<N, S>(RwLock<HashMap<N, Arc<S>>>);
+pub(super) struct ByName<N, S>(pub(super) RwLock<HashMap<N, Arc<S>>>);
 
 impl<N, S> Default for ByName<N, S> {
     fn default() -> Self {

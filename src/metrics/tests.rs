@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bridge_core::Reading;
 use prometheus::proto::MetricType;
 
 use super::*;
 
 fn standing(name: &TopicPartition, in_flight: usize, position: Option<Position>) -> Standing {
     let (oldest, lag) = (Duration::from_secs(1), Duration::from_secs(2));
-    Standing { name: name.clone(), in_flight, oldest, lag, position }
+    let (behind, reading) = (None, Reading::Flowing);
+    Standing { name: name.clone(), in_flight, oldest, lag, position, behind, reading }
 }
 
 /// Says everything that can be said, once.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{End, Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
+use crate::status::View;
 
 use super::resolve::Partitions;
 
@@ -40,6 +41,8 @@ pub(super) enum Signal {
     },
     Letter(u64, Result<(), String>),
     Ends(Vec<End>),
+    /// Somebody wants to know how things stand. One question at a time.
+    Asked(oneshot::Sender<View>),
     Stop,
 }
 

@@ -67,6 +67,7 @@ impl Notes {
                 metrics.records_let_go(reason, events as u64);
                 if reason == "deadline" {
                     tracing::warn!(
+                        name: "drain_incomplete",
                         %partition, events,
                         "let go before everything was acknowledged: these events may be delivered twice"
                     );
@@ -82,7 +83,7 @@ impl Notes {
                 match (policy, to) {
                     // Each by itself: this is all that is left of it.
                     (Policy::Drop, _) => {
-                        tracing::warn!(%partition, offset, reason, detail, "record dropped, as its mapping says");
+                        tracing::warn!(name: "record_dropped", %partition, offset, reason, detail, "record dropped, as its mapping says");
                     }
                     (_, Some(to)) => {
                         self.letter(Refusal { partition, reason, to }, offset, &detail);
@@ -102,7 +103,7 @@ impl Notes {
                 );
                 // `/readyz` lists them all.
                 if self.waits.may_say(&partition.topic, Instant::now()).is_some() {
-                    tracing::warn!(%partition, detail, "a partition waits, what goes elsewhere goes on");
+                    tracing::warn!(name: "partition_held", %partition, detail, "a partition waits, what goes elsewhere goes on");
                 }
             }
             Note::Flows { partition } => {
@@ -111,6 +112,7 @@ impl Notes {
             Note::Resized { hub, before, after } => {
                 let (namespace, hub) = (&*hub.namespace, &*hub.hub);
                 tracing::info!(
+                    name: "hub_resized",
                     namespace,
                     hub,
                     before,
@@ -127,6 +129,7 @@ impl Notes {
         let Refusal { partition, reason, to } = refusal;
         if let Some(unsaid) = may_say {
             tracing::warn!(
+                name: "dead_letter",
                 %partition, offset, reason, detail, to,
                 before = (unsaid > 0).then_some(unsaid),
                 "record goes to its dead-letter topic"
@@ -142,6 +145,7 @@ impl Notes {
     pub(super) fn count_up(&mut self, now: Option<Instant>) {
         for (Refusal { partition, reason, to }, more) in self.refusals.overdue(now) {
             tracing::warn!(
+                name: "dead_letter",
                 %partition, reason, to, more,
                 "and more records went to their dead-letter topic, in the last minute"
             );
@@ -158,7 +162,7 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
             // by `health`.
             let once = matches!(cause, Cause::Connection | Cause::Throttled);
             if attempts == 1 && !once {
-                tracing::warn!(namespace, hub, partition = &*partition, %cause, detail, ?wait, "a batch is not stored, sending it again");
+                tracing::warn!(name: "batch_retried", namespace, hub, partition = &*partition, %cause, detail, ?wait, "a batch is not stored, sending it again");
             } else {
                 tracing::debug!(namespace, hub, partition = &*partition, %cause, detail, attempts, ?wait, "still not stored");
             }
@@ -175,11 +179,13 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
             health.refused(Trouble::partition(&partition.topic, partition.partition), &detail);
             if reason == DEAD_LETTER_FAILED {
                 tracing::error!(
+                    name: "partition_halted",
                     %partition, offset, reason, detail,
                     "partition halted: its mapping makes this record a dead letter, which cannot be written"
                 );
             } else {
                 tracing::error!(
+                    name: "partition_halted",
                     %partition, offset, reason, detail,
                     "partition halted: this record can never be stored; mend the cause and restart, or set the mapping's \
                      `failure.policy` to `dead_letter` or `drop`"

@@ -18,6 +18,7 @@ use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
+use crate::status::View;
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
@@ -214,6 +215,8 @@ impl Pump {
                     }
                 }
             }
+            // Whoever asked may have left.
+            Signal::Asked(reply) => drop(reply.send(View::of(&mut self.core, now, wall()))),
             Signal::Stop => return false,
         }
         self.carry_out();

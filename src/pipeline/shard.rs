@@ -15,6 +15,7 @@ use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::route::Router;
+use crate::status::Desk;
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
@@ -38,6 +39,8 @@ pub struct Shard {
     health: ShardHealth,
     fatal: Arc<OnceLock<Fatal>>,
     drain_timeout: Duration,
+    /// Where it is asked how it stands.
+    desk: Desk,
 }
 
 /// Why a shard cannot start.
@@ -63,7 +66,7 @@ pub enum Failure {
 }
 
 impl Shard {
-    /// Starts shard number `number`. What is `found` already need not be asked for again.
+    /// Starts shard number `number`, which is asked at its `desk`. What is `found` already need not be asked for again.
     pub fn start(
         number: u32,
         config: &Config,
@@ -71,6 +74,7 @@ impl Shard {
         metrics: &Arc<Metrics>,
         health: ShardHealth,
         found: &Found,
+        desk: Desk,
     ) -> Result<Self, StartError> {
         health.begins();
         let runtime = Runtime::start(number, health.clone())?;
@@ -136,8 +140,19 @@ impl Shard {
         };
         let pump =
             std::thread::Builder::new().name(format!("pump-{number}")).spawn(move || pump.run())?;
+        let questions = mailbox.clone();
+        desk.open(move |reply| questions.send(Signal::Asked(reply)));
         let drain_timeout = config.limits.drain_timeout;
-        Ok(Self { consumer, mailbox, pump: Some(pump), runtime, health, fatal, drain_timeout })
+        Ok(Self {
+            consumer,
+            mailbox,
+            pump: Some(pump),
+            runtime,
+            health,
+            fatal,
+            drain_timeout,
+            desk,
+        })
     }
 
     /// Why this shard cannot go on, if it cannot.
@@ -152,8 +167,9 @@ impl Shard {
     /// Drains, commits and leaves the group. Bounded by the drain timeout and a little.
     pub fn stop(mut self) {
         if let Err(error) = self.consumer.stop(self.drain_timeout + MARGIN) {
-            tracing::warn!(%error, "records in flight may be delivered twice");
+            tracing::warn!(name: "drain_incomplete", %error, "records in flight may be delivered twice");
         }
+        self.desk.close();
         self.mailbox.send(Signal::Stop);
         if let Some(pump) = self.pump.take() {
             drop(pump.join());

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changes;
 mod claims;
 mod commands;
 mod configurations;
@@ -11,3 +12,4 @@ mod desk;
 mod inventory;
 mod links;
 mod pages;
+mod schemas;

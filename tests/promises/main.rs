@@ -26,5 +26,6 @@ mod scaling;
 mod scene;
 mod seen;
 mod startup;
+mod status;
 mod throttled;
 mod types;

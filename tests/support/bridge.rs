@@ -11,6 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eventhubs_local::Server;
+use kafka_eventhubs_bridge::admin::Answer;
+use kafka_eventhubs_bridge::status::document::Document;
 use tempfile::TempDir;
 use toml::{Table, Value};
 
@@ -322,6 +324,25 @@ impl Bridge {
             let (status, body) = self.readiness();
             (status == 503 && words.iter().all(|word| body.contains(word))).then_some(body)
         })
+    }
+
+    /// `/status`, which has the shape that is documented.
+    pub fn status(&self) -> Document {
+        let (_, body) = wait_for("/status answers", PATIENCE, || self.get("/status"));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// Waits until `/status` says so.
+    #[track_caller]
+    pub fn wait_status<T>(&self, what: &str, so: impl Fn(&Document) -> Option<T>) -> T {
+        wait_for(&format!("/status tells of {what}"), PATIENCE, || so(&self.status()))
+    }
+
+    /// `/events?since=N`
+    pub fn events(&self, since: u64) -> Answer {
+        let path = format!("/events?since={since}");
+        let (_, body) = wait_for("/events answers", PATIENCE, || self.get(&path));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
     /// The whole of `/metrics`.

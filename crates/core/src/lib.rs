@@ -49,6 +49,6 @@ pub use crate::core::{Admitted, Core};
 pub use drain::Drained;
 pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
-pub use progress::Standing;
+pub use progress::{Reading, Standing};
 pub use state::{Standing as LaneStanding, State};
 pub use turns::Governed;

@@ -3,6 +3,7 @@
 //! Checked where it was read; whoever holds a [`Mapping`] need not check it again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use regex::Regex;
@@ -83,6 +84,19 @@ pub enum Partitioning {
     Fixed(u32),
     /// The service chooses by the key; one key a batch.
     Gateway,
+}
+
+impl fmt::Display for Partitioning {
+    /// As it is written in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key => f.write_str("key"),
+            Self::Mirror => f.write_str("mirror"),
+            Self::RoundRobin => f.write_str("round_robin"),
+            Self::Fixed(partition) => write!(f, "fixed:{partition}"),
+            Self::Gateway => f.write_str("gateway"),
+        }
+    }
 }
 
 /// `[batch]`

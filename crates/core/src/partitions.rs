@@ -32,6 +32,8 @@ pub(crate) struct Partition {
     pub(crate) standing: (Option<Position>, Instant),
     /// Since when Kafka has had more than was read, at this position, though nothing is in hand.
     pub(crate) unread: Option<(Option<Position>, Instant)>,
+    /// Where it was begun to be read, if that is known, and its end when Kafka was last asked.
+    pub(crate) end: Option<(Option<Position>, Position)>,
 }
 
 /// A record that had no room.
@@ -95,6 +97,7 @@ impl Partitions {
             committed: None,
             standing: (None, now),
             unread: None,
+            end: None,
         });
         let of_topic = self.by_topic.entry(Arc::clone(&name.topic)).or_default();
         let index = name.partition.unsigned_abs() as usize;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::Core;
 use crate::offsets::Assignment;
-use crate::partitions::{GivenBack, Intake, Partition};
+use crate::partitions::{GivenBack, Held, Intake, Partition};
 use crate::record::{Position, TopicPartition};
 
 /// How one partition stands.
@@ -21,6 +21,28 @@ pub struct Standing {
     pub lag: Duration,
     /// The next offset to commit; `None` when nothing was read yet.
     pub position: Option<Position>,
+    /// Records from the position on that Kafka had when it was last asked for its end; `None` while it was not.
+    pub behind: Option<u64>,
+    /// Whether it is read.
+    pub reading: Reading,
+}
+
+/// Whether the records of a partition are read, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// They are.
+    Flowing,
+    /// The next one has no room: one of [`HELD`](crate::HELD).
+    Held {
+        /// What it waits for.
+        reason: &'static str,
+        /// Since when.
+        since: Instant,
+    },
+    /// The next one can never be stored, and its mapping stops there.
+    Halted,
+    /// It goes to another member.
+    Draining,
 }
 
 impl Core {
@@ -72,7 +94,8 @@ impl Core {
         let slot = self.partitions.find(&name.topic, name.partition)?;
         let (partition, offsets) = self.partitions.get_beside(slot)?;
         let position = offsets.position(partition.assignment);
-        let lag = (end.0 - position.or(start)?.0).max(0) as u64;
+        partition.end = Some((start, end));
+        let lag = behind(position.or(start)?, end);
         let in_hand = offsets.in_flight(partition.assignment) > 0 || partition.given_back.is_some();
         partition.unread = match partition.unread {
             _ if lag == 0 || in_hand => None,
@@ -104,7 +127,16 @@ impl Core {
                 let unread = partition.unread.filter(|(at, _)| *at == position);
                 unread.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since))
             };
-            Standing { name: partition.name.clone(), in_flight, oldest, lag, position }
+            let reading = match &partition.intake {
+                Intake::Flowing => Reading::Flowing,
+                Intake::Held(Held { reason, since, .. }) => Reading::Held { reason, since: *since },
+                Intake::Halted(_) => Reading::Halted,
+                Intake::Draining => Reading::Draining,
+            };
+            let ends = partition.end.and_then(|(start, end)| Some((position.or(start)?, end)));
+            let behind = ends.map(|(position, end)| behind(position, end));
+            let name = partition.name.clone();
+            Standing { name, in_flight, oldest, lag, position, behind, reading }
         };
         partitions.map(standing).collect()
     }
@@ -117,4 +149,9 @@ impl Core {
         };
         self.partitions.iter().filter_map(held).collect()
     }
+}
+
+/// Records from `position` to `end`.
+fn behind(position: Position, end: Position) -> u64 {
+    (end.0 - position.0).max(0) as u64
 }

@@ -68,6 +68,11 @@ impl Core {
         used.map(move |lane| self.standing(*lane, now))
     }
 
+    /// The hubs in use, and how many partitions each has, once that is known.
+    pub fn hubs(&self) -> impl Iterator<Item = (&HubName, Option<usize>)> {
+        self.hubs.all.iter().map(|hub| (&hub.name, hub.ids.as_ref().map(|ids| ids.len())))
+    }
+
     fn standing(&self, number: usize, now: Instant) -> Standing<'_> {
         let berth = &self.berths[number];
         let hub = &self.hubs.all[berth.hub];

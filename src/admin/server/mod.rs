@@ -1,4 +1,4 @@
-//! `GET /livez`, `/readyz` and `/metrics`, on a thread of its own: probes are answered however busy the bridge is.
+//! `GET /livez`, `/readyz`, `/metrics`, `/status` and `/events`, on a thread of its own: probes are answered however busy the bridge is.
 //!
 //! Bounded against whoever connects: so many connections at once, one request and a few seconds each, small headers.
 
@@ -9,19 +9,23 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::health::{Health, Held, Trouble, Verdict};
 use crate::metrics::Metrics;
+use crate::status::Status;
+
+use super::Changes;
 
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 64;
@@ -31,6 +35,19 @@ const LIFETIME: Duration = Duration::from_secs(10);
 const HEAD: usize = 16 * 1024;
 /// Until the next try when the system gives no connection, for want of file descriptors say.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
+
+/// What is answered from.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// For the probes.
+    pub health: Health,
+    /// For Prometheus.
+    pub metrics: Arc<Metrics>,
+    /// For people and their scripts.
+    pub status: Status,
+    /// What has changed of late.
+    pub changes: Changes,
+}
 
 /// The HTTP endpoint. It ends when this is dropped.
 #[derive(Debug)]
@@ -57,12 +74,8 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Opens the endpoint on `listen` and answers from `health` and `metrics`. Port 0 takes any free port.
-    pub fn start(
-        listen: SocketAddr,
-        health: Health,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, StartError> {
+    /// Opens the endpoint on `listen` and answers from `views`. Port 0 takes any free port.
+    pub fn start(listen: SocketAddr, views: Views) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -77,7 +90,8 @@ impl Server {
                 runtime.block_on(async {
                     tokio::select! {
                         _ = stopped => {}
-                        () = accept(listener, endpoints(health, metrics)) => {}
+                        () = views.status.clone().sample() => {}
+                        () = accept(listener, endpoints(views)) => {}
                     }
                 });
             })
@@ -132,7 +146,7 @@ async fn serve(stream: TcpStream, endpoints: Router, _slot: OwnedSemaphorePermit
     }
 }
 
-fn endpoints(health: Health, metrics: Arc<Metrics>) -> Router {
+fn endpoints(Views { health, metrics, status, changes }: Views) -> Router {
     Router::new()
         .route(
             "/livez",
@@ -141,6 +155,26 @@ fn endpoints(health: Health, metrics: Arc<Metrics>) -> Router {
         .route("/readyz", get(async |State(health): State<Health>| answer(&health.ready())))
         .with_state(health.clone())
         .route("/metrics", get(async move || page(&health, &metrics)))
+        .route("/status", get(async move || told(status.text().await.to_string())))
+        .route("/events", get(async move |Query(Since { since })| events(&changes, since)))
+}
+
+/// `GET /events?since=N`
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    since: u64,
+}
+
+fn events(changes: &Changes, since: u64) -> Response {
+    // Nothing in it is a key that is not text.
+    told(serde_json::to_string(&changes.since(since)).unwrap_or_default())
+}
+
+/// What is so now, and not any more when somebody looks again.
+fn told(text: String) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, text).into_response()
 }
 
 /// 200 or 503, with the reasons, and with what is held while the rest runs.

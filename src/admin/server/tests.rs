@@ -5,6 +5,13 @@ use std::net::TcpStream;
 
 use super::*;
 
+/// Of a bridge that has not started.
+fn views(health: Health) -> Views {
+    let (config, metrics) = (crate::config::sample(|_| ()), Arc::<Metrics>::default());
+    let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
+    Views { health, metrics, status, changes: Changes::default() }
+}
+
 fn start() -> (Server, Health) {
     let health = Health::new(
         1,
@@ -13,7 +20,8 @@ fn start() -> (Server, Health) {
         Duration::ZERO,
     );
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::start(listen, health.clone(), Arc::default()).unwrap();
+    let views = views(health.clone());
+    let server = Server::start(listen, views).unwrap();
     (server, health)
 }
 
@@ -113,6 +121,27 @@ fn metrics_are_a_page_for_prometheus() {
 }
 
 #[test]
+fn status_and_changes_are_json_that_nobody_keeps() {
+    let (server, health) = start();
+    let body = |answer: &str| -> Value {
+        assert_eq!(status(answer), "200");
+        assert!(answer.contains("cache-control: no-store"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    };
+    let starting = body(&get(&server, "/status"));
+    assert_eq!((&starting["version"], &starting["state"]), (&json!(1), &json!("starting")));
+    assert_eq!(starting["shards"][0]["answers"], json!(false));
+    health.draining();
+    // As old as a second at most.
+    let draining = std::iter::repeat_with(|| body(&get(&server, "/status")));
+    assert!(draining.take(100_000).any(|it| it["state"] == "draining"));
+    let none = body(&get(&server, "/events"));
+    assert_eq!(none, json!({ "version": 1, "next": 0, "lost": 0, "events": [] }));
+    assert_eq!(status(&get(&server, "/events?since=x")), "400");
+}
+
+#[test]
 fn anything_else_is_refused() {
     let (server, _health) = start();
     assert_eq!(status(&get(&server, "/")), "404");
@@ -141,7 +170,7 @@ fn a_full_house_answers_again_when_a_guest_leaves() {
 #[test]
 fn a_taken_port_is_named() {
     let (server, health) = start();
-    let error = Server::start(server.address(), health, Arc::default()).unwrap_err();
+    let error = Server::start(server.address(), views(health)).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot listen on `{}`, the `admin.listen` address", server.address())
@@ -154,5 +183,5 @@ fn dropping_the_server_frees_the_port() {
     let address = server.address();
     drop(server);
     assert!(TcpStream::connect(address).is_err());
-    Server::start(address, health, Arc::default()).unwrap();
+    Server::start(address, views(health)).unwrap();
 }

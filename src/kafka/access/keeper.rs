@@ -102,7 +102,7 @@ impl Password {
             return;
         }
         let username = self.username.clone();
-        tracing::info!(username, file = %self.path.display(), "the password for kafka has changed");
+        tracing::info!(name: "kafka_password_changed", username, file = %self.path.display(), "the password for kafka has changed");
         shared.give(Pass::Password { username, password: self.text.held().clone() });
     }
 }
@@ -114,7 +114,7 @@ impl Certificates {
         }
         match try_certificates(&self.tls) {
             Ok(()) => {
-                tracing::info!("the certificates for kafka have changed");
+                tracing::info!(name: "kafka_certificates_changed", "the certificates for kafka have changed");
                 shared.rotations.fetch_add(1, Ordering::AcqRel);
             }
             // Perhaps only one of them is there yet; the next change is looked at again.

@@ -90,7 +90,7 @@ impl Renewal {
     fn obtained(&mut self, token: &Token) {
         let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
         if self.failures > 0 {
-            tracing::info!(?left, "there is a token for kafka again");
+            tracing::info!(name: "kafka_token_renewed", ?left, "there is a token for kafka again");
         } else {
             tracing::debug!(?left, "a token for kafka was issued");
         }
@@ -115,7 +115,7 @@ impl Renewal {
                 (false, Some(_)) => "the old one has ended",
                 (false, None) => "waiting for it",
             };
-            tracing::warn!("no token for kafka, {meanwhile}, trying again: {refusal}");
+            tracing::warn!(name: "kafka_token_missing", "no token for kafka, {meanwhile}, trying again: {refusal}");
         }
         self.expires.is_none().then(|| refusal.clone())
     }

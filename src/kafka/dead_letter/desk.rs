@@ -251,6 +251,7 @@ impl Desk {
                 self.metrics.kafka_error("DeadLetter");
                 if let Some(letter) = line.letters.front() {
                     tracing::warn!(
+                        name: "dead_letter_waits",
                         record = %letter.source, offset = letter.offset, target = &*letter.target, reason,
                         "a dead letter can not be written yet; trying again in {pause:?}"
                     );

@@ -34,6 +34,7 @@ pub(super) fn begin(
         if let Some(suppressed) = context.may_say(&format!("held {}", partition.topic)) {
             let repeated = (suppressed > 0).then_some(suppressed);
             tracing::error!(
+                name: "partition_halted",
                 shard = context.shard, %partition, repeated, detail = why,
                 "partition halted: its position is gone; other partitions go on"
             );

@@ -171,6 +171,7 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
     if lost > 0 {
         context.metrics.records_expired(topic, count(lost));
         tracing::error!(
+            name: "records_expired",
             topic,
             partition = partition.partition,
             committed,
@@ -182,6 +183,7 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
         );
     } else {
         tracing::error!(
+            name: "position_gone",
             topic,
             partition = partition.partition,
             committed,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::mapping::Policy;
+use crate::progress::Reading;
 
 use super::plan::{Answer, Mode, Tp};
 use super::world::{World, key, record_at_or_after, tp};
@@ -44,6 +45,11 @@ impl World {
         const WALL: i64 = 1 << 40;
         for standing in self.core.standings(self.now, WALL) {
             let at = tp(&standing.name);
+            match standing.reading {
+                Reading::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
+                Reading::Flowing => assert!(!self.held.contains(&at), "{at:?}"),
+                Reading::Halted | Reading::Draining => {}
+            }
             let oldest = match standing.position {
                 Some(position) if standing.in_flight > 0 => position.0,
                 _ if self.held.contains(&at) => record_at_or_after(self.cursor[&at]),

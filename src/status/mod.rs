@@ -1,0 +1,114 @@
+//! How the whole bridge stands, in one document: `GET /status`, the page and the `status` command are views of it.
+//!
+//! It is put together when somebody asks, from what each shard says at that moment, from the troubles [`Health`] knows and from
+//! the counters of [`Metrics`]. All who ask within a second get the same, so that a wall of browsers costs as much as one.
+
+mod build;
+pub mod document;
+mod rates;
+mod shard;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::metrics::Metrics;
+
+pub use shard::{Desk, View};
+
+use document::Document;
+use rates::Rates;
+
+/// How long a document counts.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// See the module. Copies share one state.
+#[derive(Debug, Clone)]
+pub struct Status(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    host: Option<String>,
+    started: Timestamp,
+    health: Health,
+    metrics: Arc<Metrics>,
+    desks: Vec<Desk>,
+    rates: Mutex<Rates>,
+    /// The document made last, as text.
+    last: tokio::sync::Mutex<Option<(Instant, Arc<str>)>>,
+}
+
+impl Status {
+    /// Of a process on `host` that runs `config`.
+    pub fn new(
+        config: &Config,
+        host: Option<String>,
+        health: Health,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            config: config.clone(),
+            host,
+            started: Timestamp::now(),
+            health,
+            metrics,
+            desks: (0..config.limits.shards).map(|_| Desk::default()).collect(),
+            rates: Mutex::default(),
+            last: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Where shard `shard` is asked; below the number of shards.
+    pub fn shard(&self, shard: u32) -> Desk {
+        self.0.desks[shard as usize].clone()
+    }
+
+    fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.0.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the counters, now and then, for ever.
+    pub async fn sample(self) {
+        let mut ticks = tokio::time::interval(rates::SAMPLE);
+        loop {
+            ticks.tick().await;
+            self.rates().keep(Instant::now(), self.0.metrics.totals());
+        }
+    }
+
+    /// The document, as text, not older than a second.
+    pub async fn text(&self) -> Arc<str> {
+        let mut last = self.0.last.lock().await;
+        if let Some((at, text)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Arc::clone(text);
+        }
+        let document = self.document().await;
+        // A document has no keys but text, and so is JSON.
+        let text: Arc<str> = serde_json::to_string(&document).unwrap_or_default().into();
+        *last = Some((Instant::now(), Arc::clone(&text)));
+        text
+    }
+
+    async fn document(&self) -> Document {
+        // All are asked before one is waited for.
+        let asked: Vec<_> = self.0.desks.iter().map(Desk::question).collect();
+        let mut views = Vec::with_capacity(asked.len());
+        for question in asked {
+            views.push(question.answer().await);
+        }
+        let totals = self.0.metrics.totals();
+        let (now, rates) = (Instant::now(), self.rates());
+        let change = rates.change(now, &totals);
+        let caught_up = totals.behind.and_then(|behind| rates.caught_up(now, behind));
+        build::document(&self.0, &views, &change, caught_up, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

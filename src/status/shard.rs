@@ -1,0 +1,113 @@
+//! What one shard says of itself when it is asked. Nothing is kept for it: a bridge that nobody looks at pays nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bridge_core::{Core, Governed, HubName, Standing, State};
+use tokio::sync::oneshot;
+
+use crate::record::TopicPartition;
+
+/// How long a shard may take to answer. It goes round many times a second.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a shard stands.
+#[derive(Debug)]
+pub struct View {
+    /// When it was asked.
+    pub(super) now: Instant,
+    pub(super) partitions: Vec<Standing>,
+    /// Why a partition is held, in words.
+    pub(super) details: HashMap<TopicPartition, String>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) hubs: Vec<(HubName, Option<usize>)>,
+    pub(super) governed: Vec<Governed>,
+    /// Bytes held.
+    pub(super) bytes: usize,
+}
+
+/// A hub partition as a shard sends to it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) hub: HubName,
+    pub(super) partition: Arc<str>,
+    pub(super) state: State,
+    pub(super) lasts: Duration,
+    pub(super) attempts: u32,
+    pub(super) next: Option<Duration>,
+    pub(super) detail: String,
+}
+
+impl View {
+    /// How `core` stands at this time of day, in milliseconds.
+    pub fn of(core: &mut Core, now: Instant, wall: i64) -> Self {
+        let partitions = core.standings(now, wall);
+        let lanes = core.lanes(now).map(|it| Lane {
+            hub: it.hub.clone(),
+            partition: Arc::clone(it.partition),
+            state: it.state,
+            lasts: it.lasts,
+            attempts: it.attempts,
+            next: it.next,
+            detail: it.detail.to_owned(),
+        });
+        Self {
+            now,
+            partitions,
+            details: core.held(now).into_iter().collect(),
+            lanes: lanes.collect(),
+            hubs: core.hubs().map(|(name, count)| (name.clone(), count)).collect(),
+            governed: core.governed().collect(),
+            bytes: core.bytes(),
+        }
+    }
+}
+
+type Ask = Box<dyn Fn(oneshot::Sender<View>) + Send>;
+
+/// Where a shard can be asked, while it runs.
+#[derive(Clone, Default)]
+pub struct Desk(Arc<Mutex<Option<Ask>>>);
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    fn ask(&self) -> MutexGuard<'_, Option<Ask>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on `ask` brings a question to the shard.
+    pub fn open(&self, ask: impl Fn(oneshot::Sender<View>) + Send + 'static) {
+        *self.ask() = Some(Box::new(ask));
+    }
+
+    /// The shard has ended.
+    pub fn close(&self) {
+        *self.ask() = None;
+    }
+
+    /// Asks the shard how it stands.
+    pub(super) fn question(&self) -> Question {
+        let (reply, answer) = oneshot::channel();
+        if let Some(ask) = &*self.ask() {
+            ask(reply);
+        }
+        Question(answer)
+    }
+}
+
+/// A shard was asked.
+pub(super) struct Question(oneshot::Receiver<View>);
+
+impl Question {
+    /// How the shard stands; `None` when it does not say so in time, or is not there.
+    pub(super) async fn answer(self) -> Option<View> {
+        tokio::time::timeout(PATIENCE, self.0).await.ok()?.ok()
+    }
+}
