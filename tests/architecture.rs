@@ -12,7 +12,10 @@ const LINES: usize = 400;
 /// Each module of the bridge, and what of the bridge it may import. The order is the picture's: top to bottom.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("cli", &["bridge", "connect", "import", "admin", "kafka", "config", "causes", "route"]),
+    (
+        "cli",
+        &["bridge", "connect", "import", "admin", "kafka", "status", "config", "causes", "route"],
+    ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
     (
         "bridge",
@@ -84,7 +87,8 @@ const WORLD: &[&str] = &[
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
-    (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
+    (&["azure_core", "azure_identity"], &["src/credential"]),
+    (&["reqwest"], &["src/credential", "src/cli/status/ask.rs"]),
     (
         &[
             "aws_config",
@@ -111,7 +115,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap"], &["src/cli"]),
-    (&["comfy_table"], &["src/connect/table.rs"]),
+    (&["comfy_table"], &["src/connect/table.rs", "src/cli/status/table.rs"]),
     (&["saphyr"], &["src/import/form/yaml.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];

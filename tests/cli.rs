@@ -34,6 +34,23 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
 }
 
 #[test]
+fn a_bridge_that_does_not_answer_is_named() {
+    // A port that was free a moment ago, and one on which nobody speaks HTTP.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = gone.to_string();
+    let output = bridge(&["status", "--address", &gone]);
+    assert_eq!(output.status.code(), Some(69), "{}", text(&output.stderr));
+    let said = format!("error: `{gone}` does not answer: ");
+    assert!(text(&output.stderr).starts_with(&said), "{}", text(&output.stderr));
+    assert!(output.stdout.is_empty());
+    let output = bridge(&["status", "--json", "--address", &gone]);
+    assert_eq!(output.status.code(), Some(69));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["version"], &json["members"][0]["address"]), (&1.into(), &gone.into()));
+    assert!(json["members"][0]["status"].is_null() && json["members"][0]["error"].is_string());
+}
+
+#[test]
 fn what_was_asked_for_goes_to_standard_output() {
     let version = bridge(&["--version"]);
     assert_eq!(version.status.code(), Some(0));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, by any signal that can be caught, has drained and committed |
 //! | 64 | the arguments are wrong |
-//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect`: or somebody does not answer |
+//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect` and `status`: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
 //! | 78 | the configuration is wrong |
@@ -15,6 +15,7 @@ mod hubs;
 mod import;
 mod run;
 mod signals;
+mod status;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::Run),
     /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
     Check(check::Check),
+    /// Show how running bridges stand: lag, rates, what is held and why
+    Status(status::Question),
     /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to make them
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { command: Command::Run(run) }) => run::run(&run),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
+        Ok(Arguments { command: Command::Status(question) }) => status::status(question),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
         // Help and version were asked for and go to standard output; anything else is a mistake.

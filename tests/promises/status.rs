@@ -68,6 +68,10 @@ fn a_bridge_that_keeps_up_says_so_in_numbers() {
     for kind in ["started", "connected", "partitions_assigned"] {
         assert!(kinds.contains(kind), "{kinds:?}");
     }
+    let shown = bridge.shown(&[]);
+    assert!(shown.contains(&format!("group {}, running", scene.group)), "{shown}");
+    let json: serde_json::Value = serde_json::from_str(&bridge.shown(&["--json"])).expect("JSON");
+    assert_eq!(json["members"][0]["status"]["bridge"]["group"], *scene.group);
     let all = bridge.events(0);
     assert_eq!(bridge.events(all.next).events, [], "nothing has changed since");
     assert_eq!(scene.finish(&bridge), []);

@@ -1,0 +1,117 @@
+//! `status`: what running bridges say of themselves, in the terminal.
+
+mod ask;
+mod table;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{INTERNAL, REFUSED, Source, answer, say};
+use crate::status::document::Document;
+
+/// How often `--watch` looks.
+const WATCH: Duration = Duration::from_secs(2);
+/// Version of the JSON.
+const VERSION: u32 = 1;
+/// Where the bridge listens unless its configuration says otherwise.
+const USUAL: &str = "127.0.0.1:9400";
+
+/// Whom to ask, and how to show it.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    /// Address of a running bridge, its `[admin] listen`; may be repeated, for several members of a group
+    #[arg(long = "address", value_name = "HOST:PORT", conflicts_with = "config")]
+    addresses: Vec<String>,
+    /// The configuration file of a bridge that runs here, for its `[admin] listen`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Look again every two seconds, until interrupted
+    #[arg(long)]
+    watch: bool,
+    /// Write JSON: `{"version": 1, "members": [{"address", "status", "error"}]}`, with `status` as `GET /status`
+    #[arg(long)]
+    json: bool,
+}
+
+/// What one address said.
+#[derive(Debug, Serialize)]
+struct Member {
+    address: String,
+    status: Option<Document>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Members {
+    version: u32,
+    members: Vec<Member>,
+}
+
+pub(super) fn status(question: Question) -> ExitCode {
+    let addresses = match addresses(question.addresses, question.config) {
+        Ok(addresses) => addresses,
+        Err(code) => return code,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(std::io::stderr(), format_args!("error: {error}"));
+            return ExitCode::from(INTERNAL);
+        }
+    };
+    loop {
+        let members = runtime.block_on(ask::all(&addresses));
+        if question.watch && std::io::stdout().is_terminal() && !question.json {
+            // To the upper left, and nothing below.
+            drop(write!(std::io::stdout(), "\x1b[H\x1b[J"));
+        }
+        let code = show(members, question.json);
+        if !question.watch || code == ExitCode::from(super::UNWRITTEN) {
+            return code;
+        }
+        runtime.block_on(tokio::time::sleep(WATCH));
+    }
+}
+
+/// Whom to ask.
+fn addresses(named: Vec<String>, config: Option<PathBuf>) -> Result<Vec<String>, ExitCode> {
+    if let Some(config) = config {
+        let mut listen = Source { config, overrides: Vec::new() }.load()?.admin.listen;
+        // Everywhere is also here.
+        if listen.ip().is_unspecified() {
+            listen.set_ip(match listen.is_ipv4() {
+                true => std::net::Ipv4Addr::LOCALHOST.into(),
+                false => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        return Ok(vec![listen.to_string()]);
+    }
+    Ok(if named.is_empty() { vec![USUAL.to_owned()] } else { named })
+}
+
+fn show(members: Vec<Member>, json: bool) -> ExitCode {
+    let all = members.iter().all(|member| member.status.is_some());
+    let code = if all { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
+    if json {
+        let members = Members { version: VERSION, members };
+        // It has no keys but text.
+        let text = serde_json::to_string(&members).unwrap_or_default();
+        return answer(format_args!("{text}"), code);
+    }
+    for Member { address, error, .. } in &members {
+        if let Some(error) = error {
+            say(std::io::stderr(), format_args!("error: `{address}` does not answer: {error}"));
+        }
+    }
+    let statuses: Vec<_> = members.into_iter().filter_map(|member| member.status).collect();
+    if statuses.is_empty() {
+        return code;
+    }
+    answer(format_args!("{}", table::Page(&statuses)), code)
+}

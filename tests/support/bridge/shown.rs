@@ -1,0 +1,127 @@
+//! What a running bridge shows: its endpoints, and what the commands that ask them make of it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use kafka_eventhubs_bridge::admin::Answer;
+use kafka_eventhubs_bridge::status::document::Document;
+
+use super::lock;
+use crate::support::{Bridge, PATIENCE, rest, wait_for};
+
+impl Bridge {
+    /// Where probes and metrics are served; waits until it has been said.
+    pub(super) fn admin(&self) -> SocketAddr {
+        let line = self.wait_log(&["probes and metrics are served"]);
+        // As text or as JSON.
+        let (_, after) = line.split_once("address").expect("an address in the line");
+        let address = after.trim_start_matches(['=', '"', ':']);
+        let address = address.split([' ', '"']).next();
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// Asks one endpoint: status and body. `None` when nobody answers.
+    fn get(&self, path: &str) -> Option<(u16, String)> {
+        let limit = Duration::from_secs(5);
+        let mut socket = TcpStream::connect_timeout(&self.admin(), limit).ok()?;
+        socket.set_read_timeout(Some(limit)).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).ok()?;
+        let status = answer.split_whitespace().nth(1)?.parse().ok()?;
+        lock(&self.sweep).check(path, &answer);
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, body.to_owned()))
+    }
+
+    /// Status and body of `/livez`.
+    pub fn liveness(&self) -> (u16, String) {
+        wait_for("/livez answers", PATIENCE, || self.get("/livez"))
+    }
+
+    /// Status and body of `/readyz`.
+    pub fn readiness(&self) -> (u16, String) {
+        wait_for("/readyz answers", PATIENCE, || self.get("/readyz"))
+    }
+
+    /// Waits until `/readyz` answers with `status`, and gives the body.
+    #[track_caller]
+    pub fn wait_ready(&self, status: u16) -> String {
+        wait_for(&format!("/readyz says {status}"), PATIENCE, || {
+            let (now, body) = self.readiness();
+            (now == status).then_some(body)
+        })
+    }
+
+    /// Waits until `/readyz` answers with 503 and all these words, and gives the body: one reason may follow another.
+    #[track_caller]
+    pub fn wait_unready(&self, words: &[&str]) -> String {
+        wait_for(&format!("/readyz says 503 and {words:?}"), PATIENCE, || {
+            let (status, body) = self.readiness();
+            (status == 503 && words.iter().all(|word| body.contains(word))).then_some(body)
+        })
+    }
+
+    /// `/status`, which has the shape that is documented.
+    pub fn status(&self) -> Document {
+        let (_, body) = wait_for("/status answers", PATIENCE, || self.get("/status"));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// Waits until `/status` says so.
+    #[track_caller]
+    pub fn wait_status<T>(&self, what: &str, so: impl Fn(&Document) -> Option<T>) -> T {
+        wait_for(&format!("/status tells of {what}"), PATIENCE, || so(&self.status()))
+    }
+
+    /// What the command `status` shows of this bridge.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        command.args(["status", "--address", &self.admin().to_string()]).args(arguments);
+        let output = command.output().expect("it is built by `cargo test`");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// `/events?since=N`
+    pub fn events(&self, since: u64) -> Answer {
+        let path = format!("/events?since={since}");
+        let (_, body) = wait_for("/events answers", PATIENCE, || self.get(&path));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// The whole of `/metrics`.
+    pub fn metrics(&self) -> String {
+        wait_for("/metrics answers", PATIENCE, || self.get("/metrics")).1
+    }
+
+    /// The sum of all series of `name` that have these labels, written as in the exposition: `cause="timeout"`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.metrics();
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let wanted = |line: &&str| labels.iter().all(|label| line.contains(label));
+        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+        text.lines().filter(of_name).filter(wanted).filter_map(value).sum()
+    }
+
+    /// [`Bridge::metric`] of what is counted in whole numbers.
+    pub fn count(&self, name: &str, labels: &[&str]) -> u64 {
+        self.metric(name, labels) as u64
+    }
+
+    /// Waits until [`Bridge::metric`] is at least `least`.
+    #[track_caller]
+    pub fn wait_metric(&self, name: &str, labels: &[&str], least: f64) {
+        wait_for(&format!("{name}{labels:?} is {least}"), PATIENCE, || {
+            let enough = self.metric(name, labels) >= least;
+            if !enough {
+                rest(Duration::from_millis(30));
+            }
+            enough.then_some(())
+        });
+    }
+}
