@@ -113,7 +113,7 @@ impl Core {
             *listed.entry(*stay).or_default() += 1;
         }
         let held = |partition: &&Partition| match &partition.intake {
-            Intake::Held(held) => !matches!(held.why, Why::Window | Why::Letters),
+            Intake::Held(held) => !matches!(held.why, Why::Window | Why::Letters | Why::Paused),
             _ => false,
         };
         let mut count = 0;

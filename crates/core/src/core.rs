@@ -9,7 +9,7 @@
 //! * a ticket is settled only by `accepted`, by a finished dead letter, or by an explicit drop;
 //! * a record is placed whole or given back, and what is held is on the scale: `audit` proves the books in the tests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::hubs::{Berth, Hubs, Route};
 use crate::mapping::Events;
 use crate::offsets::{Assignment, ENTRY, Ticket};
 use crate::partitions::{Intake, Partition, Partitions};
+use crate::pause::is_paused;
 use crate::record::{Position, Record, TopicPartition};
 use crate::route::{self, Router};
 use crate::scale::Scale;
@@ -65,6 +66,8 @@ pub struct Core {
     /// Partitions that wait for the common half of the memory, while their hub holds nothing.
     pub(crate) for_common: Vec<Assignment>,
     pub(crate) drains: Vec<Drain>,
+    /// Mappings that are paused.
+    pub(crate) paused: BTreeSet<usize>,
     pub(crate) letters: HashMap<u64, Ticket>,
     next_letter: u64,
     layouts: HashMap<Events, Arc<Layout>>,
@@ -85,6 +88,7 @@ impl Core {
             tick: None,
             for_common: Vec::new(),
             drains: Vec::new(),
+            paused: BTreeSet::new(),
             letters: HashMap::new(),
             next_letter: 0,
             layouts: HashMap::new(),
@@ -115,7 +119,8 @@ impl Core {
         for route in &*routes {
             self.scale.uses(route.hub, true);
         }
-        self.partitions.assign(name, routes, now);
+        let paused = is_paused(&self.paused, &routes).then_some(now);
+        self.partitions.assign(name, routes, paused, now);
         self.tell(Note::Assigned(name.clone()));
     }
 
@@ -191,7 +196,9 @@ impl Core {
             return Admitted::Taken;
         }
         let routes = Arc::clone(&partition.routes);
-        let placed = if partition.letters >= MAX_LETTERS {
+        let placed = if partition.paused.is_some() {
+            Err(Why::Paused)
+        } else if partition.letters >= MAX_LETTERS {
             Err(Why::Letters)
         } else if again {
             // It is in the window already.

@@ -38,6 +38,8 @@ pub(crate) enum Why {
     Window,
     /// Too many dead letters that are not written.
     Letters,
+    /// Somebody has paused a mapping of it.
+    Paused,
 }
 
 impl Core {
@@ -71,7 +73,7 @@ impl Core {
             Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
             Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
             Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
-            Why::Window | Why::Letters => None,
+            Why::Window | Why::Letters | Why::Paused => None,
         }
     }
 
@@ -84,6 +86,7 @@ impl Core {
             Why::NoPlace(..) => NO_PARTITION,
             Why::Window => IN_FLIGHT,
             Why::Letters => DEAD_LETTERS,
+            Why::Paused => PAUSED,
         }
     }
 
@@ -121,11 +124,12 @@ impl Core {
                 "too many records were read behind one that is not acknowledged".to_owned()
             }
             Why::Letters => "too many dead letters are not written".to_owned(),
+            Why::Paused => "a mapping of its topic is paused".to_owned(),
         }
     }
 
     /// Its next record may come.
-    fn resume(&mut self, stay: Assignment) {
+    pub(crate) fn resume(&mut self, stay: Assignment) {
         let slot = stay.slot();
         let Some(partition) = self.partitions.get_mut(slot) else { return };
         if partition.assignment != stay || !matches!(partition.intake, Intake::Held(_)) {
@@ -229,6 +233,8 @@ impl Core {
         for partition in partitions {
             let Intake::Held(held) = &mut partition.intake else { continue };
             let after = match held.why {
+                // Whoever did it knows, and `/status` tells the others.
+                Why::Paused => continue,
                 Why::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
                 _ => SAID_AFTER,
             };
@@ -250,5 +256,7 @@ const HUB_SLOW: &str = "hub_slow";
 const NO_PARTITION: &str = "no_partition";
 const IN_FLIGHT: &str = "in_flight";
 const DEAD_LETTERS: &str = "dead_letters";
+pub(crate) const PAUSED: &str = "paused";
 /// Every label a held partition may have.
-pub const HELD: [&str; 5] = [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS];
+pub const HELD: [&str; 6] =
+    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS, PAUSED];

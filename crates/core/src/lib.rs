@@ -33,6 +33,7 @@ mod letters;
 pub mod mapping;
 pub mod offsets;
 mod partitions;
+mod pause;
 mod place;
 mod progress;
 pub mod record;

@@ -18,6 +18,8 @@ pub(crate) struct Partition {
     pub(crate) routes: Arc<[Route]>,
     /// Whether its records flow, and if not, why.
     pub(crate) intake: Intake,
+    /// Since when one of its mappings is paused.
+    pub(crate) paused: Option<Instant>,
     /// The last record polled, if it was given back and has not come again: until then the client stands behind it.
     pub(crate) given_back: Option<GivenBack>,
     /// Events in lanes or on their way to a dead-letter topic.
@@ -79,7 +81,13 @@ pub(crate) struct Partitions {
 
 impl Partitions {
     /// Begins a stay.
-    pub(crate) fn assign(&mut self, name: &TopicPartition, routes: Arc<[Route]>, now: Instant) {
+    pub(crate) fn assign(
+        &mut self,
+        name: &TopicPartition,
+        routes: Arc<[Route]>,
+        paused: Option<Instant>,
+        now: Instant,
+    ) {
         let assignment = self.offsets.assign();
         let slot = assignment.slot();
         if self.slots.len() <= slot {
@@ -90,6 +98,7 @@ impl Partitions {
             assignment,
             routes,
             intake: Intake::Flowing,
+            paused,
             given_back: None,
             out: 0,
             letters: 0,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
+use crate::hold::PAUSED;
 use crate::offsets::Assignment;
 use crate::partitions::{GivenBack, Held, Intake, Partition};
 use crate::record::{Position, TopicPartition};
@@ -128,7 +129,11 @@ impl Core {
                 unread.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since))
             };
             let reading = match &partition.intake {
-                Intake::Flowing => Reading::Flowing,
+                Intake::Flowing => match partition.paused {
+                    // Its next record has not come yet.
+                    Some(since) => Reading::Held { reason: PAUSED, since },
+                    None => Reading::Flowing,
+                },
                 Intake::Held(Held { reason, since, .. }) => Reading::Held { reason, since: *since },
                 Intake::Halted(_) => Reading::Halted,
                 Intake::Draining => Reading::Draining,

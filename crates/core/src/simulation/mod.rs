@@ -2,6 +2,7 @@
 //! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
 //! every step.
 
+mod pauses;
 mod plan;
 mod remade;
 mod scenes;
@@ -9,6 +10,7 @@ mod throttled;
 mod verdict;
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -41,6 +43,8 @@ enum Step {
     Rebalance { pick: usize, in_time: bool },
     /// A partition is lost, and comes back.
     Lose { pick: usize },
+    /// Some of the mappings are paused, the others not any more.
+    Pause { mappings: BTreeSet<usize> },
     /// Dead letters are written.
     Letters,
     /// Positions are committed.
@@ -66,6 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Resolve),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(pick, in_time)| Step::Rebalance { pick, in_time }),
         1 => any::<usize>().prop_map(|pick| Step::Lose { pick }),
+        1 => prop::collection::btree_set(0..3usize, 0..3).prop_map(|mappings| Step::Pause { mappings }),
         1 => Just(Step::Letters),
         2 => Just(Step::Commit),
     ]
@@ -117,6 +122,7 @@ impl World {
             Step::Resolve => self.resolve(),
             Step::Rebalance { pick, in_time } => self.rebalance(at(pick), in_time),
             Step::Lose { pick } => self.lose(at(pick)),
+            Step::Pause { mappings } => self.pause(mappings),
             Step::Letters => self.finish_letters(Ok(())),
             Step::Commit => self.commit(),
         }

@@ -46,6 +46,7 @@ impl World {
         for standing in self.core.standings(self.now, WALL) {
             let at = tp(&standing.name);
             match standing.reading {
+                Reading::Held { reason: "paused", .. } => assert!(self.is_paused(at), "{at:?}"),
                 Reading::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
                 Reading::Flowing => assert!(!self.held.contains(&at), "{at:?}"),
                 Reading::Halted | Reading::Draining => {}
@@ -63,6 +64,7 @@ impl World {
     /// Everything is well: what was read and is not committed is read again and stored, and then nothing is left to do.
     pub(super) fn come_to_rest(&mut self) {
         self.modes.fill(Mode::Good);
+        self.pause(BTreeSet::new());
         self.units = None;
         self.resolve();
         let mut quiet = 0;

@@ -51,6 +51,7 @@ pub(super) struct World {
     /// Hubs that have, or have had, other partitions than at first.
     pub(super) resized: BTreeSet<usize>,
     drains: u64,
+    pub(super) paused: BTreeSet<usize>,
     /// What the namespace takes, if that is limited.
     pub(super) units: Option<Units>,
     /// The last random number.
@@ -127,6 +128,7 @@ impl World {
             audited: true,
             resized: BTreeSet::new(),
             drains: 0,
+            paused: BTreeSet::new(),
             units: None,
             jitter: 0.5,
             plan,
@@ -249,7 +251,8 @@ impl World {
             match self.core.admit(&record, self.now) {
                 Admitted::Taken => {
                     taken += 1;
-                    self.read.insert((at, offset));
+                    let new = self.read.insert((at, offset));
+                    assert!(!new || !self.is_paused(at), "{at:?} is paused, and {offset} is taken");
                 }
                 Admitted::Held => {
                     self.act();

@@ -1,0 +1,38 @@
+//! Mappings that somebody has paused: their partitions are not read, whatever else holds them.
+//!
+//! A record goes to all its hubs or to none, so a topic that several mappings take stands while one of them is paused. What was
+//! taken before is delivered: a paused mapping drains. To pause is one reason beside others. Who resumes a mapping releases
+//! only what was held for that.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::core::Core;
+use crate::hold::Why;
+use crate::hubs::Route;
+use crate::partitions::{Held, Intake};
+
+impl Core {
+    /// From now on exactly these mappings are paused, by their place in the configuration.
+    pub fn pause(&mut self, mappings: BTreeSet<usize>, now: Instant) {
+        self.paused = mappings;
+        let (partitions, _) = self.partitions.all_mut();
+        let mut free = Vec::new();
+        for partition in partitions {
+            let paused = is_paused(&self.paused, &partition.routes);
+            partition.paused = paused.then(|| partition.paused.unwrap_or(now));
+            let waits = matches!(&partition.intake, Intake::Held(Held { why: Why::Paused, .. }));
+            if waits && !paused {
+                free.push(partition.assignment);
+            }
+        }
+        for stay in free {
+            self.resume(stay);
+        }
+    }
+}
+
+/// Whether one of the ways of a partition is.
+pub(crate) fn is_paused(mappings: &BTreeSet<usize>, routes: &[Route]) -> bool {
+    !mappings.is_empty() && routes.iter().any(|route| mappings.contains(&route.to.mapping))
+}
