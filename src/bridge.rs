@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use crate::admin::log::Levels;
 use crate::admin::{self, Changes, Server, Views};
 use crate::causes;
 use crate::config::Config;
@@ -66,13 +67,13 @@ impl From<Failure> for RunError {
 }
 
 /// Runs until `stop` speaks, then drains, commits and returns. When `strict`, only if everything can run. `host` is the name of the
-/// machine, and `changes` what the log has said of late.
+/// machine; what is logged can be changed, and what it said of late is kept.
 pub fn run(
     config: &Config,
     strict: bool,
     stop: &Receiver<()>,
     host: Option<String>,
-    changes: Changes,
+    (changes, levels): (Changes, Levels),
 ) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::default());
     let health = health(config);
@@ -82,9 +83,9 @@ pub fn run(
         metrics: Arc::clone(&metrics),
         status: status.clone(),
         changes,
+        levels,
     };
-    let admin =
-        Server::start(config.admin.listen, views).map_err(|error| refused_address(&error))?;
+    let admin = Server::start(&config.admin, views).map_err(|error| refused_address(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");
     let access =

@@ -51,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kafka", &["credential", "health", "metrics", "tls", "config", "repeats", "retry", "record"]),
     ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
     ("credential", &["tls", "config", "causes"]),
-    ("admin", &["status", "health", "metrics", "config"]),
+    ("admin", &["status", "health", "metrics", "config", "causes"]),
     ("status", &["health", "metrics", "config", "core", "record"]),
     ("health", &[]),
     ("metrics", &["core", "record"]),
@@ -87,8 +87,7 @@ const WORLD: &[&str] = &[
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
-    (&["azure_core", "azure_identity"], &["src/credential"]),
-    (&["reqwest"], &["src/credential", "src/cli/status/ask.rs"]),
+    (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
     (
         &[
             "aws_config",

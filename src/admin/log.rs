@@ -2,6 +2,7 @@
 //!
 //! A line that cannot be written is lost; logging never stops the bridge.
 
+use std::fmt;
 use std::io::IsTerminal;
 
 use tracing::{Level, Metadata, Subscriber};
@@ -9,9 +10,9 @@ use tracing_subscriber::filter::{FilterExt, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, wrong_levels};
 
 use super::Changes;
 
@@ -47,13 +48,59 @@ fn filter<S: Subscriber>(level: &str) -> Result<impl Filter<S> + use<S>, ParseEr
     Ok(wanted.and(filter_fn(harmless).with_max_level_hint(LevelFilter::TRACE)))
 }
 
+type Wanted = Box<dyn Filter<Registry> + Send + Sync>;
+
+/// What is logged, and may be changed while the process runs.
+#[derive(Clone)]
+pub struct Levels(Option<reload::Handle<Wanted, Registry>>);
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Levels").finish_non_exhaustive()
+    }
+}
+
+/// Why what is logged cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LevelError {
+    /// Correct it.
+    #[error("the level {0}; hint: {1}")]
+    Wrong(String, String),
+    /// Correct it.
+    #[error("the level is not a filter: {0}")]
+    Filter(#[from] ParseError),
+    /// Nothing logs.
+    #[error("this process has no log")]
+    None,
+}
+
+impl Levels {
+    /// Of a process that does not log.
+    pub const NONE: Self = Self(None);
+
+    /// From now on this is logged, until the process ends.
+    pub fn set(&self, level: &str) -> Result<(), LevelError> {
+        if let Some((what, hint)) = wrong_levels(level).into_iter().next() {
+            return Err(LevelError::Wrong(what, hint));
+        }
+        let wanted: Wanted = Box::new(filter(level)?);
+        let handle = self.0.as_ref().ok_or(LevelError::None)?;
+        handle.reload(wanted).map_err(|_| LevelError::None)?;
+        // At this level it is in every log but one that is off.
+        tracing::info!(name: "log_level_changed", level, "another level is logged");
+        Ok(())
+    }
+}
+
 /// Begins logging, for the whole process and until its end; `changes` hears what has changed. What the `log` crate is told is
 /// logged too.
-pub fn init(log: &Log, changes: &Changes) -> Result<(), LogError> {
+pub fn init(log: &Log, changes: &Changes) -> Result<Levels, LogError> {
     let stderr = std::io::stderr;
     let layer = layer(log.format, stderr, stderr().is_terminal());
-    let layer = layer.with_filter(filter(&log.level)?);
-    Ok(Registry::default().with(layer).with(changes.layer()).try_init()?)
+    let wanted: Wanted = Box::new(filter(&log.level)?);
+    let (wanted, handle) = reload::Layer::new(wanted);
+    Registry::default().with(layer.with_filter(wanted)).with(changes.layer()).try_init()?;
+    Ok(Levels(Some(handle)))
 }
 
 /// Logs a panic before the process ends: half a bridge is worse than a restart.
@@ -73,7 +120,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // What cannot be written is not worth a panic in `eprintln!`.
-    let layer = fmt::layer().with_writer(writer).log_internal_errors(false);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
     match (format, colour) {
         (LogFormat::Json, _) => {
             layer.json().flatten_event(true).with_span_list(false).with_ansi(false).boxed()

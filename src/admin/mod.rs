@@ -5,8 +5,10 @@
 //! late.
 
 mod changes;
+mod client;
 pub mod log;
 mod server;
 
 pub use changes::{Answer, Change, Changes};
+pub use client::{Client, Reply};
 pub use server::{Server, StartError, Views};

@@ -26,7 +26,7 @@ pub(super) struct Check {
     timeout: Duration,
 }
 
-fn time(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn time(text: &str) -> Result<Duration, &'static str> {
     let parsed = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text.trim());
     // A day is long enough, and can be added to any clock.
     let range = Duration::from_millis(100)..=Duration::from_hours(24);

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, by any signal that can be caught, has drained and committed |
 //! | 64 | the arguments are wrong |
-//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect` and `status`: or somebody does not answer |
+//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect`, `status`, `pause` and its like: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
+//! | 75 | what was asked for was begun, and is not finished in the time it was given |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
@@ -16,6 +17,7 @@ mod import;
 mod run;
 mod signals;
 mod status;
+mod steer;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ const USAGE: u8 = 64;
 const REFUSED: u8 = 69;
 const INTERNAL: u8 = 70;
 const UNWRITTEN: u8 = 74;
+const UNFINISHED: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
 /// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
@@ -47,6 +50,14 @@ enum Command {
     Check(check::Check),
     /// Show how running bridges stand: lag, rates, what is held and why
     Status(status::Question),
+    /// Do not read the topics of a mapping until it is resumed; what was read is delivered
+    Pause(steer::Mappings),
+    /// Read the topics of a mapping again
+    Resume(steer::Mappings),
+    /// Pause mappings, and wait until everything of them is delivered
+    Drain(steer::Drain),
+    /// Change what a running bridge logs
+    LogLevel(steer::Level),
     /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to make them
@@ -141,6 +152,10 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Run(run) }) => run::run(&run),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
         Ok(Arguments { command: Command::Status(question) }) => status::status(question),
+        Ok(Arguments { command: Command::Pause(mappings) }) => steer::pause(&mappings),
+        Ok(Arguments { command: Command::Resume(mappings) }) => steer::resume(&mappings),
+        Ok(Arguments { command: Command::Drain(drain) }) => steer::drain(&drain),
+        Ok(Arguments { command: Command::LogLevel(level) }) => steer::level(&level),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
         // Help and version were asked for and go to standard output; anything else is a mistake.

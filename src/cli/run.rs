@@ -26,13 +26,16 @@ pub(super) fn run(run: &Run) -> ExitCode {
         Err(code) => return code,
     };
     let changes = Changes::default();
-    if let Err(error) = log::init(&config.log, &changes) {
-        say(std::io::stderr(), format_args!("error: {error}"));
-        return ExitCode::from(match error {
-            LogError::Level(_) => CONFIGURATION,
-            LogError::Begun(_) => INTERNAL,
-        });
-    }
+    let levels = match log::init(&config.log, &changes) {
+        Ok(levels) => levels,
+        Err(error) => {
+            say(std::io::stderr(), format_args!("error: {error}"));
+            return ExitCode::from(match error {
+                LogError::Level(_) => CONFIGURATION,
+                LogError::Begun(_) => INTERNAL,
+            });
+        }
+    };
     log::abort_on_panic();
     for warning in &config.warnings {
         tracing::warn!("{}", warning.line());
@@ -46,7 +49,7 @@ pub(super) fn run(run: &Run) -> ExitCode {
     };
     // Kubernetes says so in each pod.
     let host = std::env::var("HOSTNAME").ok();
-    match bridge::run(&config, run.strict, &stop, host, changes) {
+    match bridge::run(&config, run.strict, &stop, host, (changes, levels)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");

@@ -16,6 +16,7 @@ mod routes;
 mod security;
 mod shared_access;
 mod tables;
+pub(crate) use tables::wrong_levels;
 mod token;
 mod unfilled;
 

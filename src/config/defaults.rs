@@ -23,7 +23,7 @@ impl Default for Limits {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9400)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9400)), token_file: None }
     }
 }
 

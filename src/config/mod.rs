@@ -35,6 +35,7 @@ mod shape;
 mod way;
 
 pub use address::Address;
+pub(crate) use check::wrong_levels;
 pub use connection_string::{ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
 pub use left_out::{LeftOut, Meeting};

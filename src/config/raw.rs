@@ -98,6 +98,10 @@ pub(super) struct Mapping {
     /// `gateway` (the service hashes; one key a batch).
     #[schemars(extend("default" = "key"))]
     pub(super) partitioning: Option<Partitioning>,
+    /// Whether it begins paused: its topics are not read until it is resumed. A topic that another mapping takes as well
+    /// waits too.
+    #[schemars(extend("default" = false))]
+    pub(super) paused: Option<bool>,
     /// Laid over `[batch]`.
     pub(super) batch: Batch,
     /// Laid over `[events]`.
@@ -153,6 +157,9 @@ pub(super) struct Admin {
     /// Address of `/livez`, `/readyz`, `/metrics`, `/status` and `/events`. In a container: `0.0.0.0:9400`.
     #[schemars(extend("default" = "127.0.0.1:9400"))]
     pub(super) listen: Option<String>,
+    /// File with the token that allows changes over this address: `pause`, `resume`, `drain`, `log-level`. It is read at each
+    /// change. Without it, changes are only accepted from this machine, of the same user.
+    pub(super) token_file: Option<String>,
 }
 
 /// What is written to standard error.

@@ -144,6 +144,13 @@ impl Limits {
 pub struct Admin {
     /// Address of `/livez`, `/readyz`, `/metrics`, `/status` and `/events`.
     pub listen: std::net::SocketAddr,
+    /// File with the token that allows changes over it.
+    pub token_file: Option<std::path::PathBuf>,
+}
+
+impl Admin {
+    /// Bytes a token has at least.
+    pub const SHORTEST: usize = 16;
 }
 
 /// `[log]`

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{End, Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
-use crate::status::View;
+use crate::status::Word;
 
 use super::resolve::Partitions;
 
@@ -41,8 +41,8 @@ pub(super) enum Signal {
     },
     Letter(u64, Result<(), String>),
     Ends(Vec<End>),
-    /// Somebody wants to know how things stand. One question at a time.
-    Asked(oneshot::Sender<View>),
+    /// Said at the desk: one question at a time, and what somebody types.
+    Word(Word),
     Stop,
 }
 

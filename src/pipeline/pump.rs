@@ -18,7 +18,7 @@ use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
-use crate::status::View;
+use crate::status::{View, Word};
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
@@ -216,7 +216,10 @@ impl Pump {
                 }
             }
             // Whoever asked may have left.
-            Signal::Asked(reply) => drop(reply.send(View::of(&mut self.core, now, wall()))),
+            Signal::Word(Word::View(reply)) => {
+                drop(reply.send(View::of(&mut self.core, now, wall())));
+            }
+            Signal::Word(Word::Pause(mappings)) => self.core.pause(mappings, now),
             Signal::Stop => return false,
         }
         self.carry_out();

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge_core::Core;
 
@@ -113,8 +113,11 @@ impl Shard {
             found.clone(),
             config.kafka.discovery_interval,
         );
+        let mut core = Core::new(Arc::new(Router::new(&config.mappings)), budget(config));
+        // Before the first record can come.
+        core.pause(desk.paused(), Instant::now());
         let pump = Pump {
-            core: Core::new(Arc::new(Router::new(&config.mappings)), budget(config)),
+            core,
             inbox,
             mailbox: mailbox.clone(),
             queue,
@@ -141,7 +144,7 @@ impl Shard {
         let pump =
             std::thread::Builder::new().name(format!("pump-{number}")).spawn(move || pump.run())?;
         let questions = mailbox.clone();
-        desk.open(move |reply| questions.send(Signal::Asked(reply)));
+        desk.open(move |word| questions.send(Signal::Word(word)));
         let drain_timeout = config.limits.drain_timeout;
         Ok(Self {
             consumer,

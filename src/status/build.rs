@@ -1,7 +1,7 @@
 //! The document, from what is known.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::{HubName, Reading, Standing, State};
@@ -157,6 +157,7 @@ impl Known<'_> {
     }
 
     fn mappings(&self, topics: &[document::Topic]) -> Vec<document::Mapping> {
+        let paused = self.shared.paused.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mapping = |(index, mapping): (usize, &Mapping)| {
             let its = topics.iter().filter(|topic| topic.mappings.contains(&index));
             let sum = Sum::of(its.flat_map(|topic| &topic.partitions));
@@ -171,6 +172,7 @@ impl Known<'_> {
                 namespace: mapping.namespace.clone(),
                 hub: mapping.hub.clone(),
                 partitioning: mapping.partitioning.to_string(),
+                paused: paused.contains(&index),
                 partitions: sum.partitions,
                 partitions_held: sum.held,
                 lag_records: sum.lag_records,

@@ -170,6 +170,8 @@ pub struct Mapping {
     pub hub: String,
     /// How the hub partition is chosen: `key`, `mirror`, `round_robin`, `fixed:N` or `gateway`.
     pub partitioning: String,
+    /// Whether somebody has paused it.
+    pub paused: bool,
     /// Kafka partitions that this process reads for it.
     pub partitions: usize,
     /// Those that are held or halted.

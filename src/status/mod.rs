@@ -8,6 +8,8 @@ pub mod document;
 mod rates;
 mod shard;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::metrics::Metrics;
 
-pub use shard::{Desk, View};
+pub use shard::{Desk, View, Word};
 
 use document::Document;
 use rates::Rates;
@@ -38,8 +40,12 @@ struct Shared {
     metrics: Arc<Metrics>,
     desks: Vec<Desk>,
     rates: Mutex<Rates>,
-    /// The document made last, as text.
-    last: tokio::sync::Mutex<Option<(Instant, Arc<str>)>>,
+    /// Mappings that are paused.
+    paused: Mutex<BTreeSet<usize>>,
+    /// How often somebody has changed something.
+    steered: AtomicU64,
+    /// The document made last, as text, when that was, and how often something had been changed then.
+    last: tokio::sync::Mutex<Option<(Instant, u64, Arc<str>)>>,
 }
 
 impl Status {
@@ -50,7 +56,9 @@ impl Status {
         health: Health,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        let mappings = config.mappings.iter().enumerate();
+        let paused = mappings.filter(|(_, mapping)| mapping.paused).map(|(index, _)| index);
+        let status = Self(Arc::new(Shared {
             config: config.clone(),
             host,
             started: Timestamp::now(),
@@ -58,8 +66,37 @@ impl Status {
             metrics,
             desks: (0..config.limits.shards).map(|_| Desk::default()).collect(),
             rates: Mutex::default(),
+            paused: Mutex::new(paused.collect()),
+            steered: AtomicU64::new(0),
             last: tokio::sync::Mutex::default(),
-        }))
+        }));
+        let paused = status.paused();
+        status.0.desks.iter().for_each(|desk| desk.pause(&paused));
+        drop(paused);
+        status
+    }
+
+    fn paused(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.0.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pauses a mapping, by its place in the configuration, or resumes it; whether that changes anything. `None` when there is no
+    /// such mapping. It counts until the process ends.
+    pub fn pause(&self, mapping: usize, pause: bool) -> Option<bool> {
+        let hub = &self.0.config.mappings.get(mapping)?.hub;
+        // Held while they are told, so that all hear the same last.
+        let mut paused = self.paused();
+        let changed = if pause { paused.insert(mapping) } else { paused.remove(&mapping) };
+        if changed {
+            if pause {
+                tracing::info!(name: "mapping_paused", mapping, hub, "a mapping is paused: its topics are not read, what was read is delivered");
+            } else {
+                tracing::info!(name: "mapping_resumed", mapping, hub, "a mapping is resumed");
+            }
+            self.0.desks.iter().for_each(|desk| desk.pause(&paused));
+            self.0.steered.fetch_add(1, Ordering::Release);
+        }
+        Some(changed)
     }
 
     /// Where shard `shard` is asked; below the number of shards.
@@ -80,18 +117,20 @@ impl Status {
         }
     }
 
-    /// The document, as text, not older than a second.
+    /// The document, as text, not older than a second or than the last change somebody made.
     pub async fn text(&self) -> Arc<str> {
         let mut last = self.0.last.lock().await;
-        if let Some((at, text)) = &*last
+        let steered = self.0.steered.load(Ordering::Acquire);
+        if let Some((at, before, text)) = &*last
             && at.elapsed() < FRESH
+            && *before == steered
         {
             return Arc::clone(text);
         }
         let document = self.document().await;
         // A document has no keys but text, and so is JSON.
         let text: Arc<str> = serde_json::to_string(&document).unwrap_or_default().into();
-        *last = Some((Instant::now(), Arc::clone(&text)));
+        *last = Some((Instant::now(), steered, Arc::clone(&text)));
         text
     }
 

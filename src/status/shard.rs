@@ -1,6 +1,6 @@
 //! What one shard says of itself when it is asked. Nothing is kept for it: a bridge that nobody looks at pays nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,11 +65,26 @@ impl View {
     }
 }
 
-type Ask = Box<dyn Fn(oneshot::Sender<View>) + Send>;
+/// What a shard is told at its desk.
+#[derive(Debug)]
+pub enum Word {
+    /// Somebody wants to know how it stands.
+    View(oneshot::Sender<View>),
+    /// From now on exactly these mappings are paused.
+    Pause(BTreeSet<usize>),
+}
 
-/// Where a shard can be asked, while it runs.
+type Tell = Box<dyn Fn(Word) + Send>;
+
+/// Where a shard is asked and told, while it runs.
 #[derive(Clone, Default)]
-pub struct Desk(Arc<Mutex<Option<Ask>>>);
+pub struct Desk(Arc<Mutex<Within>>);
+
+#[derive(Default)]
+struct Within {
+    tell: Option<Tell>,
+    paused: BTreeSet<usize>,
+}
 
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,25 +93,41 @@ impl fmt::Debug for Desk {
 }
 
 impl Desk {
-    fn ask(&self) -> MutexGuard<'_, Option<Ask>> {
+    fn within(&self) -> MutexGuard<'_, Within> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on `ask` brings a question to the shard.
-    pub fn open(&self, ask: impl Fn(oneshot::Sender<View>) + Send + 'static) {
-        *self.ask() = Some(Box::new(ask));
+    /// The mappings that are paused.
+    pub fn paused(&self) -> BTreeSet<usize> {
+        self.within().paused.clone()
+    }
+
+    /// From now on `tell` brings words to the shard.
+    pub fn open(&self, tell: impl Fn(Word) + Send + 'static) {
+        let mut within = self.within();
+        tell(Word::Pause(within.paused.clone()));
+        within.tell = Some(Box::new(tell));
     }
 
     /// The shard has ended.
     pub fn close(&self) {
-        *self.ask() = None;
+        self.within().tell = None;
+    }
+
+    /// Exactly these mappings are paused, also when the shard is started again.
+    pub(super) fn pause(&self, mappings: &BTreeSet<usize>) {
+        let mut within = self.within();
+        within.paused.clone_from(mappings);
+        if let Some(tell) = &within.tell {
+            tell(Word::Pause(mappings.clone()));
+        }
     }
 
     /// Asks the shard how it stands.
     pub(super) fn question(&self) -> Question {
         let (reply, answer) = oneshot::channel();
-        if let Some(ask) = &*self.ask() {
-            ask(reply);
+        if let Some(tell) = &self.within().tell {
+            tell(Word::View(reply));
         }
         Question(answer)
     }

@@ -27,5 +27,6 @@ mod scene;
 mod seen;
 mod startup;
 mod status;
+mod steering;
 mod throttled;
 mod types;

@@ -25,6 +25,8 @@ pub struct Mapping {
     pub events: Events,
     /// `[failure]`, with this mapping's own keys laid over it.
     pub failure: Failure,
+    /// Whether it begins paused: its topics are not read until somebody resumes it.
+    pub paused: bool,
 }
 
 /// Which topics a mapping takes: `topic`, `topics` or `topic_pattern`.
@@ -223,5 +225,6 @@ pub(crate) fn sample() -> Mapping {
         batch: Batch::default(),
         events: Events::default(),
         failure: Failure::default(),
+        paused: false,
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,14 +19,20 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::config;
 use crate::health::{Health, Held, Trouble, Verdict};
 use crate::metrics::Metrics;
 use crate::status::Status;
 
 use super::Changes;
+use super::log::Levels;
+
+pub(super) mod local;
+mod writes;
 
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 64;
@@ -47,6 +54,8 @@ pub struct Views {
     pub status: Status,
     /// What has changed of late.
     pub changes: Changes,
+    /// What is logged.
+    pub levels: Levels,
 }
 
 /// The HTTP endpoint. It ends when this is dropped.
@@ -74,8 +83,9 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Opens the endpoint on `listen` and answers from `views`. Port 0 takes any free port.
-    pub fn start(listen: SocketAddr, views: Views) -> Result<Self, StartError> {
+    /// Opens the endpoint as `settings` say and answers from `views`. Port 0 takes any free port.
+    pub fn start(settings: &config::Admin, views: Views) -> Result<Self, StartError> {
+        let (listen, token_file) = (settings.listen, settings.token_file.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -91,7 +101,8 @@ impl Server {
                     tokio::select! {
                         _ = stopped => {}
                         () = views.status.clone().sample() => {}
-                        () = accept(listener, endpoints(views)) => {}
+                        () = here(address.port(), views.clone()) => {}
+                        () = accept(listener, endpoints(views, token_file)) => {}
                     }
                 });
             })
@@ -116,6 +127,34 @@ impl Drop for Server {
     }
 }
 
+/// Serves the local socket for ever, if there can be one.
+async fn here(port: u16, views: Views) {
+    let socket = match local::listen(port) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(%error, "there is no local socket: commands that change something need `admin.token_file`");
+            return std::future::pending().await;
+        }
+    };
+    let writes = writes::free(views.status.clone(), views.levels.clone());
+    let (endpoints, slots) = (reads(views).merge(writes), Arc::new(Semaphore::new(CONNECTIONS)));
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+        match socket.accept().await {
+            Ok((stream, _)) if local::is_friend(&stream) => {
+                tokio::spawn(serve(stream, endpoints.clone(), slot));
+            }
+            Ok(_) => {
+                tracing::warn!(name: "change_refused", "another user of this machine was refused at the local socket");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot accept a connection to the local socket");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
 /// Accepts for ever.
 async fn accept(listener: TcpListener, endpoints: Router) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
@@ -134,7 +173,10 @@ async fn accept(listener: TcpListener, endpoints: Router) {
 }
 
 /// Answers one request of one connection.
-async fn serve(stream: TcpStream, endpoints: Router, _slot: OwnedSemaphorePermit) {
+async fn serve<S>(stream: S, endpoints: Router, _slot: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD)
@@ -146,7 +188,13 @@ async fn serve(stream: TcpStream, endpoints: Router, _slot: OwnedSemaphorePermit
     }
 }
 
-fn endpoints(Views { health, metrics, status, changes }: Views) -> Router {
+fn endpoints(views: Views, token_file: Option<PathBuf>) -> Router {
+    let writes = writes::guarded(views.status.clone(), views.levels.clone(), token_file);
+    reads(views).merge(writes)
+}
+
+/// What only tells.
+fn reads(Views { health, metrics, status, changes, .. }: Views) -> Router {
     Router::new()
         .route(
             "/livez",

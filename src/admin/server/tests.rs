@@ -5,11 +5,15 @@ use std::net::TcpStream;
 
 use super::*;
 
+fn settings(listen: SocketAddr) -> config::Admin {
+    config::Admin { listen, token_file: None }
+}
+
 /// Of a bridge that has not started.
 fn views(health: Health) -> Views {
     let (config, metrics) = (crate::config::sample(|_| ()), Arc::<Metrics>::default());
     let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
-    Views { health, metrics, status, changes: Changes::default() }
+    Views { health, metrics, status, changes: Changes::default(), levels: Levels::NONE }
 }
 
 fn start() -> (Server, Health) {
@@ -21,7 +25,7 @@ fn start() -> (Server, Health) {
     );
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let views = views(health.clone());
-    let server = Server::start(listen, views).unwrap();
+    let server = Server::start(&settings(listen), views).unwrap();
     (server, health)
 }
 
@@ -170,7 +174,7 @@ fn a_full_house_answers_again_when_a_guest_leaves() {
 #[test]
 fn a_taken_port_is_named() {
     let (server, health) = start();
-    let error = Server::start(server.address(), views(health)).unwrap_err();
+    let error = Server::start(&settings(server.address()), views(health)).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot listen on `{}`, the `admin.listen` address", server.address())
@@ -183,5 +187,5 @@ fn dropping_the_server_frees_the_port() {
     let address = server.address();
     drop(server);
     assert!(TcpStream::connect(address).is_err());
-    Server::start(address, views(health)).unwrap();
+    Server::start(&settings(address), views(health)).unwrap();
 }

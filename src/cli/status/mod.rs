@@ -4,7 +4,8 @@ mod ask;
 mod table;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,14 +13,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{INTERNAL, REFUSED, Source, answer, say};
+use crate::config::Admin;
 use crate::status::document::Document;
+
+pub(super) use ask::one;
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(2);
 /// Version of the JSON.
 const VERSION: u32 = 1;
-/// Where the bridge listens unless its configuration says otherwise.
-const USUAL: &str = "127.0.0.1:9400";
 
 /// Whom to ask, and how to show it.
 #[derive(Debug, Args)]
@@ -53,7 +55,7 @@ struct Members {
 }
 
 pub(super) fn status(question: Question) -> ExitCode {
-    let addresses = match addresses(question.addresses, question.config) {
+    let addresses = match addresses(question.addresses, question.config.as_deref()) {
         Ok(addresses) => addresses,
         Err(code) => return code,
     };
@@ -80,19 +82,27 @@ pub(super) fn status(question: Question) -> ExitCode {
 }
 
 /// Whom to ask.
-fn addresses(named: Vec<String>, config: Option<PathBuf>) -> Result<Vec<String>, ExitCode> {
-    if let Some(config) = config {
-        let mut listen = Source { config, overrides: Vec::new() }.load()?.admin.listen;
-        // Everywhere is also here.
-        if listen.ip().is_unspecified() {
-            listen.set_ip(match listen.is_ipv4() {
-                true => std::net::Ipv4Addr::LOCALHOST.into(),
-                false => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        return Ok(vec![listen.to_string()]);
+fn addresses(named: Vec<String>, config: Option<&Path>) -> Result<Vec<String>, ExitCode> {
+    match (config, named.is_empty()) {
+        (None, false) => Ok(named),
+        (config, _) => Ok(vec![listen(config)?.to_string()]),
     }
-    Ok(if named.is_empty() { vec![USUAL.to_owned()] } else { named })
+}
+
+/// Where the bridge of this configuration answers on this machine, or one that says nothing of it. What is wrong with the
+/// configuration is said, and the exit code is the error.
+pub(super) fn listen(config: Option<&Path>) -> Result<SocketAddr, ExitCode> {
+    let Some(config) = config else { return Ok(Admin::default().listen) };
+    let source = Source { config: config.to_owned(), overrides: Vec::new() };
+    let mut listen = source.load()?.admin.listen;
+    // Everywhere is also here.
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen.is_ipv4() {
+            true => Ipv4Addr::LOCALHOST.into(),
+            false => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(listen)
 }
 
 fn show(members: Vec<Member>, json: bool) -> ExitCode {

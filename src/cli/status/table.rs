@@ -101,6 +101,7 @@ fn mappings(all: &[Document]) -> Table {
             continue;
         };
         let more = |sum: Option<u64>, it: Option<u64>| Some(sum? + it?).or(sum).or(it);
+        sum.paused |= mapping.paused;
         sum.partitions += mapping.partitions;
         sum.partitions_held += mapping.partitions_held;
         sum.in_flight_records += mapping.in_flight_records;
@@ -125,7 +126,7 @@ fn mappings(all: &[Document]) -> Table {
             it.lag_seconds.map_or("-".to_owned(), time),
             it.lag_records.map_or("-".to_owned(), |records| records.to_string()),
             it.partitions.to_string(),
-            it.partitions_held.to_string(),
+            if it.paused { "paused".to_owned() } else { it.partitions_held.to_string() },
         ]);
     }
     table

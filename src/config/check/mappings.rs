@@ -58,8 +58,17 @@ impl Check<'_> {
                 (hub, _) => self.hub(&at, hub.as_ref()),
             };
             if let (Some(topics), Some(hub)) = (topics, hub) {
-                let mapping =
-                    Mapping { topics, hub, namespace, partitioning, batch, events, failure };
+                let paused = given.paused.unwrap_or(false);
+                let mapping = Mapping {
+                    topics,
+                    hub,
+                    namespace,
+                    partitioning,
+                    batch,
+                    events,
+                    failure,
+                    paused,
+                };
                 mappings.push((at, mapping));
             }
         }

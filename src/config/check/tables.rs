@@ -2,6 +2,8 @@
 //!
 //! The first three also stand in a mapping, laid over the others' values.
 
+use std::path::PathBuf;
+
 use crate::config::hint::{nearest, shown};
 use crate::config::path::Path;
 use crate::config::{Admin, Batch, Events, Failure, Limits, Log, raw};
@@ -132,44 +134,64 @@ impl Check<'_> {
     }
 
     pub(super) fn admin(&mut self, given: &raw::Admin) -> Admin {
-        let at = Path::top("admin").key("listen");
-        let Some(text) = &given.listen else { return Admin::default() };
+        let at = Path::top("admin");
+        let token_file = given.token_file.as_ref().and_then(|named| self.admin_token(&at, named));
+        let default = Admin { token_file, ..Admin::default() };
+        let Some(text) = &given.listen else { return default };
         let Ok(listen) = text.trim().parse() else {
             self.wrong(
-                &at,
+                &at.key("listen"),
                 format!("is {}, not an address", shown(text)),
                 "it is an IP address and a port, names are not looked up",
                 "give `127.0.0.1:9400` for this machine alone, `0.0.0.0:9400` for all",
             );
-            return Admin::default();
+            return default;
         };
-        Admin { listen }
+        Admin { listen, ..default }
+    }
+
+    /// The file, when what it holds now is a token.
+    fn admin_token(&mut self, at: &Path, named: &str) -> Option<PathBuf> {
+        let at = at.key("token_file");
+        let (token, path) = self.file(&at, named, "the token")?;
+        if token.len() < Admin::SHORTEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.wrong(
+                &at,
+                "names a file that holds no good token",
+                "whoever guesses the token may stop the flow of records",
+                format!(
+                    "write {} or more letters and digits into it, such as those of `openssl rand -hex 32`",
+                    Admin::SHORTEST
+                ),
+            );
+            return None;
+        }
+        Some(path)
     }
 
     pub(super) fn log(&mut self, given: &raw::Log) -> Log {
         let default = Log::default();
         let level = given.level.clone().unwrap_or(default.level);
-        for directive in level.split(',') {
-            self.directive(directive.trim());
+        for (what, hint) in wrong_levels(&level) {
+            let why = "a level is `off`, `error`, `warn`, `info`, `debug` or `trace`";
+            self.wrong(&Path::top("log").key("level"), what, why, hint);
         }
         Log { format: given.format.unwrap_or(default.format), level }
     }
+}
 
-    /// `tracing` takes a misspelt level for the name of a module and then logs nothing.
-    fn directive(&mut self, directive: &str) {
-        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level).trim();
-        if LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
-            return;
-        }
+/// What of a filter is no level, and a hint: `tracing` takes a misspelt one for the name of a module and then logs nothing.
+pub(crate) fn wrong_levels(filter: &str) -> Vec<(String, String)> {
+    let levels = filter
+        .split(',')
+        .map(|directive| directive.rsplit_once('=').map_or(directive, |(_, level)| level).trim());
+    let wrong = levels.filter(|level| !LEVELS.contains(&level.to_ascii_lowercase().as_str()));
+    let told = wrong.map(|level| {
         let hint = match nearest(level, LEVELS) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write `info`, or with a module `info,kafka_eventhubs_bridge=debug`".to_owned(),
         };
-        self.wrong(
-            &Path::top("log").key("level"),
-            format!("holds {}, not a level", shown(level)),
-            "a level is `off`, `error`, `warn`, `info`, `debug` or `trace`",
-            hint,
-        );
-    }
+        (format!("holds {}, not a level", shown(level)), hint)
+    });
+    told.collect()
 }

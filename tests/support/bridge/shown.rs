@@ -24,10 +24,15 @@ impl Bridge {
 
     /// Asks one endpoint: status and body. `None` when nobody answers.
     fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.ask("GET", path, "")
+    }
+
+    fn ask(&self, method: &str, path: &str, header: &str) -> Option<(u16, String)> {
         let limit = Duration::from_secs(5);
         let mut socket = TcpStream::connect_timeout(&self.admin(), limit).ok()?;
         socket.set_read_timeout(Some(limit)).ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: bridge\r\n{header}");
+        let request = format!("{head}Content-Length: 0\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).ok()?;
@@ -79,11 +84,29 @@ impl Bridge {
 
     /// What the command `status` shows of this bridge.
     pub fn shown(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["status", "--address", &self.admin().to_string()]).args(arguments);
-        let output = command.output().expect("it is built by `cargo test`");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("text")
+        let (code, said) = self.command("status", arguments);
+        assert_eq!(code, Some(0), "{said}");
+        said
+    }
+
+    /// Runs a command that asks or steers this bridge: exit code, and what it said.
+    pub fn command(&self, command: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.steering(command, arguments).output().expect("built by `cargo test`");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("text"))
+    }
+
+    /// That command, before it is run.
+    pub fn steering(&self, command: &str, arguments: &[&str]) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        program.args([command, "--address", &self.admin().to_string()]).args(arguments);
+        program
+    }
+
+    /// Sends a request of any kind, perhaps with a token: its status and body.
+    pub fn request(&self, method: &str, path: &str, token: Option<&str>) -> (u16, String) {
+        let token = token.map_or(String::new(), |it| format!("Authorization: Bearer {it}\r\n"));
+        wait_for("the endpoint answers", PATIENCE, || self.ask(method, path, &token))
     }
 
     /// `/events?since=N`

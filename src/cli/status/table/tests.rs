@@ -26,7 +26,7 @@ fn member(host: &str) -> Value {
         "namespaces": [{ "namespace": "default", "host": "x.servicebus.windows.net", "connected": true, "detail": null,
             "connections": 1, "links": 2, "token_expires": null, "throttled": null }],
         "mappings": [{ "mapping": 0, "topics": ["orders"], "topic_pattern": null, "namespace": "default", "hub": "orders",
-            "partitioning": "key", "partitions": 2, "partitions_held": 1, "lag_records": 1234, "lag_seconds": 125.0,
+            "partitioning": "key", "paused": false, "partitions": 2, "partitions_held": 1, "lag_records": 1234, "lag_seconds": 125.0,
             "in_flight_records": 17 }],
         "topics": [{ "topic": "orders", "mappings": [0], "records_per_second": 1.0, "record_bytes_per_second": 1.0,
             "partitions": [partition(0), held] }],
@@ -83,6 +83,13 @@ fn several_members_are_one_table() {
     let page = shown(&[member("pod-a"), member("pod-b")]);
     assert!(page.contains("pod-a: ") && page.contains("pod-b: "), "{page}");
     assert!(has(&page, "orders → orders 2 min 5 s 2468 4 2"), "{page}");
+}
+
+#[test]
+fn a_paused_mapping_is_told_from_one_that_is_held() {
+    let mut paused = member("pod-a");
+    paused["mappings"][0]["paused"] = json!(true);
+    assert!(has(&shown(&[paused]), "orders → orders 2 min 5 s 1234 2 paused"));
 }
 
 #[test]

@@ -1,0 +1,264 @@
+//! `pause`, `resume`, `drain` and `log-level`: what changes a running bridge, until it ends.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::status::{listen, one};
+use super::{CONFIGURATION, INTERNAL, REFUSED, UNFINISHED, USAGE, answer, say};
+use crate::admin::{Client, Reply};
+use crate::status::document::{Document, Mapping};
+
+/// Version of the JSON.
+const VERSION: u32 = 1;
+/// How often a drain is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Which bridge.
+#[derive(Debug, Args)]
+struct Where {
+    /// The configuration file of the bridge that runs here, for its `[admin] listen`; without it, 127.0.0.1:9400
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The bridge's `[admin] listen`; on another machine it takes a token
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+    address: Option<String>,
+    /// The token of its `admin.token_file`; without it, the local socket of this machine is used
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Which mappings, of which bridge.
+#[derive(Debug, Args)]
+pub(super) struct Mappings {
+    /// The mappings, each by its number in `status`, or by the name of its topic, pattern or hub
+    #[arg(value_name = "MAPPING", required_unless_present = "all")]
+    named: Vec<String>,
+    /// Every mapping
+    #[arg(long, conflicts_with = "named")]
+    all: bool,
+    #[command(flatten)]
+    at: Where,
+    /// Write JSON: `{"version": 1, "mappings": [{"mapping", "hub", "paused", "changed"}]}`
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to drain, and how long it may take.
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    #[command(flatten)]
+    mappings: Mappings,
+    /// How long to wait until everything is delivered
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::check::time)]
+    timeout: Duration,
+}
+
+/// What is to be logged.
+#[derive(Debug, Args)]
+pub(super) struct Level {
+    /// `info`, `debug` or another level, or a filter by module, such as `info,kafka_eventhubs_bridge=debug`
+    #[arg(value_name = "LEVEL")]
+    level: String,
+    #[command(flatten)]
+    at: Where,
+}
+
+/// What went wrong, and the exit code.
+type Failure = (String, u8);
+
+pub(super) fn pause(mappings: &Mappings) -> ExitCode {
+    ended(run(async { steer(&mappings.at.client()?, mappings, true).await }), mappings.json)
+}
+
+pub(super) fn resume(mappings: &Mappings) -> ExitCode {
+    ended(run(async { steer(&mappings.at.client()?, mappings, false).await }), mappings.json)
+}
+
+pub(super) fn drain(drain: &Drain) -> ExitCode {
+    let mappings = &drain.mappings;
+    let drained = run(async {
+        let client = mappings.at.client()?;
+        let paused = steer(&client, mappings, true).await?;
+        let numbers: Vec<_> = paused.iter().map(|it| it.mapping).collect();
+        wait_drained(&client, &numbers, drain.timeout).await.map(|()| paused)
+    });
+    ended(drained, mappings.json)
+}
+
+pub(super) fn level(level: &Level) -> ExitCode {
+    let set = run(async {
+        let client = level.at.client()?;
+        let path = format!("/log?level={}", percent(&level.level));
+        good(&client.send("POST", &path).await.map_err(unheard)?).map(drop)
+    });
+    match set {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// A mapping that was paused or resumed.
+struct Steered {
+    mapping: usize,
+    hub: String,
+    paused: bool,
+    changed: bool,
+}
+
+impl Where {
+    fn client(&self) -> Result<Client, Failure> {
+        let address = match &self.address {
+            Some(address) => address.clone(),
+            // What is wrong with the configuration has been said.
+            None => listen(self.config.as_deref())
+                .map_err(|_| (String::new(), CONFIGURATION))?
+                .to_string(),
+        };
+        if let Some(token) = &self.token_file {
+            return Ok(Client::Remote(address, Some(token.clone())));
+        }
+        let here = |host: &str| matches!(host, "127.0.0.1" | "localhost" | "[::1]");
+        match address.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+            Some((host, Ok(port))) if here(host) => Ok(Client::Local(port)),
+            Some((_, Ok(_))) => {
+                Err((format!("`{address}` is another machine, which takes `--token-file`"), USAGE))
+            }
+            _ => Err((format!("`{address}` is no HOST:PORT"), USAGE)),
+        }
+    }
+}
+
+impl Mappings {
+    /// Those that are meant, of what the bridge has.
+    fn of(&self, status: &Document) -> Result<Vec<Mapping>, Failure> {
+        let mut chosen = Vec::new();
+        for named in &self.named {
+            let before = chosen.len();
+            chosen.extend(status.mappings.iter().filter(|it| is_meant(named, it)).cloned());
+            if chosen.len() == before {
+                let all = status.mappings.iter().map(|it| format!("{} ({})", it.mapping, it.hub));
+                let all = all.take(20).collect::<Vec<_>>().join(", ");
+                return Err((format!("no mapping is `{named}`; there are {all}"), USAGE));
+            }
+        }
+        if self.all {
+            chosen.extend(status.mappings.iter().cloned());
+        }
+        chosen.sort_by_key(|it| it.mapping);
+        chosen.dedup_by_key(|it| it.mapping);
+        Ok(chosen)
+    }
+}
+
+fn is_meant(named: &str, it: &Mapping) -> bool {
+    let topics = it.topics.iter().flatten().chain(&it.topic_pattern);
+    named.parse() == Ok(it.mapping)
+        || it.hub == named
+        || topics.into_iter().any(|topic| topic == named)
+}
+
+async fn steer(
+    client: &Client,
+    mappings: &Mappings,
+    paused: bool,
+) -> Result<Vec<Steered>, Failure> {
+    let status = one(client).await.map_err(unheard)?;
+    let what = if paused { "pause" } else { "resume" };
+    let mut steered = Vec::new();
+    for Mapping { mapping, hub, .. } in mappings.of(&status)? {
+        let path = format!("/mappings/{mapping}/{what}");
+        let said = good(&client.send("POST", &path).await.map_err(unheard)?)?;
+        let changed = said["changed"] == true;
+        steered.push(Steered { mapping, hub, paused, changed });
+    }
+    Ok(steered)
+}
+
+/// Waits until nothing of these mappings is under way.
+async fn wait_drained(client: &Client, numbers: &[usize], limit: Duration) -> Result<(), Failure> {
+    let began = Instant::now();
+    loop {
+        let status = one(client).await.map_err(unheard)?;
+        let left = status.mappings.iter().filter(|it| numbers.contains(&it.mapping));
+        let left: u64 = left.map(|it| it.in_flight_records).sum();
+        // Who does not answer may have some.
+        let known = status.shards.iter().all(|shard| shard.answers);
+        if left == 0 && known {
+            return Ok(());
+        }
+        if began.elapsed() >= limit {
+            let limit = limit.as_secs_f64();
+            let why = format!("{left} records are not delivered after {limit} s; they stay paused");
+            return Err((why, UNFINISHED));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What a good answer says.
+fn good(reply: &Reply) -> Result<Value, Failure> {
+    let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    if reply.status == 200 {
+        return Ok(said);
+    }
+    let plain = String::from_utf8_lossy(&reply.body);
+    let why = said["error"].as_str().unwrap_or(&plain);
+    let code = if reply.status == 400 { USAGE } else { REFUSED };
+    Err((format!("the bridge refuses: {why}"), code))
+}
+
+fn unheard(why: String) -> Failure {
+    (
+        format!(
+            "the bridge does not answer: {why}; hint: does it run on this machine, as the same user, and is this the port of its `[admin] listen`?"
+        ),
+        REFUSED,
+    )
+}
+
+fn percent(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+fn run<T>(what: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| (error.to_string(), INTERNAL))?.block_on(what)
+}
+
+fn ended(result: Result<Vec<Steered>, Failure>, as_json: bool) -> ExitCode {
+    let steered = match result {
+        Ok(steered) => steered,
+        Err(failure) => return failed(&failure),
+    };
+    if as_json {
+        let mappings = steered.iter().map(|it| {
+            json!({ "mapping": it.mapping, "hub": it.hub, "paused": it.paused, "changed": it.changed })
+        });
+        let all = json!({ "version": VERSION, "mappings": mappings.collect::<Vec<_>>() });
+        return answer(format_args!("{all}"), ExitCode::SUCCESS);
+    }
+    let lines = steered.iter().map(|Steered { mapping, hub, paused, changed }| {
+        let state = if *paused { "paused" } else { "resumed" };
+        let before = if *changed { "" } else { " already" };
+        format!("mapping {mapping} ({hub}) is{before} {state}")
+    });
+    let mut lines = lines.collect::<Vec<_>>();
+    if steered.iter().any(|it| it.paused && it.changed) {
+        lines.push(
+            "until it is resumed or the process ends; `paused = true` in the configuration lasts longer"
+                .to_owned(),
+        );
+    }
+    answer(format_args!("{}", lines.join("\n")), ExitCode::SUCCESS)
+}
+
+fn failed((why, code): &Failure) -> ExitCode {
+    if !why.is_empty() {
+        say(std::io::stderr(), format_args!("error: {why}"));
+    }
+    ExitCode::from(*code)
+}
