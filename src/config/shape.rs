@@ -76,6 +76,17 @@ pub enum Start {
     At(i64),
 }
 
+impl Start {
+    /// Reads `earliest`, `latest` or an RFC 3339 time.
+    pub fn of(text: &str) -> Option<Self> {
+        match text {
+            "earliest" => Some(Self::Earliest),
+            "latest" => Some(Self::Latest),
+            time => Some(Self::At(time.parse::<jiff::Timestamp>().ok()?.as_millisecond())),
+        }
+    }
+}
+
 /// Where a partition goes on whose committed offset is not in the log any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutOfRange {

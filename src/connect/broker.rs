@@ -62,7 +62,7 @@ async fn one(
     let met = match entering {
         Ok(Ok((inquiry, cluster))) => {
             let took = begun.elapsed();
-            let Cluster { protocol, brokers, topics, encrypted, missing } = &cluster;
+            let Cluster { protocol, brokers, topics, encrypted, missing, .. } = &cluster;
             if steps.next() == Some("tls") {
                 steps.after(encrypted.unwrap_or(took), Said::ok("the certificate is good"));
             }

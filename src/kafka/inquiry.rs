@@ -5,10 +5,14 @@
 //! early.
 
 mod ear;
+mod group;
 mod members;
+mod oldest;
+mod placing;
 mod positions;
 mod reading;
 mod sizes;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,12 +29,17 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use crate::config;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::{Access, StartError, advice, settings};
+use crate::record::TopicPartition;
 
 use ear::{Ear, is_no};
+pub use group::{Group, Member, State};
 pub use members::Members;
+pub use oldest::Oldest;
+pub use placing::Unset;
 pub use positions::{Gone, Positions};
 pub use sizes::Limit;
 pub(super) use sizes::limit;
+pub use standing::{Case, Standing};
 
 /// The first attempt to get an answer; each further one has twice the time.
 const FIRST: Duration = Duration::from_millis(300);
@@ -88,6 +97,8 @@ pub struct Cluster {
     pub brokers: Vec<Advertised>,
     /// The topics we may see.
     pub topics: BTreeMap<String, Topic>,
+    /// Their partitions that nobody leads now.
+    pub unled: BTreeSet<TopicPartition>,
 }
 
 /// Where a broker wants to be reached.
@@ -189,6 +200,11 @@ impl Inquiry {
             port: u16::try_from(broker.port()).unwrap_or_default(),
         });
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let unled = topics.clone().flat_map(|topic| {
+            let unled = topic.partitions().iter().filter(|partition| partition.leader() < 0);
+            unled.map(|partition| TopicPartition::new(topic.name(), partition.id()))
+        });
+        let unled = unled.collect();
         let topics = topics.map(|topic| (topic.name().to_owned(), facts(topic)));
         Cluster {
             protocol: self.protocol(),
@@ -196,6 +212,7 @@ impl Inquiry {
             missing: self.client.context().is_old().then_some(advice::OLD),
             brokers: brokers.collect(),
             topics: topics.collect(),
+            unled,
         }
     }
 

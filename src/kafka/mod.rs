@@ -42,8 +42,8 @@ pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
 pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{
-    Advertised, Chosen, Cluster, Denied, Door, Gone, Inquiry, Limit, Members, Positions, Shut,
-    Topic, topics,
+    Advertised, Case, Chosen, Cluster, Denied, Door, Gone, Group, Inquiry, Limit, Member, Members,
+    Oldest, Positions, Shut, Standing, State, Topic, Unset, topics,
 };
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};

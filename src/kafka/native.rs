@@ -5,6 +5,7 @@
 
 mod admin;
 mod ends;
+mod groups;
 mod ids;
 
 use std::ffi::{CStr, CString, c_void};
@@ -26,6 +27,7 @@ use crate::kafka::access::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
 
 pub(super) use ends::{EndQueue, Which};
+pub(super) use groups::group;
 pub(super) use ids::IdQueue;
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -121,13 +121,8 @@ impl Check<'_> {
 
     fn start(&mut self, given: Option<&raw::Start>) -> Start {
         let Some(raw::Start(text)) = given else { return Start::Earliest };
-        match text.trim() {
-            "earliest" => return Start::Earliest,
-            "latest" => return Start::Latest,
-            _ => {}
-        }
-        if let Ok(time) = text.trim().parse::<jiff::Timestamp>() {
-            return Start::At(time.as_millisecond());
+        if let Some(start) = Start::of(text.trim()) {
+            return start;
         }
         let hint = match nearest(text, ["earliest", "latest"]) {
             Some(near) => format!("did you mean `{near}`?"),

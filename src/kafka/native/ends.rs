@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::OK;
@@ -24,7 +25,12 @@ pub(in crate::kafka) enum Which {
     First,
     /// After the last record that a reader gets: with `committed`, only of transactions that are.
     End { committed: bool },
+    /// Of the first record at or after this time, in milliseconds since the Unix epoch.
+    At(i64),
 }
+
+/// What each partition answers: an offset, `None` where no record is that late, or why not.
+pub(in crate::kafka) type Offsets = Vec<(TopicPartition, Result<Option<i64>, RDKafkaErrorCode>)>;
 
 impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> EndQueue<H> {
     pub(in crate::kafka) fn new(consumer: H) -> Self {
@@ -41,6 +47,7 @@ impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> EndQueue<H> {
         let spec = match which {
             Which::First => Offset::Beginning,
             Which::End { .. } => Offset::End,
+            Which::At(time) => Offset::Offset(time.max(0)),
         };
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for TopicPartition { topic, partition } in partitions {
@@ -66,34 +73,48 @@ impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> EndQueue<H> {
 
     /// The answer, if there is one by now, for the partitions of which it is known.
     pub(in crate::kafka) fn take(&self) -> Option<Vec<(TopicPartition, Position)>> {
+        let answer = self.wait(Duration::ZERO)?.unwrap_or_default();
+        let known = |(partition, offset): (TopicPartition, Result<Option<i64>, _>)| {
+            Some((partition, Position(offset.ok()??)))
+        };
+        Some(answer.into_iter().filter_map(known).collect())
+    }
+
+    /// Waits up to `timeout` for the answer.
+    pub(in crate::kafka) fn wait(
+        &self,
+        timeout: Duration,
+    ) -> Option<Result<Offsets, RDKafkaErrorCode>> {
         // SAFETY: only offsets are answered to this queue.
-        unsafe { self.0.take(Duration::ZERO, offsets) }
+        unsafe { self.0.take(timeout, offsets) }
     }
 }
 
 /// # Safety
 /// `event` is live.
-unsafe fn offsets(event: NonNull<ffi::rd_kafka_event_t>) -> Vec<(TopicPartition, Position)> {
+unsafe fn offsets(event: NonNull<ffi::rd_kafka_event_t>) -> Result<Offsets, RDKafkaErrorCode> {
     // SAFETY: the caller's promise; everything read here belongs to the event.
     unsafe {
+        let code = ffi::rd_kafka_event_error(event.as_ptr());
         let result = ffi::rd_kafka_event_ListOffsets_result(event.as_ptr());
-        if result.is_null() || ffi::rd_kafka_event_error(event.as_ptr()) != OK {
-            return Vec::new();
+        if result.is_null() || code != OK {
+            return Err(code.into());
         }
         let mut count = 0;
         let infos = ffi::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
         if infos.is_null() || count == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let offset = |info: &*const ffi::rd_kafka_ListOffsetsResultInfo_t| {
             let place = &*ffi::rd_kafka_ListOffsetsResultInfo_topic_partition(*info);
-            if place.err != OK || place.offset < 0 {
-                return None;
-            }
+            let offset = match place.err {
+                OK => Ok((place.offset >= 0).then_some(place.offset)),
+                code => Err(code.into()),
+            };
             // Kafka allows only ASCII in names.
             let topic = CStr::from_ptr(place.topic).to_string_lossy();
-            Some((TopicPartition::new(&*topic, place.partition), Position(place.offset)))
+            (TopicPartition::new(&*topic, place.partition), offset)
         };
-        std::slice::from_raw_parts(infos, count).iter().filter_map(offset).collect()
+        Ok(std::slice::from_raw_parts(infos, count).iter().map(offset).collect())
     }
 }

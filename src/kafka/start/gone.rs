@@ -156,7 +156,7 @@ fn held(committed: i64, log: Log) -> String {
     format!(
         "the committed position {committed} is not in the log any more, which holds {first} to {end}, and \
          `kafka.out_of_range` is `halt`; hint: stop the bridge and set the group's position \
-         (`kafka-consumer-groups.sh --reset-offsets`), or choose `earliest` or `latest`"
+         (`offsets set --to …`), or choose `earliest` or `latest`"
     )
 }
 

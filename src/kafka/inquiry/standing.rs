@@ -1,0 +1,371 @@
+//! How a group stands: of each partition what is committed, what its log holds, and where a bridge that starts now would go
+//! on. Asked for all partitions at once, however many there are: a question of the coordinator, and two or three of each broker.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::config::{Kafka, Start};
+use crate::kafka::identity::{self, TopicId};
+use crate::kafka::native::{self, EndQueue, IdQueue, Which};
+use crate::kafka::start::{Doubt, Log, decide};
+use crate::record::TopicPartition;
+
+use super::{Denied, Inquiry, Topic};
+
+/// What a broker did not answer is asked for so often: its leader may have changed.
+const ATTEMPTS: usize = 2;
+
+/// What a committed position is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Case {
+    /// It is not known what is committed, or what the log holds.
+    Unknown,
+    /// It is not in the log any more, and held until somebody decides.
+    Held,
+    /// It is not in the log any more.
+    Gone,
+    /// It is of an older topic of that name.
+    Renewed,
+    /// There is none.
+    New,
+    /// A bridge goes on there.
+    Good,
+}
+
+impl Case {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Held => "held",
+            Self::Gone => "gone",
+            Self::Renewed => "renewed",
+            Self::New => "new",
+            Self::Good => "ok",
+        }
+    }
+}
+
+/// How a partition stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Which one.
+    pub partition: TopicPartition,
+    /// What is committed.
+    pub committed: Option<i64>,
+    /// The first offset of the log, and its end.
+    pub log: Option<(i64, i64)>,
+    /// What of it is worth.
+    pub case: Case,
+    /// Where a bridge that starts now goes on; `None` where that is not known, or is nowhere.
+    pub next: Option<i64>,
+    /// What the topic is told by.
+    pub(super) topic: Option<TopicId>,
+}
+
+impl Standing {
+    /// Offsets that are not settled: records, and what else takes one.
+    pub fn behind(&self) -> Option<i64> {
+        let (first, end) = self.log?;
+        Some((end - self.next.unwrap_or(first)).max(0)).filter(|_| self.case != Case::Unknown)
+    }
+
+    /// Records that were deleted before they were read, at most.
+    pub fn lost(&self) -> i64 {
+        match (self.case, self.committed, self.log) {
+            (Case::Gone | Case::Held, Some(at), Some((first, _))) => (first - at).max(0),
+            _ => 0,
+        }
+    }
+}
+
+/// What is committed of a partition.
+#[derive(Debug, Clone, Copy, Default)]
+enum Committed {
+    /// Kafka does not say.
+    #[default]
+    Unknown,
+    Nothing,
+    At(At),
+}
+
+/// A committed position, as it says itself.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    offset: i64,
+    topic: Option<TopicId>,
+    held: bool,
+}
+
+/// What was answered for one partition: nothing that is not known is guessed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    committed: Committed,
+    log: Option<(i64, i64)>,
+    present: Option<TopicId>,
+    /// Where a partition begins that has no position.
+    begin: Option<i64>,
+}
+
+impl Inquiry {
+    /// How the group stands in each partition of `topics`; those in `unled` are not asked for. Blocks, no longer than `limit`.
+    pub fn standings(
+        &self,
+        kafka: &Kafka,
+        topics: &BTreeMap<String, Topic>,
+        unled: &BTreeSet<TopicPartition>,
+        limit: Duration,
+    ) -> Result<Vec<Standing>, Denied> {
+        let begun = Instant::now();
+        let left = || limit.saturating_sub(begun.elapsed());
+        let all = topics.iter().flat_map(|(name, topic)| {
+            (0..topic.partitions).map(|number| TopicPartition::new(name.as_str(), number))
+        });
+        let all = all.collect::<Vec<_>>();
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let committed = self.all_committed(&all, left())?;
+        let led = all.iter().filter(|it| !unled.contains(it)).cloned().collect::<Vec<_>>();
+        // A half for each, so that one that hangs leaves something for the next.
+        let firsts = self.offsets(&led, Which::First, left() / 2);
+        let ends = self.offsets(&led, self.end(), left() / 2);
+        let names = topics.keys().map(String::as_str);
+        let present = self.identities(names, left() / 2);
+        let fresh = all.iter().filter(|it| matches!(committed.get(it), Some(Committed::Nothing)));
+        let begins = self.begins(kafka.start, fresh.cloned(), &committed, &ends, left() / 2);
+        let stand = |partition: TopicPartition| {
+            let log = firsts.get(&partition).copied().flatten();
+            let log = log.zip(ends.get(&partition).copied().flatten());
+            let begin = match begins.get(&partition) {
+                Some(begin) => *begin,
+                None => log.map(|(first, _)| first),
+            };
+            let known = Known {
+                committed: committed.get(&partition).copied().unwrap_or_default(),
+                log,
+                present: present.get(&*partition.topic).copied(),
+                begin,
+            };
+            known.stand(partition, kafka)
+        };
+        Ok(all.into_iter().map(stand).collect())
+    }
+
+    /// What is committed.
+    fn all_committed(
+        &self,
+        all: &[TopicPartition],
+        limit: Duration,
+    ) -> Result<HashMap<TopicPartition, Committed>, Denied> {
+        let mut list = TopicPartitionList::with_capacity(all.len());
+        for partition in all {
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        let answer = self.ask(limit, |slice| self.client.committed_offsets(list.clone(), slice))?;
+        let elements = answer.elements();
+        let known = elements.iter().enumerate().map(|(index, element)| {
+            let committed = match (element.error(), element.offset()) {
+                (Err(_), _) => Committed::Unknown,
+                (Ok(()), Offset::Offset(offset)) => {
+                    let (topic, held) = identity::read_label(native::label(&answer, index));
+                    Committed::At(At { offset, topic, held })
+                }
+                (Ok(()), _) => Committed::Nothing,
+            };
+            (TopicPartition::new(element.topic(), element.partition()), committed)
+        });
+        Ok(known.collect())
+    }
+
+    /// The first record at or after `time` in each of these, `None` where none is that late; a partition that does not tell is left
+    /// out. Blocks, no longer than `limit`.
+    pub fn at_time(
+        &self,
+        of: &[TopicPartition],
+        time: i64,
+        limit: Duration,
+    ) -> HashMap<TopicPartition, Option<i64>> {
+        self.offsets(of, Which::At(time), limit)
+    }
+
+    /// Those of `positions` that are not what is committed now, by name. Blocks, no longer than `limit`.
+    pub fn unlike(
+        &self,
+        positions: &[(&Standing, i64)],
+        limit: Duration,
+    ) -> Result<Vec<String>, Denied> {
+        let all = positions.iter().map(|(standing, _)| standing.partition.clone());
+        let now = self.all_committed(&all.collect::<Vec<_>>(), limit)?;
+        let is_other = |(Standing { partition, topic, .. }, position): &&(&Standing, i64)| {
+            let Some(Committed::At(at)) = now.get(partition) else { return true };
+            at.offset != *position || at.topic != *topic || at.held
+        };
+        let other = positions.iter().filter(is_other);
+        Ok(other.map(|(standing, _)| standing.partition.to_string()).collect())
+    }
+
+    fn end(&self) -> Which {
+        let committed = self.settings.get("isolation.level") != Some("read_uncommitted");
+        Which::End { committed }
+    }
+
+    /// An offset of each of these; those that do not tell are left out, and `None` is as late as no record is.
+    fn offsets(
+        &self,
+        of: &[TopicPartition],
+        which: Which,
+        limit: Duration,
+    ) -> HashMap<TopicPartition, Option<i64>> {
+        let begun = Instant::now();
+        let (mut open, mut told) = (of.to_vec(), HashMap::with_capacity(of.len()));
+        for _ in 0..ATTEMPTS {
+            let left = limit.saturating_sub(begun.elapsed());
+            if open.is_empty() || left.is_zero() {
+                break;
+            }
+            let queue = EndQueue::new(&*self.client);
+            queue.ask(&open, which, left);
+            let Some(Ok(answer)) = queue.wait(left) else { continue };
+            let answers = answer.into_iter().filter_map(|(place, told)| Some((place, told.ok()?)));
+            told.extend(answers);
+            open.retain(|partition| !told.contains_key(partition));
+        }
+        told
+    }
+
+    fn identities<'a>(
+        &self,
+        topics: impl Iterator<Item = &'a str>,
+        limit: Duration,
+    ) -> HashMap<String, TopicId> {
+        let ids = IdQueue::new(&*self.client);
+        ids.ask(topics, limit);
+        ids.take(limit).unwrap_or_default()
+    }
+
+    /// Where partitions without a position begin, but for those that begin at their first record: as `start::pin` says.
+    fn begins(
+        &self,
+        start: Start,
+        fresh: impl Iterator<Item = TopicPartition>,
+        committed: &HashMap<TopicPartition, Committed>,
+        ends: &HashMap<TopicPartition, Option<i64>>,
+        limit: Duration,
+    ) -> HashMap<TopicPartition, Option<i64>> {
+        if start == Start::Earliest {
+            return HashMap::new();
+        }
+        // Not known is as good as some: then nothing is guessed.
+        let read = committed.iter().filter(|(_, at)| !matches!(at, Committed::Nothing));
+        let read = read.map(|(partition, _)| &*partition.topic).collect::<BTreeSet<_>>();
+        let told = fresh.filter(|it| !read.contains(&*it.topic)).collect::<Vec<_>>();
+        let end = |partition: &TopicPartition| ends.get(partition).copied().flatten();
+        let Start::At(time) = start else {
+            return told.into_iter().map(|it| (it.clone(), end(&it))).collect();
+        };
+        let found = self.offsets(&told, Which::At(time), limit);
+        let begin = |partition: TopicPartition| {
+            let begin = match found.get(&partition) {
+                Some(Some(offset)) => Some(*offset),
+                // None is as late as the time.
+                Some(None) => end(&partition),
+                None => None,
+            };
+            (partition, begin)
+        };
+        told.into_iter().map(begin).collect()
+    }
+}
+
+impl Known {
+    /// As `start::resolve` does, of what can be known without a fetch.
+    fn stand(self, partition: TopicPartition, kafka: &Kafka) -> Standing {
+        let committed = match self.committed {
+            Committed::At(at) => Some(at),
+            Committed::Unknown | Committed::Nothing => None,
+        };
+        let topic = self.present.or(committed.and_then(|at| at.topic));
+        let stands = |case, next| Standing {
+            partition,
+            committed: committed.map(|at| at.offset),
+            log: self.log,
+            case,
+            next,
+            topic,
+        };
+        let Some((first, end)) = self.log else { return stands(Case::Unknown, None) };
+        let At { offset, topic: labelled, held } = match (self.committed, self.begin) {
+            (Committed::At(at), _) => at,
+            (Committed::Nothing, Some(begin)) => {
+                return stands(Case::New, Some(begin.clamp(first, end)));
+            }
+            _ => return stands(Case::Unknown, None),
+        };
+        if labelled.zip(self.present).is_some_and(|(of, now)| of != now) {
+            return stands(Case::Renewed, Some(first));
+        }
+        let doubt = if held { Doubt::Held } else { Doubt::Range };
+        let verdict = decide(offset, Log { first, end }, doubt, kafka.out_of_range);
+        match (held, (first..=end).contains(&offset)) {
+            (true, _) => stands(Case::Held, verdict.start),
+            (false, true) => stands(Case::Good, verdict.start),
+            (false, false) => stands(Case::Gone, verdict.start),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{OutOfRange, sample};
+
+    fn stand(known: Known, policy: OutOfRange) -> (Case, Option<i64>, Option<i64>, i64) {
+        let mut kafka = sample(|_| {}).kafka;
+        kafka.out_of_range = policy;
+        let standing = known.stand(TopicPartition::new("t", 0), &kafka);
+        (standing.case, standing.next, standing.behind(), standing.lost())
+    }
+
+    fn at(offset: i64, topic: i64, held: bool) -> Committed {
+        Committed::At(At { offset, topic: TopicId::new(0, topic), held })
+    }
+
+    #[test]
+    fn what_a_position_is_worth_and_where_a_bridge_goes_on() {
+        use OutOfRange::{Earliest, Halt, Latest};
+        let log = Some((10, 20));
+        let present = TopicId::new(0, 7);
+        let known = |committed| Known { committed, log, present, begin: Some(10) };
+        for (known, policy, expected) in [
+            (known(at(15, 7, false)), Earliest, (Case::Good, Some(15), Some(5), 0)),
+            (known(at(20, 7, false)), Earliest, (Case::Good, Some(20), Some(0), 0)),
+            // No label: an older bridge, or somebody else, has committed it.
+            (known(at(15, 0, false)), Earliest, (Case::Good, Some(15), Some(5), 0)),
+            (known(at(4, 7, false)), Earliest, (Case::Gone, Some(10), Some(10), 6)),
+            (known(at(4, 7, false)), Latest, (Case::Gone, Some(20), Some(0), 6)),
+            (known(at(4, 7, false)), Halt, (Case::Gone, None, Some(10), 6)),
+            (known(at(25, 7, false)), Earliest, (Case::Gone, Some(10), Some(10), 0)),
+            // The log has grown beyond it meanwhile.
+            (known(at(15, 7, true)), Halt, (Case::Held, None, Some(10), 0)),
+            (known(at(15, 6, false)), Halt, (Case::Renewed, Some(10), Some(10), 0)),
+            (known(Committed::Nothing), Earliest, (Case::New, Some(10), Some(10), 0)),
+            (known(Committed::Unknown), Earliest, (Case::Unknown, None, None, 0)),
+            (
+                Known { log: None, ..known(at(15, 7, false)) },
+                Earliest,
+                (Case::Unknown, None, None, 0),
+            ),
+            (
+                Known { begin: Some(20), ..known(Committed::Nothing) },
+                Latest,
+                (Case::New, Some(20), Some(0), 0),
+            ),
+        ] {
+            assert_eq!(stand(known, policy), expected, "{known:?} {policy:?}");
+        }
+    }
+}
