@@ -8,6 +8,7 @@ pub mod config;
 pub mod connect;
 pub mod credential;
 pub mod eventhubs;
+pub mod group;
 pub mod health;
 pub mod import;
 pub mod kafka;

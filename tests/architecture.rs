@@ -14,9 +14,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
     (
         "cli",
-        &["bridge", "connect", "import", "admin", "kafka", "status", "config", "causes", "route"],
+        &[
+            "bridge", "connect", "group", "import", "admin", "kafka", "status", "config", "causes", "route",
+        ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
+    ("group", &["kafka", "config", "record"]),
     (
         "bridge",
         &[
@@ -114,7 +117,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap"], &["src/cli"]),
-    (&["comfy_table"], &["src/connect/table.rs", "src/cli/status/table.rs"]),
+    (&["comfy_table"], &["src/connect/table.rs", "src/cli/status/table.rs", "src/group/table.rs"]),
     (&["saphyr"], &["src/import/form/yaml.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, answer, say, told};
+use super::{CONFIGURATION, INTERNAL, REFUSED, Source, answer, say, time, told};
 use crate::config::Config;
 use crate::connect::{self, Report};
 
@@ -24,16 +24,6 @@ pub(super) struct Check {
     /// When all has to be over
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "connect", value_parser = time)]
     timeout: Duration,
-}
-
-pub(super) fn time(text: &str) -> Result<Duration, &'static str> {
-    let parsed = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text.trim());
-    // A day is long enough, and can be added to any clock.
-    let range = Duration::from_millis(100)..=Duration::from_hours(24);
-    parsed
-        .ok()
-        .filter(|time| range.contains(time))
-        .ok_or("write a time between 100ms and 24h, such as 30s")
 }
 
 pub(super) fn check(check: &Check) -> ExitCode {

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, by any signal that can be caught, has drained and committed |
 //! | 64 | the arguments are wrong |
-//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); `check --connect`, `status`, `pause` and its like: or somebody does not answer |
+//! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written to standard output |
-//! | 75 | what was asked for was begun, and is not finished in the time it was given |
+//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, not everything is delivered in its time |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
+mod asking;
 mod check;
 mod hubs;
 mod import;
+mod lag;
+mod offsets;
 mod run;
 mod signals;
 mod status;
@@ -22,6 +25,7 @@ mod steer;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -31,7 +35,7 @@ const USAGE: u8 = 64;
 const REFUSED: u8 = 69;
 const INTERNAL: u8 = 70;
 const UNWRITTEN: u8 = 74;
-const UNFINISHED: u8 = 75;
+const TRY_AGAIN: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
 /// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
@@ -62,6 +66,10 @@ enum Command {
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to make them
     Hubs(hubs::Question),
+    /// Say how far the group is behind, in records and in time, asked of Kafka: also while no bridge runs
+    Lag(lag::Question),
+    /// Show the positions of the group, or set them while no bridge runs
+    Offsets(offsets::Offsets),
 }
 
 /// Where the configuration comes from.
@@ -139,6 +147,17 @@ fn say(mut out: impl std::io::Write, line: std::fmt::Arguments<'_>) {
     drop(writeln!(out, "{line}"));
 }
 
+/// How long something may take.
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let parsed = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text.trim());
+    // A day is long enough, and can be added to any clock.
+    let range = Duration::from_millis(100)..=Duration::from_hours(24);
+    parsed
+        .ok()
+        .filter(|time| range.contains(time))
+        .ok_or("write a time between 100ms and 24h, such as 30s")
+}
+
 fn key_value(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -158,6 +177,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::LogLevel(level) }) => steer::level(&level),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
+        Ok(Arguments { command: Command::Lag(question) }) => lag::lag(&question),
+        Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let printed = error.print();

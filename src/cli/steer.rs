@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::status::{listen, one};
-use super::{CONFIGURATION, INTERNAL, REFUSED, UNFINISHED, USAGE, answer, say};
+use super::{CONFIGURATION, INTERNAL, REFUSED, TRY_AGAIN, USAGE, answer, say};
 use crate::admin::{Client, Reply};
 use crate::status::document::{Document, Mapping};
 
@@ -53,7 +53,7 @@ pub(super) struct Drain {
     #[command(flatten)]
     mappings: Mappings,
     /// How long to wait until everything is delivered
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::check::time)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::time)]
     timeout: Duration,
 }
 
@@ -193,7 +193,7 @@ async fn wait_drained(client: &Client, numbers: &[usize], limit: Duration) -> Re
         if began.elapsed() >= limit {
             let limit = limit.as_secs_f64();
             let why = format!("{left} records are not delivered after {limit} s; they stay paused");
-            return Err((why, UNFINISHED));
+            return Err((why, TRY_AGAIN));
         }
         tokio::time::sleep(LOOK).await;
     }

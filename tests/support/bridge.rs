@@ -88,19 +88,30 @@ impl Settings {
         self
     }
 
+    /// What the file holds.
+    pub fn to_toml(&self) -> String {
+        self.table.to_string()
+    }
+
     /// Runs `check` on this file and environment, to its end, and sweeps what it says.
     pub fn check(&self, arguments: &[&str]) -> std::process::Output {
+        self.call(&["check"], arguments)
+    }
+
+    /// The same of any command that takes a configuration.
+    pub fn call(&self, command: &[&str], arguments: &[&str]) -> std::process::Output {
         let dir = tempfile::tempdir().expect("a writable temporary directory");
         let file = dir.path().join("bridge.toml");
         std::fs::write(&file, self.table.to_string()).expect("a writable temporary directory");
         let own = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let own = own.collect::<Vec<_>>();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["check", "--config"]).arg(file).args(arguments).envs(own.iter().copied());
-        let output = command.output().expect("it is built by `cargo test`");
+        let what = format!("what `{}` says", command.join(" "));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        program.args(command).arg("--config").arg(file).args(arguments).envs(own.iter().copied());
+        let output = program.stdin(Stdio::null()).output().expect("it is built by `cargo test`");
         let mut sweep = Sweep::of(&self.table, &own);
         for said in [&output.stdout, &output.stderr] {
-            sweep.check("what `check` says", &String::from_utf8_lossy(said));
+            sweep.check(&what, &String::from_utf8_lossy(said));
         }
         output
     }

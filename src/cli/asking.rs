@@ -1,0 +1,65 @@
+//! What the commands that ask Kafka for the group have in common: which configuration, which topics, how long, in which form.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
+use crate::connect;
+use crate::group::{Failure, Kind, Selection, Session};
+
+/// See the module.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    #[command(flatten)]
+    source: Source,
+    /// Only this topic, or this partition of it; may be repeated
+    #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
+    topics: Vec<Selection>,
+    /// Tell what was found, or why nothing was, as one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+    /// When all has to be over
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub(super) timeout: Duration,
+}
+
+impl Asking {
+    /// Opens a session, and does `what` in it.
+    pub(super) fn ask(
+        &self,
+        what: impl FnOnce(&mut Session<'_>) -> Result<ExitCode, Failure>,
+    ) -> ExitCode {
+        let begun = std::time::Instant::now();
+        let config = match self.source.read() {
+            Ok(config) => config,
+            Err(problems) if self.json => {
+                let document = connect::wrong(&problems, begun.elapsed());
+                return answer(format_args!("{document}"), ExitCode::from(CONFIGURATION));
+            }
+            Err(problems) => return super::told(&problems),
+        };
+        if !self.json {
+            Source::warned(&config);
+        }
+        let session = Session::open(&config, &self.topics, self.timeout);
+        match session.and_then(|mut session| what(&mut session)) {
+            Ok(code) => code,
+            Err(failure) => self.failed(&failure),
+        }
+    }
+
+    fn failed(&self, failure: &Failure) -> ExitCode {
+        let code = ExitCode::from(match failure.kind {
+            Kind::Usage => USAGE,
+            Kind::Denied => REFUSED,
+            Kind::Alive => TRY_AGAIN,
+        });
+        if self.json {
+            return answer(format_args!("{}", failure.json()), code);
+        }
+        say(std::io::stderr(), format_args!("{failure}"));
+        code
+    }
+}

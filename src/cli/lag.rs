@@ -1,0 +1,35 @@
+//! `lag`: how far the group is behind, asked of Kafka, whether a bridge runs or not.
+
+use std::process::ExitCode;
+
+use super::answer;
+use super::asking::Asking;
+use crate::group::{Lag, Shown};
+
+use clap::Args;
+
+/// What is asked.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    #[command(flatten)]
+    asking: Asking,
+    /// Show the partitions that are caught up, too
+    #[arg(long, conflicts_with = "json")]
+    all: bool,
+}
+
+pub(super) fn lag(question: &Question) -> ExitCode {
+    let Question { asking, all } = question;
+    tell(asking, true, *all)
+}
+
+/// Asks, and tells what was found; with `timed`, how old the records are that are not settled.
+pub(super) fn tell(asking: &Asking, timed: bool, all: bool) -> ExitCode {
+    asking.ask(|session| {
+        let lag = Lag::ask(session, timed)?;
+        Ok(match asking.json {
+            true => answer(format_args!("{}", lag.json()), ExitCode::SUCCESS),
+            false => answer(format_args!("{}", Shown { lag: &lag, all }), ExitCode::SUCCESS),
+        })
+    })
+}

@@ -1,0 +1,113 @@
+//! `offsets`: what the group has committed, and where it shall go on instead.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::asking::Asking;
+use super::{USAGE, answer, lag, say};
+use crate::group::{Failure, Plan, Session, Target};
+
+/// What is to be done.
+#[derive(Debug, Args)]
+pub(super) struct Offsets {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the position of each partition, against what its log holds
+    Show(Asking),
+    /// Set positions while no bridge of the group runs: every partition of the mapped topics, or those that are named
+    Set(Placement),
+}
+
+#[derive(Debug, Args)]
+struct Placement {
+    #[command(flatten)]
+    asking: Asking,
+    /// Where to: `earliest`, `latest`, an offset, `+N`, `-N`, a time such as `2026-01-31T08:00:00Z`, or a date (its midnight, UTC)
+    #[arg(long, value_name = "TO", allow_hyphen_values = true)]
+    to: Target,
+    /// Show what would change, and change nothing; also while a bridge runs
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
+}
+
+pub(super) fn offsets(offsets: &Offsets) -> ExitCode {
+    match &offsets.action {
+        Action::Show(asking) => lag::tell(asking, false, true),
+        Action::Set(placement) => set(placement),
+    }
+}
+
+fn set(placement: &Placement) -> ExitCode {
+    let Placement { asking, to, dry_run, yes } = placement;
+    let is_asked = !yes && !dry_run;
+    if is_asked && (asking.json || !std::io::stdin().is_terminal()) {
+        let how = "error: nobody is there to be asked\n  hint: add `--yes` to change positions, `--dry-run` to see what would change";
+        say(std::io::stderr(), format_args!("{how}"));
+        return ExitCode::from(USAGE);
+    }
+    asking.ask(|session| {
+        let plan = Plan::make(session, *to)?;
+        if *dry_run {
+            return Ok(tried(asking, &plan));
+        }
+        if let Some(failure) = plan.objection() {
+            return Err(failure);
+        }
+        if !asking.json
+            && let Some(code) = shown(&plan, is_asked)
+        {
+            return Ok(code);
+        }
+        carried_out(asking, session, &plan)
+    })
+}
+
+fn tried(asking: &Asking, plan: &Plan) -> ExitCode {
+    if asking.json {
+        return answer(format_args!("{}", plan.json(false)), ExitCode::SUCCESS);
+    }
+    if let Some(failure) = plan.objection() {
+        say(std::io::stderr(), format_args!("note: {}", failure.what));
+    }
+    answer(format_args!("{plan}\nnothing was changed"), ExitCode::SUCCESS)
+}
+
+/// Shows the plan, and asks; the exit code where that ends it.
+fn shown(plan: &Plan, is_asked: bool) -> Option<ExitCode> {
+    let code = answer(format_args!("{plan}"), ExitCode::SUCCESS);
+    if code != ExitCode::SUCCESS {
+        return Some(code);
+    }
+    if is_asked {
+        say(std::io::stderr(), format_args!("set these positions? `yes` to do so"));
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        if read.is_err() || line.trim() != "yes" {
+            return Some(answer(format_args!("nothing was changed"), ExitCode::SUCCESS));
+        }
+    }
+    None
+}
+
+fn carried_out(
+    asking: &Asking,
+    session: &mut Session<'_>,
+    plan: &Plan,
+) -> Result<ExitCode, Failure> {
+    plan.carry_out(session, asking.timeout)?;
+    if asking.json {
+        return Ok(answer(format_args!("{}", plan.json(true)), ExitCode::SUCCESS));
+    }
+    let count = plan.changes.len();
+    let set = format_args!("positions that are set and read back: {count}");
+    Ok(answer(set, ExitCode::SUCCESS))
+}

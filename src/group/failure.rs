@@ -1,0 +1,105 @@
+//! Why there is no answer, by what the caller must do.
+
+use std::fmt;
+
+use crate::kafka::{Denied, Group, Shut, StartError};
+
+/// What is to be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Ask for something else.
+    Usage,
+    /// Let the bridge in, or bring Kafka back.
+    Denied,
+    /// Stop the members of the group.
+    Alive,
+}
+
+impl Kind {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Denied => "denied",
+            Self::Alive => "alive",
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// By what the caller must do.
+    pub kind: Kind,
+    /// What is wrong.
+    pub what: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, what: what.into(), hint: Some(hint.into()) }
+    }
+
+    /// `doing` is what was refused; a reason of Kafka's may end in a hint of its own.
+    pub(super) fn denied(doing: &str, why: &impl fmt::Display, hint: &str) -> Self {
+        let why = why.to_string();
+        let (why, hint) = why.rsplit_once("; hint: ").unwrap_or((&why, hint));
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        Self { kind: Kind::Denied, what: format!("{doing}: {why}"), hint }
+    }
+
+    pub(super) fn no_entry(brokers: &str, shut: &Shut) -> Self {
+        let hint = match shut {
+            Shut::Start(StartError::Setting { .. }) => "correct it in the configuration",
+            _ => {
+                "`check --connect` with the same configuration tries each broker, and says where it fails"
+            }
+        };
+        Self::denied(&format!("nothing can be asked of kafka at `{brokers}`"), shut, hint)
+    }
+
+    pub(super) fn of_group(group: &str, denied: &Denied) -> Self {
+        let doing = format!("group `{group}` cannot be asked for");
+        let hint = format!(
+            "the operation `Describe` on the group `{group}`, and on its topics, is what it needs"
+        );
+        Self::denied(&doing, denied, if matches!(denied, Denied::Refused(_)) { &hint } else { "" })
+    }
+
+    /// The names of its members say whom to stop.
+    pub(super) fn alive(name: &str, group: &Group) -> Self {
+        let mut who = group.members.iter().take(NAMED).map(super::table::member);
+        let who = who.by_ref().collect::<Vec<_>>().join("; ");
+        let more = match group.members.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let what = match who.is_empty() {
+            true => format!(
+                "group `{name}` is {}, so its positions cannot be set",
+                group.state.as_str()
+            ),
+            false => {
+                format!("group `{name}` has members, so its positions cannot be set: {who}{more}")
+            }
+        };
+        let hint = "stop every bridge of the group first; a member that was killed leaves when its session is over \
+                    (`session.timeout.ms`, 45 s)";
+        Self { kind: Kind::Alive, what, hint: Some(hint.to_owned()) }
+    }
+}
+
+/// How many members are named.
+const NAMED: usize = 8;

@@ -1,0 +1,26 @@
+//! What a group has committed, against what Kafka holds: how far it is behind, and where it shall go on.
+//!
+//! ```text
+//! session    the cluster, and which of its partitions are asked for
+//! lag        how each of them stands, and how old what it has not settled is
+//! target     where a position shall go, and what that makes of each        pure
+//! placing    the plan, and then the one commit that carries it out
+//! table, json
+//! ```
+//! The invariant: nothing is joined, and nothing is changed but by [`Plan::carry_out`], which Kafka refuses itself while
+//! somebody is in the group. All is over by the deadline.
+
+mod failure;
+mod json;
+mod lag;
+mod placing;
+mod session;
+mod table;
+mod target;
+
+pub use failure::{Failure, Kind};
+pub use lag::{Behind, Lag};
+pub use placing::{Placed, Plan};
+pub use session::{Selection, Session};
+pub use table::Shown;
+pub use target::{Change, Target};

@@ -1,0 +1,188 @@
+//! Setting the positions of a group: first a plan, which changes nothing, then one commit that carries it out, then a look
+//! at what is committed now.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use crate::config::Start;
+use crate::kafka::{Case, Group, Standing, Unset};
+use crate::record::TopicPartition;
+
+use super::{Change, Failure, Session, Target};
+
+/// How many partitions are named in an error.
+const NAMED: usize = 5;
+
+/// What is to become of each position.
+#[derive(Debug)]
+pub struct Plan {
+    /// The name of the group.
+    pub name: String,
+    /// What it is doing, and who is in it.
+    pub group: Group,
+    /// What becomes of each position.
+    pub changes: Vec<Change>,
+    /// Topics of which only some partitions get a position, so that the others begin at their first record, against
+    /// `kafka.start`; with how many.
+    pub beside: BTreeMap<String, usize>,
+}
+
+/// A plan that was carried out: Kafka has said so, and it was read back.
+#[derive(Debug)]
+pub struct Placed(());
+
+impl Plan {
+    /// Asks, and changes nothing. Whoever is in the group does not keep it from being made.
+    pub fn make(session: &Session<'_>, target: Target) -> Result<Self, Failure> {
+        let group = session.inquiry.group(session.left() / 2);
+        let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
+        if let Some(topic) = session.missing.first() {
+            let why = "kafka has no such topic, or does not let this user see it";
+            return Err(Failure::denied(
+                &format!("topic `{topic}`"),
+                &why,
+                "name others by `--topic`",
+            ));
+        }
+        let standings = session.standings(session.left() / 2)?;
+        if let (Target::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
+            let what =
+                format!("offset {offset} is of one partition, and {} are meant", standings.len());
+            return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+        }
+        let found = found(session, target, &standings);
+        let (mut changes, mut unknown) = (Vec::with_capacity(standings.len()), Vec::new());
+        for standing in standings {
+            let place = standing.partition.clone();
+            match Change::new(standing, target, found.get(&place).copied()) {
+                Some(change) => changes.push(change),
+                None => unknown.push(place.to_string()),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(not_known(&unknown));
+        }
+        let beside = beside(session, &changes)?;
+        Ok(Self { name: session.group().to_owned(), group, changes, beside })
+    }
+
+    /// Why it cannot be carried out now: somebody is in the group.
+    pub fn objection(&self) -> Option<Failure> {
+        (!self.group.is_idle()).then(|| Failure::alive(&self.name, &self.group))
+    }
+
+    /// Commits, reads back, and compares. All of it is over within `limit`.
+    pub fn carry_out(&self, session: &mut Session<'_>, limit: Duration) -> Result<Placed, Failure> {
+        if let Some(failure) = self.objection() {
+            return Err(failure);
+        }
+        session.extend(limit);
+        let positions = self.changes.iter().map(|it| (&it.standing, it.after)).collect::<Vec<_>>();
+        if positions.is_empty() {
+            return Ok(Placed(()));
+        }
+        let doing = format!("the positions of group `{}` are not set", self.name);
+        match session.inquiry.place(&positions, session.left() / 2) {
+            // Without an answer, what is committed now tells.
+            Ok(()) | Err(Unset::Open(_)) => {}
+            Err(Unset::Joined) => {
+                let group = session.inquiry.group(session.left() / 2);
+                return Err(match group {
+                    Ok(group) if !group.members.is_empty() => Failure::alive(&self.name, &group),
+                    _ => Failure::denied(
+                        &doing,
+                        &Unset::Joined,
+                        "stop every bridge of the group first",
+                    ),
+                });
+            }
+            Err(error @ Unset::Denied(_)) => {
+                let hint = format!(
+                    "it needs the operation `Read` on the group `{}` and on its topics; nothing was changed",
+                    self.name
+                );
+                return Err(Failure::denied(&doing, &error, &hint));
+            }
+        }
+        let other = session.inquiry.unlike(&positions, session.left());
+        let other = other.map_err(|denied| {
+            let doing = format!("what group `{}` has committed could not be read back", self.name);
+            Failure::denied(
+                &doing,
+                &denied,
+                "`offsets show` says whether it is set: all of it is, or nothing",
+            )
+        })?;
+        match &other[..] {
+            [] => Ok(Placed(())),
+            some => {
+                let why = format!("other positions are committed for {}", list(some));
+                let hint = "somebody else has committed meanwhile, or nothing was: look with `offsets show`";
+                Err(Failure::denied(&doing, &why, hint))
+            }
+        }
+    }
+
+    /// Offsets that come again.
+    pub fn again(&self) -> i64 {
+        self.changes.iter().map(|it| it.again().max(0)).sum()
+    }
+
+    /// Offsets that are passed over.
+    pub fn skipped(&self) -> i64 {
+        self.changes.iter().map(|it| (-it.again()).max(0)).sum()
+    }
+}
+
+/// Where the time of `target` is in each partition, as far as Kafka says; the end where nothing is that late.
+fn found(
+    session: &Session<'_>,
+    target: Target,
+    standings: &[Standing],
+) -> HashMap<TopicPartition, i64> {
+    let Target::Start(Start::At(time)) = target else { return HashMap::new() };
+    let logs = standings.iter().filter_map(|it| Some((it.partition.clone(), it.log?)));
+    let logs = logs.collect::<HashMap<_, _>>();
+    let asked = logs.keys().cloned().collect::<Vec<_>>();
+    let found = session.inquiry.at_time(&asked, time, session.left() / 2);
+    let or_end = |(place, offset): (TopicPartition, Option<i64>)| {
+        let (_, end) = logs.get(&place)?;
+        Some((place, offset.unwrap_or(*end)))
+    };
+    found.into_iter().filter_map(or_end).collect()
+}
+
+/// Partitions beside those that change, of topics that the group has no position of.
+fn beside(session: &Session<'_>, changes: &[Change]) -> Result<BTreeMap<String, usize>, Failure> {
+    let mut beside = BTreeMap::new();
+    let fresh = changes.iter().filter(|it| it.standing.case == Case::New);
+    let fresh = fresh.map(|it| &*it.standing.partition.topic).collect::<BTreeSet<_>>();
+    if session.config.kafka.start == Start::Earliest || fresh.is_empty() {
+        return Ok(beside);
+    }
+    let changed = changes.iter().map(|it| &it.standing.partition).collect::<BTreeSet<_>>();
+    for standing in session.all_standings(session.left() / 2)? {
+        let place = &standing.partition;
+        let first = standing.log.map(|(first, _)| first);
+        let moved = standing.case == Case::New && standing.next != first;
+        if moved && fresh.contains(&*place.topic) && !changed.contains(place) {
+            *beside.entry(place.topic.to_string()).or_default() += 1;
+        }
+    }
+    Ok(beside)
+}
+
+fn not_known(unknown: &[String]) -> Failure {
+    let why = "kafka does not say what is committed or what the log holds; nothing was changed";
+    let hint = "see whether these partitions have a leader, and try again";
+    Failure::denied(&list(unknown), &why, hint)
+}
+
+/// The first few, and how many more.
+fn list(all: &[String]) -> String {
+    let named = all.iter().take(NAMED).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}

@@ -1,0 +1,217 @@
+//! What people read: as wide as a terminal, with what is wrong at its top.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
+
+use crate::kafka::{Case, Group, Member, Standing};
+
+use super::{Behind, Change, Lag, Plan};
+
+/// Columns a table may take.
+const WIDTH: u16 = 80;
+/// A line under the header, and nothing else that would have to be cut out of a paste.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+/// How many members are named.
+const NAMED: usize = 8;
+
+/// A member, by what tells somebody where it runs.
+pub(super) fn member(member: &Member) -> String {
+    let Member { client, host, instance, .. } = member;
+    let host = host.trim_start_matches('/');
+    match instance {
+        Some(instance) => format!("{client} at {host} (`{instance}`)"),
+        None => format!("{client} at {host}"),
+    }
+}
+
+fn empty<const N: usize>(header: [&str; N], numbers: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(header);
+    // Names may be broken, numbers may not.
+    for column in table.column_iter_mut().skip(1).take(numbers) {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table
+}
+
+fn who(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {
+    write!(f, "group {name}: {}", group.state.as_str())?;
+    match group.members.len() {
+        0 => writeln!(f, ", nobody is in it")?,
+        count => writeln!(f, ", members: {count}")?,
+    }
+    for it in group.members.iter().take(NAMED) {
+        writeln!(f, "  {}, partitions: {}", member(it), it.partitions)?;
+    }
+    match group.members.len().saturating_sub(NAMED) {
+        0 => Ok(()),
+        more => writeln!(f, "  and {more} more"),
+    }
+}
+
+/// A [`Lag`], with those partitions that are caught up or without.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// What was found.
+    pub lag: &'a Lag,
+    /// Whether every partition is shown.
+    pub all: bool,
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lag, all } = self;
+        who(f, &lag.name, &lag.group)?;
+        for topic in &lag.missing {
+            writeln!(f, "topic {topic}: kafka has none, or does not let this user see it")?;
+        }
+        let shown = lag.partitions.iter().filter(|it| *all || !it.is_caught_up());
+        let mut table = match lag.timed {
+            true => empty(["partition", "committed", "end", "behind", "oldest", "state"], 4),
+            false => empty(["partition", "committed", "begin", "end", "behind", "state"], 4),
+        };
+        let (mut rows, mut cases) = (0, Vec::new());
+        for it in shown {
+            table.add_row(row(it, lag.timed));
+            rows += 1;
+            cases.push(it.standing.case);
+        }
+        if rows > 0 {
+            writeln!(f, "\n{}", table.trim_fmt())?;
+        }
+        writeln!(f)?;
+        if rows < lag.partitions.len() {
+            let more = lag.partitions.len() - rows;
+            writeln!(f, "caught up: {more} of {} partitions", lag.partitions.len())?;
+        }
+        for (case, words) in LEGEND {
+            if cases.contains(&case) {
+                writeln!(f, "{}: {words}", case.as_str())?;
+            }
+        }
+        sum(f, lag)
+    }
+}
+
+/// What is not clear by itself.
+const LEGEND: [(Case, &str); 5] = [
+    (Case::Unknown, "kafka does not say what is committed, or what the log holds"),
+    (Case::Held, "the position is out of the log, and held until somebody decides"),
+    (Case::Gone, "the position is out of the log; `kafka.out_of_range` decides"),
+    (Case::Renewed, "the topic was made again, and is read from its first record"),
+    (Case::New, "nothing is committed; `kafka.start` decides"),
+];
+
+fn row(it: &Behind, timed: bool) -> Vec<String> {
+    let Behind { standing, age, records, .. } = it;
+    let (first, end) = standing.log.unzip();
+    let mut row = vec![standing.partition.to_string(), number(standing.committed)];
+    if !timed {
+        row.push(number(first));
+    }
+    row.extend([number(end), records.map_or_else(|| "?".to_owned(), |it| it.to_string())]);
+    if timed {
+        row.push(match (age, records) {
+            (Some(age), _) => time(*age),
+            (None, Some(0)) => String::new(),
+            (None, _) => "unknown".to_owned(),
+        });
+    }
+    row.push(standing.case.as_str().to_owned());
+    row
+}
+
+fn number(number: Option<i64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+fn sum(f: &mut fmt::Formatter<'_>, lag: &Lag) -> fmt::Result {
+    let behind = lag.partitions.iter().filter(|it| it.records.is_some_and(|it| it > 0)).count();
+    let total = lag.partitions.len();
+    write!(f, "behind: {} records in {behind} of {total} partitions", lag.records())?;
+    match lag.partitions.iter().filter(|it| it.records.is_none()).count() {
+        0 => {}
+        unknown => write!(f, "; not known of {unknown}")?,
+    }
+    if let Some(age) = lag.age() {
+        write!(f, "\noldest: written {} ago", time(age))?;
+    }
+    match lag.partitions.iter().map(|it| it.standing.lost()).sum::<i64>() {
+        0 => Ok(()),
+        lost => write!(f, "\nlost: {lost} records at most were deleted before they were read"),
+    }
+}
+
+/// In the two largest units that say something.
+fn time(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match () {
+        () if days > 0 => format!("{days} d {} h", hours % 24),
+        () if hours > 0 => format!("{hours} h {} m", minutes % 60),
+        () if minutes > 0 => format!("{minutes} m {} s", seconds % 60),
+        () => format!("{seconds} s"),
+    }
+}
+
+impl Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        who(f, &self.name, &self.group)?;
+        let mut table = empty(["partition", "before", "after", "moves", "begin", "end", ""], 5);
+        for it in &self.changes {
+            table.add_row(changed(it));
+        }
+        if !self.changes.is_empty() {
+            writeln!(f, "\n{}", table.trim_fmt())?;
+        }
+        writeln!(f)?;
+        for (topic, count) in &self.beside {
+            writeln!(
+                f,
+                "note: {count} more partitions of `{topic}` have no position: once others have one, they are read \
+                 from their first record, whatever `kafka.start` says"
+            )?;
+        }
+        let moved = self.changes.iter().filter(|it| it.is_one()).count();
+        write!(
+            f,
+            "positions that change: {moved} of {}\nrecords that come again: {}, that are passed over: {} (at most)",
+            self.changes.len(),
+            self.again(),
+            self.skipped()
+        )
+    }
+}
+
+fn changed(change: &Change) -> Vec<String> {
+    let Change { standing, log: (first, end), after, clamped } = change;
+    let Standing { partition, committed, case, .. } = standing;
+    let moves = match committed.map(|before| after - before) {
+        Some(by) if *case != Case::Renewed => format!("{by:+}"),
+        _ => String::new(),
+    };
+    let mut remarks = Vec::new();
+    match case {
+        Case::Renewed => remarks.push("before: of an older topic".to_owned()),
+        Case::Held | Case::Gone => remarks.push("before: out of the log".to_owned()),
+        Case::Unknown => remarks.push("before: not known".to_owned()),
+        Case::New | Case::Good => {}
+    }
+    remarks.extend(clamped.map(|wanted| format!("clamped: {wanted} is not in the log")));
+    vec![
+        partition.to_string(),
+        number(*committed),
+        after.to_string(),
+        if moves == "+0" { "0".to_owned() } else { moves },
+        first.to_string(),
+        end.to_string(),
+        remarks.join("; "),
+    ]
+}

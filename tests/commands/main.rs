@@ -1,0 +1,8 @@
+//! Commands that ask a real Kafka, or change what is committed there, as people and scripts use them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod lag;
+mod offsets;
+mod said;
