@@ -45,7 +45,7 @@ pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Sai
     let names = list(gone.iter().map(place), gone.len());
     parts.push(format!("{} are gone from their logs ({names}): {follows}", gone.len()));
     Said::new(Outcome::Warning, parts.join("; ")).hint(
-        "`kafka.out_of_range` decides; while the bridge stands, `kafka-consumer-groups.sh --reset-offsets` sets a position",
+        "`kafka.out_of_range` decides; while the bridge stands, `offsets set` sets a position",
     )
 }
 
