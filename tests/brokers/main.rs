@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod content;
 mod group;
 #[path = "../promises/scene.rs"]
@@ -56,6 +57,7 @@ on! {
         super::group::resume as a_stopped_bridge_goes_on_where_it_was,
         super::group::killed as a_killed_bridge_loses_nothing,
         super::group::start as a_new_group_starts_where_it_is_told,
+        super::commands::placed as a_group_is_asked_for_and_set,
         super::group::instance_id as a_static_member_is_an_ordinary_one,
     }
     v2_8_2: V2_8 {
@@ -71,5 +73,6 @@ on! {
         super::group::resume as a_stopped_bridge_goes_on_where_it_was,
         super::group::killed as a_killed_bridge_loses_nothing,
         super::group::start as a_new_group_starts_where_it_is_told,
+        super::commands::placed as a_group_is_asked_for_and_set,
     }
 }
