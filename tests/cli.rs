@@ -25,6 +25,10 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
         (&["hubs", "--config", "f.toml", "--topic", "a;b=1"], "names of topics are"),
         (&["check", "--config", "f.toml", "--timeout", "5s"], "--connect"),
         (&["check", "--config", "f.toml", "--connect", "--timeout", "5"], "such as 30s"),
+        (&["lag", "--config", "f.toml", "--topic", "a:b"], "TOPIC:PARTITION"),
+        (&["offsets", "set", "--config", "f.toml"], "--to"),
+        (&["offsets", "set", "--config", "f.toml", "--to", "1h"], "write `earliest`"),
+        (&["config"], "Usage"),
     ] {
         let output = bridge(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
@@ -97,6 +101,8 @@ fn an_answer_that_cannot_be_written_is_74() {
         &["check", "--help"],
         &["check", "--config", "config/bridge.toml"],
         &["hubs", "--config", "config/bridge.toml"],
+        &["config", "show", "--config", "config/bridge.toml"],
+        &["config", "schema"],
         &["import", sink.to_str().unwrap()],
     ] {
         let output = here(arguments).stdout(full()).output().unwrap();
@@ -131,10 +137,12 @@ fn a_reader_that_leaves_has_what_it_wanted() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_78() {
-    for command in ["run", "check"] {
-        let output = bridge(&[command, "--config", "/no/such/bridge.toml"]);
-        assert_eq!(output.status.code(), Some(78), "{command}");
-        assert!(text(&output.stderr).contains("error"), "{command}: {}", text(&output.stderr));
+    for command in
+        [&["run"] as &[&str], &["check"], &["lag"], &["offsets", "show"], &["config", "show"]]
+    {
+        let output = bridge(&[command, &["--config", "/no/such/bridge.toml"]].concat());
+        assert_eq!(output.status.code(), Some(78), "{command:?}");
+        assert!(text(&output.stderr).contains("error"), "{command:?}: {}", text(&output.stderr));
     }
 }
 

@@ -13,6 +13,8 @@ use kafka_eventhubs_bridge::kafka::objection;
 
 #[path = "config/credential.rs"]
 mod credential;
+#[path = "config/effective.rs"]
+mod effective;
 #[path = "config/full.rs"]
 mod full;
 #[path = "config/import.rs"]

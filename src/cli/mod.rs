@@ -13,6 +13,7 @@
 
 mod asking;
 mod check;
+mod configuration;
 mod hubs;
 mod import;
 mod lag;
@@ -66,6 +67,8 @@ enum Command {
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to make them
     Hubs(hubs::Question),
+    /// Write the configuration as it counts, and who said what; or what may stand in it
+    Config(configuration::Configuration),
     /// Say how far the group is behind, in records and in time, asked of Kafka: also while no bridge runs
     Lag(lag::Question),
     /// Show the positions of the group, or set them while no bridge runs
@@ -177,6 +180,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::LogLevel(level) }) => steer::level(&level),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
+        Ok(Arguments { command: Command::Config(it) }) => configuration::configuration(&it),
         Ok(Arguments { command: Command::Lag(question) }) => lag::lag(&question),
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
         // Help and version were asked for and go to standard output; anything else is a mistake.

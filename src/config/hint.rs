@@ -23,13 +23,17 @@ pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 /// `value` in backticks, unless it could be a secret that landed in the wrong key, or would fill the screen.
 pub(super) fn shown(value: &str) -> String {
-    let lower = value.to_ascii_lowercase();
-    let secret = ["sharedaccess", "accountkey", "sig="].iter().any(|mark| lower.contains(mark));
-    if secret || value.chars().count() > 60 || value.chars().any(char::is_control) {
+    if is_secret(value) || value.chars().count() > 60 || value.chars().any(char::is_control) {
         "(a value not shown here)".to_owned()
     } else {
         format!("`{value}`")
     }
+}
+
+/// Whether `value` is, by its look, a secret, whatever the key it stands in.
+pub(super) fn is_secret(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    ["sharedaccess", "accountkey", "sig="].iter().any(|mark| lower.contains(mark))
 }
 
 #[cfg(test)]

@@ -73,6 +73,11 @@ impl Layers {
         self.ambient.get(name).map(|value| value.trim())
     }
 
+    /// The names under which the environment says something of Azure's own.
+    pub(super) fn ambient_names(&self) -> impl Iterator<Item = &str> {
+        self.ambient.keys().map(String::as_str)
+    }
+
     /// The value at `path`.
     pub(super) fn find(&self, path: &Path) -> Option<&Value> {
         path.steps().iter().try_fold(&self.tree, |value, step| match (&value.kind, step) {

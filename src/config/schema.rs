@@ -16,7 +16,7 @@ pub fn schema() -> String {
     text
 }
 
-fn value() -> Value {
+pub(super) fn value() -> Value {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<raw::File>();
     RecursiveTransform(|schema: &mut schemars::Schema| without_null(schema)).transform(&mut schema);
     schema.to_value()
@@ -94,7 +94,8 @@ fn gather(root: &Value, described: &Value, path: &str, keys: &mut BTreeMap<Strin
     }
 }
 
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+/// What a `$ref` leads to.
+pub(super) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
     target.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
 }

@@ -23,6 +23,7 @@ pub(in crate::config) struct Credential {
     /// The resource id of a user-assigned managed identity, instead of `client_id`.
     pub(in crate::config) resource_id: Option<String>,
     /// The secret of the application. Better kept in `client_secret_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) client_secret: Option<String>,
     /// A file that holds the secret; read again for each token.
     pub(in crate::config) client_secret_file: Option<String>,
@@ -36,6 +37,7 @@ pub(in crate::config) struct Credential {
     /// The service connection of Azure DevOps. Default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.
     pub(in crate::config) service_connection_id: Option<String>,
     /// The `System.AccessToken` of the pipeline. Default: `SYSTEM_ACCESSTOKEN`.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) system_access_token: Option<String>,
     /// The subscription whose account the Azure CLI is to use.
     pub(in crate::config) subscription: Option<String>,
@@ -47,14 +49,17 @@ pub(in crate::config) struct Credential {
     /// The name of the shared access key.
     pub(in crate::config) key_name: Option<String>,
     /// The shared access key. Better kept in `key_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) key: Option<String>,
     /// A file that holds the shared access key; read again for each token.
     pub(in crate::config) key_file: Option<String>,
     /// The key that is tried when the first one is refused, and the other way round.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) secondary_key: Option<String>,
     /// A file that holds that key; read again for each token.
     pub(in crate::config) secondary_key_file: Option<String>,
     /// A signature somebody else made, `SharedAccessSignature sr=…`, instead of a key.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) signature: Option<String>,
     /// A file that holds such a signature; read again ahead of its end.
     pub(in crate::config) signature_file: Option<String>,

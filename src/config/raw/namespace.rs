@@ -23,10 +23,12 @@ pub(in crate::config) struct EventHubs {
 #[expect(clippy::struct_field_names, reason = "a namespace is named by its `namespace` key")]
 pub(in crate::config) struct Namespace {
     /// The connection string of the namespace. Better kept in `connection_string_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) connection_string: Option<String>,
     /// A file that holds the connection string, seen from the directory of this one; read again for each token.
     pub(in crate::config) connection_string_file: Option<String>,
     /// Another connection string of the same namespace, tried when the first is refused, and the other way round.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) secondary_connection_string: Option<String>,
     /// A file that holds that one; read again for each token.
     pub(in crate::config) secondary_connection_string_file: Option<String>,

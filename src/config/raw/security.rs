@@ -21,6 +21,7 @@ pub(in crate::config) struct Security {
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,
     /// The password the private key is encrypted with. Better kept in `key_password_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) key_password: Option<String>,
     /// A file that holds the password of the private key.
     pub(in crate::config) key_password_file: Option<String>,
@@ -32,6 +33,7 @@ pub(in crate::config) struct Security {
     /// The user that logs in, for `plain` and `scram-…`.
     pub(in crate::config) username: Option<String>,
     /// The password of the user. Better kept in `password_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) password: Option<String>,
     /// A file that holds the password; read again when it changes.
     pub(in crate::config) password_file: Option<String>,
@@ -101,6 +103,7 @@ pub(in crate::config) struct Token {
     /// The resource id of a user-assigned managed identity, instead of `client_id`.
     pub(in crate::config) resource_id: Option<String>,
     /// The secret of the client. Better kept in `client_secret_file` or in the environment.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) client_secret: Option<String>,
     /// A file that holds the secret; read again for each token.
     pub(in crate::config) client_secret_file: Option<String>,
@@ -114,6 +117,7 @@ pub(in crate::config) struct Token {
     /// The service connection of Azure DevOps. Default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.
     pub(in crate::config) service_connection_id: Option<String>,
     /// The `System.AccessToken` of the pipeline. Default: `SYSTEM_ACCESSTOKEN`.
+    #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) system_access_token: Option<String>,
     /// The subscription whose account the Azure CLI is to use.
     pub(in crate::config) subscription: Option<String>,

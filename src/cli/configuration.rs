@@ -1,0 +1,59 @@
+//! `config`: what the configuration is once file, variables, flags and defaults are one, and what may stand in it.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+
+use super::{CONFIGURATION, Source, answer, environment, told};
+use crate::config::{Effective, schema};
+use crate::connect;
+
+/// What is asked.
+#[derive(Debug, Args)]
+pub(super) struct Configuration {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write every value that counts, and who said it, as TOML; secrets are hidden
+    Show(Show),
+    /// Write the JSON Schema of the configuration file, for editors and checks
+    Schema,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    #[command(flatten)]
+    source: Source,
+    /// Write it, or what is wrong, as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn configuration(configuration: &Configuration) -> ExitCode {
+    match &configuration.action {
+        Action::Show(show) => self::show(show),
+        Action::Schema => answer(format_args!("{}", schema().trim_end()), ExitCode::SUCCESS),
+    }
+}
+
+fn show(show: &Show) -> ExitCode {
+    let begun = Instant::now();
+    let Show { source, json } = show;
+    let objection = crate::kafka::objection;
+    match Effective::load(&source.config, environment(), &source.overrides, objection) {
+        Ok(effective) if *json => answer(format_args!("{}", effective.json()), ExitCode::SUCCESS),
+        Ok(effective) => {
+            Source::warned(&effective.config);
+            answer(format_args!("{effective}"), ExitCode::SUCCESS)
+        }
+        Err(problems) if *json => {
+            let document = connect::wrong(&problems, begun.elapsed());
+            answer(format_args!("{document}"), ExitCode::from(CONFIGURATION))
+        }
+        Err(problems) => told(&problems),
+    }
+}
