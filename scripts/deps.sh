@@ -27,8 +27,12 @@ if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
     need tinyproxy command -v tinyproxy
-    # For the commands of docs/check.md.
+    # For the commands of docs/check.md and docs/operate.md.
     need jq command -v jq
+    # Shells that complete, and the manual.
+    wish zsh command -v zsh
+    wish fish command -v fish
+    wish man-db command -v man
     # Microsoft's clients in other languages.
     wish python3-venv python3 -c "import venv, ensurepip"
     wish nodejs command -v node

@@ -66,6 +66,13 @@ archive() {
     rm -rf "dist/$name"
     mkdir -p "dist/$name"
     cp "$root"/target/release/{kafka-eventhubs-bridge,eventhubs-local} "dist/$name"
+    mkdir "dist/$name/completions"
+    local program="dist/$name/kafka-eventhubs-bridge"
+    # By the names that each shell looks for.
+    "$program" completions bash >"dist/$name/completions/kafka-eventhubs-bridge"
+    "$program" completions zsh >"dist/$name/completions/_kafka-eventhubs-bridge"
+    "$program" completions fish >"dist/$name/completions/kafka-eventhubs-bridge.fish"
+    "$program" man --directory "dist/$name/man/man1"
     cp -r "$root"/source/{LICENSE,README.md,CHANGELOG.md,config} "dist/$name"
     tar --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --mode=u=rwX,go=rX --create "$name" |
         gzip --no-name >"dist/$name.tar.gz"

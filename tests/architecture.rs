@@ -116,7 +116,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["prometheus"], &["src/metrics"]),
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
-    (&["clap"], &["src/cli"]),
+    (&["clap", "clap_complete", "clap_mangen"], &["src/cli"]),
     (&["comfy_table"], &["src/connect/table.rs", "src/cli/status/table.rs", "src/group/table.rs"]),
     (&["saphyr"], &["src/import/form/yaml.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),

@@ -29,6 +29,7 @@ fn wrong_arguments_are_64_and_said_on_standard_error() {
         (&["offsets", "set", "--config", "f.toml"], "--to"),
         (&["offsets", "set", "--config", "f.toml", "--to", "1h"], "write `earliest`"),
         (&["config"], "Usage"),
+        (&["completions", "cmd"], "[possible values: bash"),
     ] {
         let output = bridge(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
@@ -103,6 +104,8 @@ fn an_answer_that_cannot_be_written_is_74() {
         &["hubs", "--config", "config/bridge.toml"],
         &["config", "show", "--config", "config/bridge.toml"],
         &["config", "schema"],
+        &["completions", "bash"],
+        &["man"],
         &["import", sink.to_str().unwrap()],
     ] {
         let output = here(arguments).stdout(full()).output().unwrap();

@@ -6,17 +6,19 @@
 //! | 64 | the arguments are wrong |
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
-//! | 74 | what was asked for could not be written to standard output |
+//! | 74 | what was asked for could not be written: to standard output, or where it was to go |
 //! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, not everything is delivered in its time |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
 mod asking;
 mod check;
+mod completions;
 mod configuration;
 mod hubs;
 mod import;
 mod lag;
+mod man;
 mod offsets;
 mod run;
 mod signals;
@@ -39,9 +41,21 @@ const UNWRITTEN: u8 = 74;
 const TRY_AGAIN: u8 = 75;
 const CONFIGURATION: u8 = 78;
 
+/// As the table above, in the words of a terminal.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; `run` has stopped as asked, has drained and committed
+  64   the arguments are wrong
+  69   Kafka or Event Hubs refuse for good; of a command that asks, or somebody does not answer
+  70   a fault of the bridge
+  74   what was asked for could not be written
+  75   `offsets set`: a bridge of the group runs; nothing was changed
+  78   the configuration is wrong
+  130  a second signal ended it at once";
+
 /// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_long_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -73,6 +87,10 @@ enum Command {
     Lag(lag::Question),
     /// Show the positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
+    /// Write what a shell needs to complete these arguments
+    Completions(completions::Completions),
+    /// Write the pages of the manual
+    Man(man::Page),
 }
 
 /// Where the configuration comes from.
@@ -183,6 +201,8 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Config(it) }) => configuration::configuration(&it),
         Ok(Arguments { command: Command::Lag(question) }) => lag::lag(&question),
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
+        Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
+        Ok(Arguments { command: Command::Man(page) }) => man::man(&page),
         // Help and version were asked for and go to standard output; anything else is a mistake.
         Err(error) => {
             let printed = error.print();

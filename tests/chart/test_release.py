@@ -11,6 +11,14 @@ import yaml
 from chart import CHART, ROOT, run
 
 NEEDED = ["Cargo.toml", "CHANGELOG.md", "LICENSE", "README.md", "scripts/release.sh", "charts/kafka-eventhubs-bridge/Chart.yaml"]
+# What it makes writes completions and pages, and holds what the compiler was told.
+PROGRAM = """#!/bin/sh
+case $1 in
+    completions) echo "for $2" ;;
+    man) mkdir -p "$3" && echo "a page" >"$3/kafka-eventhubs-bridge.1" ;;
+esac
+exit
+"""
 # It vendors first; from then on it is nothing to the compiler where the packages came from.
 CARGO = """#!/bin/sh
 set -e
@@ -20,7 +28,7 @@ if [ "$1" = vendor ]; then
 fi
 mkdir -p "$CARGO_TARGET_DIR/release"
 for program in kafka-eventhubs-bridge eventhubs-local; do
-    { echo "$program $*"; pwd; ls; env | grep -Ev '^(PATH|HOME|CARGO_HOME|OLDPWD|SHLVL|_)='; ls ../vendor; } >"$CARGO_TARGET_DIR/release/$program"
+    { echo "$PROGRAM"; echo "$program $*"; pwd; ls; env | grep -Ev '^(PROGRAM|PATH|HOME|CARGO_HOME|OLDPWD|SHLVL|_)='; ls ../vendor; } >"$CARGO_TARGET_DIR/release/$program"
     chmod 755 "$CARGO_TARGET_DIR/release/$program"
 done
 """
@@ -67,7 +75,7 @@ def test_an_archive_is_the_same_wherever_it_is_made(project, tmp_path):
     cargo.parent.mkdir()
     cargo.write_text(CARGO)
     cargo.chmod(0o755)
-    env = {"PATH": f"{cargo.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    env = {"PROGRAM": "\n".join(PROGRAM.splitlines()), "PATH": f"{cargo.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     run("scripts/release.sh", "archive", cwd=project, env=env)
     other = env | {"CARGO_HOME": str(tmp_path / "cargo"), "CARGO_TARGET_DIR": str(tmp_path), "CFLAGS": "-g", "TZ": "Asia/Tokyo", "RUSTFLAGS": "-g"}
     run("scripts/release.sh", "archive", cwd=elsewhere, env=other, umask=0o077)
@@ -79,6 +87,8 @@ def test_an_archive_is_the_same_wherever_it_is_made(project, tmp_path):
         readme = archive.extractfile(content["README.md"]).read()
     assert readme == (ROOT / "README.md").read_bytes(), "what is committed, and nothing else"
     assert {"kafka-eventhubs-bridge", "eventhubs-local", "LICENSE", "CHANGELOG.md", "config/bridge.toml"} <= content.keys()
+    shells = {"completions/kafka-eventhubs-bridge", "completions/_kafka-eventhubs-bridge", "completions/kafka-eventhubs-bridge.fish"}
+    assert shells | {"man/man1/kafka-eventhubs-bridge.1"} <= content.keys()
     assert "config/private.toml" not in content
     assert {(member.uid, member.gid, member.mode & 0o022) for member in content.values()} == {(0, 0, 0)}
     run("sha256sum", "--check", f"{one.name}.sha256", cwd=one.parent)
