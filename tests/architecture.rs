@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bridge", "connect", "group", "import", "admin", "kafka", "status", "config", "causes", "route",
+            "bridge", "connect", "group", "import", "admin", "kafka", "status", "config", "causes",
+            "route",
         ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),

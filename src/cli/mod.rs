@@ -7,11 +7,12 @@
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written: to standard output, or where it was to go |
-//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, not everything is delivered in its time |
+//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain` and `run --until-caught-up`, not everything is delivered yet |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
 mod asking;
+mod caught_up;
 mod check;
 mod completions;
 mod configuration;
@@ -49,7 +50,7 @@ Exit codes:
   69   Kafka or Event Hubs refuse for good; of a command that asks, or somebody does not answer
   70   a fault of the bridge
   74   what was asked for could not be written
-  75   `offsets set`: a bridge of the group runs; nothing was changed
+  75   `offsets set`: a bridge of the group runs, and nothing was changed; `run --until-caught-up`: stopped before it was
   78   the configuration is wrong
   130  a second signal ended it at once";
 

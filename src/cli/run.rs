@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, say, signals};
+use super::caught_up::Watch;
+use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals};
 use crate::admin::Changes;
 use crate::admin::log::{self, LogError};
 use crate::bridge::{self, RunError};
@@ -18,6 +19,9 @@ pub(super) struct Run {
     /// End with 69 before a record is read unless every mapping can run; otherwise those run that can
     #[arg(long)]
     strict: bool,
+    /// End with 0 once the group has settled what was there at the start; with 75 if it is stopped before
+    #[arg(long)]
+    until_caught_up: bool,
 }
 
 pub(super) fn run(run: &Run) -> ExitCode {
@@ -40,8 +44,12 @@ pub(super) fn run(run: &Run) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{}", warning.line());
     }
-    let stop = match signals::watch() {
-        Ok(stop) => stop,
+    let started = signals::watch().and_then(|(others, stop)| {
+        let watch = run.until_caught_up.then(|| Watch::begin(&config, others)).transpose()?;
+        Ok((watch, stop))
+    });
+    let (watch, stop) = match started {
+        Ok(started) => started,
         Err(error) => {
             tracing::error!(%error, "cannot watch for signals");
             return ExitCode::from(INTERNAL);
@@ -49,8 +57,14 @@ pub(super) fn run(run: &Run) -> ExitCode {
     };
     // Kubernetes says so in each pod.
     let host = std::env::var("HOSTNAME").ok();
-    match bridge::run(&config, run.strict, &stop, host, (changes, levels)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let ended = bridge::run(&config, run.strict, &stop, host, (changes, levels));
+    let is_caught_up = watch.is_none_or(Watch::end);
+    match ended {
+        Ok(()) if is_caught_up => ExitCode::SUCCESS,
+        Ok(()) => {
+            tracing::warn!("stopped before it was caught up");
+            ExitCode::from(TRY_AGAIN)
+        }
         Err(error) => {
             tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");
             ExitCode::from(match error {

@@ -41,8 +41,9 @@ const OTHERS: [(i32, &str); 10] = [
     (libc::SIGXCPU, "SIGXCPU"),
 ];
 
-/// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks.
-pub(super) fn watch() -> io::Result<Receiver<()>> {
+/// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks. Whoever else may
+/// stop the bridge speaks by the sender.
+pub(super) fn watch() -> io::Result<(SyncSender<()>, Receiver<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let wishes = {
         let _inside = runtime.enter();
@@ -51,10 +52,11 @@ pub(super) fn watch() -> io::Result<Receiver<()>> {
         Wishes::new()?
     };
     let (sender, stop) = sync_channel(1);
+    let others = sender.clone();
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || runtime.block_on(obey(wishes, &sender)))?;
-    Ok(stop)
+    Ok((others, stop))
 }
 
 /// All signals that are watched, each with its name.
@@ -141,7 +143,7 @@ mod tests {
         if std::env::var_os(CHILD).is_none() {
             return;
         }
-        let stop = watch().unwrap();
+        let (_others, stop) = watch().unwrap();
         eprintln!("SIGHUP ignored: {}", is_ignored(libc::SIGHUP));
         eprintln!("watching");
         stop.recv().unwrap();

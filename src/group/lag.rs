@@ -41,7 +41,7 @@ impl Behind {
             _ => standing.behind(),
         };
         let oldest = match oldest {
-            Some(Oldest::At(time)) => Some(time),
+            Some(Oldest::Record { time, .. }) => time,
             _ => None,
         };
         // A clock of somebody else may be ahead of ours.

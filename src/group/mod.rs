@@ -3,6 +3,7 @@
 //! ```text
 //! session    the cluster, and which of its partitions are asked for
 //! lag        how each of them stands, and how old what it has not settled is
+//! goal       the ends that were there at the start, and whether they are settled
 //! target     where a position shall go, and what that makes of each        pure
 //! placing    the plan, and then the one commit that carries it out
 //! table, json
@@ -11,6 +12,7 @@
 //! somebody is in the group. All is over by the deadline.
 
 mod failure;
+mod goal;
 mod json;
 mod lag;
 mod placing;
@@ -19,6 +21,7 @@ mod table;
 mod target;
 
 pub use failure::{Failure, Kind};
+pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, Plan};
 pub use session::{Selection, Session};

@@ -82,6 +82,11 @@ impl<'a> Session<'a> {
         &self.config.kafka.group_id
     }
 
+    /// Topics that a mapping names and Kafka does not have, or does not show.
+    pub fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.missing.iter().map(String::as_str)
+    }
+
     /// What is left.
     pub(super) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())

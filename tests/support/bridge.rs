@@ -82,6 +82,12 @@ impl Settings {
         self
     }
 
+    /// Runs until what is there at the start is settled.
+    pub fn until_caught_up(mut self) -> Self {
+        self.arguments.push("--until-caught-up");
+        self
+    }
+
     /// Runs only if everything can run.
     pub fn strict(mut self) -> Self {
         self.arguments.push("--strict");

@@ -4,7 +4,7 @@
 //! It asks for little of each partition, and stops reading one as soon as it has answered, so that a thousand of them that
 //! are far behind cost a few answers of each broker.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,13 @@ const ANSWER: &str = "4194304";
 /// The first record at or after a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oldest {
-    /// Written at this time, in milliseconds since the Unix epoch.
-    At(i64),
+    /// This one.
+    Record {
+        /// Its offset.
+        offset: i64,
+        /// When it was written, in milliseconds since the Unix epoch, if it says so.
+        time: Option<i64>,
+    },
     /// There is none: what takes the offsets up to the end is markers of transactions, or records that were given up.
     Nothing,
 }
@@ -85,30 +90,31 @@ fn read(
     client.assign(&list)?;
     // Assigning may end the forwarding.
     forward();
-    let (mut headers, mut told) = (Headers::new(), HashSet::with_capacity(positions.len()));
-    while told.len() < positions.len() && Instant::now() < end {
+    let mut headers = Headers::new();
+    while found.len() < positions.len() && Instant::now() < end {
         // Serves what the client has to say; records do not come this way.
         drop(client.poll(Duration::ZERO));
         let (place, oldest) = match queue.poll(POLL) {
             Some(Delivery::Record(record)) => {
                 let place = TopicPartition::new(record.topic(), record.partition());
-                (place, record.record(&mut headers).timestamp.map(Oldest::At))
+                let (offset, time) = (record.offset(), record.record(&mut headers).timestamp);
+                (place, Oldest::Record { offset, time })
             }
             Some(Delivery::Error(FetchError {
                 partition: Some(place),
                 code: RDKafkaErrorCode::PartitionEOF,
                 ..
-            })) => (place, Some(Oldest::Nothing)),
+            })) => (place, Oldest::Nothing),
             // Another error is tried again by the client, or is the answer of nobody.
             _ => continue,
         };
-        if !told.insert(place.clone()) {
+        if found.contains_key(&place) {
             continue;
         }
         let mut done = TopicPartitionList::with_capacity(1);
         done.add_partition(&place.topic, place.partition);
         client.pause(&done)?;
-        found.extend(oldest.map(|oldest| (place, oldest)));
+        found.insert(place, oldest);
     }
     Ok(())
 }

@@ -1,0 +1,110 @@
+//! The ends that were there at the start, and whether the group has settled everything below them: whoever of it has.
+//!
+//! It is asked of Kafka, so it is one thing for a bridge of several shards and for several bridges. A partition has arrived when its
+//! committed position has, or when nothing is left to read below its end: markers of transactions take offsets, too.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crate::config::Start;
+use crate::kafka::{Case, Oldest, Standing};
+use crate::record::TopicPartition;
+
+use super::{Failure, Session};
+
+/// What is still to be settled.
+#[derive(Debug)]
+pub struct Goal {
+    /// The ends of partitions that have not arrived.
+    open: BTreeMap<TopicPartition, i64>,
+    /// Where those stood when they were last looked at.
+    stood: HashMap<TopicPartition, i64>,
+    records: i64,
+    partitions: usize,
+}
+
+/// What came of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Everything is settled.
+    Arrived,
+    /// So many partitions have not arrived.
+    Open(usize),
+    /// Some of them cannot be seen in this session: a leader is gone, or a topic.
+    Blind,
+}
+
+impl Goal {
+    /// The ends that are there now; `None` while one is not known.
+    pub fn set(session: &mut Session<'_>, limit: Duration) -> Result<Option<Self>, Failure> {
+        session.extend(limit);
+        let mut goal =
+            Self { open: BTreeMap::new(), stood: HashMap::new(), records: 0, partitions: 0 };
+        for standing in session.standings(session.left())? {
+            let (Some((_, end)), Some(behind)) = (standing.log, standing.behind()) else {
+                return Ok(None);
+            };
+            goal.records += behind;
+            goal.partitions += 1;
+            goal.open.insert(standing.partition, end);
+        }
+        Ok(Some(goal))
+    }
+
+    /// Offsets that were to be settled, and partitions.
+    pub fn size(&self) -> (i64, usize) {
+        (self.records, self.partitions)
+    }
+
+    /// Looks what is settled. In a new session, after [`Look::Blind`], topics that are gone need not be waited for.
+    pub fn look(&mut self, session: &mut Session<'_>, limit: Duration) -> Result<Look, Failure> {
+        session.extend(limit);
+        let standings = session.standings(session.left() / 2)?;
+        let mut stalled = Vec::new();
+        let (mut stood, mut blind) = (HashMap::new(), false);
+        for standing in standings {
+            let Some(end) = self.open.get(&standing.partition).copied() else { continue };
+            // Where it begins is not fixed yet: the next bridge could begin later, and skip what comes meanwhile.
+            if standing.case == Case::New && session.config.kafka.start != Start::Earliest {
+                continue;
+            }
+            match at(&standing) {
+                None => blind = true,
+                Some(at) if at >= end => drop(self.open.remove(&standing.partition)),
+                Some(at) => {
+                    if self.stood.get(&standing.partition) == Some(&at) {
+                        stalled.push((standing.partition.clone(), at));
+                    }
+                    stood.insert(standing.partition, at);
+                }
+            }
+        }
+        self.stood = stood;
+        for (partition, oldest) in session.inquiry.oldest(&stalled, session.left()) {
+            let end = self.open.get(&partition).copied();
+            let is_past = match oldest {
+                Oldest::Nothing => true,
+                Oldest::Record { offset, .. } => end.is_some_and(|end| offset >= end),
+            };
+            if is_past {
+                self.open.remove(&partition);
+            }
+        }
+        Ok(match (self.open.len(), blind) {
+            (0, _) => Look::Arrived,
+            (_, true) => Look::Blind,
+            (open, false) => Look::Open(open),
+        })
+    }
+
+    /// Forgets what is of topics that `session` does not know any more.
+    pub fn forget_absent(&mut self, session: &Session<'_>) {
+        self.open.retain(|partition, _| session.topics.contains_key(&*partition.topic));
+    }
+}
+
+/// How far everything is settled; of a partition that is held, where it stands.
+fn at(standing: &Standing) -> Option<i64> {
+    standing.log?;
+    standing.next.or(standing.committed)
+}
