@@ -7,6 +7,7 @@
 mod changes;
 mod client;
 pub mod log;
+mod page;
 mod server;
 
 pub use changes::{Answer, Change, Changes};

@@ -235,7 +235,7 @@ def hostile():
     state["mappings"][0].update(topics=[HOSTILE], hub=HOSTILE, partitioning=HOSTILE, namespace=HOSTILE)
     state["hubs"][0].update(hub=HOSTILE, namespace=HOSTILE)
     state["hubs"][0]["partitions"][3].update(state=HOSTILE, detail=HOSTILE)
-    state["namespaces"][0].update(namespace=HOSTILE, host=HOSTILE, connected=False, detail=HOSTILE)
+    state["namespaces"][0].update(namespace=HOSTILE, host=HOSTILE, detail=HOSTILE)
     state["shards"][0].update(kafka=HOSTILE)
     state["held"] = [{"kind": HOSTILE, "namespace": HOSTILE, "hub": HOSTILE, "topic": HOSTILE, "since": HOSTILE, "seconds": 3, "detail": f"{HOSTILE}; hint: {HOSTILE}",
                       "runbook": "__proto__"},

@@ -42,7 +42,7 @@ class Fake:
         """From now on it is in the state `name`, changed by `changes`."""
         self.status = {**estate.STATES[name](), **changes}
         self.events = estate.events(name)
-        self.fails = None
+        self.fails, self.slow = None, None
 
     def fail(self, code):
         """From now on `status` and `events` answer `code`, or, with 0, end the connection."""
@@ -58,8 +58,10 @@ class Fake:
         if not request.path.startswith(PREFIX + "/"):
             send(request, 404, {}, b"")
         elif path in ("/status", "/events"):
-            if self.fails == 0:
-                request.connection.close()
+            if self.slow and path == "/status":
+                self.slow.wait(60)
+            if self.fails == 0 or self.events is None and path == "/events":
+                request.close_connection = True
             elif self.fails:
                 send(request, self.fails, {"content-type": "text/plain"}, b"no")
             else:

@@ -85,7 +85,7 @@ function createRow() {
   const id = `partitions-${(opened += 1)}`;
   const toggle = make('button', 'open', { type: 'button', 'aria-expanded': 'false', 'aria-controls': id });
   toggle.append(parts.from, make('span', 'arrow', { 'aria-hidden': 'true' }, ' → '), make('span', 'spoken', {}, ' to '), parts.to);
-  const details = make('div', 'more', { role: 'cell', 'aria-colspan': '7', id }, parts.details);
+  const details = make('div', 'opened', { role: 'cell', 'aria-colspan': '7', id }, parts.details);
   details.hidden = true;
   toggle.addEventListener('click', () => {
     details.hidden = !details.hidden;

@@ -75,7 +75,7 @@ export function mebibytes(value) {
 export function duration(seconds) {
   if (seconds == null || !Number.isFinite(seconds)) return '–';
   if (seconds <= 0) return '0 s';
-  if (seconds < 9.95) return `${seconds < 0.05 ? '0' : count(seconds, 1)} s`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds < 0.05 ? '0' : count(seconds, 1)} s`;
   const whole = Math.round(seconds);
   const pair = (large, unit, small, rest) => (small ? `${count(large)} ${unit} ${small} ${rest}` : `${count(large)} ${unit}`);
   if (whole < 60) return `${whole} s`;

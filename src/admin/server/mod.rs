@@ -205,6 +205,7 @@ fn reads(Views { health, metrics, status, changes, .. }: Views) -> Router {
         .route("/metrics", get(async move || page(&health, &metrics)))
         .route("/status", get(async move || told(status.text().await.to_string())))
         .route("/events", get(async move |Query(Since { since })| events(&changes, since)))
+        .merge(super::page::routes())
 }
 
 /// `GET /events?since=N`

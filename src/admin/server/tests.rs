@@ -146,10 +146,25 @@ fn status_and_changes_are_json_that_nobody_keeps() {
 }
 
 #[test]
+fn the_page_comes_with_what_guards_it() {
+    let (server, _health) = start();
+    for path in ["/", "/page.js", "/page/map.js"] {
+        let file = get(&server, path);
+        assert_eq!(status(&file), "200");
+        assert!(file.contains("content-security-policy: default-src 'none'; script-src 'self'; "));
+        assert!(file.contains("frame-ancestors 'none'"), "{file}");
+        assert!(file.contains("x-content-type-options: nosniff"), "{file}");
+        assert!(file.contains("referrer-policy: no-referrer"), "{file}");
+        assert!(file.contains("cache-control: no-cache"), "{file}");
+    }
+    assert_eq!(status(&send(&server, "POST / HTTP/1.1\r\nhost: x\r\n\r\n")), "405");
+}
+
+#[test]
 fn anything_else_is_refused() {
     let (server, _health) = start();
-    assert_eq!(status(&get(&server, "/")), "404");
     assert_eq!(status(&get(&server, "/config")), "404");
+    assert_eq!(status(&get(&server, "/page/tests.rs")), "404");
     assert_eq!(status(&send(&server, "POST /livez HTTP/1.1\r\nhost: x\r\n\r\n")), "405");
     let long = format!("/{}", "a".repeat(2 * HEAD));
     assert_eq!(status(&get(&server, &long)), "431");
