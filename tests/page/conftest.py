@@ -3,13 +3,12 @@
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 import estate
-from fake import PREFIX, Fake
+from fake import Fake
 
 AXE = Path(__import__("axe_playwright_python").__file__).with_name("axe.min.js").read_text()
 # A deadline, and not a measure: the machine is shared.
@@ -36,38 +35,55 @@ def bridge():
     fake.close()
 
 
+@pytest.fixture(scope="session")
+def tab(browser):
+    """For all visits whose time goes by itself: another page costs more than another address."""
+    return opened(browser)
+
+
+def opened(browser):
+    page = browser.new_context().new_page()
+    page.context.set_default_timeout(PATIENCE)
+    page.complaints, page.asked = [], []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    return page
+
+
 @pytest.fixture
-def visit(browser, bridge):
+def visit(browser, bridge, tab):
     """Opens the page while the bridge is in a state. All that a visit must never do is looked for at its end."""
     visits = []
 
-    def open_page(state="keeping_up", theme="light", width=1280, height=800, stopped=False, **options):
+    def open_page(state="keeping_up", theme="light", width=1280, height=800, motion="no-preference", stopped=False, before=None):
         if state:
             bridge.tell(state)
-        context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
+        if before:
+            bridge.status["bridge"]["now"] = before
+        page = opened(browser) if stopped else tab
+        page.emulate_media(color_scheme=theme, reduced_motion=motion)
+        page.set_viewport_size({"width": width, "height": height})
         if stopped:
             page.clock.install()
             page.add_init_script(FLYING)
-        page.goto(bridge.url)
         visits.append(page)
+        page.goto(bridge.url)
         if state:
             seen(page)
         return page
 
     yield open_page
     for page in visits:
+        page.goto("about:blank")
         # What a bridge that is gone makes the browser say is none of ours.
         assert [text for text in page.complaints if "Failed to load resource" not in text] == []
-        strangers = [url for url in page.asked if not url.startswith("data:") and
-                     (urlsplit(url).netloc != urlsplit(bridge.url).netloc or not urlsplit(url).path.startswith(PREFIX + "/"))]
+        strangers = [url for url in page.asked if url != "about:blank" and not url.startswith(("data:", bridge.url))]
         assert strangers == []
-        page.context.close()
+        page.complaints.clear()
+        page.asked.clear()
+        if page is not tab:
+            page.context.close()
 
 
 def seen(page, time=None):

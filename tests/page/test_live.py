@@ -120,7 +120,7 @@ def test_the_time_line_goes_on_from_where_it_was(live, bridge):
     assert page.locator("#timeline > li").count() == 7
     page.evaluate(WATCH)
     bridge.events.append({"id": 8, "time": estate.at(-4), "level": "error", "change": "halted", "message": "partition halted", "fields": {"topic": "orders"}})
-    clock.tell()
+    clock.run(8)
     expect(page.locator("#timeline > li").first).to_contain_text("partition halted")
     assert page.evaluate("[...document.querySelectorAll('#timeline > li')].slice(1).every((node) => node.old)")
     assert bridge.asked[-1].endswith("events?since=7") or any(asked.endswith("events?since=7") for asked in bridge.asked)
@@ -128,6 +128,7 @@ def test_the_time_line_goes_on_from_where_it_was(live, bridge):
     bridge.events = bridge.events[-1:]
     bridge.events[0]["id"] = 1
     clock.tell(bridge={**bridge.status["bridge"], "started": estate.at(1)})
+    clock.run(8)
     expect(page.locator("#timeline > li")).to_have_count(1)
 
 

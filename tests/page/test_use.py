@@ -143,7 +143,7 @@ def test_the_theme_is_the_systems_or_ones_own_and_kept_for_the_tab(visit):
 
 
 def test_nothing_moves_for_those_who_asked_for_it(visit):
-    page = visit(reduced_motion="reduce")
+    page = visit(motion="reduce")
     assert page.evaluate("[...document.querySelectorAll('*')].every((node) => /^0s(, 0s)*$/.test(getComputedStyle(node).transitionDuration) && getComputedStyle(node).animationName === 'none')")
 
 
