@@ -126,7 +126,7 @@ class Clock:
         """So many seconds pass for the page."""
         for _ in range(2 * seconds):
             self.page.clock.run_for(500)
-            self.page.wait_for_function("!window.flying", polling=10)
+            self.page.wait_for_function("() => !window.flying", polling=10)
 
 
 @pytest.fixture

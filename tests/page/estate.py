@@ -27,9 +27,9 @@ def topic(name, mapping, partitions, rate, size=900):
 
 def hub(name, partitions, rate, size=960, used=None):
     """A hub that takes everything, on its first `used` partitions."""
-    part = lambda n: {"partition": str(n), "state": "sending", "shard": n % 2, "since": at(3_600), "attempts": 0, "next_try_seconds": None, "detail": None}
-    return {"namespace": "default", "hub": name, "events_per_second": rate, "event_bytes_per_second": rate * size, "known_partitions": partitions,
-            "partitions": [part(n) for n in range(partitions if used is None else used)]}
+    part = lambda n: {"partition": str(n), "state": "sending", "shard": n % 2, "since": None, "attempts": 0, "next_try_seconds": None, "detail": None}
+    return {"namespace": "default", "hub": name, "events_per_second": rate, "event_bytes_per_second": rate * size,
+            "events_per_batch": rate / 5, "send_seconds": 0.034, "known_partitions": partitions, "partitions": [part(n) for n in range(partitions if used is None else used)]}
 
 
 def mapping(number, topics, hub, partitioning="key", pattern=None):
@@ -47,6 +47,8 @@ def settle(state):
     for key, of, field in [("records_per_second", "topics", "records_per_second"), ("record_bytes_per_second", "topics", "record_bytes_per_second"),
                            ("events_per_second", "hubs", "events_per_second"), ("event_bytes_per_second", "hubs", "event_bytes_per_second")]:
         state["summary"][key] = float(sum(each[field] for each in state[of]))
+    events = state["summary"]["events_per_second"]
+    state["summary"].update(batches_per_second=events / 34, events_per_batch=34.2 if events else None, send_seconds=0.034 if events else None)
     return state
 
 
@@ -128,7 +130,7 @@ def halted():
     state = keeping_up()
     detail = ("partition halted at offset 48 215 311: the record has 1 310 720 bytes, and the hub takes 1 048 576; "
               "hint: raise what the tier allows, or set `[failure] policy = \"dead_letter\"` for this mapping")
-    state["topics"][0]["partitions"][4].update(state="halted", reason=None, since=at(1_260), detail=detail.split("; hint")[0], lag_records=50_410,
+    state["topics"][0]["partitions"][4].update(state="halted", reason="halted", since=at(1_260), detail=detail.split("; hint")[0], lag_records=50_410,
                                                lag_seconds=1_260.0, in_flight_records=0)
     state["held"] = [{"kind": "partition", "topic": "orders", "partition": 4, "since": at(1_260), "seconds": 1_260, "detail": detail,
                       "runbook": "EventHubsBridgePartitionHalted"}]
@@ -149,11 +151,11 @@ def hub_away():
     for part in state["topics"][1]["partitions"]:
         part.update(state="held", reason="hub_unavailable", since=at(312), detail="its hub `payments` takes nothing", lag_records=8_190, lag_seconds=312.0, in_flight_records=40)
     state["held"] = [
-        {"kind": "hub", "namespace": "default", "hub": "payments", "since": at(312), "seconds": 312, "runbook": "EventHubsBridgeHubUnreachable",
+        {"kind": "hub", "namespace": "default", "hub": "payments", "since": at(312), "seconds": 312, "runbook": "EventHubsBridgeHubUnavailable",
          "detail": "no such hub; hint: create it, or correct the `hub` of the mapping"},
         {"kind": "delivery", "namespace": "default", "hub": "orders", "since": at(41), "seconds": 41, "runbook": "EventHubsBridgeHubPartitionStuck",
          "detail": "partition 22 has accepted nothing for 41 s: 9 tries failed, the next in 4 s: com.microsoft:timeout"},
-    ] + [{"kind": "partition", "topic": "payments", "partition": n, "since": at(312), "seconds": 312, "runbook": "EventHubsBridgeHubUnavailable",
+    ] + [{"kind": "partition", "topic": "payments", "partition": n, "since": at(312), "seconds": 312, "runbook": "EventHubsBridgePartitionBehind",
           "detail": "its hub `payments` takes nothing"} for n in range(8)]
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state
@@ -184,7 +186,7 @@ def event_hubs_away():
             part.update(state="held", reason="hub_unavailable", since=at(90), detail="its hub takes nothing", lag_seconds=95.0, lag_records=4_000)
     idle(state)
     state["memory"].update(events_bytes=23 * MIB, prefetched_bytes=1 * MIB)
-    state["held"] = [{"kind": "hub", "namespace": "default", "hub": each["hub"], "since": at(95), "seconds": 95, "runbook": "EventHubsBridgeDisconnected",
+    state["held"] = [{"kind": "hub", "namespace": "default", "hub": each["hub"], "since": at(95), "seconds": 95, "runbook": "EventHubsBridgeHubUnavailable",
                       "detail": f"{why}; hint: DNS of the private endpoint, firewall, network policy: port 5671"} for each in state["hubs"]]
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state
@@ -202,7 +204,7 @@ def draining():
     state.update(state="draining", ready=False, reasons=["the bridge is draining"])
     for each in state["topics"]:
         for part in each["partitions"]:
-            part.update(state="draining", since=at(2), lag_records=None, lag_seconds=None)
+            part.update(state="draining", since=at(2), lag_records=None)
     idle(state)
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state

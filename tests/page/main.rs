@@ -1,7 +1,7 @@
 //! The status page in a real Chromium, served by the real admin endpoint.
 //!
 //! What it shows comes from made-up states, by a stand-in for a reverse proxy (`fake.py`): the page is the process's own, `status` and
-//! `events` are not. The tests are Python's, on Playwright, which drives the system's Chromium; Playwright and axe come from their
+//! `events` are not, but for one test. The tests are Python's, on Playwright, which drives the system's Chromium; Playwright and axe come from their
 //! registry once, into the user's cache. Without Chromium or Python they are skipped, by name.
 //!
 //! `SCREENSHOTS=folder` has them write pictures of each state, too (`make screenshots`).
@@ -11,6 +11,7 @@
 #[allow(dead_code)]
 mod installed;
 
+use std::fs;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,14 +21,23 @@ use std::thread;
 use std::time::Duration;
 
 use installed::{at_least, packages, python, skipped};
-use kafka_eventhubs_bridge::admin::Server;
+use kafka_eventhubs_bridge::admin::{Changes, Server, Views};
+use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::health::Health;
+use kafka_eventhubs_bridge::metrics::Metrics;
+use kafka_eventhubs_bridge::status::Status;
 
 /// They take half a minute when they have the machine; they share it with the other tests.
 const LIMIT: Duration = Duration::from_secs(400);
 
 /// What Chromium is called, by Debian and others.
 const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
+
+const CONFIGURATION: &str = r#"
+kafka = { brokers = "127.0.0.1:9092", group_id = "orders-bridge" }
+eventhubs = { connection_string = "Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;" }
+mappings = [{ topic = "orders", hub = "orders" }]
+"#;
 
 fn chromium() -> Result<&'static str, String> {
     let there = |name: &&&str| at_least(name, &["--version"], (120, 0)).is_ok();
@@ -44,9 +54,7 @@ fn the_page_in_a_real_browser() {
     let home = installed::installed("page", "python", &folder, &["requirements.txt"], |home| {
         packages(home, &["--no-deps", "--only-binary", ":all:"]);
     });
-    let health = Health::new(1, [], [], Duration::ZERO);
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::start(listen, health, Arc::default()).unwrap();
+    let server = server();
     let mut pytest = Command::new(home.join("venv/bin/python"));
     pytest.args(["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations", "5"]);
     pytest
@@ -54,6 +62,18 @@ fn the_page_in_a_real_browser() {
         .env("CHROMIUM", chromium)
         .env("BRIDGE_PAGE", format!("http://{}", server.address()));
     ends_well(pytest);
+}
+
+/// The endpoint of a process whose shards have not begun.
+fn server() -> Server {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), CONFIGURATION).unwrap();
+    let config = Config::load(file.path(), [], &[], |_, _| None).unwrap();
+    let health = Health::new(1, [], [], Duration::ZERO);
+    let metrics = Arc::<Metrics>::default();
+    let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
+    let views = Views { health, metrics, status, changes: Changes::default() };
+    Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), views).unwrap()
 }
 
 /// Runs it to its end, and shows all it said when that is not good.

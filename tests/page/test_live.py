@@ -94,7 +94,7 @@ def test_there_is_one_question_at_a_time(live, bridge):
     before = questions(bridge)
     # Not so long that it gives the question up.
     page.clock.run_for(7_500)
-    page.wait_for_function("window.flying === 1", polling=10)
+    page.wait_for_function("() => window.flying === 1", polling=10)
     expect(page.locator("h1")).to_contain_text("No answer for")
     assert questions(bridge) <= before + 1
     bridge.slow.set()

@@ -1,7 +1,7 @@
 // The first screen: is it well, how far behind, what comes and goes, when it will have caught up.
 
 import { at, say, set, show } from './dom.js';
-import { BEHIND, bytes, count, duration, rate, several } from './words.js';
+import { BEHIND, batchWords, bytes, count, duration, rate, several } from './words.js';
 
 /** Strokes on a field of 24 by 24, so that the tone is not told by colour alone. */
 const SIGNS = {
@@ -115,8 +115,8 @@ export function paintFigures({ summary, bridge }) {
   const left = summary.caught_up_in_seconds;
   say(at('eta'), left === 0 ? 'yes' : left == null ? 'not yet' : `in ${duration(left)}`);
   say(at('eta-note'), left === 0 ? 'nothing waits' : left != null ? 'at this rate' : summary.lag_seconds == null ? 'not known' : 'not at this rate');
-  say(at('flight'), count(summary.in_flight_records));
-  say(at('flight-note'), 'records, read and not settled');
+  say(at('batches'), `${rate(summary.batches_per_second)} /s`);
+  say(at('batches-note'), batchWords(summary));
   curves(summary, Date.parse(bridge.now) / 1000);
 }
 
@@ -124,14 +124,14 @@ export function paintFigures({ summary, bridge }) {
 function curves(summary, now) {
   if (!Number.isFinite(now)) return;
   if (history.length && history.at(-1).now >= now) history.length = 0;
-  history.push({ now, lag: summary.lag_seconds, in: summary.records_per_second, out: summary.events_per_second, flight: summary.in_flight_records });
+  history.push({ now, lag: summary.lag_seconds, in: summary.records_per_second, out: summary.events_per_second, batches: summary.batches_per_second });
   while (history[0].now < now - PAST) history.shift();
   const rates = Math.max(...history.map((point) => Math.max(point.in ?? 0, point.out ?? 0)), 1);
   curve('lag-spark', now, 'lag', Math.max(...history.map((point) => point.lag ?? 0), BEHIND));
   // One scale for both, so that they can be compared.
   curve('in-spark', now, 'in', rates);
   curve('out-spark', now, 'out', rates);
-  curve('flight-spark', now, 'flight', Math.max(...history.map((point) => point.flight ?? 0), 1));
+  curve('batches-spark', now, 'batches', Math.max(...history.map((point) => point.batches ?? 0), 1));
 }
 
 function curve(id, now, field, top) {

@@ -6,6 +6,8 @@ import { STATES, count, duration, hinted, ranges } from './words.js';
 
 /** What a kind is called, and the state it is shown as; causes come before what follows from them. */
 const KINDS = {
+  kafka: ['Kafka is away', STATES.away],
+  namespace: ['Namespace that is not connected', STATES.away],
   halted: ['Kafka partition that is halted', STATES.halted],
   hub: ['Hub that takes nothing', STATES.away],
   delivery: ['Sent again, and not stored', STATES.retrying],
@@ -53,7 +55,7 @@ function together(entries) {
     const like = found.get(key);
     if (like) {
       like.all.push(entry);
-      like.seconds = Math.max(like.seconds, entry.seconds);
+      like.seconds = Math.max(like.seconds ?? 0, entry.seconds ?? 0);
     } else {
       found.set(key, { key, ...entry, all: [entry] });
     }
@@ -70,11 +72,22 @@ function nameOf(line) {
 
 function one(entry) {
   if (entry.kind === 'place') return `${entry.topic} → ${entry.hub}`;
-  return String(entry.hub ?? entry.dead_letter_topic ?? entry.topic ?? entry.namespace ?? '');
+  return String(entry.hub ?? entry.dead_letter_topic ?? entry.topic ?? entry.namespace ?? entry.shard ?? '');
+}
+
+/** What holds everything, and therefore is told elsewhere than among what is held while the rest runs. */
+function whole({ shards, namespaces, held }) {
+  const away = shards.filter((shard) => !shard.joined && shard.kafka != null);
+  const said = new Set(held.filter((entry) => entry.kind === 'hub').map((entry) => entry.namespace));
+  const down = namespaces.filter((each) => !each.connected && each.detail != null && !said.has(each.namespace));
+  return [
+    ...away.map((shard) => ({ kind: 'kafka', shard: `shard ${shard.shard}`, detail: shard.kafka, runbook: 'EventHubsBridgeNoBroker' })),
+    ...down.map(({ namespace, detail }) => ({ kind: 'namespace', namespace, detail, runbook: 'EventHubsBridgeDisconnected' })),
+  ];
 }
 
 export function paintHeld(status) {
-  const all = groups(status.held);
+  const all = groups([...whole(status), ...status.held]);
   show(at('held-none'), !all.length);
   keyed(at('held'), all, (group) => group.key, createGroup, updateGroup);
 }
@@ -120,7 +133,7 @@ function updateEntry(node, entry) {
   const { name, age, detail, hint } = node.parts;
   const [what, todo] = hinted(entry.detail);
   say(name, nameOf(entry));
-  say(age, `for ${duration(entry.seconds)}`);
+  say(age, entry.seconds ? `for ${duration(entry.seconds)}` : '');
   write(detail, what);
   write(hint, todo);
   show(hint, todo !== '');

@@ -2,7 +2,7 @@
 // tab stop: arrow keys walk, and what is known of the cell is said below. A cell is touched only when its state changes.
 
 import { at, chip, keyed, make, paint, say, set, show } from './dom.js';
-import { STATES, bytes, count, duration, rate, several, since, stateOf } from './words.js';
+import { STATES, batchWords, count, duration, rate, several, since, stateOf } from './words.js';
 
 /** Above so many partitions the cells are small. */
 const DENSE = 600;
@@ -25,10 +25,20 @@ export function sumUp(hub, away) {
   return { states, state: away ? STATES.away : worst };
 }
 
+/** One entry for each partition of a hub: where several shards send to it, the worst. */
+function merged(hub) {
+  const parts = new Map();
+  for (const part of hub.partitions) {
+    const other = parts.get(part.partition);
+    if (!other || stateOf(part.state).weight > stateOf(other.state).weight) parts.set(part.partition, part);
+  }
+  return parts.size === hub.partitions.length ? hub : { ...hub, partitions: [...parts.values()] };
+}
+
 /** All hubs with their sums, the troubled ones first. */
 export function hubsOf(status) {
   const away = new Set(status.held.filter((entry) => entry.kind === 'hub').map((entry) => hubKey(entry.namespace, entry.hub)));
-  const all = status.hubs.map((hub) => {
+  const all = status.hubs.map(merged).map((hub) => {
     const key = hubKey(hub.namespace, hub.hub);
     return { key, hub, ...sumUp(hub, away.has(key)) };
   });
@@ -64,7 +74,8 @@ function totals(hubs, partitions) {
   const trouble = Object.keys(sums).filter((state) => stateOf(state).weight > 0).sort((one, other) => stateOf(other).weight - stateOf(one).weight);
   const words = [several(hubs.length, 'hub'), several(partitions, 'partition'), ...trouble.map((state) => `${count(sums[state])} ${stateOf(state).word}`)];
   say(at('map-sum'), hubs.length ? words.join(' · ') : 'Nothing was sent yet.');
-  show(at('map-keys'), hubs.length > 0 && !told);
+  for (const part of ['map', 'legend', 'readout-line']) show(at(part), hubs.length > 0);
+  show(at('map-keys'), !told);
 }
 
 /** The partitions a hub is known to have, and those that were sent to. */
@@ -80,15 +91,16 @@ function createRow() {
   const row = make('div', 'hub', { role: 'row' });
   const [mark, name, cells, note, figure] =
     [chip(), make('span'), make('span', 'cells', { role: 'presentation' }), make('span', 'note', { role: 'gridcell' }), make('span', 'n', { role: 'gridcell' })];
-  row.append(make('span', 'of', { role: 'rowheader' }, mark, name), cells, note, figure);
-  row.parts = { mark, name, cells, note, figure };
+  const batches = make('span', 'batches', { role: 'gridcell' });
+  row.append(make('span', 'of', { role: 'rowheader' }, mark, name), cells, note, batches, figure);
+  row.parts = { mark, name, cells, note, batches, figure };
   row.ids = [];
   row.states = [];
   return row;
 }
 
 function updateRow(row, { hub, states, state }, withNamespace) {
-  const { mark, name, cells, note, figure } = row.parts;
+  const { mark, name, cells, note, batches, figure } = row.parts;
   row.hub = hub;
   row.words = `${hub.hub} ${hub.namespace} ${state.word}`.toLowerCase();
   paint(mark, state);
@@ -98,8 +110,8 @@ function updateRow(row, { hub, states, state }, withNamespace) {
   const trouble = Object.entries(states).filter(([each]) => stateOf(each).weight > 0);
   const words = trouble.map(([each, number]) => (number === hub.partitions.length ? `all ${stateOf(each).word}` : `${count(number)} ${stateOf(each).word}`));
   say(note, words.join(', ') || (hub.known_partitions == null ? 'not answered yet' : state.word));
+  say(batches, batchWords(hub));
   say(figure, `${rate(hub.events_per_second)} /s`);
-  set(figure, 'title', `${bytes(hub.event_bytes_per_second)}/s`);
   updateCells(row, cells, hub);
 }
 
@@ -197,7 +209,7 @@ map.addEventListener('pointerleave', () => tell(map.contains(document.activeElem
 
 export function paintLegend() {
   const keys = ['sending', 'unused', 'throttled', 'waiting', 'retrying', 'away'];
-  const words = { throttled: 'throttled: takes turns', waiting: 'waiting: no answer for 2 s', retrying: 'retrying: sent again', away: 'away: not reached, or refused' };
+  const words = { throttled: 'throttled, takes turns', waiting: 'waiting for an answer', retrying: 'retrying', away: 'away: not reached or refused' };
   at('legend').replaceChildren(...keys.map((key) => {
     const mark = chip();
     paint(mark, STATES[key]);

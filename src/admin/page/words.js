@@ -27,6 +27,8 @@ export function stateOf(name) {
 
 /** What a Kafka partition waits for, by the `reason` of `bridge_partition_held`. */
 const REASONS = {
+  // Its state says it.
+  halted: '',
   hub_unavailable: 'its hub takes nothing',
   hub_slow: 'its hub takes no more for now',
   no_partition: 'its hub has no place for it',
@@ -71,11 +73,12 @@ export function mebibytes(value) {
   return `${count(size, size > 0 && size < 100 ? 1 : 0)} MiB`;
 }
 
-/** `0.4 s`, `12 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
+/** `34 ms`, `0.4 s`, `12 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
 export function duration(seconds) {
   if (seconds == null || !Number.isFinite(seconds)) return '–';
   if (seconds <= 0) return '0 s';
-  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds < 0.05 ? '0' : count(seconds, 1)} s`;
+  if (seconds < 0.1) return `${count(Math.max(1, seconds * 1000))} ms`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${count(seconds, 1)} s`;
   const whole = Math.round(seconds);
   const pair = (large, unit, small, rest) => (small ? `${count(large)} ${unit} ${small} ${rest}` : `${count(large)} ${unit}`);
   if (whole < 60) return `${whole} s`;
@@ -119,4 +122,12 @@ export function ranges(list) {
     else runs.push([number, number]);
   }
   return runs.map(([from, to]) => (from === to ? `${from}` : to === from + 1 ? `${from}, ${to}` : `${from}–${to}`)).join(', ');
+}
+
+/** How full batches are, and how long one takes; of the whole, or of a hub. */
+export function batchWords({ events_per_batch: events, send_seconds: seconds }) {
+  const words = [];
+  if (events != null) words.push(`${rate(events)} events each`);
+  if (seconds != null) words.push(`accepted in ${duration(seconds)}`);
+  return words.join(', ');
 }
