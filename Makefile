@@ -49,6 +49,9 @@ check-downstream: deps-test deps-downstream ## read what the bridge writes with 
 check-image: deps-image ## build the container image for real and look into it (slow, needs root)
 	@scripts/check-image.sh bridge eventhubs-local sbom
 
+screenshots: deps-test ## write pictures of the status page, in each state and both themes, to docs/pictures
+	SCREENSHOTS=$(CURDIR)/docs/pictures cargo test --workspace --test page
+
 soak: deps-test ## let everything fail at random, for SOAK_MINUTES (30) or with one SOAK_SEED
 	SOAK_MINUTES=$${SOAK_MINUTES:-30} cargo test --workspace --test soak nothing_is_lost -- --nocapture
 
@@ -79,4 +82,4 @@ deps-downstream:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image screenshots soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image

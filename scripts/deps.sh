@@ -39,6 +39,8 @@ if [[ ${1-} == test ]]; then
     wish npm command -v npm
     wish default-jdk-headless javac -version
     wish golang-go go version
+    # For the status page.
+    wish chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
     # Servers of AMQP 1.0: Proton is built where it is used, and RabbitMQ of Debian 12 needs its Erlang.
     wish python3-dev python3 -c "import os, sysconfig; os.stat(sysconfig.get_path('include') + '/Python.h')"
     if apt-cache show --no-all-versions rabbitmq-server 2>/dev/null | grep -q '^Version: 3\.10\.'; then
@@ -104,7 +106,7 @@ for package in ${wishes[@]+"${wishes[@]}"}; do
         continue
     fi
     if [[ $apt != allowed ]] || ! run "$package"; then
-        echo "a client or a server will not be tested: that needs $package" >&2
+        echo "some tests will be skipped: they need $package" >&2
     fi
 done
 

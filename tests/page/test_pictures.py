@@ -25,7 +25,7 @@ def past(page, clock, bridge):
         bridge.status = copy.deepcopy(end)
         bridge.status["bridge"]["now"] = estate.at(ago)
         summary = bridge.status["summary"]
-        for key, phase in (("records_per_second", 0), ("events_per_second", 1), ("in_flight_records", 2)):
+        for key, phase in (("records_per_second", 0), ("events_per_second", 1), ("batches_per_second", 2)):
             summary[key] = round(summary[key] * (1 + (0.05 * math.sin(n / 7 + phase) + 0.03 * math.sin(2.3 * n + phase)) * (ago > 0)))
         if summary["lag_seconds"] and ago:
             steady = 0.25 + 0.1 * math.sin(1.7 * n)
@@ -38,14 +38,15 @@ def past(page, clock, bridge):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
 def test_picture(live, bridge, state, theme):
-    page, clock = live(state, theme=theme, before=estate.at(600))
-    if state not in ("starting", "estate"):
+    quiet = state in ("starting", "estate")
+    page, clock = live(state, theme=theme, before=None if quiet else estate.at(700))
+    if not quiet:
         past(page, clock, bridge)
     page.screenshot(path=FOLDER / f"{state}-{theme}.png")
 
 
 def test_picture_of_a_bridge_that_is_gone(live, bridge):
-    page, clock = live("keeping_up", before=estate.at(600))
+    page, clock = live("keeping_up", before=estate.at(700))
     past(page, clock, bridge)
     bridge.fail(502)
     clock.run(12)

@@ -1,7 +1,7 @@
 // The first screen: is it well, how far behind, what comes and goes, when it will have caught up.
 
 import { at, say, set, show } from './dom.js';
-import { BEHIND, batchWords, bytes, count, duration, rate, several } from './words.js';
+import { BEHIND, batchWords, bytes, count, duration, hinted, rate, several } from './words.js';
 
 /** Strokes on a field of 24 by 24, so that the tone is not told by colour alone. */
 const SIGNS = {
@@ -37,11 +37,11 @@ function of(tone, sign, line, below, spoken = line) {
 function unready(status, reasons) {
   const away = status.shards.filter((shard) => !shard.joined && shard.kafka != null);
   if (away.length && away.length === status.shards.length) {
-    return of('bad', 'bad', 'Kafka is away', `No shard is a member of its group. ${away[0].kafka}`);
+    return of('bad', 'bad', 'Kafka is away', `No shard is a member of its group. ${hinted(away[0].kafka)[0]}`);
   }
   const down = status.namespaces.filter((each) => !each.connected && each.detail != null);
   if (down.length && down.length === status.namespaces.length) {
-    return of('bad', 'bad', 'Event Hubs is away', `Nothing is lost: what waits is not committed. ${down[0].detail}`);
+    return of('bad', 'bad', 'Event Hubs is away', `Nothing is lost: what waits is not committed. ${hinted(down[0].detail)[0]}`);
   }
   if (status.ready) return null;
   return of('warn', 'warn', 'Not ready', reasons || 'Something stands between it and its work.');

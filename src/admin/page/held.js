@@ -125,7 +125,7 @@ function createEntry() {
   const node = make('li', 'entry');
   const [name, age, detail, hint] = [make('b', 'of'), make('span', 'age'), make('span', 'detail'), make('span', 'hint')];
   node.parts = { name, age, detail, hint };
-  node.append(name, age, detail, hint);
+  node.append(name, age, make('span', 'why-held', {}, detail, hint));
   return node;
 }
 

@@ -1,7 +1,7 @@
 // The process itself: its memory against its budget, its connections and tokens, and how each shard stands with Kafka.
 
 import { at, chip, keyed, make, paint, say, set, show } from './dom.js';
-import { STATES, bytes, count, duration, mebibytes, several } from './words.js';
+import { STATES, bytes, count, duration, hinted, mebibytes, several } from './words.js';
 
 /** A token that lives no longer than this has not been renewed in time: it is renewed well before. */
 const SHORT = 60;
@@ -45,7 +45,7 @@ function tell(node, state, name, word, detail) {
 function updateNamespace(node, each, now) {
   const [state, word] = standing(each);
   const facts = [each.host];
-  if (each.detail) facts.push(each.detail);
+  if (each.detail) facts.push(hinted(each.detail)[0]);
   if (each.connections) facts.push(`${several(each.connections, 'connection')}, ${several(each.links ?? 0, 'link')}`);
   const life = each.token_expires == null ? null : (Date.parse(each.token_expires) - Date.parse(now)) / 1000;
   if (life != null) facts.push(life > 0 ? `token ends in ${duration(life)}` : `token ended ${duration(-life)} ago`);
@@ -61,7 +61,7 @@ function standing(each) {
 
 function updateShard(node, each) {
   const [state, word] = membership(each);
-  tell(node, state, `shard ${each.shard}`, word, each.kafka ?? '');
+  tell(node, state, `shard ${each.shard}`, word, hinted(each.kafka)[0]);
 }
 
 function membership(each) {
