@@ -10,6 +10,7 @@
 // What other tests install is not needed here.
 #[allow(dead_code)]
 mod installed;
+mod runbooks;
 
 use std::fs;
 use std::io::Read as _;

@@ -34,6 +34,7 @@ const REASONS = {
   no_partition: 'its hub has no place for it',
   in_flight: 'too much is under way behind one record',
   dead_letters: 'its dead letters are not written',
+  paused: 'its mapping is paused',
 };
 
 export function reasonOf(name) {
