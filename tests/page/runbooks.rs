@@ -22,7 +22,7 @@ fn section(body: &str) -> Value {
     let mut blocks = body.trim().split("\n\n");
     let means = plain(blocks.next().unwrap());
     let item = Regex::new(r"(?m)^\d+\. ").unwrap();
-    let list = blocks.find(|block| item.is_match_at(block, 0) && block.starts_with("1. "));
+    let list = blocks.find(|block| block.starts_with("1. "));
     let steps = item.split(list.unwrap_or_default()).skip(1).map(plain).collect::<Vec<_>>();
     json!({ "means": means, "steps": steps })
 }
