@@ -33,7 +33,7 @@ def hub(name, partitions, rate, size=960, used=None):
 
 
 def mapping(number, topics, hub, partitioning="key", pattern=None):
-    return {"mapping": number, "topics": topics, "topic_pattern": pattern, "namespace": "default", "hub": hub, "partitioning": partitioning,
+    return {"mapping": number, "topics": topics, "topic_pattern": pattern, "namespace": "default", "hub": hub, "partitioning": partitioning, "paused": False,
             "partitions": 0, "partitions_held": 0, "lag_records": 0, "lag_seconds": 0.0, "in_flight_records": 0}
 
 
@@ -157,6 +157,21 @@ def hub_away():
          "detail": "partition 22 has accepted nothing for 41 s: 9 tries failed, the next in 4 s: com.microsoft:timeout"},
     ] + [{"kind": "partition", "topic": "payments", "partition": n, "since": at(312), "seconds": 312, "runbook": "EventHubsBridgePartitionBehind",
           "detail": "its hub `payments` takes nothing"} for n in range(8)]
+    settle(state)["summary"]["caught_up_in_seconds"] = None
+    return state
+
+
+def paused():
+    """Somebody has paused a mapping."""
+    state = keeping_up()
+    state["mappings"][1]["paused"] = True
+    for part in state["topics"][1]["partitions"]:
+        part.update(state="held", reason="paused", since=at(140), detail="a mapping of its topic is paused", lag_records=3_675, lag_seconds=140.0, in_flight_records=0)
+    for each in (state["topics"][1], state["hubs"][1]):
+        each.update({key: 0.0 for key in each if key.endswith("_per_second")})
+    state["hubs"][1].update(events_per_batch=None, send_seconds=None)
+    state["held"] = [{"kind": "partition", "topic": "payments", "partition": n, "since": at(140), "seconds": 140, "runbook": "EventHubsBridgePartitionBehind",
+                      "detail": "a mapping of its topic is paused"} for n in range(8)]
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state
 
@@ -295,4 +310,4 @@ def events(name):
 
 
 STATES = {state.__name__: state for state in
-          (keeping_up, behind, throttled, halted, hub_away, kafka_away, event_hubs_away, draining, starting, hostile, estate)}
+          (keeping_up, behind, throttled, halted, hub_away, paused, kafka_away, event_hubs_away, draining, starting, hostile, estate)}

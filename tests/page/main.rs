@@ -14,7 +14,6 @@ mod runbooks;
 
 use std::fs;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
@@ -22,6 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use installed::{at_least, packages, python, skipped};
+use kafka_eventhubs_bridge::admin::log::Levels;
 use kafka_eventhubs_bridge::admin::{Changes, Server, Views};
 use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::health::Health;
@@ -37,6 +37,7 @@ const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 const CONFIGURATION: &str = r#"
 kafka = { brokers = "127.0.0.1:9092", group_id = "orders-bridge" }
 eventhubs = { connection_string = "Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;" }
+admin = { listen = "127.0.0.1:0" }
 mappings = [{ topic = "orders", hub = "orders" }]
 "#;
 
@@ -73,8 +74,9 @@ fn server() -> Server {
     let health = Health::new(1, [], [], Duration::ZERO);
     let metrics = Arc::<Metrics>::default();
     let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
-    let views = Views { health, metrics, status, changes: Changes::default() };
-    Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), views).unwrap()
+    let views =
+        Views { health, metrics, status, changes: Changes::default(), levels: Levels::NONE };
+    Server::start(&config.admin, views).unwrap()
 }
 
 /// Runs it to its end, and shows all it said when that is not good.

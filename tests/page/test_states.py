@@ -14,6 +14,7 @@ HEADLINES = {
     "throttled": ("Throttled: namespace default", "Throttled: namespace default", "limit"),
     "halted": ("Halted: orders / 4", "Halted: orders / 4", "bad"),
     "hub_away": ("Held: hub payments", "Held: hub payments", "warn"),
+    "paused": ("Paused: mapping payments", "Paused: mapping payments", "calm"),
     "kafka_away": ("Kafka is away", "Kafka is away", "bad"),
     "event_hubs_away": ("Event Hubs is away", "Event Hubs is away", "bad"),
     "draining": ("Draining", "Draining", "calm"),
@@ -111,6 +112,12 @@ def test_a_mapping_opens_to_its_partitions(visit):
     assert len(parts) == 12
     assert re.sub(r"\s+", " ", parts[0]).startswith("X orders / 4 halted for 21 min: partition halted at offset")
     assert re.sub(r"\s+", " ", parts[1]) == "orders / 0 flowing position 48 211 907 · 0 behind · 0.1 s · 11 under way · shard 0"
+
+
+def test_what_somebody_has_paused_is_not_called_held(visit):
+    page = visit("paused")
+    assert rows(page)[0] == ["Ppaused", "payments", "payments", "not read until somebody resumes it"]
+    assert "wait" not in text(page, "#subline")
 
 
 def test_who_is_away_is_named(visit):

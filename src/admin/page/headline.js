@@ -48,7 +48,10 @@ function unready(status, reasons) {
 }
 
 /** What is held, the worst first; `null` when nothing is. */
-function troubled({ held, summary, topics }) {
+function troubled({ held: all, summary, topics, mappings }) {
+  const still = new Set(topics.flatMap((topic) => topic.partitions.filter((part) => part.reason === 'paused').map((part) => `${topic.topic}/${part.partition}`)));
+  const held = all.filter((entry) => entry.kind !== 'partition' || !still.has(`${entry.topic}/${entry.partition}`));
+  const waiting = (summary.partitions_held ?? 0) - still.size;
   const late = behindWords(summary);
   const halted = topics.flatMap((topic) => topic.partitions.filter((part) => part.state === 'halted').map((part) => `${topic.topic} / ${part.partition}`));
   if (halted.length) {
@@ -56,7 +59,7 @@ function troubled({ held, summary, topics }) {
     return of('bad', 'bad', line, `It waits for somebody to act, before retention reaches it. Everything else goes on. ${late}`);
   }
   const hubs = named(held, ['hub', 'token'], 'hub');
-  const wait = summary.partitions_held ? `${count(summary.partitions_held)} of ${several(summary.partitions, 'partition')} wait; the rest flows. ` : 'The rest flows. ';
+  const wait = waiting > 0 ? `${count(waiting)} of ${several(summary.partitions, 'partition')} wait; the rest flows. ` : 'The rest flows. ';
   if (hubs.length) return of('warn', 'warn', list('Held', 'hub', hubs), wait + late);
   const again = named(held, ['delivery'], 'hub');
   if (again.length) return of('warn', 'warn', list('Retrying', 'hub', again), wait + late);
@@ -64,6 +67,10 @@ function troubled({ held, summary, topics }) {
   if (missing.length) return of('warn', 'warn', list('Held', 'topic', missing), wait + late);
   const limited = named(held, ['throttled'], 'namespace');
   if (limited.length) return of('limit', 'limit', list('Throttled', 'namespace', limited), wait + late);
+  const paused = mappings.filter((mapping) => mapping.paused).map((mapping) => (mapping.topics ?? [mapping.topic_pattern]).join(', '));
+  if (!held.length && paused.length) {
+    return of('calm', 'limit', list('Paused', 'mapping', paused), `What was read is delivered, and no more is read until somebody resumes it. ${late}`);
+  }
   if (!held.length) return null;
   return of('warn', 'warn', `Held: ${count(held.length)} of ${several(summary.partitions, 'partition')}`, wait + late, 'Held');
 }

@@ -25,18 +25,23 @@ function describe(mapping, topics, hubs) {
   const counts = {};
   const reasons = new Set();
   for (const part of parts) {
-    counts[part.state] = (counts[part.state] ?? 0) + 1;
-    if (part.state === 'held') reasons.add(reasonOf(part.reason));
+    const state = nameOf(part);
+    counts[state] = (counts[state] ?? 0) + 1;
+    if (state === 'held') reasons.add(reasonOf(part.reason));
   }
   const state = worst(mapping, counts, its);
   return { mapping, topics, state, why: why(parts, counts, reasons, its), arriving: topics.reduce((sum, topic) => sum + (topic.records_per_second ?? 0), 0) };
 }
 
+/** What somebody has paused waits as they want it: that is not held up. */
+const nameOf = (part) => (part.state === 'held' && part.reason === 'paused' ? 'paused' : part.state);
+
 function worst(mapping, counts, hubs) {
   const found = [STATES.good];
   if (!mapping.partitions) found[0] = STATES.unknown;
   else if (mapping.lag_seconds >= BEHIND) found.push(STATES.behind);
-  for (const name of ['halted', 'held', 'draining']) if (counts[name]) found.push(STATES[name]);
+  if (mapping.paused) found.push(STATES.paused);
+  for (const name of ['halted', 'held', 'paused', 'draining']) if (counts[name]) found.push(STATES[name]);
   for (const hub of hubs) if (hub.state.weight > 0) found.push(hub.state);
   return found.reduce((one, other) => (other.weight > one.weight ? other : one));
 }
@@ -50,6 +55,7 @@ function why(parts, counts, reasons, hubs) {
     const many = counts.held === parts.length ? whole : `${count(counts.held)} of ${count(parts.length)} partitions wait`;
     words.push(`${many}: ${[...reasons].filter(Boolean).join(', ') || 'held'}`);
   }
+  if (counts.paused) words.push('not read until somebody resumes it');
   const sums = {};
   for (const hub of hubs) for (const [name, number] of Object.entries(hub.states)) sums[name] = (sums[name] ?? 0) + number;
   for (const [name, number] of Object.entries(sums)) {
@@ -133,7 +139,7 @@ function updateDetails(row) {
   const { more, details } = row.parts;
   if (more.hidden) return;
   const parts = row.each.topics.flatMap((topic) => topic.partitions.map((part) => ({ topic: topic.topic, ...part })));
-  const shownAs = (part) => (part.state === 'flowing' ? (part.lag_seconds >= BEHIND ? STATES.behind : { ...STATES.good, word: 'flowing' }) : stateOf(part.state));
+  const shownAs = (part) => (part.state === 'flowing' ? (part.lag_seconds >= BEHIND ? STATES.behind : { ...STATES.good, word: 'flowing' }) : stateOf(nameOf(part)));
   const all = parts.map((part) => ({ part, state: shownAs(part) })).sort((one, other) => other.state.weight - one.state.weight);
   const left = Math.max(0, all.length - MOST);
   const items = [...all.slice(0, MOST), ...(left ? [{ left }] : [])];

@@ -9,7 +9,7 @@ const SHORT = 60;
 export function paintIdentity({ bridge }) {
   say(at('group'), bridge.group);
   const up = (Date.parse(bridge.now) - Date.parse(bridge.started)) / 1000;
-  say(at('identity'), `${bridge.host} · ${bridge.version} · up for ${duration(up)}`);
+  say(at('identity'), [bridge.host, bridge.version, `up for ${duration(up)}`].filter(Boolean).join(' · '));
 }
 
 export function paintProcess(status) {

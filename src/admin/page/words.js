@@ -12,6 +12,7 @@ export const STATES = {
   waiting: { word: 'waiting', letter: 'W', tone: 'warn', weight: 5 },
   held: { word: 'held', letter: 'H', tone: 'warn', weight: 4 },
   throttled: { word: 'throttled', letter: 'T', tone: 'limit', weight: 3 },
+  paused: { word: 'paused', letter: 'P', tone: 'calm', weight: 2 },
   draining: { word: 'draining', letter: 'D', tone: 'calm', weight: 2 },
   behind: { word: 'behind', letter: 'B', tone: 'calm', weight: 1 },
   good: { word: 'keeping up', letter: '', tone: 'good', weight: 0 },
