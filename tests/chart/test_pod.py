@@ -175,6 +175,24 @@ def test_it_is_strict_only_when_told():
     assert container(render({"strict": True}))["args"] == [*arguments, "--strict"]
 
 
+def test_a_job_runs_a_command_with_what_the_bridge_has():
+    objects = lambda values, kind: [it for it in render(values) if it["kind"] == kind]
+    assert objects({}, "Job") == []
+    values = {"job": {"args": ["offsets", "set", "--to", "latest"], "deadlineSeconds": 60}, "workloadIdentity": RESTARTS["identity"]["workloadIdentity"]}
+    [job], [bridge] = objects(values, "Job"), objects(values, "Deployment")
+    pod = job["spec"]["template"]
+    assert job["metadata"]["generateName"].endswith("-offsets-") and "name" not in job["metadata"]
+    assert job["spec"]["backoffLimit"] == 0 and job["spec"]["activeDeadlineSeconds"] == 60
+    mine, its = (it["spec"]["containers"][0] for it in (pod, bridge["spec"]["template"]))
+    assert mine["args"] == ["offsets", "set", "--to", "latest", "--config", "/etc/bridge/bridge.toml"]
+    for key in ("image", "env", "volumeMounts", "securityContext"):
+        assert mine[key] == its[key]
+    assert pod["spec"]["volumes"] == bridge["spec"]["template"]["spec"]["volumes"]
+    assert pod["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    selector = bridge["spec"]["selector"]["matchLabels"]
+    assert any(pod["metadata"]["labels"].get(key) != value for key, value in selector.items())
+
+
 def test_helm_test_runs_check_with_what_the_bridge_has():
     objects = render(CHART / "ci/strimzi-tls-values.yaml")
     pod = one(objects, "Pod", "r-kafka-eventhubs-bridge-check")
