@@ -4,6 +4,7 @@
 //! client's callbacks, not by the call that waits; [`ear`] hears it. Every question has an end, and a "no" ends it
 //! early.
 
+mod asking;
 mod ear;
 mod group;
 mod members;

@@ -211,6 +211,30 @@ fn a_thousand_partitions_are_told_at_once() {
     kafka.delete_topic(&topic);
 }
 
+/// A broker that says nothing hides its own partitions, and nothing else: not for longer than it may take, either.
+#[test]
+fn a_broker_that_is_silent_hides_its_own_partitions_alone() {
+    let kafka = Kafka::start(3);
+    let (group, topic) = (unique("g"), unique("silent"));
+    kafka.create_topic(&topic, 6);
+    fill(&kafka, &topic, 6, 5, now());
+    (0..6).for_each(|partition| kafka.commit(&group, &topic, partition, 2));
+    let settings = settings(&kafka, &group).mapping(&topic, "orders");
+    let frozen = kafka.coordinator(&group) % 3 + 1;
+    kafka.freeze(frozen);
+    let begun = Instant::now();
+    let lag = json(&settings, LAG, &["--timeout", "6s"], 0);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    let all = lag["partitions"].as_array().unwrap();
+    let known = all.iter().filter(|it| it["state"] == "ok" && it["behind"] == 3).count();
+    let hidden = all.iter().filter(|it| it["state"] == "unknown" && it["committed"] == 2).count();
+    assert!(known >= 4 && known + hidden == 6, "{known} and {hidden}: {lag}");
+    let read = all.iter().filter(|it| it["oldest"].is_string()).count();
+    assert_eq!(read, known, "{lag}");
+    kafka.thaw(frozen);
+}
+
 #[test]
 fn who_cannot_be_asked_is_named_and_so_is_the_way_out() {
     let kafka = Kafka::shared();

@@ -2,21 +2,17 @@
 //! on. Asked for all partitions at once, however many there are: a question of the coordinator, and two or three of each broker.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
-use rdkafka::{Offset, TopicPartitionList};
-
 use crate::config::{Kafka, Start};
-use crate::kafka::identity::{self, TopicId};
-use crate::kafka::native::{self, EndQueue, IdQueue, Which};
+use crate::kafka::identity::TopicId;
+use crate::kafka::native::Which;
 use crate::kafka::start::{Doubt, Log, decide};
 use crate::record::TopicPartition;
 
+use super::asking::{At, Committed};
 use super::{Denied, Inquiry, Topic};
-
-/// What a broker did not answer is asked for so often: its leader may have changed.
-const ATTEMPTS: usize = 2;
 
 /// What a committed position is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,24 +78,6 @@ impl Standing {
     }
 }
 
-/// What is committed of a partition.
-#[derive(Debug, Clone, Copy, Default)]
-enum Committed {
-    /// Kafka does not say.
-    #[default]
-    Unknown,
-    Nothing,
-    At(At),
-}
-
-/// A committed position, as it says itself.
-#[derive(Debug, Clone, Copy)]
-struct At {
-    offset: i64,
-    topic: Option<TopicId>,
-    held: bool,
-}
-
 /// What was answered for one partition: nothing that is not known is guessed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
@@ -130,11 +108,16 @@ impl Inquiry {
         }
         let committed = self.all_committed(&all, left())?;
         let led = all.iter().filter(|it| !unled.contains(it)).cloned().collect::<Vec<_>>();
-        // A half for each, so that one that hangs leaves something for the next.
-        let firsts = self.offsets(&led, Which::First, left() / 2);
-        let ends = self.offsets(&led, self.end(), left() / 2);
-        let names = topics.keys().map(String::as_str);
-        let present = self.identities(names, left() / 2);
+        // At once, so that a broker that hangs costs its time once; and a half, so that it leaves something for the next.
+        let share = left() / 2;
+        let (firsts, ends, present) = thread::scope(|scope| {
+            let firsts = scope.spawn(|| self.offsets(&led, Which::First, share));
+            let ends = scope.spawn(|| self.offsets(&led, self.end(), share));
+            let present = self.identities(topics.keys().map(String::as_str), share);
+            let whole = "a panic ends the process";
+            (firsts.join().expect(whole), ends.join().expect(whole), present)
+        });
+        let present = present?;
         let fresh = all.iter().filter(|it| matches!(committed.get(it), Some(Committed::Nothing)));
         let begins = self.begins(kafka.start, fresh.cloned(), &committed, &ends, left() / 2);
         let stand = |partition: TopicPartition| {
@@ -155,43 +138,6 @@ impl Inquiry {
         Ok(all.into_iter().map(stand).collect())
     }
 
-    /// What is committed.
-    fn all_committed(
-        &self,
-        all: &[TopicPartition],
-        limit: Duration,
-    ) -> Result<HashMap<TopicPartition, Committed>, Denied> {
-        let mut list = TopicPartitionList::with_capacity(all.len());
-        for partition in all {
-            list.add_partition(&partition.topic, partition.partition);
-        }
-        let answer = self.ask(limit, |slice| self.client.committed_offsets(list.clone(), slice))?;
-        let elements = answer.elements();
-        let known = elements.iter().enumerate().map(|(index, element)| {
-            let committed = match (element.error(), element.offset()) {
-                (Err(_), _) => Committed::Unknown,
-                (Ok(()), Offset::Offset(offset)) => {
-                    let (topic, held) = identity::read_label(native::label(&answer, index));
-                    Committed::At(At { offset, topic, held })
-                }
-                (Ok(()), _) => Committed::Nothing,
-            };
-            (TopicPartition::new(element.topic(), element.partition()), committed)
-        });
-        Ok(known.collect())
-    }
-
-    /// The first record at or after `time` in each of these, `None` where none is that late; a partition that does not tell is left
-    /// out. Blocks, no longer than `limit`.
-    pub fn at_time(
-        &self,
-        of: &[TopicPartition],
-        time: i64,
-        limit: Duration,
-    ) -> HashMap<TopicPartition, Option<i64>> {
-        self.offsets(of, Which::At(time), limit)
-    }
-
     /// Those of `positions` that are not what is committed now, by name. Blocks, no longer than `limit`.
     pub fn unlike(
         &self,
@@ -206,45 +152,6 @@ impl Inquiry {
         };
         let other = positions.iter().filter(is_other);
         Ok(other.map(|(standing, _)| standing.partition.to_string()).collect())
-    }
-
-    fn end(&self) -> Which {
-        let committed = self.settings.get("isolation.level") != Some("read_uncommitted");
-        Which::End { committed }
-    }
-
-    /// An offset of each of these; those that do not tell are left out, and `None` is as late as no record is.
-    fn offsets(
-        &self,
-        of: &[TopicPartition],
-        which: Which,
-        limit: Duration,
-    ) -> HashMap<TopicPartition, Option<i64>> {
-        let begun = Instant::now();
-        let (mut open, mut told) = (of.to_vec(), HashMap::with_capacity(of.len()));
-        for _ in 0..ATTEMPTS {
-            let left = limit.saturating_sub(begun.elapsed());
-            if open.is_empty() || left.is_zero() {
-                break;
-            }
-            let queue = EndQueue::new(&*self.client);
-            queue.ask(&open, which, left);
-            let Some(Ok(answer)) = queue.wait(left) else { continue };
-            let answers = answer.into_iter().filter_map(|(place, told)| Some((place, told.ok()?)));
-            told.extend(answers);
-            open.retain(|partition| !told.contains_key(partition));
-        }
-        told
-    }
-
-    fn identities<'a>(
-        &self,
-        topics: impl Iterator<Item = &'a str>,
-        limit: Duration,
-    ) -> HashMap<String, TopicId> {
-        let ids = IdQueue::new(&*self.client);
-        ids.ask(topics, limit);
-        ids.take(limit).unwrap_or_default()
     }
 
     /// Where partitions without a position begin, but for those that begin at their first record: as `start::pin` says.

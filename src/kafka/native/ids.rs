@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::OK;
 use super::admin::AdminQueue;
@@ -49,6 +50,14 @@ impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> IdQueue<H> {
 
     /// Waits up to `timeout` for an answer: the topics that have an id. None of them when the question failed.
     pub(in crate::kafka) fn take(&self, timeout: Duration) -> Option<HashMap<String, TopicId>> {
+        Some(self.wait(timeout)?.unwrap_or_default())
+    }
+
+    /// The same, or why the question failed.
+    pub(in crate::kafka) fn wait(
+        &self,
+        timeout: Duration,
+    ) -> Option<Result<HashMap<String, TopicId>, RDKafkaErrorCode>> {
         // SAFETY: only descriptions are answered to this queue.
         unsafe { self.0.take(timeout, ids) }
     }
@@ -56,17 +65,20 @@ impl<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>> IdQueue<H> {
 
 /// # Safety
 /// `event` is live.
-unsafe fn ids(event: NonNull<ffi::rd_kafka_event_t>) -> HashMap<String, TopicId> {
+unsafe fn ids(
+    event: NonNull<ffi::rd_kafka_event_t>,
+) -> Result<HashMap<String, TopicId>, RDKafkaErrorCode> {
     // SAFETY: the caller's promise; everything read here belongs to the event.
     unsafe {
         let result = ffi::rd_kafka_event_DescribeTopics_result(event.as_ptr());
-        if result.is_null() || ffi::rd_kafka_event_error(event.as_ptr()) != OK {
-            return HashMap::new();
+        let code = ffi::rd_kafka_event_error(event.as_ptr());
+        if result.is_null() || code != OK {
+            return Err(code.into());
         }
         let mut count = 0;
         let topics = ffi::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if topics.is_null() || count == 0 {
-            return HashMap::new();
+            return Ok(HashMap::new());
         }
         let id = |topic: &*const ffi::rd_kafka_TopicDescription_t| {
             let id = ffi::rd_kafka_TopicDescription_topic_id(*topic);
@@ -82,6 +94,6 @@ unsafe fn ids(event: NonNull<ffi::rd_kafka_event_t>) -> HashMap<String, TopicId>
             // Kafka allows only ASCII in names.
             Some((name.to_string_lossy().into_owned(), id))
         };
-        std::slice::from_raw_parts(topics, count).iter().filter_map(id).collect()
+        Ok(std::slice::from_raw_parts(topics, count).iter().filter_map(id).collect())
     }
 }
