@@ -27,9 +27,9 @@ COPY crates/amqp/Cargo.toml crates/amqp/
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/eventhubs-local/Cargo.toml crates/eventhubs-local/
 COPY crates/orders-demo/Cargo.toml crates/orders-demo/
-RUN mkdir -p src benches/bridge benches/scale benches/steady crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
+RUN mkdir -p src benches/bridge benches/instructions benches/scale benches/steady crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src \
     && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs \
-    && for file in src benches/bridge benches/scale benches/steady crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
+    && for file in src benches/bridge benches/instructions benches/scale benches/steady crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 
 FROM manifests AS build-bridge

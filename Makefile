@@ -64,6 +64,9 @@ scale: deps-test ## measure what an estate costs: up to 200 hubs with 6400 parti
 steady: deps-test ## measure CPU and latency at 200, 2 000 and 20 000 records a second (STEADY_ONLY)
 	cargo bench -p kafka-eventhubs-bridge --bench steady
 
+instructions: deps-instructions ## count the instructions a record costs, step by step: the same on every run (INSTRUCTIONS_ONLY)
+	cargo bench -p kafka-eventhubs-bridge --bench instructions
+
 deps: ## install what is missing to build
 	@scripts/deps.sh
 
@@ -79,7 +82,10 @@ deps-cluster:
 deps-downstream:
 	@scripts/deps.sh downstream
 
+deps-instructions:
+	@scripts/deps.sh instructions
+
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image screenshots soak bench scale steady deps deps-test deps-chart deps-cluster deps-downstream deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image screenshots soak bench scale steady instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test`, `chart`, `cluster`, `downstream` or `image` what its tests, those of the
-# chart, those on a Kubernetes API, those on Spark (beside `test`), or those of the image need too: by apt where that is allowed, else
+# Installs what is missing to build the bridge, and with `test`, `chart`, `cluster`, `downstream`, `image` or `instructions` what its tests, those of the
+# chart, those on a Kubernetes API, those on Spark (beside `test`), those of the image, or the counting of instructions need too: by apt where that is allowed, else
 # it says what to install and stops; for what only some tests need it goes on. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
@@ -60,6 +60,8 @@ elif [[ ${1-} == chart || ${1-} == cluster ]]; then
     fi
 elif [[ ${1-} == downstream ]]; then
     need python3-venv python3 -c 'import ensurepip, venv'
+elif [[ ${1-} == instructions ]]; then
+    need valgrind valgrind --version
 elif [[ ${1-} == image ]]; then
     need buildah command -v buildah
     need mmdebstrap command -v mmdebstrap
