@@ -3,7 +3,8 @@
 //! Invariant: events die before their queue, and the queue before its client. The event API is used, never
 //! `rd_kafka_consume_batch_queue`: in librdkafka 2.12.1 the batch API loses a record after each fetch-error or
 //! end-of-partition event when the partition is paused afterwards, as every rebalance does
-//! (confluentinc/librdkafka#4844).
+//! (confluentinc/librdkafka#4844). Nor is the callback of `rd_kafka_consume_callback_queue`, which takes the whole queue
+//! away, so that librdkafka fetches on without a bound. What that costs stands in `docs/performance.md`.
 
 use std::any::Any;
 use std::cell::Cell;
