@@ -31,7 +31,7 @@ pub(crate) fn serve(args: &Args) {
         builder = builder.hub(shape.topic(number), args.lanes as u32);
     }
     let server = builder.start().expect("a free port");
-    println!("{}", server.connection_string());
+    println!("{} {}", server.addr(), server.connection_string());
     let mut digest = Digest::default();
     for line in std::io::stdin().lock().lines() {
         if line.expect("the benchmark speaks") == "digest" {
@@ -95,6 +95,8 @@ fn age(event: &Event) -> i64 {
 pub(crate) struct Hub {
     _process: Process,
     talk: Talk,
+    /// Host and port.
+    pub(crate) address: String,
     pub(crate) connection_string: String,
 }
 
@@ -107,7 +109,11 @@ impl Hub {
         ];
         let mut process = Process::role(&args);
         let mut talk = process.talk();
-        Self { connection_string: talk.line(), _process: process, talk }
+        let line = talk.line();
+        let (address, connection_string) =
+            line.split_once(' ').expect("address and connection string");
+        let (address, connection_string) = (address.to_owned(), connection_string.to_owned());
+        Self { _process: process, talk, address, connection_string }
     }
 
     /// Events and batches accepted since it was started.

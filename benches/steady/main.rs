@@ -1,7 +1,8 @@
 //! What the bridge costs at a steady rate, and how long a record takes through it: a real Kafka, the bridge as a child
-//! process, an Event Hubs server in a process of its own. How to read it: `docs/performance.md`.
+//! process, an Event Hubs server in a process of its own; then the same with Microsoft's buffered producer behind a plain
+//! consumer loop. How to read it: `docs/performance.md`.
 //!
-//! It fails when a record is lost or stored twice; goals that are not met are only told.
+//! It fails when the bridge loses a record or stores it twice; goals that are not met are only told.
 
 mod hub;
 #[path = "../bridge/process.rs"]
@@ -9,6 +10,7 @@ mod hub;
 mod process;
 mod report;
 mod run;
+mod sdk;
 #[path = "../scale/shape.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod shape;
@@ -38,6 +40,9 @@ struct Args {
     /// A file of configuration to append, such as a table `[kafka.client]`
     #[arg(long)]
     append: Option<std::path::PathBuf>,
+    /// Leaves out the loop with Microsoft's producer; also `STEADY_ALONE=1`
+    #[arg(long)]
+    alone: bool,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -48,12 +53,17 @@ enum Role {
     /// The Event Hubs server
     #[command(hide = true)]
     Hub(hub::Args),
+    /// The consumer loop with Microsoft's producer
+    #[command(hide = true)]
+    Sdk(sdk::Args),
 }
 
 fn main() {
     let args = Args::parse();
-    if let Some(Role::Hub(hub)) = &args.role {
-        return hub::serve(hub);
+    match args.role {
+        Some(Role::Hub(hub)) => return hub::serve(&hub),
+        Some(Role::Sdk(sdk)) => return sdk::run(&sdk),
+        None => {}
     }
     let append = args.append.map(|path| std::fs::read_to_string(path).expect("a file to append"));
     let plan = run::Plan {
@@ -61,6 +71,7 @@ fn main() {
         seconds: args.seconds,
         overrides: args.overrides,
         append: append.unwrap_or_default(),
+        alone: args.alone || std::env::var("STEADY_ALONE").is_ok(),
     };
     report::print(&plan, &run::all(&plan));
 }

@@ -1,7 +1,7 @@
 //! The table and the verdicts.
 
 use crate::hub::ACK;
-use crate::run::{Outcome, Plan, name};
+use crate::run::{Measured, Outcome, Plan, name};
 
 /// CPU-µs per record, by the rate.
 const CPU: [(u64, f64); 2] = [(2_000, 20.0), (20_000, 4.0)];
@@ -16,21 +16,26 @@ const MARGIN: i64 = 5;
 pub(crate) fn print(plan: &Plan, outcomes: &[Outcome]) {
     println!(
         "\nRecords of 1000 B at a steady rate for {} s, acknowledged after {ACK:?}. CPU is that of the bridge alone; ages are from the \
-         broker's append to the arrival at the hub.\n",
+         broker's append to the arrival at the hub. SDK: Microsoft's buffered producer behind a plain consumer loop.\n",
         plan.seconds
     );
     println!(
-        "| case | CPU-µs/record | events/batch | p50 | p99 | p99.9 |\n|---|---|---|---|---|---|"
+        "| case | CPU-µs/record | events/batch | p50 | p99 | p99.9 | SDK, CPU-µs/record | p50 | p99 | p99.9 |\n\
+         |---|---|---|---|---|---|---|---|---|---|"
     );
-    for Outcome { shape, rate, cpu, batch, ages: [half, most, nearly_all] } in outcomes {
-        let name = name(*shape, *rate);
-        if *rate == 0 {
-            println!("| {name} | {cpu:.2} % of a core | – | – | – | – |");
-        } else {
-            println!(
-                "| {name} | {cpu:.1} | {batch:.1} | {half} ms | {most} ms | {nearly_all} ms |"
-            );
-        }
+    for Outcome { shape, rate, bridge, sdk } in outcomes {
+        let (name, idle) = (name(*shape, *rate), *rate == 0);
+        let cells = |it: Option<&Measured>, batch: bool| match it {
+            None => "– | – | – | –".to_owned(),
+            Some(it) if idle => {
+                format!("{:.2} % of a core |{} – | – | –", it.cpu, if batch { " – |" } else { "" })
+            }
+            Some(Measured { cpu, batch: events, ages: [half, most, nearly_all] }) => {
+                let events = if batch { format!(" {events:.1} |") } else { String::new() };
+                format!("{cpu:.1} |{events} {half} ms | {most} ms | {nearly_all} ms")
+            }
+        };
+        println!("| {name} | {} | {} |", cells(Some(bridge), true), cells(sdk.as_ref(), false));
     }
     println!("\n| goal | measured | verdict |\n|---|---|---|");
     for (rate, most) in CPU {
@@ -48,8 +53,9 @@ pub(crate) fn print(plan: &Plan, outcomes: &[Outcome]) {
 }
 
 /// One line: each estate of that rate, and whether all are good.
-fn verdict(goal: &str, outcomes: &[Outcome], rate: u64, of: impl Fn(&Outcome) -> (String, bool)) {
-    let measured: Vec<_> = outcomes.iter().filter(|it| it.rate == rate).map(of).collect();
+fn verdict(goal: &str, outcomes: &[Outcome], rate: u64, of: impl Fn(&Measured) -> (String, bool)) {
+    let measured: Vec<_> =
+        outcomes.iter().filter(|it| it.rate == rate).map(|it| of(&it.bridge)).collect();
     if measured.is_empty() {
         return;
     }
