@@ -34,7 +34,7 @@ async fn send(args: &Args) {
         let session = connection.begin().await.expect("a session");
         let path = format!("{}/Partitions/{partition}", hub::NAME);
         let sender = session.sender(&path, &path).await.expect("a link");
-        lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
+        lanes.push(Lane { sender, batches: batches(args, partition), _session: session });
     }
     clocked(args, async |count| run(&mut lanes, count).await).await;
 }
@@ -58,10 +58,10 @@ async fn run(lanes: &mut Vec<Lane>, count: usize) {
     }
 }
 
-fn batches(size: usize, partition: i32) -> Vec<Bytes> {
+fn batches(args: &Args, partition: i32) -> Vec<Bytes> {
     let batch = |number: usize| {
         let mut out = Vec::new();
-        for event in events(100_000 + number * size, size, partition) {
+        for event in events(args, number, partition) {
             write::descriptor(&mut out, DATA);
             write::binary(&mut out, &event);
         }

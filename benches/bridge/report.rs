@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Keys, Way};
+use crate::case::{Case, Keys, Load, VALUE, Way};
 use crate::run::{Outcome, Plan, Run};
 
 const FLOORS: f64 = 1.3;
@@ -15,7 +15,8 @@ const FIRST: f64 = 0.5;
 /// Prints both.
 pub(crate) fn print(plan: &Plan, outcomes: &[Outcome]) {
     println!(
-        "\n{} records of 1000 B with two headers, 8 partitions, median of {} (smallest to largest)",
+        "\n{} records of {VALUE} B with two headers, and of other sizes as many bytes or twice as many records; 8 partitions, \
+         median of {} (smallest to largest)",
         plan.records, plan.rounds
     );
     println!(
@@ -87,8 +88,9 @@ fn goals(outcomes: &[Outcome]) {
         verdict(&goal, format!("{ratio:.2}"), ratio <= TLS);
     }
     let many = |of: fn(&Run) -> f64| {
-        let pairs = outcomes.iter().filter(|o| o.case.keys == Keys::Many).filter_map(|many| {
-            let twin = Case { keys: Keys::None, ..many.case };
+        let pairs = outcomes.iter().filter(|o| o.case.load.keys == Keys::Many).filter_map(|many| {
+            let load = Load { keys: Keys::None, ..many.case.load };
+            let twin = Case { load, ..many.case };
             let none = outcomes.iter().find(|outcome| outcome.case == twin)?;
             Some(Spread::of(&many.runs, of).median / Spread::of(&none.runs, of).median)
         });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::case::{Case, Keys, PARTITIONS, Way, record};
+use crate::case::{Case, Load, PARTITIONS, Way};
 use crate::hub::{self, Hub};
 use crate::process::Process;
 use crate::support::{Kafka, rest, unique, wait_for};
@@ -65,14 +65,14 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = cases.map(|case| Outcome { case, runs: vec![] }).collect();
     assert!(!outcomes.is_empty(), "no case is called `{}`", plan.only);
     let kafka = Kafka::start(1);
-    for keys in Keys::ALL.into_iter().filter(|keys| outcomes.iter().any(|o| o.case.keys == *keys)) {
-        let begin = Instant::now();
-        kafka.create_topic(keys.topic(), PARTITIONS);
-        let records = (0..plan.records).map(|number| record(keys, number));
-        kafka.produce_with(keys.topic(), records, &[("linger.ms", "50"), ("batch.size", "65536")]);
-        // The first group of a broker waits for the topic of offsets to be made; that is not what is measured.
-        kafka.commit("warm-up", keys.topic(), 0, 0);
-        eprintln!("{}: {} records in {:.1?}", keys.topic(), plan.records, begin.elapsed());
+    let mut loads: Vec<Load> = Vec::new();
+    for outcome in &outcomes {
+        if !loads.contains(&outcome.case.load) {
+            loads.push(outcome.case.load);
+        }
+    }
+    for load in loads {
+        fill(&kafka, load, load.records(plan.records));
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
     for round in 1..=plan.rounds {
@@ -94,6 +94,17 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
     outcomes
 }
 
+/// Makes a topic, and writes its records.
+fn fill(kafka: &Kafka, load: Load, records: usize) {
+    let (begin, topic) = (Instant::now(), load.topic());
+    kafka.create_topic(&topic, PARTITIONS);
+    let all = (0..records).map(|number| load.record(number));
+    kafka.produce_with(&topic, all, &load.settings());
+    // The first group of a broker waits for the topic of offsets to be made; that is not what is measured.
+    kafka.commit("warm-up", &topic, 0, 0);
+    eprintln!("{topic}: {records} records in {:.1?}", begin.elapsed());
+}
+
 struct Bench<'a> {
     plan: &'a Plan,
     kafka: &'a Kafka,
@@ -109,6 +120,10 @@ struct Reading {
 }
 
 impl Bench<'_> {
+    fn records(&self) -> usize {
+        self.case.load.records(self.plan.records)
+    }
+
     fn run(&self) -> Run {
         let group = unique("bench");
         let secured = self.case.way != Way::Plain;
@@ -141,7 +156,7 @@ impl Bench<'_> {
              [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{way}",
             self.kafka.bootstrap(),
             hub.connection_string,
-            self.case.keys.topic(),
+            self.case.topic(),
             hub::NAME,
         );
         std::fs::write(&path, text).expect("a writable directory");
@@ -150,7 +165,7 @@ impl Bench<'_> {
 
     /// The bridge from its start until it has stopped by itself, cleanly.
     fn bridge(&self, config: &Path, hub: &mut Hub) -> Run {
-        let records = self.plan.records;
+        let records = self.records();
         let begin = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
         command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
@@ -197,11 +212,11 @@ impl Bench<'_> {
 
     /// Not one event more or less than records, and everything committed.
     fn check(&self, group: &str, events: usize) {
-        let records = self.plan.records;
+        let records = self.records();
         assert_eq!(events, records, "{}: events in the hub", self.case.name());
         let mut config = self.kafka.config();
         let client: BaseConsumer = config.set("group.id", group).create().expect("a client");
-        let topic = self.case.keys.topic();
+        let topic = &self.case.topic();
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, PARTITIONS - 1);
         let timeout = Duration::from_secs(20);
@@ -221,8 +236,8 @@ impl Bench<'_> {
         floor(&[
             "consume".to_owned(),
             format!("--config={}", config.display()),
-            format!("--topic={}", self.case.keys.topic()),
-            format!("--records={}", self.plan.records),
+            format!("--topic={}", self.case.topic()),
+            format!("--records={}", self.records()),
         ])
     }
 
@@ -231,8 +246,9 @@ impl Bench<'_> {
         floor(&[
             role.to_owned(),
             format!("--port={}", hub.port),
-            format!("--events={}", self.plan.records),
+            format!("--events={}", self.records()),
             format!("--batch={batch:.0}"),
+            format!("--size={}", self.case.load.size),
         ])
     }
 }

@@ -13,7 +13,7 @@ use kafka_eventhubs_bridge::eventhubs::encode::{self, Layout};
 use kafka_eventhubs_bridge::record::{Header, Record};
 use tokio::net::TcpStream;
 
-use crate::case::{Keys, PARTITIONS, record};
+use crate::case::{Keys, Load, PARTITIONS};
 use crate::hub;
 use crate::process::own_cpu;
 
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Events in a batch
     #[arg(long)]
     pub(crate) batch: usize,
+    /// Bytes of a value
+    #[arg(long)]
+    pub(crate) size: usize,
 }
 
 /// Sends; prints CPU-µs and wall µs per event, the first tenth not counted.
@@ -78,7 +81,7 @@ async fn send(args: &Args) {
             .expect("a session");
         let path = format!("{}/Partitions/{partition}", hub::NAME);
         let sender = Sender::attach(&mut session, path.clone(), path).await.expect("a link");
-        lanes.push(Lane { sender, batches: batches(args.batch, partition), _session: session });
+        lanes.push(Lane { sender, batches: batches(args, partition), _session: session });
     }
     clocked(args, async |count| run(&mut lanes, count, args).await).await;
 }
@@ -109,18 +112,20 @@ async fn run(lanes: &mut Vec<Lane>, count: usize, args: &Args) {
     }
 }
 
-/// Events just as the bridge encodes them.
-pub(crate) fn events(start: usize, size: usize, partition: i32) -> Vec<Vec<u8>> {
+/// The events of a batch, just as the bridge encodes them.
+pub(crate) fn events(args: &Args, batch: usize, partition: i32) -> Vec<Vec<u8>> {
     let layout = Layout::new(&Events::default());
+    let load = Load { keys: Keys::Many, size: args.size, zstd: false };
+    let topic = load.topic();
     let event = |number: usize| {
-        let out = record(Keys::Many, number);
+        let out = load.record(number);
         let headers: Vec<Header<'_>> = out
             .headers
             .iter()
             .map(|(name, value)| Header { name, value: value.as_deref() })
             .collect();
         let record = Record {
-            topic: Keys::Many.topic(),
+            topic: &topic,
             partition,
             offset: number as i64,
             timestamp: Some(1_700_000_000_000),
@@ -130,11 +135,12 @@ pub(crate) fn events(start: usize, size: usize, partition: i32) -> Vec<Vec<u8>> 
         };
         encode::encode(&record, &layout).expect("text is of every length")
     };
-    (start..start + size).map(event).collect()
+    let start = 100_000 + batch * args.batch;
+    (start..start + args.batch).map(event).collect()
 }
 
-fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
-    let batch = |start: usize| Sendable {
+fn batches(args: &Args, partition: i32) -> Vec<Sendable<Batch<Data>>> {
+    let batch = |number: usize| Sendable {
         message: Message {
             header: None,
             delivery_annotations: None,
@@ -142,12 +148,12 @@ fn batches(size: usize, partition: i32) -> Vec<Sendable<Batch<Data>>> {
             properties: None,
             application_properties: None,
             body: Batch::new(
-                events(start, size, partition).into_iter().map(Data::from).collect::<Vec<_>>(),
+                events(args, number, partition).into_iter().map(Data::from).collect::<Vec<_>>(),
             ),
             footer: None,
         },
         message_format: BATCH_FORMAT,
         settled: Some(false),
     };
-    (0..BATCHES).map(|number| batch(100_000 + number * size)).collect()
+    (0..BATCHES).map(batch).collect()
 }
