@@ -109,6 +109,8 @@ pub struct Plan<'a> {
     layout: &'a Layout,
     key: Option<Key<'a>>,
     content_type: Option<usize>,
+    /// Bytes of the message-id.
+    id: usize,
     properties: usize,
     application: usize,
     pairs: u32,
@@ -128,6 +130,7 @@ impl<'a> Plan<'a> {
             layout,
             key: record.key.map(|key| Key::of(key, layout.key_type())).transpose()?,
             content_type,
+            id: record.topic.len() + 2 + digits(record.partition.into()) + digits(record.offset),
             properties: 0,
             application: 0,
             pairs: 0,
@@ -165,10 +168,8 @@ impl<'a> Plan<'a> {
 
     /// The list of message-id and, if there is one, content-type: its seventh field.
     fn properties_size(&self) -> usize {
-        let r = self.record;
-        let id = r.topic.len() + 2 + digits(i64::from(r.partition)) + digits(r.offset);
-        let content_type = self.content_type.and_then(|index| r.headers[index].value);
-        sized(id) + content_type.map_or(0, |value| 5 + sized(value.len()))
+        let content_type = self.content_type.and_then(|index| self.record.headers[index].value);
+        sized(self.id) + content_type.map_or(0, |value| 5 + sized(value.len()))
     }
 
     fn measure_source(&mut self) -> Result<(), WrongType> {
@@ -208,9 +209,8 @@ impl<'a> Plan<'a> {
                     }
                     sized(size)
                 }
-                (Some(value), typed) => {
-                    value_size(value, typed).map_err(|wrong| wrong.in_header(&name))?
-                }
+                (Some(value), typed) => value_size(value, typed)
+                    .map_err(|wrong| wrong.in_header(&String::from_utf8_lossy(&name)))?,
             };
             self.pair(name.len(), size);
         }
@@ -256,8 +256,7 @@ impl<'a> Plan<'a> {
 
     fn write_message_id(&self, out: &mut Vec<u8>) {
         let r = self.record;
-        let len = r.topic.len() + 2 + digits(i64::from(r.partition)) + digits(r.offset);
-        head(out, STRING, len);
+        head(out, STRING, self.id);
         out.extend_from_slice(r.topic.as_bytes());
         out.push(b'/');
         decimal(out, i64::from(r.partition));
@@ -268,26 +267,22 @@ impl<'a> Plan<'a> {
     fn write_source(&self, out: &mut Vec<u8>) {
         let Some(names) = self.layout.source() else { return };
         let r = self.record;
-        variable(out, STRING, names.topic.as_bytes());
+        out.extend_from_slice(names.topic.written());
         variable(out, STRING, r.topic.as_bytes());
-        variable(out, STRING, names.partition.as_bytes());
-        out.push(INT);
+        out.extend_from_slice(names.partition.written());
         out.extend_from_slice(&r.partition.to_be_bytes());
-        variable(out, STRING, names.offset.as_bytes());
-        out.push(LONG);
+        out.extend_from_slice(names.offset.written());
         out.extend_from_slice(&r.offset.to_be_bytes());
         if let Some(timestamp) = r.timestamp {
-            variable(out, STRING, names.timestamp.as_bytes());
-            out.push(TIMESTAMP);
+            out.extend_from_slice(names.timestamp.written());
             out.extend_from_slice(&timestamp.to_be_bytes());
         }
         if let Some(key) = self.key_beside() {
-            variable(out, STRING, names.key.as_bytes());
+            out.extend_from_slice(names.key.written());
             write_value(key, self.layout.key_type(), out);
         }
         if r.value.is_none() {
-            variable(out, STRING, names.tombstone.as_bytes());
-            out.push(TRUE);
+            out.extend_from_slice(names.tombstone.written());
         }
     }
 
@@ -301,7 +296,7 @@ impl<'a> Plan<'a> {
             if !carried {
                 continue;
             }
-            variable(out, STRING, name_of(header.name).as_bytes());
+            variable(out, STRING, &name_of(header.name));
             let is_plain = index < 64 && self.plain >> index & 1 == 1;
             match header.value {
                 None => out.push(NULL),
@@ -321,12 +316,12 @@ fn content_type(record: &Record<'_>, layout: &Layout) -> Option<usize> {
 }
 
 /// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
-fn name_of(name: &[u8]) -> Cow<'_, str> {
+fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
     const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
-    std::str::from_utf8(name).map_or_else(
-        |_| percent_encoding::percent_encode(name, BYTES).to_string().into(),
-        Into::into,
-    )
+    if name.is_ascii() || std::str::from_utf8(name).is_ok() {
+        return name.into();
+    }
+    percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
 }
 
 /// A section that is a list or map with 32-bit size and count.

@@ -3,6 +3,8 @@
 use crate::mapping::{Events, Type};
 use crate::record::Header;
 
+use super::{INT, LONG, TIMESTAMP, TRUE};
+
 /// What events carry besides value and key, with the names spelled out once.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -18,12 +20,39 @@ pub struct Layout {
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     prefix: String,
-    pub(super) topic: String,
-    pub(super) partition: String,
-    pub(super) offset: String,
-    pub(super) timestamp: String,
-    pub(super) key: String,
-    pub(super) tombstone: String,
+    pub(super) topic: Name,
+    pub(super) partition: Name,
+    pub(super) offset: Name,
+    pub(super) timestamp: Name,
+    pub(super) key: Name,
+    pub(super) tombstone: Name,
+}
+
+/// A name, and all that is written before the value it is of.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    name: String,
+    written: Vec<u8>,
+}
+
+impl Name {
+    /// Of a value that begins with `constructor`, or may begin with one or another.
+    fn new(name: String, constructor: Option<u8>) -> Self {
+        let mut written = Vec::new();
+        super::variable(&mut written, super::STRING, name.as_bytes());
+        written.extend(constructor);
+        Self { name, written }
+    }
+
+    /// Bytes of the name.
+    pub(super) fn len(&self) -> usize {
+        self.name.len()
+    }
+
+    /// The name with its own constructor, and the value's, if there is only one.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.written
+    }
 }
 
 impl Names {
@@ -39,22 +68,22 @@ impl Names {
             &self.key,
             &self.tombstone,
         ];
-        own.into_iter().any(|own| own.as_bytes() == name)
+        own.into_iter().any(|own| own.name.as_bytes() == name)
     }
 }
 
 impl Layout {
     /// The layout that `[events]` describes.
     pub fn new(events: &Events) -> Self {
-        let named = |name: &str| format!("{}{name}", events.prefix);
+        let named = |name: &str, of| Name::new(format!("{}{name}", events.prefix), of);
         let names = || Names {
             prefix: events.prefix.clone(),
-            topic: named("topic"),
-            partition: named("partition"),
-            offset: named("offset"),
-            timestamp: named("timestamp"),
-            key: named("key"),
-            tombstone: named("tombstone"),
+            topic: named("topic", None),
+            partition: named("partition", Some(INT)),
+            offset: named("offset", Some(LONG)),
+            timestamp: named("timestamp", Some(TIMESTAMP)),
+            key: named("key", None),
+            tombstone: named("tombstone", Some(TRUE)),
         };
         let header_types = events.header_types.iter();
         Self {

@@ -303,7 +303,7 @@ proptest! {
         prop_assert_eq!(undone, key.clone(), "the key can be had back");
         for header in &headers {
             if header.name != b"content-type" && !header.name.starts_with(b"kafka_") {
-                let name = name_of(header.name);
+                let name = String::from_utf8(name_of(header.name).into_owned()).unwrap();
                 prop_assert!(property(&message, &name).is_some(), "header {} is there", name);
             }
         }
