@@ -89,7 +89,7 @@ export const RUNBOOKS = {
     "steps": [
       "`dead_letter_failed`: the line says what to change. Too large for the dead-letter topic: raise its `max.message.bytes` to the figure in the line, better to that of the topic the record comes from; `check --connect` compares the two. Then restart the pod that holds the partition.",
       "Too large: raise what the tier allows, or make the producer send less. No such partition (`mirror`): give the hub as many partitions as the topic. Then restart the pod that holds the partition.",
-      "`its position is gone`: the line says what is committed and what the log holds. Below the log, retention was quicker: raise it, then choose where to go on. Beyond the log, it was cut, or the topic was made again on brokers without topic ids. Stop all members, set the position with `kafka-consumer-groups.sh --reset-offsets`, and start them; or choose `earliest` or `latest`.",
+      "`its position is gone`: the line says what is committed and what the log holds. Below the log, retention was quicker: raise it, then choose where to go on. Beyond the log, it was cut, or the topic was made again on brokers without topic ids. Stop all members, set the position with `offsets set` (operate.md), and start them; or choose `earliest` or `latest`.",
       "The record is not worth it: choose `[failure] policy = \"dead_letter\"` (kept, in Kafka) or `\"drop\"` for that mapping. The changed TOML restarts the pods.",
       "It must be settled before retention reaches it."
     ]
