@@ -8,6 +8,7 @@
 //! Pure: no I/O, no clock.
 
 mod layout;
+mod trace;
 
 use std::borrow::Cow;
 
@@ -114,6 +115,8 @@ pub struct Plan<'a> {
     properties: usize,
     application: usize,
     pairs: u32,
+    /// Said again for Azure's readers.
+    trace: Option<&'a [u8]>,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
     /// Which of them are written as they are.
@@ -134,6 +137,7 @@ impl<'a> Plan<'a> {
             properties: 0,
             application: 0,
             pairs: 0,
+            trace: None,
             carried: 0,
             plain: 0,
         };
@@ -213,6 +217,12 @@ impl<'a> Plan<'a> {
                     .map_err(|wrong| wrong.in_header(&String::from_utf8_lossy(&name)))?,
             };
             self.pair(name.len(), size);
+        }
+        if self.layout.has_headers()
+            && let Some(id) = trace::diagnostic_id(headers)
+        {
+            self.trace = Some(id);
+            self.pair(trace::DIAGNOSTIC_ID.len(), sized(id.len()));
         }
         Ok(())
     }
@@ -303,6 +313,10 @@ impl<'a> Plan<'a> {
                 Some(value) if is_plain => variable(out, STRING, value),
                 Some(value) => write_value(value, self.layout.type_of(header.name), out),
             }
+        }
+        if let Some(id) = self.trace {
+            variable(out, STRING, trace::DIAGNOSTIC_ID);
+            variable(out, STRING, id);
         }
     }
 }

@@ -77,6 +77,19 @@ fn names(message: &Message<Batch<Data>>) -> Vec<String> {
     properties.map(|p| p.0.keys().cloned().collect()).unwrap_or_default()
 }
 
+#[test]
+fn a_trace_goes_on_under_the_name_that_readers_of_azure_look_for() {
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers = [Header { name: b"traceparent", value: Some(trace.as_bytes()) }];
+    let record = record(None, Some(b"v"), &headers);
+    let message = read(&record);
+    for name in ["traceparent", "Diagnostic-Id"] {
+        assert_eq!(property(&message, name), Some(SimpleValue::String(trace.into())), "{name}");
+    }
+    let without = read_as(&record, |events| events.headers = false);
+    assert_eq!(property(&without, "Diagnostic-Id"), None, "no headers, no trace");
+}
+
 fn body(message: &Message<Batch<Data>>) -> Vec<u8> {
     let sections: Vec<_> = message.body.iter().collect();
     assert_eq!(sections.len(), 1, "exactly one data section");
