@@ -68,8 +68,13 @@ pub(super) fn is_only_logged(facility: &str) -> bool {
 
 /// Whether this line of the client's debug log, which tells what the two can do together, is about such a broker.
 pub(super) fn is_old(facility: &str, text: &str) -> bool {
-    let features = text.split_once("Updated enabled protocol features to ");
-    facility == "FEATURE" && features.is_some_and(|(_, names)| !names.contains("MsgVer2"))
+    features(facility, text).is_some_and(|names| !names.contains("MsgVer2"))
+}
+
+/// What the client and a broker can do together, if this line of its debug log says so: one does for each connection.
+pub(super) fn features<'a>(facility: &str, text: &'a str) -> Option<&'a str> {
+    let (_, names) = text.split_once("Updated enabled protocol features to ")?;
+    (facility == "FEATURE").then_some(names)
 }
 
 /// What to do when another member of the group has taken the name of this one, its `kafka.instance_id`.

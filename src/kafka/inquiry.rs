@@ -46,6 +46,8 @@ pub use standing::{Case, Standing};
 const FIRST: Duration = Duration::from_millis(300);
 /// What is wrong for that long, with its reason known, is not waited for any longer.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long the log of a login may come after its answer.
+const LATE: Duration = Duration::from_secs(1);
 /// How long the client is polled at a time.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -187,6 +189,7 @@ impl Inquiry {
         let answer = inquiry.ask(limit, |slice| inquiry.client.fetch_metadata(None, slice));
         match answer {
             Ok(metadata) => {
+                inquiry.client.context().told_until(Instant::now() + LATE.min(limit));
                 let cluster = inquiry.cluster(&metadata);
                 Ok((inquiry, cluster))
             }

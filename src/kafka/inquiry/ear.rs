@@ -23,6 +23,8 @@ pub(super) struct Ear {
 struct Heard {
     /// When a connection first got past TLS.
     encrypted: Option<Duration>,
+    /// Whether a connection has told what the broker can do; all it says of a login has been said before.
+    told: bool,
     /// Whether a broker is from before Kafka 0.11.
     old: bool,
     /// The first reason why something failed.
@@ -66,6 +68,12 @@ impl Ear {
         self.heard().old
     }
 
+    /// Waits until `end` for what a connection tells: the log is heard by another thread, and may come after an answer.
+    pub(super) fn told_until(&self, end: Instant) {
+        let left = end.saturating_duration_since(Instant::now());
+        drop(self.news.wait_timeout_while(self.heard(), left, |heard| !heard.told));
+    }
+
     /// Why something failed: the "no" if there was one.
     pub(super) fn reason(&self) -> Option<String> {
         let heard = self.heard();
@@ -102,8 +110,11 @@ impl ClientContext for Ear {
         if facility == "STATE" && text.rsplit(" -> ").next().is_some_and(past_tls) {
             self.heard().encrypted.get_or_insert(self.begun.elapsed());
         }
-        if advice::is_old(facility, text) {
-            self.heard().old = true;
+        if advice::features(facility, text).is_some() {
+            let mut heard = self.heard();
+            heard.told = true;
+            heard.old |= advice::is_old(facility, text);
+            self.news.notify_all();
         }
     }
 
