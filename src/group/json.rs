@@ -17,6 +17,7 @@ struct Document<'a> {
     members: Vec<Member<'a>>,
     behind: i64,
     oldest_seconds: Option<f64>,
+    identified: bool,
     missing: &'a [String],
     partitions: Vec<Entry<'a>>,
 }
@@ -152,6 +153,7 @@ impl Lag {
             members: members(&self.group),
             behind: self.records(),
             oldest_seconds: self.age().map(|age| age.as_secs_f64()),
+            identified: self.is_identified(),
             missing: &self.missing,
             partitions: self.partitions.iter().map(Entry::from).collect(),
         })

@@ -92,6 +92,11 @@ impl Lag {
         self.partitions.iter().filter_map(|it| it.records).sum()
     }
 
+    /// Whether it could be known that positions are of older topics.
+    pub fn is_identified(&self) -> bool {
+        self.partitions.iter().all(|it| it.standing.is_identified)
+    }
+
     /// Of the oldest record that is not settled.
     pub fn age(&self) -> Option<Duration> {
         self.partitions.iter().filter_map(|it| it.age).max()

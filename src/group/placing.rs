@@ -50,6 +50,15 @@ impl Plan {
                 format!("offset {offset} is of one partition, and {} are meant", standings.len());
             return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
         }
+        if standings.iter().any(|it| !it.is_identified) {
+            let doing = format!("the positions of group `{}` cannot be set", session.group());
+            let why = "no broker says which topics these are, and a position names its topic's id";
+            return Err(Failure::denied(
+                &doing,
+                &why,
+                "try again, or see whether a broker is silent",
+            ));
+        }
         let found = found(session, target, &standings);
         let (mut changes, mut unknown) = (Vec::with_capacity(standings.len()), Vec::new());
         for standing in standings {

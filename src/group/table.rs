@@ -96,6 +96,12 @@ impl Display for Shown<'_> {
                 writeln!(f, "{}: {words}", case.as_str())?;
             }
         }
+        if !lag.is_identified() {
+            writeln!(
+                f,
+                "note: no broker says whether a topic was made again; positions are taken as they are"
+            )?;
+        }
         sum(f, lag)
     }
 }

@@ -1,6 +1,6 @@
 //! `lag` and `offsets show`: how far the group is behind, whether a bridge runs or not.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use eventhubs_local::Server;
 use rdkafka::producer::Producer as _;
@@ -223,9 +223,9 @@ fn a_broker_that_is_silent_hides_its_own_partitions_alone() {
     let frozen = kafka.coordinator(&group) % 3 + 1;
     kafka.freeze(frozen);
     let begun = Instant::now();
-    let lag = json(&settings, LAG, &["--timeout", "6s"], 0);
+    let lag = json(&settings, LAG, &["--timeout", "12s"], 0);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert!(took < PATIENCE, "{took:?}");
     let all = lag["partitions"].as_array().unwrap();
     let known = all.iter().filter(|it| it["state"] == "ok" && it["behind"] == 3).count();
     let hidden = all.iter().filter(|it| it["state"] == "unknown" && it["committed"] == 2).count();
@@ -253,7 +253,7 @@ fn who_cannot_be_asked_is_named_and_so_is_the_way_out() {
     let quick = ["--timeout", "2s"];
     let begun = Instant::now();
     refused(&closed, LAG, &quick, 69, &["nothing can be asked", "`check --connect`"]);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     let error = json(&closed, SHOW, &quick, 69);
     assert_eq!(error["error"]["kind"], "denied", "{error}");
     let wrong = closed.without("kafka.group_id");

@@ -16,6 +16,8 @@ use super::{Denied, Inquiry};
 
 /// What a broker did not answer is asked for so often: its leader may have changed.
 const ATTEMPTS: usize = 2;
+/// How many brokers are asked what topics there are, one after the other.
+const CONTROLLERS: u32 = 4;
 
 /// What is committed of a partition.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,31 +106,33 @@ impl Inquiry {
         told
     }
 
-    /// The ids of `topics`, where brokers give them any. Without an answer nothing is told: a position could be of another topic.
+    /// The ids of `topics`, where brokers give them any; `None` when there is no answer.
+    ///
+    /// The client asks the broker that it was told is the controller. That may be any of them (`KRaft`), and one that is silent: so
+    /// it is made to hear of another.
     pub(super) fn identities<'a>(
         &self,
         topics: impl Iterator<Item = &'a str> + Clone,
         limit: Duration,
-    ) -> Result<HashMap<String, TopicId>, Denied> {
+    ) -> Option<HashMap<String, TopicId>> {
         use RDKafkaErrorCode as Code;
-        let begun = Instant::now();
-        for _ in 0..ATTEMPTS {
-            let left = limit.saturating_sub(begun.elapsed());
+        let share = limit / CONTROLLERS;
+        for _ in 0..CONTROLLERS {
             let ids = IdQueue::new(&*self.client);
-            ids.ask(topics.clone(), left / 2);
-            match ids.wait(left * 3 / 4) {
-                Some(Ok(ids)) => return Ok(ids),
+            ids.ask(topics.clone(), share / 2);
+            match ids.wait(share * 3 / 4) {
+                Some(Ok(ids)) => return Some(ids),
                 None
                 | Some(Err(
                     Code::OperationTimedOut
                     | Code::RequestTimedOut
                     | Code::BrokerTransportFailure
                     | Code::AllBrokersDown,
-                )) => {}
+                )) => drop(self.client.fetch_metadata(None, share / 4)),
                 // So old that they do not understand.
-                Some(Err(_)) => return Ok(HashMap::new()),
+                Some(Err(_)) => return Some(HashMap::new()),
             }
         }
-        Err(Denied::Unanswered(format!("no answer within {limit:.1?}, which topics these are")))
+        None
     }
 }

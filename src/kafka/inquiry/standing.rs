@@ -58,6 +58,8 @@ pub struct Standing {
     pub case: Case,
     /// Where a bridge that starts now goes on; `None` where that is not known, or is nowhere.
     pub next: Option<i64>,
+    /// Whether it could be known that the position is of an older topic: not if nobody said which topics there are.
+    pub is_identified: bool,
     /// What the topic is told by.
     pub(super) topic: Option<TopicId>,
 }
@@ -84,6 +86,7 @@ struct Known {
     committed: Committed,
     log: Option<(i64, i64)>,
     present: Option<TopicId>,
+    is_identified: bool,
     /// Where a partition begins that has no position.
     begin: Option<i64>,
 }
@@ -117,7 +120,8 @@ impl Inquiry {
             let whole = "a panic ends the process";
             (firsts.join().expect(whole), ends.join().expect(whole), present)
         });
-        let present = present?;
+        let is_identified = present.is_some();
+        let present = present.unwrap_or_default();
         let fresh = all.iter().filter(|it| matches!(committed.get(it), Some(Committed::Nothing)));
         let begins = self.begins(kafka.start, fresh.cloned(), &committed, &ends, left() / 2);
         let stand = |partition: TopicPartition| {
@@ -131,6 +135,7 @@ impl Inquiry {
                 committed: committed.get(&partition).copied().unwrap_or_default(),
                 log,
                 present: present.get(&*partition.topic).copied(),
+                is_identified,
                 begin,
             };
             known.stand(partition, kafka)
@@ -202,6 +207,7 @@ impl Known {
             log: self.log,
             case,
             next,
+            is_identified: self.is_identified,
             topic,
         };
         let Some((first, end)) = self.log else { return stands(Case::Unknown, None) };
@@ -246,7 +252,8 @@ mod tests {
         use OutOfRange::{Earliest, Halt, Latest};
         let log = Some((10, 20));
         let present = TopicId::new(0, 7);
-        let known = |committed| Known { committed, log, present, begin: Some(10) };
+        let known =
+            |committed| Known { committed, log, present, is_identified: true, begin: Some(10) };
         for (known, policy, expected) in [
             (known(at(15, 7, false)), Earliest, (Case::Good, Some(15), Some(5), 0)),
             (known(at(20, 7, false)), Earliest, (Case::Good, Some(20), Some(0), 0)),
