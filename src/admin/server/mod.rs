@@ -1,4 +1,4 @@
-//! `GET /livez`, `/readyz`, `/metrics`, `/status` and `/events`, on a thread of its own: probes are answered however busy the bridge is.
+//! `GET /`, `/livez`, `/readyz`, `/metrics`, `/status` and `/events`, on a thread of its own: probes are answered however busy the bridge is.
 //!
 //! Bounded against whoever connects: so many connections at once, one request and a few seconds each, small headers.
 
