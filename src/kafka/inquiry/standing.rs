@@ -54,7 +54,7 @@ pub struct Standing {
     pub committed: Option<i64>,
     /// The first offset of the log, and its end.
     pub log: Option<(i64, i64)>,
-    /// What of it is worth.
+    /// What the position is worth.
     pub case: Case,
     /// Where a bridge that starts now goes on; `None` where that is not known, or is nowhere.
     pub next: Option<i64>,
