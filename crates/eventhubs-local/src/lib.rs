@@ -34,6 +34,7 @@ mod hubs;
 mod log;
 mod management;
 mod namespace;
+mod port;
 mod readers;
 mod registry;
 mod request;

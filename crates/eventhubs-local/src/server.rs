@@ -16,6 +16,7 @@ use crate::faults::Faults;
 use crate::hub::{Hub, lock, now_ms};
 use crate::log::Retention;
 use crate::namespace::Namespace;
+use crate::port::Port;
 use crate::registry::{ConnectionView, Registry};
 use crate::store::Directory;
 use crate::transport;
@@ -70,6 +71,8 @@ pub enum StartError {
 pub struct Server {
     namespace: Arc<Namespace>,
     addr: SocketAddr,
+    /// Its own while it is stopped, too.
+    _port: Port,
     /// What partitions keep, those to come too.
     pub(crate) retention: Retention,
     running: Mutex<Option<Running>>,
@@ -89,9 +92,12 @@ impl Server {
         retention: Retention,
         data: Option<Directory>,
     ) -> Result<Self, StartError> {
-        let (running, addr) = Running::start(address, Arc::new(namespace), retention.age)?;
-        let namespace = Arc::clone(&running.namespace);
-        Ok(Self { namespace, addr, retention, running: Mutex::new(Some(running)), data })
+        let refused = |cause| StartError::Listen { address: address.to_owned(), cause };
+        let (port, addr) = Port::keep(address).map_err(refused)?;
+        let namespace = Arc::new(namespace);
+        let running = Running::start(addr, Arc::clone(&namespace), retention.age)?;
+        let running = Mutex::new(Some(running));
+        Ok(Self { namespace, addr, _port: port, retention, running, data })
     }
 
     /// Where it listens; the same after a restart.
@@ -175,9 +181,8 @@ impl Server {
     pub fn restart(&self) -> Result<(), StartError> {
         let mut running = lock(&self.running);
         if running.is_none() {
-            let address = self.addr.to_string();
             let namespace = Arc::clone(&self.namespace);
-            *running = Some(Running::start(&address, namespace, self.retention.age)?.0);
+            *running = Some(Running::start(self.addr, namespace, self.retention.age)?);
         }
         Ok(())
     }
@@ -245,7 +250,6 @@ impl<'a> NamespaceView<'a> {
 /// The thread that serves.
 #[derive(Debug)]
 struct Running {
-    namespace: Arc<Namespace>,
     /// Dropping it ends the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -253,36 +257,34 @@ struct Running {
 
 impl Running {
     fn start(
-        address: &str,
+        address: SocketAddr,
         namespace: Arc<Namespace>,
         age: Option<Duration>,
-    ) -> Result<(Self, SocketAddr), StartError> {
-        let refused = |cause| StartError::Listen { address: address.to_owned(), cause };
+    ) -> Result<Self, StartError> {
+        let refused = |cause| StartError::Listen { address: address.to_string(), cause };
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
-        let addr = listener.local_addr().map_err(refused)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
         let (stop, stopped) = oneshot::channel();
-        let shared = Arc::clone(&namespace);
         let thread = std::thread::Builder::new()
             .name("eventhubs-local".into())
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, Arc::clone(&shared)) => {}
-                        () = expire(&shared, age) => {}
+                        () = accept(listener, Arc::clone(&namespace)) => {}
+                        () = expire(&namespace, age) => {}
                         _ = stopped => {}
                     }
                 });
                 // Cuts the connections: their tasks go with the runtime.
                 drop(runtime);
-                shared.registry.clear();
+                namespace.registry.clear();
             })
             .map_err(StartError::Thread)?;
-        Ok((Self { namespace, stop: Some(stop), thread: Some(thread) }, addr))
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
