@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -51,6 +51,8 @@ pub(crate) struct Measured {
     pub(crate) trickle: Option<f64>,
     /// Percent of a core with nothing to do.
     pub(crate) idle: Option<f64>,
+    /// The same while ten browsers show its status.
+    pub(crate) watched: Option<f64>,
     /// Events that are missing at the end, and those that came more than once.
     pub(crate) missing: Option<i64>,
     pub(crate) twice: Option<u64>,
@@ -101,8 +103,8 @@ impl Case<'_> {
         let estate = Estate::start(self.shape, self.plan.latency);
         let config = self.configure(&estate);
         let started = Instant::now();
-        let (bridge, joined) = self.bridge(&config);
-        let mut steps = Steps::new(self, estate, bridge);
+        let (bridge, joined, admin) = self.bridge(&config);
+        let mut steps = Steps::new(self, estate, bridge, admin);
         steps.all(started, &joined);
         let Steps { measured, failed, .. } = steps;
         for step in &failed {
@@ -155,8 +157,8 @@ impl Case<'_> {
         path
     }
 
-    /// Starts the bridge; tells when it begins to join the group.
-    fn bridge(self, config: &Path) -> (Process, mpsc::Receiver<Instant>) {
+    /// Starts the bridge; tells when it begins to join the group, and where its status is served.
+    fn bridge(self, config: &Path) -> (Process, mpsc::Receiver<Instant>, Arc<OnceLock<String>>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
         command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
         for pair in &self.plan.overrides {
@@ -165,11 +167,15 @@ impl Case<'_> {
         let mut bridge = Process::spawn(command);
         let lines = BufReader::new(bridge.stderr()).lines();
         let (sender, receiver) = mpsc::sync_channel(1);
-        let said = Arc::new(AtomicUsize::new(0));
+        let (said, admin) = (Arc::new(AtomicUsize::new(0)), Arc::new(OnceLock::new()));
+        let served = Arc::clone(&admin);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if line.contains("subscribing") {
                     sender.try_send(Instant::now()).ok();
+                }
+                if let Some((_, after)) = line.split_once("metrics are served address=") {
+                    served.set(after.split(' ').next().unwrap_or(after).to_owned()).ok();
                 }
                 let grave = line.contains(" WARN ") || line.contains(" ERROR ");
                 if grave && said.fetch_add(1, Ordering::Relaxed) < SHOWN {
@@ -177,6 +183,6 @@ impl Case<'_> {
                 }
             }
         });
-        (bridge, receiver)
+        (bridge, receiver, admin)
     }
 }

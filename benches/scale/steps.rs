@@ -1,8 +1,10 @@
 //! What is done with one bridge: a load, nothing, a trickle, a crash of the server, and a stop at load. Each step has a
 //! deadline; one that fails is written down, and the next is tried.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::estate::Estate;
@@ -21,6 +23,8 @@ const STUCK: Duration = Duration::from_secs(20);
 /// After a load, before doing nothing is measured.
 const SETTLE: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_secs(10);
+/// Ten browsers ask every two seconds each, one after the other.
+const BROWSERS: Duration = Duration::from_millis(200);
 /// Records a second of a trickle, how long it lasts, and how often some are written.
 const TRICKLE: usize = 200;
 const TRICKLE_SECONDS: usize = 10;
@@ -34,6 +38,8 @@ pub(crate) struct Steps<'a> {
     /// Only gone between a crash and the restart.
     estate: Option<Estate>,
     bridge: Process,
+    /// Where its status is served, once it has said so.
+    admin: Arc<OnceLock<String>>,
     /// Records written so far that the server has to hold.
     written: u64,
     pub(crate) measured: Measured,
@@ -41,16 +47,22 @@ pub(crate) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(crate) fn new(case: Case<'a>, estate: Estate, bridge: Process) -> Self {
+    pub(crate) fn new(
+        case: Case<'a>,
+        estate: Estate,
+        bridge: Process,
+        admin: Arc<OnceLock<String>>,
+    ) -> Self {
         let written = case.plan.records as u64;
         let (measured, failed) = (Measured::default(), Vec::new());
-        Self { case, estate: Some(estate), bridge, written, measured, failed }
+        Self { case, estate: Some(estate), bridge, admin, written, measured, failed }
     }
 
     pub(crate) fn all(&mut self, started: Instant, joined: &mpsc::Receiver<Instant>) {
         self.step("first event", |steps| steps.first(started, joined));
         self.step("load", Self::load);
         self.step("idle", Self::idle);
+        self.step("watched", Self::watched);
         self.step("trickle", Self::trickle);
         self.step("count", Self::count);
         self.step("server back", Self::back);
@@ -132,6 +144,18 @@ impl<'a> Steps<'a> {
         self.alive()?;
         let used = self.bridge.cpu() - cpu;
         self.measured.idle = Some(used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0);
+        Ok(())
+    }
+
+    fn watched(&mut self) -> Result<(), String> {
+        let address = self.admin.get().ok_or("it does not say where its status is served")?.clone();
+        let (begin, cpu) = (Instant::now(), self.bridge.cpu());
+        while begin.elapsed() < IDLE {
+            ask(&address).map_err(|error| format!("no status: {error}"))?;
+            rest(BROWSERS);
+        }
+        let used = self.bridge.cpu() - cpu;
+        self.measured.watched = Some(used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0);
         Ok(())
     }
 
@@ -228,4 +252,15 @@ impl<'a> Steps<'a> {
             flows.map(drop)
         })
     }
+}
+
+/// One browser asks once, and reads the whole answer.
+fn ask(address: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: bridge\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let good = answer.starts_with(b"HTTP/1.1 200");
+    good.then_some(()).ok_or_else(|| std::io::Error::other("not a good answer"))
 }
