@@ -76,8 +76,12 @@ def test_every_manifest_of_the_workspace_is_in_the_layer_of_dependencies():
             file = folder / f"{bench['name']}.rs"
             file = file if file.exists() else folder / bench["name"]
             assert str(file.relative_to(ROOT)) in stage("manifests"), bench
-    used = "".join(file.read_text() for file in (ROOT / "src").rglob("*.rs") if file.name != "tests.rs")
-    assert "include_str!" not in used, "then the Dockerfile must copy it"
+    # What the program holds of other files lies in `src`, which is copied whole.
+    sources = ROOT / "src"
+    for file in sources.rglob("*.rs"):
+        for used in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', file.read_text()) if file.name != "tests.rs" else []:
+            held = (file.parent / used).resolve()
+            assert held.is_file() and held.is_relative_to(sources), f"then the Dockerfile must copy {held}"
 
 
 def test_what_is_copied_is_sent_to_the_builder():
