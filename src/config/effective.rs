@@ -13,10 +13,9 @@ use std::path::Path as File;
 use config::{Value, ValueKind};
 use serde_json::Value as Schema;
 
-use super::check::{Extent, check};
 use super::path::{Path, Step};
 use super::problem::Place;
-use super::{Config, Objection, Problems, layers, raw, read, schema};
+use super::{Config, Objection, Problems, layers, schema};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,9 +52,7 @@ impl Effective {
         overrides: &[(String, String)],
         objection: Objection,
     ) -> Result<Self, Problems> {
-        let (layers, strays) = layers::Layers::gather(file, environment, overrides)?;
-        let (raw, failures) = read::read::<raw::File>(layers.tree());
-        let config = check(&raw, &layers, strays, &failures, objection, Extent::Whole)?;
+        let (config, layers) = Config::load_whole(file, environment, overrides, objection)?;
         let root = schema::value();
         let mut walk = Walk { root: &root, layers: &layers, entries: Vec::new() };
         walk.table(&root, &Path::default(), Some(layers.tree()), true);

@@ -70,8 +70,20 @@ impl Config {
         overrides: &[(String, String)],
         objection: Objection,
     ) -> Result<Self, Problems> {
+        Self::load_whole(file, environment, overrides, objection).map(|(config, _)| config)
+    }
+
+    /// The same, and what it was read from.
+    fn load_whole(
+        file: &std::path::Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(String, String)],
+        objection: Objection,
+    ) -> Result<(Self, layers::Layers), Problems> {
         let (layers, strays) = layers::Layers::gather(file, environment, overrides)?;
         let (raw, failures) = read::read::<raw::File>(layers.tree());
-        check::check(&raw, &layers, strays, &failures, objection, check::Extent::Whole)
+        let extent = check::Extent::Whole;
+        let config = check::check(&raw, &layers, strays, &failures, objection, extent)?;
+        Ok((config, layers))
     }
 }

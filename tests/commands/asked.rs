@@ -6,8 +6,9 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::{Command, Stdio};
 use std::ptr::{null, null_mut};
 
+use crate::lag::settings;
 use crate::support::child::spawn;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+use crate::support::{Kafka, Out, PATIENCE, unique, wait_for};
 
 /// Both ends of a terminal: ours, and the program's.
 fn terminal() -> (File, OwnedFd) {
@@ -26,14 +27,7 @@ fn only_yes_is_yes() {
     kafka.create_topic(&topic, 1);
     kafka.produce(&topic, (0..5).map(|_| Out::value("x")));
     kafka.commit(&group, &topic, 0, 5);
-    let settings = Settings::only(&format!(
-        "[kafka]
-        brokers = '{}'
-        group_id = '{group}'
-        [eventhubs]
-        connection_string = 'Endpoint=sb://h;SharedAccessKeyName=k;SharedAccessKey=secret'",
-        kafka.bootstrap()
-    ));
+    let settings = settings(kafka, &group);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bridge.toml");
     std::fs::write(&file, settings.mapping(&topic, "orders").to_toml()).unwrap();

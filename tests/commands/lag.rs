@@ -12,7 +12,7 @@ use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 const LAG: &[&str] = &["lag"];
 const SHOW: &[&str] = &["offsets", "show"];
 
-fn settings(kafka: &Kafka, group: &str) -> Settings {
+pub(crate) fn settings(kafka: &Kafka, group: &str) -> Settings {
     Settings::only(&format!(
         "[kafka]
         brokers = '{}'
