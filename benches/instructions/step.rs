@@ -32,7 +32,7 @@ impl Step {
 
     pub(crate) fn what(self) -> &'static str {
         match self {
-            Self::Take => "take: a record from the Kafka client's queue, and let go of it",
+            Self::Take => "take: a record from the Kafka client's queue, and free it",
             Self::Headers => "headers: read a record and decode its headers",
             Self::Measure => "measure: the size of its event",
             Self::Write => "write: the event into a batch",

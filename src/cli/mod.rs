@@ -50,7 +50,8 @@ Exit codes:
   69   Kafka or Event Hubs refuse for good; of a command that asks, or somebody does not answer
   70   a fault of the bridge
   74   what was asked for could not be written
-  75   `offsets set`: a bridge of the group runs, and nothing was changed; `run --until-caught-up`: stopped before it was
+  75   `offsets set`: a bridge of the group runs, and nothing was changed; `drain`: not everything is delivered in time;
+       `run --until-caught-up`: stopped before it was
   78   the configuration is wrong
   130  a second signal ended it at once";
 

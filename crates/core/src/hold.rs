@@ -233,7 +233,7 @@ impl Core {
         for partition in partitions {
             let Intake::Held(held) = &mut partition.intake else { continue };
             let after = match held.why {
-                // Whoever did it knows, and `/status` tells the others.
+                // It was asked for, and `/status` tells the others.
                 Why::Paused => continue,
                 Why::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
                 _ => SAID_AFTER,
