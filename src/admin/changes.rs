@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -94,7 +94,7 @@ impl Changes {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.clone().with_filter(filter_fn(is_change).with_max_level_hint(LevelFilter::INFO))
+        self.clone()
     }
 }
 
@@ -106,7 +106,16 @@ fn is_change(metadata: &Metadata<'_>) -> bool {
 }
 
 impl<S: Subscriber> Layer<S> for Changes {
+    /// No filter of its own looks at more. A filter would keep what it was last asked of its thread and apply it to the next
+    /// line, whichever that is: libraries ask whether they may log, and then do not.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if !is_change(event.metadata()) {
+            return;
+        }
         let mut text = Text::default();
         event.record(&mut text);
         let metadata = event.metadata();
@@ -183,6 +192,19 @@ mod tests {
     fn told(changes: &Changes, tell: impl FnOnce()) {
         let subscriber = tracing_subscriber::registry().with(changes.layer());
         tracing::subscriber::with_default(subscriber, tell);
+    }
+
+    #[test]
+    fn a_line_is_kept_though_another_was_asked_for_before() {
+        let changes = Changes::default();
+        told(&changes, || {
+            for _ in 0..2 {
+                // As librdkafka's binding does when a client is made.
+                assert!(tracing::enabled!(target: "librdkafka", Level::INFO));
+                tracing::info!(name: "halted", "it halts");
+            }
+        });
+        assert_eq!(changes.since(0).events.len(), 2);
     }
 
     #[test]
