@@ -37,6 +37,7 @@ HEALTHY = {
     "connected": series("bridge_eventhubs_connected", "1x120", 'eventhubs_namespace="contoso",shard="0"'),
     "brokers": series("bridge_kafka_brokers", "3x120", 'state="up"'),
     "expiry": series("bridge_token_expiry_timestamp_seconds", "4000x120", 'eventhubs_namespace="contoso"'),
+    "reload": series("bridge_config_reload_successful", "1x120"),
     "start": series("process_start_time_seconds", "1x120"),
     "build": series("bridge_build_info", "1x120", 'version="0.1.0"'),
 }
@@ -127,6 +128,8 @@ SCENARIOS = {
         {"state": series("bridge_hub_partition_state_timestamp_seconds", "1x120", HUB_PARTITION + ',state="throttled"')},
         {30: []},
     ),
+    "a changed configuration is refused": ({"reload": series("bridge_config_reload_successful", "1x20 0x100")}, {11: [], 20: ["EventHubsBridgeConfigurationRefused"]}),
+    "a configuration is corrected": ({"reload": series("bridge_config_reload_successful", "1x20 0x2 1x98")}, {20: []}),
     "throttled while the lag grows": (
         {
             "throttled": series("bridge_send_retries_total", "0+8x120", 'eventhubs_namespace="contoso",hub="orders",cause="throttled"'),

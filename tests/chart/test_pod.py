@@ -27,6 +27,16 @@ RESTARTS_NOTHING = {
     "an object": {"extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}]},
 }
 
+MAPPING = '[[mappings]]\ntopic = "returns"\nhub = "returns"\n'
+# What it takes while it runs.
+RELOADED = {
+    "mapping": MAPPING,
+    "batch": '[batch]\nlinger = "20ms"\n',
+    "events": "[events]\nheaders = false\n",
+    "failure": '[failure]\npolicy = "drop"\n',
+    "log level": '[log]\nlevel = "debug"\n',
+}
+
 RESTARTS = {
     "TOML": {"config": LEAST["config"] + '[log]\nformat = "json"\n'},
     "Secret": {"secrets": {"env": {"BRIDGE_EVENTHUBS__CONNECTION_STRING": "Endpoint=sb://x"}}},
@@ -44,6 +54,22 @@ def test_this_restarts_nothing(values):
 @pytest.mark.parametrize("values", RESTARTS.values(), ids=RESTARTS)
 def test_this_restarts(values):
     assert pods(values) != pods({})
+
+
+@pytest.mark.parametrize("more", RELOADED.values(), ids=RELOADED)
+def test_a_changed_mapping_is_reloaded_unless_the_values_say_otherwise(more):
+    def changed(reload):
+        base = {"config": LEAST["config"] + "[log]\n" * (more.startswith("[log]")), "reload": reload}
+        now = {**base, "config": LEAST["config"] + more}
+        return pods(now) != pods(base)
+
+    assert not changed(True)
+    assert changed(False)
+
+
+def test_only_who_reloads_looks_at_the_file():
+    assert "--watch-config" in container(render({}))["args"]
+    assert "--watch-config" not in container(render({"reload": False}))["args"]
 
 
 def test_a_changed_secret_or_identity_restarts_though_only_its_content_differs():
@@ -171,8 +197,8 @@ def test_keda_asks_as_the_bridge_does():
 
 def test_it_is_strict_only_when_told():
     arguments = ["run", "--config", "/etc/bridge/bridge.toml"]
-    assert container(render({}))["args"] == arguments
-    assert container(render({"strict": True}))["args"] == [*arguments, "--strict"]
+    assert container(render({"reload": False}))["args"] == arguments
+    assert container(render({"reload": False, "strict": True}))["args"] == [*arguments, "--strict"]
 
 
 def test_a_job_runs_a_command_with_what_the_bridge_has():
@@ -198,7 +224,7 @@ def test_helm_test_runs_check_with_what_the_bridge_has():
     pod = one(objects, "Pod", "r-kafka-eventhubs-bridge-check")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     check, bridge = pod["spec"]["containers"][0], container(objects)
-    assert check["args"] == ["check", *bridge["args"][1:], "--connect"]
+    assert check["args"] == ["check", *bridge["args"][1:3], "--connect"]
     for key in ("image", "env", "envFrom", "volumeMounts"):
         assert check[key] == bridge[key]
     assert pod["spec"]["volumes"] == workload(objects)["spec"]["template"]["spec"]["volumes"]

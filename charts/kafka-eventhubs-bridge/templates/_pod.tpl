@@ -1,9 +1,17 @@
 {{/*
-The pod of the bridge. Its annotations change when, and only when, something the process reads at its start does: the TOML, the Secret made
-here, the identity.
+The pod of the bridge. Its annotations change when, and only when, something does that the process reads at its start alone: the TOML, less what it
+reloads; the Secret made here; the identity.
 */}}
 {{- define "bridge.checksum" -}}
-{{- $read := list .Values.config .Values.secrets.env -}}
+{{- $config := .Values.config -}}
+{{- $toml := include "bridge.toml" . | fromJson -}}
+{{- if and .Values.reload $toml -}}
+{{- $config = omit $toml "mappings" "batch" "events" "failure" -}}
+{{- if kindIs "map" (get $config "log") -}}
+{{- $config = set $config "log" (omit $config.log "level") -}}
+{{- end -}}
+{{- end -}}
+{{- $read := list $config .Values.secrets.env -}}
 {{- if .Values.workloadIdentity.enabled -}}
 {{- $read = append $read .Values.workloadIdentity -}}
 {{- end -}}
@@ -60,7 +68,7 @@ spec:
   containers:
     - name: bridge
       {{- include "bridge.container" . | nindent 6 }}
-      args: [run, --config, /etc/bridge/bridge.toml{{ if $v.strict }}, --strict{{ end }}]
+      args: [run, --config, /etc/bridge/bridge.toml{{ if $v.strict }}, --strict{{ end }}{{ if $v.reload }}, --watch-config{{ end }}]
       ports:
         - name: metrics
           containerPort: {{ $v.admin.port }}
