@@ -13,12 +13,13 @@ use crate::support::{Bridge, PATIENCE, Settings, wait_for};
 /// How long the group waits for a word of a member.
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 /// Lines of a log that tell why something was, or may be, sent twice.
-const REASONS: [&str; 5] = [
+const REASONS: [&str; 6] = [
     "let go before everything was acknowledged",
     "partitions lost",
     "the last commit of revoked partitions failed",
     "records in flight may be delivered twice",
     "a record went astray",
+    "it is read again from its position, by the new mappings",
 ];
 /// Each time, whatever a member had in flight may come twice.
 const CUTS: [&str; 3] = ["connection to event hubs lost", "sending it again", "cannot be reached"];
@@ -64,6 +65,38 @@ impl fmt::Display for Kit {
     }
 }
 
+/// What the file of a member says after a reload.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// Other settings, or none; `None` is a file that is wrong.
+    more: Option<String>,
+    /// A hub that nothing goes to any more; others of the group read its topics.
+    without: Option<&'static str>,
+    /// As Kubernetes exchanges it.
+    swapped: bool,
+}
+
+impl Change {
+    pub(crate) fn new(rng: &mut StdRng) -> Self {
+        let mut pick = |choices: &[&str]| choices[rng.random_range(0..choices.len())].to_owned();
+        let linger = pick(&["", "batch.linger = '1ms'", "batch.linger = '30ms'"]);
+        let events = pick(&["", "batch.max_events = 20", "batch.max_events = 300"]);
+        let more = rng.random_bool(0.85).then(|| format!("{linger}\n{events}"));
+        let without = [None, None, Some("robin"), Some("mirror"), Some("shop")];
+        let without = without[rng.random_range(0..without.len())];
+        Self { more, without, swapped: rng.random_bool(0.5) }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(more) = &self.more else { return f.write_str("a wrong file") };
+        let without = self.without.map(|hub| format!("without `{hub}`"));
+        let parts = more.lines().chain(without.as_deref()).filter(|it| !it.is_empty());
+        f.write_str(&parts.collect::<Vec<_>>().join(", "))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Running,
@@ -75,6 +108,7 @@ enum State {
 #[derive(Debug)]
 struct Member {
     bridge: Bridge,
+    settings: Settings,
     name: Option<usize>,
     state: State,
 }
@@ -105,7 +139,8 @@ impl Crew {
         if let Some(name) = name {
             settings = settings.with(&format!("kafka.instance_id = 'pod-{name}'"));
         }
-        self.members.push(Member { bridge: settings.start(), name, state: State::Running });
+        let (bridge, state) = (settings.start(), State::Running);
+        self.members.push(Member { bridge, settings, name, state });
         self.members.len() - 1
     }
 
@@ -119,6 +154,24 @@ impl Crew {
         self.kills += 1;
         self.members[member].bridge.kill();
         self.members[member].state = State::Gone;
+    }
+
+    pub(crate) fn reload(&mut self, member: usize, change: &Change) {
+        let Member { bridge, settings, .. } = &self.members[member];
+        match &change.more {
+            None => bridge.write("[[mappings]]\nhub = 'nowhere'"),
+            Some(more) => {
+                let left = |hub: &str| change.without != Some(hub);
+                let settings = settings.clone().with(more).only_hubs(left);
+                match change.swapped {
+                    true => bridge.swap(&settings),
+                    false => bridge.rewrite(&settings),
+                }
+            }
+        }
+        // Before it watches for signals, it would end.
+        bridge.wait_log(&["probes and metrics are served"]);
+        bridge.signal(libc::SIGHUP);
     }
 
     pub(crate) fn freeze(&mut self, member: usize) {

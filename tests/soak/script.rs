@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::crew::Kit;
+use crate::crew::{Change, Kit};
 use crate::fault::Trouble;
 use crate::stage::{GROWING, HUBS};
 
@@ -30,6 +30,8 @@ pub(crate) enum Step {
     /// Until the group must have given its partitions to others.
     Outlast(usize),
     Thaw(usize),
+    /// It is told to reload, and does so when it comes to it.
+    Reload(usize, Change),
     NodeKill(usize),
     NodeStop(usize),
     NodeFreeze(usize),
@@ -87,7 +89,7 @@ impl Script {
             outage: may(0.3) && !orderly,
         };
         let last = rng.random_range(1..=2);
-        let mut author = Author::new(rng, theme);
+        let mut author = Author::new(rng, StdRng::seed_from_u64(!seed), theme);
         author.start();
         for _ in 0..rounds {
             author.round();
@@ -110,6 +112,8 @@ impl Script {
 /// Writes a script, and knows how things stand in it.
 struct Author {
     rng: StdRng,
+    /// For reloads alone, so that a seed means what it meant before there were any.
+    reloads: StdRng,
     theme: Theme,
     steps: Vec<Step>,
     members: usize,
@@ -124,9 +128,10 @@ struct Author {
 }
 
 impl Author {
-    fn new(rng: StdRng, theme: Theme) -> Self {
+    fn new(rng: StdRng, reloads: StdRng, theme: Theme) -> Self {
         Self {
             rng,
+            reloads,
             theme,
             steps: Vec::new(),
             members: 0,
@@ -143,6 +148,7 @@ impl Author {
     fn round(&mut self) {
         for _ in 0..self.rng.random_range(1..=3) {
             self.act();
+            self.reload();
         }
         let blocked = self.running.is_empty()
             || self.hubs_away
@@ -166,6 +172,14 @@ impl Author {
             17 if outage => self.outage(),
             18 if grow => self.grow(),
             _ => self.mend(),
+        }
+    }
+
+    fn reload(&mut self) {
+        if self.reloads.random_bool(0.6)
+            && let Some(member) = self.running.choose(&mut self.reloads)
+        {
+            self.steps.push(Step::Reload(*member, Change::new(&mut self.reloads)));
         }
     }
 
@@ -284,6 +298,7 @@ impl fmt::Display for Step {
                 write!(f, "until the session of member {member} is over")
             }
             Self::Thaw(member) => write!(f, "thaw member {member}"),
+            Self::Reload(member, change) => write!(f, "reload member {member}: {change}"),
             Self::NodeKill(node) => write!(f, "kill kafka node {node}"),
             Self::NodeStop(node) => write!(f, "stop kafka node {node}"),
             Self::NodeFreeze(node) => write!(f, "freeze kafka node {node}"),

@@ -145,6 +145,7 @@ impl<'a> Stage<'a> {
             Step::Outlast(member) => self
                 .wait("its session ends", |stage| stage.crew.is_outlasted(*member).then_some(())),
             Step::Thaw(member) => self.crew.thaw(*member),
+            Step::Reload(member, change) => self.crew.reload(*member, change),
             Step::NodeKill(node) => self.lose_node(*node, Kafka::kill),
             Step::NodeStop(node) => self.lose_node(*node, Kafka::stop),
             Step::NodeFreeze(node) => self.lose_node(*node, Kafka::freeze),
