@@ -5,26 +5,33 @@
 
 mod board;
 mod look;
+mod reload;
 mod shards;
 mod topics;
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use crate::admin::log::Levels;
-use crate::admin::{self, Changes, Server, Views};
+use crate::admin::{self, Changes, Reloads, Server, Views};
 use crate::causes;
-use crate::config::Config;
-use crate::health::Health;
+use crate::config::{Config, Effective};
+use crate::health::{self, Health};
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
+use crate::pipeline::resolve::Found;
 use crate::pipeline::shard::{Failure, StartError};
 use crate::route::named_topics;
 use crate::status::Status;
 
+pub use reload::Load;
+
 use board::Way;
 use look::Look;
+use reload::Reload;
 use shards::Shards;
 
 /// How soon a stop is noticed while nothing else happens.
@@ -66,15 +73,36 @@ impl From<Failure> for RunError {
     }
 }
 
-/// Runs until `stop` speaks, then drains, commits and returns. When `strict`, only if everything can run. `host` is the name of the
-/// machine; what is logged can be changed, and what it said of late is kept.
-pub fn run(
-    config: &Config,
-    strict: bool,
-    stop: &Receiver<()>,
-    host: Option<String>,
-    (changes, levels): (Changes, Levels),
-) -> Result<(), RunError> {
+/// What is to run.
+pub struct Run {
+    /// The configuration.
+    pub effective: Effective,
+    /// How it is read once more; `None` when it stays as it is.
+    pub load: Option<Load>,
+    /// Where that is asked for.
+    pub reloads: Reloads,
+    /// A file of which each change is a reload.
+    pub watched: Option<PathBuf>,
+    /// Only if everything can run.
+    pub strict: bool,
+    /// The name of the machine.
+    pub host: Option<String>,
+    /// What it said of late.
+    pub changes: Changes,
+    /// What is logged.
+    pub levels: Levels,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("watched", &self.watched).finish_non_exhaustive()
+    }
+}
+
+/// Runs until `stop` speaks, then drains, commits and returns.
+pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
+    let Run { effective, load, reloads, watched, strict, host, changes, levels } = run;
+    let config = &effective.config.clone();
     let metrics = Arc::new(Metrics::default());
     let health = health(config);
     let status = Status::new(config, host, health.clone(), Arc::clone(&metrics));
@@ -83,27 +111,36 @@ pub fn run(
         metrics: Arc::clone(&metrics),
         status: status.clone(),
         changes,
-        levels,
+        levels: levels.clone(),
+        reloads: reloads.clone(),
     };
     let admin = Server::start(&config.admin, views).map_err(|error| refused_address(&error))?;
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
-    let look = Look::start(config, &access, &health)?;
+    let look = Look::start(config, &access, &health, Found::default())?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
-        Shards::start(config, &access, &metrics, &health, &status, look)?.run(stop)?;
+        // Changes of the file count from when it was read.
+        let reload = Reload::new(effective, (load, reloads, watched), levels, Arc::clone(&metrics));
+        Shards::start(reload, &access, &metrics, &health, &status, look)?.run(stop)?;
     }
     Ok(())
 }
 
 /// The health of what `config` describes: its shards, and where its mappings go.
 fn health(config: &Config) -> Health {
+    let (ways, topics) = places(config);
+    Health::new(config.limits.shards, ways, topics, config.limits.drain_timeout)
+}
+
+/// Where the mappings go, and the topics that are named, for records or dead letters.
+fn places(config: &Config) -> (Vec<health::Way>, Vec<Arc<str>>) {
     let ways = Way::all(config).into_iter().map(|way| (way.namespace, way.hub));
     let letters = config.mappings.iter().map(|mapping| &mapping.failure);
     let letters = letters.filter_map(|failure| failure.dead_letter_topic.as_deref());
     let topics = named_topics(&config.mappings).chain(letters).map(Arc::from);
-    Health::new(config.limits.shards, ways, topics, config.limits.drain_timeout)
+    (ways.collect(), topics.collect())
 }
 
 /// Waits for the token Kafka is entered with, where it is; the thread that asks for it says why it takes long. `Ok(false)`

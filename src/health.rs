@@ -9,6 +9,7 @@
 //! whose threads have not begun is alive, though: waiting before the start is no fault.
 
 mod beats;
+mod meant;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub use beats::Thread;
 pub use trouble::{Held, Trouble};
 
 use beats::Beats;
+use meant::Meant;
 use trouble::{Ledger, Voice, Word};
 
 /// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
@@ -38,10 +40,7 @@ struct State {
     draining: AtomicBool,
     /// Some shard has been a member of its group.
     has_joined: AtomicBool,
-    /// Everywhere the mappings go.
-    ways: BTreeSet<Way>,
-    /// Topics that are named, for records or dead letters.
-    topics: BTreeSet<Arc<str>>,
+    meant: Mutex<Meant>,
     ledger: Mutex<Ledger>,
     shards: Vec<Shard>,
 }
@@ -117,8 +116,7 @@ impl Health {
             limit: drain_timeout + SILENCE,
             draining: AtomicBool::new(false),
             has_joined: AtomicBool::new(false),
-            ways,
-            topics: topics.into_iter().collect(),
+            meant: Mutex::new(Meant::new(ways, topics)),
             ledger: Mutex::default(),
             shards: (0..shards).map(shard).collect(),
         }))
@@ -129,6 +127,21 @@ impl Health {
         let shard = shard as usize;
         assert!(shard < self.0.shards.len(), "shard {shard} was not announced");
         ShardHealth { health: self.clone(), shard }
+    }
+
+    /// Records go by these `ways` from now on. What was looked for, and is not any more, is in no trouble.
+    pub fn reroute(
+        &self,
+        ways: impl IntoIterator<Item = Way>,
+        topics: impl IntoIterator<Item = Arc<str>>,
+    ) {
+        let (mut ledger, mut meant) = (self.ledger(), self.meant());
+        meant.replace(ways, topics);
+        ledger.retain(Voice::Process, |what| meant.is_looked_for(what), Instant::now());
+    }
+
+    fn meant(&self) -> MutexGuard<'_, Meant> {
+        self.0.meant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -185,7 +198,7 @@ impl Health {
 
     /// Whether records can flow, as far as the parts know, and what is held.
     pub fn ready(&self) -> Verdict {
-        let ledger = self.ledger();
+        let (ledger, meant) = (self.ledger(), self.meant());
         let mut verdict = Verdict { held: ledger.held(), ..Verdict::default() };
         if self.0.draining.load(Relaxed) {
             verdict.reasons.push("draining".into());
@@ -205,7 +218,7 @@ impl Health {
                 !held && against(namespace).is_none()
             };
             let reasons = namespaces.keys().filter_map(|name| Some((name, against(name)?)));
-            if self.0.ways.is_empty() || self.0.ways.iter().any(runs) {
+            if meant.ways.is_empty() || meant.ways.iter().any(runs) {
                 verdict.down.extend(reasons.map(|(name, why)| (name.clone(), why)));
                 continue;
             }
@@ -256,9 +269,9 @@ impl Health {
 
     /// Every hub that is known by name, and whether it is in trouble.
     pub fn hubs(&self) -> Vec<(Arc<str>, Arc<str>, bool)> {
-        let ledger = self.ledger();
+        let (ledger, meant) = (self.ledger(), self.meant());
         let mut hubs = ledger.hubs();
-        let named = self.0.ways.iter().filter_map(|(namespace, hub)| {
+        let named = meant.ways.iter().filter_map(|(namespace, hub)| {
             let hub = hub.as_ref()?;
             Some((Arc::clone(namespace), Arc::clone(hub), ledger.holds(namespace, hub)))
         });
@@ -269,7 +282,8 @@ impl Health {
     /// Every topic that is named, and whether it is in trouble.
     pub fn topics(&self) -> Vec<(Arc<str>, bool)> {
         let troubled = self.ledger().topics();
-        let named = self.0.topics.iter();
+        let meant = self.meant();
+        let named = meant.topics.union(&meant.former);
         named.map(|topic| (Arc::clone(topic), troubled.contains(topic))).collect()
     }
 }

@@ -56,7 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
     ("credential", &["tls", "config", "causes"]),
     ("admin", &["status", "health", "metrics", "config", "causes"]),
-    ("status", &["health", "metrics", "config", "core", "record"]),
+    ("status", &["health", "metrics", "config", "core", "record", "route"]),
     ("health", &[]),
     ("metrics", &["core", "record"]),
     ("tls", &["config"]),

@@ -8,8 +8,10 @@ mod changes;
 mod client;
 pub mod log;
 mod page;
+mod reloads;
 mod server;
 
 pub use changes::{Answer, Change, Changes};
 pub use client::{Client, Reply};
+pub use reloads::{Outcome, Refusal, Reloads};
 pub use server::{Server, StartError, Views};

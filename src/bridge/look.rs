@@ -41,23 +41,20 @@ pub(super) struct Look {
 
 impl Drop for Look {
     fn drop(&mut self) {
-        self.end();
-        for thread in self.threads.drain(..) {
-            // A panic of it has been reported where it happened.
-            drop(thread.join());
-        }
+        self.stop();
     }
 }
 
 impl Look {
-    /// Begins to look, at everything at once.
+    /// Begins to look, at everything at once but what is `found` already.
     pub(super) fn start(
         config: &Config,
         access: &Access,
         health: &Health,
+        found: Found,
     ) -> Result<Self, RunError> {
         let system = |error: std::io::Error| RunError::Internal(format!("no thread: {error}"));
-        let (board, found) = (Arc::new(Board::new(Way::all(config))), Found::default());
+        let board = Arc::new(Board::new(Way::all(config)));
         let (stop, stopped) = tokio::sync::watch::channel(());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
@@ -131,6 +128,15 @@ impl Look {
         drop(self.stop.take());
     }
 
+    /// Looks no more, once what is under way has ended.
+    pub(super) fn stop(&mut self) {
+        self.end();
+        for thread in self.threads.drain(..) {
+            // A panic of it has been reported where it happened.
+            drop(thread.join());
+        }
+    }
+
     /// Whether nothing can run until somebody acts, as far as is known by now; `Ok(true)` once something is known to run,
     /// and then it need not be asked again: a bridge that runs goes on, whatever goes bad later.
     pub(super) fn verdict(&self) -> Result<bool, RunError> {
@@ -174,14 +180,14 @@ impl Asker {
             let answer = {
                 let _turn = self.gate.acquire().await.expect("the gate is never closed");
                 match self.found.get(namespace, hub, Duration::MAX) {
-                    // A shard was quicker.
-                    Some(found) => Ok(found),
-                    None => ask(&self.handle, hub, true).await,
+                    // A shard was quicker, or it was found before a reload.
+                    Some(found) => Ok((found, false)),
+                    None => ask(&self.handle, hub, true).await.map(|found| (found, true)),
                 }
             };
             match answer {
-                Ok(found) => {
-                    self.take(&name, &found);
+                Ok((found, is_news)) => {
+                    self.take(&name, &found, is_news);
                     return self.outgrow(&name).await;
                 }
                 Err(error) => self.fail(&name, &error),
@@ -213,10 +219,12 @@ impl Asker {
         }
     }
 
-    fn take(&self, name: &Name, found: &Partitions) {
+    fn take(&self, name: &Name, found: &Partitions, is_news: bool) {
         let (namespace, hub) = name;
         let partitions = found.partition_ids.len();
-        tracing::info!(name: "hub_found", %namespace, %hub, partitions, "hub found");
+        if is_news {
+            tracing::info!(name: "hub_found", %namespace, %hub, partitions, "hub found");
+        }
         self.found.set(namespace, hub, Some(found));
         self.health.looked(namespace, None);
         self.health.trouble(trouble(name), None);

@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::config::Config;
 use crate::health::Health;
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
@@ -18,13 +17,15 @@ use crate::status::Status;
 
 use super::RunError;
 use super::look::Look;
+use super::reload::Reload;
 
 /// How often the shards are asked whether they are well.
 const WATCH: Duration = Duration::from_millis(500);
 
 /// All shards, and what one is made of.
 pub(super) struct Shards<'a> {
-    config: &'a Config,
+    /// What runs, and what may run next.
+    reload: Reload,
     access: &'a Access,
     metrics: &'a Arc<Metrics>,
     health: &'a Health,
@@ -45,7 +46,7 @@ pub(super) struct Shards<'a> {
 impl<'a> Shards<'a> {
     /// Starts them all. The `look` goes on meanwhile.
     pub(super) fn start(
-        config: &'a Config,
+        reload: Reload,
         access: &'a Access,
         metrics: &'a Arc<Metrics>,
         health: &'a Health,
@@ -53,7 +54,7 @@ impl<'a> Shards<'a> {
         look: Look,
     ) -> Result<Self, RunError> {
         let mut shards = Self {
-            config,
+            reload,
             access,
             metrics,
             health,
@@ -65,7 +66,7 @@ impl<'a> Shards<'a> {
             renewed: VecDeque::new(),
             said: false,
         };
-        for number in 0..config.limits.shards as usize {
+        for number in 0..shards.reload.config().limits.shards as usize {
             let shard = shards.one(number)?;
             shards.running.push(Some(shard));
         }
@@ -77,7 +78,7 @@ impl<'a> Shards<'a> {
         let health = self.health.shard(number);
         let found = &self.look.found;
         let desk = self.status.shard(number);
-        Shard::start(number, self.config, self.access, self.metrics, health, found, desk)
+        Shard::start(number, self.reload.config(), self.access, self.metrics, health, found, desk)
     }
 
     /// Runs until `stop` speaks or a shard cannot go on, then stops them all.
@@ -97,6 +98,7 @@ impl<'a> Shards<'a> {
     /// Looks after every shard once. None waits for another: one that cannot be started anew is tried again the next time.
     fn watch(&mut self) -> Result<(), RunError> {
         self.hopeful = self.hopeful || self.look.verdict()?;
+        self.reload()?;
         for number in 0..self.running.len() {
             match self.running[number].as_ref().map(Shard::look) {
                 Some(Ok(())) => {}
@@ -119,6 +121,22 @@ impl<'a> Shards<'a> {
             self.renew(number)?;
         }
         Ok(())
+    }
+
+    /// Takes another configuration, if one is wanted and can be run. It may take a few seconds while Kafka does not answer.
+    fn reload(&mut self) -> Result<(), RunError> {
+        let Self { reload, look, running, access, health, status, .. } = self;
+        reload.look(|config| {
+            let found = look.found.clone();
+            // Nothing of the old look may be said once the new one has begun.
+            look.stop();
+            let (ways, topics) = super::places(config);
+            health.reroute(ways, topics);
+            *look = Look::start(config, access, health, found)?;
+            status.reroute(config);
+            running.iter().flatten().for_each(|shard| shard.follow(config));
+            Ok(())
+        })
     }
 
     /// Stops one shard and starts it again.

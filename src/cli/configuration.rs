@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
-use super::{CONFIGURATION, Source, answer, environment, told};
-use crate::config::{Effective, schema};
+use super::{CONFIGURATION, Source, answer, told};
+use crate::config::schema;
 use crate::connect;
 
 /// What is asked.
@@ -43,8 +43,7 @@ pub(super) fn configuration(configuration: &Configuration) -> ExitCode {
 fn show(show: &Show) -> ExitCode {
     let begun = Instant::now();
     let Show { source, json } = show;
-    let objection = crate::kafka::objection;
-    match Effective::load(&source.config, environment(), &source.overrides, objection) {
+    match source.effective() {
         Ok(effective) if *json => answer(format_args!("{}", effective.json()), ExitCode::SUCCESS),
         Ok(effective) => {
             Source::warned(&effective.config);

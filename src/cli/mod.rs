@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Outline, Problems};
+use crate::config::{Config, Effective, Outline, Problems};
 
 const USAGE: u8 = 64;
 const REFUSED: u8 = 69;
@@ -79,6 +79,8 @@ enum Command {
     Drain(steer::Drain),
     /// Change what a running bridge logs
     LogLevel(steer::Level),
+    /// Have a running bridge read its configuration once more, and say what is different
+    Reload(steer::Reload),
     /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to make them
@@ -116,6 +118,12 @@ impl Source {
     fn read(&self) -> Result<Config, Problems> {
         let objection = crate::kafka::objection;
         Config::load(&self.config, environment(), &self.overrides, objection)
+    }
+
+    /// The configuration, and who said what of it.
+    fn effective(&self) -> Result<Effective, Problems> {
+        let objection = crate::kafka::objection;
+        Effective::load(&self.config, environment(), &self.overrides, objection)
     }
 
     /// Says what of `config` is taken and hardly was meant so.
@@ -191,13 +199,14 @@ fn key_value(text: &str) -> Result<(String, String), &'static str> {
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
     match Arguments::try_parse() {
-        Ok(Arguments { command: Command::Run(run) }) => run::run(&run),
+        Ok(Arguments { command: Command::Run(run) }) => run::run(run),
         Ok(Arguments { command: Command::Check(check) }) => check::check(&check),
         Ok(Arguments { command: Command::Status(question) }) => status::status(question),
         Ok(Arguments { command: Command::Pause(mappings) }) => steer::pause(&mappings),
         Ok(Arguments { command: Command::Resume(mappings) }) => steer::resume(&mappings),
         Ok(Arguments { command: Command::Drain(drain) }) => steer::drain(&drain),
         Ok(Arguments { command: Command::LogLevel(level) }) => steer::level(&level),
+        Ok(Arguments { command: Command::Reload(reload) }) => steer::reload(&reload),
         Ok(Arguments { command: Command::Import(old) }) => import::import(&old),
         Ok(Arguments { command: Command::Hubs(question) }) => hubs::hubs(&question),
         Ok(Arguments { command: Command::Config(it) }) => configuration::configuration(&it),

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::caught_up::Watch;
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals};
-use crate::admin::Changes;
+use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
+use crate::admin::{Changes, Reloads};
 use crate::bridge::{self, RunError};
 use crate::causes;
 
@@ -22,13 +22,17 @@ pub(super) struct Run {
     /// End with 0 once the group has settled what was there at the start; with 75 if it is stopped before
     #[arg(long)]
     until_caught_up: bool,
+    /// Reload the configuration whenever the file changes; without it, on SIGHUP and by `reload`
+    #[arg(long, conflicts_with = "until_caught_up")]
+    watch_config: bool,
 }
 
-pub(super) fn run(run: &Run) -> ExitCode {
-    let config = match run.source.load() {
-        Ok(config) => config,
-        Err(code) => return code,
+pub(super) fn run(run: Run) -> ExitCode {
+    let effective = match run.source.effective() {
+        Ok(effective) => effective,
+        Err(problems) => return told(&problems),
     };
+    let config = &effective.config;
     let changes = Changes::default();
     let levels = match log::init(&config.log, &changes) {
         Ok(levels) => levels,
@@ -44,8 +48,10 @@ pub(super) fn run(run: &Run) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{}", warning.line());
     }
-    let started = signals::watch().and_then(|(others, stop)| {
-        let watch = run.until_caught_up.then(|| Watch::begin(&config, others)).transpose()?;
+    let reloads = Reloads::default();
+    let hears = (!run.until_caught_up).then(|| reloads.clone());
+    let started = signals::watch(hears).and_then(|(others, stop)| {
+        let watch = run.until_caught_up.then(|| Watch::begin(config, others)).transpose()?;
         Ok((watch, stop))
     });
     let (watch, stop) = match started {
@@ -55,10 +61,23 @@ pub(super) fn run(run: &Run) -> ExitCode {
             return ExitCode::from(INTERNAL);
         }
     };
-    // Kubernetes says so in each pod.
-    let host = std::env::var("HOSTNAME").ok();
-    let ended = bridge::run(&config, run.strict, &stop, host, (changes, levels));
-    let is_caught_up = watch.is_none_or(Watch::end);
+    let watched = run.watch_config.then(|| run.source.config.clone());
+    let load: bridge::Load = Box::new(move || run.source.effective());
+    let whole = bridge::Run {
+        effective,
+        load: (!run.until_caught_up).then_some(load),
+        reloads,
+        watched,
+        strict: run.strict,
+        // Kubernetes says so in each pod.
+        host: std::env::var("HOSTNAME").ok(),
+        changes,
+        levels,
+    };
+    ended(bridge::run(whole, &stop), watch.is_none_or(Watch::end))
+}
+
+fn ended(ended: Result<(), RunError>, is_caught_up: bool) -> ExitCode {
     match ended {
         Ok(()) if is_caught_up => ExitCode::SUCCESS,
         Ok(()) => {

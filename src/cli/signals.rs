@@ -1,4 +1,5 @@
-//! Every signal that would end the process asks to drain; a second wish to stop ends it where it stands.
+//! Every signal that would end the process asks to drain; a second wish to stop ends it where it stands. SIGHUP alone asks to
+//! reload, as it does elsewhere, where something can be reloaded.
 //!
 //! The default of a dozen signals is to end a process, and none of them says that what is in flight does not matter: a
 //! closed terminal, a script of logrotate, the end of `ulimit -t`. What says that the process is wrong (SIGSEGV, SIGABRT
@@ -14,6 +15,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::admin::Reloads;
 
 /// What a shell reports for a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
@@ -42,8 +45,8 @@ const OTHERS: [(i32, &str); 10] = [
 ];
 
 /// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks. Whoever else may
-/// stop the bridge speaks by the sender.
-pub(super) fn watch() -> io::Result<(SyncSender<()>, Receiver<()>)> {
+/// stop the bridge speaks by the sender. SIGHUP asks for one of the `reloads`.
+pub(super) fn watch(reloads: Option<Reloads>) -> io::Result<(SyncSender<()>, Receiver<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let wishes = {
         let _inside = runtime.enter();
@@ -55,7 +58,7 @@ pub(super) fn watch() -> io::Result<(SyncSender<()>, Receiver<()>)> {
     let others = sender.clone();
     std::thread::Builder::new()
         .name("signals".into())
-        .spawn(move || runtime.block_on(obey(wishes, &sender)))?;
+        .spawn(move || runtime.block_on(obey(wishes, &sender, reloads)))?;
     Ok((others, stop))
 }
 
@@ -107,8 +110,14 @@ fn is_ignored(signal: i32) -> bool {
     }
 }
 
-async fn obey(mut wishes: Wishes, stop: &SyncSender<()>) {
-    let Wish { name: signal, .. } = wishes.next().await;
+async fn obey(mut wishes: Wishes, stop: &SyncSender<()>, reloads: Option<Reloads>) {
+    let signal = loop {
+        let Wish { name, .. } = wishes.next().await;
+        match &reloads {
+            Some(reloads) if name == "SIGHUP" => reloads.ask(),
+            _ => break name,
+        }
+    };
     let asked = Instant::now();
     tracing::info!(name: "draining", signal, "draining; a second signal stops at once");
     // Has room for the one thing it is ever told; a bridge that is gone need not be stopped.
@@ -143,7 +152,7 @@ mod tests {
         if std::env::var_os(CHILD).is_none() {
             return;
         }
-        let (_others, stop) = watch().unwrap();
+        let (_others, stop) = watch(None).unwrap();
         eprintln!("SIGHUP ignored: {}", is_ignored(libc::SIGHUP));
         eprintln!("watching");
         stop.recv().unwrap();

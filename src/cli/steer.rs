@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `drain` and `log-level`: what changes a running bridge, until it ends.
+//! `pause`, `resume`, `drain`, `log-level` and `reload`: what changes a running bridge.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +14,8 @@ use crate::status::document::{Document, Mapping};
 
 /// Version of the JSON.
 const VERSION: u32 = 1;
+/// What HTTP says when a configuration is not taken.
+const NOT_TAKEN: u16 = 409;
 /// How often a drain is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -67,6 +69,16 @@ pub(super) struct Level {
     at: Where,
 }
 
+/// Whose configuration is to be reloaded.
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    at: Where,
+    /// Write JSON: `{"version": 1, "changes": ["+ mapping …"]}`
+    #[arg(long)]
+    json: bool,
+}
+
 /// What went wrong, and the exit code.
 type Failure = (String, u8);
 
@@ -98,6 +110,36 @@ pub(super) fn level(level: &Level) -> ExitCode {
     match set {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure),
+    }
+}
+
+pub(super) fn reload(reload: &Reload) -> ExitCode {
+    let reloaded = run(async {
+        let client = reload.at.client()?;
+        let reply = client.send("POST", "/reload").await.map_err(unheard)?;
+        if reply.status != NOT_TAKEN {
+            return good(&reply);
+        }
+        let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let why = said["error"].as_str().unwrap_or_default();
+        let problems = said["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut lines = vec![format!("not reloaded, the configuration of before runs on: {why}")];
+        lines.extend(problems.map(str::to_owned));
+        Err((lines.join("\n"), CONFIGURATION))
+    });
+    match reloaded {
+        Err(failure) => failed(&failure),
+        Ok(said) if reload.json => answer(format_args!("{said}"), ExitCode::SUCCESS),
+        Ok(said) => {
+            let changes =
+                said["changes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let changes = changes.collect::<Vec<_>>();
+            let lines = match changes.is_empty() {
+                true => "reloaded: nothing is different".to_owned(),
+                false => format!("reloaded\n{}", changes.join("\n")),
+            };
+            answer(format_args!("{lines}"), ExitCode::SUCCESS)
+        }
     }
 }
 

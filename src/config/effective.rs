@@ -4,14 +4,19 @@
 //! tests hold to be what the bridge does. What stands in a mapping is shown as it was given: where it says nothing, the
 //! tables of the same name count.
 
+mod difference;
 mod said;
 mod written;
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path as File;
+use std::sync::LazyLock;
 
 use config::{Value, ValueKind};
 use serde_json::Value as Schema;
+
+pub use difference::Difference;
 
 use super::path::{Path, Step};
 use super::problem::Place;
@@ -29,11 +34,13 @@ pub struct Effective {
 }
 
 /// One value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     path: Path,
     /// `None` is hidden.
     value: Option<toml::Value>,
+    /// Of a hidden value: what tells it from another, in this process alone.
+    digest: Option<u64>,
     origin: Origin,
 }
 
@@ -61,6 +68,9 @@ impl Effective {
         Ok(Self { config, file: file.display().to_string(), entries, ambient })
     }
 }
+
+/// Of random keys, so that nothing can be told from a digest.
+static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The schema and the tree, side by side.
 struct Walk<'a> {
@@ -124,14 +134,18 @@ impl<'a> Walk<'a> {
         let path = at.clone();
         if let Some(value) = given.and_then(|value| said::value(value, schema)) {
             let secret = described.get("writeOnly").is_some_and(|it| it == true);
+            let digest = DIGEST.hash_one(value.to_string());
             let value = if secret { None } else { said::unless_secret(at, value) };
-            self.entries.push(Entry { path, value, origin: Origin::Said(self.layers.place(at)) });
+            let digest = value.is_none().then_some(digest);
+            let origin = Origin::Said(self.layers.place(at));
+            self.entries.push(Entry { path, value, digest, origin });
             return;
         }
         let default = described.get("default").or_else(|| schema.get("default"));
         let default = default.filter(|_| defaults);
         if let Some(Ok(value)) = default.map(toml::Value::try_from) {
-            self.entries.push(Entry { path, value: Some(value), origin: Origin::Default });
+            let (value, origin) = (Some(value), Origin::Default);
+            self.entries.push(Entry { path, value, digest: None, origin });
         }
     }
 
@@ -145,10 +159,7 @@ impl<'a> Walk<'a> {
         });
         let inherited = limits.filter_map(|it| {
             let path = named.key(it.path.last_key()?);
-            let Entry { value, origin, .. } = it;
-            let entry =
-                || Entry { path: path.clone(), value: value.clone(), origin: origin.clone() };
-            (!own.contains(&path)).then(entry)
+            (!own.contains(&path)).then(|| Entry { path, ..it.clone() })
         });
         let inherited = inherited.collect::<Vec<_>>();
         self.entries.extend(inherited);

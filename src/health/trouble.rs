@@ -155,9 +155,14 @@ impl Ledger {
 
     /// A voice is gone, and with it what it said.
     pub(super) fn silence(&mut self, voice: Voice, now: Instant) {
+        self.retain(voice, |_| false, now);
+    }
+
+    /// A voice says nothing any more of what is not to be kept.
+    pub(super) fn retain(&mut self, voice: Voice, keep: impl Fn(&Trouble) -> bool, now: Instant) {
         let said = self.cases.iter().filter(|(_, case)| case.words.contains_key(&voice));
-        let said = said.map(|(what, _)| what.clone()).collect::<Vec<_>>();
-        for what in said {
+        let said = said.map(|(what, _)| what.clone()).filter(|what| !keep(what));
+        for what in said.collect::<Vec<_>>() {
             self.tell(voice, what, None, now);
         }
     }

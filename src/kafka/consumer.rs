@@ -141,6 +141,12 @@ impl Consumer {
         Ok((Self { client, committer, life, errors: reports, _stop: stop }, queue))
     }
 
+    /// Reads these topics from now on, of mappings of which the most hurried lingers so long: the group shares them out anew.
+    pub fn follow(&self, topics: &[config::Topics], left_out: config::LeftOut, linger: Duration) {
+        self.client.context().gathering.follow(linger);
+        self.life.want(Discovery::new(topics, left_out));
+    }
+
     /// To be told by who polls the queue, when it had to wait for a record: how fast answers come decides whether brokers
     /// gather.
     pub fn arrived(&self) {

@@ -49,6 +49,8 @@ const ECHO: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) stop: AtomicBool,
+    /// What is to be discovered from now on.
+    wanted: Mutex<Option<Discovery>>,
     health: Option<ShardHealth>,
     ended: Mutex<bool>,
     end: Condvar,
@@ -56,7 +58,22 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn new(health: Option<ShardHealth>) -> Self {
-        Self { stop: AtomicBool::new(false), health, ended: Mutex::new(false), end: Condvar::new() }
+        Self {
+            stop: AtomicBool::new(false),
+            wanted: Mutex::default(),
+            health,
+            ended: Mutex::new(false),
+            end: Condvar::new(),
+        }
+    }
+
+    /// Other topics are to be read, soon.
+    pub(super) fn want(&self, discovery: Discovery) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(discovery);
+    }
+
+    fn wanted(&self) -> Option<Discovery> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn beat(&self) {
@@ -141,6 +158,10 @@ impl Events {
             rebalance::retry(&self.consumer, self.context());
             self.ends.turn();
             self.life.beat();
+            if let Some(wanted) = self.life.wanted() {
+                self.discovery = wanted;
+                self.next_look = Instant::now();
+            }
             if Instant::now() >= self.next_look {
                 self.ask();
                 self.look();

@@ -80,6 +80,8 @@ pub(super) struct Gathering {
 
 #[derive(Debug)]
 struct Steering {
+    /// The operator has said how long a broker waits.
+    fixed: bool,
     /// How long a broker gathers; `None` when it never does.
     wait: Option<Duration>,
     /// What is answered of one partition at most.
@@ -100,11 +102,9 @@ impl Gathering {
             _ => None,
         };
         let fixed = KEYS.iter().any(|key| kafka.client.contains_key(*key));
-        let wait = linger.saturating_sub((linger / LANES).max(LEAST_LANES)).min(MOST);
-        // The client takes whole ones.
-        let wait = Duration::from_millis(wait.as_millis() as u64);
         let steering = Steering {
-            wait: (!fixed && wait >= LEAST).then_some(wait),
+            fixed,
+            wait: wait(linger).filter(|_| !fixed),
             partition: PARTITION.iter().find_map(number).unwrap_or(partition),
             looked: None,
             arrivals: 0,
@@ -117,6 +117,12 @@ impl Gathering {
             gathered: AtomicU64::new(0),
             steering: Mutex::new(steering),
         }
+    }
+
+    /// The most hurried of the mappings lingers so long from now on.
+    pub(super) fn follow(&self, linger: Duration) {
+        let mut steering = self.steering.lock().unwrap_or_else(PoisonError::into_inner);
+        steering.wait = wait(linger).filter(|_| !steering.fixed);
     }
 
     /// The pump had waited, and a record came.
@@ -140,6 +146,14 @@ impl Gathering {
     }
 }
 
+/// How long a broker may wait, of a linger; `None` where that is not worth it.
+fn wait(linger: Duration) -> Option<Duration> {
+    let wait = linger.saturating_sub((linger / LANES).max(LEAST_LANES)).min(MOST);
+    // The client takes whole ones.
+    let wait = Duration::from_millis(wait.as_millis() as u64);
+    (wait >= LEAST).then_some(wait)
+}
+
 impl Steering {
     /// What the client is to be told, and how long records wait in a broker then.
     fn look(
@@ -149,7 +163,10 @@ impl Steering {
         size: u64,
         brokers: u64,
     ) -> Option<(Told, Duration)> {
-        let wait = self.wait?;
+        let Some(wait) = self.wait else {
+            // It may have gathered before it was told otherwise.
+            return std::mem::take(&mut self.gathers).then_some((ALONE, Duration::ZERO));
+        };
         let since = now.saturating_duration_since(*self.looked.get_or_insert(now));
         if since < LOOK {
             return None;

@@ -103,6 +103,11 @@ families! {
     kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
         "Known brokers, by state of the connection.");
 
+    reloads: IntCounterVec = counter("config_reloads_total", &["outcome"],
+        "Times the configuration was to be reloaded, by what came of it.");
+    reload_successful: IntGaugeVec = gauge("config_reload_successful", &[],
+        "1 while the configuration that was read last is the one that runs.");
+
     connects: IntCounterVec = counter("eventhubs_connects_total", &["eventhubs_namespace", "outcome"],
         "Connection attempts to Event Hubs, by outcome.");
     connected: IntGaugeVec = gauge("eventhubs_connected", &["eventhubs_namespace", "shard"],
@@ -141,8 +146,11 @@ impl Families {
         for kind in ["assign", "revoke", "lost"] {
             self.rebalances.with_label_values(&[kind]);
         }
-        for reason in ["revoked", "lost", "deadline"] {
+        for reason in ["revoked", "lost", "deadline", "reload"] {
             self.records_let_go.with_label_values(&[reason]);
+        }
+        for outcome in ["applied", "refused"] {
+            self.reloads.with_label_values(&[outcome]);
         }
         self.rebalance_drain.with_label_values::<&str>(&[]);
     }

@@ -116,8 +116,18 @@ impl Metrics {
         self.families.records_refused.with_label_values(&[topic, policy, reason]).inc();
     }
 
-    /// Records that came back after a revoke, or were let go at a drain deadline:
-    /// `bridge_records_let_go_total{reason}` with reason `revoked|lost|deadline`. Nothing is lost: they are not committed.
+    /// The configuration was to be reloaded: `bridge_config_reloads_total{outcome}` with outcome `applied|refused`.
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.families.reloads.with_label_values(&[outcome]).inc();
+    }
+
+    /// Whether what was read last runs: `bridge_config_reload_successful`.
+    pub fn reload_succeeded(&self, succeeded: bool) {
+        self.families.reload_successful.with_label_values::<&str>(&[]).set(i64::from(succeeded));
+    }
+
+    /// Records that came back after a revoke, or were let go at a deadline of a drain or a reload:
+    /// `bridge_records_let_go_total{reason}` with reason `revoked|lost|deadline|reload`. Nothing is lost: they are not committed.
     pub fn records_let_go(&self, reason: &'static str, records: u64) {
         self.families.records_let_go.with_label_values(&[reason]).inc_by(records);
     }

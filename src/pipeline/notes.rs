@@ -71,6 +71,12 @@ impl Notes {
                         %partition, events,
                         "let go before everything was acknowledged: these events may be delivered twice"
                     );
+                } else if reason == "reload" {
+                    tracing::warn!(
+                        name: "drain_incomplete",
+                        %partition, events,
+                        "its mappings have changed, and not everything was acknowledged in time: it is read again from its position, by the new mappings"
+                    );
                 }
             }
             Note::Refused { partition, offset, policy, reason, detail, to } => {

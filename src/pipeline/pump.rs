@@ -220,6 +220,9 @@ impl Pump {
                 drop(reply.send(View::of(&mut self.core, now, wall())));
             }
             Signal::Word(Word::Pause(mappings)) => self.core.pause(mappings, now),
+            Signal::Word(Word::Reroute(router, paused)) => {
+                self.core.reroute(router, paused, now + self.drain_timeout, now);
+            }
             Signal::Stop => return false,
         }
         self.carry_out();
@@ -245,6 +248,7 @@ impl Pump {
         for action in self.core.take_actions() {
             match action {
                 Action::ResolveHub(name) => self.hubs.resolve(name.namespace, name.hub),
+                Action::ForgetHub(name) => self.hubs.forget(name.namespace, name.hub),
                 Action::OpenLane { hub, target } => {
                     let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());

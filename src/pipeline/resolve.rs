@@ -5,6 +5,7 @@
 //! asked for a moment is no news: its lanes know better whether it takes events.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,8 +86,8 @@ pub fn pause(failures: u32) -> Duration {
 /// The hubs a shard uses.
 pub(super) struct Hubs {
     namespaces: HashMap<String, (Namespace, Arc<Semaphore>)>,
-    /// Those that are watched, and whom to tell to ask at once.
-    watched: HashMap<(Arc<str>, Arc<str>), Arc<Notify>>,
+    /// Those that are watched.
+    watched: HashMap<(Arc<str>, Arc<str>), Arc<Asked>>,
     runtime: tokio::runtime::Handle,
     mailbox: Mailbox,
     health: ShardHealth,
@@ -124,9 +125,9 @@ impl Hubs {
         let Some((handle, gate)) = self.namespaces.get(&*namespace) else { return };
         let key = (Arc::clone(&namespace), Arc::clone(&hub));
         if let Some(asked) = self.watched.get(&key) {
-            return asked.notify_one();
+            return asked.again.notify_one();
         }
-        let asked = Arc::new(Notify::new());
+        let asked = Arc::new(Asked::default());
         self.watched.insert(key, Arc::clone(&asked));
         let watch = Watch {
             handle: handle.clone(),
@@ -144,6 +145,23 @@ impl Hubs {
         };
         self.runtime.spawn(watch.run());
     }
+
+    /// Watches a hub no more, and what was said against it is not so any more.
+    pub(super) fn forget(&mut self, namespace: Arc<str>, hub: Arc<str>) {
+        if let Some(asked) = self.watched.remove(&(namespace, hub)) {
+            asked.ended.store(true, Ordering::Release);
+            asked.again.notify_one();
+        }
+    }
+}
+
+/// What the task of one hub is told.
+#[derive(Default)]
+struct Asked {
+    /// To ask at once.
+    again: Notify,
+    /// Nobody wants to know any more.
+    ended: AtomicBool,
 }
 
 /// The task of one hub.
@@ -152,7 +170,7 @@ struct Watch {
     gate: Arc<Semaphore>,
     namespace: Arc<str>,
     hub: Arc<str>,
-    asked: Arc<Notify>,
+    asked: Arc<Asked>,
     mailbox: Mailbox,
     health: ShardHealth,
     found: Found,
@@ -170,7 +188,7 @@ impl Watch {
             self.answer(answer);
             self.rest().await;
         }
-        loop {
+        while !self.asked.ended.load(Ordering::Acquire) {
             let result = {
                 let _turn = self.gate.acquire().await.expect("the gate is never closed");
                 ask(&self.handle, &self.hub, self.known.is_none()).await
@@ -181,6 +199,7 @@ impl Watch {
             }
             self.rest().await;
         }
+        self.health.trouble(self.trouble(), None);
     }
 
     fn answer(&mut self, mut answer: Partitions) {
@@ -230,7 +249,7 @@ impl Watch {
             0 => self.interval.mul_f64(0.75 + rand::random::<f64>() / 2.0),
             failures => pause(failures),
         };
-        if timeout(pause, self.asked.notified()).await.is_ok() {
+        if timeout(pause, self.asked.again.notified()).await.is_ok() {
             self.owed = true;
             sleep_until(soonest).await;
         }

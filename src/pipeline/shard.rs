@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bridge_core::Core;
 
-use crate::config::{Config, LeftOut};
+use crate::config::{Config, LeftOut, Topics};
 use crate::eventhubs::Namespace;
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
@@ -167,6 +167,12 @@ impl Shard {
         self.fatal.get().map_or(Ok(()), |fatal| Err(fatal.clone().into()))
     }
 
+    /// Reads the topics of `config` from now on, beside what its desk was told.
+    pub fn follow(&self, config: &Config) {
+        let (topics, linger) = (topics(config), linger(config));
+        self.consumer.follow(&topics, LeftOut::of(config), linger);
+    }
+
     /// Drains, commits and leaves the group. Bounded by the drain timeout and a little.
     pub fn stop(mut self) {
         if let Err(error) = self.consumer.stop(self.drain_timeout + MARGIN) {
@@ -191,13 +197,12 @@ fn setup<'a>(
     health: &ShardHealth,
 ) -> kafka::Setup<'a> {
     let fatal = Arc::clone(fatal);
-    let lingers = config.mappings.iter().map(|mapping| mapping.batch.linger);
     kafka::Setup {
         kafka: &config.kafka,
         limits: &config.limits,
         shard,
-        linger: lingers.min().unwrap_or_default(),
-        topics: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
+        linger: linger(config),
+        topics: topics(config),
         left_out: LeftOut::of(config),
         access: access.clone(),
         metrics: Arc::clone(metrics),
@@ -205,6 +210,15 @@ fn setup<'a>(
         // Only the first reason counts.
         on_fatal: Box::new(move |error| drop(fatal.set(error))),
     }
+}
+
+fn topics(config: &Config) -> Vec<Topics> {
+    config.mappings.iter().map(|mapping| mapping.topics.clone()).collect()
+}
+
+/// Of the most hurried mapping.
+fn linger(config: &Config) -> Duration {
+    config.mappings.iter().map(|mapping| mapping.batch.linger).min().unwrap_or_default()
 }
 
 fn letters(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bridge_core::{HubName, Reading, Standing, State};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{Mapping, Topics};
+use crate::config::{Config, Mapping, Topics};
 use crate::health::{self, Trouble};
 
 use super::Shared;
@@ -21,6 +21,7 @@ const KEEPS_UP: f64 = 10.0;
 /// What one document is made from.
 struct Known<'a> {
     shared: &'a Shared,
+    config: Arc<Config>,
     /// By shard; `None` of one that did not answer.
     views: &'a [Option<View>],
     change: &'a Change<'a>,
@@ -40,15 +41,15 @@ pub(super) fn document(
 ) -> Document {
     let verdict = shared.health.ready();
     let ready = verdict.is_good();
-    let known =
-        Known { shared, views, change, held: verdict.held, now, wall: whole(Timestamp::now()) };
+    let (config, wall) = (shared.config(), whole(Timestamp::now()));
+    let known = Known { shared, config, views, change, held: verdict.held, now, wall };
     let members = shared.health.members();
     let topics = known.topics();
     Document {
         version: VERSION,
         bridge: document::Bridge {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            group: shared.config.kafka.group_id.clone(),
+            group: known.config.kafka.group_id.clone(),
             host: shared.host.clone(),
             started: whole(shared.started),
             now: known.wall,
@@ -64,7 +65,7 @@ pub(super) fn document(
         memory: document::Memory {
             events_bytes: views.iter().flatten().map(|view| view.bytes as u64).sum(),
             prefetched_bytes: shared.metrics.all_prefetched(),
-            limit_bytes: shared.config.limits.memory,
+            limit_bytes: known.config.limits.memory,
         },
         shards: (0..)
             .zip(members.into_iter().zip(views))
@@ -153,7 +154,7 @@ impl Known<'_> {
                 throttled,
             }
         };
-        self.shared.config.eventhubs.iter().map(namespace).collect()
+        self.config.eventhubs.iter().map(namespace).collect()
     }
 
     fn mappings(&self, topics: &[document::Topic]) -> Vec<document::Mapping> {
@@ -180,7 +181,7 @@ impl Known<'_> {
                 in_flight_records: sum.in_flight,
             }
         };
-        self.shared.config.mappings.iter().enumerate().map(mapping).collect()
+        self.config.mappings.iter().enumerate().map(mapping).collect()
     }
 
     fn topics(&self) -> Vec<document::Topic> {
@@ -191,7 +192,7 @@ impl Known<'_> {
                 of_topic.push(self.partition(shard, view, standing));
             }
         }
-        let mappings = self.shared.config.mappings.iter().enumerate();
+        let mappings = self.config.mappings.iter().enumerate();
         let topic = |(topic, mut partitions): (&str, Vec<document::Partition>)| {
             partitions.sort_by_key(|it| it.partition);
             let (records, bytes) = self.change.topic(topic);

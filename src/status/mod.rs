@@ -10,14 +10,15 @@ mod shard;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::config::Config;
+use crate::config::{Config, Mapping};
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::route::Router;
 
 pub use shard::{Desk, View, Word};
 
@@ -33,7 +34,7 @@ pub struct Status(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    config: Config,
+    config: RwLock<Arc<Config>>,
     host: Option<String>,
     started: Timestamp,
     health: Health,
@@ -48,6 +49,12 @@ struct Shared {
     last: tokio::sync::Mutex<Option<(Instant, u64, Arc<str>)>>,
 }
 
+impl Shared {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Status {
     /// Of a process on `host` that runs `config`.
     pub fn new(
@@ -59,7 +66,7 @@ impl Status {
         let mappings = config.mappings.iter().enumerate();
         let paused = mappings.filter(|(_, mapping)| mapping.paused).map(|(index, _)| index);
         let status = Self(Arc::new(Shared {
-            config: config.clone(),
+            config: RwLock::new(Arc::new(config.clone())),
             host,
             started: Timestamp::now(),
             health,
@@ -83,9 +90,10 @@ impl Status {
     /// Pauses a mapping, by its place in the configuration, or resumes it; whether that changes anything. `None` when there is no
     /// such mapping. It counts until the process ends.
     pub fn pause(&self, mapping: usize, pause: bool) -> Option<bool> {
-        let hub = &self.0.config.mappings.get(mapping)?.hub;
         // Held while they are told, so that all hear the same last.
         let mut paused = self.paused();
+        let config = self.0.config();
+        let hub = &config.mappings.get(mapping)?.hub;
         let changed = if pause { paused.insert(mapping) } else { paused.remove(&mapping) };
         if changed {
             if pause {
@@ -97,6 +105,24 @@ impl Status {
             self.0.steered.fetch_add(1, Ordering::Release);
         }
         Some(changed)
+    }
+
+    /// From now on `config` is run. A mapping that stays is paused or not as it was, unless the configuration says otherwise now.
+    pub fn reroute(&self, config: &Config) {
+        let mut paused = self.paused();
+        let before = self.0.config();
+        let stays = |now: &Mapping| before.mappings.iter().position(|it| it.name() == now.name());
+        let is_paused = |now: &Mapping| match stays(now) {
+            Some(old) if before.mappings[old].paused == now.paused => paused.contains(&old),
+            _ => now.paused,
+        };
+        let mappings = config.mappings.iter().enumerate();
+        let now = mappings.filter(|(_, mapping)| is_paused(mapping)).map(|(index, _)| index);
+        *paused = now.collect();
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
+        let router = Arc::new(Router::new(&config.mappings));
+        self.0.desks.iter().for_each(|desk| desk.reroute(&router, &paused));
+        self.0.steered.fetch_add(1, Ordering::Release);
     }
 
     /// Where shard `shard` is asked; below the number of shards.

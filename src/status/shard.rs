@@ -9,6 +9,7 @@ use bridge_core::{Core, Governed, HubName, Standing, State};
 use tokio::sync::oneshot;
 
 use crate::record::TopicPartition;
+use crate::route::Router;
 
 /// How long a shard may take to answer. It goes round many times a second.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -72,6 +73,8 @@ pub enum Word {
     View(oneshot::Sender<View>),
     /// From now on exactly these mappings are paused.
     Pause(BTreeSet<usize>),
+    /// From now on there are other mappings, of which exactly these are paused.
+    Reroute(Arc<Router>, BTreeSet<usize>),
 }
 
 type Tell = Box<dyn Fn(Word) + Send>;
@@ -120,6 +123,15 @@ impl Desk {
         within.paused.clone_from(mappings);
         if let Some(tell) = &within.tell {
             tell(Word::Pause(mappings.clone()));
+        }
+    }
+
+    /// There are other mappings, of which exactly these are paused. A shard that is started again knows them.
+    pub(super) fn reroute(&self, router: &Arc<Router>, paused: &BTreeSet<usize>) {
+        let mut within = self.within();
+        within.paused.clone_from(paused);
+        if let Some(tell) = &within.tell {
+            tell(Word::Reroute(Arc::clone(router), paused.clone()));
         }
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use installed::{at_least, packages, python, skipped};
 use kafka_eventhubs_bridge::admin::log::Levels;
-use kafka_eventhubs_bridge::admin::{Changes, Server, Views};
+use kafka_eventhubs_bridge::admin::{Changes, Reloads, Server, Views};
 use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::health::Health;
 use kafka_eventhubs_bridge::metrics::Metrics;
@@ -74,8 +74,14 @@ fn server() -> Server {
     let health = Health::new(1, [], [], Duration::ZERO);
     let metrics = Arc::<Metrics>::default();
     let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
-    let views =
-        Views { health, metrics, status, changes: Changes::default(), levels: Levels::NONE };
+    let views = Views {
+        health,
+        metrics,
+        status,
+        changes: Changes::default(),
+        levels: Levels::NONE,
+        reloads: Reloads::default(),
+    };
     Server::start(&config.admin, views).unwrap()
 }
 

@@ -11,8 +11,8 @@ use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
 #[test]
 fn a_clean_stop_and_a_restart_double_nothing() {
     let scene = Scene::new(Kafka::shared(), "clean");
-    // A supervisor, Ctrl-C, a closed terminal, Ctrl-\\, a script that rotates logs.
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1] {
+    // A supervisor, Ctrl-C, Ctrl-\\, a script that rotates logs.
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1] {
         let bridge = scene.settings.start();
         scene.wait_more(2_000);
         bridge.signal(signal);

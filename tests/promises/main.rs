@@ -21,6 +21,7 @@ mod partial;
 mod positions;
 mod protocol;
 mod refused;
+mod reload;
 mod resized;
 mod scaling;
 mod scene;

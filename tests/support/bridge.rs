@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 use super::child::spawn;
 use super::sweep::Sweep;
-use super::{Kafka, PATIENCE, wait_for};
+use super::{Kafka, PATIENCE, unique, wait_for};
 
 mod shown;
 
@@ -64,6 +64,14 @@ impl Settings {
         self.with(&format!("[[mappings]]\ntopic = '{topic}'\nhub = '{hub}'"))
     }
 
+    /// Keeps the mappings to these hubs.
+    pub fn only_hubs(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        let mappings = self.table.get_mut("mappings").and_then(Value::as_array_mut);
+        let hub = |mapping: &Value| mapping.get("hub")?.as_str().map(&keep);
+        mappings.expect("it has mappings").retain(|mapping| hub(mapping) == Some(true));
+        self
+    }
+
     /// Takes a key out, given with dots.
     pub fn without(mut self, key: &str) -> Self {
         let (mut table, mut rest) = (&mut self.table, key);
@@ -85,6 +93,12 @@ impl Settings {
     /// Runs until what is there at the start is settled.
     pub fn until_caught_up(mut self) -> Self {
         self.arguments.push("--until-caught-up");
+        self
+    }
+
+    /// Reloads when the file changes.
+    pub fn watched(mut self) -> Self {
+        self.arguments.push("--watch-config");
         self
     }
 
@@ -182,7 +196,7 @@ pub struct Bridge {
     /// Ends with the last line.
     reader: JoinHandle<()>,
     sweep: Mutex<Sweep>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Bridge {
@@ -203,12 +217,39 @@ impl Bridge {
             }
         });
         let sweep = Mutex::new(Sweep::of(table, environment));
-        Self { child: Mutex::new(child), log, reader, sweep, _dir: dir }
+        Self { child: Mutex::new(child), log, reader, sweep, dir }
     }
 
     /// Sweeps what this bridge says for this secret, too; those of its configuration are known.
     pub fn hush(&self, secret: &str) {
         lock(&self.sweep).add(secret);
+    }
+
+    /// Its file holds something else from now on; that is all.
+    pub fn rewrite(&self, settings: &Settings) {
+        self.write(&settings.to_toml());
+    }
+
+    /// The same, of any text.
+    pub fn write(&self, text: &str) {
+        std::fs::write(self.dir.path().join("bridge.toml"), text).expect("a writable directory");
+    }
+
+    /// Its file is exchanged as Kubernetes does it with a volume: it is a link to a link to a directory, and the link between
+    /// them is replaced.
+    pub fn swap(&self, settings: &Settings) {
+        let of = |name: &str| self.dir.path().join(name);
+        let version = unique("version");
+        std::fs::create_dir(of(&version)).expect("a writable directory");
+        std::fs::write(of(&version).join("bridge.toml"), settings.to_toml()).expect("the same");
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, of("new")).expect("a directory that takes links");
+            std::fs::rename(of("new"), of(name)).expect("the same");
+        };
+        link(&version, "..data");
+        if !of("bridge.toml").is_symlink() {
+            link("..data/bridge.toml", "bridge.toml");
+        }
     }
 
     /// SIGTERM: drain, commit, end. Not before the bridge watches for it.

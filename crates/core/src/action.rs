@@ -16,6 +16,8 @@ use crate::record::{Position, TopicPartition};
 pub enum Action {
     /// Find out the partitions of a hub, now and then again, and tell by [`crate::Core::hub_known`].
     ResolveHub(HubName),
+    /// Nothing goes to a hub any more: its partitions need not be known.
+    ForgetHub(HubName),
     /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
     OpenLane {
         /// The hub.

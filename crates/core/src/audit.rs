@@ -113,7 +113,10 @@ impl Core {
             *listed.entry(*stay).or_default() += 1;
         }
         let held = |partition: &&Partition| match &partition.intake {
-            Intake::Held(held) => !matches!(held.why, Why::Window | Why::Letters | Why::Paused),
+            Intake::Held(held) => !matches!(
+                held.why,
+                Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped
+            ),
             _ => false,
         };
         let mut count = 0;

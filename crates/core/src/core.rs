@@ -52,7 +52,7 @@ pub enum Admitted {
 /// See the module.
 #[derive(Debug)]
 pub struct Core {
-    router: Arc<Router>,
+    pub(crate) router: Arc<Router>,
     pub(crate) partitions: Partitions,
     pub(crate) hubs: Hubs,
     /// By the number of the lane.
@@ -68,6 +68,10 @@ pub struct Core {
     pub(crate) drains: Vec<Drain>,
     /// Mappings that are paused.
     pub(crate) paused: BTreeSet<usize>,
+    /// Partitions whose ways are about to be exchanged.
+    pub(crate) moving: Vec<Assignment>,
+    /// Hubs are to be forgotten to which nothing goes any more.
+    pub(crate) sweeps: bool,
     pub(crate) letters: HashMap<u64, Ticket>,
     next_letter: u64,
     layouts: HashMap<Events, Arc<Layout>>,
@@ -89,6 +93,8 @@ impl Core {
             for_common: Vec::new(),
             drains: Vec::new(),
             paused: BTreeSet::new(),
+            moving: Vec::new(),
+            sweeps: false,
             letters: HashMap::new(),
             next_letter: 0,
             layouts: HashMap::new(),
@@ -124,11 +130,12 @@ impl Core {
         self.tell(Note::Assigned(name.clone()));
     }
 
-    fn route(&mut self, route: route::Route, now: Instant) -> Route {
-        let (outlet, new) = self.hubs.of(&route, &mut self.scale);
-        let hub = self.hubs.outlets[outlet].hub;
-        if new {
-            let name = self.hubs.all[hub].name.clone();
+    pub(crate) fn route(&mut self, route: route::Route, now: Instant) -> Route {
+        let outlet = self.hubs.of(&route, &mut self.scale);
+        let number = self.hubs.outlets[outlet].hub;
+        let hub = &mut self.hubs.all[number];
+        if !std::mem::replace(&mut hub.watched, true) {
+            let name = hub.name.clone();
             self.act(Action::ResolveHub(name));
         }
         self.open_lanes(outlet, now);
@@ -137,7 +144,7 @@ impl Core {
             .entry(route.events.clone())
             .or_insert_with(|| Arc::new(Layout::new(&route.events)))
             .clone();
-        Route { to: route, outlet, hub, layout }
+        Route { to: route, outlet, hub: number, layout }
     }
 
     /// Ends the stay of partitions: what is not sent is dropped, what is in flight settles nothing any more.
@@ -203,6 +210,10 @@ impl Core {
         } else if again {
             // It is in the window already.
             self.place_again(slot, record, &routes, now)
+        } else if partition.next.is_some() {
+            Err(Why::Reload)
+        } else if routes.is_empty() {
+            Err(Why::Unmapped)
         } else if !self.window_is_open(partition, 1) {
             Err(Why::Window)
         } else {
@@ -267,6 +278,7 @@ impl Core {
             .into_iter()
             .chain(self.drains.iter().map(Drain::deadline))
             .chain(turns)
+            .chain(self.moves_end())
             .min()
     }
 }

@@ -40,6 +40,10 @@ pub(crate) enum Why {
     Letters,
     /// Somebody has paused a mapping of it.
     Paused,
+    /// Its mappings are others from now on.
+    Reload,
+    /// No mapping takes its topic any more.
+    Unmapped,
 }
 
 impl Core {
@@ -73,7 +77,7 @@ impl Core {
             Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
             Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
             Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
-            Why::Window | Why::Letters | Why::Paused => None,
+            Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped => None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Core {
             Why::Window => IN_FLIGHT,
             Why::Letters => DEAD_LETTERS,
             Why::Paused => PAUSED,
+            Why::Reload | Why::Unmapped => RELOAD,
         }
     }
 
@@ -125,6 +130,10 @@ impl Core {
             }
             Why::Letters => "too many dead letters are not written".to_owned(),
             Why::Paused => "a mapping of its topic is paused".to_owned(),
+            Why::Reload => {
+                "its mappings have changed, and what was read before is delivered first".to_owned()
+            }
+            Why::Unmapped => "no mapping takes its topic any more".to_owned(),
         }
     }
 
@@ -234,7 +243,7 @@ impl Core {
             let Intake::Held(held) = &mut partition.intake else { continue };
             let after = match held.why {
                 // It was asked for, and `/status` tells the others.
-                Why::Paused => continue,
+                Why::Paused | Why::Unmapped => continue,
                 Why::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
                 _ => SAID_AFTER,
             };
@@ -257,6 +266,7 @@ const NO_PARTITION: &str = "no_partition";
 const IN_FLIGHT: &str = "in_flight";
 const DEAD_LETTERS: &str = "dead_letters";
 pub(crate) const PAUSED: &str = "paused";
+const RELOAD: &str = "reload";
 /// Every label a held partition may have.
-pub const HELD: [&str; 6] =
-    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS, PAUSED];
+pub const HELD: [&str; 7] =
+    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS, PAUSED, RELOAD];

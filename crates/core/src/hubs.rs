@@ -32,7 +32,7 @@ impl fmt::Display for HubName {
 }
 
 /// A mapping as it applies to one topic, and where its lanes are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) to: route::Route,
     pub(crate) outlet: usize,
@@ -46,6 +46,8 @@ pub(crate) struct Hub {
     pub(crate) name: HubName,
     /// Number of its namespace.
     pub(crate) namespace: usize,
+    /// Whether somebody asks for its partitions.
+    pub(crate) watched: bool,
     /// Its partitions in the service's order; `None` until they are known.
     pub(crate) ids: Option<Arc<[Arc<str>]>>,
     /// Its partitions from the moment on at which all its lanes are empty.
@@ -147,15 +149,15 @@ impl Hubs {
         self.all.iter().position(is)
     }
 
-    /// The outlet of a route and its hub; and whether the hub is new.
-    pub(crate) fn of(&mut self, route: &route::Route, scale: &mut Scale) -> (usize, bool) {
-        let known = self.find(&route.namespace, &route.hub);
-        let hub = known.unwrap_or_else(|| {
+    /// The outlet of a route.
+    pub(crate) fn of(&mut self, route: &route::Route, scale: &mut Scale) -> usize {
+        let hub = self.find(&route.namespace, &route.hub).unwrap_or_else(|| {
             let name = HubName { namespace: route.namespace.clone(), hub: route.hub.clone() };
             let namespace = self.namespace(&name.namespace);
             self.all.push(Hub {
                 name,
                 namespace,
+                watched: false,
                 ids: None,
                 next_ids: None,
                 trouble: None,
@@ -167,12 +169,11 @@ impl Hubs {
         });
         let gateway = route.partitioning == Partitioning::Gateway;
         let same = |it: &Outlet| it.hub == hub && it.gateway == gateway && it.batch == route.batch;
-        let outlet = self.outlets.iter().position(same).unwrap_or_else(|| {
+        self.outlets.iter().position(same).unwrap_or_else(|| {
             let (batch, round_robin) = (route.batch.clone(), route::RoundRobin::default());
             self.outlets.push(Outlet { hub, batch, gateway, lanes: Vec::new(), round_robin });
             self.outlets.len() - 1
-        });
-        (outlet, known.is_none())
+        })
     }
 
     /// The governor of the namespace of a lane.

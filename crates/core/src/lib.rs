@@ -11,7 +11,7 @@
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
-//! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `turns`, `progress` | [`Core`], a file for each question it answers |
+//! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `reroute`, `turns`, `progress` | [`Core`], a file for each question it answers |
 
 pub mod action;
 mod again;
@@ -37,6 +37,7 @@ mod pause;
 mod place;
 mod progress;
 pub mod record;
+mod reroute;
 pub mod retry;
 pub mod route;
 mod scale;

@@ -29,6 +29,17 @@ pub struct Mapping {
     pub paused: bool,
 }
 
+impl Mapping {
+    /// What it takes and where to, which tells it from the others: `orders → default/orders`.
+    pub fn name(&self) -> String {
+        let topics = match &self.topics {
+            Topics::Named(names) => names.join(", "),
+            Topics::Pattern(pattern) => pattern.matching.as_str().to_owned(),
+        };
+        format!("{topics} → {}/{}", self.namespace, self.hub)
+    }
+}
+
 /// Which topics a mapping takes: `topic`, `topics` or `topic_pattern`.
 #[derive(Debug, Clone)]
 pub enum Topics {

@@ -20,6 +20,8 @@ pub(crate) struct Partition {
     pub(crate) intake: Intake,
     /// Since when one of its mappings is paused.
     pub(crate) paused: Option<Instant>,
+    /// Where its records go once nothing of it is under way.
+    pub(crate) next: Option<Next>,
     /// The last record polled, if it was given back and has not come again: until then the client stands behind it.
     pub(crate) given_back: Option<GivenBack>,
     /// Events in lanes or on their way to a dead-letter topic.
@@ -36,6 +38,14 @@ pub(crate) struct Partition {
     pub(crate) unread: Option<(Option<Position>, Instant)>,
     /// Where it was begun to be read, if that is known, and its end when Kafka was last asked.
     pub(crate) end: Option<(Option<Position>, Position)>,
+}
+
+/// Ways that follow those of now.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) routes: Arc<[Route]>,
+    /// How long it is waited for what is under way.
+    pub(crate) until: Instant,
 }
 
 /// A record that had no room.
@@ -99,6 +109,7 @@ impl Partitions {
             routes,
             intake: Intake::Flowing,
             paused,
+            next: None,
             given_back: None,
             out: 0,
             letters: 0,

@@ -19,10 +19,16 @@ impl Core {
         let (partitions, _) = self.partitions.all_mut();
         let mut free = Vec::new();
         for partition in partitions {
-            let paused = is_paused(&self.paused, &partition.routes);
+            let routes = partition.next.as_ref().map_or(&partition.routes, |next| &next.routes);
+            let paused = is_paused(&self.paused, routes);
             partition.paused = paused.then(|| partition.paused.unwrap_or(now));
-            let waits = matches!(&partition.intake, Intake::Held(Held { why: Why::Paused, .. }));
-            if waits && !paused {
+            let Intake::Held(Held { why, .. }) = &partition.intake else { continue };
+            let waits = match why {
+                Why::Paused => paused,
+                Why::Reload => partition.next.is_some(),
+                _ => continue,
+            };
+            if !waits {
                 free.push(partition.assignment);
             }
         }

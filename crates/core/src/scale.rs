@@ -44,6 +44,11 @@ impl Scale {
         }
     }
 
+    /// Whether a partition feeds the hub.
+    pub(crate) fn is_used(&self, hub: HubNumber) -> bool {
+        self.users[hub] > 0
+    }
+
     /// What belongs to a hub alone.
     fn own(&self) -> usize {
         self.budget / 2 / self.in_use.max(1)

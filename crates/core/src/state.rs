@@ -63,14 +63,16 @@ pub struct Standing<'a> {
 impl Core {
     /// The lanes in use on which something was sent, one or more for each hub partition.
     pub fn lanes(&self, now: Instant) -> impl Iterator<Item = Standing<'_>> {
-        let lanes = self.hubs.outlets.iter().flat_map(|outlet| &outlet.lanes);
+        let outlets = self.hubs.outlets.iter().filter(|it| self.hubs.all[it.hub].watched);
+        let lanes = outlets.flat_map(|outlet| &outlet.lanes);
         let used = lanes.filter(|lane| self.berths[**lane].seat.has_sent());
         used.map(move |lane| self.standing(*lane, now))
     }
 
     /// The hubs in use, and how many partitions each has, once that is known.
     pub fn hubs(&self) -> impl Iterator<Item = (&HubName, Option<usize>)> {
-        self.hubs.all.iter().map(|hub| (&hub.name, hub.ids.as_ref().map(|ids| ids.len())))
+        let watched = self.hubs.all.iter().filter(|hub| hub.watched);
+        watched.map(|hub| (&hub.name, hub.ids.as_ref().map(|ids| ids.len())))
     }
 
     fn standing(&self, number: usize, now: Instant) -> Standing<'_> {

@@ -21,6 +21,7 @@ pub struct Governed {
 impl Core {
     /// Batches that are due, as actions.
     pub fn dispatch(&mut self, now: Instant) {
+        self.finish_moves(now);
         self.end_spells(now);
         for number in self.due.until(now) {
             if !self.waits_for_turn(number, now) {

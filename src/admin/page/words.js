@@ -36,6 +36,7 @@ const REASONS = {
   in_flight: 'too much is under way behind one record',
   dead_letters: 'its dead letters are not written',
   paused: 'its mapping is paused',
+  reload: 'its mappings have changed',
 };
 
 export function reasonOf(name) {

@@ -28,8 +28,8 @@ use crate::health::{Health, Held, Trouble, Verdict};
 use crate::metrics::Metrics;
 use crate::status::Status;
 
-use super::Changes;
 use super::log::Levels;
+use super::{Changes, Reloads};
 
 pub(super) mod local;
 mod writes;
@@ -56,6 +56,8 @@ pub struct Views {
     pub changes: Changes,
     /// What is logged.
     pub levels: Levels,
+    /// Where another configuration is asked for.
+    pub reloads: Reloads,
 }
 
 /// The HTTP endpoint. It ends when this is dropped.
@@ -136,7 +138,7 @@ async fn here(port: u16, views: Views) {
             return std::future::pending().await;
         }
     };
-    let writes = writes::free(views.status.clone(), views.levels.clone());
+    let writes = writes::free(&views);
     let (endpoints, slots) = (reads(views).merge(writes), Arc::new(Semaphore::new(CONNECTIONS)));
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
@@ -189,7 +191,7 @@ where
 }
 
 fn endpoints(views: Views, token_file: Option<PathBuf>) -> Router {
-    let writes = writes::guarded(views.status.clone(), views.levels.clone(), token_file);
+    let writes = writes::guarded(&views, token_file);
     reads(views).merge(writes)
 }
 

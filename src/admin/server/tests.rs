@@ -13,7 +13,14 @@ fn settings(listen: SocketAddr) -> config::Admin {
 fn views(health: Health) -> Views {
     let (config, metrics) = (crate::config::sample(|_| ()), Arc::<Metrics>::default());
     let status = Status::new(&config, None, health.clone(), Arc::clone(&metrics));
-    Views { health, metrics, status, changes: Changes::default(), levels: Levels::NONE }
+    Views {
+        health,
+        metrics,
+        status,
+        changes: Changes::default(),
+        levels: Levels::NONE,
+        reloads: Reloads::default(),
+    }
 }
 
 fn start() -> (Server, Health) {

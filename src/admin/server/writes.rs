@@ -2,6 +2,7 @@
 //! the token.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
@@ -14,11 +15,16 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use crate::admin::log::Levels;
+use crate::admin::{Refusal, Reloads};
 use crate::config::Admin;
 use crate::status::Status;
 
+use super::Views;
+
 /// Version of the answers' format.
 const VERSION: u32 = 1;
+/// How long a reload is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// A longer file is none of a token.
 const LONGEST: usize = 4096;
 
@@ -27,20 +33,23 @@ const LONGEST: usize = 4096;
 struct Changeable {
     status: Status,
     levels: Levels,
+    reloads: Reloads,
 }
 
 /// For who has come in by the local socket.
-pub(super) fn free(status: Status, levels: Levels) -> Router {
+pub(super) fn free(views: &Views) -> Router {
+    let Views { status, levels, reloads, .. } = views.clone();
     Router::new()
         .route("/mappings/{mapping}/pause", post(pause))
         .route("/mappings/{mapping}/resume", post(resume))
         .route("/log", post(level))
-        .with_state(Changeable { status, levels })
+        .route("/reload", post(reload))
+        .with_state(Changeable { status, levels, reloads })
 }
 
 /// For who shows the token, if there is one.
-pub(super) fn guarded(status: Status, levels: Levels, token_file: Option<PathBuf>) -> Router {
-    free(status, levels).route_layer(from_fn_with_state(token_file, guard))
+pub(super) fn guarded(views: &Views, token_file: Option<PathBuf>) -> Router {
+    free(views).route_layer(from_fn_with_state(token_file, guard))
 }
 
 async fn pause(state: State<Changeable>, mapping: Path<usize>) -> Response {
@@ -68,6 +77,22 @@ async fn level(state: State<Changeable>, Query(Level { level }): Query<Level>) -
     match state.levels.set(&level) {
         Ok(()) => done(&json!({ "version": VERSION, "level": level })),
         Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+/// Answers once it is known whether the configuration runs; the drain of what has changed goes on behind it.
+async fn reload(state: State<Changeable>) -> Response {
+    match tokio::time::timeout(PATIENCE, state.reloads.question()).await {
+        Ok(Ok(Ok(changes))) => done(&json!({ "version": VERSION, "changes": changes })),
+        Ok(Ok(Err(Refusal { why, what }))) => {
+            let refusal = json!({ "error": why, "problems": what });
+            (StatusCode::CONFLICT, super::told(refusal.to_string())).into_response()
+        }
+        Ok(Err(_)) => refused(StatusCode::SERVICE_UNAVAILABLE, "the bridge stops"),
+        Err(_) => refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the bridge is not ready to reload yet, and will once it is",
+        ),
     }
 }
 

@@ -75,7 +75,7 @@ fn key(key: &str) -> String {
 }
 
 fn line(entry: &Entry) -> String {
-    let Entry { path, value, origin } = entry;
+    let Entry { path, value, origin, .. } = entry;
     let name = key(path.last_key().unwrap_or_default());
     match value {
         Some(value) => format!("{:<COLUMN$}  # {origin}", format!("{name} = {value}")),
@@ -103,7 +103,7 @@ struct Told<'a> {
 
 impl<'a> From<&'a Entry> for Told<'a> {
     fn from(entry: &'a Entry) -> Self {
-        let Entry { path, value, origin } = entry;
+        let Entry { path, value, origin, .. } = entry;
         let (source, name, line) = match origin {
             Origin::Default => ("default", None, None),
             Origin::Said(Place::File { name, line }) => ("file", Some(name.as_str()), *line),

@@ -82,6 +82,17 @@ impl Router {
     }
 }
 
+impl Route {
+    /// Whether both take the records of one topic the same way, wherever their mappings stand.
+    pub(crate) fn is_same_way(&self, other: &Route) -> bool {
+        let Route { mapping: _, namespace, hub, partitioning, batch, events, failure, first } =
+            self;
+        (namespace, hub, partitioning) == (&other.namespace, &other.hub, &other.partitioning)
+            && (batch, events, failure, first)
+                == (&other.batch, &other.events, &other.failure, &other.first)
+    }
+}
+
 impl Takes {
     fn new(topics: &Topics) -> Self {
         match topics {

@@ -4,13 +4,14 @@
 
 mod pauses;
 mod plan;
+mod reloads;
 mod remade;
 mod scenes;
 mod throttled;
 mod verdict;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -45,6 +46,8 @@ enum Step {
     Lose { pick: usize },
     /// Some of the mappings are paused, the others not any more.
     Pause { mappings: BTreeSet<usize> },
+    /// A topic goes elsewhere.
+    Reroute { topic: usize, hubs: BTreeMap<usize, bool> },
     /// Dead letters are written.
     Letters,
     /// Positions are committed.
@@ -71,6 +74,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<usize>(), any::<bool>()).prop_map(|(pick, in_time)| Step::Rebalance { pick, in_time }),
         1 => any::<usize>().prop_map(|pick| Step::Lose { pick }),
         1 => prop::collection::btree_set(0..3usize, 0..3).prop_map(|mappings| Step::Pause { mappings }),
+        1 => (0..2usize, prop::collection::btree_map(0..3usize, any::<bool>(), 0..3))
+            .prop_map(|(topic, hubs)| Step::Reroute { topic, hubs }),
         1 => Just(Step::Letters),
         2 => Just(Step::Commit),
     ]
@@ -111,7 +116,8 @@ impl World {
             }
             Step::Resize { hub, to, told } => {
                 // A partition without a mirror would wait for its hub to grow.
-                let mirrors = self.plan.topics.iter().flatten().any(|it| *it == (hub, Mirror));
+                let mut ways = self.versions.iter().flatten().flatten();
+                let mirrors = ways.any(|it| *it == (hub, Mirror));
                 let least = if mirrors { self.plan.partitions as usize } else { 1 };
                 self.resize(hub, to.max(least));
                 if told {
@@ -123,6 +129,10 @@ impl World {
             Step::Rebalance { pick, in_time } => self.rebalance(at(pick), in_time),
             Step::Lose { pick } => self.lose(at(pick)),
             Step::Pause { mappings } => self.pause(mappings),
+            Step::Reroute { topic, hubs } => {
+                let by = |mirror| if mirror { Mirror } else { Key };
+                self.reroute(topic, hubs.into_iter().map(|(hub, it)| (hub, by(it))).collect());
+            }
             Step::Letters => self.finish_letters(Ok(())),
             Step::Commit => self.commit(),
         }

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::mapping::{Partitioning, Policy};
+use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
+
+use super::world::topic;
 
 /// A Kafka partition: topic and number.
 pub(super) type Tp = (usize, i32);
@@ -87,4 +89,26 @@ pub(super) struct Plan {
     pub(super) value: usize,
     /// Which records the hubs refuse for good.
     pub(super) poison: fn(Tp, i64) -> bool,
+}
+
+impl Plan {
+    /// As they stand in the configuration, in the order of the topics.
+    pub(super) fn mappings(&self) -> Vec<Mapping> {
+        let mapping = |topic: usize, hub: usize, partitioning| {
+            let mut mapping = Mapping {
+                topics: Topics::Named(vec![self::topic(topic)]),
+                hub: format!("hub-{hub}"),
+                partitioning,
+                ..mapping::sample()
+            };
+            mapping.failure.policy = self.policy;
+            mapping.failure.dead_letter_topic = Some("dead".into());
+            mapping.batch.max_events = self.max_events;
+            mapping
+        };
+        let topics = self.topics.iter().enumerate();
+        let all =
+            topics.flat_map(|(topic, hubs)| hubs.iter().map(move |(hub, by)| (topic, *hub, *by)));
+        all.map(|(topic, hub, by)| mapping(topic, hub, by)).collect()
+    }
 }

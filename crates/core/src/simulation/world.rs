@@ -10,7 +10,7 @@ use crate::action::{Action, Note};
 use crate::core::{Admitted, Core};
 use crate::encode::tests::events;
 use crate::event::{Cause, SendError, Target};
-use crate::mapping::{self, Mapping, Topics};
+use crate::mapping::Partitioning;
 use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
@@ -50,6 +50,12 @@ pub(super) struct World {
     pub(super) audited: bool,
     /// Hubs that have, or have had, other partitions than at first.
     pub(super) resized: BTreeSet<usize>,
+    /// Where each topic has gone, ever.
+    pub(super) versions: Vec<Vec<Vec<(usize, Partitioning)>>>,
+    /// The last record of each partition that was read before its topic went elsewhere.
+    pub(super) rerouted: BTreeMap<Tp, i64>,
+    /// Hubs whose partitions nobody asks for any more.
+    pub(super) forgotten: BTreeSet<usize>,
     drains: u64,
     pub(super) paused: BTreeSet<usize>,
     /// What the namespace takes, if that is limited.
@@ -58,7 +64,7 @@ pub(super) struct World {
     pub(super) jitter: f64,
 }
 
-fn topic(number: usize) -> String {
+pub(super) fn topic(number: usize) -> String {
     format!("topic-{number}")
 }
 
@@ -88,24 +94,9 @@ pub(super) fn record_at_or_after(offset: i64) -> i64 {
 
 impl World {
     pub(super) fn new(plan: Plan) -> Self {
-        let mut mappings = Vec::new();
-        for (number, hubs) in plan.topics.iter().enumerate() {
-            for (hub, partitioning) in hubs {
-                let mut mapping = Mapping {
-                    topics: Topics::Named(vec![topic(number)]),
-                    hub: format!("hub-{hub}"),
-                    partitioning: *partitioning,
-                    ..mapping::sample()
-                };
-                mapping.failure.policy = plan.policy;
-                mapping.failure.dead_letter_topic = Some("dead".into());
-                mapping.batch.max_events = plan.max_events;
-                mappings.push(mapping);
-            }
-        }
         let (hubs, now) = (plan.hubs.len(), Instant::now());
         let mut world = Self {
-            core: Core::new(Arc::new(Router::new(&mappings)), plan.budget),
+            core: Core::new(Arc::new(Router::new(&plan.mappings())), plan.budget),
             now,
             modes: vec![Mode::Good; hubs],
             cursor: BTreeMap::new(),
@@ -127,6 +118,9 @@ impl World {
             began: now,
             audited: true,
             resized: BTreeSet::new(),
+            versions: plan.topics.iter().map(|hubs| vec![hubs.clone()]).collect(),
+            rerouted: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             drains: 0,
             paused: BTreeSet::new(),
             units: None,
@@ -158,7 +152,13 @@ impl World {
         for action in self.core.take_actions() {
             match action {
                 Action::ResolveHub(hub) => {
-                    self.unresolved.push(hub.hub["hub-".len()..].parse().unwrap());
+                    let hub = hub.hub["hub-".len()..].parse().unwrap();
+                    self.forgotten.remove(&hub);
+                    self.unresolved.push(hub);
+                }
+                Action::ForgetHub(hub) => {
+                    let new = self.forgotten.insert(hub.hub["hub-".len()..].parse().unwrap());
+                    assert!(new, "{hub} was forgotten");
                 }
                 Action::OpenLane { hub, target } => {
                     let Target::Partition(id) = target else { panic!("none is a gateway") };
@@ -177,7 +177,10 @@ impl World {
                     assert!(known, "{at:?} goes on at {from} and skips what was not read");
                     self.cursor.insert(at, from);
                 }
-                Action::Resume(partition) => assert!(self.held.remove(&tp(&partition))),
+                Action::Resume(partition) => {
+                    self.halted.remove(&tp(&partition));
+                    assert!(self.held.remove(&tp(&partition)));
+                }
                 Action::Pause(partition) => assert!(self.halted.insert(tp(&partition))),
                 Action::DeadLetter(letter) => {
                     self.letters.push((letter.id, tp(&letter.source), letter.offset));

@@ -1,0 +1,156 @@
+//! Other mappings for a core that runs.
+//!
+//! A partition whose ways stay the same does not notice. Of any other, what was read is delivered as it was meant to be, and no
+//! more is read meanwhile: then all of its ways are exchanged in one step, so that a record goes wholly by the old ones or
+//! wholly by the new ones. What cannot be delivered until the deadline is let go, as at the end of a drain: its partition is
+//! read again from its position, and its records go by the new ways. So does one that has halted: whoever changes its mapping
+//! wants to see whether its record goes now.
+//!
+//! A partition that no mapping takes any more stands at its position until Kafka takes it away, or a mapping takes it again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::action::{Action, Note};
+use crate::core::Core;
+use crate::hubs::Route;
+use crate::offsets::Assignment;
+use crate::partitions::{Intake, Next, Partition};
+use crate::route::{self, Router};
+
+impl Core {
+    /// From now on records go as `router` says, and exactly these of its mappings are `paused`. What is under way by ways that
+    /// end is delivered until then.
+    pub fn reroute(
+        &mut self,
+        router: Arc<Router>,
+        paused: BTreeSet<usize>,
+        until: Instant,
+        now: Instant,
+    ) {
+        self.router = router;
+        let slots: Vec<_> = self.partitions.iter().map(|it| it.assignment.slot()).collect();
+        for slot in slots {
+            let Some(partition) = self.partitions.get(slot) else { continue };
+            let (name, before) = (partition.name.clone(), Arc::clone(&partition.routes));
+            let after = self.router.routes(&name.topic);
+            let same = renumbered(&before, &after);
+            let next = match same {
+                Some(_) => None,
+                None => Some(after.into_iter().map(|route| self.route(route, now)).collect()),
+            };
+            let Some(partition) = self.partitions.get_mut(slot) else { continue };
+            if let Some(routes) = same {
+                partition.routes = routes;
+            } else if partition.next.is_none() {
+                self.moving.push(partition.assignment);
+            }
+            partition.next = next.map(|routes| Next { routes, until });
+        }
+        self.sweeps = true;
+        // Also lets go on what was about to change, and stays as it is.
+        self.pause(paused, now);
+    }
+
+    /// Partitions whose ways are exchanged now: nothing of them is under way, or it has had its time.
+    pub(crate) fn finish_moves(&mut self, now: Instant) {
+        for stay in std::mem::take(&mut self.moving) {
+            let Some(partition) = self.partitions.of(stay) else { continue };
+            let Some(next) = &partition.next else { continue };
+            // It goes to another member, or comes back to this one by the ways of then.
+            if matches!(partition.intake, Intake::Draining) {
+                continue;
+            }
+            match is_drained(partition) {
+                true => self.exchange(stay),
+                false if now >= next.until || partition.out == 0 && is_halted(partition) => {
+                    self.begin_again(stay, now);
+                }
+                false => self.moving.push(stay),
+            }
+        }
+        if self.moving.is_empty() && std::mem::take(&mut self.sweeps) {
+            self.forget_hubs();
+        }
+    }
+
+    /// When the next partition has had its time.
+    pub(crate) fn moves_end(&self) -> Option<Instant> {
+        let next = |stay: &Assignment| Some(self.partitions.of(*stay)?.next.as_ref()?.until);
+        self.moving.iter().filter_map(next).min()
+    }
+
+    /// The ways of a partition become the next ones; nothing of it is under way.
+    fn exchange(&mut self, stay: Assignment) {
+        let slot = stay.slot();
+        let Some(partition) = self.partitions.get_mut(slot) else { return };
+        let Some(next) = partition.next.take() else { return };
+        let name = partition.name.clone();
+        let is_held = matches!(partition.intake, Intake::Held(_));
+        // It may wait for a hub that is none of the new ones.
+        self.end_hold(slot);
+        if let Some(partition) = self.partitions.get_mut(slot) {
+            let before = std::mem::replace(&mut partition.routes, next.routes);
+            let after = Arc::clone(&partition.routes);
+            after.iter().for_each(|route| self.scale.uses(route.hub, true));
+            before.iter().for_each(|route| self.scale.uses(route.hub, false));
+        }
+        if is_held {
+            self.act(Action::Resume(name));
+        }
+    }
+
+    /// What is under way of a partition is let go, and it is read again from its position.
+    fn begin_again(&mut self, stay: Assignment, now: Instant) {
+        let slot = stay.slot();
+        let Some(partition) = self.partitions.get_mut(slot) else { return };
+        let Some(Next { routes, .. }) = partition.next.take() else { return };
+        let (name, events, paused) = (partition.name.clone(), partition.out, partition.paused);
+        let position = self.partitions.offsets.position(stay);
+        if events > 0 {
+            let partition = name.clone();
+            self.tell(Note::LetGo { partition, reason: "reload", events });
+        }
+        self.release(&[slot], now);
+        routes.iter().for_each(|route| self.scale.uses(route.hub, true));
+        self.partitions.assign(&name, routes, paused, now);
+        self.tell(Note::Assigned(name.clone()));
+        // Something was read of it, or nothing could be under way.
+        if let Some(position) = position {
+            self.act(Action::Hold(name.clone(), position));
+            self.act(Action::Resume(name));
+        }
+    }
+
+    /// Hubs to which nothing goes any more need not be asked for.
+    fn forget_hubs(&mut self) {
+        for number in 0..self.hubs.all.len() {
+            let unused = !self.scale.is_used(number);
+            let hub = &mut self.hubs.all[number];
+            if unused && std::mem::take(&mut hub.watched) {
+                let name = hub.name.clone();
+                self.act(Action::ForgetHub(name));
+            }
+        }
+    }
+}
+
+/// Whether nothing of a partition is under way, and it stands where its client does.
+fn is_drained(partition: &Partition) -> bool {
+    partition.out == 0 && partition.again.is_empty() && !is_halted(partition)
+}
+
+fn is_halted(partition: &Partition) -> bool {
+    matches!(partition.intake, Intake::Halted(_))
+}
+
+/// The ways of before, under the numbers that their mappings have now; `None` when they are others.
+fn renumbered(before: &[Route], after: &[route::Route]) -> Option<Arc<[Route]>> {
+    let same = |before: &Route| {
+        let mut route = before.clone();
+        route.to.mapping = after.iter().find(|after| before.to.is_same_way(after))?.mapping;
+        Some(route)
+    };
+    (before.len() == after.len()).then(|| before.iter().map(same).collect()).flatten()
+}
