@@ -40,7 +40,6 @@ impl Reload {
         metrics: Arc<Metrics>,
     ) -> Self {
         let file = file.map(|file| Watched::new(file, Instant::now()));
-        metrics.reload_succeeded(true);
         Self { runs, load, asked, file, levels, metrics }
     }
 

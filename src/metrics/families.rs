@@ -152,6 +152,8 @@ impl Families {
         for outcome in ["applied", "refused"] {
             self.reloads.with_label_values(&[outcome]);
         }
+        // What was read at the start runs.
+        self.reload_successful.with_label_values::<&str>(&[]).set(1);
         self.rebalance_drain.with_label_values::<&str>(&[]);
     }
 }

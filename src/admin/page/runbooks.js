@@ -9,6 +9,13 @@ export const RUNBOOKS = {
       "No bridge is meant to run here, or KEDA scales to zero: leave the alert out with `rules.disabled`."
     ]
   },
+  "EventHubsBridgeConfigurationRefused": {
+    "means": "The configuration was changed, and what it says now cannot be taken by a bridge that runs. The one of before runs on: nothing is lost or held.",
+    "steps": [
+      "The log line at `error`, `the configuration was not reloaded`, says why. A restart is needed for a key it names: restart the pods (`kubectl rollout restart`), which drains them first.",
+      "Otherwise it is wrong, and the lines behind it say where and what to do. Correct it; `check` finds the same before it is deployed. A restart would not help: the new pod ends with 78."
+    ]
+  },
   "EventHubsBridgeDisconnected": {
     "means": "A pod has not been connected to one of its namespaces for five minutes. It tries again for ever, at most five seconds apart.",
     "steps": [
