@@ -92,11 +92,13 @@ impl Levels {
     }
 }
 
-/// Begins logging, for the whole process and until its end; `changes` hears what has changed. What the `log` crate is told is
-/// logged too.
-pub fn init(log: &Log, changes: &Changes) -> Result<Levels, LogError> {
-    let stderr = std::io::stderr;
-    let layer = layer(log.format, stderr, stderr().is_terminal());
+/// Begins logging by `writer`, which ends at standard error, for the whole process and until its end; `changes` hears what has
+/// changed. What the `log` crate is told is logged too.
+pub fn init<W>(log: &Log, changes: &Changes, writer: W) -> Result<Levels, LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = layer(log.format, writer, std::io::stderr().is_terminal());
     let wanted: Wanted = Box::new(filter(&log.level)?);
     let (wanted, handle) = reload::Layer::new(wanted);
     Registry::default().with(layer.with_filter(wanted)).with(changes.layer()).try_init()?;
@@ -205,7 +207,7 @@ mod tests {
     #[test]
     fn a_wrong_level_is_named() {
         let log = Log { format: LogFormat::Text, level: "info,=nonsense=".into() };
-        let error = init(&log, &Changes::default()).unwrap_err().to_string();
+        let error = init(&log, &Changes::default(), std::io::stderr).unwrap_err().to_string();
         assert!(error.starts_with("`log.level` is not a filter: "), "{error}");
     }
 }

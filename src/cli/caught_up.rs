@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::progress::Progress;
 use crate::config::Config;
 use crate::group::{Failure, Goal, Look, Session};
 
@@ -21,12 +22,18 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to look; once everything is settled it says so by `stop`.
-    pub(super) fn begin(config: &Config, stop: SyncSender<()>) -> std::io::Result<Self> {
+    pub(super) fn begin(
+        config: &Config,
+        stop: SyncSender<()>,
+        progress: Progress,
+    ) -> std::io::Result<Self> {
         let (running, ended) = sync_channel(0);
         let config = config.clone();
-        let thread = std::thread::Builder::new()
-            .name("caught-up".into())
-            .spawn(move || look_on(&config, &stop, &ended))?;
+        let thread = std::thread::Builder::new().name("caught-up".into()).spawn(move || {
+            let is_caught_up = look_on(&config, &progress, &stop, &ended);
+            progress.end();
+            is_caught_up
+        })?;
         Ok(Self { thread, running })
     }
 
@@ -37,11 +44,16 @@ impl Watch {
     }
 }
 
-fn look_on(config: &Config, stop: &SyncSender<()>, ended: &Receiver<()>) -> bool {
+fn look_on(
+    config: &Config,
+    progress: &Progress,
+    stop: &SyncSender<()>,
+    ended: &Receiver<()>,
+) -> bool {
     let (begun, mut goal) = (Instant::now(), None);
     loop {
         // A new session, as long as something cannot be seen: leaders and topics change.
-        match in_session(config, &mut goal, ended) {
+        match in_session(config, &mut goal, progress, ended) {
             Ok(true) => break,
             Ok(false) => {}
             Err(failure) => {
@@ -69,6 +81,7 @@ fn look_on(config: &Config, stop: &SyncSender<()>, ended: &Receiver<()>) -> bool
 fn in_session(
     config: &Config,
     goal: &mut Option<Goal>,
+    progress: &Progress,
     ended: &Receiver<()>,
 ) -> Result<bool, Failure> {
     let mut session = Session::open(config, &[], LIMIT)?;
@@ -82,13 +95,17 @@ fn in_session(
                 for topic in session.missing() {
                     tracing::warn!(topic, "it is not there, so it need not be caught up with");
                 }
+                let (records, _) = set.size();
+                progress.begin("catching up", "records", records.unsigned_abs());
                 goal.insert(set)
             }
             None => return Ok(false),
         },
     };
     loop {
-        match goal.look(&mut session, LIMIT)? {
+        let look = goal.look(&mut session, LIMIT)?;
+        progress.at(goal.settled().unsigned_abs());
+        match look {
             Look::Arrived => return Ok(true),
             Look::Blind => return Ok(false),
             Look::Open(partitions) => tracing::debug!(partitions, "not caught up yet"),

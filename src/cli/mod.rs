@@ -21,6 +21,7 @@ mod import;
 mod lag;
 mod man;
 mod offsets;
+mod progress;
 mod run;
 mod signals;
 mod status;

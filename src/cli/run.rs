@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::caught_up::Watch;
+use super::progress::Progress;
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
 use crate::admin::{Changes, Reloads};
 use crate::bridge::{self, RunError};
 use crate::causes;
+use crate::config::LogFormat;
 
 /// What is to run, and when not.
 #[derive(Debug, Args)]
@@ -34,7 +36,8 @@ pub(super) fn run(run: Run) -> ExitCode {
     };
     let config = &effective.config;
     let changes = Changes::default();
-    let levels = match log::init(&config.log, &changes) {
+    let progress = Progress::of(config.log.format == LogFormat::Text);
+    let levels = match log::init(&config.log, &changes, progress.clone()) {
         Ok(levels) => levels,
         Err(error) => {
             say(std::io::stderr(), format_args!("error: {error}"));
@@ -51,8 +54,8 @@ pub(super) fn run(run: Run) -> ExitCode {
     let reloads = Reloads::default();
     let hears = (!run.until_caught_up).then(|| reloads.clone());
     let started = signals::watch(hears).and_then(|(others, stop)| {
-        let watch = run.until_caught_up.then(|| Watch::begin(config, others)).transpose()?;
-        Ok((watch, stop))
+        let watch = run.until_caught_up.then(|| Watch::begin(config, others, progress));
+        Ok((watch.transpose()?, stop))
     });
     let (watch, stop) = match started {
         Ok(started) => started,

@@ -15,12 +15,20 @@ use super::{Failure, Session};
 /// What is still to be settled.
 #[derive(Debug)]
 pub struct Goal {
-    /// The ends of partitions that have not arrived.
-    open: BTreeMap<TopicPartition, i64>,
+    /// Partitions that have not arrived.
+    open: BTreeMap<TopicPartition, Open>,
     /// Where those stood when they were last looked at.
     stood: HashMap<TopicPartition, i64>,
     records: i64,
     partitions: usize,
+}
+
+/// A partition that has not arrived.
+#[derive(Debug)]
+struct Open {
+    end: i64,
+    /// Offsets below its end that are not settled, by the last look that could see it.
+    left: i64,
 }
 
 /// What came of a look.
@@ -46,7 +54,7 @@ impl Goal {
             };
             goal.records += behind;
             goal.partitions += 1;
-            goal.open.insert(standing.partition, end);
+            goal.open.insert(standing.partition, Open { end, left: behind });
         }
         Ok(Some(goal))
     }
@@ -56,6 +64,11 @@ impl Goal {
         (self.records, self.partitions)
     }
 
+    /// Offsets that are settled of them.
+    pub fn settled(&self) -> i64 {
+        self.records - self.open.values().map(|open| open.left).sum::<i64>()
+    }
+
     /// Looks what is settled. In a new session, after [`Look::Blind`], topics that are gone need not be waited for.
     pub fn look(&mut self, session: &mut Session<'_>, limit: Duration) -> Result<Look, Failure> {
         session.extend(limit);
@@ -63,15 +76,17 @@ impl Goal {
         let mut stalled = Vec::new();
         let (mut stood, mut blind) = (HashMap::new(), false);
         for standing in standings {
-            let Some(end) = self.open.get(&standing.partition).copied() else { continue };
+            let Some(open) = self.open.get_mut(&standing.partition) else { continue };
             // Where it begins is not fixed yet: the next bridge could begin later, and skip what comes meanwhile.
             if standing.case == Case::New && session.config.kafka.start != Start::Earliest {
                 continue;
             }
             match at(&standing) {
                 None => blind = true,
-                Some(at) if at >= end => drop(self.open.remove(&standing.partition)),
+                Some(at) if at >= open.end => drop(self.open.remove(&standing.partition)),
                 Some(at) => {
+                    // A position may be set back meanwhile.
+                    open.left = open.left.min(open.end - at);
                     if self.stood.get(&standing.partition) == Some(&at) {
                         stalled.push((standing.partition.clone(), at));
                     }
@@ -81,7 +96,7 @@ impl Goal {
         }
         self.stood = stood;
         for (partition, oldest) in session.inquiry.oldest(&stalled, session.left()) {
-            let end = self.open.get(&partition).copied();
+            let end = self.open.get(&partition).map(|open| open.end);
             let is_past = match oldest {
                 Oldest::Nothing => true,
                 Oldest::Record { offset, .. } => end.is_some_and(|end| offset >= end),

@@ -1,24 +1,12 @@
 //! `offsets set` on a terminal: it shows what changes, and asks.
 
-use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::{Command, Stdio};
-use std::ptr::{null, null_mut};
 
 use crate::lag::settings;
 use crate::support::child::spawn;
 use crate::support::{Kafka, Out, PATIENCE, unique, wait_for};
-
-/// Both ends of a terminal: ours, and the program's.
-fn terminal() -> (File, OwnedFd) {
-    let (mut ours, mut theirs) = (0, 0);
-    // SAFETY: both numbers are written when it returns 0, and are then descriptors of ours alone.
-    unsafe {
-        assert_eq!(libc::openpty(&raw mut ours, &raw mut theirs, null_mut(), null(), null()), 0);
-        (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs))
-    }
-}
+use crate::terminal::pair;
 
 #[test]
 fn only_yes_is_yes() {
@@ -36,7 +24,7 @@ fn only_yes_is_yes() {
         ("\u{4}", 5, "nothing was changed"),
         ("yes\n", 2, "read back: 1"),
     ] {
-        let (mut ours, theirs) = terminal();
+        let (mut ours, theirs) = pair(24, 80);
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
         command.args(["offsets", "set", "--to", "2", "--config"]).arg(&file);
         command.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::piped());

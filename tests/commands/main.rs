@@ -7,4 +7,6 @@ mod asked;
 mod caught_up;
 mod lag;
 mod offsets;
+mod progress;
 mod said;
+mod terminal;

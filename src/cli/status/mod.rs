@@ -3,6 +3,8 @@
 mod ask;
 mod table;
 
+pub(super) use table::lasted;
+
 use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -221,7 +221,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// In the two largest units that matter.
-fn lasted(time: SignedDuration) -> String {
+pub(in crate::cli) fn lasted(time: SignedDuration) -> String {
     let seconds = time.as_secs();
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
     let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
