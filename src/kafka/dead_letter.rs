@@ -12,6 +12,7 @@
 
 mod added;
 mod desk;
+mod opened;
 mod reader;
 mod writer;
 
@@ -29,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::record::TopicPartition;
 use crate::repeats::Repeats;
 use desk::Desk;
+pub use opened::{Opened, Origin};
 
 /// How many letters wait at most, for all targets.
 const DESK: usize = 1024;
@@ -44,10 +46,14 @@ pub struct Letter {
     pub offset: i64,
     /// The topic it goes to.
     pub target: Arc<str>,
+    /// The hub that the record was for.
+    pub hub: Arc<str>,
+    /// Its namespace, by its name in the configuration.
+    pub namespace: Arc<str>,
     /// Why, from a closed set.
     pub reason: &'static str,
     /// Why, in words.
-    pub detail: String,
+    pub detail: Box<str>,
 }
 
 /// Why a letter can never be delivered.

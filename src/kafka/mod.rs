@@ -38,7 +38,7 @@ mod withheld;
 
 pub use access::{Access, Refused};
 pub use consumer::{Consumer, Setup};
-pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone};
+pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
 pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bridge_core::action::{self, Action};
-use bridge_core::{Admitted, Core};
+use bridge_core::{Admitted, Core, HubName};
 use tokio::runtime::Handle;
 
 use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
@@ -283,8 +283,10 @@ impl Pump {
     }
 
     fn write(&mut self, letter: action::Letter) {
-        let action::Letter { id, source, offset, topic, reason, detail } = letter;
-        let letter = Letter { id, source, offset, target: topic.into(), reason, detail };
+        let action::Letter { id, source, offset, topic, hub, reason, detail } = letter;
+        let HubName { namespace, hub } = hub;
+        let (target, detail) = (topic.into(), detail.into());
+        let letter = Letter { id, source, offset, target, hub, namespace, reason, detail };
         // Behind those that wait for the same target.
         if let Some(waiting) = self.unsent.get_mut(&letter.target) {
             return waiting.push_back(letter);

@@ -135,8 +135,10 @@ fn so_does_the_desk_for_dead_letters() {
         source: TopicPartition::new("t", 0),
         offset: 0,
         target: "dead".into(),
+        hub: "orders".into(),
+        namespace: "default".into(),
         reason: "refused",
-        detail: String::new(),
+        detail: "".into(),
     })
     .unwrap();
     again.recv_timeout(PATIENCE).unwrap();

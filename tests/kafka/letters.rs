@@ -21,8 +21,10 @@ fn letter(topic: &str, offset: i64, target: &str) -> Letter {
         source: TopicPartition::new(topic, 0),
         offset,
         target: target.into(),
+        hub: "orders".into(),
+        namespace: "default".into(),
         reason: "too_large",
-        detail: "larger than the 1048576 bytes the link takes".to_owned(),
+        detail: "larger than the 1048576 bytes the link takes".into(),
     }
 }
 
@@ -84,6 +86,8 @@ fn a_dead_letter_is_the_record_and_the_reason() {
             ("bridge_topic", &topic),
             ("bridge_partition", "0"),
             ("bridge_offset", &offset),
+            ("bridge_hub", "orders"),
+            ("bridge_namespace", "default"),
         ] {
             out = out.header(name, Some(value.as_bytes()));
         }
@@ -151,7 +155,7 @@ fn a_record_that_fits_its_dead_letter_topic_is_written() {
     let kafka = Kafka::shared();
     let (topic, target) = (unique("alive"), unique("dead"));
     // What all headers but `bridge_detail` take; that takes 61.
-    let others = 24 + 14 + topic.len() + 19 + 16;
+    let others = 24 + 14 + topic.len() + 19 + 16 + 18 + 25;
     let sizes = [others + 200, others + 20, 0].map(|room| LIMIT - AROUND - room);
     kafka.create_topic(&topic, 1);
     kafka.create_topic_with(&target, 1, &[("max.message.bytes", &LIMIT.to_string())]);
@@ -172,7 +176,7 @@ fn a_record_that_fits_its_dead_letter_topic_is_written() {
     let written = kafka.records(&target, 0);
     let values: Vec<_> = written.iter().map(|out| out.value.as_ref().unwrap().len()).collect();
     assert_eq!(values, sizes);
-    assert_eq!(written.iter().map(|out| out.headers.len()).collect::<Vec<_>>(), [5, 4, 0]);
+    assert_eq!(written.iter().map(|out| out.headers.len()).collect::<Vec<_>>(), [7, 6, 0]);
     drop(desk);
 }
 
@@ -191,7 +195,7 @@ fn a_record_that_was_compressed_fits_where_it_came_from() {
     desk.try_send(letter(&topic, 0, &target)).unwrap();
     assert_eq!(wait_answers(&answers, 1)[0].1, Ok(()));
     let written = kafka.records(&target, 0);
-    assert!(written[0].value.as_ref() == Some(&large) && written[0].headers.len() == 5);
+    assert!(written[0].value.as_ref() == Some(&large) && written[0].headers.len() == 7);
     drop(desk);
 }
 

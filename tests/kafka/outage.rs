@@ -42,8 +42,10 @@ fn reading_goes_on_when_the_broker_is_back() {
         source: TopicPartition::new(topic.as_str(), 0),
         offset: 3,
         target: "dead".into(),
+        hub: "orders".into(),
+        namespace: "default".into(),
         reason: "refused",
-        detail: String::new(),
+        detail: "".into(),
     };
     desk.try_send(letter).unwrap();
     kafka.restart(1);

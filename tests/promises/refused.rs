@@ -137,12 +137,14 @@ pub(crate) fn letters(
 ) -> BTreeMap<Place, (Out, String, String)> {
     let mut letters = BTreeMap::new();
     for mut letter in kafka.records(target, 0) {
-        let added = letter.headers.split_off(letter.headers.len() - 5);
+        let added = letter.headers.split_off(letter.headers.len() - 7);
         let text = |at: usize, name: &str| {
             assert_eq!(added[at].0, name.as_bytes());
             String::from_utf8(added[at].1.clone().expect("a value")).expect("a text")
         };
         assert_eq!(text(2, "bridge_topic"), topic);
+        assert!(["orders", "kept"].contains(&&*text(5, "bridge_hub")));
+        assert_eq!(text(6, "bridge_namespace"), "default");
         let partition = text(3, "bridge_partition").parse().expect("a partition");
         let offset = text(4, "bridge_offset").parse().expect("an offset");
         letter.partition = Some(partition);

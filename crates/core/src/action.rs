@@ -56,6 +56,8 @@ pub struct Letter {
     pub offset: i64,
     /// Where it goes.
     pub topic: String,
+    /// The hub that it was for.
+    pub hub: HubName,
     /// Why: a word.
     pub reason: &'static str,
     /// Why: what was said.

@@ -22,6 +22,7 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(slot) else { return };
         let name = partition.name.clone();
         let failure = partition.routes[route].to.failure.clone();
+        let hub = partition.routes[route].hub;
         let offset = self.partitions.offsets.offset(&ticket).unwrap_or(-1);
         let (policy, to) = match (failure.policy, failure.dead_letter_topic) {
             (Policy::DeadLetter, Some(topic)) => (Policy::DeadLetter, Some(topic)),
@@ -45,7 +46,8 @@ impl Core {
                 let id = self.new_letter();
                 self.letters.insert(id, ticket);
                 let detail = detail.to_owned();
-                let letter = Letter { id, source: name, offset, topic, reason, detail };
+                let hub = self.hubs.all[hub].name.clone();
+                let letter = Letter { id, source: name, offset, topic, hub, reason, detail };
                 self.act(Action::DeadLetter(letter));
             }
             (Policy::Drop, _) => {

@@ -5,6 +5,15 @@
 use super::Letter;
 use crate::record::{Header, Record};
 
+/// Names of the headers, in their order, behind those of the record. They are read by [`Opened`](super::Opened).
+pub(super) const REASON: &str = "bridge_reason";
+pub(super) const DETAIL: &str = "bridge_detail";
+pub(super) const TOPIC: &str = "bridge_topic";
+pub(super) const PARTITION: &str = "bridge_partition";
+pub(super) const OFFSET: &str = "bridge_offset";
+pub(super) const HUB: &str = "bridge_hub";
+pub(super) const NAMESPACE: &str = "bridge_namespace";
+
 /// How much of it goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Added {
@@ -50,15 +59,17 @@ impl<'a> Headers<'a> {
 
     pub(super) fn list(&self, added: Added) -> Vec<Header<'_>> {
         let all = [
-            ("bridge_reason", self.letter.reason),
-            ("bridge_detail", &self.letter.detail),
-            ("bridge_topic", &self.letter.source.topic),
-            ("bridge_partition", &self.partition),
-            ("bridge_offset", &self.offset),
+            (REASON, self.letter.reason),
+            (DETAIL, &self.letter.detail),
+            (TOPIC, &self.letter.source.topic),
+            (PARTITION, &self.partition),
+            (OFFSET, &self.offset),
+            (HUB, &self.letter.hub),
+            (NAMESPACE, &self.letter.namespace),
         ];
         let goes = |name: &str| match added {
             Added::All => true,
-            Added::NoDetail => name != "bridge_detail",
+            Added::NoDetail => name != DETAIL,
             Added::Nothing => false,
         };
         let kept = all.into_iter().filter(|(name, _)| goes(name));
@@ -102,8 +113,10 @@ mod tests {
             source: TopicPartition::new("t", 2),
             offset: 3,
             target: "dead".into(),
+            hub: "orders".into(),
+            namespace: "default".into(),
             reason: "too_large",
-            detail: "larger than that".to_owned(),
+            detail: "larger than that".into(),
         };
         let headers = Headers::of(&letter);
         let mut added = Added::default();
@@ -113,7 +126,7 @@ mod tests {
             let Some(less) = added.less() else { break };
             added = less;
         }
-        assert_eq!(names, [5, 4, 0]);
+        assert_eq!(names, [7, 6, 0]);
         let kept = headers.list(Added::NoDetail);
         assert!(kept.iter().all(|header| header.name != b"bridge_detail"));
         assert_eq!(kept[3], Header { name: b"bridge_offset", value: Some(b"3") });
