@@ -12,6 +12,7 @@ pub mod group;
 pub mod health;
 pub mod import;
 pub mod kafka;
+pub mod letters;
 pub mod metrics;
 pub mod pipeline;
 pub mod repeats;

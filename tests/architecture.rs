@@ -15,11 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bridge", "connect", "group", "import", "admin", "kafka", "status", "config", "causes",
-            "route",
+            "bridge", "connect", "letters", "group", "import", "admin", "kafka", "status",
+            "config", "causes", "route",
         ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
+    ("letters", &["group", "kafka", "config", "record"]),
     ("group", &["kafka", "config", "record"]),
     (
         "bridge",
@@ -118,7 +119,16 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["axum"], &["src/admin"]),
     (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
     (&["clap", "clap_complete", "clap_mangen"], &["src/cli"]),
-    (&["comfy_table"], &["src/connect/table.rs", "src/cli/status/table.rs", "src/group/table.rs"]),
+    (
+        &["comfy_table"],
+        &[
+            "src/connect/table.rs",
+            "src/cli/status/table.rs",
+            "src/group/table.rs",
+            "src/letters/table.rs",
+        ],
+    ),
+    (&["indicatif"], &["src/cli/progress.rs"]),
     (&["saphyr"], &["src/import/form/yaml.rs"]),
     (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
 ];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
+use crate::config::Config;
 use crate::connect;
 use crate::group::{Failure, Kind, Selection, Session};
 
@@ -31,35 +32,43 @@ impl Asking {
         &self,
         what: impl FnOnce(&mut Session<'_>) -> Result<ExitCode, Failure>,
     ) -> ExitCode {
-        let begun = std::time::Instant::now();
-        let config = match self.source.read() {
-            Ok(config) => config,
-            Err(problems) if self.json => {
-                let document = connect::wrong(&problems, begun.elapsed());
-                return answer(format_args!("{document}"), ExitCode::from(CONFIGURATION));
-            }
-            Err(problems) => return super::told(&problems),
-        };
-        if !self.json {
-            Source::warned(&config);
-        }
-        let session = Session::open(&config, &self.topics, self.timeout);
-        match session.and_then(|mut session| what(&mut session)) {
-            Ok(code) => code,
-            Err(failure) => self.failed(&failure),
-        }
+        answered(&self.source, self.json, |config| {
+            let mut session = Session::open(config, &self.topics, self.timeout)?;
+            what(&mut session)
+        })
     }
+}
 
-    fn failed(&self, failure: &Failure) -> ExitCode {
-        let code = ExitCode::from(match failure.kind {
-            Kind::Usage => USAGE,
-            Kind::Denied => REFUSED,
-            Kind::Alive => TRY_AGAIN,
-        });
-        if self.json {
-            return answer(format_args!("{}", failure.json()), code);
+/// Reads the configuration and does `what` with it; why that cannot be is told, with `json` as a document.
+pub(super) fn answered(
+    source: &Source,
+    json: bool,
+    what: impl FnOnce(&Config) -> Result<ExitCode, Failure>,
+) -> ExitCode {
+    let begun = std::time::Instant::now();
+    let config = match source.read() {
+        Ok(config) => config,
+        Err(problems) if json => {
+            let document = connect::wrong(&problems, begun.elapsed());
+            return answer(format_args!("{document}"), ExitCode::from(CONFIGURATION));
         }
-        say(std::io::stderr(), format_args!("{failure}"));
-        code
+        Err(problems) => return super::told(&problems),
+    };
+    if !json {
+        Source::warned(&config);
     }
+    let failure = match what(&config) {
+        Ok(code) => return code,
+        Err(failure) => failure,
+    };
+    let code = ExitCode::from(match failure.kind {
+        Kind::Usage => USAGE,
+        Kind::Denied => REFUSED,
+        Kind::Alive => TRY_AGAIN,
+    });
+    if json {
+        return answer(format_args!("{}", failure.json()), code);
+    }
+    say(std::io::stderr(), format_args!("{failure}"));
+    code
 }

@@ -16,6 +16,7 @@ mod caught_up;
 mod check;
 mod completions;
 mod configuration;
+mod dead_letters;
 mod hubs;
 mod import;
 mod lag;
@@ -92,6 +93,8 @@ enum Command {
     Lag(lag::Question),
     /// Show the positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
+    /// Show what could not be stored and went to the dead-letter topics, or delete it
+    DeadLetters(dead_letters::DeadLetters),
     /// Write what a shell needs to complete these arguments
     Completions(completions::Completions),
     /// Write the pages of the manual
@@ -213,6 +216,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Config(it) }) => configuration::configuration(&it),
         Ok(Arguments { command: Command::Lag(question) }) => lag::lag(&question),
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
+        Ok(Arguments { command: Command::DeadLetters(it) }) => dead_letters::dead_letters(&it),
         Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
         Ok(Arguments { command: Command::Man(page) }) => man::man(&page),
         // Help and version were asked for and go to standard output; anything else is a mistake.

@@ -13,7 +13,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Name of the namespace that `[eventhubs]` itself describes.
-pub(super) const NAMESPACE: &str = "default";
+pub const NAMESPACE: &str = "default";
 
 impl Default for Limits {
     fn default() -> Self {

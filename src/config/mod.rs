@@ -39,6 +39,7 @@ pub use address::Address;
 pub(crate) use check::wrong_levels;
 pub use connection_string::{ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
+pub use defaults::NAMESPACE;
 pub use effective::{Difference, Effective};
 pub use left_out::{LeftOut, Meeting};
 pub use names::{HUB_NAMES, TOPIC_NAMES, is_hub, is_topic};

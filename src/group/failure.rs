@@ -48,19 +48,19 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    pub(super) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, what: what.into(), hint: Some(hint.into()) }
     }
 
     /// `doing` is what was refused; a reason of Kafka's may end in a hint of its own.
-    pub(super) fn denied(doing: &str, why: &impl fmt::Display, hint: &str) -> Self {
+    pub(crate) fn denied(doing: &str, why: &impl fmt::Display, hint: &str) -> Self {
         let why = why.to_string();
         let (why, hint) = why.rsplit_once("; hint: ").unwrap_or((&why, hint));
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         Self { kind: Kind::Denied, what: format!("{doing}: {why}"), hint }
     }
 
-    pub(super) fn no_entry(brokers: &str, shut: &Shut) -> Self {
+    pub(crate) fn no_entry(brokers: &str, shut: &Shut) -> Self {
         let hint = match shut {
             Shut::Start(StartError::Setting { .. }) => "correct it in the configuration",
             _ => {

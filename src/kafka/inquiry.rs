@@ -11,7 +11,9 @@ mod members;
 mod oldest;
 mod placing;
 mod positions;
+mod purging;
 mod reading;
+mod scanning;
 mod sizes;
 mod standing;
 
@@ -38,6 +40,8 @@ pub use members::Members;
 pub use oldest::Oldest;
 pub use placing::Unset;
 pub use positions::{Gone, Positions};
+pub use purging::Cut;
+pub use scanning::{EachRecord, Stretch, Unread};
 pub use sizes::Limit;
 pub(super) use sizes::limit;
 pub use standing::{Case, Standing};

@@ -42,8 +42,9 @@ pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
 pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{
-    Advertised, Case, Chosen, Cluster, Denied, Door, Gone, Group, Inquiry, Limit, Member, Members,
-    Oldest, Positions, Shut, Standing, State, Topic, Unset, topics,
+    Advertised, Case, Chosen, Cluster, Cut, Denied, Door, EachRecord, Gone, Group, Inquiry, Limit,
+    Member, Members, Oldest, Positions, Shut, Standing, State, Stretch, Topic, Unread, Unset,
+    topics,
 };
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};

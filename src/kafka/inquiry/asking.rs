@@ -75,6 +75,23 @@ impl Inquiry {
         self.offsets(of, Which::At(time), limit)
     }
 
+    /// The first offset of each log, and its end for a reader; a partition that does not tell is left out. Blocks, no longer than
+    /// `limit`.
+    pub fn logs(
+        &self,
+        of: &[TopicPartition],
+        limit: Duration,
+    ) -> HashMap<TopicPartition, (i64, i64)> {
+        let begun = Instant::now();
+        let firsts = self.offsets(of, Which::First, limit / 2);
+        let ends = self.offsets(of, self.end(), limit.saturating_sub(begun.elapsed()));
+        let both = firsts.into_iter().filter_map(|(place, first)| {
+            let end = ends.get(&place).copied().flatten()?;
+            Some((place, (first?, end)))
+        });
+        both.collect()
+    }
+
     /// The end of a log, as far as this client may read.
     pub(super) fn end(&self) -> Which {
         let committed = self.settings.get("isolation.level") != Some("read_uncommitted");

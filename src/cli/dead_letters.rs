@@ -1,0 +1,222 @@
+//! `dead-letters`: what could not be stored, one of it, and deleting the oldest.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::asking::answered;
+use super::progress::Progress;
+use super::{REFUSED, Source, USAGE, answer, say, time};
+use crate::group::{Failure, Selection};
+use crate::letters::{
+    Before, Counts, DeadLetterTopics, Entries, Filter, Found, Listing, Place, Purge, Shown, Time,
+    What,
+};
+
+/// What is to be done.
+#[derive(Debug, Args)]
+pub(super) struct DeadLetters {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Count the letters by source topic, reason and hub; or list single ones
+    List(List),
+    /// Show one letter: where its record was, why it is there, the record, and what can be done
+    Show(Show),
+    /// Delete the oldest letters of each partition
+    Purge(Deletion),
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    source: Source,
+    /// Tell what was found, or why nothing was, as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// How long an answer of Kafka may take, or the next record; not how long all of it takes
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    common: Common,
+    /// Only this dead-letter topic, or this partition of it; may be repeated
+    #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
+    topics: Vec<Selection>,
+    /// Only letters whose record was in this topic, or this partition of it; may be repeated
+    #[arg(long = "source", value_name = "TOPIC[:PARTITION]")]
+    sources: Vec<Selection>,
+    /// Only letters with this reason, such as `too_large`; may be repeated
+    #[arg(long = "reason", value_name = "REASON")]
+    reasons: Vec<String>,
+    /// Only letters whose record was written at this time or later, such as `2026-01-31T08:00:00Z`, or a date (its midnight, UTC)
+    #[arg(long, value_name = "TIME")]
+    from: Option<Time>,
+    /// Only letters whose record was written before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<Time>,
+    /// List single letters, the oldest first, instead of counting them
+    #[arg(long)]
+    each: bool,
+    /// How many of them
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "each",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// Where the letter lies, as `list --each` says
+    #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
+    place: Place,
+    #[command(flatten)]
+    common: Common,
+    /// Show long keys and values whole
+    #[arg(long, conflicts_with = "json")]
+    whole: bool,
+}
+
+#[derive(Debug, Args)]
+struct Deletion {
+    #[command(flatten)]
+    common: Common,
+    /// Only of this dead-letter topic, or this partition of it; may be repeated
+    #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
+    topics: Vec<Selection>,
+    /// What goes: all in front of the first record of that time or later, or below that offset of one partition
+    #[arg(long, value_name = "TIME|OFFSET")]
+    before: Before,
+    /// Show what would go, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
+}
+
+pub(super) fn dead_letters(letters: &DeadLetters) -> ExitCode {
+    match &letters.action {
+        Action::List(list) => self::list(list),
+        Action::Show(show) => self::show(show),
+        Action::Purge(deletion) => purge(deletion),
+    }
+}
+
+impl Common {
+    /// Opens these topics, or all of the configuration, and does `what` with them.
+    fn with(
+        &self,
+        topics: &[Selection],
+        what: impl FnOnce(&DeadLetterTopics) -> Result<ExitCode, Failure>,
+    ) -> ExitCode {
+        answered(&self.source, self.json, |config| {
+            what(&DeadLetterTopics::open(config, topics, self.timeout)?)
+        })
+    }
+}
+
+fn list(list: &List) -> ExitCode {
+    let json = list.common.json;
+    list.common.with(&list.topics, |topics| {
+        let what = match list.each {
+            true => What::Entries(Entries::new(list.limit as usize)),
+            false => What::Counts(Counts::default()),
+        };
+        let List { sources, reasons, from, to, .. } = list;
+        let (sources, reasons) = (sources.clone(), reasons.clone());
+        let filter = Filter { sources, reasons, from: *from, to: *to };
+        let progress = Progress::of(!json);
+        let begin = |total| progress.begin("reading", "records", total);
+        let listing = Listing::read(topics, filter, what, begin, |done| progress.at(done))?;
+        progress.end();
+        let code = if listing.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
+        Ok(match json {
+            true => answer(format_args!("{}", listing.json()), code),
+            false => answer(format_args!("{listing}"), code),
+        })
+    })
+}
+
+fn show(show: &Show) -> ExitCode {
+    let Show { place, common, whole } = show;
+    let topic = Selection { topic: place.topic.clone(), partition: Some(place.partition) };
+    common.with(&[topic], |topics| {
+        let found = Found::read(topics, place)?;
+        if common.json {
+            return Ok(answer(format_args!("{}", found.json()), ExitCode::SUCCESS));
+        }
+        let shown = Shown { found: &found, whole: *whole };
+        Ok(answer(format_args!("{shown}"), ExitCode::SUCCESS))
+    })
+}
+
+fn purge(deletion: &Deletion) -> ExitCode {
+    let Deletion { common, topics, before, dry_run, yes } = deletion;
+    let is_asked = !yes && !dry_run;
+    if is_asked && (common.json || !std::io::stdin().is_terminal()) {
+        let how = "error: nobody is there to be asked\n  hint: add `--yes` to delete letters, `--dry-run` to see what would go";
+        say(std::io::stderr(), format_args!("{how}"));
+        return ExitCode::from(USAGE);
+    }
+    common.with(topics, |topics| {
+        let plan = Purge::plan(topics, *before)?;
+        match common.json {
+            true if *dry_run => {
+                return Ok(answer(format_args!("{}", plan.json(None)), ExitCode::SUCCESS));
+            }
+            true => {}
+            false => {
+                if let Some(code) = shown(&plan, *dry_run, is_asked) {
+                    return Ok(code);
+                }
+            }
+        }
+        carried_out(common, topics, &plan)
+    })
+}
+
+/// Shows the plan, and asks; the exit code where that ends it.
+fn shown(plan: &Purge, dry_run: bool, is_asked: bool) -> Option<ExitCode> {
+    let nothing = "nothing was deleted";
+    if dry_run || plan.goes() == 0 {
+        return Some(answer(format_args!("{plan}\n{nothing}"), ExitCode::SUCCESS));
+    }
+    let code = answer(format_args!("{plan}"), ExitCode::SUCCESS);
+    if code != ExitCode::SUCCESS {
+        return Some(code);
+    }
+    if is_asked {
+        say(std::io::stderr(), format_args!("delete them for good? `yes` to do so"));
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        if read.is_err() || line.trim() != "yes" {
+            return Some(answer(format_args!("{nothing}"), ExitCode::SUCCESS));
+        }
+    }
+    None
+}
+
+fn carried_out(
+    common: &Common,
+    topics: &DeadLetterTopics,
+    plan: &Purge,
+) -> Result<ExitCode, Failure> {
+    let purged = plan.carry_out(topics)?;
+    let failure = purged.failure();
+    let code = if failure.is_some() { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS };
+    if common.json {
+        return Ok(answer(format_args!("{}", plan.json(Some(&purged))), code));
+    }
+    if let Some(failure) = failure {
+        say(std::io::stderr(), format_args!("{failure}"));
+    }
+    Ok(answer(format_args!("letters that are gone: {} (at most)", purged.gone()), code))
+}

@@ -1,0 +1,139 @@
+//! The dead-letter topics of a configuration, and what is read of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::group::{Failure, Selection};
+use crate::kafka::{Access, Denied, Inquiry, Stretch, Topic};
+use crate::record::TopicPartition;
+
+use super::Time;
+
+/// Those of them that are asked for, in a cluster that answers.
+#[derive(Debug)]
+pub struct DeadLetterTopics {
+    pub(super) inquiry: Inquiry,
+    /// Those that exist.
+    pub(super) topics: BTreeMap<String, Topic>,
+    /// Those that a mapping names and that do not.
+    pub(super) missing: BTreeSet<String>,
+    wanted: Vec<Selection>,
+    /// How long an answer, or the next record, may take.
+    pub(super) limit: Duration,
+}
+
+impl DeadLetterTopics {
+    /// Logs in, and finds the topics; `wanted` narrows them down.
+    pub fn open(config: &Config, wanted: &[Selection], limit: Duration) -> Result<Self, Failure> {
+        let named = named(config)?;
+        for Selection { topic, .. } in wanted {
+            if !named.contains(topic) {
+                return Err(Failure::usage(
+                    format!("topic `{topic}` is no dead-letter topic of this configuration"),
+                    format!("its dead-letter topics: {}", quoted(&named)),
+                ));
+            }
+        }
+        let begun = Instant::now();
+        let brokers = config.kafka.brokers.as_str();
+        let access = Access::open(&config.kafka)
+            .map_err(|error| Failure::no_entry(brokers, &error.into()))?;
+        let entered = Inquiry::enter(&config.kafka, &access, brokers, limit);
+        let (inquiry, cluster) = entered.map_err(|shut| Failure::no_entry(brokers, &shut))?;
+        let meant = named.into_iter().filter(|name| {
+            wanted.is_empty() || wanted.iter().any(|selection| selection.topic == *name)
+        });
+        let (there, missing): (BTreeSet<_>, BTreeSet<_>) =
+            meant.partition(|topic| cluster.topics.contains_key(topic));
+        if let (true, Some(topic)) = (there.is_empty(), missing.first()) {
+            let why = inquiry.missing(topic, limit.saturating_sub(begun.elapsed()));
+            return Err(of_topic(topic, &why));
+        }
+        let topics = there.into_iter().map(|topic| {
+            let facts = cluster.topics[&topic];
+            (topic, facts)
+        });
+        let topics = topics.collect::<BTreeMap<_, _>>();
+        for Selection { topic, partition } in wanted {
+            if let (Some(number), Some(Topic { partitions, .. })) = (partition, topics.get(topic))
+                && number >= partitions
+            {
+                return Err(no_partition(topic, *number, *partitions));
+            }
+        }
+        Ok(Self { inquiry, topics, missing, wanted: wanted.to_vec(), limit })
+    }
+
+    /// Their partitions that are asked for.
+    pub(super) fn partitions(&self) -> Vec<TopicPartition> {
+        let all = self.topics.iter().flat_map(|(name, topic)| {
+            (0..topic.partitions).map(|number| TopicPartition::new(name.as_str(), number))
+        });
+        let is_wanted = |place: &TopicPartition| {
+            let named = |it: &Selection| {
+                *it.topic == *place.topic
+                    && it.partition.is_none_or(|number| number == place.partition)
+            };
+            self.wanted.is_empty() || self.wanted.iter().any(named)
+        };
+        all.filter(is_wanted).collect()
+    }
+
+    /// What they hold from a time on, without what comes later; and those that do not say.
+    pub(super) fn stretches(&self, from: Option<Time>) -> (Vec<Stretch>, Vec<TopicPartition>) {
+        let all = self.partitions();
+        let logs = self.inquiry.logs(&all, self.limit);
+        let begins = match from {
+            Some(Time(time)) => self.inquiry.at_time(&all, time, self.limit),
+            None => logs.iter().map(|(place, (first, _))| (place.clone(), Some(*first))).collect(),
+        };
+        let (mut stretches, mut unknown) = (Vec::with_capacity(all.len()), Vec::new());
+        for partition in all {
+            match (logs.get(&partition), begins.get(&partition)) {
+                (Some((first, to)), Some(begin)) => {
+                    // None is as late as the time.
+                    let from = begin.map_or(*to, |begin| begin.clamp(*first, *to));
+                    stretches.push(Stretch { partition, from, to: *to });
+                }
+                _ => unknown.push(partition),
+            }
+        }
+        (stretches, unknown)
+    }
+}
+
+/// The dead-letter topics that the mappings name.
+fn named(config: &Config) -> Result<BTreeSet<String>, Failure> {
+    let failures = config.mappings.iter().map(|mapping| &mapping.failure);
+    let named = failures.filter_map(|failure| failure.dead_letter_topic.clone());
+    let named = named.collect::<BTreeSet<_>>();
+    if named.is_empty() {
+        let hint =
+            "`policy = \"dead_letter\"` and `dead_letter_topic` under `[failure]` give it one";
+        return Err(Failure::usage("this configuration has no dead-letter topic", hint));
+    }
+    Ok(named)
+}
+
+pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn no_partition(topic: &str, number: i32, partitions: i32) -> Failure {
+    let what = format!("topic `{topic}` has no partition {number}");
+    Failure::usage(what, format!("it has {partitions}: 0 to {}", partitions - 1))
+}
+
+pub(super) fn of_topic(topic: &str, denied: &Denied) -> Failure {
+    let hint =
+        format!("the operations `Describe` and `Read` on the topic `{topic}` are what it needs");
+    let is_no = matches!(denied, Denied::Refused(_));
+    Failure::denied(&format!("topic `{topic}`"), denied, if is_no { &hint } else { "" })
+}
+
+pub(super) fn of_reading(denied: &Denied) -> Failure {
+    let hint = "the operations `Describe` and `Read` on dead-letter topics are what it needs";
+    let is_no = matches!(denied, Denied::Refused(_));
+    Failure::denied("dead letters cannot be read", denied, if is_no { hint } else { "" })
+}
