@@ -142,6 +142,9 @@ impl<'a> Plan<'a> {
             plain: 0,
         };
         plan.properties = plan.properties_size();
+        if let Some(replayed) = layout.replayed() {
+            plan.pair(replayed.len(), 1);
+        }
         plan.measure_source()?;
         plan.measure_headers()?;
         plan.size = plan.measure();
@@ -256,6 +259,9 @@ impl<'a> Plan<'a> {
         }
         if self.pairs > 0 {
             compound(out, APPLICATION_PROPERTIES, MAP32, self.application, self.pairs * 2);
+            if let Some(replayed) = self.layout.replayed() {
+                out.extend_from_slice(replayed.written());
+            }
             self.write_source(out);
             self.write_headers(out);
         }

@@ -138,6 +138,8 @@ pub struct Events {
     pub header_type: Type,
     /// What the values of single headers are, by name.
     pub header_types: BTreeMap<String, Type>,
+    /// Whether events say that they were replayed. No configuration says so: it is for who replays.
+    pub replayed: bool,
 }
 
 /// What the bytes of a key or of a header are, and so what becomes of them: the same for every record.
@@ -215,6 +217,7 @@ impl Default for Events {
             key_type: Type::Text,
             header_type: Type::Text,
             header_types: BTreeMap::new(),
+            replayed: false,
         }
     }
 }

@@ -43,6 +43,7 @@ impl Check<'_> {
         let own = given.header_types.iter();
         header_types.extend(own.map(|(name, typed)| (name.clone(), (*typed).into())));
         let events = Events {
+            replayed: false,
             source_properties: given.source_properties.unwrap_or(base.source_properties),
             prefix: given.prefix.clone().unwrap_or_else(|| base.prefix.clone()),
             headers: given.headers.unwrap_or(base.headers),

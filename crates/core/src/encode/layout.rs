@@ -9,6 +9,10 @@ use super::{INT, LONG, TIMESTAMP, TRUE};
 #[derive(Debug, Clone)]
 pub struct Layout {
     source: Option<Names>,
+    /// What says that an event was replayed, where it was.
+    replayed: Option<Name>,
+    /// That name, which no header may take.
+    reserved: String,
     headers: bool,
     key_type: Type,
     header_type: Type,
@@ -88,6 +92,8 @@ impl Layout {
         let header_types = events.header_types.iter();
         Self {
             source: events.source_properties.then(names),
+            replayed: events.replayed.then(|| named("replayed", Some(TRUE))),
+            reserved: format!("{}replayed", events.prefix),
             headers: events.headers,
             key_type: events.key_type,
             header_type: events.header_type,
@@ -98,6 +104,11 @@ impl Layout {
     /// The names of our own properties, if there are any.
     pub(super) fn source(&self) -> Option<&Names> {
         self.source.as_ref()
+    }
+
+    /// What says that the events are replayed, if they are.
+    pub(super) fn replayed(&self) -> Option<&Name> {
+        self.replayed.as_ref()
     }
 
     /// Whether headers are carried.
@@ -117,6 +128,13 @@ impl Layout {
         found.map_or(self.header_type, |index| self.header_types[index].1)
     }
 
+    /// Whether a property of ours may have this name. That a replay marks its events is so only if nothing else can.
+    fn is_ours(&self, name: &[u8]) -> bool {
+        let reserves = self.source.is_some() || self.replayed.is_some();
+        reserves && name == self.reserved.as_bytes()
+            || self.source.as_ref().is_some_and(|names| names.contain(name))
+    }
+
     /// Whether a header becomes an application property: not when it would hide one of ours, nor when a later header
     /// has the same name, since a map holds one and the last one wins, as with Kafka's own `lastHeader`.
     pub(super) fn carries(
@@ -128,7 +146,7 @@ impl Layout {
         let name = headers[index].name;
         self.headers
             && content_type != Some(index)
-            && !self.source.as_ref().is_some_and(|names| names.contain(name))
+            && !self.is_ours(name)
             && !headers[index + 1..].iter().any(|later| later.name == name)
     }
 }

@@ -258,6 +258,25 @@ fn all_of_it_can_be_switched_off_or_renamed() {
     assert_eq!(property(&renamed, "kafka_topic"), Some("theirs".into()));
 }
 
+/// Readers can tell by it only if nothing else can say so.
+#[test]
+fn a_replay_marks_its_events_and_no_header_can() {
+    let headers = [Header { name: b"kafka_replayed", value: Some(b"theirs") }];
+    let record = record(Some(b"k"), Some(b"v"), &headers);
+    let mark = |change: fn(&mut Events)| property(&read_as(&record, change), "kafka_replayed");
+    assert_eq!(mark(|_| {}), None);
+    assert_eq!(mark(|e| e.replayed = true), Some(true.into()));
+    assert_eq!(mark(|e| (e.replayed, e.source_properties) = (true, false)), Some(true.into()));
+    let renamed = read_as(&record, |e| (e.replayed, e.prefix) = (true, "src.".to_owned()));
+    assert_eq!(property(&renamed, "src.replayed"), Some(true.into()));
+    assert_eq!(property(&renamed, "kafka_replayed"), Some("theirs".into()));
+    // The rest is what it was.
+    let (once, again) = (read(&record), read_as(&record, |e| e.replayed = true));
+    let others = names(&again).into_iter().filter(|name| name != "kafka_replayed");
+    assert_eq!(names(&once), others.collect::<Vec<_>>());
+    assert_eq!(once.properties, again.properties);
+}
+
 #[test]
 fn a_batch_is_a_section_for_each_event_behind_their_key() {
     let sizes = [0, 1, 200, 5000];
