@@ -114,9 +114,15 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
         levels: levels.clone(),
         reloads: reloads.clone(),
     };
-    let admin = Server::start(&config.admin, views).map_err(|error| refused_address(&error))?;
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");
+    let is_served = config.replay.is_none_or(|replay| replay.is_served);
+    let _served = if is_served {
+        let admin = Server::start(&config.admin, views).map_err(|error| refused_address(&error))?;
+        tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");
+        Some(admin)
+    } else {
+        None
+    };
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health, Found::default())?;

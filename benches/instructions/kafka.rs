@@ -66,6 +66,7 @@ impl Reading {
             topics: vec![Topics::Named(vec![TOPIC.to_owned()])],
             left_out: LeftOut::default(),
             access: Access::open(&config.kafka).expect("no secrets"),
+            bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,
             on_fatal: Box::new(|fatal| panic!("the consumer ended: {fatal}")),

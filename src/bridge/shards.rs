@@ -7,12 +7,13 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::health::Health;
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
-use crate::pipeline::shard::{Failure, Shard, StartError};
+use crate::pipeline::Rate;
+use crate::pipeline::shard::{Common, Failure, Shard, StartError};
 use crate::status::Status;
 
 use super::RunError;
@@ -31,6 +32,8 @@ pub(super) struct Shards<'a> {
     health: &'a Health,
     status: &'a Status,
     look: Look,
+    /// How much all of them may take.
+    rate: Rate,
     /// Something is known to run.
     hopeful: bool,
     /// Rotations of certificates the shards know of.
@@ -60,6 +63,7 @@ impl<'a> Shards<'a> {
             health,
             status,
             look,
+            rate: Rate::new(config.replay.and_then(|replay| replay.rate), Instant::now()),
             hopeful: false,
             rotations: access.rotations(),
             running: Vec::new(),
@@ -76,9 +80,15 @@ impl<'a> Shards<'a> {
     fn one(&self, number: usize) -> Result<Shard, StartError> {
         let number = number as u32;
         let health = self.health.shard(number);
-        let found = &self.look.found;
         let desk = self.status.shard(number);
-        Shard::start(number, self.reload.config(), self.access, self.metrics, health, found, desk)
+        let common = Common {
+            config: self.reload.config(),
+            access: self.access,
+            metrics: self.metrics,
+            found: &self.look.found,
+            rate: &self.rate,
+        };
+        Shard::start(number, &common, health, desk)
     }
 
     /// Runs until `stop` speaks or a shard cannot go on, then stops them all.

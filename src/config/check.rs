@@ -115,6 +115,7 @@ pub(super) fn check(
             limits,
             admin,
             log,
+            replay: None,
             warnings: check.warnings,
         }),
     }

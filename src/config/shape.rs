@@ -30,6 +30,8 @@ pub struct Config {
     pub admin: Admin,
     /// What is written to standard error.
     pub log: Log,
+    /// That it is one of a replay.
+    pub replay: Option<super::Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.
     pub warnings: Vec<super::Warning>,
 }

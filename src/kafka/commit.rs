@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::identity::{self, TopicId};
+use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, Answer};
+use crate::kafka::span::Span;
 use crate::record::{Position, TopicPartition};
 
 /// Commit state of the assigned partitions.
@@ -36,10 +37,8 @@ struct Entry {
     wanted: Option<Position>,
     /// Where each leader epoch begins: (first offset read, epoch), oldest first.
     epochs: VecDeque<(i64, i32)>,
-    /// The topic this stay began with.
-    topic: Option<TopicId>,
-    /// Whether what is committed is out of range, and waits for somebody to decide.
-    held: bool,
+    /// The topic this stay began with, and what else is said with each position.
+    label: Label,
 }
 
 /// librdkafka answers each commit, after a session's time-out at the latest. Should it not, commits go on.
@@ -63,21 +62,28 @@ impl Commits {
     /// What is read of `partition` is of the topic with this id.
     pub(super) fn belongs(&self, partition: &TopicPartition, topic: TopicId) {
         if let Some(entry) = self.lock().partitions.get_mut(partition) {
-            entry.topic = Some(topic);
+            entry.label.topic = Some(topic);
+        }
+    }
+
+    /// Only this much of `partition` is read.
+    pub(super) fn spans(&self, partition: &TopicPartition, span: Span) {
+        if let Some(entry) = self.lock().partitions.get_mut(partition) {
+            entry.label.span = Some(span);
         }
     }
 
     /// The position of `partition` is out of range, and held for that.
     pub(super) fn is_held(&self, partition: &TopicPartition) {
         if let Some(entry) = self.lock().partitions.get_mut(partition) {
-            entry.held = true;
+            entry.label.held = true;
         }
     }
 
     /// The assigned partitions, each with the id of the topic it was assigned of.
     pub(super) fn stays(&self) -> Vec<(TopicPartition, Option<TopicId>)> {
         let state = self.lock();
-        state.partitions.iter().map(|(p, entry)| (p.clone(), entry.topic)).collect()
+        state.partitions.iter().map(|(p, entry)| (p.clone(), entry.label.topic)).collect()
     }
 
     /// These partitions may not be committed any more.
@@ -123,7 +129,7 @@ impl Commits {
         for (partition, entry) in &mut state.partitions {
             if let Some(position) = entry.wanted {
                 let epoch = entry.epoch_below(position);
-                let label = identity::label(entry.topic, entry.held);
+                let label = entry.label.written();
                 push(&mut list, partition, position, epoch, label);
             }
         }

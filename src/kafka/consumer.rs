@@ -41,6 +41,8 @@ pub struct Setup<'a> {
     pub left_out: config::LeftOut,
     /// What it logs in with.
     pub access: Access,
+    /// Whether only that is read whose positions say how much of it, as a replay's do.
+    pub bounded: bool,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
     /// Where the event thread gives its sign of life.
@@ -94,7 +96,8 @@ impl Consumer {
         let session = settings::session(setup.kafka);
         let committed = settings.get("isolation.level") != Some("read_uncommitted");
         let (metrics, shard, linger) = (setup.metrics, setup.shard, setup.linger);
-        let context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
+        let mut context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
+        context.bounded = setup.bounded;
         let commits = Arc::clone(&context.commits);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)
@@ -197,12 +200,15 @@ impl Consumer {
     /// transaction markers. Partitions that are held are left out: they stand behind what was given back.
     pub fn positions(&self) -> HashMap<TopicPartition, Position> {
         // Asked first: were one let go between the two questions, the client's answer would still be from before.
-        let held = self.client.context().inlet().all_held();
+        let inlet = self.client.context().inlet();
+        let held = inlet.all_held();
         let Ok(list) = self.client.position() else { return HashMap::new() };
         let elements = list.elements();
         let known = elements.iter().filter_map(|element| match element.offset() {
             Offset::Offset(next) => {
-                Some((TopicPartition::new(element.topic(), element.partition()), Position(next)))
+                let partition = TopicPartition::new(element.topic(), element.partition());
+                let position = inlet.within(&partition, Position(next));
+                Some((partition, position))
             }
             _ => None,
         });

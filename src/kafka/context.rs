@@ -44,6 +44,8 @@ pub(super) struct Context {
     pub(super) shard: u32,
     pub(super) start: Start,
     pub(super) out_of_range: OutOfRange,
+    /// Whether only that is read whose position says how much of it.
+    pub(super) bounded: bool,
     security: Option<Security>,
     /// Whether a refusal is waited out even before the group has taken us: it did take who was here before us.
     pub(super) patient: bool,
@@ -122,6 +124,7 @@ impl Context {
             shard,
             start: kafka.start,
             out_of_range: kafka.out_of_range,
+            bounded: false,
             security: kafka.security.clone(),
             patient,
             commits: Arc::new(Commits::default()),

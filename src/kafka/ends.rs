@@ -46,6 +46,7 @@ impl Ends {
             } else {
                 let assignment = context.assignment();
                 let end = |(partition, end): (TopicPartition, _)| {
+                    let end = context.inlet().within(&partition, end);
                     Some(End { start: assignment.start(&partition)?, partition, end })
                 };
                 let ends: Vec<_> = answer.into_iter().filter_map(end).collect();

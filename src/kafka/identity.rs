@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::kafka::span::Span;
 use crate::record::TopicPartition;
 
 /// What a commit is labelled with, before the id.
@@ -51,21 +52,46 @@ impl fmt::Debug for TopicId {
     }
 }
 
-/// What to commit along with a position, if anything.
-pub(super) fn label(topic: Option<TopicId>, held: bool) -> Option<String> {
-    match (topic, held) {
-        (None, false) => None,
-        (Some(topic), false) => Some(topic.label()),
-        (None, true) => Some(HELD.to_owned()),
-        (Some(topic), true) => Some(format!("{HELD} {}", topic.label())),
-    }
+/// What is committed along with a position.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Label {
+    /// The topic it is a position of.
+    pub(super) topic: Option<TopicId>,
+    /// Whether it is out of range, and held for that.
+    pub(super) held: bool,
+    /// What of the partition is read, where that is a part of it.
+    pub(super) span: Option<Span>,
 }
 
-/// Reads it: the topic a position is of, and whether it is held.
-pub(super) fn read_label(label: &[u8]) -> (Option<TopicId>, bool) {
-    match label.strip_prefix(HELD.as_bytes()) {
-        Some(rest) => (TopicId::of_label(rest.trim_ascii_start()), true),
-        None => (TopicId::of_label(label), false),
+impl Label {
+    /// As it is written, if it says anything.
+    pub(super) fn written(self) -> Option<String> {
+        let words = [
+            self.held.then(|| HELD.to_owned()),
+            self.topic.map(TopicId::label),
+            self.span.map(|span| span.to_string()),
+        ];
+        let words = words.into_iter().flatten().collect::<Vec<_>>();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    /// Reads it. A word that is not known is of somebody else, and then so is all of it.
+    pub(super) fn read(label: &[u8]) -> Self {
+        Self::read_whole(label).unwrap_or_default()
+    }
+
+    fn read_whole(label: &[u8]) -> Option<Self> {
+        let mut read = Self::default();
+        for word in std::str::from_utf8(label).ok()?.split_ascii_whitespace() {
+            if word == HELD {
+                read.held = true;
+            } else if let Some(span) = Span::of_label(word) {
+                read.span = Some(span);
+            } else {
+                read.topic = Some(TopicId::of_label(word.as_bytes())?);
+            }
+        }
+        Some(read)
     }
 }
 
@@ -149,9 +175,18 @@ mod tests {
             assert_eq!(TopicId::of_label(foreign.as_bytes()), None, "{foreign}");
         }
         assert_eq!(TopicId::of_label(b"topic-id=\xff"), None);
-        for (topic, held) in [(None, false), (None, true), (Some(id), false), (Some(id), true)] {
-            let label = label(topic, held).unwrap_or_default();
-            assert_eq!(read_label(label.as_bytes()), (topic, held), "{label}");
+        for topic in [None, Some(id)] {
+            for held in [false, true] {
+                for span in [None, Some(Span { from: 0, to: 7 })] {
+                    let label = Label { topic, held, span };
+                    let written = label.written().unwrap_or_default();
+                    assert_eq!(Label::read(written.as_bytes()), label, "{written}");
+                }
+            }
+        }
+        assert_eq!(Label { topic: Some(id), ..Label::default() }.written(), Some(id.label()));
+        for foreign in ["NO_METADATA", "held by somebody", "replay=0-7 and more"] {
+            assert_eq!(Label::read(foreign.as_bytes()), Label::default(), "{foreign}");
         }
         assert_eq!(TopicId::new(0, 0), None, "an old broker's");
     }

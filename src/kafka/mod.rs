@@ -32,6 +32,7 @@ mod queue;
 mod rebalance;
 mod security;
 mod settings;
+mod span;
 mod start;
 mod statistics;
 mod withheld;
@@ -49,6 +50,7 @@ pub use inquiry::{
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};
 pub use settings::{member, objection};
+pub use span::Span;
 
 use crate::record::{Position, TopicPartition};
 

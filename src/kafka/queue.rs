@@ -14,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
@@ -34,6 +34,8 @@ pub(super) struct Native {
     assignments: AtomicU64,
     /// Partitions whose records are passed over.
     withheld: Withheld,
+    /// Where partitions end that are not read as far as they go.
+    bounds: Mutex<HashMap<TopicPartition, i64>>,
     /// Declared last: `drop` below destroys the queue first, then the client may go.
     _client: Arc<dyn Any + Send + Sync>,
 }
@@ -42,6 +44,12 @@ pub(super) struct Native {
 unsafe impl Send for Native {}
 // SAFETY: as above.
 unsafe impl Sync for Native {}
+
+impl Native {
+    fn bounds(&self) -> MutexGuard<'_, HashMap<TopicPartition, i64>> {
+        self.bounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Drop for Native {
     fn drop(&mut self) {
@@ -70,6 +78,8 @@ impl fmt::Debug for Queue {
 pub enum Delivery {
     /// A record.
     Record(Fetched),
+    /// A record of this partition, behind what is to be read of it. There is nothing more to come: it need not be fetched.
+    Past(TopicPartition),
     /// A partition could not be read. Only for the pump's information: the event thread deals with it.
     Error(FetchError),
 }
@@ -150,6 +160,7 @@ impl Queue {
             client,
             assignments: AtomicU64::new(0),
             withheld: Withheld::default(),
+            bounds: Mutex::default(),
             _client: Arc::clone(consumer) as Arc<dyn Any + Send + Sync>,
         };
         Self {
@@ -183,7 +194,7 @@ impl Queue {
         // SAFETY: the record lives as long as its event, and its topic as long as the record.
         let (rkt, partition) = unsafe { (message.as_ref().rkt, message.as_ref().partition) };
         // SAFETY: as above.
-        let source = unsafe { self.sources.of(rkt, partition, &self.native.assignments) };
+        let source = unsafe { self.sources.of(rkt, partition, &self.native) };
         // SAFETY: message and topic are this event's.
         let fetched = unsafe { Fetched::new(message, source.topic, event) };
         if let Some(reports) = &self.reports {
@@ -205,7 +216,13 @@ impl Queue {
             source.looked = Some(changes);
             source.withheld = withheld.is(&TopicPartition::new(source.topic, partition));
         }
-        (!source.withheld).then_some(Delivery::Record(fetched))
+        if source.withheld {
+            return None;
+        }
+        if fetched.offset() >= source.end {
+            return Some(Delivery::Past(TopicPartition::new(source.topic, partition)));
+        }
+        Some(Delivery::Record(fetched))
     }
 
     /// Whether records of `partition` are passed over until it is read again from where it broke.
@@ -264,10 +281,19 @@ pub(super) struct Inlet(Weak<Native>);
 impl Inlet {
     /// Forwards a partition to the queue, before it is assigned. False when the queue is gone.
     pub(super) fn forward(&self, partition: &TopicPartition) -> bool {
+        self.forward_until(partition, None)
+    }
+
+    /// The same; records at `end` and behind it are told as [`Delivery::Past`].
+    pub(super) fn forward_until(&self, partition: &TopicPartition, end: Option<i64>) -> bool {
         let (Some(native), Ok(topic)) = (self.0.upgrade(), CString::new(&*partition.topic)) else {
             return false;
         };
         native.withheld.let_go(std::slice::from_ref(partition));
+        match end {
+            Some(end) => native.bounds().insert(partition.clone(), end),
+            None => native.bounds().remove(partition),
+        };
         native.assignments.fetch_add(1, Ordering::Release);
         // SAFETY: client and queue are alive; the partition's queue handle is only a reference and is given back.
         // Forwarding outlives the handle, and librdkafka keeps a reference to the queue forwarded to.
@@ -284,6 +310,12 @@ impl Inlet {
             ffi::rd_kafka_queue_destroy(queue);
         }
         true
+    }
+
+    /// `position` in `partition`, or the end of what is read of it where that is before.
+    pub(super) fn within(&self, partition: &TopicPartition, position: Position) -> Position {
+        let end = self.0.upgrade().and_then(|native| native.bounds().get(partition).copied());
+        end.map_or(position, |end| position.min(Position(end)))
     }
 
     /// Records of these partitions are passed over until they are let go.
@@ -338,6 +370,8 @@ struct Source {
     /// Whether its records are passed over, as of this change.
     withheld: bool,
     looked: Option<u64>,
+    /// Where what is read of it ends.
+    end: i64,
 }
 
 impl Sources {
@@ -347,9 +381,9 @@ impl Sources {
         &mut self,
         topic: *mut ffi::rd_kafka_topic_t,
         partition: i32,
-        assignments: &AtomicU64,
+        native: &Native,
     ) -> &mut Source {
-        let now = assignments.load(Ordering::Acquire);
+        let now = native.assignments.load(Ordering::Acquire);
         if now != self.assignments {
             self.assignments = now;
             self.known.clear();
@@ -364,7 +398,10 @@ impl Sources {
                 // SAFETY: the topic object is alive; Kafka allows only ASCII in names.
                 let name = unsafe { CStr::from_ptr(ffi::rd_kafka_topic_name(topic)) };
                 let topic = name.to_str().unwrap_or("");
-                known.push(Source { address, topic, epoch: -1, withheld: false, looked: None });
+                let place = TopicPartition::new(topic, partition);
+                let end = native.bounds().get(&place).copied().unwrap_or(i64::MAX);
+                let (epoch, withheld, looked) = (-1, false, None);
+                known.push(Source { address, topic, epoch, withheld, looked, end });
                 known.len() - 1
             });
         }

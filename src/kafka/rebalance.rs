@@ -157,8 +157,8 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
     let mut list = TopicPartitionList::with_capacity(starts.len());
     let mut partitions = Vec::with_capacity(starts.len());
     let mut positions = Vec::with_capacity(starts.len());
-    for StartAt { partition, offset, epoch, .. } in starts {
-        if !context.inlet().forward(partition) {
+    for StartAt { partition, offset, epoch, span, .. } in starts {
+        if !context.inlet().forward_until(partition, span.map(|span| span.to)) {
             // The pump's queue is gone, so the process is ending.
             continue;
         }
@@ -184,6 +184,9 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         for start in starts {
             if let Some(topic) = start.topic {
                 context.commits.belongs(&start.partition, topic);
+            }
+            if let Some(span) = start.span {
+                context.commits.spans(&start.partition, span);
             }
         }
         for partition in &partitions {

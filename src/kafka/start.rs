@@ -30,8 +30,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Start;
 use crate::kafka::context::Context;
-use crate::kafka::identity::{self, TopicId};
+use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, IdQueue};
+use crate::kafka::span::Span;
 use crate::record::TopicPartition;
 use gone::Case;
 use pin::Fresh;
@@ -52,6 +53,8 @@ pub(super) struct StartAt {
     pub(super) epoch: i32,
     /// The topic it is a position of.
     pub(super) topic: Option<TopicId>,
+    /// What of it is read, if not all.
+    pub(super) span: Option<Span>,
 }
 
 /// What is known of the partitions a start is asked for.
@@ -108,9 +111,17 @@ pub(super) fn resolve(
             resolved.unresolved.push(partition);
             continue;
         }
+        if context.bounded && !committed.as_ref().is_ok_and(is_to_be_read) {
+            // An error is no answer, and asked for again.
+            resolved.unresolved.extend(committed.is_err().then_some(partition));
+            continue;
+        }
         let present = present.get(&*partition.topic).copied();
-        let labelled = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.topic);
-        let was_held = committed.as_ref().is_ok_and(|at| at.as_ref().is_some_and(|at| at.held));
+        let span = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.span);
+        let labelled =
+            committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.topic);
+        let was_held =
+            committed.as_ref().is_ok_and(|at| at.as_ref().is_some_and(|at| at.label.held));
         let doubt = match labelled.zip(present) {
             Some((of, now)) if of != now => Some(Doubt::Recreated),
             _ if was_held => Some(Doubt::Held),
@@ -123,6 +134,11 @@ pub(super) fn resolve(
         let topic = topic.or_else(|| context.identities().last(&partition.topic));
         let start = match (committed, doubt) {
             (Err(error), _) => Err(error),
+            (Ok(_), Some(Doubt::Recreated)) if context.bounded => {
+                let what = format!("topic `{}` was deleted and made anew", partition.topic);
+                context.complain(&what, "nothing of the new one is to be read");
+                continue;
+            }
             (Ok(_), Some(Doubt::Recreated)) => {
                 context.made_anew(&partition.topic);
                 fresh.push(Fresh { partition, topic, renewed: true });
@@ -130,13 +146,13 @@ pub(super) fn resolve(
             }
             (Ok(Some(at)), None) => Ok((Offset::Offset(at.offset), at.epoch)),
             (Ok(Some(at)), Some(doubt)) => {
-                let case =
-                    Case { partition: partition.clone(), committed: at.offset, doubt, topic };
+                let (partition, committed) = (partition.clone(), at.offset);
+                let case = Case { partition, committed, doubt, topic, span };
                 match gone::readable(consumer, context, &case) {
                     // Without an epoch: the committed one would be found cut off again.
                     Ok(Ok(offset)) => Ok((Offset::Offset(offset), -1)),
                     Ok(Err(why)) => {
-                        resolved.held.push((partition, why, doubt));
+                        resolved.held.push((case.partition, why, doubt));
                         continue;
                     }
                     Err(error) => Err(error),
@@ -150,7 +166,7 @@ pub(super) fn resolve(
         };
         match start {
             Ok((offset, epoch)) => {
-                resolved.starts.push(StartAt { partition, offset, epoch, topic });
+                resolved.starts.push(StartAt { partition, offset, epoch, topic, span });
             }
             Err(error) => {
                 let what = format!("no start position for `{partition}` yet");
@@ -167,6 +183,12 @@ pub(super) fn resolve(
     resolved
 }
 
+/// Whether a position says that something is to be read of its partition, and is not beyond that.
+fn is_to_be_read(committed: &Option<At>) -> bool {
+    let open = |at: &At| at.label.span.is_some_and(|span| at.offset < span.to);
+    committed.as_ref().is_some_and(open)
+}
+
 type Committed = Result<Option<At>, KafkaError>;
 
 /// A committed position, its leader epoch, and the topic it says it is of.
@@ -174,9 +196,7 @@ type Committed = Result<Option<At>, KafkaError>;
 struct At {
     offset: i64,
     epoch: i32,
-    topic: Option<TopicId>,
-    /// Whether it was found out of range, and waits for somebody to decide.
-    held: bool,
+    label: Label,
 }
 
 /// The ids of the topics of `partitions`, as far as they are to be had.
@@ -214,8 +234,7 @@ fn committed(
         let committed = element.error().map(|()| match element.offset() {
             Offset::Offset(offset) => {
                 let epoch = native::leader_epoch(&list, index);
-                let (topic, held) = identity::read_label(native::label(&list, index));
-                Some(At { offset, epoch, topic, held })
+                Some(At { offset, epoch, label: Label::read(native::label(&list, index)) })
             }
             _ => None,
         });

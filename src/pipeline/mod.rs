@@ -7,7 +7,10 @@ mod cadence;
 mod inbox;
 mod notes;
 mod pump;
+mod rate;
 pub mod resolve;
 pub mod shard;
 mod states;
 mod tally;
+
+pub use rate::Rate;

@@ -23,6 +23,7 @@ use crate::status::{View, Word};
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
 use super::notes::Notes;
+use super::rate::Rate;
 use super::resolve::Hubs;
 use super::states::States;
 use super::tally::Tally;
@@ -64,6 +65,7 @@ pub(super) struct Pump {
     pub(super) budget: usize,
     pub(super) drain_timeout: Duration,
     pub(super) cadence: Cadence,
+    pub(super) rate: Rate,
     pub(super) revokes: HashMap<u64, Revoke>,
     pub(super) next_revoke: u64,
 }
@@ -113,7 +115,7 @@ impl Pump {
     /// Takes records until there are none, there is no room, or it has been a run. Returns how many.
     fn take_run(&mut self, now: Instant) -> usize {
         let mut tally = Tally::default();
-        for _ in 0..RUN {
+        for _ in 0..self.rate.room(now).min(RUN) {
             if !self.core.has_room() {
                 break;
             }
@@ -121,12 +123,21 @@ impl Pump {
             self.take(&delivery, now, &mut tally);
         }
         tally.report(&self.metrics);
+        self.rate.take(tally.records);
         tally.records
     }
 
     fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) {
-        // What goes wrong with a fetch is the event thread's to mend and to report.
-        let Delivery::Record(fetched) = delivery else { return };
+        let fetched = match delivery {
+            Delivery::Record(fetched) => fetched,
+            // Its position moves to the end when what was taken of it is settled.
+            Delivery::Past(partition) => {
+                self.cadence.stir();
+                return self.consumer.pause(std::slice::from_ref(partition));
+            }
+            // What goes wrong with a fetch is the event thread's to mend and to report.
+            Delivery::Error(_) => return,
+        };
         self.cadence.stir();
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
@@ -142,16 +153,18 @@ impl Pump {
 
     /// Waits for a record, a signal or a deadline. `false` when told to stop.
     fn wait(&mut self, now: Instant, tick: Instant) -> bool {
-        let until =
-            self.core.deadline().map_or(tick, |deadline| deadline.min(tick)).min(now + TICK);
+        let next = self.rate.next(now);
+        let until = self.core.deadline().into_iter().chain(next).fold(tick, Instant::min);
+        let until = until.min(now + TICK);
         let timeout = until.saturating_duration_since(now).max(Duration::from_millis(1));
         // What comes just before a batch leaves is taken together then.
-        if self.core.has_room() && until > now + SOON {
+        if self.core.has_room() && next.is_none() && until > now + SOON {
             let Some(delivery) = self.queue.poll(timeout) else { return true };
             self.consumer.arrived();
             let mut tally = Tally::default();
             self.take(&delivery, Instant::now(), &mut tally);
             tally.report(&self.metrics);
+            self.rate.take(tally.records);
             return true;
         }
         match self.inbox.recv_timeout(timeout) {

@@ -21,6 +21,7 @@ use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::notes::Notes;
 use super::pump::Pump;
+use super::rate::Rate;
 use super::resolve::{Found, Hubs};
 use super::states::States;
 
@@ -41,6 +42,21 @@ pub struct Shard {
     drain_timeout: Duration,
     /// Where it is asked how it stands.
     desk: Desk,
+}
+
+/// What the shards of a process have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Common<'a> {
+    /// What the operator says.
+    pub config: &'a Config,
+    /// What Kafka is entered with.
+    pub access: &'a Access,
+    /// Where numbers go.
+    pub metrics: &'a Arc<Metrics>,
+    /// The hubs that were found.
+    pub found: &'a Found,
+    /// How much all of them may take.
+    pub rate: &'a Rate,
 }
 
 /// Why a shard cannot start.
@@ -66,16 +82,14 @@ pub enum Failure {
 }
 
 impl Shard {
-    /// Starts shard number `number`, which is asked at its `desk`. What is `found` already need not be asked for again.
+    /// Starts shard number `number`, which is asked at its `desk`. What is found already need not be asked for again.
     pub fn start(
         number: u32,
-        config: &Config,
-        access: &Access,
-        metrics: &Arc<Metrics>,
+        common: &Common<'_>,
         health: ShardHealth,
-        found: &Found,
         desk: Desk,
     ) -> Result<Self, StartError> {
+        let Common { config, access, metrics, found, rate } = common;
         health.begins();
         let runtime = Runtime::start(number, health.clone())?;
         let mut namespaces = HashMap::new();
@@ -110,7 +124,7 @@ impl Shard {
             runtime.handle.clone(),
             mailbox.clone(),
             health.clone(),
-            found.clone(),
+            (*found).clone(),
             config.kafka.discovery_interval,
         );
         let mut core = Core::new(Arc::new(Router::new(&config.mappings)), budget(config));
@@ -138,6 +152,7 @@ impl Shard {
             budget: budget(config),
             drain_timeout: config.limits.drain_timeout,
             cadence: Cadence::new(config.kafka.commit_interval),
+            rate: (*rate).clone(),
             revokes: HashMap::new(),
             next_revoke: 0,
         };
@@ -205,6 +220,7 @@ fn setup<'a>(
         topics: topics(config),
         left_out: LeftOut::of(config),
         access: access.clone(),
+        bounded: config.replay.is_some(),
         metrics: Arc::clone(metrics),
         health: Some(health.clone()),
         // Only the first reason counts.

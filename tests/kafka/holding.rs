@@ -132,6 +132,7 @@ impl Holder {
             left_out: LeftOut::default(),
             access: Access::open(&member.kafka).unwrap(),
             health: None,
+            bounded: false,
             metrics: Arc::new(Metrics::default()),
             on_fatal: Box::new(|fatal| panic!("{fatal}")),
         };

@@ -176,6 +176,7 @@ impl Member {
             topics: self.topics.clone(),
             left_out: self.left_out.clone(),
             access: Access::open(&self.kafka).unwrap(),
+            bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,
             on_fatal: Box::new(move |fatal| *told.lock().unwrap() = Some(fatal)),

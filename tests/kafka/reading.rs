@@ -100,6 +100,7 @@ fn a_waker_interrupts_a_poll() {
         topics: Vec::new(),
         left_out: LeftOut::default(),
         access: Access::open(&member.kafka).unwrap(),
+        bounded: false,
         metrics: Arc::new(Metrics::default()),
         health: None,
         on_fatal: Box::new(|_| {}),

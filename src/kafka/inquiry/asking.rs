@@ -8,7 +8,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::identity::{self, TopicId};
+use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, EndQueue, IdQueue, Which};
 use crate::record::TopicPartition;
 
@@ -33,8 +33,7 @@ pub(super) enum Committed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     pub(super) offset: i64,
-    pub(super) topic: Option<TopicId>,
-    pub(super) held: bool,
+    pub(super) label: Label,
 }
 
 impl Inquiry {
@@ -54,8 +53,7 @@ impl Inquiry {
             let committed = match (element.error(), element.offset()) {
                 (Err(_), _) => Committed::Unknown,
                 (Ok(()), Offset::Offset(offset)) => {
-                    let (topic, held) = identity::read_label(native::label(&answer, index));
-                    Committed::At(At { offset, topic, held })
+                    Committed::At(At { offset, label: Label::read(native::label(&answer, index)) })
                 }
                 (Ok(()), _) => Committed::Nothing,
             };

@@ -2,14 +2,14 @@
 //! itself if somebody has joined by then.
 //!
 //! With each position goes the id of the topic it is of, as with any the bridge commits, and nothing of a position that was
-//! held: somebody has decided.
+//! held: somebody has decided. What a replay reads of the partition stays with it.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::identity;
+use crate::kafka::identity::Label;
 use crate::kafka::native::CommitQueue;
 
 use super::ear::is_no;
@@ -33,10 +33,10 @@ impl Inquiry {
     /// Commits a position for each of these standings. Blocks, no longer than `limit`.
     pub fn place(&self, positions: &[(&Standing, i64)], limit: Duration) -> Result<(), Unset> {
         let mut list = TopicPartitionList::with_capacity(positions.len());
-        for (Standing { partition, topic, .. }, position) in positions {
+        for (Standing { partition, topic, span, .. }, position) in positions {
             let mut element = list.add_partition(&partition.topic, partition.partition);
             element.set_offset(Offset::Offset(*position)).expect("a position is a valid offset");
-            if let Some(label) = identity::label(*topic, false) {
+            if let Some(label) = (Label { topic: *topic, held: false, span: *span }).written() {
                 element.set_metadata(label);
             }
         }

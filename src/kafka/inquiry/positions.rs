@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::OutOfRange;
-use crate::kafka::identity::{self, TopicId};
+use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, IdQueue};
 use crate::kafka::start::{Doubt, Log, Verdict, decide};
 use crate::record::TopicPartition;
@@ -118,7 +118,7 @@ impl Inquiry {
         let elements = answer.elements();
         let known = elements.iter().enumerate().filter_map(|(index, element)| {
             let Offset::Offset(offset) = element.offset() else { return None };
-            let (topic, held) = identity::read_label(native::label(&answer, index));
+            let Label { topic, held, .. } = Label::read(native::label(&answer, index));
             let partition = TopicPartition::new(element.topic(), element.partition());
             Some(Committed { partition, offset, topic, held })
         });

@@ -74,7 +74,7 @@ impl Inquiry {
                         None => drop(reasons.insert(topic, error.detail)),
                     }
                 }
-                None => {}
+                Some(Delivery::Past(_)) | None => {}
             }
         }
         for topic in topics {

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::{Kafka, Start};
-use crate::kafka::identity::TopicId;
+use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::Which;
+use crate::kafka::span::Span;
 use crate::kafka::start::{Doubt, Log, decide};
 use crate::record::TopicPartition;
 
@@ -60,6 +61,8 @@ pub struct Standing {
     pub next: Option<i64>,
     /// Whether it could be known that the position is of an older topic: not if nobody said which topics there are.
     pub is_identified: bool,
+    /// What of it a replay reads, where the group is one's.
+    pub span: Option<Span>,
     /// What the topic is told by.
     pub(super) topic: Option<TopicId>,
 }
@@ -151,9 +154,10 @@ impl Inquiry {
     ) -> Result<Vec<String>, Denied> {
         let all = positions.iter().map(|(standing, _)| standing.partition.clone());
         let now = self.all_committed(&all.collect::<Vec<_>>(), limit)?;
-        let is_other = |(Standing { partition, topic, .. }, position): &&(&Standing, i64)| {
+        let is_other = |(Standing { partition, topic, span, .. }, position): &&(&Standing, i64)| {
             let Some(Committed::At(at)) = now.get(partition) else { return true };
-            at.offset != *position || at.topic != *topic || at.held
+            let label = Label { topic: *topic, held: false, span: *span };
+            at.offset != *position || at.label != label
         };
         let other = positions.iter().filter(is_other);
         Ok(other.map(|(standing, _)| standing.partition.to_string()).collect())
@@ -200,7 +204,7 @@ impl Known {
             Committed::At(at) => Some(at),
             Committed::Unknown | Committed::Nothing => None,
         };
-        let topic = self.present.or(committed.and_then(|at| at.topic));
+        let topic = self.present.or(committed.and_then(|at| at.label.topic));
         let stands = |case, next| Standing {
             partition,
             committed: committed.map(|at| at.offset),
@@ -208,16 +212,18 @@ impl Known {
             case,
             next,
             is_identified: self.is_identified,
+            span: committed.and_then(|at| at.label.span),
             topic,
         };
         let Some((first, end)) = self.log else { return stands(Case::Unknown, None) };
-        let At { offset, topic: labelled, held } = match (self.committed, self.begin) {
-            (Committed::At(at), _) => at,
-            (Committed::Nothing, Some(begin)) => {
-                return stands(Case::New, Some(begin.clamp(first, end)));
-            }
-            _ => return stands(Case::Unknown, None),
-        };
+        let At { offset, label: Label { topic: labelled, held, .. } } =
+            match (self.committed, self.begin) {
+                (Committed::At(at), _) => at,
+                (Committed::Nothing, Some(begin)) => {
+                    return stands(Case::New, Some(begin.clamp(first, end)));
+                }
+                _ => return stands(Case::Unknown, None),
+            };
         if labelled.zip(self.present).is_some_and(|(of, now)| of != now) {
             return stands(Case::Renewed, Some(first));
         }
@@ -244,7 +250,8 @@ mod tests {
     }
 
     fn at(offset: i64, topic: i64, held: bool) -> Committed {
-        Committed::At(At { offset, topic: TopicId::new(0, topic), held })
+        let label = Label { topic: TopicId::new(0, topic), held, span: None };
+        Committed::At(At { offset, label })
     }
 
     #[test]

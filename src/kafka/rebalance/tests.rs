@@ -72,6 +72,7 @@ fn starts(partitions: &[i32]) -> Vec<StartAt> {
         offset: rdkafka::Offset::Beginning,
         epoch: -1,
         topic: None,
+        span: None,
     };
     partitions.iter().map(start).collect()
 }

@@ -20,6 +20,7 @@ use super::ANSWER;
 use crate::config::OutOfRange;
 use crate::kafka::context::Context;
 use crate::kafka::identity::TopicId;
+use crate::kafka::span::Span;
 use crate::record::{Position, TopicPartition};
 
 /// Why a committed position is not trusted.
@@ -111,6 +112,7 @@ pub(super) struct Case {
     pub(super) committed: i64,
     pub(super) doubt: Doubt,
     pub(super) topic: Option<TopicId>,
+    pub(super) span: Option<Span>,
 }
 
 /// Where it goes on; `Err(Ok)` is held, and why.
@@ -142,6 +144,9 @@ fn note(context: &Context, case: &Case, at: i64, held: bool) -> Result<(), RDKaf
     context.commits.assign(&partitions);
     if let Some(topic) = case.topic {
         context.commits.belongs(&case.partition, topic);
+    }
+    if let Some(span) = case.span {
+        context.commits.spans(&case.partition, span);
     }
     if held {
         context.commits.is_held(&case.partition);

@@ -71,7 +71,7 @@ pub(super) fn starts(
     let ours = pins.into_iter().filter(|(partition, _)| asked.contains(partition));
     let start = |(partition, position): (TopicPartition, Position)| {
         let topic = ids.get(&*partition.topic).copied().flatten();
-        StartAt { partition, offset: Offset::Offset(position.0), epoch: -1, topic }
+        StartAt { partition, offset: Offset::Offset(position.0), epoch: -1, topic, span: None }
     };
     ours.map(start).collect()
 }

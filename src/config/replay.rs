@@ -1,0 +1,92 @@
+//! The configuration of a replay: what a bridge has, in a group of its own, of some of its topics and mappings.
+
+use std::collections::BTreeSet;
+
+use super::{ClientValue, Config, OutOfRange, Start, Topics};
+
+/// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
+const SESSION: i64 = 10_000;
+
+/// What makes a run a replay. No file says it: the command does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Records a second, at most.
+    pub rate: Option<u64>,
+    /// Whether it is served how the replay stands, as of a bridge.
+    pub is_served: bool,
+}
+
+impl Config {
+    /// The same for a replay of `topics` in the group `group`, by those of the mappings that are `chosen`, by their places.
+    ///
+    /// Its positions are committed before it begins. Where one is not in the log any more, what is left is sent: to pass over it, or to
+    /// wait, is for who has to keep up.
+    #[must_use]
+    pub fn for_replay(
+        mut self,
+        group: &str,
+        topics: &BTreeSet<String>,
+        chosen: &BTreeSet<usize>,
+        replay: Replay,
+    ) -> Self {
+        group.clone_into(&mut self.kafka.group_id);
+        self.kafka.instance_id = None;
+        self.kafka.start = Start::Earliest;
+        self.kafka.out_of_range = OutOfRange::Earliest;
+        if !self.kafka.is_led_by_broker() {
+            let session = ClientValue::Integer(SESSION);
+            self.kafka.client.entry("session.timeout.ms".to_owned()).or_insert(session);
+        }
+        let mappings = self.mappings.into_iter().enumerate();
+        let narrowed =
+            mappings.filter(|(place, _)| chosen.contains(place)).filter_map(|(_, mut it)| {
+                let taken = topics.iter().filter(|topic| it.topics.takes(topic)).cloned();
+                let taken = taken.collect::<Vec<_>>();
+                it.paused = false;
+                it.events.replayed = true;
+                (!taken.is_empty()).then(|| {
+                    it.topics = Topics::Named(taken);
+                    it
+                })
+            });
+        self.mappings = narrowed.collect();
+        self.replay = Some(replay);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn a_replay_is_what_the_bridge_is_but_for_its_group_and_what_it_reads() {
+        let config = super::super::sample(|config| {
+            config.kafka.instance_id = Some("pod".to_owned());
+            config.kafka.out_of_range = OutOfRange::Latest;
+            let mut second = config.mappings[0].clone();
+            second.topics = Topics::Pattern(Regex::new("^(?:orders|payments)$").unwrap().into());
+            second.paused = true;
+            let mut third = second.clone();
+            third.topics = Topics::Named(vec!["other".to_owned()]);
+            config.mappings.extend([second, third]);
+        });
+        let topics = BTreeSet::from(["payments".to_owned()]);
+        let all = BTreeSet::from([0, 1, 2]);
+        let replay = config.clone().for_replay("g.replay.1", &topics, &all, Replay::default());
+        assert_eq!(
+            (replay.kafka.group_id.as_str(), &replay.kafka.instance_id),
+            ("g.replay.1", &None)
+        );
+        assert_eq!(replay.kafka.out_of_range, OutOfRange::Earliest);
+        assert_eq!(replay.mappings.len(), 1);
+        let mapping = &replay.mappings[0];
+        assert!(matches!(&mapping.topics, Topics::Named(names) if *names == ["payments"]));
+        assert!(mapping.events.replayed && !mapping.paused);
+        assert_eq!(replay.kafka.client["session.timeout.ms"], ClientValue::Integer(SESSION));
+        let none = config.for_replay("g", &topics, &BTreeSet::from([0]), Replay::default());
+        assert!(none.mappings.is_empty());
+    }
+}
