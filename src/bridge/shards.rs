@@ -56,6 +56,7 @@ impl<'a> Shards<'a> {
         status: &'a Status,
         look: Look,
     ) -> Result<Self, RunError> {
+        let rate = reload.config().replay.and_then(|replay| replay.rate);
         let mut shards = Self {
             reload,
             access,
@@ -63,7 +64,7 @@ impl<'a> Shards<'a> {
             health,
             status,
             look,
-            rate: Rate::new(config.replay.and_then(|replay| replay.rate), Instant::now()),
+            rate: Rate::new(rate, Instant::now()),
             hopeful: false,
             rotations: access.rotations(),
             running: Vec::new(),

@@ -17,18 +17,12 @@ pub struct Replay {
 }
 
 impl Config {
-    /// The same for a replay of `topics` in the group `group`, by those of the mappings that are `chosen`, by their places.
+    /// The same for a replay in the group `group`.
     ///
     /// Its positions are committed before it begins. Where one is not in the log any more, what is left is sent: to pass over it, or to
     /// wait, is for who has to keep up.
     #[must_use]
-    pub fn for_replay(
-        mut self,
-        group: &str,
-        topics: &BTreeSet<String>,
-        chosen: &BTreeSet<usize>,
-        replay: Replay,
-    ) -> Self {
+    pub fn for_replay(mut self, group: &str, replay: Replay) -> Self {
         group.clone_into(&mut self.kafka.group_id);
         self.kafka.instance_id = None;
         self.kafka.start = Start::Earliest;
@@ -37,20 +31,27 @@ impl Config {
             let session = ClientValue::Integer(SESSION);
             self.kafka.client.entry("session.timeout.ms".to_owned()).or_insert(session);
         }
-        let mappings = self.mappings.into_iter().enumerate();
-        let narrowed =
-            mappings.filter(|(place, _)| chosen.contains(place)).filter_map(|(_, mut it)| {
-                let taken = topics.iter().filter(|topic| it.topics.takes(topic)).cloned();
-                let taken = taken.collect::<Vec<_>>();
-                it.paused = false;
-                it.events.replayed = true;
-                (!taken.is_empty()).then(|| {
-                    it.topics = Topics::Named(taken);
-                    it
-                })
-            });
-        self.mappings = narrowed.collect();
+        for mapping in &mut self.mappings {
+            mapping.paused = false;
+            mapping.events.replayed = true;
+        }
         self.replay = Some(replay);
+        self
+    }
+
+    /// Only of these topics, by those of the mappings that are `chosen`, by their places.
+    #[must_use]
+    pub fn narrowed(mut self, chosen: &BTreeSet<usize>, topics: &BTreeSet<String>) -> Self {
+        let mappings = self.mappings.into_iter().enumerate();
+        let narrowed = mappings.filter(|(place, _)| chosen.contains(place));
+        let narrowed = narrowed.filter_map(|(_, mut mapping)| {
+            let taken = topics.iter().filter(|topic| mapping.topics.takes(topic)).cloned();
+            let taken = taken.collect::<Vec<_>>();
+            let some = !taken.is_empty();
+            mapping.topics = Topics::Named(taken);
+            some.then_some(mapping)
+        });
+        self.mappings = narrowed.collect();
         self
     }
 }
@@ -75,7 +76,8 @@ mod tests {
         });
         let topics = BTreeSet::from(["payments".to_owned()]);
         let all = BTreeSet::from([0, 1, 2]);
-        let replay = config.clone().for_replay("g.replay.1", &topics, &all, Replay::default());
+        let whole = config.for_replay("g.replay.1", Replay::default());
+        let replay = whole.clone().narrowed(&all, &topics);
         assert_eq!(
             (replay.kafka.group_id.as_str(), &replay.kafka.instance_id),
             ("g.replay.1", &None)
@@ -86,7 +88,6 @@ mod tests {
         assert!(matches!(&mapping.topics, Topics::Named(names) if *names == ["payments"]));
         assert!(mapping.events.replayed && !mapping.paused);
         assert_eq!(replay.kafka.client["session.timeout.ms"], ClientValue::Integer(SESSION));
-        let none = config.for_replay("g", &topics, &BTreeSet::from([0]), Replay::default());
-        assert!(none.mappings.is_empty());
+        assert!(whole.narrowed(&BTreeSet::from([0]), &topics).mappings.is_empty());
     }
 }

@@ -5,17 +5,19 @@
 //! lag        how each of them stands, and how old what it has not settled is
 //! goal       the ends that were there at the start, and whether they are settled
 //! target     where a position shall go, and what that makes of each        pure
+//! replay     what is sent again, and the group it is kept in
 //! placing    the plan, and then the one commit that carries it out
 //! table, json
 //! ```
 //! The invariant: nothing is joined, and nothing is changed but by [`Plan::carry_out`], which Kafka refuses itself while
-//! somebody is in the group. All is over by the deadline.
+//! somebody is in the group, and by [`Replay::fix`] and [`Replay::forget`] in the replay's own group. All is over by the deadline.
 
 mod failure;
 mod goal;
 mod json;
 mod lag;
 mod placing;
+mod replay;
 mod session;
 mod table;
 mod target;
@@ -24,6 +26,7 @@ pub use failure::{Failure, Kind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, Plan};
+pub use replay::{Part, Replay};
 pub use session::{Selection, Session};
 pub use table::Shown;
 pub use target::{Change, Target};

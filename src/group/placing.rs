@@ -144,7 +144,7 @@ impl Plan {
 }
 
 /// Where the time of `target` is in each partition, as far as Kafka says; the end where nothing is that late.
-fn found(
+pub(super) fn found(
     session: &Session<'_>,
     target: Target,
     standings: &[Standing],
@@ -181,14 +181,14 @@ fn beside(session: &Session<'_>, changes: &[Change]) -> Result<BTreeMap<String, 
     Ok(beside)
 }
 
-fn not_known(unknown: &[String]) -> Failure {
+pub(super) fn not_known(unknown: &[String]) -> Failure {
     let why = "kafka does not say what is committed or what the log holds; nothing was changed";
     let hint = "see whether these partitions have a leader, and try again";
     Failure::denied(&list(unknown), &why, hint)
 }
 
 /// The first few, and how many more.
-fn list(all: &[String]) -> String {
+pub(super) fn list(all: &[String]) -> String {
     let named = all.iter().take(NAMED).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
     match all.len().saturating_sub(NAMED) {
         0 => named,

@@ -82,6 +82,12 @@ impl<'a> Session<'a> {
         &self.config.kafka.group_id
     }
 
+    /// Asks only for those topics from here on.
+    pub fn keep(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.topics.retain(|topic, _| is_wanted(topic));
+        self.missing.retain(|topic| is_wanted(topic));
+    }
+
     /// Topics that a mapping names and Kafka does not have, or does not show.
     pub fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
         self.missing.iter().map(String::as_str)

@@ -5,6 +5,7 @@
 //! early.
 
 mod asking;
+mod deleting;
 mod ear;
 mod group;
 mod members;
@@ -34,6 +35,7 @@ use crate::kafka::discovery::Discovery;
 use crate::kafka::{Access, StartError, advice, settings};
 use crate::record::TopicPartition;
 
+pub use deleting::Undeleted;
 use ear::{Ear, is_no};
 pub use group::{Group, Member, State};
 pub use members::Members;

@@ -8,6 +8,7 @@
 mod absence;
 mod access;
 mod advice;
+mod bounds;
 mod certificate;
 mod commit;
 mod committer;
@@ -44,8 +45,8 @@ pub use error::{Fatal, Silent, StartError, StopError};
 pub use fetched::{Fetched, Headers};
 pub use inquiry::{
     Advertised, Case, Chosen, Cluster, Cut, Denied, Door, EachRecord, Gone, Group, Inquiry, Limit,
-    Member, Members, Oldest, Positions, Shut, Standing, State, Stretch, Topic, Unread, Unset,
-    topics,
+    Member, Members, Oldest, Positions, Shut, Standing, State, Stretch, Topic, Undeleted, Unread,
+    Unset, topics,
 };
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, FetchError, Queue, Waker};

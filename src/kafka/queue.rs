@@ -14,13 +14,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::bounds::Bounds;
 use crate::kafka::commit::Commits;
 use crate::kafka::fetched::{Event, Fetched};
 use crate::kafka::withheld::Withheld;
@@ -35,7 +36,7 @@ pub(super) struct Native {
     /// Partitions whose records are passed over.
     withheld: Withheld,
     /// Where partitions end that are not read as far as they go.
-    bounds: Mutex<HashMap<TopicPartition, i64>>,
+    bounds: Bounds,
     /// Declared last: `drop` below destroys the queue first, then the client may go.
     _client: Arc<dyn Any + Send + Sync>,
 }
@@ -44,12 +45,6 @@ pub(super) struct Native {
 unsafe impl Send for Native {}
 // SAFETY: as above.
 unsafe impl Sync for Native {}
-
-impl Native {
-    fn bounds(&self) -> MutexGuard<'_, HashMap<TopicPartition, i64>> {
-        self.bounds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Drop for Native {
     fn drop(&mut self) {
@@ -160,7 +155,7 @@ impl Queue {
             client,
             assignments: AtomicU64::new(0),
             withheld: Withheld::default(),
-            bounds: Mutex::default(),
+            bounds: Bounds::default(),
             _client: Arc::clone(consumer) as Arc<dyn Any + Send + Sync>,
         };
         Self {
@@ -290,10 +285,7 @@ impl Inlet {
             return false;
         };
         native.withheld.let_go(std::slice::from_ref(partition));
-        match end {
-            Some(end) => native.bounds().insert(partition.clone(), end),
-            None => native.bounds().remove(partition),
-        };
+        native.bounds.set(partition, end);
         native.assignments.fetch_add(1, Ordering::Release);
         // SAFETY: client and queue are alive; the partition's queue handle is only a reference and is given back.
         // Forwarding outlives the handle, and librdkafka keeps a reference to the queue forwarded to.
@@ -314,7 +306,7 @@ impl Inlet {
 
     /// `position` in `partition`, or the end of what is read of it where that is before.
     pub(super) fn within(&self, partition: &TopicPartition, position: Position) -> Position {
-        let end = self.0.upgrade().and_then(|native| native.bounds().get(partition).copied());
+        let end = self.0.upgrade().and_then(|native| native.bounds.of(partition));
         end.map_or(position, |end| position.min(Position(end)))
     }
 
@@ -399,7 +391,7 @@ impl Sources {
                 let name = unsafe { CStr::from_ptr(ffi::rd_kafka_topic_name(topic)) };
                 let topic = name.to_str().unwrap_or("");
                 let place = TopicPartition::new(topic, partition);
-                let end = native.bounds().get(&place).copied().unwrap_or(i64::MAX);
+                let end = native.bounds.of(&place).unwrap_or(i64::MAX);
                 let (epoch, withheld, looked) = (-1, false, None);
                 known.push(Source { address, topic, epoch, withheld, looked, end });
                 known.len() - 1

@@ -111,7 +111,7 @@ pub(super) fn resolve(
             resolved.unresolved.push(partition);
             continue;
         }
-        if context.bounded && !committed.as_ref().is_ok_and(is_to_be_read) {
+        if context.bounded && !committed.as_ref().is_ok_and(|at| is_to_be_read(at.as_ref())) {
             // An error is no answer, and asked for again.
             resolved.unresolved.extend(committed.is_err().then_some(partition));
             continue;
@@ -184,9 +184,9 @@ pub(super) fn resolve(
 }
 
 /// Whether a position says that something is to be read of its partition, and is not beyond that.
-fn is_to_be_read(committed: &Option<At>) -> bool {
+fn is_to_be_read(committed: Option<&At>) -> bool {
     let open = |at: &At| at.label.span.is_some_and(|span| at.offset < span.to);
-    committed.as_ref().is_some_and(open)
+    committed.is_some_and(open)
 }
 
 type Committed = Result<Option<At>, KafkaError>;

@@ -1,0 +1,220 @@
+//! A replay: what of each partition is sent again, fixed once, and kept in a group of its own. The group of the bridge is neither
+//! asked nor changed.
+//!
+//! The first start commits where each partition begins, with its span in the metadata, in one request; so there are all of them
+//! or none. From then on the committed positions say how far it is, and their metadata how far it goes: whoever starts it again
+//! goes on, to the same ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::config::Start;
+use crate::kafka::{Case, Group, Span, Standing, Undeleted, Unset};
+use crate::record::TopicPartition;
+
+use super::placing::{found, list, not_known};
+use super::{Failure, Session, Target};
+
+/// What is sent of each partition.
+#[derive(Debug)]
+pub struct Replay {
+    /// The name of its group.
+    pub name: String,
+    /// What the group is doing, and who is in it.
+    pub group: Group,
+    /// In the order of their names; nothing is sent of others.
+    pub parts: Vec<Part>,
+    /// Whether it was begun before.
+    pub begun: bool,
+    /// Topics that a mapping names and Kafka does not have.
+    pub missing: Vec<String>,
+    /// Partitions that it was to send, of topics that were made again since: nothing of them is sent.
+    pub renewed: Vec<String>,
+}
+
+/// What is sent of a partition.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// How it stands, in the group of the replay.
+    pub standing: Standing,
+    /// The offsets that are sent.
+    pub span: Span,
+    /// The first that is not settled.
+    pub at: i64,
+    /// What was asked for and is not in the log.
+    pub clamped: Option<String>,
+}
+
+impl Part {
+    /// Offsets that are not settled.
+    pub fn left(&self) -> i64 {
+        self.span.size() - self.span.below(self.at)
+    }
+}
+
+impl Replay {
+    /// Asks, and changes nothing: what was fixed before, or else what is from `from` up to `to`, without what stands there.
+    pub fn plan(session: &Session<'_>, from: Target, to: Target) -> Result<Self, Failure> {
+        let group = session.inquiry.group(session.left() / 3);
+        let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
+        let standings = session.standings(session.left() / 3)?;
+        let replay = Self {
+            name: session.group().to_owned(),
+            group,
+            parts: Vec::new(),
+            begun: false,
+            missing: session.missing().map(str::to_owned).collect(),
+            renewed: Vec::new(),
+        };
+        if standings.iter().any(|it| it.span.is_some()) {
+            return Ok(replay.resumed(standings));
+        }
+        if let Some(taken) = standings.iter().find(|it| it.committed.is_some()) {
+            let what = format!(
+                "group `{}` is no replay's: it has a position of `{}` of its own",
+                replay.name, taken.partition
+            );
+            return Err(Failure::usage(what, "give another `--name`"));
+        }
+        replay.fresh(session, standings, from, to)
+    }
+
+    /// As it was fixed.
+    fn resumed(mut self, standings: Vec<Standing>) -> Self {
+        self.begun = true;
+        for standing in standings {
+            let Some(span) = standing.span else { continue };
+            if standing.case == Case::Renewed {
+                self.renewed.push(standing.partition.to_string());
+                continue;
+            }
+            let at = standing.committed.unwrap_or(span.from);
+            self.parts.push(Part { standing, span, at, clamped: None });
+        }
+        self
+    }
+
+    fn fresh(
+        mut self,
+        session: &Session<'_>,
+        standings: Vec<Standing>,
+        from: Target,
+        to: Target,
+    ) -> Result<Self, Failure> {
+        for (what, target) in [("--from", from), ("--to", to)] {
+            if let (Target::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
+                let many = standings.len();
+                let what = format!("`{what} {offset}` is of one partition, and {many} are meant");
+                return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+            }
+        }
+        if standings.iter().any(|it| !it.is_identified) {
+            let why = "no broker says which topics these are, and a position names its topic's id";
+            let hint = "try again, or see whether a broker is silent";
+            return Err(Failure::denied("nothing can be replayed", &why, hint));
+        }
+        let begins = found(session, from, &standings);
+        let ends = found(session, to, &standings);
+        let mut unknown = Vec::new();
+        for mut standing in standings {
+            let place = standing.partition.clone();
+            let first = offset(&standing, from, begins.get(&place).copied());
+            let end = offset(&standing, to, ends.get(&place).copied());
+            let (Some(first), Some(end)) = (first, end) else {
+                unknown.push(place.to_string());
+                continue;
+            };
+            let span = Span { from: first.0, to: end.0.max(first.0) };
+            let said = [first.1, end.1].into_iter().flatten().map(|offset| offset.to_string());
+            let said = said.collect::<Vec<_>>().join(" and ");
+            let clamped = (!said.is_empty()).then_some(said);
+            standing.span = Some(span);
+            self.parts.push(Part { standing, span, at: span.from, clamped });
+        }
+        if unknown.is_empty() { Ok(self) } else { Err(not_known(&unknown)) }
+    }
+
+    /// Commits where it begins, unless it has begun, and reads back what counts from now on: somebody else may have been quicker. All
+    /// of it is over within `limit`.
+    pub fn fix(
+        self,
+        session: &mut Session<'_>,
+        (from, to): (Target, Target),
+        limit: Duration,
+    ) -> Result<Self, Failure> {
+        if self.begun || self.left() == 0 {
+            return Ok(self);
+        }
+        session.extend(limit);
+        let some = self.parts.iter().filter(|part| part.span.size() > 0);
+        let positions = some.map(|it| (&it.standing, it.span.from)).collect::<Vec<_>>();
+        let doing = format!("the replay's group `{}` cannot be made", self.name);
+        match session.inquiry.place(&positions, session.left() / 2) {
+            // Without an answer, what is committed now tells. Who has joined has fixed it.
+            Ok(()) | Err(Unset::Open(_) | Unset::Joined) => {}
+            Err(error @ Unset::Denied(_)) => {
+                let hint = format!(
+                    "it needs the operation `Read` on the group `{}` and on its topics; nothing was sent",
+                    self.name
+                );
+                return Err(Failure::denied(&doing, &error, &hint));
+            }
+        }
+        let fixed = Self::plan(session, from, to)?;
+        if !fixed.begun {
+            let why = "what was committed is not there";
+            return Err(Failure::denied(&doing, &why, "nothing was sent; try again"));
+        }
+        let theirs = fixed.parts.iter().map(|it| &it.standing.partition).collect::<BTreeSet<_>>();
+        let ours = positions.iter().map(|(standing, _)| &standing.partition);
+        let absent = ours.filter(|it| !theirs.contains(it)).map(ToString::to_string);
+        let absent = absent.collect::<Vec<_>>();
+        if absent.is_empty() {
+            return Ok(Self { begun: false, ..fixed });
+        }
+        let why = format!("other positions are committed for {}", list(&absent));
+        Err(Failure::denied(&doing, &why, "give another `--name`"))
+    }
+
+    /// Deletes its group, as soon as nobody is in it. Blocks, no longer than `limit`.
+    pub fn forget(session: &Session<'_>, limit: Duration) -> Result<(), Undeleted> {
+        session.inquiry.delete_group(limit)
+    }
+
+    /// The topics of which something is sent.
+    pub fn topics(&self) -> BTreeSet<String> {
+        let open = self.parts.iter().filter(|part| part.left() > 0);
+        open.map(|part| part.standing.partition.topic.to_string()).collect()
+    }
+
+    /// Offsets that are sent.
+    pub fn size(&self) -> i64 {
+        self.parts.iter().map(|part| part.span.size()).sum()
+    }
+
+    /// Offsets that are not settled.
+    pub fn left(&self) -> i64 {
+        self.parts.iter().map(Part::left).sum()
+    }
+
+    /// What is not settled of each partition: where it stands, and its end.
+    pub(super) fn open(&self) -> BTreeMap<TopicPartition, (i64, i64)> {
+        let open = self.parts.iter().filter(|part| part.left() > 0);
+        open.map(|it| (it.standing.partition.clone(), (it.left(), it.span.to))).collect()
+    }
+}
+
+/// Where `target` is, and what it was where the log does not hold it; `None` is not known.
+fn offset(standing: &Standing, target: Target, found: Option<i64>) -> Option<(i64, Option<i64>)> {
+    let (first, end) = standing.log?;
+    let wanted = match target {
+        Target::Start(Start::Earliest) => first,
+        Target::Start(Start::Latest) => end,
+        Target::Start(Start::At(_)) => found?,
+        Target::Offset(offset) => offset,
+        // Against what, is not known here.
+        Target::Shift(_) => return None,
+    };
+    let offset = wanted.clamp(first, end);
+    Some((offset, (offset != wanted).then_some(wanted)))
+}
