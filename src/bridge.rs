@@ -10,7 +10,6 @@ mod shards;
 mod topics;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use std::time::Duration;
 use crate::admin::log::Levels;
 use crate::admin::{self, Changes, Reloads, Server, Views};
 use crate::causes;
-use crate::config::{Config, Effective};
+use crate::config::Config;
 use crate::health::{self, Health};
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
@@ -27,7 +26,7 @@ use crate::pipeline::shard::{Failure, StartError};
 use crate::route::named_topics;
 use crate::status::Status;
 
-pub use reload::Load;
+pub use reload::{Load, Reloading};
 
 use board::Way;
 use look::Look;
@@ -76,13 +75,11 @@ impl From<Failure> for RunError {
 /// What is to run.
 pub struct Run {
     /// The configuration.
-    pub effective: Effective,
-    /// How it is read once more; `None` when it stays as it is.
-    pub load: Option<Load>,
-    /// Where that is asked for.
+    pub config: Config,
+    /// Where another is asked for.
     pub reloads: Reloads,
-    /// A file of which each change is a reload.
-    pub watched: Option<PathBuf>,
+    /// Where another comes from; `None` when this one stays.
+    pub reloading: Option<Reloading>,
     /// Only if everything can run.
     pub strict: bool,
     /// The name of the machine.
@@ -95,14 +92,14 @@ pub struct Run {
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("watched", &self.watched).finish_non_exhaustive()
+        f.debug_struct("Run").field("strict", &self.strict).finish_non_exhaustive()
     }
 }
 
 /// Runs until `stop` speaks, then drains, commits and returns.
 pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
-    let Run { effective, load, reloads, watched, strict, host, changes, levels } = run;
-    let config = &effective.config.clone();
+    let Run { config, reloads, reloading, strict, host, changes, levels } = run;
+    let config = &config;
     let metrics = Arc::new(Metrics::default());
     let health = health(config);
     let status = Status::new(config, host, health.clone(), Arc::clone(&metrics));
@@ -114,6 +111,8 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
         levels: levels.clone(),
         reloads: reloads.clone(),
     };
+    // Changes of the file count from now on.
+    let reload = Reload::new(config.clone(), reloading, reloads, levels, Arc::clone(&metrics));
     let version = env!("CARGO_PKG_VERSION");
     let is_served = config.replay.is_none_or(|replay| replay.is_served);
     let _served = if is_served {
@@ -127,8 +126,6 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health, Found::default())?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
-        // Changes of the file count from when it was read.
-        let reload = Reload::new(effective, (load, reloads, watched), levels, Arc::clone(&metrics));
         Shards::start(reload, &access, &metrics, &health, &status, look)?.run(stop)?;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! the same however it came there: written over, renamed, or behind the links of a volume of Kubernetes. What is read twice the
 //! same counts, so that a file that is being written is not read half.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,10 +23,26 @@ const SAID: usize = 50;
 /// Reads the configuration once more, from where it came from.
 pub type Load = Box<dyn Fn() -> Result<Effective, Problems> + Send>;
 
+/// Where another configuration comes from.
+pub struct Reloading {
+    /// What runs, and who said it.
+    pub effective: Effective,
+    /// How it is read once more.
+    pub load: Load,
+    /// A file of which each change is a reload.
+    pub watched: Option<PathBuf>,
+}
+
+impl fmt::Debug for Reloading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloading").field("watched", &self.watched).finish_non_exhaustive()
+    }
+}
+
 /// What runs, and where the next comes from.
 pub(super) struct Reload {
-    runs: Effective,
-    load: Option<Load>,
+    runs: Config,
+    from: Option<(Effective, Load)>,
     asked: Reloads,
     file: Option<Watched>,
     levels: Levels,
@@ -34,17 +51,19 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) fn new(
-        runs: Effective,
-        (load, asked, file): (Option<Load>, Reloads, Option<PathBuf>),
+        runs: Config,
+        from: Option<Reloading>,
+        asked: Reloads,
         levels: Levels,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let file = file.map(|file| Watched::new(file, Instant::now()));
-        Self { runs, load, asked, file, levels, metrics }
+        let (from, file) = from.map(|it| ((it.effective, it.load), it.watched)).unzip();
+        let file = file.flatten().map(|file| Watched::new(file, Instant::now()));
+        Self { runs, from, asked, file, levels, metrics }
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.runs.config
+        &self.runs
     }
 
     /// Reads the configuration if somebody wants that, and gives it to `apply` if it can be run.
@@ -63,7 +82,10 @@ impl Reload {
             Ok((next, difference)) => {
                 self.take(&next, &difference);
                 apply(&next.config)?;
-                self.runs = next;
+                self.runs.clone_from(&next.config);
+                if let Some((effective, _)) = &mut self.from {
+                    *effective = next;
+                }
                 self.metrics.reloaded("applied");
                 Ok(difference.lines)
             }
@@ -85,8 +107,8 @@ impl Reload {
 
     /// The configuration as it stands there now, and how it differs.
     fn next(&self) -> Result<(Effective, Difference), Refusal> {
-        let Some(load) = &self.load else {
-            let why = "a run with `--until-caught-up` keeps its configuration".to_owned();
+        let Some((runs, load)) = &self.from else {
+            let why = "a run that ends by itself keeps its configuration".to_owned();
             return Err(Refusal { why, what: Vec::new() });
         };
         let next = load().map_err(|problems| {
@@ -97,7 +119,7 @@ impl Reload {
             };
             Refusal { why, what }
         })?;
-        let difference = self.runs.difference(&next);
+        let difference = runs.difference(&next);
         if difference.restart.is_empty() {
             return Ok((next, difference));
         }
@@ -107,7 +129,7 @@ impl Reload {
 
     /// What the log says of it, at its new level.
     fn take(&self, next: &Effective, difference: &Difference) {
-        let (before, level) = (&self.runs.config.log.level, &next.config.log.level);
+        let (before, level) = (&self.runs.log.level, &next.config.log.level);
         if before != level
             && let Err(error) = self.levels.set(level)
         {

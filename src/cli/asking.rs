@@ -45,28 +45,38 @@ pub(super) fn answered(
     json: bool,
     what: impl FnOnce(&Config) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
-    let begun = std::time::Instant::now();
-    let config = match source.read() {
-        Ok(config) => config,
-        Err(problems) if json => {
-            let document = connect::wrong(&problems, begun.elapsed());
-            return answer(format_args!("{document}"), ExitCode::from(CONFIGURATION));
-        }
-        Err(problems) => return super::told(&problems),
-    };
-    if !json {
-        Source::warned(&config);
+    match read(source, json) {
+        Ok(config) => what(&config).unwrap_or_else(|failure| failed(&failure, json)),
+        Err(code) => code,
     }
-    let failure = match what(&config) {
-        Ok(code) => return code,
-        Err(failure) => failure,
-    };
+}
+
+/// The configuration, or the exit code once it has been told what is wrong with it.
+pub(super) fn read(source: &Source, as_json: bool) -> Result<Config, ExitCode> {
+    let begun = std::time::Instant::now();
+    match source.read() {
+        Ok(config) => {
+            if !as_json {
+                Source::warned(&config);
+            }
+            Ok(config)
+        }
+        Err(problems) if as_json => {
+            let document = connect::wrong(&problems, begun.elapsed());
+            Err(answer(format_args!("{document}"), ExitCode::from(CONFIGURATION)))
+        }
+        Err(problems) => Err(super::told(&problems)),
+    }
+}
+
+/// Tells why there is no answer.
+pub(super) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
     let code = ExitCode::from(match failure.kind {
         Kind::Usage => USAGE,
         Kind::Denied => REFUSED,
         Kind::Alive => TRY_AGAIN,
     });
-    if json {
+    if as_json {
         return answer(format_args!("{}", failure.json()), code);
     }
     say(std::io::stderr(), format_args!("{failure}"));

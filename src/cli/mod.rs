@@ -7,7 +7,7 @@
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written: to standard output, or where it was to go |
-//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain` and `run --until-caught-up`, not everything is delivered yet |
+//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, `run --until-caught-up` and `replay`, not everything is delivered yet |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
@@ -23,6 +23,7 @@ mod lag;
 mod man;
 mod offsets;
 mod progress;
+mod replay;
 mod run;
 mod signals;
 mod status;
@@ -53,7 +54,7 @@ Exit codes:
   70   a fault of the bridge
   74   what was asked for could not be written
   75   `offsets set`: a bridge of the group runs, and nothing was changed; `drain`: not everything is delivered in time;
-       `run --until-caught-up`: stopped before it was
+       `run --until-caught-up` and `replay`: stopped before they were done
   78   the configuration is wrong
   130  a second signal ended it at once";
 
@@ -95,6 +96,8 @@ enum Command {
     Offsets(offsets::Offsets),
     /// Show what could not be stored and went to the dead-letter topics, or delete it
     DeadLetters(dead_letters::DeadLetters),
+    /// Send again what stands between two times or offsets, beside the bridge: its group is left alone
+    Replay(replay::Question),
     /// Write what a shell needs to complete these arguments
     Completions(completions::Completions),
     /// Write the pages of the manual
@@ -217,6 +220,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Lag(question) }) => lag::lag(&question),
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
         Ok(Arguments { command: Command::DeadLetters(it) }) => dead_letters::dead_letters(&it),
+        Ok(Arguments { command: Command::Replay(question) }) => replay::replay(&question),
         Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
         Ok(Arguments { command: Command::Man(page) }) => man::man(&page),
         // Help and version were asked for and go to standard output; anything else is a mistake.

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::caught_up::Watch;
+use super::caught_up::{Aim, Outcome, Watch};
 use super::progress::Progress;
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
 use crate::admin::{Changes, Reloads};
-use crate::bridge::{self, RunError};
+use crate::bridge::{self, Reloading, RunError};
 use crate::causes;
-use crate::config::LogFormat;
+use crate::config::{Config, LogFormat};
 
 /// What is to run, and when not.
 #[derive(Debug, Args)]
@@ -34,14 +34,50 @@ pub(super) fn run(run: Run) -> ExitCode {
         Ok(effective) => effective,
         Err(problems) => return told(&problems),
     };
-    let config = &effective.config;
+    let config = effective.config.clone();
+    let aim = run.until_caught_up.then_some(Aim {
+        doing: "catching up",
+        done: "caught up: all that was there at the start is settled",
+        goal: None,
+    });
+    let watched = run.watch_config.then(|| run.source.config.clone());
+    let load: bridge::Load = Box::new(move || run.source.effective());
+    // What is to be settled is that of the start.
+    let reloading = aim.is_none().then_some(Reloading { effective, load, watched });
+    let for_people = config.log.format == LogFormat::Text;
+    let ended = until_told(config, run.strict, aim, for_people, reloading);
+    let is_caught_up = ended.outcome.is_none_or(|outcome| outcome.arrived);
+    if ended.code == 0 && !is_caught_up {
+        tracing::warn!("stopped before it was caught up");
+        return ExitCode::from(TRY_AGAIN);
+    }
+    ExitCode::from(ended.code)
+}
+
+/// A bridge that has ended.
+pub(super) struct Ended {
+    /// The exit code, as far as the bridge itself goes.
+    pub(super) code: u8,
+    /// What came of what was to be settled.
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// Runs the bridge until a signal, or until what it aims at is settled. How far it is, is drawn `for_people`.
+pub(super) fn until_told(
+    config: Config,
+    strict: bool,
+    aim: Option<Aim>,
+    for_people: bool,
+    reloading: Option<Reloading>,
+) -> Ended {
+    let before = |code| Ended { code, outcome: None };
     let changes = Changes::default();
-    let progress = Progress::of(config.log.format == LogFormat::Text);
+    let progress = Progress::of(for_people);
     let levels = match log::init(&config.log, &changes, progress.clone()) {
         Ok(levels) => levels,
         Err(error) => {
             say(std::io::stderr(), format_args!("error: {error}"));
-            return ExitCode::from(match error {
+            return before(match error {
                 LogError::Level(_) => CONFIGURATION,
                 LogError::Begun(_) => INTERNAL,
             });
@@ -52,48 +88,29 @@ pub(super) fn run(run: Run) -> ExitCode {
         tracing::warn!("{}", warning.line());
     }
     let reloads = Reloads::default();
-    let hears = (!run.until_caught_up).then(|| reloads.clone());
+    let hears = reloading.is_some().then(|| reloads.clone());
     let started = signals::watch(hears).and_then(|(others, stop)| {
-        let watch = run.until_caught_up.then(|| Watch::begin(config, others, progress));
+        let watch = aim.map(|aim| Watch::begin(&config, aim, others, progress));
         Ok((watch.transpose()?, stop))
     });
     let (watch, stop) = match started {
         Ok(started) => started,
         Err(error) => {
             tracing::error!(%error, "cannot watch for signals");
-            return ExitCode::from(INTERNAL);
+            return before(INTERNAL);
         }
     };
-    let watched = run.watch_config.then(|| run.source.config.clone());
-    let load: bridge::Load = Box::new(move || run.source.effective());
-    let whole = bridge::Run {
-        effective,
-        load: (!run.until_caught_up).then_some(load),
-        reloads,
-        watched,
-        strict: run.strict,
-        // Kubernetes says so in each pod.
-        host: std::env::var("HOSTNAME").ok(),
-        changes,
-        levels,
+    // Kubernetes says so in each pod.
+    let host = std::env::var("HOSTNAME").ok();
+    let run = bridge::Run { config, strict, host, changes, levels, reloads, reloading };
+    let ended = bridge::run(run, &stop);
+    let outcome = watch.map(Watch::end);
+    let Err(error) = ended else { return Ended { code: 0, outcome } };
+    tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");
+    let code = match error {
+        RunError::Refused(_) => REFUSED,
+        RunError::Config(_) => CONFIGURATION,
+        RunError::Internal(_) => INTERNAL,
     };
-    ended(bridge::run(whole, &stop), watch.is_none_or(Watch::end))
-}
-
-fn ended(ended: Result<(), RunError>, is_caught_up: bool) -> ExitCode {
-    match ended {
-        Ok(()) if is_caught_up => ExitCode::SUCCESS,
-        Ok(()) => {
-            tracing::warn!("stopped before it was caught up");
-            ExitCode::from(TRY_AGAIN)
-        }
-        Err(error) => {
-            tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");
-            ExitCode::from(match error {
-                RunError::Refused(_) => REFUSED,
-                RunError::Config(_) => CONFIGURATION,
-                RunError::Internal(_) => INTERNAL,
-            })
-        }
-    }
+    Ended { code, outcome }
 }

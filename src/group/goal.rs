@@ -10,7 +10,7 @@ use crate::config::Start;
 use crate::kafka::{Case, Oldest, Standing};
 use crate::record::TopicPartition;
 
-use super::{Failure, Session};
+use super::{Failure, Replay, Session};
 
 /// What is still to be settled.
 #[derive(Debug)]
@@ -59,6 +59,15 @@ impl Goal {
         Ok(Some(goal))
     }
 
+    /// What is left of a replay.
+    pub fn of(replay: &Replay) -> Self {
+        let open = replay.open().into_iter();
+        let open = open.map(|(place, (left, end))| (place, Open { end, left }));
+        let open = open.collect::<BTreeMap<_, _>>();
+        let (records, partitions) = (replay.left(), open.len());
+        Self { open, stood: HashMap::new(), records, partitions }
+    }
+
     /// Offsets that were to be settled, and partitions.
     pub fn size(&self) -> (i64, usize) {
         (self.records, self.partitions)
@@ -67,6 +76,11 @@ impl Goal {
     /// Offsets that are settled of them.
     pub fn settled(&self) -> i64 {
         self.records - self.open.values().map(|open| open.left).sum::<i64>()
+    }
+
+    /// Partitions that have not arrived, each with the offsets that are left.
+    pub fn left(&self) -> impl ExactSizeIterator<Item = (&TopicPartition, i64)> {
+        self.open.iter().map(|(partition, open)| (partition, open.left))
     }
 
     /// Looks what is settled. In a new session, after [`Look::Blind`], topics that are gone need not be waited for.
@@ -79,6 +93,11 @@ impl Goal {
             let Some(open) = self.open.get_mut(&standing.partition) else { continue };
             // Where it begins is not fixed yet: the next bridge could begin later, and skip what comes meanwhile.
             if standing.case == Case::New && session.config.kafka.start != Start::Earliest {
+                continue;
+            }
+            // What a replay was to send is gone with the older topic.
+            if standing.case == Case::Renewed && session.config.replay.is_some() {
+                self.open.remove(&standing.partition);
                 continue;
             }
             match at(&standing) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::kafka::{Group, Standing};
 
-use super::{Behind, Change, Failure, Lag, Plan};
+use super::{Behind, Change, Failure, Forecast, Lag, Part, Plan, Replayed};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -71,6 +71,47 @@ struct Moved<'a> {
 }
 
 #[derive(Serialize)]
+struct Forecasted<'a> {
+    version: u32,
+    group: &'a str,
+    state: &'static str,
+    members: Vec<Member<'a>>,
+    begun: bool,
+    records: i64,
+    left: i64,
+    seconds: Option<u64>,
+    missing: &'a [String],
+    renewed: &'a [String],
+    partitions: Vec<Sent<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sent<'a> {
+    topic: &'a str,
+    partition: i32,
+    from: i64,
+    to: i64,
+    next: i64,
+    left: i64,
+    begin: Option<i64>,
+    end: Option<i64>,
+    clamped: bool,
+}
+
+#[derive(Serialize)]
+struct Over<'a> {
+    version: u32,
+    group: &'a str,
+    done: bool,
+    records: i64,
+    left: i64,
+    partitions: usize,
+    seconds: f64,
+    records_per_second: f64,
+    kept: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct Failed<'a> {
     version: u32,
     error: Error<'a>,
@@ -132,6 +173,60 @@ impl<'a> From<&'a Change> for Moved<'a> {
             end: *end,
             clamped: clamped.is_some(),
         }
+    }
+}
+
+impl<'a> From<&'a Part> for Sent<'a> {
+    fn from(it: &'a Part) -> Self {
+        let (begin, end) = it.standing.log.unzip();
+        Self {
+            topic: &it.standing.partition.topic,
+            partition: it.standing.partition.partition,
+            from: it.span.from,
+            to: it.span.to,
+            next: it.at,
+            left: it.left(),
+            begin,
+            end,
+            clamped: it.clamped.is_some(),
+        }
+    }
+}
+
+impl Forecast<'_> {
+    /// One JSON document.
+    pub fn json(&self) -> String {
+        let replay = self.replay;
+        written(&Forecasted {
+            version: VERSION,
+            group: &replay.name,
+            state: replay.group.state.as_str(),
+            members: members(&replay.group),
+            begun: replay.begun,
+            records: replay.size(),
+            left: replay.left(),
+            seconds: self.takes().map(|takes| takes.as_secs()),
+            missing: &replay.missing,
+            renewed: &replay.renewed,
+            partitions: replay.parts.iter().map(Sent::from).collect(),
+        })
+    }
+}
+
+impl Replayed<'_> {
+    /// One JSON document.
+    pub fn json(&self) -> String {
+        written(&Over {
+            version: VERSION,
+            group: &self.replay.name,
+            done: self.arrived,
+            records: self.settled,
+            left: self.replay.left() - self.settled,
+            partitions: self.replay.parts.len(),
+            seconds: self.took.as_secs_f64(),
+            records_per_second: self.rate(),
+            kept: self.kept.as_deref(),
+        })
     }
 }
 

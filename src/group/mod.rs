@@ -26,7 +26,7 @@ pub use failure::{Failure, Kind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, Plan};
-pub use replay::{Part, Replay};
+pub use replay::{Forecast, Part, Replay, Replayed};
 pub use session::{Selection, Session};
 pub use table::Shown;
 pub use target::{Change, Target};

@@ -32,6 +32,45 @@ pub struct Replay {
     pub renewed: Vec<String>,
 }
 
+/// A [`Replay`] that has not been carried out, and the records a second it may take at most.
+#[derive(Debug)]
+pub struct Forecast<'a> {
+    /// What is to be sent.
+    pub replay: &'a Replay,
+    /// Records a second.
+    pub rate: Option<u64>,
+}
+
+impl Forecast<'_> {
+    /// How long it takes at least, where that is known.
+    pub fn takes(&self) -> Option<Duration> {
+        let left = self.replay.left().unsigned_abs();
+        self.rate.map(|rate| Duration::from_secs(left.div_ceil(rate)))
+    }
+}
+
+/// A [`Replay`] that has ended.
+#[derive(Debug)]
+pub struct Replayed<'a> {
+    /// What was to be sent.
+    pub replay: &'a Replay,
+    /// Offsets that were settled this time.
+    pub settled: i64,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether that was all.
+    pub arrived: bool,
+    /// Why its group is still there, although it was.
+    pub kept: Option<String>,
+}
+
+impl Replayed<'_> {
+    /// Offsets a second.
+    pub fn rate(&self) -> f64 {
+        self.settled as f64 / self.took.as_secs_f64().max(0.001)
+    }
+}
+
 /// What is sent of a partition.
 #[derive(Debug, Clone)]
 pub struct Part {

@@ -9,7 +9,7 @@ use comfy_table::{
 
 use crate::kafka::{Case, Group, Member, Standing};
 
-use super::{Behind, Change, Lag, Plan};
+use super::{Behind, Change, Forecast, Lag, Part, Plan, Replayed};
 
 /// Columns a table may take.
 const WIDTH: u16 = 80;
@@ -220,4 +220,81 @@ fn changed(change: &Change) -> Vec<String> {
         end.to_string(),
         remarks.join("; "),
     ]
+}
+
+impl Display for Forecast<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replay = self.replay;
+        who(f, &replay.name, &replay.group)?;
+        for topic in &replay.missing {
+            writeln!(f, "topic {topic}: kafka has none, or does not let this user see it")?;
+        }
+        for partition in &replay.renewed {
+            writeln!(f, "{partition}: its topic was made again, and nothing of it is sent")?;
+        }
+        let mut table = empty(["partition", "from", "to", "left", "begin", "end", ""], 5);
+        for it in &replay.parts {
+            table.add_row(part(it));
+        }
+        if !replay.parts.is_empty() {
+            writeln!(f, "\n{}", table.trim_fmt())?;
+        }
+        let some = replay.parts.iter().filter(|it| it.left() > 0).count();
+        let (left, all) = (replay.left(), replay.parts.len());
+        write!(f, "\nrecords to be sent: {left} in {some} of {all} partitions (at most)")?;
+        if replay.begun {
+            let settled = replay.size() - left;
+            write!(f, "\nbegun before: {settled} are settled; it goes on, to the same ends")?;
+        }
+        if let (Some(takes), Some(rate)) = (self.takes(), self.rate) {
+            write!(f, "\nat {rate}/s: {}, or longer where the namespace takes less", time(takes))?;
+        }
+        Ok(())
+    }
+}
+
+fn part(it: &Part) -> Vec<String> {
+    let Part { standing, span, at, clamped } = it;
+    let (first, end) = standing.log.unzip();
+    let mut remarks = Vec::new();
+    if *at != span.from {
+        remarks.push(format!("goes on at {at}"));
+    }
+    remarks.extend(clamped.as_ref().map(|it| format!("clamped: {it} is not in the log")));
+    vec![
+        standing.partition.to_string(),
+        span.from.to_string(),
+        span.to.to_string(),
+        it.left().to_string(),
+        number(first),
+        number(end),
+        remarks.join("; "),
+    ]
+}
+
+impl Display for Replayed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { replay, settled, took, arrived, kept } = self;
+        let (all, name) = (replay.parts.len(), &replay.name);
+        if *settled == 0 && *arrived {
+            f.write_str("nothing is left to be sent")?;
+        } else {
+            let (seconds, rate) = (took.as_secs_f64(), self.rate());
+            write!(
+                f,
+                "replayed: {settled} records of {all} partitions in {seconds:.1} s, {rate:.0}/s (at most)"
+            )?;
+        }
+        if !arrived {
+            let left = replay.left() - settled;
+            write!(f, "\nstopped before its end: {left} are left; the same command goes on")?;
+        }
+        match kept {
+            Some(why) => write!(
+                f,
+                "\nnote: group `{name}` could not be deleted, and keeps what is settled: {why}"
+            ),
+            None => Ok(()),
+        }
+    }
 }

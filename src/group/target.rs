@@ -1,5 +1,6 @@
 //! Where positions shall go, and what that makes of each partition. Pure.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::config::Start;
@@ -33,6 +34,22 @@ impl FromStr for Target {
             return Ok(if shift { Self::Shift(number) } else { Self::Offset(number) });
         }
         Start::of(&format!("{text}T00:00:00Z")).map(Self::Start).ok_or(wrong)
+    }
+}
+
+impl fmt::Display for Target {
+    /// As it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(Start::Earliest) => f.write_str("earliest"),
+            Self::Start(Start::Latest) => f.write_str("latest"),
+            Self::Start(Start::At(millis)) => match jiff::Timestamp::from_millisecond(*millis) {
+                Ok(time) => time.fmt(f),
+                Err(_) => millis.fmt(f),
+            },
+            Self::Offset(offset) => offset.fmt(f),
+            Self::Shift(by) => write!(f, "{by:+}"),
+        }
     }
 }
 

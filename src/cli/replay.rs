@@ -1,0 +1,275 @@
+//! `replay`: sends again what stands between two places of each partition, beside the bridge, whose group it leaves alone.
+//!
+//! The bridge itself does it, in a group of its own that says how far it is. The name of that group follows from the arguments, so
+//! the same command goes on where the last one ended.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::asking::{failed, read};
+use super::caught_up::{Aim, Outcome};
+use super::run::until_told;
+use super::{Source, TRY_AGAIN, answer, say, time};
+use crate::config::{self, Config, LogFormat, Topics};
+use crate::group::{Failure, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
+
+/// How long what a replay leaves behind may take to be tidied up: a member that was killed leaves when its session is over.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// What is to be sent again.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    #[command(flatten)]
+    source: Source,
+    /// From where on: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, or, of one partition, an offset
+    #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
+    from: Target,
+    /// Up to where, without what stands there; the end at the first start unless it is said
+    #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
+    to: Target,
+    /// Only this topic, or this partition of it; may be repeated
+    #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
+    topics: Vec<Selection>,
+    /// Only by this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
+    #[arg(long = "mapping", value_name = "MAPPING")]
+    mappings: Vec<String>,
+    /// Take no more than so many records a second, such as `5000/s`
+    #[arg(long, value_name = "N/s")]
+    rate: Option<PerSecond>,
+    /// The group it is kept in; without it, its name follows from the group of the bridge and from these arguments
+    #[arg(long, value_name = "GROUP")]
+    name: Option<String>,
+    /// Serve probes, metrics and the status page here; without it, nothing is served
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Show what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Tell what was found, or what came of it, as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// How long Kafka may take to say what is there
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    timeout: Duration,
+}
+
+/// Records a second.
+#[derive(Debug, Clone, Copy)]
+struct PerSecond(u64);
+
+impl FromStr for PerSecond {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.trim().strip_suffix("/s").unwrap_or(text).trim();
+        let number = number.parse().ok().filter(|rate| (1..=1_000_000_000).contains(rate));
+        number.map(Self).ok_or("write records a second, such as 5000/s")
+    }
+}
+
+/// A place that does not count from what somebody has committed.
+fn bound(text: &str) -> Result<Target, &'static str> {
+    match text.parse() {
+        Ok(Target::Shift(_)) | Err(_) => {
+            Err("write a time with its zone such as 2026-01-31T08:00:00Z, a date such as \
+                                             2026-01-31 (its midnight, UTC), `earliest`, `latest`, or an offset")
+        }
+        Ok(target) => Ok(target),
+    }
+}
+
+pub(super) fn replay(question: &Question) -> ExitCode {
+    let config = match read(&question.source, question.json) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let planned = question.chosen(&config).and_then(|chosen| {
+        let asked = config.clone().for_replay(&question.group(&config), question.kind());
+        let replay = question.plan(&asked, &chosen)?;
+        Ok((asked.narrowed(&chosen, &replay.topics()), replay))
+    });
+    let (mut config, replay) = match planned {
+        Ok(planned) => planned,
+        Err(failure) => return failed(&failure, question.json),
+    };
+    if question.dry_run {
+        return question.shown(&replay);
+    }
+    if let Some(address) = question.listen {
+        config.admin.listen = address;
+    }
+    question.carry_out(&config, &replay)
+}
+
+impl Question {
+    fn kind(&self) -> config::Replay {
+        config::Replay { rate: self.rate.map(|rate| rate.0), is_served: self.listen.is_some() }
+    }
+
+    /// The group: the same for the same question, whatever its rate.
+    fn group(&self, config: &Config) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        let topics = self.topics.iter().map(|it| match it.partition {
+            Some(partition) => format!("{}:{partition}", it.topic),
+            None => it.topic.clone(),
+        });
+        let (topics, mappings): (BTreeSet<_>, BTreeSet<_>) =
+            (topics.collect(), self.mappings.iter().collect());
+        let asked = format!("{} {} {topics:?} {mappings:?}", self.from, self.to);
+        format!("{}.replay.{:012x}", config.kafka.group_id, short(&asked))
+    }
+
+    /// The mappings that are meant, by their places. Those that are paused are to be named.
+    fn chosen(&self, config: &Config) -> Result<BTreeSet<usize>, Failure> {
+        let all = || config.mappings.iter().enumerate();
+        if self.mappings.is_empty() {
+            return Ok(all().filter(|(_, it)| !it.paused).map(|(place, _)| place).collect());
+        }
+        let mut chosen = BTreeSet::new();
+        for named in &self.mappings {
+            let meant = all().filter(|(place, it)| {
+                named.parse() == Ok(*place)
+                    || it.hub == *named
+                    || match &it.topics {
+                        Topics::Named(names) => names.contains(named),
+                        Topics::Pattern(pattern) => pattern.matching.as_str() == named,
+                    }
+            });
+            let meant = meant.map(|(place, _)| place).collect::<Vec<_>>();
+            if meant.is_empty() {
+                let all = all().map(|(place, it)| format!("{place} ({})", it.hub)).take(20);
+                let all = all.collect::<Vec<_>>().join(", ");
+                let what = format!("no mapping is `{named}`");
+                return Err(Failure::usage(what, format!("there are {all}")));
+            }
+            chosen.extend(meant);
+        }
+        Ok(chosen)
+    }
+
+    /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
+    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, Failure> {
+        let taken = |topic: &str| {
+            let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
+            by.into_iter().any(|mapping| mapping.topics.takes(topic))
+        };
+        if let Some(other) = self.topics.iter().find(|it| !taken(&it.topic)) {
+            let what = format!("topic `{}` is taken by no mapping that is meant", other.topic);
+            let hint = "name a mapping that takes it; one that is `paused` is not meant unless it is named";
+            return Err(Failure::usage(what, hint));
+        }
+        let mut session = Session::open(config, &self.topics, self.timeout)?;
+        session.keep(taken);
+        let replay = Replay::plan(&session, self.from, self.to)?;
+        if self.dry_run {
+            return Ok(replay);
+        }
+        replay.fix(&mut session, (self.from, self.to), self.timeout)
+    }
+
+    fn shown(&self, replay: &Replay) -> ExitCode {
+        let forecast = Forecast { replay, rate: self.kind().rate };
+        match self.json {
+            true => answer(format_args!("{}", forecast.json()), ExitCode::SUCCESS),
+            false => answer(
+                format_args!("{forecast}\nnothing was sent, and nothing was changed"),
+                ExitCode::SUCCESS,
+            ),
+        }
+    }
+
+    /// Sends it, unless it is sent already.
+    fn carry_out(&self, config: &Config, replay: &Replay) -> ExitCode {
+        for topic in &replay.missing {
+            let what = "kafka has none, or does not let this user see it; nothing of it is sent";
+            say(std::io::stderr(), format_args!("note: topic `{topic}`: {what}"));
+        }
+        for partition in &replay.renewed {
+            let what = "its topic was made again since the replay began; nothing of it is sent";
+            say(std::io::stderr(), format_args!("note: `{partition}`: {what}"));
+        }
+        if replay.begun && !self.json {
+            let Replay { name, .. } = replay;
+            let (left, size) = (replay.left(), replay.size());
+            let what = format!("going on: {left} of {size} records are left (at most)");
+            say(std::io::stderr(), format_args!("note: group `{name}`: {what}"));
+        }
+        let begun = Instant::now();
+        let mut outcome = Outcome { arrived: true, settled: 0 };
+        if replay.left() > 0 {
+            let goal = Some(Goal::of(replay));
+            let done = "replayed: everything is settled";
+            let aim = Aim { doing: "replaying", done, goal };
+            let for_people = !self.json && config.log.format == LogFormat::Text;
+            let ended = until_told(config.clone(), true, Some(aim), for_people, None);
+            outcome = ended.outcome.unwrap_or(Outcome { arrived: false, settled: 0 });
+            if ended.code != 0 {
+                return ExitCode::from(ended.code);
+            }
+        }
+        let took = begun.elapsed();
+        let tidy = outcome.arrived && (replay.begun || replay.left() > 0);
+        let kept = if tidy { forget(config) } else { None };
+        let told =
+            Replayed { replay, settled: outcome.settled, took, arrived: outcome.arrived, kept };
+        let code = if outcome.arrived { 0 } else { TRY_AGAIN };
+        match self.json {
+            true => answer(format_args!("{}", told.json()), ExitCode::from(code)),
+            false => answer(format_args!("{told}"), ExitCode::from(code)),
+        }
+    }
+}
+
+/// Deletes the group of a replay that is over; otherwise says why it is kept.
+fn forget(config: &Config) -> Option<String> {
+    match Session::open(config, &[], TIDY) {
+        Ok(session) => Replay::forget(&session, TIDY).err().map(|why| why.to_string()),
+        Err(failure) => Some(failure.what),
+    }
+}
+
+/// A number that other texts hardly have: FNV-1a, of 48 bits.
+fn short(text: &str) -> u64 {
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    (hash >> 48 ^ hash) & 0xffff_ffff_ffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_a_second() {
+        for (text, rate) in [("5000/s", 5000), ("1", 1), (" 20 /s", 20)] {
+            assert_eq!(text.parse::<PerSecond>().map(|it| it.0), Ok(rate), "{text}");
+        }
+        for wrong in ["", "0", "0/s", "-1", "5/m", "5k", "/s", "1.5/s"] {
+            assert!(wrong.parse::<PerSecond>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nothing_counts_from_what_somebody_has_committed() {
+        for right in ["900", "earliest", "latest", "2026-01-31", "2026-01-31T08:00:00+01:00"] {
+            assert!(bound(right).is_ok(), "{right}");
+        }
+        for wrong in ["+5", "-5", "yesterday", "", "2026-01-31T08:00:00"] {
+            assert!(bound(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn other_questions_have_other_groups() {
+        let all = ["", "a", "b", "ab", "ba", "earliest latest {} {}"].map(short);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert!(all.iter().all(|it| *it < 1 << 48));
+    }
+}
