@@ -89,7 +89,8 @@ pub(super) fn replay(question: &Question) -> ExitCode {
         Err(code) => return code,
     };
     let planned = question.chosen(&config).and_then(|chosen| {
-        let asked = config.clone().for_replay(&question.group(&config), question.kind());
+        let group = question.group(&config)?;
+        let asked = config.clone().for_replay(&group, question.kind());
         let replay = question.plan(&asked, &chosen)?;
         Ok((asked.narrowed(&chosen, &replay.topics()), replay))
     });
@@ -112,9 +113,18 @@ impl Question {
     }
 
     /// The group: the same for the same question, whatever its rate.
-    fn group(&self, config: &Config) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
+    fn group(&self, config: &Config) -> Result<String, Failure> {
+        match &self.name {
+            Some(name) if *name == config.kafka.group_id => {
+                let what =
+                    format!("`{name}` is the group of the bridge, which a replay leaves alone");
+                return Err(Failure::usage(what, "give another `--name`, or none"));
+            }
+            Some(name) if name.is_empty() => {
+                return Err(Failure::usage("a group has a name", "give another `--name`, or none"));
+            }
+            Some(name) => return Ok(name.clone()),
+            None => {}
         }
         let topics = self.topics.iter().map(|it| match it.partition {
             Some(partition) => format!("{}:{partition}", it.topic),
@@ -123,7 +133,7 @@ impl Question {
         let (topics, mappings): (BTreeSet<_>, BTreeSet<_>) =
             (topics.collect(), self.mappings.iter().collect());
         let asked = format!("{} {} {topics:?} {mappings:?}", self.from, self.to);
-        format!("{}.replay.{:012x}", config.kafka.group_id, short(&asked))
+        Ok(format!("{}.replay.{:012x}", config.kafka.group_id, short(&asked)))
     }
 
     /// The mappings that are meant, by their places. Those that are paused are to be named.

@@ -8,5 +8,7 @@ mod caught_up;
 mod lag;
 mod offsets;
 mod progress;
+mod replay;
+mod replaying;
 mod said;
 mod terminal;
