@@ -22,7 +22,7 @@ struct Scene {
     group: String,
     hub: Arc<Hub>,
     settings: Settings,
-    _server: Server,
+    server: Server,
 }
 
 impl Scene {
@@ -35,7 +35,7 @@ impl Scene {
         kafka.create_topic(&topic, partitions);
         let record = |n: i64| move |p| Out::value(format!("{n}")).to(p).at(MIDNIGHT + n * HOUR);
         kafka.produce(&topic, (0..each).flat_map(|n| (0..partitions).map(record(n))));
-        Self { kafka, topic, group, hub: server.hub("orders"), settings, _server: server }
+        Self { kafka, topic, group, hub: server.hub("orders"), settings, server: server }
     }
 
     fn held(&self) -> Held {
@@ -271,7 +271,8 @@ fn a_group_of_somebody_else_is_not_taken() {
 #[test]
 fn a_partition_that_halts_is_said_and_waited_for() {
     let scene = Scene::new("halted", 2, 10);
-    scene.kafka.produce(&scene.topic, [Out::value(vec![0; 1_200_000]).to(1)]);
+    let small = scene.server.faults().hub("orders").max_message_size(100_000);
+    scene.kafka.produce(&scene.topic, [Out::value(vec![0; 200_000]).to(1)]);
     let settings = scene.settings.clone();
     let running = Running::start(&settings, &["--from", "earliest"]);
     running.wait_log(&["ERROR", "halted"]);
@@ -281,4 +282,5 @@ fn a_partition_that_halts_is_said_and_waited_for() {
     let dropping = settings.with("[failure]\npolicy = 'drop'");
     assert_eq!(Running::start(&dropping, &["--from", "earliest"]).ends(0)["done"], true);
     assert_eq!(scene.hub.total(), 20);
+    small.clear();
 }
