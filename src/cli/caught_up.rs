@@ -133,6 +133,9 @@ fn in_session(
         let look = goal.look(&mut session, LIMIT)?;
         progress.at(goal.settled().unsigned_abs());
         stands.look(goal, Instant::now());
+        for partition in goal.take_gone() {
+            tracing::warn!(%partition, "its topic was deleted and made anew, or its position was deleted: nothing more of it is replayed");
+        }
         match look {
             Look::Arrived => return Ok(true),
             Look::Blind => return Ok(false),

@@ -13,12 +13,14 @@ use crate::record::TopicPartition;
 use super::{Failure, Replay, Session};
 
 /// What is still to be settled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Goal {
     /// Partitions that have not arrived.
     open: BTreeMap<TopicPartition, Open>,
     /// Where those stood when they were last looked at.
     stood: HashMap<TopicPartition, i64>,
+    /// Those that were found to be gone, and nobody has heard of.
+    gone: Vec<TopicPartition>,
     records: i64,
     partitions: usize,
 }
@@ -46,8 +48,7 @@ impl Goal {
     /// The ends that are there now; `None` while one is not known.
     pub fn set(session: &mut Session<'_>, limit: Duration) -> Result<Option<Self>, Failure> {
         session.extend(limit);
-        let mut goal =
-            Self { open: BTreeMap::new(), stood: HashMap::new(), records: 0, partitions: 0 };
+        let mut goal = Self::default();
         for standing in session.standings(session.left())? {
             let (Some((_, end)), Some(behind)) = (standing.log, standing.behind()) else {
                 return Ok(None);
@@ -65,7 +66,7 @@ impl Goal {
         let open = open.map(|(place, (left, end))| (place, Open { end, left }));
         let open = open.collect::<BTreeMap<_, _>>();
         let (records, partitions) = (replay.left(), open.len());
-        Self { open, stood: HashMap::new(), records, partitions }
+        Self { open, records, partitions, ..Self::default() }
     }
 
     /// Offsets that were to be settled, and partitions.
@@ -95,9 +96,11 @@ impl Goal {
             if standing.case == Case::New && session.config.kafka.start != Start::Earliest {
                 continue;
             }
-            // What a replay was to send is gone with the older topic.
-            if standing.case == Case::Renewed && session.config.replay.is_some() {
+            // Kafka forgets positions with their topic, and what a replay was to send is gone with it, too.
+            let is_gone = matches!(standing.case, Case::New | Case::Renewed);
+            if is_gone && session.config.replay.is_some() {
                 self.open.remove(&standing.partition);
+                self.gone.push(standing.partition);
                 continue;
             }
             match at(&standing) {
@@ -129,6 +132,11 @@ impl Goal {
             (_, true) => Look::Blind,
             (open, false) => Look::Open(open),
         })
+    }
+
+    /// Partitions of a replay that were found to be gone since this was last asked.
+    pub fn take_gone(&mut self) -> Vec<TopicPartition> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Forgets what is of topics that `session` does not know any more.

@@ -73,7 +73,7 @@ impl fmt::Debug for Queue {
 pub enum Delivery {
     /// A record.
     Record(Fetched),
-    /// A record of this partition, behind what is to be read of it. There is nothing more to come: it need not be fetched.
+    /// Nothing more is to be read of this partition: it has come to its bound.
     Past(TopicPartition),
     /// A partition could not be read. Only for the pump's information: the event thread deals with it.
     Error(FetchError),
@@ -211,13 +211,11 @@ impl Queue {
             source.looked = Some(changes);
             source.withheld = withheld.is(&TopicPartition::new(source.topic, partition));
         }
-        if source.withheld {
-            return None;
+        match source.withheld {
+            true => None,
+            false if fetched.offset() < source.end => Some(Delivery::Record(fetched)),
+            false => Some(Delivery::Past(TopicPartition::new(source.topic, partition))),
         }
-        if fetched.offset() >= source.end {
-            return Some(Delivery::Past(TopicPartition::new(source.topic, partition)));
-        }
-        Some(Delivery::Record(fetched))
     }
 
     /// Whether records of `partition` are passed over until it is read again from where it broke.
@@ -279,7 +277,7 @@ impl Inlet {
         self.forward_until(partition, None)
     }
 
-    /// The same; records at `end` and behind it are told as [`Delivery::Past`].
+    /// The same; what stands at `end` or behind is [`Delivery::Past`].
     pub(super) fn forward_until(&self, partition: &TopicPartition, end: Option<i64>) -> bool {
         let (Some(native), Ok(topic)) = (self.0.upgrade(), CString::new(&*partition.topic)) else {
             return false;
@@ -304,7 +302,7 @@ impl Inlet {
         true
     }
 
-    /// `position` in `partition`, or the end of what is read of it where that is before.
+    /// `position`, or where `partition` is bound to end, if that is before.
     pub(super) fn within(&self, partition: &TopicPartition, position: Position) -> Position {
         let end = self.0.upgrade().and_then(|native| native.bounds.of(partition));
         end.map_or(position, |end| position.min(Position(end)))

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use eventhubs_local::{Hub, Server};
+use rdkafka::bindings::rd_kafka_AclOperation_t as Operation;
+use rdkafka::bindings::rd_kafka_ResourceType_t as Kind;
 use rdkafka::producer::Producer as _;
 use serde_json::json;
 
 use crate::replaying::{Held, Running, committed, groups, once};
-use crate::said::{entry, json, keys, refused, table};
+use crate::said::{entry, json, keys, refused, table, text};
+use crate::support::acl::{AUTHORIZER, US, allow};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const REPLAY: &[&str] = &["replay"];
@@ -35,7 +38,7 @@ impl Scene {
         kafka.create_topic(&topic, partitions);
         let record = |n: i64| move |p| Out::value(format!("{n}")).to(p).at(MIDNIGHT + n * HOUR);
         kafka.produce(&topic, (0..each).flat_map(|n| (0..partitions).map(record(n))));
-        Self { kafka, topic, group, hub: server.hub("orders"), settings, server: server }
+        Self { kafka, topic, group, hub: server.hub("orders"), settings, server }
     }
 
     fn held(&self) -> Held {
@@ -283,4 +286,64 @@ fn a_partition_that_halts_is_said_and_waited_for() {
     assert_eq!(Running::start(&dropping, &["--from", "earliest"]).ends(0)["done"], true);
     assert_eq!(scene.hub.total(), 20);
     small.clear();
+}
+
+/// What it was to send is gone with the topic; the rest is sent.
+#[test]
+fn a_topic_that_is_made_again_meanwhile_is_left_out() {
+    let scene = Scene::new("stays", 1, 500);
+    let other = unique("goes");
+    let make = || {
+        scene.kafka.create_topic(&other, 1);
+        scene.kafka.produce(&other, (0..500).map(|_| Out::value("x")));
+    };
+    make();
+    let settings = scene.settings.clone().mapping(&other, "orders");
+    let running = Running::start(&settings, &["--from", "earliest", "--rate", "150/s"]);
+    assert!(scene.hub.wait_for(50, PATIENCE), "it sends");
+    scene.kafka.delete_topic(&other);
+    make();
+    running.wait_log(&["WARN", "nothing more of it is replayed", &other]);
+    assert_eq!(running.ends(0)["done"], true);
+    let ids = scene.hub.partitions().iter().flat_map(eventhubs_local::Partition::events);
+    let ours = ids.filter(|it| it.message_id().unwrap().starts_with(&scene.topic)).count();
+    assert_eq!(ours, 500);
+}
+
+/// It may read in its group and not delete it: then it is over, and says what is left behind.
+#[test]
+fn a_group_that_may_not_be_deleted_is_told_and_one_that_may_not_be_read_is_refused() {
+    let kafka = Kafka::start_with(1, AUTHORIZER);
+    let (topic, group) = (unique("guarded"), unique("g"));
+    kafka.create_topic(&topic, 1);
+    kafka.produce(&topic, (0..5).map(|_| Out::value("x")));
+    let server = Server::builder().hub("orders", 2).start().unwrap();
+    let settings = Settings::new(&kafka, &group, &server).mapping(&topic, "orders");
+    let ours = format!("{group}.replay.");
+    let may =
+        |who: &str, operation| allow(&kafka, Kind::RD_KAFKA_RESOURCE_GROUP, &ours, who, operation);
+    may("User:somebody", Operation::RD_KAFKA_ACL_OPERATION_READ);
+    let replay = || settings.call(REPLAY, &["--from", "earliest", "--json"]);
+    // Brokers hear of it a little later.
+    let told = wait_for("it is refused", PATIENCE, || {
+        let output = replay();
+        (output.status.code() == Some(69)).then(|| text(&output.stdout))
+    });
+    let before = server.hub("orders").total();
+    assert!(told.contains("Group authorization failed") && told.contains(&ours), "{told}");
+    may(US, Operation::RD_KAFKA_ACL_OPERATION_READ);
+    let told = wait_for("it is let in", PATIENCE, || {
+        let output = replay();
+        (output.status.code() == Some(0)).then(|| text(&output.stdout))
+    });
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(keys(&told, ["done", "records", "left"]), json!([true, 5, 0]));
+    assert!(told["kept"].as_str().unwrap().contains("authorization failed"), "{told}");
+    let told = json(&settings, REPLAY, &["--from", "earliest"], 0);
+    assert_eq!(keys(&told, ["done", "records"]), json!([true, 0]), "it is over already");
+    may(US, Operation::RD_KAFKA_ACL_OPERATION_DELETE);
+    wait_for("the group may be deleted", PATIENCE, || {
+        json(&settings, REPLAY, &["--from", "earliest"], 0)["kept"].is_null().then_some(())
+    });
+    assert_eq!(server.hub("orders").total(), before + 5);
 }

@@ -86,7 +86,7 @@ pub fn expected(record: &Out, topic: &str, partition: i32, offset: i64, form: &F
     let mut properties = BTreeMap::new();
     let mut content_type = None;
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    let own = ["topic", "partition", "offset", "timestamp", "key", "tombstone"];
+    let own = ["topic", "partition", "offset", "timestamp", "key", "tombstone", "replayed"];
     let own_name = |name: &str| {
         let rest = form.prefix.and_then(|prefix| name.strip_prefix(prefix));
         rest.is_some_and(|rest| own.contains(&rest))

@@ -8,6 +8,7 @@
     reason = "each test binary uses its part of this"
 )]
 
+pub mod acl;
 pub mod audit;
 pub mod authority;
 pub mod bridge;
