@@ -347,3 +347,39 @@ fn a_group_that_may_not_be_deleted_is_told_and_one_that_may_not_be_read_is_refus
     });
     assert_eq!(server.hub("orders").total(), before + 5);
 }
+
+/// A record goes to two hubs, one of which stands for a while: its partition is held, and goes back to where it was. The bound
+/// holds all the same.
+#[test]
+fn a_hub_that_stands_is_waited_for_and_nothing_behind_the_end_is_sent() {
+    let scene = Scene::new("stands", 2, 6_000);
+    let slow = Server::builder().hub("slow", 2).start().unwrap();
+    let settings = scene.settings.clone().with(&format!(
+        "[limits]
+        memory = '64MiB'
+        [eventhubs.other]
+        connection_string = '{}'
+        send_timeout = '4s'
+        [[mappings]]
+        topic = '{}'
+        hub = 'slow'
+        namespace = 'other'
+        batch.max_events = 100",
+        slow.connection_string(),
+        scene.topic
+    ));
+    // The first batch of a partition is taken and not answered for, so the lane stands.
+    let silence = slow.faults().hub("slow").partition(1).times(1).forget_ack();
+    let to = "2026-08-15";
+    let plan = json(&settings, REPLAY, &["--from", "earliest", "--to", to, "--dry-run"], 0);
+    let end = entry(&plan, &scene.topic, 0)["to"].as_i64().unwrap();
+    assert!((4_000..5_000).contains(&end), "{plan}");
+    let running = Running::start(&settings, &["--from", "earliest", "--to", to]);
+    wait_for("an answer is kept back", PATIENCE, || (silence.fired() > 0).then_some(()));
+    assert_eq!(running.ends(0)["done"], true);
+    for hub in [&scene.hub, &slow.hub("slow")] {
+        let held = Held::of(hub, &scene.topic).replayed;
+        assert!(held.keys().eq(once(0..2, 0..end).keys()), "all of it, and nothing else");
+    }
+    assert_eq!(scene.held().replayed, once(0..2, 0..end), "each once, where nothing is kept back");
+}
