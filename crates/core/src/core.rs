@@ -23,7 +23,7 @@ use crate::mapping::Events;
 use crate::offsets::{Assignment, ENTRY, Ticket};
 use crate::partitions::{Intake, Partition, Partitions};
 use crate::pause::is_paused;
-use crate::record::{Position, Record, TopicPartition};
+use crate::record::{Position, Read, Record, TopicPartition};
 use crate::route::{self, Router};
 use crate::scale::Scale;
 
@@ -187,7 +187,12 @@ impl Core {
 
     /// Takes one record.
     pub fn admit(&mut self, record: &Record<'_>, now: Instant) -> Admitted {
-        let Some(slot) = self.partitions.find(record.topic, record.partition) else {
+        self.admit_read(&Read::of(record), record, now)
+    }
+
+    /// Takes one record that was read there.
+    pub fn admit_read(&mut self, at: &Read<'_>, record: &Record<'_>, now: Instant) -> Admitted {
+        let Some(slot) = self.partitions.find(at.topic, at.partition) else {
             return Admitted::Unknown;
         };
         let Some(partition) = self.partitions.get(slot) else { return Admitted::Unknown };
@@ -195,11 +200,11 @@ impl Core {
             return Admitted::Taken;
         }
         if !partition.again.is_empty() {
-            self.pass_expired(slot, record.offset);
+            self.pass_expired(slot, at.offset);
         }
         let Some(partition) = self.partitions.get(slot) else { return Admitted::Unknown };
-        let again = partition.again.routes(record.offset).next().is_some();
-        if !again && self.partitions.offsets.has_seen(partition.assignment, record.offset) {
+        let again = partition.again.routes(at.offset).next().is_some();
+        if !again && self.partitions.offsets.has_seen(partition.assignment, at.offset) {
             return Admitted::Taken;
         }
         let routes = Arc::clone(&partition.routes);
@@ -209,7 +214,7 @@ impl Core {
             Err(Why::Letters)
         } else if again {
             // It is in the window already.
-            self.place_again(slot, record, &routes, now)
+            self.place_again(slot, at, record, &routes, now)
         } else if partition.next.is_some() {
             Err(Why::Reload)
         } else if routes.is_empty() {
@@ -217,12 +222,12 @@ impl Core {
         } else if !self.window_is_open(partition, 1) {
             Err(Why::Window)
         } else {
-            self.place(slot, record, &routes, now)
+            self.place(slot, at, record, &routes, now)
         };
         match placed {
             Ok(()) => Admitted::Taken,
             Err(why) => {
-                self.hold(slot, why, Position(record.offset), record.timestamp, now);
+                self.hold(slot, why, Position(at.offset), record.timestamp, now);
                 Admitted::Held
             }
         }

@@ -10,7 +10,7 @@ use crate::hubs::Route;
 use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
-use crate::record::Record;
+use crate::record::{Read, Record};
 use crate::typed::WrongType;
 
 /// Lanes that are opened within this part of their linger are due together.
@@ -39,20 +39,22 @@ impl Core {
     pub(crate) fn place(
         &mut self,
         slot: usize,
+        at: &Read<'_>,
         record: &Record<'_>,
         routes: &[Route],
         now: Instant,
     ) -> Result<(), Why> {
         // Nearly always there is one, and nothing is allocated for it.
-        if let [route] = routes {
+        if let ([route], None) = (routes, at.by) {
             let plan = self.plan(record, 0, route, now)?;
-            if let Some(ticket) = self.track(slot, record) {
+            if let Some(ticket) = self.track(slot, at, record) {
                 self.carry_out(slot, plan, ticket, record.timestamp, now);
             }
             return Ok(());
         }
-        let plans = self.plan_all(record, routes, 0..routes.len(), now)?;
-        let Some(ticket) = self.track(slot, record) else { return Ok(()) };
+        let goes = |index: &usize| at.goes_by(routes[*index].to.mapping);
+        let plans = self.plan_all(record, routes, (0..routes.len()).filter(goes), now)?;
+        let Some(ticket) = self.track(slot, at, record) else { return Ok(()) };
         let offsets = &mut self.partitions.offsets;
         let tickets: Vec<Ticket> = plans.iter().map(|_| offsets.split(&ticket)).collect();
         // The first one, which is of no event: without routes the record is settled.
@@ -67,28 +69,29 @@ impl Core {
     pub(crate) fn place_again(
         &mut self,
         slot: usize,
+        at: &Read<'_>,
         record: &Record<'_>,
         routes: &[Route],
         now: Instant,
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
-        let wanted: Vec<usize> = partition.again.routes(record.offset).collect();
+        let wanted: Vec<usize> = partition.again.routes(at.offset).collect();
         let plans = self.plan_all(record, routes, wanted, now)?;
         for plan in plans {
             let Some(partition) = self.partitions.get_mut(slot) else { return Ok(()) };
             partition.given_back = None;
-            let Some(ticket) = partition.again.take(record.offset, plan.route) else { continue };
+            let Some(ticket) = partition.again.take(at.offset, plan.route) else { continue };
             self.carry_out(slot, plan, ticket, record.timestamp, now);
         }
         Ok(())
     }
 
-    fn track(&mut self, slot: usize, record: &Record<'_>) -> Option<Ticket> {
+    fn track(&mut self, slot: usize, at: &Read<'_>, record: &Record<'_>) -> Option<Ticket> {
         let partition = self.partitions.get_mut(slot)?;
         partition.given_back = None;
         let stay = partition.assignment;
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        self.partitions.offsets.track(stay, record.offset, bytes, record.timestamp)
+        self.partitions.offsets.track(stay, at.offset, bytes, record.timestamp)
     }
 
     /// The plans of the `wanted` routes, or what one of them has to wait for.

@@ -24,6 +24,33 @@ pub struct Record<'a> {
     pub headers: &'a [Header<'a>],
 }
 
+/// Where a record was read, and which ways it goes. Both are usually its own; a dead letter is read in one place and sent as the record
+/// that it was, to the hub that was to have it.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    /// The topic it was read from.
+    pub topic: &'a str,
+    /// The partition of that.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The mappings it goes by, by their places in the configuration; all that take the topic without.
+    pub by: Option<&'a [usize]>,
+}
+
+impl<'a> Read<'a> {
+    /// Where `record` says it is.
+    pub fn of(record: &Record<'a>) -> Self {
+        let Record { topic, partition, offset, .. } = *record;
+        Self { topic, partition, offset, by: None }
+    }
+
+    /// Whether it goes by that mapping.
+    pub fn goes_by(&self, mapping: usize) -> bool {
+        self.by.is_none_or(|by| by.contains(&mapping))
+    }
+}
+
 /// One Kafka record header. Neither part needs to be UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
