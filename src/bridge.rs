@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::health::{self, Health};
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
+use crate::otlp::Exporter;
 use crate::pipeline::resolve::Found;
 use crate::pipeline::shard::{Failure, StartError};
 use crate::route::named_topics;
@@ -102,7 +103,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     let config = &config;
     let metrics = Arc::new(Metrics::default());
     let health = health(config);
-    let status = Status::new(config, host, health.clone(), Arc::clone(&metrics));
+    let status = Status::new(config, host.clone(), health.clone(), Arc::clone(&metrics));
     let views = Views {
         health: health.clone(),
         metrics: Arc::clone(&metrics),
@@ -122,6 +123,8 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     } else {
         None
     };
+    // Until the end, when all is counted.
+    let _exporter = exporter(config, &metrics, host.as_deref())?;
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health, Found::default())?;
@@ -163,6 +166,17 @@ fn is_let_in(
         }
     }
     Ok(true)
+}
+
+/// What exports to a collector, if the operator wants that.
+fn exporter(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    host: Option<&str>,
+) -> Result<Option<Exporter>, RunError> {
+    let start = |otlp| Exporter::start(otlp, metrics, host);
+    let exporter = config.otlp.as_ref().map(start).transpose();
+    exporter.map_err(|error| RunError::Internal(format!("no thread to export from: {error}")))
 }
 
 fn refused_address(error: &admin::StartError) -> RunError {

@@ -14,6 +14,7 @@ pub mod import;
 pub mod kafka;
 pub mod letters;
 pub mod metrics;
+pub mod otlp;
 pub mod pipeline;
 pub mod repeats;
 pub mod status;

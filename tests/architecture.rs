@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "health",
             "status",
             "metrics",
+            "otlp",
             "config",
             "causes",
             "route",
@@ -59,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("admin", &["status", "health", "metrics", "config", "causes"]),
     ("status", &["health", "metrics", "config", "core", "record", "route"]),
     ("health", &[]),
+    ("otlp", &["metrics", "tls", "config", "causes", "repeats"]),
     ("metrics", &["core", "record"]),
     ("tls", &["config"]),
     ("import", &["config"]),
@@ -92,7 +94,9 @@ const WORLD: &[&str] = &[
 const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
-    (&["azure_core", "azure_identity", "reqwest"], &["src/credential"]),
+    (&["azure_core", "azure_identity"], &["src/credential"]),
+    (&["reqwest"], &["src/credential", "src/otlp"]),
+    (&["opentelemetry_proto", "prost"], &["src/otlp", "src/metrics/otlp.rs"]),
     (
         &[
             "aws_config",

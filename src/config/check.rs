@@ -11,6 +11,7 @@ mod eventhubs;
 mod exclude;
 mod kafka;
 mod mappings;
+mod otlp;
 mod protocol;
 mod routes;
 mod security;
@@ -90,6 +91,7 @@ pub(super) fn check(
     let failure = check.failure(&Path::top("failure"), &raw.failure, &super::Failure::default());
     let limits = check.limits(&raw.limits);
     let admin = check.admin(&raw.admin);
+    let otlp = check.otlp(&raw.otlp);
     let log = check.log(&raw.log);
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
@@ -114,6 +116,7 @@ pub(super) fn check(
             failure,
             limits,
             admin,
+            otlp,
             log,
             replay: None,
             warnings: check.warnings,

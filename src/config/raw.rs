@@ -8,6 +8,7 @@ mod connection;
 mod credential;
 mod events;
 mod namespace;
+mod otlp;
 mod security;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
 pub(super) use namespace::{EventHubs, Namespace};
+pub(super) use otlp::Otlp;
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
@@ -40,6 +42,7 @@ pub(super) struct File {
     pub(super) failure: Failure,
     pub(super) limits: Limits,
     pub(super) admin: Admin,
+    pub(super) otlp: Otlp,
     pub(super) log: Log,
 }
 

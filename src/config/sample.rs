@@ -48,6 +48,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         failure,
         limits: Limits { memory: 64 << 20, shards: 1, drain_timeout: Duration::from_secs(20) },
         admin: Admin { listen: ([127, 0, 0, 1], 0).into(), token_file: None },
+        otlp: None,
         log: Log { format: LogFormat::Text, level: "info".to_owned() },
         replay: None,
         warnings: Vec::new(),

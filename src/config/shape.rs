@@ -28,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// The HTTP endpoint for probes and metrics.
     pub admin: Admin,
+    /// Where metrics are exported to, if they are.
+    pub otlp: Option<super::Otlp>,
     /// What is written to standard error.
     pub log: Log,
     /// That it is one of a replay.

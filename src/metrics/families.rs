@@ -135,6 +135,9 @@ families! {
         "When the token in use expires, in seconds since the Unix epoch.");
     links_attached: IntCounterVec = counter("links_attached_total", HUB,
         "Links attached to hubs and their partitions.");
+
+    otlp_exports: IntCounterVec = counter("otlp_exports_total", &["signal", "outcome"],
+        "Requests to a collector of OpenTelemetry, by signal and outcome.");
 }
 
 impl Families {

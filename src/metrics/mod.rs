@@ -4,11 +4,12 @@
 //! Calls come once per batch or once per run of records, never once per record.
 
 mod families;
+mod otlp;
 mod series;
 mod totals;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bridge_core::{Governed, HubName, Standing, State};
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
@@ -22,6 +23,8 @@ pub use totals::{Sent, Taken, Totals};
 /// What the bridge has done and how it stands.
 pub struct Metrics {
     registry: Registry,
+    /// Since when is counted.
+    began: SystemTime,
     families: Families,
     topics: ByName<Box<str>, Topic>,
     hubs: ByName<HubName, Hub>,
@@ -45,6 +48,7 @@ impl Default for Metrics {
             .expect("process metrics have names of their own");
         Self {
             registry,
+            began: SystemTime::now(),
             families,
             topics: ByName::default(),
             hubs: ByName::default(),
@@ -313,6 +317,18 @@ impl Metrics {
     /// A link was attached: `bridge_links_attached_total{eventhubs_namespace,hub}`.
     pub fn link_attached(&self, hub: &HubName) {
         self.families.links_attached.with_label_values(&[&*hub.namespace, &hub.hub]).inc();
+    }
+
+    /// A signal is exported by OTLP from now on: creates its series, so that a rate has a zero to rise from.
+    pub fn exports(&self, signal: &'static str) {
+        for ok in [true, false] {
+            self.families.otlp_exports.with_label_values(&[signal, outcome(ok)]);
+        }
+    }
+
+    /// A request to a collector ended: `bridge_otlp_exports_total{signal,outcome}`.
+    pub fn exported(&self, signal: &'static str, ok: bool) {
+        self.families.otlp_exports.with_label_values(&[signal, outcome(ok)]).inc();
     }
 
     /// The page Prometheus scrapes.

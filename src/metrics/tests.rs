@@ -14,7 +14,7 @@ fn standing(name: &TopicPartition, in_flight: usize, position: Option<Position>)
 }
 
 /// Says everything that can be said, once.
-fn spoken() -> Metrics {
+pub(super) fn spoken() -> Metrics {
     let metrics = Metrics::default();
     let second = Duration::from_secs(1);
     let hub = HubName { namespace: "contoso".into(), hub: "hub".into() };
@@ -51,6 +51,7 @@ fn spoken() -> Metrics {
     metrics.topics_left_out(2);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
+    metrics.exported("metrics", true);
     metrics
 }
 

@@ -319,3 +319,36 @@ fn no_report_shows_a_secret() {
         assert!(report.contains("bridge.toml"), "{report}");
     }
 }
+
+#[test]
+fn an_export_that_cannot_be() {
+    let with = |otlp: &str| {
+        let file = Given::file(&format!("@kafka\n@eventhubs\n@mapping\n[otlp]\n{otlp}"));
+        file.with_pem().beside("headers", "authorization: hush1234\n").beside("none", "hush1234\n")
+    };
+    for (otlp, said) in [
+        ("endpoint = 'collector:4318'", "`otlp.endpoint` is `collector:4318`, no usable URL"),
+        ("endpoint = 'http://me:hush1234@c'", "`otlp.endpoint` holds a user or a password"),
+        ("endpoint = 'http://c:x'", "no usable URL"),
+        ("endpoint = 'http://c'\nheaders_file = 'none'", "whose line 1 is no header"),
+        ("headers_file = 'headers'", "`otlp.headers_file` is never used"),
+        ("endpoint = 'http://c'\nkey_file = 'key'", "`otlp.certificate_file` is missing"),
+        ("endpoint = 'http://c'\nresource_attributes = 'a'", "holds `a`, no attribute"),
+        ("endpoint = 'http://c'\nresource_attributes = 'service.name=x'", "`otlp.service_name`"),
+        ("endpoint = 'http://c'\nmetrics_interval = '0s'", "`otlp.metrics_interval` is `0s`"),
+    ] {
+        let report = with(otlp).report();
+        assert!(report.contains(said) && !report.contains("hush"), "{otlp}: {report}");
+    }
+    let otlp = "endpoint = 'https://c/otlp/'\nheaders_file = 'headers'\nca_file = 'crt'\n\
+                resource_attributes = 'team=a%2Cb, x=y'\nmetrics = false";
+    let otlp = with(otlp).load().unwrap().otlp.unwrap();
+    assert_eq!(otlp.endpoint, "https://c/otlp");
+    assert_eq!((otlp.metrics, otlp.timeout), (None, std::time::Duration::from_secs(10)));
+    let said = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let service = said("service.name", "kafka-eventhubs-bridge");
+    assert_eq!(otlp.resource, [service, said("team", "a,b"), said("x", "y")]);
+    let grpc = with("endpoint = 'http://c:4317'").load().unwrap();
+    assert!(grpc.warnings.iter().any(|it| it.line().contains("gRPC")), "{:?}", grpc.warnings);
+    assert!(with("").load().unwrap().otlp.is_none(), "off unless it is wanted");
+}

@@ -10,8 +10,18 @@ use crate::config::path::{Path, Step};
 use crate::config::problem::Place;
 
 /// Tables in the order of `config/bridge.full.toml`.
-const TABLES: [&str; 9] =
-    ["kafka", "eventhubs", "mappings", "batch", "events", "failure", "limits", "admin", "log"];
+const TABLES: [&str; 10] = [
+    "kafka",
+    "eventhubs",
+    "mappings",
+    "batch",
+    "events",
+    "failure",
+    "limits",
+    "admin",
+    "otlp",
+    "log",
+];
 /// Remarks stand under each other, unless a value is longer than this.
 const COLUMN: usize = 48;
 /// Grows when a key changes its meaning.

@@ -1,0 +1,148 @@
+//! `[otlp]`: where metrics go beside `/metrics`.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::hint::shown;
+use crate::config::otlp::headers;
+use crate::config::path::Path;
+use crate::config::{Identity, Otlp, Tls, raw};
+
+use super::Check;
+
+impl Check<'_> {
+    /// `None` when nothing is exported.
+    pub(super) fn otlp(&mut self, given: &raw::Otlp) -> Option<Otlp> {
+        let at = Path::top("otlp");
+        let timeout = self.duration(
+            &at.key("timeout"),
+            given.timeout.as_ref(),
+            Duration::from_secs(10),
+            "100ms"..="1m",
+        );
+        let interval = self.duration(
+            &at.key("metrics_interval"),
+            given.metrics_interval.as_ref(),
+            Duration::from_mins(1),
+            "1s"..="1h",
+        );
+        let Some(url) = &given.endpoint else {
+            self.is_unused(&at, given);
+            return None;
+        };
+        let headers_file = given.headers_file.as_ref().and_then(|named| {
+            let at = at.key("headers_file");
+            let (text, path) = self.file(&at, named, "the headers")?;
+            self.are_headers(&at, &text).then_some(path)
+        });
+        let tls = self.otlp_tls(&at, given);
+        let resource = self.resource(&at, given);
+        let endpoint = self.collector(&at.key("endpoint"), url);
+        let metrics = given.metrics.unwrap_or(true).then_some(interval);
+        Some(Otlp { endpoint: endpoint?, headers_file, tls, timeout, metrics, resource })
+    }
+
+    /// What says how to export, while nothing is exported.
+    fn is_unused(&mut self, at: &Path, given: &raw::Otlp) {
+        let said = [
+            ("headers_file", &given.headers_file),
+            ("ca_file", &given.ca_file),
+            ("certificate_file", &given.certificate_file),
+            ("key_file", &given.key_file),
+        ];
+        for (key, _) in said.into_iter().filter(|(_, value)| value.is_some()) {
+            let why = "nothing is exported without `otlp.endpoint`";
+            self.wrong(&at.key(key), "is never used", why, "set `endpoint`, or remove the key");
+        }
+    }
+
+    fn collector(&mut self, at: &Path, url: &str) -> Option<String> {
+        let url = url.trim().trim_end_matches('/');
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+            _ => (host, None),
+        };
+        let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        if name.is_empty() || !is_port || url.contains(['@', '?', '#', ' ']) {
+            // It may hold a password.
+            let said = if url.contains('@') {
+                "holds a user or a password".to_owned()
+            } else {
+                format!("is {}, no usable URL", shown(url))
+            };
+            let why = "it is the URL of a collector that takes OTLP over HTTP";
+            let hint = "write `http://HOST:4318`; what lets the bridge in goes to `headers_file`";
+            self.wrong(at, said, why, hint);
+            return None;
+        }
+        if port == Some("4317") {
+            let why = "collectors take OTLP over gRPC there, and the bridge speaks HTTP";
+            self.warn(at, "ends in 4317", why, "write the port for HTTP, mostly 4318");
+        }
+        Some(url.to_owned())
+    }
+
+    fn are_headers(&mut self, at: &Path, text: &str) -> bool {
+        let Err(line) = headers(text) else { return true };
+        self.wrong(
+            at,
+            format!("names a file whose line {line} is no header"),
+            "each line is a header of HTTP",
+            "write `name: value`, one a line",
+        );
+        false
+    }
+
+    fn otlp_tls(&mut self, at: &Path, given: &raw::Otlp) -> Tls {
+        let ca_file = self.pem(&at.key("ca_file"), given.ca_file.as_ref());
+        let certificate = self.pem(&at.key("certificate_file"), given.certificate_file.as_ref());
+        let key = self.pem(&at.key("key_file"), given.key_file.as_ref());
+        let both = [("certificate_file", &given.certificate_file), ("key_file", &given.key_file)];
+        if let [(missing, None), (_, Some(_))] | [(_, Some(_)), (missing, None)] = both {
+            let why = "a certificate is shown with its key";
+            self.missing(&at.key(missing), why, "add it, or remove the other one");
+        }
+        let identity = certificate
+            .zip(key)
+            .map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
+        Tls { ca_file, identity }
+    }
+
+    /// `service.name` and what else the operator says.
+    fn resource(&mut self, at: &Path, given: &raw::Otlp) -> Vec<(String, String)> {
+        let why = "it is what this bridge is called";
+        let name = self.text(&at.key("service_name"), given.service_name.as_ref(), why);
+        let name = name.unwrap_or_else(|| Otlp::SERVICE.to_owned());
+        let mut resource = vec![("service.name".to_owned(), name)];
+        let at = at.key("resource_attributes");
+        let text = given.resource_attributes.as_deref().unwrap_or_default();
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            let pair = part.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+            let decoded = |text: &str| {
+                percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+            };
+            let pair = pair.and_then(|(name, value)| decoded(name).zip(decoded(value)));
+            match pair {
+                Some((name, value)) if !name.is_empty() && name != "service.name" => {
+                    resource.push((name, value));
+                }
+                Some((name, _)) if name == "service.name" => self.wrong(
+                    &at,
+                    "holds `service.name`",
+                    "that is `otlp.service_name`",
+                    "write it there",
+                ),
+                _ => self.wrong(
+                    &at,
+                    format!("holds {}, no attribute", shown(part.trim())),
+                    "attributes are `name=value`, comma separated, with `%2C` for a comma",
+                    "write `deployment.environment.name=production`",
+                ),
+            }
+        }
+        resource
+    }
+}

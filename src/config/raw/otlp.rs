@@ -1,0 +1,38 @@
+//! `[otlp]`, as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Duration;
+
+/// Export of metrics by OTLP (OpenTelemetry), over HTTP. Off without an `endpoint`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Otlp {
+    /// The URL of a collector. `/v1/metrics` is appended.
+    #[schemars(extend("examples" = ["http://otel-collector:4318", "https://otlp.example.com/otlp"]))]
+    pub(in crate::config) endpoint: Option<String>,
+    /// File with headers of each request, `name: value`, one a line: a token, a tenant. It is read anew for each request.
+    pub(in crate::config) headers_file: Option<String>,
+    /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
+    pub(in crate::config) ca_file: Option<String>,
+    /// A certificate to show to whoever asks for one, in PEM, with those that lead to its authority.
+    pub(in crate::config) certificate_file: Option<String>,
+    /// The private key of that certificate, in PEM.
+    pub(in crate::config) key_file: Option<String>,
+    /// How long one request may take, 100ms to 1m.
+    #[schemars(extend("default" = "10s"))]
+    pub(in crate::config) timeout: Option<Duration>,
+    /// Whether metrics are exported: the families of `/metrics`.
+    #[schemars(extend("default" = true))]
+    pub(in crate::config) metrics: Option<bool>,
+    /// How often, 1s to 1h.
+    #[schemars(extend("default" = "60s"))]
+    pub(in crate::config) metrics_interval: Option<Duration>,
+    /// What this bridge is called: `service.name`.
+    #[schemars(extend("default" = "kafka-eventhubs-bridge"))]
+    pub(in crate::config) service_name: Option<String>,
+    /// More about it, as `OTEL_RESOURCE_ATTRIBUTES` is written: `name=value`, comma separated.
+    #[schemars(extend("examples" = ["deployment.environment.name=production,service.namespace=orders"]))]
+    pub(in crate::config) resource_attributes: Option<String>,
+}

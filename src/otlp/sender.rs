@@ -1,0 +1,186 @@
+//! One request to a collector: with a deadline, and without a secret in what is said of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use crate::causes;
+use crate::config::{Otlp, Secret, headers};
+use crate::metrics::Metrics;
+use crate::repeats::Repeats;
+use crate::tls;
+
+/// No answer of a collector is longer; what is behind is not read.
+const LONGEST: usize = 64 << 10;
+/// What of a collector's own words is repeated.
+const SHOWN: usize = 300;
+/// Trust and certificates may change under a process that runs for months.
+const RENEWED: Duration = Duration::from_mins(10);
+
+/// Why a request was in vain.
+#[derive(Debug)]
+pub(super) struct Failure {
+    text: String,
+}
+
+impl Failure {
+    fn passing(text: String) -> Self {
+        Self { text }
+    }
+}
+
+/// What of a request that was taken was not.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    pub(super) count: i64,
+    pub(super) why: String,
+}
+
+/// Sends requests of one signal, one after the other.
+pub(super) struct Sender {
+    signal: &'static str,
+    settings: Otlp,
+    metrics: Arc<Metrics>,
+    /// As long as it works.
+    client: Option<(reqwest::Client, Instant)>,
+    said: Repeats<&'static str, 2>,
+    /// Whether the last one failed.
+    fails: bool,
+}
+
+impl Sender {
+    /// `signal` is what the path ends with: `metrics` or `traces`.
+    pub(super) fn new(signal: &'static str, settings: &Otlp, metrics: Arc<Metrics>) -> Self {
+        let (client, said) = (None, Repeats::default());
+        Self { signal, settings: settings.clone(), metrics, client, said, fails: false }
+    }
+
+    /// One attempt; how it ended is told and counted. Gives how many items the collector has not taken of those it was given.
+    pub(super) async fn send<A: Message + Default>(
+        &mut self,
+        request: &impl Message,
+        rejected: impl FnOnce(A) -> Option<Rejected>,
+    ) -> Result<u64, Failure> {
+        let limit = self.settings.timeout;
+        let sent = tokio::time::timeout(limit, self.post(request.encode_to_vec())).await;
+        let sent =
+            sent.unwrap_or_else(|_| Err(Failure::passing(format!("no answer within {limit:?}"))));
+        self.metrics.exported(self.signal, sent.is_ok());
+        let Otlp { endpoint, .. } = &self.settings;
+        let signal = self.signal;
+        match sent {
+            Ok((answer, secrets)) => {
+                if std::mem::take(&mut self.fails) {
+                    tracing::info!(name: "otlp_restored", signal, endpoint, "the collector takes what it is sent again");
+                }
+                // An answer that is none says nothing against what was sent.
+                let rejected = A::decode(&*answer).ok().and_then(rejected);
+                let Some(rejected) = rejected.filter(|it| it.count > 0) else { return Ok(0) };
+                if self.said.may_say(&"rejected", Instant::now()).is_some() {
+                    let why = one_line(&rejected.why, &secrets);
+                    tracing::warn!(name: "otlp_rejected", signal, endpoint, items = rejected.count, why, "the collector does not take all of what it is sent");
+                }
+                Ok(rejected.count.unsigned_abs())
+            }
+            Err(failure) => {
+                self.fails = true;
+                self.client = None;
+                if let Some(unsaid) = self.said.may_say(&"failed", Instant::now()) {
+                    let before = (unsaid > 0).then_some(unsaid);
+                    tracing::warn!(name: "otlp_failed", signal, endpoint, error = failure.text, before, "the collector is not reached; records are not held up by that");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// The body of the answer, and what of the request is secret.
+    async fn post(&mut self, body: Vec<u8>) -> Result<(Vec<u8>, Vec<Secret>), Failure> {
+        let headers = self.headers().await?;
+        let client = self.client().await?;
+        let url = format!("{}/v1/{}", self.settings.endpoint, self.signal);
+        let mut request = client.post(url).header("content-type", "application/x-protobuf");
+        for (name, value) in &headers {
+            // Of what is wrong nothing is shown: it may be half of a secret.
+            let unusable = |_| Failure::passing(format!("the header `{name}` cannot be sent"));
+            let mut value = HeaderValue::from_str(value.expose()).map_err(unusable)?;
+            value.set_sensitive(true);
+            let bytes = name.as_bytes();
+            let key = HeaderName::from_bytes(bytes)
+                .map_err(|_| Failure::passing(format!("`{name}` is no name of a header")))?;
+            request = request.header(key, value);
+        }
+        let failed = |error: reqwest::Error| Failure::passing(causes::whole(&error.without_url()));
+        let mut answer = request.body(body).send().await.map_err(failed)?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(Failure::passing(format!("it says {status}")));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST {
+                break;
+            }
+        }
+        Ok((body, headers.into_iter().map(|(_, value)| value).collect()))
+    }
+
+    async fn headers(&self) -> Result<Vec<(String, Secret)>, Failure> {
+        let Some(path) = self.settings.headers_file.clone() else { return Ok(Vec::new()) };
+        let unusable = |why: String| Failure::passing(format!("`headers_file`: {why}"));
+        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
+        let text = read.map_err(std::io::Error::other).and_then(|read| read);
+        let text = text.map_err(|error| unusable(error.to_string()))?;
+        headers(&text).map_err(|line| unusable(format!("line {line} is no header")))
+    }
+
+    async fn client(&mut self) -> Result<reqwest::Client, Failure> {
+        if let Some((client, made)) = &self.client
+            && made.elapsed() < RENEWED
+        {
+            return Ok(client.clone());
+        }
+        let unusable = |why: String| Failure::passing(format!("no HTTP client: {why}"));
+        let tls = tls::client(&self.settings.tls).await;
+        let tls = tls.map_err(|error| unusable(error.to_string()))?;
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(self.settings.timeout)
+            .tls_backend_preconfigured(tls)
+            .build()
+            .map_err(|error| unusable(causes::whole(&error)))?;
+        self.client = Some((client.clone(), Instant::now()));
+        Ok(client)
+    }
+}
+
+/// A collector's words without line breaks and secrets, and not longer than what one reads.
+fn one_line(text: &str, secrets: &[Secret]) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 3) {
+        // `Bearer` is no secret, what is behind is.
+        for part in std::iter::once(secret).chain(secret.split(' ').filter(|it| it.len() > 7)) {
+            line = line.replace(part, "***");
+        }
+    }
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_collector_hold_no_secret() {
+        let secrets = [Secret::new("Bearer hush-1234"), Secret::new("x")];
+        let line = one_line("no\n`hush-1234` or Bearer hush-1234 x", &secrets);
+        assert_eq!(line, "no `***` or *** x");
+        assert_eq!(one_line(&"é".repeat(SHOWN + 9), &[]).chars().count(), SHOWN + 1);
+    }
+}
