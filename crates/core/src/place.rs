@@ -102,8 +102,22 @@ impl Core {
         wanted: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
-        let plans = wanted.into_iter().map(|index| self.plan(record, index, &routes[index], now));
-        plans.collect()
+        let mut plans = Vec::with_capacity(routes.len());
+        for index in wanted {
+            match self.plan(record, index, &routes[index], now) {
+                Ok(plan) => plans.push(plan),
+                Err(why) => {
+                    // Nothing is pushed, but they may have sealed their open batch for it.
+                    for plan in plans {
+                        if let Fate::Push { lane, .. } = plan.fate {
+                            self.touch(lane);
+                        }
+                    }
+                    return Err(why);
+                }
+            }
+        }
+        Ok(plans)
     }
 
     /// Measures the event of one route and finds its lane.
