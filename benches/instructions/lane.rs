@@ -84,7 +84,8 @@ impl Filled {
             assert_eq!(room, Room::Now, "a batch of {BATCH} fits");
             let write = |message: &mut Vec<u8>| plan.write_section(message);
             let ticket = ticket.expect("it is new");
-            let item = Item { weight: plan.weight(), write, ticket, timestamp: record.timestamp };
+            let (weight, timestamp) = (plan.weight(), record.timestamp);
+            let item = Item { weight, write, ticket, timestamp, context: None };
             self.lane.push(item, None, 1 << 20, self.now);
             self.next += 1;
         }

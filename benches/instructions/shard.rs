@@ -68,7 +68,7 @@ fn turn(core: &mut Core, made: &[Made], now: Instant) {
     }
     core.dispatch(now);
     for action in core.take_actions() {
-        if let Action::Send { lane, message } = action {
+        if let Action::Send { lane, message, .. } = action {
             drop(message);
             core.settled(lane, Ok(()), 0.5, now, 1_700_000_000_000);
         }

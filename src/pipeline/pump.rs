@@ -272,7 +272,7 @@ impl Pump {
                     self.resume();
                     self.consumer.hold(&[(name, from)]);
                 }
-                Action::Send { lane, message } => bells.push(self.lanes[lane].post(message)),
+                Action::Send { lane, message, .. } => bells.push(self.lanes[lane].post(message)),
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);

@@ -10,6 +10,7 @@ use crate::hubs::HubName;
 use crate::lane::Seal;
 use crate::mapping::Policy;
 use crate::record::{Position, TopicPartition};
+use crate::trace::Origins;
 
 /// One thing to be done; the pump does it.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub enum Action {
         lane: usize,
         /// What to send. Sent again, it is the same bytes.
         message: Bytes,
+        /// Where its events come from; only while traces are followed, and of those that have one.
+        origins: Option<Origins>,
     },
     /// Stop fetching a partition, and go on from this position when it is resumed: the record there was taken and given
     /// back, or is to be read again. One that is held already goes on from here instead.

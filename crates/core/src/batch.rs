@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::encode;
 use crate::offsets::Ticket;
+use crate::trace::{Context, Gathered, Origins};
 
 /// What an event costs beside its bytes: its place in a list that may be twice as long as it is full.
 pub const EVENT_COST: usize = 2 * size_of::<Fate>();
@@ -31,6 +32,8 @@ pub struct Item<W> {
     pub ticket: Ticket,
     /// That of its record.
     pub timestamp: Option<i64>,
+    /// Where its record comes from, if that is followed.
+    pub context: Option<Context>,
 }
 
 /// A batch that takes events.
@@ -40,6 +43,7 @@ pub struct Open {
     events: Events,
     key: Option<String>,
     oldest: Option<i64>,
+    gathered: Gathered,
 }
 
 /// A batch that is sent: as often as it takes, and always the same bytes.
@@ -50,6 +54,7 @@ pub struct Sealed {
     held: usize,
     events: Events,
     oldest: Option<i64>,
+    gathered: Gathered,
 }
 
 /// The events of a message, in order.
@@ -106,7 +111,8 @@ impl Open {
         let mut message = Vec::with_capacity(memory);
         encode::write_envelope(key, &mut message);
         let events = Events { start: message.len(), fates: Vec::new() };
-        Self { message, events, key: key.map(str::to_owned), oldest: None }
+        let (key, gathered) = (key.map(str::to_owned), Gathered::default());
+        Self { message, events, key, oldest: None, gathered }
     }
 
     /// Whether an event of `weight` bytes has room within `bounds`. One that is alone always has.
@@ -131,6 +137,9 @@ impl Open {
         let end = self.bytes() + item.weight;
         (item.write)(&mut self.message);
         debug_assert_eq!(self.bytes(), end, "an event writes what it weighs");
+        if let Some(context) = item.context {
+            self.gathered.push(self.len(), context);
+        }
         self.events.fates.push(Fate { end: self.message.len(), ticket: item.ticket });
         self.oldest = match (self.oldest, item.timestamp) {
             (Some(oldest), Some(new)) => Some(oldest.min(new)),
@@ -155,7 +164,13 @@ impl Open {
 
     /// Bytes of memory.
     pub fn held(&self) -> usize {
-        self.message.capacity()
+        self.message.capacity() + self.gathered.held()
+    }
+
+    /// Those that more of the message and another context would take beyond that, if the message had `memory`.
+    pub fn memory_beyond(&self, memory: usize, context: bool) -> usize {
+        let context = if context { self.gathered.memory_for_one() } else { 0 };
+        memory - self.message.capacity() + context
     }
 
     /// The key the service routes by.
@@ -170,6 +185,7 @@ impl Open {
 
     /// Takes out every event whose ticket does not pass, and returns their tickets.
     pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        self.gathered.purge(self.events.fates.iter().map(|fate| keep(&fate.ticket)));
         let Some((left, removed)) = self.events.purge(&self.message, keep) else {
             return Vec::new();
         };
@@ -179,8 +195,9 @@ impl Open {
 
     /// Takes no more.
     pub fn seal(self) -> Sealed {
-        let held = self.message.capacity();
-        Sealed { message: self.message.into(), held, events: self.events, oldest: self.oldest }
+        let held = self.message.capacity() + self.gathered.held();
+        let Self { message, events, oldest, gathered, .. } = self;
+        Sealed { message: message.into(), held, events, oldest, gathered }
     }
 }
 
@@ -215,6 +232,11 @@ impl Sealed {
         self.oldest
     }
 
+    /// Where its events come from, if that is followed.
+    pub fn origins(&self) -> Option<Origins> {
+        self.gathered.origins(self.len())
+    }
+
     /// Tickets in order.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         self.events.fates.iter().map(|fate| &fate.ticket)
@@ -227,10 +249,12 @@ impl Sealed {
 
     /// Takes out every event whose ticket does not pass, and returns their tickets.
     pub fn purge(&mut self, keep: impl Fn(&Ticket) -> bool) -> Vec<Ticket> {
+        let gathered = &mut self.gathered;
+        gathered.purge(self.events.fates.iter().map(|fate| keep(&fate.ticket)));
         let Some((left, removed)) = self.events.purge(&self.message, keep) else {
             return Vec::new();
         };
-        (self.held, self.message) = (left.capacity(), left.into());
+        (self.held, self.message) = (left.capacity() + self.gathered.held(), left.into());
         removed
     }
 
@@ -245,8 +269,10 @@ impl Sealed {
             fate.end -= end - *start;
         }
         self.message.truncate(end);
+        let gathered = self.gathered.split_off(middle);
         Self {
-            held: message.capacity(),
+            held: message.capacity() + gathered.held(),
+            gathered,
             message: message.into(),
             events: Events { start: *start, fates: back },
             oldest: self.oldest,
@@ -289,6 +315,7 @@ mod tests {
                 write: |out: &mut Vec<u8>| out.resize(out.len() + weight, number as u8),
                 ticket,
                 timestamp: Some(1_000 - number as i64),
+                context: None,
             });
             assert_eq!(open.held(), memory, "it has what it asked for, and not more");
         }

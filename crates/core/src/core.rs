@@ -26,6 +26,7 @@ use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
 use crate::route::{self, Router};
 use crate::scale::Scale;
+use crate::trace::Followed;
 
 /// A partition with so many dead letters on their way takes nothing more.
 pub(crate) const MAX_LETTERS: usize = 64;
@@ -73,6 +74,8 @@ pub struct Core {
     /// Hubs are to be forgotten to which nothing goes any more.
     pub(crate) sweeps: bool,
     pub(crate) letters: HashMap<u64, Ticket>,
+    /// Traces whose records are told of with the batches that carry them.
+    pub(crate) followed: Followed,
     next_letter: u64,
     layouts: HashMap<Events, Arc<Layout>>,
     actions: Vec<Action>,
@@ -96,10 +99,16 @@ impl Core {
             moving: Vec::new(),
             sweeps: false,
             letters: HashMap::new(),
+            followed: Followed::default(),
             next_letter: 0,
             layouts: HashMap::new(),
             actions: Vec::new(),
         }
+    }
+
+    /// From now on, batches tell where their events come from: of this part of the sampled traces, 0.0 to 1.0.
+    pub fn follow(&mut self, ratio: f64) {
+        self.followed = Followed::part(ratio);
     }
 
     /// What is to be done since this was last asked.

@@ -17,6 +17,7 @@ use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
 pub use layout::Layout;
+pub use trace::context;
 
 // AMQP 1.0 constructors and section descriptors (part 1, section 1.6; part 3, section 3.2).
 const SMALL_ULONG: u8 = 0x53;

@@ -159,8 +159,9 @@ impl Lane {
 
     /// The memory that an event for which [`Lane::room`] said [`Room::Now`] takes beyond what is held. A new batch gets at once as much
     /// as the one before had, up to `start`.
-    pub fn memory_for(&self, weight: usize, overhead: usize, start: usize) -> usize {
-        self.memory_with(weight, overhead, start) - self.open.held() + EVENT_COST
+    pub fn memory_for(&self, weight: usize, overhead: usize, start: usize, context: bool) -> usize {
+        let memory = self.memory_with(weight, overhead, start);
+        self.open.memory_beyond(memory, context) + EVENT_COST
     }
 
     fn memory_with(&self, weight: usize, overhead: usize, start: usize) -> usize {
@@ -248,7 +249,8 @@ impl Lane {
             self.seal_open(self.is_complete().unwrap_or(Seal::Linger));
         }
         let Sealed { batch, reason } = self.dequeue()?;
-        let departure = Departure { message: batch.message(), events: batch.len(), reason };
+        let (message, events, origins) = (batch.message(), batch.len(), batch.origins());
+        let departure = Departure { message, events, reason, origins };
         self.retry = None;
         self.flight = Some(Flight { batch, since: now });
         Some(departure)

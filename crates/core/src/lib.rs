@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`record`], [`event`], [`mapping`], [`action`] | the words: Kafka's side, Event Hubs' side, the operator's, the core's own |
 //! | [`route`] | which hub, and which partition of it |
+//! | [`trace`] | where the records of a batch come from, for who follows traces |
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
@@ -45,6 +46,7 @@ mod scale;
 #[cfg(test)]
 mod simulation;
 mod state;
+pub mod trace;
 mod turns;
 pub mod typed;
 

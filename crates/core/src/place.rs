@@ -11,6 +11,7 @@ use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::{Read, Record};
+use crate::trace::Context;
 use crate::typed::WrongType;
 
 /// Lanes that are opened within this part of their linger are due together.
@@ -30,6 +31,7 @@ enum Fate<'a> {
         lane: usize,
         event: encode::Plan<'a>,
         by_key: bool,
+        context: Option<Context>,
     },
     Refuse(&'static str, String),
 }
@@ -153,10 +155,15 @@ impl Core {
         let weight = event.weight();
         let overhead = encode::envelope_size(key);
         let start = self.start_memory();
+        let context = self.context(record);
         let berth = &mut self.berths[lane].lane;
         let fate = match berth.room(weight, overhead, key, now) {
-            Room::Now if self.scale.admits(hub, berth.memory_for(weight, overhead, start)) => {
-                Fate::Push { lane, event, by_key }
+            Room::Now
+                if self
+                    .scale
+                    .admits(hub, berth.memory_for(weight, overhead, start, context.is_some())) =>
+            {
+                Fate::Push { lane, event, by_key, context }
             }
             Room::Never(limit) => {
                 let size = weight + overhead;
@@ -170,6 +177,14 @@ impl Core {
             }
         };
         Ok(Plan { route: index, fate })
+    }
+
+    /// Where a record comes from, if that is followed; nobody looks for it otherwise.
+    fn context(&self, record: &Record<'_>) -> Option<Context> {
+        if self.followed.is_none() {
+            return None;
+        }
+        encode::context(record.headers).filter(|context| self.followed.takes(context))
     }
 
     /// What a new batch may have before it is known to fill: all of them together an eighth of the budget.
@@ -198,11 +213,11 @@ impl Core {
         now: Instant,
     ) {
         match plan.fate {
-            Fate::Push { lane, event, by_key } => {
+            Fate::Push { lane, event, by_key, context } => {
                 let (weight, start) = (event.weight(), self.start_memory());
                 let key = event.partition_key().filter(|_| by_key);
                 let write = |message: &mut Vec<u8>| event.write_section(message);
-                let item = Item { weight, write, ticket, timestamp };
+                let item = Item { weight, write, ticket, timestamp, context };
                 // Of a batch that is open already nobody asks again since when it waits.
                 let opened =
                     if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };

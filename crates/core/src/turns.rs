@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::governor::weight;
+use crate::lane::Departure;
 
 /// How a namespace that throttles stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl Core {
                 let hub = self.hub_of(number);
                 self.tell(Note::Sealed { hub, reason, events, bytes });
             }
-            self.act(Action::Send { lane: number, message: departure.message });
+            let Departure { message, origins, .. } = departure;
+            self.act(Action::Send { lane: number, message, origins });
         }
         self.touch(number);
     }

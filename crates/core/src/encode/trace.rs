@@ -1,6 +1,7 @@
 //! A trace goes on: what producers call `traceparent`, Azure's clients and Application Insights look for under another name.
 
 use crate::record::Header;
+use crate::trace::Context;
 
 /// The header of W3C Trace Context.
 const TRACEPARENT: &[u8] = b"traceparent";
@@ -13,9 +14,30 @@ const LENGTH: usize = 55;
 
 /// What is said again as `Diagnostic-Id`: the last `traceparent`, if it is one, unless the record has a `Diagnostic-Id` itself.
 pub(super) fn diagnostic_id<'a>(headers: &[Header<'a>]) -> Option<&'a [u8]> {
+    let has_own = || headers.iter().any(|header| header.name == DIAGNOSTIC_ID);
+    traceparent(headers).filter(|_| !has_own())
+}
+
+/// The last `traceparent`, if it is one.
+fn traceparent<'a>(headers: &[Header<'a>]) -> Option<&'a [u8]> {
     let last = headers.iter().rfind(|header| header.name == TRACEPARENT)?;
-    let has_own = headers.iter().any(|header| header.name == DIAGNOSTIC_ID);
-    last.value.filter(|value| !has_own && is_traceparent(value))
+    last.value.filter(|value| is_traceparent(value))
+}
+
+/// The span that a record comes from, as its `traceparent` says.
+pub fn context(headers: &[Header<'_>]) -> Option<Context> {
+    let value = traceparent(headers)?;
+    let digit = |byte: u8| if byte.is_ascii_digit() { byte - b'0' } else { byte - b'a' + 10 };
+    let read = |from: usize, out: &mut [u8]| {
+        for (at, byte) in out.iter_mut().enumerate() {
+            *byte = digit(value[from + 2 * at]) << 4 | digit(value[from + 2 * at + 1]);
+        }
+    };
+    let (mut trace, mut span, mut flags) = ([0; 16], [0; 8], [0; 1]);
+    read(PARTS[1].0, &mut trace);
+    read(PARTS[2].0, &mut span);
+    read(PARTS[3].0, &mut flags);
+    Some(Context { trace, span, flags: flags[0] })
 }
 
 /// As Trace Context writes it: lower case, no id of zeros; what a later version adds is not looked at here, and so is none.
@@ -66,6 +88,18 @@ mod tests {
         ] {
             assert_eq!(id(&[("traceparent", &wrong)]), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_context_is_what_the_header_says() {
+        let of = |value: &'static str| {
+            context(&[Header { name: b"traceparent", value: Some(value.as_bytes()) }])
+        };
+        let found = of(GOOD).unwrap();
+        assert_eq!(u128::from_be_bytes(found.trace), 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
+        assert_eq!(u64::from_be_bytes(found.span), 0xb7ad_6b71_6920_3331);
+        assert_eq!(found.flags, 1);
+        assert_eq!(of("00-"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Lane;
 use crate::offsets::Ticket;
+use crate::trace::Origins;
 
 /// Why a batch was sealed: a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Departure {
     pub events: usize,
     /// Why it was sealed; `None` when it has left before.
     pub reason: Option<Seal>,
+    /// Where its events come from, if that is followed.
+    pub origins: Option<Origins>,
 }
 
 /// A batch that was accepted.

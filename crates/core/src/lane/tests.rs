@@ -31,7 +31,9 @@ impl Rig {
             let ticket = self.offsets.track(self.stay, self.next, 7, None).unwrap();
             let number = self.next.to_be_bytes();
             let write = |out: &mut Vec<u8>| out.extend_from_slice(&[&number[..], b"  "].concat());
-            self.lane.push(Item { weight: 10, write, ticket, timestamp: None }, None, 20, self.now);
+            let (timestamp, context) = (None, None);
+            let item = Item { weight: 10, write, ticket, timestamp, context };
+            self.lane.push(item, None, 20, self.now);
             self.next += 1;
         }
         room

@@ -8,6 +8,7 @@ mod reloads;
 mod remade;
 mod scenes;
 mod throttled;
+mod traced;
 mod verdict;
 mod world;
 
@@ -143,6 +144,9 @@ impl World {
 
 fn run(policy: Policy, budget: usize, steps: Vec<Step>) -> World {
     let mut world = World::new(plan(policy, budget));
+    if budget.is_multiple_of(2) {
+        world.follow();
+    }
     for step in steps {
         world.step(step);
         world.assert_nothing_lost();

@@ -60,8 +60,8 @@ pub(super) struct World {
     pub(super) paused: BTreeSet<usize>,
     /// What the namespace takes, if that is limited.
     pub(super) units: Option<Units>,
-    /// The last random number.
     pub(super) jitter: f64,
+    pub(super) traced: bool,
 }
 
 pub(super) fn topic(number: usize) -> String {
@@ -125,6 +125,7 @@ impl World {
             paused: BTreeSet::new(),
             units: None,
             jitter: 0.5,
+            traced: false,
             plan,
         };
         for of in 0..world.plan.topics.len() {
@@ -165,9 +166,10 @@ impl World {
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
                     self.lanes.push((hub, id.parse().unwrap()));
                 }
-                Action::Send { lane, message } => {
+                Action::Send { lane, message, origins } => {
                     let before = self.sends.insert(lane, message);
                     assert!(before.is_none(), "one batch in flight a lane");
+                    self.assert_origins(events(&self.sends[&lane]).map(identity), origins);
                 }
                 Action::Hold(partition, Position(from)) => {
                     let at = tp(&partition);
@@ -240,7 +242,10 @@ impl World {
             let key = key(offset);
             let mut value = vec![b'.'; self.plan.value];
             value.extend(format!("{:04}{:04}{offset:016}", at.0, at.1).into_bytes());
-            let header = [Header { name: b"h", value: Some(b"v") }];
+            let trace = self.trace_of(at, offset);
+            let value_of = trace.as_deref().map_or(&b"v"[..], str::as_bytes);
+            let name = if trace.is_some() { &b"traceparent"[..] } else { b"h" };
+            let header = [Header { name, value: Some(value_of) }];
             let topic = topic(at.0);
             let record = Record {
                 topic: &topic,
