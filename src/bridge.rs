@@ -124,12 +124,14 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
         None
     };
     // Until the end, when all is counted.
-    let _exporter = exporter(config, &metrics, host.as_deref())?;
+    let exporter = exporter(config, &metrics, host.as_deref())?;
     let access =
         Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health, Found::default())?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
-        Shards::start(reload, &access, &metrics, &health, &status, look)?.run(stop)?;
+        let spans = exporter.as_ref().and_then(Exporter::spans);
+        Shards::start(reload, &access, &metrics, spans.as_ref(), &health, &status, look)?
+            .run(stop)?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::health::Health;
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
+use crate::otlp::Spans;
 use crate::pipeline::Rate;
 use crate::pipeline::shard::{Common, Failure, Shard, StartError};
 use crate::status::Status;
@@ -29,6 +30,8 @@ pub(super) struct Shards<'a> {
     reload: Reload,
     access: &'a Access,
     metrics: &'a Arc<Metrics>,
+    /// Where sends are told of, if they are exported.
+    spans: Option<&'a Spans>,
     health: &'a Health,
     status: &'a Status,
     look: Look,
@@ -52,6 +55,7 @@ impl<'a> Shards<'a> {
         reload: Reload,
         access: &'a Access,
         metrics: &'a Arc<Metrics>,
+        spans: Option<&'a Spans>,
         health: &'a Health,
         status: &'a Status,
         look: Look,
@@ -61,6 +65,7 @@ impl<'a> Shards<'a> {
             reload,
             access,
             metrics,
+            spans,
             health,
             status,
             look,
@@ -88,6 +93,7 @@ impl<'a> Shards<'a> {
             metrics: self.metrics,
             found: &self.look.found,
             rate: &self.rate,
+            spans: self.spans,
         };
         Shard::start(number, &common, health, desk)
     }
@@ -121,8 +127,9 @@ impl<'a> Shards<'a> {
                 Some(Err(failure)) => return Err(failure.into()),
             }
         }
-        if self.rotations != self.access.rotations() {
-            self.rotations = self.access.rotations();
+        let rotations = self.access.rotations();
+        if self.rotations != rotations {
+            self.rotations = rotations;
             self.renewed = (0..self.running.len()).collect();
         }
         if self.running.iter().all(Option::is_some)

@@ -1,4 +1,4 @@
-//! `[otlp]`, checked: where spans and metrics are exported to.
+//! `[otlp]`, checked: where metrics and spans are exported to.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub struct Otlp {
     pub timeout: Duration,
     /// How often metrics are exported; `None` is never.
     pub metrics: Option<Duration>,
+    /// The part of sampled traces that is followed into spans; `None` is none.
+    pub traces: Option<f64>,
     /// What the exporting process is, beside what it says of itself; `service.name` is among them.
     pub resource: Vec<(String, String)>,
 }

@@ -138,6 +138,8 @@ families! {
 
     otlp_exports: IntCounterVec = counter("otlp_exports_total", &["signal", "outcome"],
         "Requests to a collector of OpenTelemetry, by signal and outcome.");
+    otlp_spans_dropped: IntCounterVec = counter("otlp_spans_dropped_total", &["reason"],
+        "Spans that no collector has, by reason.");
 }
 
 impl Families {

@@ -331,6 +331,11 @@ impl Metrics {
         self.families.otlp_exports.with_label_values(&[signal, outcome(ok)]).inc();
     }
 
+    /// Spans that no collector has: `bridge_otlp_spans_dropped_total{reason}` with reason `queue_full|not_delivered|rejected`.
+    pub fn spans_dropped(&self, reason: &'static str, spans: u64) {
+        self.families.otlp_spans_dropped.with_label_values(&[reason]).inc_by(spans);
+    }
+
     /// The page Prometheus scrapes.
     pub fn render(&self) -> String {
         // The encoder only refuses a family without a name or without series, and gathers neither.

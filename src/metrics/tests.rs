@@ -52,6 +52,7 @@ pub(super) fn spoken() -> Metrics {
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics.exported("metrics", true);
+    metrics.spans_dropped("queue_full", 3);
     metrics
 }
 

@@ -1,4 +1,5 @@
-//! Export by OTLP, over HTTP: what `/metrics` shows, sent to a collector now and then.
+//! Export by OTLP, over HTTP: what `/metrics` shows, sent to a collector now and then; and spans of the sends whose batches carry
+//! traces.
 //!
 //! All of it is on a thread of its own, so that no collector can hold a record up: every request has a deadline, what
 //! cannot be delivered is counted and given up, and the end waits for [`FLUSH`] at most. Without `[otlp] endpoint` there is
@@ -8,6 +9,8 @@
 //! metrics that another registry has counted.
 
 mod sender;
+mod span;
+mod traces;
 
 use std::io;
 use std::sync::Arc;
@@ -20,12 +23,16 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Otlp;
 use crate::metrics::Metrics;
 use sender::{Rejected, Sender};
+use traces::Traces;
+
+pub use span::{Destination, Sent};
+pub use traces::Spans;
 
 /// How long the end waits for a last delivery.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -33,30 +40,51 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// The thread that exports; it ends with this.
 #[derive(Debug)]
 pub struct Exporter {
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    spans: Option<Spans>,
 }
 
 impl Exporter {
     /// Begins to export as `settings` say. `host` is the name of the machine, if it is known.
     pub fn start(settings: &Otlp, metrics: &Arc<Metrics>, host: Option<&str>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = watch::channel(());
         let resource = resource(settings, host);
         let values = settings.metrics.map(|every| {
             metrics.exports("metrics");
             let sender = Sender::new("metrics", settings, Arc::clone(metrics));
             Values { sender, metrics: Arc::clone(metrics), resource: resource.clone(), every }
         });
-        tracing::info!(name: "otlp_started", endpoint = settings.endpoint, "metrics are exported");
+        let spans = settings.traces.map(|ratio| Spans::new(Arc::clone(metrics), ratio));
+        let traces = spans.clone().map(|spans| {
+            metrics.exports("traces");
+            let sender = Sender::new("traces", settings, Arc::clone(metrics));
+            Traces { sender, spans, resource, under_way: Vec::new() }
+        });
+        let (metrics, traced) = (values.is_some(), traces.is_some());
+        tracing::info!(name: "otlp_started", endpoint = settings.endpoint, metrics, traces = traced, "exports to a collector");
         let thread = std::thread::Builder::new().name("otlp".to_owned()).spawn(move || {
-            runtime.block_on(async {
+            let values = async {
                 if let Some(values) = values {
-                    values.run(stopped).await;
+                    values.run(stopped.clone()).await;
                 }
-            });
+            };
+            let traces = async {
+                if let Some(traces) = traces {
+                    traces.run(stopped.clone()).await;
+                }
+            };
+            runtime.block_on(async { tokio::join!(values, traces) });
+            // A file that hangs holds nobody up.
+            runtime.shutdown_background();
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), spans })
+    }
+
+    /// Where sends are told of, if they are exported.
+    pub fn spans(&self) -> Option<Spans> {
+        self.spans.clone()
     }
 }
 
@@ -78,7 +106,7 @@ struct Values {
 }
 
 impl Values {
-    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+    async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -88,7 +116,8 @@ impl Values {
             };
             tokio::select! {
                 biased;
-                _ = &mut stopped => break,
+                // A dropped sender is the end, too.
+                _ = stopped.changed() => break,
                 () = turn => {}
             }
         }

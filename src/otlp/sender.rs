@@ -23,11 +23,15 @@ const RENEWED: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub(super) struct Failure {
     text: String,
+    /// Whether another attempt may do better.
+    pub(super) passing: bool,
+    /// The least wait the collector asks for.
+    pub(super) after: Option<Duration>,
 }
 
 impl Failure {
     fn passing(text: String) -> Self {
-        Self { text }
+        Self { text, passing: true, after: None }
     }
 }
 
@@ -116,7 +120,10 @@ impl Sender {
         let mut answer = request.body(body).send().await.map_err(failed)?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(Failure::passing(format!("it says {status}")));
+            let after = answer.headers().get("retry-after").and_then(|it| it.to_str().ok());
+            let after = after.and_then(|it| it.trim().parse().ok()).map(Duration::from_secs);
+            let passing = [429, 502, 503, 504].contains(&status.as_u16());
+            return Err(Failure { text: format!("it says {status}"), passing, after });
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {

@@ -9,6 +9,7 @@ mod notes;
 mod pump;
 mod rate;
 pub mod resolve;
+mod sends;
 pub mod shard;
 mod states;
 mod tally;

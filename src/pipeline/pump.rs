@@ -25,6 +25,7 @@ use super::inbox::{Mailbox, Signal};
 use super::notes::Notes;
 use super::rate::Rate;
 use super::resolve::Hubs;
+use super::sends::Sends;
 use super::states::States;
 use super::tally::Tally;
 
@@ -59,6 +60,7 @@ pub(super) struct Pump {
     pub(super) metrics: Arc<Metrics>,
     pub(super) notes: Notes,
     pub(super) states: States,
+    pub(super) sends: Sends,
     pub(super) health: ShardHealth,
     pub(super) shard: u32,
     /// Bytes of events that may be held.
@@ -203,6 +205,7 @@ impl Pump {
                 self.core.lane_ready(lane, max_message_size);
             }
             Signal::Lane(lane, LaneEvent::Settled(result)) => {
+                self.sends.ended(lane, &result);
                 self.core.settled(lane, result, rand::random(), now, wall());
             }
             Signal::Hub { namespace, hub, answer } => {
@@ -264,6 +267,7 @@ impl Pump {
                 Action::ForgetHub(name) => self.hubs.forget(name.namespace, name.hub),
                 Action::OpenLane { hub, target } => {
                     let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
+                    self.sends.opened(&hub, &target);
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
                     let tell = move |event| mailbox.post(Signal::Lane(number, event));
                     self.lanes.push(handle.lane(&hub.hub, target, tell));
@@ -272,7 +276,10 @@ impl Pump {
                     self.resume();
                     self.consumer.hold(&[(name, from)]);
                 }
-                Action::Send { lane, message, .. } => bells.push(self.lanes[lane].post(message)),
+                Action::Send { lane, message, origins } => {
+                    self.sends.left(lane, origins);
+                    bells.push(self.lanes[lane].post(message));
+                }
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);

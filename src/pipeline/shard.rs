@@ -14,6 +14,7 @@ use crate::eventhubs::Namespace;
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
+use crate::otlp::Spans;
 use crate::route::Router;
 use crate::status::Desk;
 
@@ -23,6 +24,7 @@ use super::notes::Notes;
 use super::pump::Pump;
 use super::rate::Rate;
 use super::resolve::{Found, Hubs};
+use super::sends::Sends;
 use super::states::States;
 
 /// How often the thread of AMQP gives a sign of life.
@@ -57,6 +59,8 @@ pub struct Common<'a> {
     pub found: &'a Found,
     /// How much all of them may take.
     pub rate: &'a Rate,
+    /// Where sends are told of, if they are exported.
+    pub spans: Option<&'a Spans>,
 }
 
 /// Why a shard cannot start.
@@ -89,7 +93,7 @@ impl Shard {
         health: ShardHealth,
         desk: Desk,
     ) -> Result<Self, StartError> {
-        let Common { config, access, metrics, found, rate } = common;
+        let Common { config, access, metrics, found, rate, spans } = common;
         health.begins();
         let runtime = Runtime::start(number, health.clone())?;
         let mut namespaces = HashMap::new();
@@ -130,6 +134,9 @@ impl Shard {
         let mut core = Core::new(Arc::new(Router::new(&config.mappings)), budget(config));
         // Before the first record can come.
         core.pause(desk.paused(), Instant::now());
+        if let Some(spans) = spans {
+            core.follow(spans.ratio());
+        }
         let pump = Pump {
             core,
             inbox,
@@ -147,6 +154,7 @@ impl Shard {
             metrics: Arc::clone(metrics),
             notes: Notes::new(Arc::clone(metrics), health.clone()),
             states: States::new(Arc::clone(metrics), health.clone(), number),
+            sends: Sends::new(spans.cloned(), &config.eventhubs),
             health: health.clone(),
             shard: number,
             budget: budget(config),

@@ -335,6 +335,8 @@ fn an_export_that_cannot_be() {
         ("endpoint = 'http://c'\nkey_file = 'key'", "`otlp.certificate_file` is missing"),
         ("endpoint = 'http://c'\nresource_attributes = 'a'", "holds `a`, no attribute"),
         ("endpoint = 'http://c'\nresource_attributes = 'service.name=x'", "`otlp.service_name`"),
+        ("endpoint = 'http://c'\ntrace_ratio = 2", "`otlp.trace_ratio` is 2, out of bounds"),
+        ("endpoint = 'http://c'\ntrace_ratio = 'x'", "`otlp.trace_ratio` is text"),
         ("endpoint = 'http://c'\nmetrics_interval = '0s'", "`otlp.metrics_interval` is `0s`"),
     ] {
         let report = with(otlp).report();
@@ -344,7 +346,12 @@ fn an_export_that_cannot_be() {
                 resource_attributes = 'team=a%2Cb, x=y'\nmetrics = false";
     let otlp = with(otlp).load().unwrap().otlp.unwrap();
     assert_eq!(otlp.endpoint, "https://c/otlp");
-    assert_eq!((otlp.metrics, otlp.timeout), (None, std::time::Duration::from_secs(10)));
+    assert_eq!((otlp.metrics, otlp.traces), (None, Some(1.0)));
+    assert_eq!(otlp.timeout, std::time::Duration::from_secs(10));
+    let ratio = with("endpoint = 'http://c'").variable("BRIDGE_OTLP__TRACE_RATIO", "0.25");
+    assert_eq!(ratio.load().unwrap().otlp.unwrap().traces, Some(0.25));
+    let off = with("endpoint = 'http://c'\nmetrics = false\ntraces = false").load().unwrap();
+    assert!(off.otlp.is_none(), "nothing is exported");
     let said = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let service = said("service.name", "kafka-eventhubs-bridge");
     assert_eq!(otlp.resource, [service, said("team", "a,b"), said("x", "y")]);

@@ -5,11 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collector;
 mod compressed;
 mod crash;
 mod damaged;
 mod end_to_end;
 mod estate;
+mod exported;
 mod frozen;
 mod hub_faults;
 mod identical;

@@ -1,4 +1,4 @@
-//! `[otlp]`: where metrics go beside `/metrics`.
+//! `[otlp]`: where metrics go beside `/metrics`, and spans at all.
 
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ impl Check<'_> {
             Duration::from_mins(1),
             "1s"..="1h",
         );
+        let ratio = self.ratio(&at.key("trace_ratio"), given.trace_ratio.as_ref());
         let Some(url) = &given.endpoint else {
             self.is_unused(&at, given);
             return None;
@@ -40,7 +41,21 @@ impl Check<'_> {
         let resource = self.resource(&at, given);
         let endpoint = self.collector(&at.key("endpoint"), url);
         let metrics = given.metrics.unwrap_or(true).then_some(interval);
-        Some(Otlp { endpoint: endpoint?, headers_file, tls, timeout, metrics, resource })
+        let traces = given.traces.unwrap_or(true).then_some(ratio).filter(|ratio| *ratio > 0.0);
+        if metrics.is_none() && traces.is_none() {
+            return None;
+        }
+        Some(Otlp { endpoint: endpoint?, headers_file, tls, timeout, metrics, traces, resource })
+    }
+
+    fn ratio(&mut self, at: &Path, given: Option<&raw::Ratio>) -> f64 {
+        let Some(raw::Ratio(ratio)) = given else { return 1.0 };
+        if (0.0..=1.0).contains(ratio) {
+            return *ratio;
+        }
+        let why = "it is a part of all traces that are sampled";
+        self.wrong(at, format!("is {ratio}, out of bounds"), why, "choose one between 0 and 1");
+        1.0
     }
 
     /// What says how to export, while nothing is exported.

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Duration;
+use super::{Duration, Ratio};
 
-/// Export of metrics by OTLP (OpenTelemetry), over HTTP. Off without an `endpoint`.
+/// Export of metrics and spans by OTLP (OpenTelemetry), over HTTP. Off without an `endpoint`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Otlp {
-    /// The URL of a collector. `/v1/metrics` is appended.
+    /// The URL of a collector. `/v1/metrics` and `/v1/traces` are appended.
     #[schemars(extend("examples" = ["http://otel-collector:4318", "https://otlp.example.com/otlp"]))]
     pub(in crate::config) endpoint: Option<String>,
     /// File with headers of each request, `name: value`, one a line: a token, a tenant. It is read anew for each request.
@@ -29,6 +29,13 @@ pub(in crate::config) struct Otlp {
     /// How often, 1s to 1h.
     #[schemars(extend("default" = "60s"))]
     pub(in crate::config) metrics_interval: Option<Duration>,
+    /// Whether sends are exported as spans, with links to the traces of their records: of batches that carry a sampled
+    /// `traceparent`.
+    #[schemars(extend("default" = true))]
+    pub(in crate::config) traces: Option<bool>,
+    /// The part of all sampled traces that is followed, 0 to 1, by the number of the trace.
+    #[schemars(extend("default" = 1.0))]
+    pub(in crate::config) trace_ratio: Option<Ratio>,
     /// What this bridge is called: `service.name`.
     #[schemars(extend("default" = "kafka-eventhubs-bridge"))]
     pub(in crate::config) service_name: Option<String>,
