@@ -102,7 +102,7 @@ pub(super) fn until_told(
     };
     // Kubernetes says so in each pod.
     let host = std::env::var("HOSTNAME").ok();
-    let run = bridge::Run { config, strict, host, changes, levels, reloads, reloading };
+    let run = bridge::Run { config, reloads, reloading, strict, host, changes, levels };
     let ended = bridge::run(run, &stop);
     let outcome = watch.map(Watch::end);
     let Err(error) = ended else { return Ended { code: 0, outcome } };
