@@ -8,6 +8,7 @@
 //! Pure: no I/O, no clock.
 
 mod layout;
+mod overhead;
 mod trace;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
 pub use layout::Layout;
+pub use overhead::overhead;
 pub use trace::context;
 
 // AMQP 1.0 constructors and section descriptors (part 1, section 1.6; part 3, section 3.2).
@@ -50,33 +52,6 @@ pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType
 /// Bytes an event of `size` bytes takes in a batch: a data section around it.
 pub const fn section_size(size: usize) -> usize {
     3 + sized(size)
-}
-
-/// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most; as long as what its
-/// mapping makes of headers, and of a key of more than 256 bytes, is no longer than they are. Not of a tombstone, which says
-/// that it is one, and is small.
-pub fn overhead(topic: &str, layout: &Layout) -> usize {
-    // Long enough for the long forms; what is largest of a number.
-    const LONG: &[u8] = &[0x80; 256];
-    const TEXT: &[u8] = &[b'k'; 256];
-    let of = |key: &[u8]| {
-        let record = Record {
-            topic,
-            partition: i32::MAX,
-            offset: i64::MAX,
-            timestamp: Some(0),
-            key: Some(key),
-            value: Some(LONG),
-            headers: &[],
-        };
-        // A key that is not carried leaves room.
-        let weight = Plan::new(&record, layout).map_or(0, |plan| plan.weight());
-        weight.saturating_sub(key.len() + LONG.len())
-    };
-    let key = if layout.key_type() == Type::Text { TEXT } else { LONG };
-    // Whatever a width can be; the longest that fit into a partition key, as they are and written out; and one that does not.
-    let lengths = [1, 2, 4, 8, 16, 64, 96, 128, 256];
-    lengths.into_iter().map(|length| of(&key[..length])).max().unwrap_or_default()
 }
 
 /// Bytes of a batch besides its events: the key annotation, if the service routes by it.
