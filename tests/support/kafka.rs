@@ -202,6 +202,16 @@ impl Kafka {
         self.wait_partitions(name, 1);
     }
 
+    /// Makes a topic with a partition on each of these nodes, and on no other.
+    pub fn create_spread(&self, name: &str, nodes: &[i32]) {
+        let places = nodes.iter().map(std::slice::from_ref).collect::<Vec<_>>();
+        let topic = NewTopic::new(name, places.len() as i32, TopicReplication::Variable(&places));
+        let topic = topic.set("min.insync.replicas", "1");
+        let result = block_on(self.admin().create_topics([&topic], &options()));
+        result.expect("kafka answers").remove(0).expect("the topic is made");
+        self.wait_partitions(name, places.len() as i32);
+    }
+
     /// Changes a setting of a topic; the others of its own are back at their defaults.
     pub fn set_topic(&self, name: &str, key: &str, value: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
