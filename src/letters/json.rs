@@ -24,7 +24,7 @@ struct Listed<'a> {
     version: u32,
     complete: bool,
     letters: u64,
-    no_letters: u64,
+    not_letters: u64,
     topics: Vec<OneTopic<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Vec<Kind<'a>>>,
@@ -41,7 +41,7 @@ struct OneTopic<'a> {
     name: &'a str,
     records: u64,
     letters: u64,
-    no_letters: u64,
+    not_letters: u64,
 }
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ impl Listing {
         let sum = self.held();
         let topics = self.topics.iter().map(|(name, held)| {
             let Held { records, letters, others } = *held;
-            OneTopic { name, records, letters, no_letters: others }
+            OneTopic { name, records, letters, not_letters: others }
         });
         let unread = self.unread.iter().map(|it| Rest {
             topic: it.rest.partition.topic.to_string(),
@@ -139,7 +139,7 @@ impl Listing {
             version: VERSION,
             complete: self.is_whole(),
             letters: sum.letters,
-            no_letters: sum.others,
+            not_letters: sum.others,
             topics: topics.collect(),
             counts,
             not_counted,

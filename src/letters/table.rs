@@ -130,7 +130,7 @@ impl Listing {
             }
         }
         if others > 0 {
-            write!(f, "\nno letters: {others} records without the headers of one")?;
+            write!(f, "\nnot letters: {others} records, without the headers of one")?;
         }
         for topic in &self.missing {
             write!(f, "\ntopic {topic}: kafka has none, or does not let this user see it")?;

@@ -31,7 +31,10 @@ impl DeadLetterTopics {
             if !named.contains(topic) {
                 return Err(Failure::usage(
                     format!("topic `{topic}` is no dead-letter topic of this configuration"),
-                    format!("its dead-letter topics: {}", quoted(&named)),
+                    format!(
+                        "its dead-letter topics: {}; `dead-letters list --source {topic}` asks for letters of a topic",
+                        quoted(&named)
+                    ),
                 ));
             }
         }

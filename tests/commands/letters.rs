@@ -100,16 +100,16 @@ fn letters_of_a_bridge_are_counted_by_source_reason_and_hub() {
     for line in [
         format!("letters: 2 in `{target}`"),
         "written: 2026-01-01T00:03:00Z to 2026-01-01T00:05:00Z".to_owned(),
-        "no letters: 2 records without the headers of one".to_owned(),
+        "not letters: 2 records, without the headers of one".to_owned(),
     ] {
         assert!(said.lines().any(|it| it == line), "{line}: {said}");
     }
     assert!(!said.contains('\u{1b}'), "{said}");
 
     let document = asked(settings, LIST, &[], 0);
-    let all = json!({ "complete": true, "letters": 2, "no_letters": 2, "not_counted": 0 });
+    let all = json!({ "complete": true, "letters": 2, "not_letters": 2, "not_counted": 0 });
     assert_has(&document, &all);
-    let held = json!([{ "name": target, "records": 4, "letters": 2, "no_letters": 2 }]);
+    let held = json!([{ "name": target, "records": 4, "letters": 2, "not_letters": 2 }]);
     assert_eq!(document["topics"], held);
     let (first, last) = ("2026-01-01T00:03:00Z", "2026-01-01T00:03:00Z");
     let too_large = json!({

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scene::{Checked, HUB, check, server};
 use crate::support::acl::{AUTHORIZER, US, allow};
-use crate::support::{Kafka, PATIENCE, Settings, unique, wait_for};
+use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use rdkafka::bindings::rd_kafka_AclOperation_t as Operation;
 use rdkafka::bindings::rd_kafka_ResourceType_t as Kind;
 
@@ -78,4 +78,51 @@ fn what_access_control_refuses_is_named_with_the_operation_that_is_missing() {
     ]);
     bridge.wait_ready(200);
     bridge.stop();
+}
+
+/// Reading letters and deleting them are not the same right.
+#[test]
+fn what_access_control_refuses_of_dead_letters_is_named_with_the_operation_that_is_missing() {
+    let kafka = Kafka::start_with(1, AUTHORIZER);
+    let target = unique("refused");
+    kafka.create_topic(&target, 1);
+    kafka.produce(&target, [Out::value("x").to(0)]);
+    let settings = Settings::new(&kafka, &unique("g"), &server()).mapping("orders", HUB);
+    let settings = settings
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"));
+    let call = |command: &[&str], arguments: &[&str]| {
+        let output = settings.call(&[&["dead-letters"], command].concat(), arguments);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (list, purge) = (["list"], ["purge"]);
+    let all = ["--before", "1", "--topic", &format!("{target}:0"), "--yes"];
+    let topic = Kind::RD_KAFKA_RESOURCE_TOPIC;
+    allow(&kafka, topic, &target, "User:somebody", Operation::RD_KAFKA_ACL_OPERATION_WRITE);
+    wait_for("it is hidden", PATIENCE, || (call(&list, &[]).0 == Some(69)).then_some(()));
+    let (_, said) = call(&list, &[]);
+    assert!(
+        said.contains("authorization failed") && said.contains("`Describe` and `Read`"),
+        "{said}"
+    );
+
+    allow(&kafka, topic, &target, US, Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE);
+    let said = wait_for("it is seen, and not to be read", PATIENCE, || {
+        let (code, said) = call(&list, &[]);
+        (code == Some(69) && said.contains("dead letters cannot be read")).then_some(said)
+    });
+    assert!(said.contains("authorization failed") && said.contains("`Read`"), "{said}");
+
+    allow(&kafka, topic, &target, US, Operation::RD_KAFKA_ACL_OPERATION_READ);
+    wait_for("it may be read", PATIENCE, || (call(&list, &[]).0 == Some(0)).then_some(()));
+    let (code, said) = call(&purge, &all);
+    assert!(code == Some(69) && said.contains("the operation `Delete` on the topic"), "{said}");
+    assert_eq!(kafka.watermarks(&target, 0), (0, 1));
+
+    allow(&kafka, topic, &target, US, Operation::RD_KAFKA_ACL_OPERATION_DELETE);
+    let said = wait_for("it may be purged", PATIENCE, || {
+        let (code, said) = call(&purge, &all);
+        (code == Some(0)).then_some(said)
+    });
+    assert!(said.contains("letters that are gone: 1"), "{said}");
 }

@@ -38,6 +38,8 @@ const CONNECTOR: &str = r#"{"name": "orders", "config": {
     "camel.kamelet.azure-eventhubs-sink.namespaceName": "shop-events",
     "camel.kamelet.azure-eventhubs-sink.eventhubName": "orders"
 }}"#;
+/// What a page calls its dead-letter topic, where it has one.
+const REFUSED: &str = "orders-refused";
 /// Records that are copied when a page starts the bridge.
 const RECORDS: u64 = 3;
 
@@ -54,6 +56,8 @@ pub(crate) struct Seat<'a> {
     admin: u16,
     /// The variable that takes the place of the file with the secret.
     secret: &'static str,
+    /// Whether its configuration has a dead-letter topic.
+    keeps_letters: bool,
     bridge: Option<Child>,
     /// An `eventhubs-local`, and its control port.
     local: Option<(Child, String)>,
@@ -65,6 +69,10 @@ impl Desk {
         for topic in ["orders", "payments"] {
             kafka.create_topic(topic, 2);
         }
+        kafka.create_topic(REFUSED, 2);
+        // 2025-12-02, and a minute later each.
+        let letter = |n: i64| Out::value("x").to((n % 2) as i32).at(1_764_633_600_000 + n * 60_000);
+        kafka.produce(REFUSED, (0..222).map(letter));
         let server = Server::builder().hub("orders", 4).hub("payments", 4).start().unwrap();
         let (tools, jars) = (tempfile::tempdir().unwrap(), Release::TOOLS.jars());
         for (name, class) in TOOLS {
@@ -94,7 +102,8 @@ impl Desk {
             "docs/migration.md" => "BRIDGE_EVENTHUBS__CREDENTIAL__KEY",
             _ => "BRIDGE_EVENTHUBS__CONNECTION_STRING",
         };
-        Seat { desk: self, folder, admin: free_ports(1)[0], secret, bridge: None, local: None }
+        let (admin, keeps_letters) = (free_ports(1)[0], page.name() == "docs/operate.md");
+        Seat { desk: self, folder, admin, secret, keeps_letters, bridge: None, local: None }
     }
 }
 
@@ -139,6 +148,10 @@ impl Seat<'_> {
             .env("BRIDGE_KAFKA__BROKERS", self.desk.kafka.bootstrap())
             .env(self.secret, self.desk.server.connection_string())
             .env("BRIDGE_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin));
+        if self.keeps_letters {
+            command.env("BRIDGE_FAILURE__POLICY", "dead_letter");
+            command.env("BRIDGE_FAILURE__DEAD_LETTER_TOPIC", REFUSED);
+        }
         command
     }
 

@@ -120,7 +120,8 @@ export const RUNBOOKS = {
     "means": "Records could never be stored, and went where `policy` says: `dead_letter` to the topic, `drop` nowhere, `halt` stopped its partition.",
     "steps": [
       "`reason` says what: `too_large`, `refused` for its content, `wrong_type` (a key or header that has not the length of its type), or `no_such_partition`.",
-      "Dead letters carry the words of Event Hubs and where they were in their headers: events.md. They are to be read, mended and produced again by you; the bridge does not.",
+      "`dead-letters list` counts dead letters by source, reason and hub; `list --each` and `show` name each, with the words of Event Hubs and what can be done: operate.md.",
+      "They are to be mended and produced again by you; the bridge does not. Then `dead-letters purge` deletes the oldest.",
       "Expected, and not worth waking anyone? Leave it out: `rules.disabled`."
     ]
   },

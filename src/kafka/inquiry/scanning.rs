@@ -18,6 +18,11 @@ use crate::record::{Record, TopicPartition};
 use super::ear::{Ear, is_no};
 use super::{Denied, Inquiry, POLL};
 
+/// What a broker may answer of one partition, and at a time, unless its first batch is larger. What is compressed takes many times that once it is
+/// unpacked, and the client unpacks all of an answer.
+const PARTITION: &str = "65536";
+const ANSWER: &str = "262144";
+
 /// The offsets of a partition from `from` on and below `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
@@ -72,6 +77,8 @@ impl Inquiry {
 
     fn scanner(&self) -> KafkaResult<Arc<BaseConsumer<Ear>>> {
         let mut settings = self.settings.clone();
+        settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
+        settings.set("message.max.bytes", ANSWER);
         settings.set("queued.max.messages.kbytes", "4096").set("fetch.queue.backoff.ms", "5");
         // What was deleted meanwhile need not be read.
         settings.set("auto.offset.reset", "earliest");
