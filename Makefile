@@ -33,7 +33,8 @@ check-msk: deps-test ## tests of the cargo feature aws-msk-iam, on a real Kafka 
 	cargo clippy --all-targets --features aws-msk-iam -- -D warnings
 	cargo test --workspace --features kafka-eventhubs-bridge/aws-msk-iam --lib --test listeners -- aws iam
 
-check-cluster: deps-cluster ## install, upgrade and remove the chart on a real Kubernetes API (slow the first time)
+check-cluster: deps-test deps-cluster ## install, upgrade and remove the chart on a real Kubernetes API, and run its Jobs (slow the first time)
+	cargo build --workspace --bins
 	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && \
 		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server \
 		python -B -m pytest -q -p no:cacheprovider tests/cluster
