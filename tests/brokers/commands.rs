@@ -42,3 +42,19 @@ pub(crate) fn placed(kafka: &Kafka) {
     bridge.stop();
     assert_eq!(hub.total(), 26);
 }
+
+/// One letter of the record at 7, which is the whole of its topic.
+pub(crate) fn listed_and_purged(settings: &Settings, kafka: &Kafka, target: &str) {
+    let list = json(settings, &["dead-letters", "list"], &["--each"], 0);
+    let entry = &list["entries"][0];
+    assert_eq!((&list["letters"], &entry["offset"]), (&1.into(), &7.into()), "{list}");
+    let place = entry["letter"].as_str().unwrap();
+    let shown = json(settings, &["dead-letters", "show"], &[place], 0);
+    assert_eq!(shown["reason"], "too_large", "{shown}");
+    json(settings, &["dead-letters", "purge"], &["--before", "2100-01-01", "--yes"], 64);
+    let one = format!("{target}:0");
+    let all = ["--before", "1", "--topic", &one, "--yes"];
+    let purged = json(settings, &["dead-letters", "purge"], &all, 0);
+    assert_eq!(purged["goes"], 1, "{purged}");
+    assert_eq!(kafka.watermarks(target, 0), (1, 1));
+}

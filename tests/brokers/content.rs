@@ -144,10 +144,10 @@ pub(crate) fn letters(kafka: &Kafka) {
         &group,
         &server.hub(HUB),
     );
-    let bridge = Settings::new(kafka, &group, &server)
+    let settings = Settings::new(kafka, &group, &server)
         .mapping(&topic, HUB)
-        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"))
-        .start();
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"));
+    let bridge = settings.start();
     audit.wait_records(99);
     wait_for("the letter is written", PATIENCE, || {
         (kafka.committed(&group, &topic, 0) == Some(100)).then_some(())
@@ -157,7 +157,7 @@ pub(crate) fn letters(kafka: &Kafka) {
     let mut letters = kafka.records(&target, 0);
     let mut letter = letters.pop().expect("a letter");
     assert!(letters.is_empty(), "one record, one letter");
-    let added = letter.headers.split_off(letter.headers.len() - 5);
+    let added = letter.headers.split_off(letter.headers.len() - 7);
     assert_eq!(letter, written(7), "to the byte");
     let named = |name: &str| {
         let found = added.iter().find(|(header, _)| header == name.as_bytes());
@@ -165,6 +165,7 @@ pub(crate) fn letters(kafka: &Kafka) {
     };
     assert_eq!(named("bridge_reason").as_deref(), Some("too_large"));
     assert_eq!(named("bridge_offset").as_deref(), Some("7"));
+    super::commands::listed_and_purged(&settings, kafka, &target);
 }
 
 /// Writes `count` records to each partition of a topic in an older format.
