@@ -13,6 +13,7 @@ mod pinned;
 mod reading;
 mod rebalance;
 mod recreated;
+mod scanning;
 mod shapes;
 mod sizes;
 mod start;
