@@ -115,7 +115,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     // Changes of the file count from now on.
     let reload = Reload::new(config.clone(), reloading, reloads, levels, Arc::clone(&metrics));
     let version = env!("CARGO_PKG_VERSION");
-    let is_served = config.replay.is_none_or(|replay| replay.is_served);
+    let is_served = config.replay.as_ref().is_none_or(|replay| replay.is_served);
     let _served = if is_served {
         let admin = Server::start(&config.admin, views).map_err(|error| refused_address(&error))?;
         tracing::info!(name: "started", address = %admin.address(), version, "probes and metrics are served");

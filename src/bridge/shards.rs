@@ -60,7 +60,7 @@ impl<'a> Shards<'a> {
         status: &'a Status,
         look: Look,
     ) -> Result<Self, RunError> {
-        let rate = reload.config().replay.and_then(|replay| replay.rate);
+        let rate = reload.config().replay.as_ref().and_then(|replay| replay.rate);
         let mut shards = Self {
             reload,
             access,

@@ -1,4 +1,6 @@
-//! `dead-letters`: what could not be stored, one of it, and deleting the oldest.
+//! `dead-letters`: what could not be stored, one of it, sending it again, and deleting the oldest.
+
+mod again;
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ enum Action {
     List(List),
     /// Show one letter: where its record was, why it is there, the record, and what can be done
     Show(Show),
+    /// Send letters again, each as the record that it was, to the hub that was to have it; those that were sent before are not
+    Replay(again::Question),
     /// Delete the oldest letters of each partition
     Purge(Deletion),
 }
@@ -106,6 +110,7 @@ pub(super) fn dead_letters(letters: &DeadLetters) -> ExitCode {
     match &letters.action {
         Action::List(list) => self::list(list),
         Action::Show(show) => self::show(show),
+        Action::Replay(question) => again::again(question),
         Action::Purge(deletion) => purge(deletion),
     }
 }

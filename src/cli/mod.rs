@@ -94,7 +94,7 @@ enum Command {
     Lag(lag::Question),
     /// Show the positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
-    /// Show what could not be stored and went to the dead-letter topics, or delete it
+    /// Show what could not be stored and went to the dead-letter topics, send it again, or delete it
     DeadLetters(dead_letters::DeadLetters),
     /// Send again what stands between two times or offsets, beside the bridge: its group is left alone
     Replay(replay::Question),

@@ -24,38 +24,45 @@ const TIDY: Duration = Duration::from_secs(30);
 /// What is to be sent again.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    #[command(flatten)]
-    source: Source,
     /// From where on: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, or, of one partition, an offset
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: Target,
+    #[command(flatten)]
+    sending: Sending,
+}
+
+/// How it is sent again, and how much of it.
+#[derive(Debug, Args)]
+pub(super) struct Sending {
+    #[command(flatten)]
+    source: Source,
     /// Up to where, without what stands there; the end at the first start unless it is said
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
-    to: Target,
+    pub(super) to: Target,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
-    topics: Vec<Selection>,
+    pub(super) topics: Vec<Selection>,
     /// Only by this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
     #[arg(long = "mapping", value_name = "MAPPING")]
     mappings: Vec<String>,
     /// Take no more than so many records a second, such as `5000/s`
     #[arg(long, value_name = "N/s")]
     rate: Option<PerSecond>,
-    /// The group it is kept in; without it, its name follows from the group of the bridge and from these arguments
+    /// The group it is kept in; without it, its name follows from the group of the bridge and what else is said here
     #[arg(long, value_name = "GROUP")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Serve probes, metrics and the status page here; without it, nothing is served
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
     /// Show what would be sent, and send nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Tell what was found, or what came of it, as one JSON document
     #[arg(long)]
     json: bool,
     /// How long Kafka may take to say what is there
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// Records a second.
@@ -73,7 +80,7 @@ impl FromStr for PerSecond {
 }
 
 /// A place that does not count from what somebody has committed.
-fn bound(text: &str) -> Result<Target, &'static str> {
+pub(super) fn bound(text: &str) -> Result<Target, &'static str> {
     match text.parse() {
         Ok(Target::Shift(_)) | Err(_) => {
             Err("write a time with its zone such as 2026-01-31T08:00:00Z, a date such as \
@@ -84,56 +91,97 @@ fn bound(text: &str) -> Result<Target, &'static str> {
 }
 
 pub(super) fn replay(question: &Question) -> ExitCode {
-    let config = match read(&question.source, question.json) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let planned = question.chosen(&config).and_then(|chosen| {
-        let group = question.group(&config)?;
-        let asked = config.clone().for_replay(&group, question.kind());
-        let replay = question.plan(&asked, &chosen)?;
-        Ok((asked.narrowed(&chosen, &replay.topics()), replay))
-    });
-    let (mut config, replay) = match planned {
-        Ok(planned) => planned,
-        Err(failure) => return failed(&failure, question.json),
-    };
-    if question.dry_run {
-        return question.shown(&replay);
-    }
-    if let Some(address) = question.listen {
-        config.admin.listen = address;
-    }
-    question.carry_out(&config, &replay)
+    question.sending.go(true, |config, chosen| {
+        let group = question.group(config)?;
+        let asked = config.clone().for_replay(&group, question.sending.kind());
+        let replay = question.plan(&asked, chosen)?;
+        Ok((asked.narrowed(chosen, &replay.topics()), replay))
+    })
 }
 
 impl Question {
-    fn kind(&self) -> config::Replay {
-        config::Replay { rate: self.rate.map(|rate| rate.0), is_served: self.listen.is_some() }
-    }
-
     /// The group: the same for the same question, whatever its rate.
     fn group(&self, config: &Config) -> Result<String, Failure> {
-        match &self.name {
-            Some(name) if *name == config.kafka.group_id => {
-                let what =
-                    format!("`{name}` is the group of the bridge, which a replay leaves alone");
-                return Err(Failure::usage(what, "give another `--name`, or none"));
-            }
-            Some(name) if name.is_empty() => {
-                return Err(Failure::usage("a group has a name", "give another `--name`, or none"));
-            }
-            Some(name) => return Ok(name.clone()),
-            None => {}
-        }
-        let topics = self.topics.iter().map(|it| match it.partition {
+        let Sending { to, topics, mappings, .. } = &self.sending;
+        let topics = topics.iter().map(|it| match it.partition {
             Some(partition) => format!("{}:{partition}", it.topic),
             None => it.topic.clone(),
         });
         let (topics, mappings): (BTreeSet<_>, BTreeSet<_>) =
-            (topics.collect(), self.mappings.iter().collect());
-        let asked = format!("{} {} {topics:?} {mappings:?}", self.from, self.to);
-        Ok(format!("{}.replay.{:012x}", config.kafka.group_id, short(&asked)))
+            (topics.collect(), mappings.iter().collect());
+        let asked = format!("{} {to} {topics:?} {mappings:?}", self.from);
+        self.sending.group(config, &format!("replay.{:012x}", short(&asked)))
+    }
+
+    /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
+    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, Failure> {
+        let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
+        let taken = |topic: &str| {
+            let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
+            by.into_iter().any(|mapping| mapping.topics.takes(topic))
+        };
+        if let Some(other) = topics.iter().find(|it| !taken(&it.topic)) {
+            let what = format!("topic `{}` is taken by no mapping that is meant", other.topic);
+            let hint = "name a mapping that takes it; one that is `paused` is not meant unless it is named";
+            return Err(Failure::usage(what, hint));
+        }
+        let mut session = Session::open(config, topics, *timeout)?;
+        session.keep(taken);
+        let plan = |session: &Session<'_>| Replay::plan(session, self.from, *to);
+        let replay = plan(&session)?;
+        if *dry_run || replay.left() == 0 {
+            Ok(replay)
+        } else {
+            replay.fix(&mut session, plan, *timeout)
+        }
+    }
+}
+
+impl Sending {
+    /// Sends again what `plan` makes of the configuration and of the mappings that are meant, unless it is only asked for. The group is
+    /// deleted `at_last`, or kept.
+    pub(super) fn go(
+        &self,
+        at_last: bool,
+        plan: impl FnOnce(&Config, &BTreeSet<usize>) -> Result<(Config, Replay), Failure>,
+    ) -> ExitCode {
+        let config = match read(&self.source, self.json) {
+            Ok(config) => config,
+            Err(code) => return code,
+        };
+        let (mut config, replay) =
+            match self.chosen(&config).and_then(|chosen| plan(&config, &chosen)) {
+                Ok(planned) => planned,
+                Err(failure) => return failed(&failure, self.json),
+            };
+        if self.dry_run {
+            return self.shown(&replay);
+        }
+        if let Some(address) = self.listen {
+            config.admin.listen = address;
+        }
+        self.carry_out(&config, &replay, at_last)
+    }
+
+    pub(super) fn kind(&self) -> config::Replay {
+        let (rate, is_served) = (self.rate.map(|rate| rate.0), self.listen.is_some());
+        config::Replay { rate, is_served, letters: None }
+    }
+
+    /// The name of the group: as it is said, or else that of the bridge's, and this.
+    pub(super) fn group(&self, config: &Config, own: &str) -> Result<String, Failure> {
+        let ours = &config.kafka.group_id;
+        match &self.name {
+            None => Ok(format!("{ours}.{own}")),
+            Some(name) if name == ours => {
+                let what = format!("`{name}` is the group of the bridge, which is left alone");
+                Err(Failure::usage(what, "give another `--name`, or none"))
+            }
+            Some(name) if name.is_empty() => {
+                Err(Failure::usage("a group has a name", "give another `--name`, or none"))
+            }
+            Some(name) => Ok(name.clone()),
+        }
     }
 
     /// The mappings that are meant, by their places. Those that are paused are to be named.
@@ -164,26 +212,6 @@ impl Question {
         Ok(chosen)
     }
 
-    /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
-    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, Failure> {
-        let taken = |topic: &str| {
-            let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
-            by.into_iter().any(|mapping| mapping.topics.takes(topic))
-        };
-        if let Some(other) = self.topics.iter().find(|it| !taken(&it.topic)) {
-            let what = format!("topic `{}` is taken by no mapping that is meant", other.topic);
-            let hint = "name a mapping that takes it; one that is `paused` is not meant unless it is named";
-            return Err(Failure::usage(what, hint));
-        }
-        let mut session = Session::open(config, &self.topics, self.timeout)?;
-        session.keep(taken);
-        let replay = Replay::plan(&session, self.from, self.to)?;
-        if self.dry_run {
-            return Ok(replay);
-        }
-        replay.fix(&mut session, (self.from, self.to), self.timeout)
-    }
-
     fn shown(&self, replay: &Replay) -> ExitCode {
         let forecast = Forecast { replay, rate: self.kind().rate };
         match self.json {
@@ -196,7 +224,7 @@ impl Question {
     }
 
     /// Sends it, unless it is sent already.
-    fn carry_out(&self, config: &Config, replay: &Replay) -> ExitCode {
+    fn carry_out(&self, config: &Config, replay: &Replay, at_last: bool) -> ExitCode {
         for topic in &replay.missing {
             let what = "kafka has none, or does not let this user see it; nothing of it is sent";
             say(std::io::stderr(), format_args!("note: topic `{topic}`: {what}"));
@@ -225,7 +253,7 @@ impl Question {
             }
         }
         let took = begun.elapsed();
-        let tidy = outcome.arrived && (replay.begun || replay.left() > 0);
+        let tidy = at_last && outcome.arrived && (replay.begun || replay.left() > 0);
         let kept = if tidy { forget(config) } else { None };
         let told =
             Replayed { replay, settled: outcome.settled, took, arrived: outcome.arrived, kept };

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClientValue, Config, OutOfRange, Start, Topics};
+use super::{ClientValue, Config, OutOfRange, Policy, Start, Topics};
 
 /// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
 const SESSION: i64 = 10_000;
 
 /// What makes a run a replay. No file says it: the command does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replay {
     /// Records a second, at most.
     pub rate: Option<u64>,
     /// Whether it is served how the replay stands, as of a bridge.
     pub is_served: bool,
+    /// Where dead letters are sent again: of each mapping, the topic whose letters it takes.
+    pub letters: Option<Vec<String>>,
 }
 
 impl Config {
@@ -52,6 +54,60 @@ impl Config {
             some.then_some(mapping)
         });
         self.mappings = narrowed.collect();
+        self
+    }
+
+    /// Only of these dead-letter topics, and by those of the mappings that are `chosen` and write to them: of each, one for each topic that
+    /// it takes, be it named or one of those that are `read`.
+    #[must_use]
+    pub fn for_letters(
+        mut self,
+        chosen: &BTreeSet<usize>,
+        dead: &BTreeSet<String>,
+        read: &BTreeSet<String>,
+    ) -> Self {
+        let (mut mappings, mut letters) = (Vec::new(), Vec::new());
+        for (_, it) in self.mappings.iter().enumerate().filter(|(place, _)| chosen.contains(place))
+        {
+            let Some(own) = it.failure.dead_letter_topic.as_ref() else { continue };
+            if !dead.contains(own) {
+                continue;
+            }
+            let taken = match &it.topics {
+                Topics::Named(names) => names.clone(),
+                Topics::Pattern(_) => {
+                    read.iter().filter(|topic| it.topics.takes(topic)).cloned().collect()
+                }
+            };
+            for topic in taken {
+                let mut mapping = it.clone();
+                mapping.hub = it.hub.replace("{topic}", &topic);
+                mapping.topics = Topics::Named(vec![own.clone()]);
+                mappings.push(mapping);
+                letters.push(topic);
+            }
+        }
+        self.mappings = mappings;
+        if let Some(replay) = &mut self.replay {
+            replay.letters = Some(letters);
+        }
+        self
+    }
+
+    /// The topics that mappings write dead letters to, of those that are `chosen`.
+    pub fn dead_letter_topics(&self, chosen: &BTreeSet<usize>) -> BTreeSet<String> {
+        let chosen = chosen.iter().filter_map(|place| self.mappings.get(*place));
+        let writes = chosen.filter(|it| it.failure.policy == Policy::DeadLetter);
+        writes.filter_map(|it| it.failure.dead_letter_topic.clone()).collect()
+    }
+
+    /// The same, as if these topics were what is copied: for looking at them.
+    #[must_use]
+    pub fn of_topics(mut self, topics: &BTreeSet<String>) -> Self {
+        self.mappings.truncate(1);
+        for mapping in &mut self.mappings {
+            mapping.topics = Topics::Named(topics.iter().cloned().collect());
+        }
         self
     }
 }

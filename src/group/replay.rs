@@ -94,6 +94,45 @@ impl Part {
 impl Replay {
     /// Asks, and changes nothing: what was fixed before, or else what is from `from` up to `to`, without what stands there.
     pub fn plan(session: &Session<'_>, from: Target, to: Target) -> Result<Self, Failure> {
+        let (replay, standings) = Self::ask(session)?;
+        if standings.iter().any(|it| it.span.is_some()) {
+            return Ok(replay.resumed(standings));
+        }
+        if let Some(taken) = standings.iter().find(|it| it.committed.is_some()) {
+            let what = format!(
+                "group `{}` is no replay's: it has a position of `{}` of its own",
+                replay.name, taken.partition
+            );
+            return Err(Failure::usage(what, "give another `--name`"));
+        }
+        replay.fresh(session, standings, Some(from), to)
+    }
+
+    /// The same of a group that is kept: what was fixed before, while something of it is left; else, from where that has ended. A
+    /// partition that the group does not know begins at `from`, and so does each where it is said.
+    pub fn next(session: &Session<'_>, from: Option<Target>, to: Target) -> Result<Self, Failure> {
+        let (replay, standings) = Self::ask(session)?;
+        let is_open = |it: &Standing| {
+            it.span.zip(it.committed).is_some_and(|(span, at)| at < span.to)
+                && it.case != Case::Renewed
+        };
+        if standings.iter().any(is_open) {
+            return Ok(replay.resumed(standings));
+        }
+        let unknown = standings.iter().find(|it| it.case == Case::New);
+        if let (Some(unknown), None) = (unknown, from) {
+            let (name, partition) = (&replay.name, &unknown.partition);
+            let what = format!(
+                "group `{name}` does not say from where on `{partition}` is to be sent again"
+            );
+            let hint = "say it, such as `--from earliest`; kafka forgets what a group has settled when nobody was in it for long";
+            return Err(Failure::usage(what, hint));
+        }
+        replay.fresh(session, standings, from, to)
+    }
+
+    /// What the group is, and what it has committed.
+    fn ask(session: &Session<'_>) -> Result<(Self, Vec<Standing>), Failure> {
         let group = session.inquiry.group(session.left() / 3);
         let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
         let standings = session.standings(session.left() / 3)?;
@@ -105,17 +144,7 @@ impl Replay {
             missing: session.missing().map(str::to_owned).collect(),
             renewed: Vec::new(),
         };
-        if standings.iter().any(|it| it.span.is_some()) {
-            return Ok(replay.resumed(standings));
-        }
-        if let Some(taken) = standings.iter().find(|it| it.committed.is_some()) {
-            let what = format!(
-                "group `{}` is no replay's: it has a position of `{}` of its own",
-                replay.name, taken.partition
-            );
-            return Err(Failure::usage(what, "give another `--name`"));
-        }
-        replay.fresh(session, standings, from, to)
+        Ok((replay, standings))
     }
 
     /// As it was fixed.
@@ -137,11 +166,11 @@ impl Replay {
         mut self,
         session: &Session<'_>,
         standings: Vec<Standing>,
-        from: Target,
+        from: Option<Target>,
         to: Target,
     ) -> Result<Self, Failure> {
-        for (what, target) in [("--from", from), ("--to", to)] {
-            if let (Target::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
+        for (what, target) in [("--from", from), ("--to", Some(to))] {
+            if let (Some(Target::Offset(offset)), [_, _, ..]) = (target, &standings[..]) {
                 let many = standings.len();
                 let what = format!("`{what} {offset}` is of one partition, and {many} are meant");
                 return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
@@ -152,12 +181,15 @@ impl Replay {
             let hint = "try again, or see whether a broker is silent";
             return Err(Failure::denied("nothing can be replayed", &why, hint));
         }
-        let begins = found(session, from, &standings);
+        let begins = from.map(|from| found(session, from, &standings)).unwrap_or_default();
         let ends = found(session, to, &standings);
         let mut unknown = Vec::new();
         for mut standing in standings {
             let place = standing.partition.clone();
-            let first = offset(&standing, from, begins.get(&place).copied());
+            let first = match from {
+                Some(from) => offset(&standing, from, begins.get(&place).copied()),
+                None => standing.next.map(|next| (next, None)),
+            };
             let end = offset(&standing, to, ends.get(&place).copied());
             let (Some(first), Some(end)) = (first, end) else {
                 unknown.push(place.to_string());
@@ -173,20 +205,20 @@ impl Replay {
         if unknown.is_empty() { Ok(self) } else { Err(not_known(&unknown)) }
     }
 
-    /// Commits where it begins, unless it has begun, and reads back what counts from now on: somebody else may have been quicker. All
-    /// of it is over within `limit`.
+    /// Commits where it begins, unless it has begun, and reads back what counts from now on, by what it was made `again`: somebody else may
+    /// have been quicker. All of it is over within `limit`.
     pub fn fix(
         self,
         session: &mut Session<'_>,
-        (from, to): (Target, Target),
+        again: impl FnOnce(&Session<'_>) -> Result<Self, Failure>,
         limit: Duration,
     ) -> Result<Self, Failure> {
-        if self.begun || self.left() == 0 {
+        if self.begun || self.parts.is_empty() {
             return Ok(self);
         }
         session.extend(limit);
-        let some = self.parts.iter().filter(|part| part.span.size() > 0);
-        let positions = some.map(|it| (&it.standing, it.span.from)).collect::<Vec<_>>();
+        let positions =
+            self.parts.iter().map(|it| (&it.standing, it.span.from)).collect::<Vec<_>>();
         let doing = format!("the replay's group `{}` cannot be made", self.name);
         match session.inquiry.place(&positions, session.left() / 2) {
             // Without an answer, what is committed now tells. Who has joined has fixed it.
@@ -199,7 +231,10 @@ impl Replay {
                 return Err(Failure::denied(&doing, &error, &hint));
             }
         }
-        let fixed = Self::plan(session, from, to)?;
+        if self.left() == 0 {
+            return Ok(self);
+        }
+        let fixed = again(session)?;
         if !fixed.begun {
             let why = "what was committed is not there";
             return Err(Failure::denied(&doing, &why, "nothing was sent; try again"));

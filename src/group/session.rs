@@ -88,6 +88,11 @@ impl<'a> Session<'a> {
         self.missing.retain(|topic| is_wanted(topic));
     }
 
+    /// The topics that `config` reads, of those that there are.
+    pub fn read_by(&self, config: &Config) -> BTreeSet<String> {
+        kafka::topics(config, self.cluster.topics.keys().map(String::as_str)).read
+    }
+
     /// Topics that a mapping names and Kafka does not have, or does not show.
     pub fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
         self.missing.iter().map(String::as_str)

@@ -6,6 +6,7 @@
 mod cadence;
 mod inbox;
 mod notes;
+mod post;
 mod pump;
 mod rate;
 pub mod resolve;

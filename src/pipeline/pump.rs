@@ -23,6 +23,7 @@ use crate::status::{View, Word};
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
 use super::notes::Notes;
+use super::post::Post;
 use super::rate::Rate;
 use super::resolve::Hubs;
 use super::sends::Sends;
@@ -68,6 +69,8 @@ pub(super) struct Pump {
     pub(super) drain_timeout: Duration,
     pub(super) cadence: Cadence,
     pub(super) rate: Rate,
+    /// Where dead letters are sent again.
+    pub(super) post: Option<Post>,
     pub(super) revokes: HashMap<u64, Revoke>,
     pub(super) next_revoke: u64,
 }
@@ -143,7 +146,11 @@ impl Pump {
         self.cadence.stir();
         let mut headers = std::mem::take(&mut self.headers);
         let record = fetched.record(&mut headers);
-        match self.core.admit(&record, now) {
+        let admitted = match &mut self.post {
+            None => self.core.admit(&record, now),
+            Some(post) => post.hand_on(&mut self.core, &record, now),
+        };
+        match admitted {
             Admitted::Taken => tally.add(&record, &self.metrics),
             // At once: whatever else was polled of it is to be dropped, and to come again.
             Admitted::Held => self.carry_out(),

@@ -21,6 +21,7 @@ use crate::status::Desk;
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::notes::Notes;
+use super::post::Post;
 use super::pump::Pump;
 use super::rate::Rate;
 use super::resolve::{Found, Hubs};
@@ -161,6 +162,7 @@ impl Shard {
             drain_timeout: config.limits.drain_timeout,
             cadence: Cadence::new(config.kafka.commit_interval),
             rate: (*rate).clone(),
+            post: Post::of(config),
             revokes: HashMap::new(),
             next_revoke: 0,
         };

@@ -23,14 +23,19 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(settings: &Settings, arguments: &[&str]) -> Self {
+        Self::of(&["replay"], settings, arguments)
+    }
+
+    /// Of another command that sends again.
+    pub(crate) fn of(command: &[&str], settings: &Settings, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("bridge.toml");
         fs::write(&file, settings.to_toml()).unwrap();
         let to = |name: &str| File::create(folder.path().join(name)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["replay", "--json", "--config"]).arg(file).args(arguments);
-        command.stdin(Stdio::null()).stdout(to("said")).stderr(to("log"));
-        Self { child: spawn(command, "it is built by `cargo test`"), folder }
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        program.args(command).args(["--json", "--config"]).arg(file).args(arguments);
+        program.stdin(Stdio::null()).stdout(to("said")).stderr(to("log"));
+        Self { child: spawn(program, "it is built by `cargo test`"), folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {

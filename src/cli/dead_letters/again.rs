@@ -1,0 +1,55 @@
+//! `dead-letters replay`: each letter goes again, as the record that it was, to the hub that was to have it.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::replay::{Sending, bound};
+use crate::config::Config;
+use crate::group::{Failure, Replay, Session, Target};
+
+/// What is to be sent again.
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    /// From where on in the dead-letter topics, which the first time is to be said: `earliest`, a time such as `2026-01-31T08:00:00Z`, a
+    /// date (its midnight, UTC), or, of one partition, an offset. Without it, from where the last time has ended
+    #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
+    from: Option<Target>,
+    #[command(flatten)]
+    sending: Sending,
+}
+
+pub(super) fn again(question: &Question) -> ExitCode {
+    question.sending.go(false, |config, chosen| question.plan(config, chosen))
+}
+
+impl Question {
+    /// What is to be sent, and the configuration that sends it.
+    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<(Config, Replay), Failure> {
+        let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
+        let dead = config.dead_letter_topics(chosen);
+        if dead.is_empty() {
+            let what = "no mapping that is meant writes dead letters";
+            return Err(Failure::usage(what, "`[failure] policy = \"dead_letter\"` does"));
+        }
+        if let Some(other) = topics.iter().find(|it| !dead.contains(&it.topic)) {
+            let what = format!("no mapping that is meant writes dead letters to `{}`", other.topic);
+            let all = dead.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>();
+            return Err(Failure::usage(what, format!("there are {}", all.join(", "))));
+        }
+        let group = self.sending.group(config, "dead-letters")?;
+        let asked = config.clone().for_replay(&group, self.sending.kind());
+        let looked_at = asked.clone().of_topics(&dead);
+        let mut session = Session::open(&looked_at, topics, *timeout)?;
+        let read = session.read_by(config);
+        let plan = |session: &Session<'_>| Replay::next(session, self.from, *to);
+        let mut replay = plan(&session)?;
+        if !dry_run {
+            // What was asked for by `--from` is fixed by now, and goes on where it stands.
+            let again = |session: &Session<'_>| Replay::next(session, None, *to);
+            replay = replay.fix(&mut session, again, *timeout)?;
+        }
+        Ok((asked.for_letters(chosen, &replay.topics(), &read), replay))
+    }
+}

@@ -1,0 +1,199 @@
+//! Dead letters that are sent again: each is read in its topic, and goes as the record that it was to the hub that was to have it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use bridge_core::{Admitted, Core};
+
+use crate::config::Config;
+use crate::kafka::Opened;
+use crate::record::{Read, Record};
+use crate::repeats::Repeats;
+
+/// A letter that was sent again and refused again lies in one of ours: so often, at most, it is looked for what it was first.
+const DEPTH: usize = 64;
+/// More kinds of letters that go nowhere are not told apart.
+const KINDS: usize = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Post {
+    /// The ways of the records of a topic.
+    ways: HashMap<String, Vec<Way>>,
+    /// The topics that letters lie in.
+    own: BTreeSet<String>,
+    said: Repeats<String, KINDS>,
+}
+
+#[derive(Debug)]
+struct Way {
+    /// The mapping, by its place in the configuration.
+    mapping: usize,
+    hub: String,
+    namespace: String,
+}
+
+/// What a letter was, and by which mappings it goes.
+struct Sorted<'a> {
+    record: Record<'a>,
+    by: Vec<usize>,
+}
+
+impl Post {
+    /// Of a configuration that sends letters again.
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let letters = config.replay.as_ref()?.letters.as_ref()?;
+        let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
+        for (mapping, (it, topic)) in config.mappings.iter().zip(letters).enumerate() {
+            let (hub, namespace) = (it.hub.clone(), it.namespace.clone());
+            ways.entry(topic.clone()).or_default().push(Way { mapping, hub, namespace });
+        }
+        let own = crate::route::named_topics(&config.mappings).map(str::to_owned).collect();
+        Some(Self { ways, own, said: Repeats::default() })
+    }
+
+    /// Hands a letter on. One that has no way is passed over, and stays where it lies.
+    pub(super) fn hand_on(
+        &mut self,
+        core: &mut Core,
+        letter: &Record<'_>,
+        now: Instant,
+    ) -> Admitted {
+        match self.sort(letter) {
+            Ok(Sorted { record, by }) => {
+                let at = Read { by: Some(&by), ..Read::of(letter) };
+                core.admit_read(&at, &record, now)
+            }
+            Err(why) => {
+                let at = Read { by: Some(&[]), ..Read::of(letter) };
+                let admitted = core.admit_read(&at, letter, now);
+                if admitted == Admitted::Taken
+                    && let Some(repeated) = self.said.may_say(&why, now)
+                {
+                    let (topic, partition, offset) = (at.topic, at.partition, at.offset);
+                    let repeated = (repeated > 0).then_some(repeated);
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        offset,
+                        repeated,
+                        "a letter is passed over: {why}"
+                    );
+                }
+                admitted
+            }
+        }
+    }
+
+    fn sort<'a>(&self, letter: &Record<'a>) -> Result<Sorted<'a>, String> {
+        let Some(first) = Opened::of(letter) else {
+            return Err("it is no dead letter of a bridge".to_owned());
+        };
+        // The first bridges did not name the hub, those that sent it again did.
+        let (mut opened, mut hub) = (first, first.origin.hub);
+        for _ in 0..DEPTH {
+            if !self.own.contains(opened.origin.topic) {
+                break;
+            }
+            let Some(inner) = Opened::of(&opened.record) else { break };
+            opened = inner;
+            hub = hub.or(inner.origin.hub);
+        }
+        let topic = opened.origin.topic;
+        let meant = |way: &&Way| {
+            hub.is_none_or(|(hub, namespace)| way.hub == hub && way.namespace == namespace)
+        };
+        let ways = self.ways.get(topic).into_iter().flatten().filter(meant);
+        let by = ways.map(|way| way.mapping).collect::<Vec<_>>();
+        if by.is_empty() {
+            return Err(match hub {
+                Some((hub, _)) => {
+                    format!("no mapping that is meant takes topic `{topic}` to hub `{hub}`")
+                }
+                None => format!("no mapping that is meant takes topic `{topic}`"),
+            });
+        }
+        Ok(Sorted { record: opened.record, by })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Topics};
+    use crate::record::Header;
+
+    fn post() -> Post {
+        let config = config::sample(|config| {
+            let named = |name: &str| Topics::Named(vec![name.to_owned()]);
+            let mut other = config.mappings[0].clone();
+            config.mappings[0].topics = named("dead");
+            config.mappings[0].hub = "one".to_owned();
+            other.topics = named("dead");
+            other.hub = "two".to_owned();
+            config.mappings.push(other);
+            let letters = Some(vec!["orders".to_owned(), "orders".to_owned()]);
+            config.replay = Some(config::Replay { letters, ..config::Replay::default() });
+        });
+        Post::of(&config).unwrap()
+    }
+
+    fn with<T>(headers: &[(&str, &str)], look: impl FnOnce(&Record<'_>) -> T) -> T {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
+        let headers = headers.collect::<Vec<_>>();
+        look(&Record {
+            topic: "dead",
+            partition: 0,
+            offset: 7,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: &headers,
+        })
+    }
+
+    const LETTER: [(&str, &str); 4] = [
+        ("bridge_reason", "refused"),
+        ("bridge_topic", "orders"),
+        ("bridge_partition", "3"),
+        ("bridge_offset", "17"),
+    ];
+
+    #[test]
+    fn a_letter_goes_to_the_hub_that_was_to_have_it_however_often_it_came_back() {
+        let post = post();
+        let sorted = |headers: &[(&str, &str)]| {
+            with(headers, |letter| {
+                let Sorted { record, by } = post.sort(letter)?;
+                Ok::<_, String>((
+                    record.topic.to_owned(),
+                    record.partition,
+                    record.offset,
+                    record.headers.len(),
+                    by,
+                ))
+            })
+        };
+        let of = |own: usize, by: &[usize]| Ok(("orders".to_owned(), 3, 17, own, by.to_vec()));
+        let hub = [("bridge_hub", "two"), ("bridge_namespace", "default")];
+        assert_eq!(sorted(&LETTER), of(0, &[0, 1]), "of a bridge that did not say the hub");
+        let letter = [&[("own", "1")][..], &LETTER, &hub].concat();
+        assert_eq!(sorted(&letter), of(1, &[1]));
+        let mut again = LETTER;
+        (again[1].1, again[2].1, again[3].1) = ("dead", "0", "5");
+        assert_eq!(sorted(&[&letter[..], &again, &hub].concat()), of(1, &[1]));
+        assert_eq!(sorted(&[&LETTER[..], &again, &hub].concat()), of(0, &[1]));
+        let mut other = LETTER;
+        other[1].1 = "invoices";
+        for (letter, why) in [
+            (vec![("own", "1")], "no dead letter"),
+            (other.to_vec(), "takes topic `invoices`"),
+            ([&LETTER[..], &[("bridge_hub", "gone"), hub[1]]].concat(), "to hub `gone`"),
+        ] {
+            let said = sorted(&letter).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+    }
+}

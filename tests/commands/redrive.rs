@@ -1,0 +1,88 @@
+//! `dead-letters replay`: what could not be stored goes where it was to go, once somebody has seen to it, and no more than once.
+
+use eventhubs_local::{Partition, Server};
+use serde_json::json;
+
+use crate::replaying::{Held, Running, committed, once};
+use crate::said::{json, keys, refused};
+use crate::support::event::{Form, Seen, expected, place};
+use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
+
+const LETTERS: &[&str] = &["dead-letters", "replay"];
+const LARGE: usize = 200_000;
+/// 2026-01-31T00:00:00Z, in milliseconds.
+const MIDNIGHT: i64 = 1_769_817_600_000;
+
+fn large() -> Out {
+    Out::value(vec![b'x'; LARGE]).key("k").header("own", Some(b"1")).to(1).at(MIDNIGHT)
+}
+
+/// One hub takes it, the other not; what is not taken is lettered, mended, sent again.
+#[test]
+fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
+    let kafka = Kafka::shared();
+    let (topic, dead, group) = (unique("source"), unique("dead"), unique("g"));
+    kafka.create_topic(&topic, 2);
+    kafka.create_topic(&dead, 3);
+    let server = Server::builder().hub("orders", 4).hub("wide", 4).start().unwrap();
+    let (hub, wide) = (server.hub("orders"), server.hub("wide"));
+    let settings = Settings::new(kafka, &group, &server);
+    let settings = settings
+        .mapping(&topic, "orders")
+        .mapping(&topic, "wide")
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{dead}'"));
+    let copy = || {
+        let bridge = settings.clone().until_caught_up().start();
+        assert_eq!(bridge.wait_exit(PATIENCE), 0);
+    };
+    let replay = |arguments: &[&str]| {
+        let told = Running::of(LETTERS, &settings, arguments).ends(0);
+        assert_eq!(keys(&told, ["done", "left"]), json!([true, 0]), "{told}");
+        told["records"].as_i64().unwrap()
+    };
+    let small = server.faults().hub("orders").max_message_size(100_000);
+    kafka.produce(&topic, (0..10).map(|_| Out::value("small").to(1)));
+    kafka.produce(&topic, [large(), large()]);
+    copy();
+    assert_eq!((hub.total(), wide.total()), (10, 12));
+    let before = committed(kafka, &group, &topic, 2);
+
+    small.clear();
+    refused(&settings, LETTERS, &[], 64, &["does not say from where on", "--from earliest"]);
+    let plan = json(&settings, LETTERS, &["--from", "earliest", "--dry-run"], 0);
+    assert_eq!(keys(&plan, ["begun", "records", "left"]), json!([false, 2, 2]));
+    // What is no letter is passed over.
+    kafka.produce(&dead, [Out::value("foreign").to(2)]);
+    assert_eq!(replay(&["--from", "earliest", "--rate", "100/s"]), 3);
+    let held = Held::of(&hub, &topic);
+    assert_eq!(held, Held { copied: once([1], 0..10), replayed: once([1], 10..12) });
+    assert_eq!(wide.total(), 12, "it has them");
+    let events = hub.partitions().iter().flat_map(Partition::events).map(|it| Seen::stored(&it));
+    for mut seen in events.filter(|it| it.body.len() == LARGE) {
+        assert!(seen.properties.remove("kafka_replayed").is_some());
+        let (_, partition, offset) = place(&seen.message_id).unwrap();
+        assert_eq!(seen, expected(&large(), &topic, partition, offset, &Form::default()));
+    }
+    assert_eq!(replay(&[]), 0, "they were sent before");
+    assert_eq!(hub.total(), 12);
+
+    // Refused again, it lies behind the others, and is for the next time.
+    let small = server.faults().hub("orders").max_message_size(100_000);
+    server.faults().hub("orders").detach_links("amqp:link:detach-forced");
+    kafka.produce(&topic, [large()]);
+    copy();
+    assert_eq!((replay(&[]), hub.total()), (1, 12));
+    small.clear();
+    assert_eq!((replay(&[]), hub.total()), (1, 13));
+    assert_eq!(Held::of(&hub, &topic).replayed, once([1], 10..13));
+    assert_eq!((replay(&[]), hub.total(), wide.total()), (0, 13, 13));
+    // Who wants them all again says so.
+    assert_eq!(replay(&["--from", "earliest", "--topic", &format!("{dead}:2")]), 1);
+    let after = committed(kafka, &group, &topic, 2);
+    assert_eq!(after[1], (Some(13), before[1].1.clone()), "as the bridge has left it");
+
+    let none = settings.clone().without("failure");
+    refused(&none, LETTERS, &["--from", "earliest"], 64, &["writes dead letters"]);
+    let other = ["--from", "earliest", "--topic", &topic];
+    refused(&settings, LETTERS, &other, 64, &["no mapping that is meant writes dead letters to"]);
+}
