@@ -54,7 +54,7 @@ Exit codes:
   70   a fault of the bridge
   74   what was asked for could not be written
   75   `offsets set`: a bridge of the group runs, and nothing was changed; `drain`: not everything is delivered in time;
-       `run --until-caught-up` and `replay`: stopped before they were done
+       `run --until-caught-up`, `replay` and `dead-letters replay`: stopped before they were done
   78   the configuration is wrong
   130  a second signal ended it at once";
 

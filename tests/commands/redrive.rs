@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::replaying::{Held, Running, committed, once};
 use crate::said::{json, keys, refused};
 use crate::support::event::{Form, Seen, expected, place};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
+use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const LETTERS: &[&str] = &["dead-letters", "replay"];
 const LARGE: usize = 200_000;
@@ -85,4 +85,43 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
     refused(&none, LETTERS, &["--from", "earliest"], 64, &["writes dead letters"]);
     let other = ["--from", "earliest", "--topic", &topic];
     refused(&settings, LETTERS, &other, 64, &["no mapping that is meant writes dead letters to"]);
+}
+
+/// Keys that have not the length of their type, until somebody says that they are text.
+#[test]
+fn a_process_that_is_killed_in_mid_way_goes_on_by_the_same_command() {
+    const ALL: i64 = 300;
+    let kafka = Kafka::shared();
+    let (topic, dead, group) = (unique("source"), unique("dead"), unique("g"));
+    kafka.create_topic(&topic, 1);
+    kafka.create_topic(&dead, 2);
+    let server = Server::builder().hub("orders", 4).start().unwrap();
+    let hub = server.hub("orders");
+    let settings = Settings::new(kafka, &group, &server)
+        .mapping(&topic, "orders")
+        .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{dead}'"));
+    kafka.produce(&topic, (0..ALL).map(|n| Out::value("x").key(format!("key {n}"))));
+    let wrong = settings.clone().with("[events]\nkey_type = 'int64'").until_caught_up();
+    assert_eq!(wrong.start().wait_exit(PATIENCE), 0);
+    assert_eq!(hub.total(), 0);
+
+    let arguments = ["--from", "earliest", "--rate", "100/s"];
+    let running = Running::of(LETTERS, &settings, &arguments);
+    let name = format!("{group}.dead-letters");
+    let settled = || {
+        let all = committed(kafka, &name, &dead, 2).into_iter();
+        all.map(|(at, _)| at.unwrap_or_default()).sum::<i64>()
+    };
+    assert!(hub.wait_for(80, PATIENCE), "it sends");
+    wait_for("it has committed", PATIENCE, || (settled() > 0).then_some(()));
+    running.kill();
+    let open = i64::try_from(hub.total()).unwrap() - settled();
+    assert!((0..ALL).contains(&open));
+    let told = Running::of(LETTERS, &settings, &arguments).ends(0);
+    assert_eq!(keys(&told, ["done", "left"]), json!([true, 0]));
+    let held = Held::of(&hub, &topic).replayed;
+    assert!(held.keys().eq(once([0], 0..ALL).keys()), "all of them");
+    let twice = i64::try_from(hub.total()).unwrap() - ALL;
+    assert!(twice <= open, "{twice} came twice, and {open} were not committed");
+    assert_eq!(settled(), ALL);
 }
