@@ -240,24 +240,28 @@ impl Sending {
             say(std::io::stderr(), format_args!("note: group `{name}`: {what}"));
         }
         let begun = Instant::now();
-        let mut outcome = Outcome { arrived: true, settled: 0 };
+        let (mut code, mut outcome) = (0, Outcome { arrived: true, settled: 0 });
         if replay.left() > 0 {
             let goal = Some(Goal::of(replay));
             let done = "replayed: everything is settled";
             let aim = Aim { doing: "replaying", done, goal };
             let for_people = !self.json && config.log.format == LogFormat::Text;
             let ended = until_told(config.clone(), true, Some(aim), for_people, None);
-            outcome = ended.outcome.unwrap_or(Outcome { arrived: false, settled: 0 });
-            if ended.code != 0 {
-                return ExitCode::from(ended.code);
-            }
+            let before = Outcome { arrived: false, settled: 0 };
+            (code, outcome) = (ended.code, ended.outcome.unwrap_or(before));
         }
         let took = begun.elapsed();
-        let tidy = at_last && outcome.arrived && (replay.begun || replay.left() > 0);
-        let kept = if tidy { forget(config) } else { None };
-        let told =
-            Replayed { replay, settled: outcome.settled, took, arrived: outcome.arrived, kept };
-        let code = if outcome.arrived { 0 } else { TRY_AGAIN };
+        let kept = match outcome.arrived {
+            true if at_last && (replay.begun || replay.left() > 0) => forget(config),
+            true if replay.left() > 0 => {
+                close(config, replay);
+                None
+            }
+            _ => None,
+        };
+        let Outcome { arrived, settled } = outcome;
+        let told = Replayed { replay, settled, took, arrived, kept };
+        code = if code == 0 && !arrived { TRY_AGAIN } else { code };
         match self.json {
             true => answer(format_args!("{}", told.json()), ExitCode::from(code)),
             false => answer(format_args!("{told}"), ExitCode::from(code)),
@@ -270,6 +274,19 @@ fn forget(config: &Config) -> Option<String> {
     match Session::open(config, &[], TIDY) {
         Ok(session) => Replay::forget(&session, TIDY).err().map(|why| why.to_string()),
         Err(failure) => Some(failure.what),
+    }
+}
+
+/// Notes in a group that is kept that all of it is settled, or warns that it could not.
+fn close(config: &Config, replay: &Replay) {
+    let closed = Session::open(config, &[], TIDY).map_err(|failure| failure.what);
+    let closed =
+        closed.and_then(|session| replay.close(&session, TIDY).map_err(|error| error.to_string()));
+    if let Err(why) = closed {
+        tracing::warn!(
+            why,
+            "the ends are not noted: the same command goes on, and may find nothing left"
+        );
     }
 }
 

@@ -250,6 +250,17 @@ impl Replay {
         Err(Failure::denied(&doing, &why, "give another `--name`"))
     }
 
+    /// Commits the ends of a replay that is over, where its group is kept: a position stands in front of what is no record, and would be
+    /// taken for one that has something left. Blocks, no longer than `limit`.
+    pub fn close(&self, session: &Session<'_>, limit: Duration) -> Result<(), Unset> {
+        let ends = self.parts.iter().map(|it| (&it.standing, it.span.to)).collect::<Vec<_>>();
+        match session.inquiry.place(&ends, limit) {
+            // Whoever else sends it will close it.
+            Ok(()) | Err(Unset::Joined) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes its group, as soon as nobody is in it. Blocks, no longer than `limit`.
     pub fn forget(session: &Session<'_>, limit: Duration) -> Result<(), Undeleted> {
         session.inquiry.delete_group(limit)

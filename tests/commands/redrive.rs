@@ -1,6 +1,7 @@
 //! `dead-letters replay`: what could not be stored goes where it was to go, once somebody has seen to it, and no more than once.
 
 use eventhubs_local::{Partition, Server};
+use rdkafka::producer::Producer as _;
 use serde_json::json;
 
 use crate::replaying::{Held, Running, committed, once};
@@ -51,9 +52,19 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
     refused(&settings, LETTERS, &[], 64, &["does not say from where on", "--from earliest"]);
     let plan = json(&settings, LETTERS, &["--from", "earliest", "--dry-run"], 0);
     assert_eq!(keys(&plan, ["begun", "records", "left"]), json!([false, 2, 2]));
-    // What is no letter is passed over.
-    kafka.produce(&dead, [Out::value("foreign").to(2)]);
-    assert_eq!(replay(&["--from", "earliest", "--rate", "100/s"]), 3);
+    // What is no letter is passed over, and so is what is no record: the marker behind it.
+    let mut writer = kafka.writer(&[("transactional.id", &unique("t"))]);
+    writer.producer().init_transactions(PATIENCE).unwrap();
+    writer.producer().begin_transaction().unwrap();
+    writer.write(&dead, &Out::value("foreign").to(2));
+    writer.finish();
+    writer.producer().commit_transaction(PATIENCE).unwrap();
+    wait_for("the marker is there", PATIENCE, || {
+        (kafka.watermarks(&dead, 2) == (0, 2)).then_some(())
+    });
+    assert_eq!(replay(&["--from", "earliest", "--rate", "100/s"]), 4);
+    let settled = committed(kafka, &format!("{group}.dead-letters"), &dead, 3);
+    assert_eq!(settled[2].0, Some(2), "nothing is left of it");
     let held = Held::of(&hub, &topic);
     assert_eq!(held, Held { copied: once([1], 0..10), replayed: once([1], 10..12) });
     assert_eq!(wide.total(), 12, "it has them");
@@ -77,7 +88,9 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
     assert_eq!(Held::of(&hub, &topic).replayed, once([1], 10..13));
     assert_eq!((replay(&[]), hub.total(), wide.total()), (0, 13, 13));
     // Who wants them all again says so.
-    assert_eq!(replay(&["--from", "earliest", "--topic", &format!("{dead}:2")]), 1);
+    assert_eq!(replay(&["--from", "earliest", "--topic", &format!("{dead}:2")]), 2);
+    let marker = ["--from", "1", "--topic", &format!("{dead}:2")];
+    assert_eq!((replay(&marker), replay(&[])), (1, 0), "a marker is not left for ever");
     let after = committed(kafka, &group, &topic, 2);
     assert_eq!(after[1], (Some(13), before[1].1.clone()), "as the bridge has left it");
 
