@@ -43,6 +43,11 @@ check-watch: deps-test deps-chart ## make every alert's cause, with a real Prome
 	cargo build --workspace --bins
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/python/bin:$$PATH python -B -m pytest -q -p no:cacheprovider tests/watch
 
+check-otlp: deps-test deps-chart ## export to a real collector of OpenTelemetry (builds it the first time)
+	cargo build --workspace --bins
+	@tools=$$(scripts/chart-tools.sh) && collector=$$(scripts/collector.sh) && \
+		COLLECTOR=$$collector PATH=$$tools/python/bin:$$PATH python -B -m pytest -q -p no:cacheprovider tests/collector
+
 check-downstream: deps-test deps-downstream ## read what the bridge writes with a real Spark (slow, fetches Spark the first time)
 	cargo build --workspace --bins
 	@tools=$$(scripts/spark-tools.sh) && $$tools/python/bin/python -B -m pytest -q -p no:cacheprovider tests/downstream
@@ -89,4 +94,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-downstream check-image screenshots soak bench scale steady instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image

@@ -271,5 +271,6 @@ fn spans_that_are_refused_are_not_sent_again() {
         assert!(Instant::now() < deadline, "{line}");
         std::thread::yield_now();
     }
+    scene.wait("failed", 1);
     drop(exporter);
 }

@@ -108,7 +108,7 @@ impl Traces {
                 () = self.turn() => {}
             }
         }
-        let last = async { while self.has_more() && self.deliver().await {} };
+        let last = async { while self.has_more() && self.attempt().await.is_ok() {} };
         drop(tokio::time::timeout(FLUSH, last).await);
         let mut left = 0;
         while self.has_more() {
@@ -139,22 +139,15 @@ impl Traces {
     }
 
     async fn deliver_or_drop(&mut self) {
-        for wait in AGAIN {
-            match self.attempt().await {
-                Ok(()) => return,
-                Err(None) => break,
-                Err(Some(asked)) => sleep(wait.max(asked.min(LONGEST))).await,
+        for wait in AGAIN.into_iter().map(Some).chain([None]) {
+            match (self.attempt().await, wait) {
+                (Ok(()), _) => return,
+                (Err(Some(asked)), Some(wait)) => sleep(wait.max(asked.min(LONGEST))).await,
+                (Err(_), _) => break,
             }
-        }
-        if self.under_way.is_empty() || self.deliver().await {
-            return;
         }
         let dropped = std::mem::take(&mut self.under_way);
         self.spans.0.metrics.spans_dropped("not_delivered", dropped.len() as u64);
-    }
-
-    async fn deliver(&mut self) -> bool {
-        self.attempt().await.is_ok()
     }
 
     /// The least wait before another one, if that may do better.

@@ -77,6 +77,9 @@ class World(Stage):
             [kafka.client]
             "session.timeout.ms" = 4000
             "heartbeat.interval.ms" = 1000
+            # Nobody is there: what is not delivered is counted.
+            [otlp]
+            endpoint = "http://127.0.0.1:1"
             [failure]
             dead_letter_topic = "letters"
             {mappings}"""
