@@ -158,6 +158,18 @@ def test_who_needs_a_token_reaches_its_issuer(kind, reached):
     assert reached == any(rule.get("to") == policy["entra"]["to"] for rule in egress)
 
 
+@pytest.mark.parametrize(
+    "endpoint, port",
+    [("http://collector:4318", 4318), ("https://otlp.example.com/otlp", 443), ("http://collector/", 80), ("https://[fd00::1]:4318", 4318), ("collector", None)],
+)
+def test_what_is_exported_reaches_its_collector(endpoint, port):
+    policy = {**POLICY, "otlp": {"to": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]}}
+    egress = one(render({"config": f'{ORDERS}[otlp]\nendpoint = "{endpoint}"\n', "networkPolicy": policy}), "NetworkPolicy")["spec"]["egress"]
+    assert [rule["ports"] for rule in egress if rule.get("to") == policy["otlp"]["to"]] == ([[{"protocol": "TCP", "port": port}]] if port else [])
+    variable = [{"name": "BRIDGE_OTLP__ENDPOINT", "value": endpoint}]
+    assert one(render({"config": ORDERS, "networkPolicy": policy, "extraEnv": variable}), "NetworkPolicy")["spec"]["egress"] == egress
+
+
 def test_the_port_of_the_toml_may_be_that_of_the_pod():
     """One file here and in the cluster: the chart sets the address anyway."""
     render({"config": '[admin]\nlisten = "127.0.0.1:9400"\n'})

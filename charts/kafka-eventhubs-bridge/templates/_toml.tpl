@@ -55,6 +55,17 @@ it is refused. A ConfigMap of one's own is not seen, and a Helm before 3.17 read
 {{- end -}}
 {{- end -}}
 
+{{/* The port of the collector that spans and metrics are exported to, if there is one. */}}
+{{- define "bridge.otlpPort" -}}
+{{- if kindIs "map" (get . "otlp") -}}
+{{- $place := regexFind `^https?://[^/]+` (get .otlp "endpoint" | toString) -}}
+{{- if $place -}}
+{{- $own := regexFind `:[0-9]+$` $place | trimPrefix ":" -}}
+{{- $own | default (ternary "443" "80" (hasPrefix "https" $place)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The brokers as a list of `host:port`. */}}
 {{- define "bridge.brokers" -}}
 {{- $brokers := list -}}
