@@ -11,7 +11,8 @@ const RANDOM: u32 = 56;
 const SAMPLED: u8 = 1;
 /// The least that is allocated.
 const FIRST: usize = 4;
-const ENTRY: usize = size_of::<(u32, Context)>();
+/// What one costs: itself, and its copy for who sends the batch.
+const ENTRY: usize = 2 * size_of::<(u32, Context)>();
 
 /// A span of somebody else, as W3C Trace Context tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
