@@ -76,6 +76,10 @@ impl Reload {
         if asked.is_none() && !changed {
             return Ok(());
         }
+        if let Some(file) = &mut self.file {
+            // Who asks by hand means what it holds now.
+            file.is_read();
+        }
         let outcome = self.next();
         self.metrics.reload_succeeded(outcome.is_ok());
         let told = match outcome {
@@ -160,9 +164,14 @@ impl Watched {
     fn new(file: PathBuf, now: Instant) -> Self {
         let mut watched =
             Self { file, hasher: RandomState::new(), read: None, last: None, looked: now };
-        watched.read = watched.content();
-        watched.last = watched.read;
+        watched.is_read();
         watched
+    }
+
+    /// What it holds now is read.
+    fn is_read(&mut self) {
+        self.read = self.content();
+        self.last = self.read;
     }
 
     /// `None` when it cannot be read, which is a content, too.
@@ -178,11 +187,7 @@ impl Watched {
         self.looked = now;
         let content = self.content();
         let is_still = std::mem::replace(&mut self.last, content) == content;
-        let changed = is_still && content != self.read;
-        if changed {
-            self.read = content;
-        }
-        changed
+        is_still && content != self.read
     }
 }
 
@@ -200,7 +205,11 @@ mod tests {
         let mut watched = Watched::new(file.clone(), now);
         let mut look = || {
             now += LOOK;
-            watched.has_changed(now)
+            let changed = watched.has_changed(now);
+            if changed {
+                watched.is_read();
+            }
+            changed
         };
         assert!(!look());
         write("tw");

@@ -128,7 +128,7 @@ SCENARIOS = {
         {"state": series("bridge_hub_partition_state_timestamp_seconds", "1x120", HUB_PARTITION + ',state="throttled"')},
         {30: []},
     ),
-    "a changed configuration is refused": ({"reload": series("bridge_config_reload_successful", "1x20 0x100")}, {11: [], 20: ["EventHubsBridgeConfigurationRefused"]}),
+    "a changed configuration is refused": ({"reload": series("bridge_config_reload_successful", "1x20 0x100")}, {19: [], 21: ["EventHubsBridgeConfigurationRefused"]}),
     "a configuration is corrected": ({"reload": series("bridge_config_reload_successful", "1x20 0x2 1x98")}, {20: []}),
     "throttled while the lag grows": (
         {

@@ -8,8 +8,8 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::support::audit::{Audit, Auditor};
 use crate::support::event::place;
-use crate::support::records::Pour;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use crate::support::records::{Pour, noise};
+use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 /// A Kafka partition and an offset.
 type Spot = (i32, i64);
@@ -214,6 +214,30 @@ fn what_a_dead_hub_does_not_store_goes_elsewhere_after_a_reload() {
     });
     estate.finish(&bridge);
     dead.clear();
+}
+
+#[test]
+fn a_partition_that_has_halted_tries_its_record_again() {
+    let (kafka, topic) = (Kafka::shared(), unique("orders"));
+    let server = Server::builder().hub(HUBS[1], 2).max_message_size(20_000).start().unwrap();
+    kafka.create_topic(&topic, 1);
+    let large = Out::value(noise(30_000)).to(0);
+    let others = |n: &str| Out::value(n).to(0);
+    kafka.produce(&topic, [others("0"), large, others("2")]);
+    let settings = Settings::new(kafka, &unique("g"), &server).mapping(&topic, HUBS[1]);
+    let bridge = settings.start();
+    bridge.wait_metric("bridge_partition_held", &[&topic, "halted"], 1.0);
+    // It does so in vain, and is held again.
+    reloaded(&bridge, &settings.clone().with("batch.linger = '20ms'"));
+    wait_for("it has halted twice", PATIENCE, || {
+        (bridge.logged("partition halted") == 2).then_some(())
+    });
+    reloaded(&bridge, &settings.with("batch.linger = '20ms'\nfailure.policy = 'drop'"));
+    assert!(server.hub(HUBS[1]).wait_for(2, PATIENCE), "it goes on behind the record");
+    assert_eq!(bridge.count("bridge_records_refused_total", &["drop", "too_large"]), 1);
+    bridge.wait_status("nothing is held", |status| status.held.is_empty().then_some(()));
+    bridge.stop();
+    assert_eq!(server.hub(HUBS[1]).total(), 2);
 }
 
 /// A hundred reloads of one topic while records flow; in between files that are wrong. By turns it is asked for by the command

@@ -168,7 +168,13 @@ fn without_the_token_nothing_can_be_changed_over_the_network() {
     let file = folder.path().join("token");
     std::fs::write(&file, TOKEN.replace(' ', "-")).unwrap();
     let token = format!("[admin]\nlisten = '127.0.0.1:0'\ntoken_file = '{}'", file.display());
-    let writes = ["/mappings/0/pause", "/mappings/0/resume", "/log?level=off", "/mappings/7/pause"];
+    let writes = [
+        "/mappings/0/pause",
+        "/mappings/0/resume",
+        "/log?level=off",
+        "/mappings/7/pause",
+        "/reload",
+    ];
     let methods = ["POST", "PUT", "DELETE", "PATCH", "GET", "HEAD", "OPTIONS", "TRACE"];
     for (settings, refusal) in [(settings.clone(), 403), (settings.clone().with(&token), 401)] {
         let bridge = settings.start();
@@ -184,6 +190,7 @@ fn without_the_token_nothing_can_be_changed_over_the_network() {
             assert_eq!(bridge.request("POST", "/status", token).0, 405);
         }
         assert!(!bridge.status().mappings[0].paused);
+        assert_eq!(bridge.count("bridge_config_reloads_total", &["applied"]), 0);
         let good = Some(TOKEN.replace(' ', "-"));
         let (status, _) = bridge.request("POST", writes[0], good.as_deref());
         assert_eq!(status, if refusal == 401 { 200 } else { 403 });
