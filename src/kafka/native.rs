@@ -26,6 +26,7 @@ use crate::config::Secret;
 use crate::kafka::access::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
 
+pub(super) use admin::FAR;
 pub(super) use ends::{EndQueue, Which};
 pub(super) use groups::group;
 pub(super) use ids::IdQueue;

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod coordinator;
 mod cut;
 mod forgotten;
 mod holding;

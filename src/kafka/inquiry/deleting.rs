@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::native::FAR;
+
 use super::ear::{Ear, is_no};
 use super::{Denied, Inquiry};
 
@@ -67,7 +69,7 @@ async fn attempt(
     name: &str,
     limit: Duration,
 ) -> Result<(), RDKafkaErrorCode> {
-    let options = AdminOptions::new().request_timeout(Some(limit));
+    let options = AdminOptions::new().request_timeout(Some(FAR));
     let code = |error: KafkaError| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
     let asked = tokio::time::timeout(limit, client.delete_groups(&[name], &options)).await;
     let answer = asked.map_err(|_| RDKafkaErrorCode::OperationTimedOut)?.map_err(code)?;

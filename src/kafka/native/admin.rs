@@ -7,6 +7,11 @@ use std::time::Duration;
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 
+/// When a request to a group's coordinator times out by itself: not before whoever waits for it, and its client, are long gone.
+/// librdkafka 2.12 answers a request twice whose coordinator is found after it has timed out, the second time from memory that it has
+/// freed, and aborts the process.
+pub(in crate::kafka) const FAR: Duration = Duration::from_hours(1);
+
 /// `H` keeps the client alive: an `Arc`, or a reference.
 pub(super) struct AdminQueue<H> {
     queue: NonNull<ffi::rd_kafka_queue_t>,

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::OK;
-use super::admin::AdminQueue;
+use super::admin::{AdminQueue, FAR};
 use crate::kafka::inquiry::{Group, Member, State};
 
 /// Waits up to `timeout` for who is in `group`; `None` when there is no answer by then.
@@ -26,7 +26,7 @@ pub(in crate::kafka) fn group<C: ConsumerContext, H: Deref<Target = BaseConsumer
     };
     let mut names = [name.as_ptr()];
     let op = ffi::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-    let options = queue.options(op, timeout);
+    let options = queue.options(op, FAR);
     // SAFETY: client, name, options and queue are alive; librdkafka copies the name and the options.
     unsafe {
         ffi::rd_kafka_DescribeConsumerGroups(
