@@ -119,18 +119,18 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
     match origin.reason {
         "too_large" => {
             "a hub takes events of 1 MB, of 256 KB on the Basic tier: make the record smaller and produce it again, or \
-             raise the tier"
+             raise the tier and send it again by `dead-letters replay`"
         }
         "refused" => {
             "Event Hubs refuses its content, and `detail` says why: mend it, and produce it again"
         }
         "wrong_type" => {
-            "correct `key_type`, `header_type` or `header_types` under `[events]`, or whoever writes such records, and \
-             produce it again"
+            "correct `key_type`, `header_type` or `header_types` under `[events]`, and send it again by `dead-letters \
+             replay`; or whoever writes such records"
         }
         "no_such_partition" => {
-            "give the hub as many partitions as the topic has, or the mapping another `partitioning`, and produce the \
-             record again"
+            "give the hub as many partitions as the topic has, or the mapping another `partitioning`, and send it again \
+             by `dead-letters replay`"
         }
         _ => "`detail` says why; a newer bridge may have written it",
     }
