@@ -42,7 +42,9 @@ fn a_process_that_wakes_after_its_session_commits_nothing_of_before() {
     let mut reached = vec![0; partitions.len()];
     let mut look = || {
         let committed = group.committed(&scene.topic, &partitions).unwrap_or_default();
-        for (before, now) in reached.iter_mut().zip(committed.into_iter().flatten()) {
+        // Of some there may be none yet.
+        for (before, now) in reached.iter_mut().zip(committed) {
+            let Some(now) = now else { continue };
             assert!(now >= *before, "the group went back from {before} to {now}");
             *before = now;
         }
