@@ -10,7 +10,7 @@ export const RUNBOOKS = {
     ]
   },
   "EventHubsBridgeConfigurationRefused": {
-    "means": "The configuration was changed, and what it says now cannot be taken by a bridge that runs. The one of before runs on: nothing is lost or held.",
+    "means": "The configuration was changed, and for ten minutes a bridge that runs has not taken what it says now. The one of before runs on: nothing is lost or held.",
     "steps": [
       "The log line at `error`, `the configuration was not reloaded`, says why. A restart is needed for a key it names: restart the pods (`kubectl rollout restart`), which drains them first.",
       "Otherwise it is wrong, and the lines behind it say where and what to do. Correct it; `check` finds the same before it is deployed. A restart would not help: the new pod ends with 78."
@@ -97,7 +97,7 @@ export const RUNBOOKS = {
       "`dead_letter_failed`: the line says what to change. Too large for the dead-letter topic: raise its `max.message.bytes` to the figure in the line, better to that of the topic the record comes from; `check --connect` compares the two. Then restart the pod that holds the partition.",
       "Too large: raise what the tier allows, or make the producer send less. No such partition (`mirror`): give the hub as many partitions as the topic. Then restart the pod that holds the partition.",
       "`its position is gone`: the line says what is committed and what the log holds. Below the log, retention was quicker: raise it, then choose where to go on. Beyond the log, it was cut, or the topic was made again on brokers without topic ids. Stop all members, set the position with `offsets set` (operate.md), and start them; or choose `earliest` or `latest`.",
-      "The record is not worth it: choose `[failure] policy = \"dead_letter\"` (kept, in Kafka) or `\"drop\"` for that mapping. The changed TOML restarts the pods.",
+      "The record is not worth it: choose `[failure] policy = \"dead_letter\"` (kept, in Kafka) or `\"drop\"` for that mapping. Running bridges take it and try the record again.",
       "It must be settled before retention reaches it."
     ]
   },
@@ -121,7 +121,7 @@ export const RUNBOOKS = {
     "steps": [
       "`reason` says what: `too_large`, `refused` for its content, `wrong_type` (a key or header that has not the length of its type), or `no_such_partition`.",
       "`dead-letters list` counts dead letters by source, reason and hub; `list --each` and `show` name each, with the words of Event Hubs and what can be done: operate.md.",
-      "They are to be mended and produced again by you; the bridge does not. Then `dead-letters purge` deletes the oldest.",
+      "Mend the cause, then send them where they were to go with `dead-letters replay` (operate.md). What is wrong in the record itself is for its producer. Then `dead-letters purge` deletes the oldest.",
       "Expected, and not worth waking anyone? Leave it out: `rules.disabled`."
     ]
   },
