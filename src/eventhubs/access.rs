@@ -23,6 +23,8 @@ use super::outcome::Fault;
 use super::requests::Node;
 use super::token::{Kind, Token};
 
+/// How often it is said at most that tokens were renewed.
+const SAID: Duration = Duration::from_mins(10);
 /// Nothing is renewed more often.
 const SOONEST: Duration = Duration::from_secs(1);
 /// The task of a connection looks round at least so often.
@@ -282,7 +284,7 @@ impl Namespace {
             let (namespace, connected) = (self.clone(), Arc::clone(connected));
             renewals.spawn(async move {
                 let put = namespace.put(&connected, &audience, Some(expires)).await;
-                let Err(fault) = put else { return };
+                let Err(fault) = put else { return namespace.say_renewed() };
                 let failures = connected.access.postpone(&audience);
                 namespace.say_unrenewed(&audience, &fault, expires, failures);
                 if fault.connection {
@@ -291,6 +293,18 @@ impl Namespace {
             });
         }
         while renewals.join_next().await.is_some() {}
+    }
+
+    /// Normal operation is to be silent, so it is said now and then, with how many there were.
+    fn say_renewed(&self) {
+        let mut renewed = self.0.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.tokens += 1;
+        if renewed.said.is_none_or(|said| said.elapsed() >= SAID) {
+            let (namespace, tokens) = (&self.0.name, std::mem::take(&mut renewed.tokens));
+            renewed.said = Some(Instant::now());
+            drop(renewed);
+            tracing::info!(name: "tokens_renewed", namespace, tokens, "tokens were renewed");
+        }
     }
 
     /// Once while the old token lives; then `health` says it.
@@ -305,6 +319,13 @@ impl Namespace {
             Err(_) => self.token_stands(audience, Some(detail)),
         }
     }
+}
+
+/// Tokens that were renewed and not said, and when some were.
+#[derive(Default)]
+pub(super) struct Renewed {
+    tokens: u64,
+    said: Option<Instant>,
 }
 
 fn both(shared: &Weak<Shared>, connected: &Weak<Connected>) -> Option<(Namespace, Arc<Connected>)> {

@@ -16,6 +16,7 @@ use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
 use crate::retry;
 
+use super::access::Renewed;
 use super::connection::{Connected, Terms};
 use super::login::Login;
 use super::outcome::Fault;
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) login: Login,
     /// Whether the last attempt to get in was refused.
     pub(super) shut: AtomicBool,
+    /// What is to be said of tokens that were renewed.
+    pub(super) renewed: Mutex<Renewed>,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: u32,
@@ -93,6 +96,7 @@ impl Namespace {
             settings: settings.clone(),
             login: Login::new(name, settings),
             shut: AtomicBool::new(false),
+            renewed: Mutex::default(),
             runtime,
             metrics,
             shard,

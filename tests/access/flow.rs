@@ -166,6 +166,8 @@ fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
     bridge.wait_log(&["WARN", "a shared access key was refused, using the secondary one"]);
     let before = renewals();
     wait_for("more renewals", PATIENCE, || (renewals() > before + 10).then_some(()));
+    let said = bridge.events(0).events.into_iter().filter(|it| it.change == "tokens_renewed");
+    assert_eq!(said.count(), 1, "once in ten minutes, however many there are");
     flow.wait_more(1_000);
     assert_eq!(links(&bridge), attached, "no link was lost to the rotation");
     assert_hushed(&bridge.log(), &issuer);
