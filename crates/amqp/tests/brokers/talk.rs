@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::timeout;
 
-/// Longer than the slowest of the servers waits for itself: a session of RabbitMQ gives its own channel 130 s.
+/// Longer than the slowest of the servers waits for itself: a session of `RabbitMQ` gives its own channel 130 s.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Messages of so many bytes, in frames of 4 KiB.
 const SIZES: [usize; 5] = [1, 100_000, 300_000, 0, 4_096];
