@@ -158,6 +158,8 @@ impl Crew {
 
     pub(crate) fn reload(&mut self, member: usize, change: &Change) {
         let Member { bridge, settings, .. } = &self.members[member];
+        // It has read its own file by then, and watches for signals.
+        bridge.wait_log(&["probes and metrics are served"]);
         match &change.more {
             None => bridge.write("[[mappings]]\nhub = 'nowhere'"),
             Some(more) => {
@@ -169,8 +171,6 @@ impl Crew {
                 }
             }
         }
-        // Before it watches for signals, it would end.
-        bridge.wait_log(&["probes and metrics are served"]);
         bridge.signal(libc::SIGHUP);
     }
 
