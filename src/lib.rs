@@ -19,5 +19,6 @@ pub mod pipeline;
 pub mod repeats;
 pub mod status;
 pub mod tls;
+pub mod watched;
 
 pub use bridge_core::{record, retry, route};

@@ -14,6 +14,7 @@ use crate::admin::log::Levels;
 use crate::admin::{Refusal, Reloads};
 use crate::config::{Config, Difference, Effective, Problems};
 use crate::metrics::Metrics;
+use crate::watched::Watched;
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -44,7 +45,7 @@ pub(super) struct Reload {
     runs: Config,
     from: Option<(Effective, Load)>,
     asked: Reloads,
-    file: Option<Watched>,
+    file: Option<File>,
     levels: Levels,
     metrics: Arc<Metrics>,
 }
@@ -58,7 +59,7 @@ impl Reload {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (from, file) = from.map(|it| ((it.effective, it.load), it.watched)).unzip();
-        let file = file.flatten().map(|file| Watched::new(file, Instant::now()));
+        let file = file.flatten().map(|path| File::new(path, Instant::now()));
         Self { runs, from, asked, file, levels, metrics }
     }
 
@@ -150,33 +151,29 @@ impl Reload {
     }
 }
 
-/// A file, by what it holds.
-struct Watched {
-    file: PathBuf,
+/// A file, by what it holds: `None` when it cannot be read, which is a content, too.
+struct File {
+    path: PathBuf,
     hasher: RandomState,
-    /// What it held when it was read, what it held at the last look, and when that was.
-    read: Option<u64>,
-    last: Option<u64>,
+    content: Watched<Option<u64>>,
     looked: Instant,
 }
 
-impl Watched {
-    fn new(file: PathBuf, now: Instant) -> Self {
-        let mut watched =
-            Self { file, hasher: RandomState::new(), read: None, last: None, looked: now };
-        watched.is_read();
-        watched
+impl File {
+    fn new(path: PathBuf, now: Instant) -> Self {
+        let (hasher, content) = (RandomState::new(), Watched::new(None));
+        let mut file = Self { path, hasher, content, looked: now };
+        file.is_read();
+        file
     }
 
     /// What it holds now is read.
     fn is_read(&mut self) {
-        self.read = self.content();
-        self.last = self.read;
+        self.content = Watched::new(self.content());
     }
 
-    /// `None` when it cannot be read, which is a content, too.
     fn content(&self) -> Option<u64> {
-        std::fs::read(&self.file).ok().map(|content| self.hasher.hash_one(content))
+        std::fs::read(&self.path).ok().map(|content| self.hasher.hash_one(content))
     }
 
     /// Whether it holds something else than when it was read, for two looks.
@@ -185,9 +182,7 @@ impl Watched {
             return false;
         }
         self.looked = now;
-        let content = self.content();
-        let is_still = std::mem::replace(&mut self.last, content) == content;
-        is_still && content != self.read
+        self.content.look(Some(self.content()))
     }
 }
 
@@ -202,14 +197,10 @@ mod tests {
         let write = |text: &str| std::fs::write(&file, text).unwrap();
         write("one");
         let mut now = Instant::now();
-        let mut watched = Watched::new(file.clone(), now);
+        let mut watched = File::new(file.clone(), now);
         let mut look = || {
             now += LOOK;
-            let changed = watched.has_changed(now);
-            if changed {
-                watched.is_read();
-            }
-            changed
+            watched.has_changed(now)
         };
         assert!(!look());
         write("tw");

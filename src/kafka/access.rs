@@ -10,7 +10,6 @@ mod keeper;
 mod renewal;
 #[cfg(test)]
 mod tests;
-mod watched;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::config::{BrokerTls, Given, Login, Secret, Security};
 use crate::kafka::security::{read, try_certificates};
 
+use crate::watched::Watched;
+
 use super::renewal::Renewal;
-use super::watched::Watched;
 use super::{Bearer, Pass, Shared};
 
 /// How often files are looked at.

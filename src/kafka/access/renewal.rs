@@ -9,8 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::config::{Secret, TokenSource};
 use crate::credential::{self, ClientCredentials, Iam, Refusal, Token, renew_in};
 use crate::retry;
-
-use super::watched::Watched;
+use crate::watched::Watched;
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(15);

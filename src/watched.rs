@@ -2,19 +2,19 @@
 
 /// What counts, and what may count next time.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub struct Watched<T> {
     held: T,
     seen: Option<T>,
 }
 
 impl<T: PartialEq> Watched<T> {
     /// `held` counts.
-    pub(super) fn new(held: T) -> Self {
+    pub fn new(held: T) -> Self {
         Self { held, seen: None }
     }
 
     /// Takes a look; `None` is nothing usable. Whether another value counts from now on.
-    pub(super) fn look(&mut self, now: Option<T>) -> bool {
+    pub fn look(&mut self, now: Option<T>) -> bool {
         let last = std::mem::replace(&mut self.seen, now);
         if self.seen.is_none() || self.seen != last || self.seen.as_ref() == Some(&self.held) {
             return false;
@@ -26,7 +26,7 @@ impl<T: PartialEq> Watched<T> {
     }
 
     /// What counts.
-    pub(super) fn held(&self) -> &T {
+    pub fn held(&self) -> &T {
         &self.held
     }
 }
