@@ -26,11 +26,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::config;
+use crate::kafka::access::Entrant;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::{Access, StartError, advice, settings};
 use crate::record::TopicPartition;
@@ -155,6 +157,14 @@ impl Drop for Inquiry {
 }
 
 impl Inquiry {
+    /// Another client that logs in as this one does, with these `settings`.
+    fn another<T: Entrant + FromClientConfigAndContext<Ear>>(
+        &self,
+        settings: &ClientConfig,
+    ) -> KafkaResult<Arc<T>> {
+        ear::client(settings, self.security.as_ref(), &self.access)
+    }
+
     /// Logs in at `brokers` and asks for all there is. Blocks, no longer than `limit`.
     pub fn enter(
         kafka: &config::Kafka,
@@ -174,11 +184,9 @@ impl Inquiry {
         }
         let settings = settings::asker(kafka, brokers)?;
         let started = |error: String| StartError::Client(error);
-        let client: BaseConsumer<Ear> = settings
-            .create_with_context(Ear::new(kafka.security.clone()))
-            .map_err(|error| started(error.to_string()))?;
-        let client = Arc::new(client);
-        access.admit(&client);
+        let client: Arc<BaseConsumer<Ear>> =
+            ear::client(&settings, kafka.security.as_ref(), access)
+                .map_err(|error| started(error.to_string()))?;
         let done = Arc::new(AtomicBool::new(false));
         let (polled, end) = (Arc::clone(&client), Arc::clone(&done));
         let poller = thread::Builder::new().name("kafka-inquiry".to_owned()).spawn(move || {

@@ -32,12 +32,8 @@ impl Inquiry {
         let unanswered = |text: String| Undeleted::Denied(Denied::Unanswered(text));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| unanswered(error.to_string()))?;
-        let client: AdminClient<Ear> = self
-            .settings
-            .create_with_context(Ear::new(self.security.clone()))
-            .map_err(|error| unanswered(error.to_string()))?;
-        let client = Arc::new(client);
-        self.access.admit(&client);
+        let client: Arc<AdminClient<Ear>> =
+            self.another(&self.settings).map_err(|error| unanswered(error.to_string()))?;
         let name = self.settings.get("group.id").unwrap_or_default();
         let end = Instant::now() + limit;
         runtime.block_on(async {

@@ -1,15 +1,17 @@
 //! What the client says beside its answers: how far a login came, and why it went no further.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::config::Security;
-use crate::kafka::advice;
+use crate::kafka::access::Entrant;
+use crate::kafka::{Access, advice};
 
 /// The context of a client that asks.
 pub(super) struct Ear {
@@ -47,6 +49,17 @@ pub(super) fn is_no(code: RDKafkaErrorCode) -> bool {
             | Code::TopicAuthorizationFailed
             | Code::ClusterAuthorizationFailed
     )
+}
+
+/// A client with these `settings` that tells its ear what it meets, and logs in.
+pub(super) fn client<T: Entrant + FromClientConfigAndContext<Ear>>(
+    settings: &ClientConfig,
+    security: Option<&Security>,
+    access: &Access,
+) -> KafkaResult<Arc<T>> {
+    let client = Arc::new(settings.create_with_context(Ear::new(security.cloned()))?);
+    access.admit(&client);
+    Ok(client)
 }
 
 impl Ear {

@@ -61,11 +61,7 @@ impl Inquiry {
         let mut settings = self.settings.clone();
         settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
         settings.set("queued.max.messages.kbytes", "16384").set("fetch.queue.backoff.ms", "5");
-        let client: BaseConsumer<Ear> =
-            settings.create_with_context(Ear::new(self.security.clone()))?;
-        let client = Arc::new(client);
-        self.access.admit(&client);
-        Ok(client)
+        self.another(&settings)
     }
 }
 

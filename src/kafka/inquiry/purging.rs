@@ -28,12 +28,7 @@ impl Inquiry {
         limit: Duration,
     ) -> Result<Vec<Cut>, Denied> {
         let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-        let client: AdminClient<Ear> = self
-            .settings
-            .create_with_context(Ear::new(self.security.clone()))
-            .map_err(unanswered)?;
-        let client = Arc::new(client);
-        self.access.admit(&client);
+        let client: Arc<AdminClient<Ear>> = self.another(&self.settings).map_err(unanswered)?;
         let mut list = TopicPartitionList::with_capacity(below.len());
         for (place, offset) in below {
             let at = Offset::Offset(*offset);

@@ -82,11 +82,7 @@ impl Inquiry {
         settings.set("queued.max.messages.kbytes", "4096").set("fetch.queue.backoff.ms", "5");
         // What was deleted meanwhile need not be read.
         settings.set("auto.offset.reset", "earliest");
-        let client: BaseConsumer<Ear> =
-            settings.create_with_context(Ear::new(self.security.clone()))?;
-        let client = Arc::new(client);
-        self.access.admit(&client);
-        Ok(client)
+        self.another(&settings)
     }
 }
 

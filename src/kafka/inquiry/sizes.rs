@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::config;
 use crate::kafka::{Access, settings};
 
-use super::ear::{Ear, is_no};
+use super::ear::{self, Ear, is_no};
 use super::{Denied, Inquiry};
 
 /// The largest batch of records a topic takes, and so the largest record.
@@ -34,22 +34,20 @@ impl Inquiry {
         topics: &BTreeSet<String>,
         limit: Duration,
     ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
-        ask(&self.settings, self.security.clone(), &self.access, topics, limit).await
+        ask(&self.settings, self.security.as_ref(), &self.access, topics, limit).await
     }
 }
 
 async fn ask(
     settings: &ClientConfig,
-    security: Option<config::Security>,
+    security: Option<&config::Security>,
     access: &Access,
     topics: &BTreeSet<String>,
     limit: Duration,
 ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
     let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-    let client: AdminClient<Ear> =
-        settings.create_with_context(Ear::new(security)).map_err(unanswered)?;
-    let client = Arc::new(client);
-    access.admit(&client);
+    let client: Arc<AdminClient<Ear>> =
+        ear::client(settings, security, access).map_err(unanswered)?;
     let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(limit));
     let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
@@ -73,7 +71,7 @@ pub(in crate::kafka) fn limit(
     let settings = settings::asker(kafka, &kafka.brokers).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
     let topics = BTreeSet::from([topic.to_owned()]);
-    let asked = ask(&settings, kafka.security.clone(), access, &topics, limit);
+    let asked = ask(&settings, kafka.security.as_ref(), access, &topics, limit);
     let told = runtime.block_on(asked).ok()?.remove(topic)?;
     told.ok().map(|limit| limit.bytes)
 }
