@@ -70,6 +70,11 @@ impl Failure {
         Self::denied(&format!("nothing can be asked of kafka at `{brokers}`"), shut, hint)
     }
 
+    pub(crate) fn no_partition(topic: &str, number: i32, partitions: i32) -> Self {
+        let what = format!("topic `{topic}` has no partition {number}");
+        Self::usage(what, format!("it has {partitions}: 0 to {}", partitions - 1))
+    }
+
     pub(super) fn of_group(group: &str, denied: &Denied) -> Self {
         let doing = format!("group `{group}` cannot be asked for");
         let hint = format!(
@@ -98,6 +103,15 @@ impl Failure {
         let hint = "stop every bridge of the group first; a member that was killed leaves when its session is over \
                     (`session.timeout.ms`, 45 s)";
         Self { kind: Kind::Alive, what, hint: Some(hint.to_owned()) }
+    }
+}
+
+/// The first `most` of these names, and how many more.
+pub(crate) fn some(all: &[String], most: usize) -> String {
+    let named = all.iter().take(most).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(most) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::kafka::{Group, Standing};
 
+use super::table::exact;
 use super::{Behind, Change, Failure, Forecast, Lag, Part, Plan, Replayed};
 
 /// Grows when a key changes its meaning.
@@ -151,10 +152,7 @@ impl<'a> From<&'a Behind> for Entry<'a> {
             next: *next,
             behind: *records,
             lost: standing.lost(),
-            // As `offsets set --to` takes it.
-            oldest: oldest
-                .and_then(|time| jiff::Timestamp::from_millisecond(time).ok())
-                .map(|time| time.to_string()),
+            oldest: oldest.and_then(exact),
             oldest_seconds: age.map(|age| age.as_secs_f64()),
         }
     }

@@ -22,11 +22,14 @@ mod session;
 mod table;
 mod target;
 
+pub(crate) use failure::some;
 pub use failure::{Failure, Kind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, Plan};
 pub use replay::{Forecast, Part, Replay, Replayed};
+pub(crate) use session::enter;
 pub use session::{Selection, Session};
 pub use table::Shown;
+pub(crate) use table::{empty, exact};
 pub use target::{Change, Target};

@@ -8,6 +8,7 @@ use crate::config::Start;
 use crate::kafka::{Case, Group, Standing, Unset};
 use crate::record::TopicPartition;
 
+use super::failure::some;
 use super::{Change, Failure, Session, Target};
 
 /// How many partitions are named in an error.
@@ -189,9 +190,5 @@ pub(super) fn not_known(unknown: &[String]) -> Failure {
 
 /// The first few, and how many more.
 pub(super) fn list(all: &[String]) -> String {
-    let named = all.iter().take(NAMED).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
+    some(all, NAMED)
 }

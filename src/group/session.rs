@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, LeftOut, is_topic};
+use crate::config::{self, Config, LeftOut, is_topic};
 use crate::kafka::{self, Access, Chosen, Cluster, Inquiry, Standing, Topic};
 
 use super::Failure;
@@ -34,6 +34,23 @@ impl std::str::FromStr for Selection {
     }
 }
 
+impl Selection {
+    /// Whether one of `wanted` is this partition or its topic; every one is where nothing is wanted.
+    pub(crate) fn any(wanted: &[Self], topic: &str, partition: i32) -> bool {
+        let is =
+            |it: &Self| it.topic == topic && it.partition.is_none_or(|number| number == partition);
+        wanted.is_empty() || wanted.iter().any(is)
+    }
+}
+
+/// Logs in at the brokers of the configuration, within `limit`.
+pub(crate) fn enter(kafka: &config::Kafka, limit: Duration) -> Result<(Inquiry, Cluster), Failure> {
+    let brokers = kafka.brokers.as_str();
+    let access = Access::open(kafka).map_err(|error| Failure::no_entry(brokers, &error.into()))?;
+    let entered = Inquiry::enter(kafka, &access, brokers, limit);
+    entered.map_err(|shut| Failure::no_entry(brokers, &shut))
+}
+
 /// A cluster that answers, and what of it is asked for.
 #[derive(Debug)]
 pub struct Session<'a> {
@@ -56,11 +73,7 @@ impl<'a> Session<'a> {
         limit: Duration,
     ) -> Result<Self, Failure> {
         let end = Instant::now() + limit;
-        let brokers = config.kafka.brokers.as_str();
-        let access = Access::open(&config.kafka)
-            .map_err(|error| Failure::no_entry(brokers, &error.into()))?;
-        let entered = Inquiry::enter(&config.kafka, &access, brokers, limit / 2);
-        let (inquiry, cluster) = entered.map_err(|shut| Failure::no_entry(brokers, &shut))?;
+        let (inquiry, cluster) = enter(&config.kafka, limit / 2)?;
         let existing = cluster.topics.keys().map(String::as_str);
         let Chosen { read, .. } = kafka::topics(config, existing);
         let read = match wanted {
@@ -111,7 +124,9 @@ impl<'a> Session<'a> {
     /// How the group stands in each partition that is asked for.
     pub(super) fn standings(&self, limit: Duration) -> Result<Vec<Standing>, Failure> {
         let mut all = self.all_standings(limit)?;
-        all.retain(|standing| self.is_wanted(standing));
+        all.retain(|Standing { partition: place, .. }| {
+            Selection::any(&self.wanted, &place.topic, place.partition)
+        });
         Ok(all)
     }
 
@@ -120,14 +135,6 @@ impl<'a> Session<'a> {
         let Self { config, cluster, topics, .. } = self;
         let all = self.inquiry.standings(&config.kafka, topics, &cluster.unled, limit);
         all.map_err(|denied| Failure::of_group(self.group(), &denied))
-    }
-
-    fn is_wanted(&self, standing: &Standing) -> bool {
-        let place = &standing.partition;
-        let named = |it: &Selection| {
-            *it.topic == *place.topic && it.partition.is_none_or(|number| number == place.partition)
-        };
-        self.wanted.is_empty() || self.wanted.iter().any(named)
     }
 }
 
@@ -155,9 +162,7 @@ fn narrowed(
             return Err(Failure::usage(what, "give it a mapping with a hub of its own"));
         }
         if let Some(number) = partition.filter(|number| number >= partitions) {
-            let what = format!("topic `{topic}` has no partition {number}");
-            let hint = format!("it has {partitions}: 0 to {}", partitions - 1);
-            return Err(Failure::usage(what, hint));
+            return Err(Failure::no_partition(topic, number, *partitions));
         }
     }
     Ok(wanted.iter().map(|it| it.topic.clone()).collect())

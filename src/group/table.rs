@@ -1,6 +1,7 @@
 //! What people read: as wide as a terminal, with what is wrong at its top.
 
 use std::fmt::{self, Display};
+use std::ops::Range;
 use std::time::Duration;
 
 use comfy_table::{
@@ -28,17 +29,23 @@ pub(super) fn member(member: &Member) -> String {
     }
 }
 
-fn empty<const N: usize>(header: [&str; N], numbers: usize) -> Table {
+/// A table with these columns, of which those in `numbers` hold numbers or times.
+pub(crate) fn empty<const N: usize>(header: [&str; N], numbers: Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(header);
-    // Names may be broken, numbers may not.
-    for column in table.column_iter_mut().skip(1).take(numbers) {
+    // Names may be broken, numbers and times may not.
+    for column in table.column_iter_mut().skip(numbers.start).take(numbers.len()) {
         column.set_cell_alignment(CellAlignment::Right);
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
+}
+
+/// A time in milliseconds, as it may be said to a command.
+pub(crate) fn exact(time: i64) -> Option<String> {
+    jiff::Timestamp::from_millisecond(time).ok().map(|time| time.to_string())
 }
 
 fn who(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {
@@ -74,8 +81,8 @@ impl Display for Shown<'_> {
         }
         let shown = lag.partitions.iter().filter(|it| *all || !it.is_caught_up());
         let mut table = match lag.timed {
-            true => empty(["partition", "committed", "end", "behind", "oldest", "state"], 4),
-            false => empty(["partition", "committed", "begin", "end", "behind", "state"], 4),
+            true => empty(["partition", "committed", "end", "behind", "oldest", "state"], 1..5),
+            false => empty(["partition", "committed", "begin", "end", "behind", "state"], 1..5),
         };
         let (mut rows, mut cases) = (0, Vec::new());
         for it in shown {
@@ -170,7 +177,7 @@ fn time(age: Duration) -> String {
 impl Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         who(f, &self.name, &self.group)?;
-        let mut table = empty(["partition", "before", "after", "moves", "begin", "end", ""], 5);
+        let mut table = empty(["partition", "before", "after", "moves", "begin", "end", ""], 1..6);
         for it in &self.changes {
             table.add_row(changed(it));
         }
@@ -232,7 +239,7 @@ impl Display for Forecast<'_> {
         for partition in &replay.renewed {
             writeln!(f, "{partition}: its topic was made again, and nothing of it is sent")?;
         }
-        let mut table = empty(["partition", "from", "to", "left", "begin", "end", ""], 5);
+        let mut table = empty(["partition", "from", "to", "left", "begin", "end", ""], 1..6);
         for it in &replay.parts {
             table.add_row(part(it));
         }

@@ -42,10 +42,7 @@ impl Filter {
     /// Whether it is one of these.
     pub fn takes(&self, letter: &Opened<'_>) -> bool {
         let origin = &letter.origin;
-        let from_there = |it: &Selection| {
-            it.topic == origin.topic && it.partition.is_none_or(|number| number == origin.partition)
-        };
-        (self.sources.is_empty() || self.sources.iter().any(from_there))
+        Selection::any(&self.sources, origin.topic, origin.partition)
             && (self.reasons.is_empty() || self.reasons.iter().any(|it| it == origin.reason))
             && self.is_in_time(letter.record.timestamp)
     }

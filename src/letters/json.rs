@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
+use crate::group::exact;
 use crate::record::Header;
 
 use super::counts::{Count, Sort};
 use super::entries::Entry;
 use super::letter::hint;
 use super::listing::Held;
-use super::table::exact;
 use super::{Found, Listing, Purge, Purged, What, plain};
 
 /// Grows when a key changes its meaning.

@@ -9,7 +9,7 @@ use crate::kafka::{Opened, Origin, Stretch};
 use crate::record::{OwnedRecord, Record, TopicPartition};
 
 use super::DeadLetterTopics;
-use super::topics::{no_partition, of_topic};
+use super::topics::of_topic;
 
 /// Where a letter lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Found {
         let Place { topic, partition, offset } = place;
         let known = topics.topics.get(topic).map_or(0, |facts| facts.partitions);
         if *partition >= known {
-            return Err(no_partition(topic, *partition, known));
+            return Err(Failure::no_partition(topic, *partition, known));
         }
         let stretch = Stretch {
             partition: TopicPartition::new(topic.as_str(), *partition),

@@ -4,10 +4,11 @@
 //! or not at all, and what is cut is not asked for again, so who is killed in the middle has deleted less than was planned and nothing else.
 
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
 
 use crate::config::Start;
-use crate::group::{Failure, Target};
+use crate::group::{Failure, Target, some};
 use crate::kafka::Denied;
 use crate::record::TopicPartition;
 
@@ -88,7 +89,7 @@ impl Purge {
             return Err(Failure::usage(what, hint));
         }
         if let Before::Time(time) = before
-            && time > now()
+            && time > Time(Timestamp::now().as_millisecond())
         {
             let hint =
                 "it is when the records were written; an offset, of one partition, may be its end";
@@ -119,7 +120,7 @@ impl Purge {
         if !unknown.is_empty() {
             let why = "kafka does not say what the log holds; nothing was deleted";
             let hint = "see whether these partitions have a leader, and try again";
-            return Err(Failure::denied(&some(&unknown), &why, hint));
+            return Err(Failure::denied(&some(&unknown, NAMED), &why, hint));
         }
         Ok(Self { parts, missing: topics.missing.iter().cloned().collect() })
     }
@@ -175,30 +176,17 @@ impl Purged {
         let (_, Err(why)) = failed.first()? else { return None };
         let names = failed.iter().map(|(part, _)| part.partition.to_string()).collect::<Vec<_>>();
         let doing = match why {
-            Denied::Refused(_) => format!("nothing was deleted of {}", some(&names)),
+            Denied::Refused(_) => format!("nothing was deleted of {}", some(&names, NAMED)),
             Denied::Unanswered(_) => {
-                format!("it is not known whether anything was deleted of {}", some(&names))
+                format!("it is not known whether anything was deleted of {}", some(&names, NAMED))
             }
         };
         Some(Failure::denied(&doing, why, ""))
     }
 }
 
-fn now() -> Time {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// How many are named.
+/// How many partitions are named.
 const NAMED: usize = 8;
-
-fn some(names: &[String]) -> String {
-    let named = names.iter().take(NAMED).map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
-}
 
 #[cfg(test)]
 mod tests {

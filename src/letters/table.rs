@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Display};
 
-use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
-};
+use comfy_table::Table;
 
+use crate::group::{empty, exact};
 use crate::record::Header;
 
 use super::counts::{Count, KINDS};
@@ -15,36 +14,14 @@ use super::purge::Part;
 use super::topics::quoted;
 use super::{Listing, Purge, Shown, What, plain};
 
-/// Columns a table may take.
-const WIDTH: u16 = 80;
-/// A line under the header, and nothing else that would have to be cut out of a paste.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 /// Bytes that are shown of a body, and of a header, unless it is to be whole.
 const BODY: usize = 4096;
 const VALUE: usize = 256;
-
-fn empty<const N: usize>(header: [&str; N], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(header);
-    // Names may be broken, numbers and times may not.
-    let (first, count) = (numbers.start, numbers.len());
-    for column in table.column_iter_mut().skip(first).take(count) {
-        column.set_cell_alignment(CellAlignment::Right);
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    table
-}
 
 /// To the minute, UTC.
 fn minute(time: Option<i64>) -> String {
     let time = time.and_then(|time| jiff::Timestamp::from_millisecond(time).ok());
     time.map_or_else(|| "-".to_owned(), |time| time.strftime("%F %H:%M").to_string())
-}
-
-pub(super) fn exact(time: i64) -> Option<String> {
-    jiff::Timestamp::from_millisecond(time).ok().map(|time| time.to_string())
 }
 
 /// The name of a hub, with its namespace where that is another than `[eventhubs]` itself.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::group::{Failure, Selection};
-use crate::kafka::{Access, Denied, Inquiry, Stretch, Topic};
+use crate::group::{Failure, Selection, enter};
+use crate::kafka::{Denied, Inquiry, Stretch, Topic};
 use crate::record::TopicPartition;
 
 use super::Time;
@@ -39,11 +39,7 @@ impl DeadLetterTopics {
             }
         }
         let begun = Instant::now();
-        let brokers = config.kafka.brokers.as_str();
-        let access = Access::open(&config.kafka)
-            .map_err(|error| Failure::no_entry(brokers, &error.into()))?;
-        let entered = Inquiry::enter(&config.kafka, &access, brokers, limit);
-        let (inquiry, cluster) = entered.map_err(|shut| Failure::no_entry(brokers, &shut))?;
+        let (inquiry, cluster) = enter(&config.kafka, limit)?;
         let meant = named.into_iter().filter(|name| {
             wanted.is_empty() || wanted.iter().any(|selection| selection.topic == *name)
         });
@@ -62,7 +58,7 @@ impl DeadLetterTopics {
             if let (Some(number), Some(Topic { partitions, .. })) = (partition, topics.get(topic))
                 && number >= partitions
             {
-                return Err(no_partition(topic, *number, *partitions));
+                return Err(Failure::no_partition(topic, *number, *partitions));
             }
         }
         Ok(Self { inquiry, topics, missing, wanted: wanted.to_vec(), limit })
@@ -73,14 +69,7 @@ impl DeadLetterTopics {
         let all = self.topics.iter().flat_map(|(name, topic)| {
             (0..topic.partitions).map(|number| TopicPartition::new(name.as_str(), number))
         });
-        let is_wanted = |place: &TopicPartition| {
-            let named = |it: &Selection| {
-                *it.topic == *place.topic
-                    && it.partition.is_none_or(|number| number == place.partition)
-            };
-            self.wanted.is_empty() || self.wanted.iter().any(named)
-        };
-        all.filter(is_wanted).collect()
+        all.filter(|it| Selection::any(&self.wanted, &it.topic, it.partition)).collect()
     }
 
     /// What they hold from a time on, without what comes later; and those that do not say.
@@ -121,11 +110,6 @@ fn named(config: &Config) -> Result<BTreeSet<String>, Failure> {
 
 pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn no_partition(topic: &str, number: i32, partitions: i32) -> Failure {
-    let what = format!("topic `{topic}` has no partition {number}");
-    Failure::usage(what, format!("it has {partitions}: 0 to {}", partitions - 1))
 }
 
 pub(super) fn of_topic(topic: &str, denied: &Denied) -> Failure {
