@@ -1,5 +1,6 @@
 //! What the commands that ask Kafka for the group have in common: which configuration, which topics, how long, in which form.
 
+use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -81,4 +82,21 @@ pub(super) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
     }
     say(std::io::stderr(), format_args!("{failure}"));
     code
+}
+
+/// Whether somebody is at a terminal to be asked; says otherwise which arguments take the place of an answer.
+pub(super) fn can_ask(as_json: bool, hint: &str) -> bool {
+    let can = !as_json && std::io::stdin().is_terminal();
+    if !can {
+        let how = format_args!("error: nobody is there to be asked\n  hint: {hint}");
+        say(std::io::stderr(), how);
+    }
+    can
+}
+
+/// Asks; only `yes` is yes.
+pub(super) fn is_agreed(question: &str) -> bool {
+    say(std::io::stderr(), format_args!("{question} `yes` to do so"));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
 }

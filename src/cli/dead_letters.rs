@@ -2,13 +2,12 @@
 
 mod again;
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::asking::answered;
+use super::asking::{answered, can_ask, is_agreed};
 use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
 use crate::group::{Failure, Selection};
@@ -166,9 +165,8 @@ fn show(show: &Show) -> ExitCode {
 fn purge(deletion: &Deletion) -> ExitCode {
     let Deletion { common, topics, before, dry_run, yes } = deletion;
     let is_asked = !yes && !dry_run;
-    if is_asked && (common.json || !std::io::stdin().is_terminal()) {
-        let how = "error: nobody is there to be asked\n  hint: add `--yes` to delete letters, `--dry-run` to see what would go";
-        say(std::io::stderr(), format_args!("{how}"));
+    let hint = "add `--yes` to delete letters, `--dry-run` to see what would go";
+    if is_asked && !can_ask(common.json, hint) {
         return ExitCode::from(USAGE);
     }
     common.with(topics, |topics| {
@@ -198,13 +196,8 @@ fn shown(plan: &Purge, dry_run: bool, is_asked: bool) -> Option<ExitCode> {
     if code != ExitCode::SUCCESS {
         return Some(code);
     }
-    if is_asked {
-        say(std::io::stderr(), format_args!("delete them for good? `yes` to do so"));
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        if read.is_err() || line.trim() != "yes" {
-            return Some(answer(format_args!("{nothing}"), ExitCode::SUCCESS));
-        }
+    if is_asked && !is_agreed("delete them for good?") {
+        return Some(answer(format_args!("{nothing}"), ExitCode::SUCCESS));
     }
     None
 }

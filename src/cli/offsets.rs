@@ -1,11 +1,10 @@
 //! `offsets`: what the group has committed, and where it shall go on instead.
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::asking::Asking;
+use super::asking::{Asking, can_ask, is_agreed};
 use super::{USAGE, answer, lag, say};
 use crate::group::{Failure, Plan, Session, Target};
 
@@ -49,9 +48,8 @@ pub(super) fn offsets(offsets: &Offsets) -> ExitCode {
 fn set(placement: &Placement) -> ExitCode {
     let Placement { asking, to, dry_run, yes } = placement;
     let is_asked = !yes && !dry_run;
-    if is_asked && (asking.json || !std::io::stdin().is_terminal()) {
-        let how = "error: nobody is there to be asked\n  hint: add `--yes` to change positions, `--dry-run` to see what would change";
-        say(std::io::stderr(), format_args!("{how}"));
+    let hint = "add `--yes` to change positions, `--dry-run` to see what would change";
+    if is_asked && !can_ask(asking.json, hint) {
         return ExitCode::from(USAGE);
     }
     asking.ask(|session| {
@@ -87,13 +85,8 @@ fn shown(plan: &Plan, is_asked: bool) -> Option<ExitCode> {
     if code != ExitCode::SUCCESS {
         return Some(code);
     }
-    if is_asked {
-        say(std::io::stderr(), format_args!("set these positions? `yes` to do so"));
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        if read.is_err() || line.trim() != "yes" {
-            return Some(answer(format_args!("nothing was changed"), ExitCode::SUCCESS));
-        }
+    if is_asked && !is_agreed("set these positions?") {
+        return Some(answer(format_args!("nothing was changed"), ExitCode::SUCCESS));
     }
     None
 }

@@ -14,6 +14,7 @@ use clap::Args;
 use super::asking::{failed, read};
 use super::caught_up::{Aim, Outcome};
 use super::run::until_told;
+use super::steer::is_meant;
 use super::{Source, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat, Topics};
 use crate::group::{Failure, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
@@ -192,13 +193,11 @@ impl Sending {
         }
         let mut chosen = BTreeSet::new();
         for named in &self.mappings {
-            let meant = all().filter(|(place, it)| {
-                named.parse() == Ok(*place)
-                    || it.hub == *named
-                    || match &it.topics {
-                        Topics::Named(names) => names.contains(named),
-                        Topics::Pattern(pattern) => pattern.matching.as_str() == named,
-                    }
+            let meant = all().filter(|(place, it)| match &it.topics {
+                Topics::Named(names) => is_meant(named, *place, &it.hub, names),
+                Topics::Pattern(pattern) => {
+                    is_meant(named, *place, &it.hub, [pattern.matching.as_str()])
+                }
             });
             let meant = meant.map(|(place, _)| place).collect::<Vec<_>>();
             if meant.is_empty() {

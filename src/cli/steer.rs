@@ -180,7 +180,11 @@ impl Mappings {
         let mut chosen = Vec::new();
         for named in &self.named {
             let before = chosen.len();
-            chosen.extend(status.mappings.iter().filter(|it| is_meant(named, it)).cloned());
+            let is = |it: &&Mapping| {
+                let topics = it.topics.iter().flatten().chain(&it.topic_pattern);
+                is_meant(named, it.mapping, &it.hub, topics)
+            };
+            chosen.extend(status.mappings.iter().filter(is).cloned());
             if chosen.len() == before {
                 let all = status.mappings.iter().map(|it| format!("{} ({})", it.mapping, it.hub));
                 let all = all.take(20).collect::<Vec<_>>().join(", ");
@@ -196,11 +200,16 @@ impl Mappings {
     }
 }
 
-fn is_meant(named: &str, it: &Mapping) -> bool {
-    let topics = it.topics.iter().flatten().chain(&it.topic_pattern);
-    named.parse() == Ok(it.mapping)
-        || it.hub == named
-        || topics.into_iter().any(|topic| topic == named)
+/// Whether a mapping is meant: by its place in the configuration, its hub, one of its topics or its pattern.
+pub(super) fn is_meant<T: AsRef<str>>(
+    named: &str,
+    place: usize,
+    hub: &str,
+    topics: impl IntoIterator<Item = T>,
+) -> bool {
+    named.parse() == Ok(place)
+        || hub == named
+        || topics.into_iter().any(|topic| topic.as_ref() == named)
 }
 
 async fn steer(
