@@ -17,8 +17,8 @@ use crate::support::{Kafka, Out, PATIENCE, Settings, rest, unique, wait_for};
 
 const SET: &[&str] = &["offsets", "set"];
 /// 2026-01-31T00:00:00Z, and an hour in milliseconds.
-const MIDNIGHT: i64 = 1_769_817_600_000;
-const HOUR: i64 = 3_600_000;
+pub(crate) const MIDNIGHT: i64 = 1_769_817_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 
 /// A topic of two partitions with a record an hour, ten each, from two hours before midnight on.
 struct Scene {

@@ -1,6 +1,5 @@
 //! `dead-letters purge`: what goes, what stays, and what nobody deletes by accident.
 
-use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,8 +8,8 @@ use serde_json::json;
 use crate::letters::{assert_has, old_letter, settings};
 use crate::said::{json as asked, refused, table, text};
 use crate::support::child::spawn;
-use crate::support::{Kafka, Out, PATIENCE, Settings, rest, unique, wait_for};
-use crate::terminal::pair;
+use crate::support::{Kafka, Out, Settings, rest, unique};
+use crate::terminal::answered;
 
 const PURGE: &[&str] = &["dead-letters", "purge"];
 /// 2026-01-01, midnight.
@@ -105,24 +104,13 @@ fn nobody_deletes_by_accident() {
 #[test]
 fn on_a_terminal_only_yes_is_yes() {
     let (kafka, target, settings) = scene("asked", 1);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
+    let arguments = [PURGE, &["--before", "2026-01-01T00:03:00Z"]].concat();
     for (answer, begin, says) in [
         ("y\n", 0, "nothing was deleted"),
         ("\u{4}", 0, "nothing was deleted"),
         ("yes\n", 3, "letters that are gone: 3"),
     ] {
-        let (mut ours, theirs) = pair(24, 80);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(PURGE).args(["--before", "2026-01-01T00:03:00Z", "--config"]).arg(&file);
-        command.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawn(command, "it is built by `cargo test`");
-        ours.write_all(answer.as_bytes()).unwrap();
-        let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
-        let (mut said, mut question) = (String::new(), String::new());
-        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        child.stderr.take().unwrap().read_to_string(&mut question).unwrap();
+        let (status, said, question) = answered(&arguments, &settings, answer);
         assert!(status.success() && question.contains("for good? `yes`"), "{answer:?}: {question}");
         assert!(said.contains("that go: 3") && said.contains(says), "{answer:?}: {said}");
         assert_eq!(begins(kafka, &target, 1), [begin], "{answer:?}");

@@ -4,6 +4,7 @@ use eventhubs_local::{Partition, Server};
 use rdkafka::producer::Producer as _;
 use serde_json::json;
 
+use crate::offsets::MIDNIGHT;
 use crate::replaying::{Held, Running, committed, once};
 use crate::said::{json, keys, refused};
 use crate::support::event::{Form, Seen, expected, place};
@@ -11,8 +12,6 @@ use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const LETTERS: &[&str] = &["dead-letters", "replay"];
 const LARGE: usize = 200_000;
-/// 2026-01-31T00:00:00Z, in milliseconds.
-const MIDNIGHT: i64 = 1_769_817_600_000;
 
 fn large() -> Out {
     Out::value(vec![b'x'; LARGE]).key("k").header("own", Some(b"1")).to(1).at(MIDNIGHT)

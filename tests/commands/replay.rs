@@ -8,15 +8,13 @@ use rdkafka::bindings::rd_kafka_ResourceType_t as Kind;
 use rdkafka::producer::Producer as _;
 use serde_json::json;
 
+use crate::offsets::{HOUR, MIDNIGHT};
 use crate::replaying::{Held, Running, committed, groups, once};
 use crate::said::{entry, json, keys, refused, table, text};
 use crate::support::acl::{AUTHORIZER, US, allow};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const REPLAY: &[&str] = &["replay"];
-/// 2026-01-31T00:00:00Z, and an hour in milliseconds.
-const MIDNIGHT: i64 = 1_769_817_600_000;
-const HOUR: i64 = 3_600_000;
 
 /// A topic, and a bridge that copies it to the hub `orders`.
 struct Scene {

@@ -1,10 +1,14 @@
 //! A terminal for a program to run on.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+use crate::support::child::spawn;
+use crate::support::{PATIENCE, Settings, wait_for};
 
 /// Both ends of a terminal of that size: ours, and the program's. No other program that is started meanwhile gets hold of one: it would keep
 /// the terminal open.
@@ -22,6 +26,28 @@ pub(crate) fn pair(rows: u16, columns: u16) -> (File, OwnedFd) {
     assert!(theirs >= 0, "{}", std::io::Error::last_os_error());
     // SAFETY: likewise.
     (ours, unsafe { OwnedFd::from_raw_fd(theirs) })
+}
+
+/// Runs the bridge with somebody at the terminal who answers so: how it ends, what it says, and what it asks.
+pub(crate) fn answered(
+    arguments: &[&str],
+    settings: &Settings,
+    answer: &str,
+) -> (ExitStatus, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.toml");
+    std::fs::write(&file, settings.to_toml()).unwrap();
+    let (mut ours, theirs) = pair(24, 80);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    command.args(arguments).arg("--config").arg(&file);
+    command.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = spawn(command, "it is built by `cargo test`");
+    ours.write_all(answer.as_bytes()).unwrap();
+    let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
+    let (mut said, mut asked) = (String::new(), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut asked).unwrap();
+    (status, said, asked)
 }
 
 /// What somebody sees who looks at it.
