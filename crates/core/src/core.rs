@@ -74,7 +74,7 @@ pub struct Core {
     /// Hubs are to be forgotten to which nothing goes any more.
     pub(crate) sweeps: bool,
     pub(crate) letters: HashMap<u64, Ticket>,
-    /// Traces whose records are told of with the batches that carry them.
+    /// Traces that are followed: a batch names those that its records belong to.
     pub(crate) followed: Followed,
     next_letter: u64,
     layouts: HashMap<Events, Arc<Layout>>,
@@ -131,10 +131,21 @@ impl Core {
         }
         let routes = self.router.routes(&name.topic);
         let routes: Arc<[Route]> = routes.into_iter().map(|route| self.route(route, now)).collect();
+        let paused = is_paused(&self.paused, &routes).then_some(now);
+        self.begin(name, routes, paused, now);
+    }
+
+    /// Begins a stay of a partition, which has none.
+    pub(crate) fn begin(
+        &mut self,
+        name: &TopicPartition,
+        routes: Arc<[Route]>,
+        paused: Option<Instant>,
+        now: Instant,
+    ) {
         for route in &*routes {
             self.scale.uses(route.hub, true);
         }
-        let paused = is_paused(&self.paused, &routes).then_some(now);
         self.partitions.assign(name, routes, paused, now);
         self.tell(Note::Assigned(name.clone()));
     }

@@ -1,7 +1,7 @@
 //! How many records a second may be taken: a bucket that fills with time, and from which what was taken is drawn.
 //!
 //! Time comes in as an argument. What was taken is told after it was, so the bucket may be overdrawn by who takes together with
-//! others; whoever comes next waits for that, too.
+//! others; the next one waits for that, too.
 
 use std::time::{Duration, Instant};
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     proptest! {
-        /// In any stretch of time no more is taken than its length allows, over what the bucket holds; and whoever takes all there
+        /// In any stretch of time no more is taken than its length allows, over what the bucket holds; and one who takes all there
         /// is falls short of that by less than one record.
         #[test]
         fn the_rate_holds_over_any_stretch(

@@ -40,7 +40,7 @@ pub(crate) struct Partition {
     pub(crate) end: Option<(Option<Position>, Position)>,
 }
 
-/// Ways that follow those of now.
+/// Routes that replace those of now.
 #[derive(Debug)]
 pub(crate) struct Next {
     pub(crate) routes: Arc<[Route]>,

@@ -1,10 +1,10 @@
 //! Other mappings for a core that runs.
 //!
-//! A partition whose ways stay the same does not notice. Of any other, what was read is delivered as it was meant to be, and no
-//! more is read meanwhile: then all of its ways are exchanged in one step, so that a record goes wholly by the old ones or
-//! wholly by the new ones. What cannot be delivered until the deadline is let go, as at the end of a drain: its partition is
-//! read again from its position, and its records go by the new ways. So does one that has halted: whoever changes its mapping
-//! wants to see whether its record goes now.
+//! A partition whose routes stay the same does not notice. Any other takes no more records until those it has read are delivered
+//! by the old routes. Then all of its routes are exchanged in one step, so a record goes wholly by the old ones or wholly by the
+//! new ones. What is not delivered by the deadline is dropped, as at the end of a drain: the partition is read again from its
+//! position, and its records go by the new routes. A partition that has halted is read again, too, because its record may be
+//! delivered now.
 //!
 //! A partition that no mapping takes any more stands at its position until Kafka takes it away, or a mapping takes it again.
 
@@ -20,8 +20,8 @@ use crate::partitions::{Intake, Next, Partition};
 use crate::route::{self, Router};
 
 impl Core {
-    /// From now on records go as `router` says, and exactly these of its mappings are `paused`. What is under way by ways that
-    /// end is delivered until then.
+    /// From now on records go as `router` says, and exactly these of its mappings are `paused`. What is under way has `until` to
+    /// be delivered by the old routes.
     pub fn reroute(
         &mut self,
         router: Arc<Router>,
@@ -53,7 +53,7 @@ impl Core {
         self.pause(paused, now);
     }
 
-    /// Partitions whose ways are exchanged now: nothing of them is under way, or it has had its time.
+    /// Exchanges the routes of partitions of which nothing is under way, or whose deadline is over.
     pub(crate) fn finish_moves(&mut self, now: Instant) {
         for stay in std::mem::take(&mut self.moving) {
             let Some(partition) = self.partitions.of(stay) else { continue };
@@ -75,13 +75,13 @@ impl Core {
         }
     }
 
-    /// When the next partition has had its time.
+    /// The next deadline.
     pub(crate) fn moves_end(&self) -> Option<Instant> {
         let next = |stay: &Assignment| Some(self.partitions.of(*stay)?.next.as_ref()?.until);
         self.moving.iter().filter_map(next).min()
     }
 
-    /// The ways of a partition become the next ones; nothing of it is under way.
+    /// The next routes of a partition replace the old ones; nothing of it is under way.
     fn exchange(&mut self, stay: Assignment) {
         let slot = stay.slot();
         let Some(partition) = self.partitions.get_mut(slot) else { return };
@@ -101,7 +101,7 @@ impl Core {
         }
     }
 
-    /// What is under way of a partition is let go, and it is read again from its position.
+    /// Drops what is under way of a partition, and has it read again from its position.
     fn begin_again(&mut self, stay: Assignment, now: Instant) {
         let slot = stay.slot();
         let Some(partition) = self.partitions.get_mut(slot) else { return };
@@ -113,9 +113,7 @@ impl Core {
             self.tell(Note::LetGo { partition, reason: "reload", events });
         }
         self.release(&[slot], now);
-        routes.iter().for_each(|route| self.scale.uses(route.hub, true));
-        self.partitions.assign(&name, routes, paused, now);
-        self.tell(Note::Assigned(name.clone()));
+        self.begin(&name, routes, paused, now);
         // Something was read of it, or nothing could be under way.
         if let Some(position) = position {
             self.act(Action::Hold(name.clone(), position));
@@ -145,7 +143,7 @@ fn is_halted(partition: &Partition) -> bool {
     matches!(partition.intake, Intake::Halted(_))
 }
 
-/// The ways of before, under the numbers that their mappings have now; `None` when they are others.
+/// The routes of before, under the numbers that their mappings have now; `None` when they are others.
 fn renumbered(before: &[Route], after: &[route::Route]) -> Option<Arc<[Route]>> {
     let same = |before: &Route| {
         let mut route = before.clone();

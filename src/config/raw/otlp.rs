@@ -16,7 +16,7 @@ pub(in crate::config) struct Otlp {
     pub(in crate::config) headers_file: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
     pub(in crate::config) ca_file: Option<String>,
-    /// A certificate to show to whoever asks for one, in PEM, with those that lead to its authority.
+    /// The client certificate (mTLS), in PEM with its chain.
     pub(in crate::config) certificate_file: Option<String>,
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,
