@@ -202,7 +202,7 @@ fn what_a_dead_hub_does_not_store_goes_elsewhere_after_a_reload() {
     let drain = "[limits]\ndrain_timeout = '2s'";
     let bridge = estate.orders().with(drain).start();
     estate.wait_total(HUBS[1], 300);
-    let dead = estate.server.faults().hub(HUBS[1]).black_hole();
+    let dead = estate.server.faults().hub(HUBS[1]).silent();
     estate.wait_more(HUBS[0], 1_000);
     reloaded(&bridge, &estate.with(&[(HUBS[2], "")]).with(drain));
     estate.wait_more(HUBS[2], 300);
