@@ -41,6 +41,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             batch: batch.clone(),
             events: events.clone(),
             failure: failure.clone(),
+            step: None,
             paused: false,
         }],
         batch,

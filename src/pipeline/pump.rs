@@ -287,6 +287,8 @@ impl Pump {
                     self.sends.left(lane, origins);
                     bells.push(self.lanes[lane].post(message));
                 }
+                // No mapping has a step that wants it.
+                Action::Fetch(_) => {}
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);

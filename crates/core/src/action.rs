@@ -19,6 +19,8 @@ pub enum Action {
     ResolveHub(HubName),
     /// Nothing goes to a hub any more: its partitions need not be known.
     ForgetHub(HubName),
+    /// Fetch what a record cannot be shaped without; tell by [`crate::Core::fetched`] when its step knows it.
+    Fetch(u64),
     /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
     OpenLane {
         /// The hub.

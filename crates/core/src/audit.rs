@@ -109,7 +109,7 @@ impl Core {
         let mut listed: HashMap<Assignment, usize> = HashMap::new();
         let lists = self.hubs.all.iter().flat_map(|hub| [&hub.for_share, &hub.for_place]);
         let lists = lists.chain(self.berths.iter().map(|berth| &berth.waiting));
-        for stay in lists.chain([&self.for_common]).flatten() {
+        for stay in lists.chain([&self.for_common]).chain(self.missing.lists()).flatten() {
             *listed.entry(*stay).or_default() += 1;
         }
         let held = |partition: &&Partition| match &partition.intake {

@@ -17,9 +17,11 @@ use crate::action::{Action, Note};
 use crate::drain::Drain;
 use crate::due::Due;
 use crate::encode::Layout;
+use crate::filtered::Filtered;
 use crate::hold::Why;
 use crate::hubs::{Berth, Hubs, Route};
 use crate::mapping::Events;
+use crate::missing::Missings;
 use crate::offsets::{Assignment, ENTRY, Ticket};
 use crate::partitions::{Intake, Partition, Partitions};
 use crate::pause::is_paused;
@@ -66,6 +68,10 @@ pub struct Core {
     pub(crate) tick: Option<Instant>,
     /// Partitions that wait for the common half of the memory, while their hub holds nothing.
     pub(crate) for_common: Vec<Assignment>,
+    /// What has to be fetched, and who waits for it.
+    pub(crate) missing: Missings,
+    /// Records that were filtered, since somebody last asked.
+    pub(crate) filtered: Vec<Filtered>,
     pub(crate) drains: Vec<Drain>,
     /// Mappings that are paused.
     pub(crate) paused: BTreeSet<usize>,
@@ -94,6 +100,8 @@ impl Core {
             gathered: Duration::ZERO,
             tick: None,
             for_common: Vec::new(),
+            missing: Missings::default(),
+            filtered: Vec::new(),
             drains: Vec::new(),
             paused: BTreeSet::new(),
             moving: Vec::new(),

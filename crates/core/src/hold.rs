@@ -34,6 +34,8 @@ pub(crate) enum Why {
     Share(HubNumber),
     /// A lane takes nothing more.
     Lane(usize),
+    /// Something has to be fetched that the record cannot be shaped without.
+    Missing(u64),
     /// Too many records behind one that is not settled.
     Window,
     /// Too many dead letters that are not written.
@@ -77,6 +79,7 @@ impl Core {
             Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
             Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
             Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
+            Why::Missing(number) => self.missing.waiting(*number),
             Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped => None,
         }
     }
@@ -88,6 +91,7 @@ impl Core {
             Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
             Why::Lane(_) | Why::Share(_) => HUB_SLOW,
             Why::NoPlace(..) => NO_PARTITION,
+            Why::Missing(_) => SCHEMA,
             Why::Window => IN_FLIGHT,
             Why::Letters => DEAD_LETTERS,
             Why::Paused => PAUSED,
@@ -125,6 +129,7 @@ impl Core {
                 };
                 format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
             }
+            Why::Missing(number) => self.missing.describe(*number),
             Why::Window => {
                 "too many records were read behind one that is not acknowledged".to_owned()
             }
@@ -263,10 +268,11 @@ impl Core {
 pub const HUB_UNAVAILABLE: &str = "hub_unavailable";
 const HUB_SLOW: &str = "hub_slow";
 const NO_PARTITION: &str = "no_partition";
+const SCHEMA: &str = "schema";
 const IN_FLIGHT: &str = "in_flight";
 const DEAD_LETTERS: &str = "dead_letters";
 pub(crate) const PAUSED: &str = "paused";
 const RELOAD: &str = "reload";
 /// Every label a held partition may have.
-pub const HELD: [&str; 7] =
-    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, IN_FLIGHT, DEAD_LETTERS, PAUSED, RELOAD];
+pub const HELD: [&str; 8] =
+    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, SCHEMA, IN_FLIGHT, DEAD_LETTERS, PAUSED, RELOAD];

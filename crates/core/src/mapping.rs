@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::step::Step;
+
 /// `[[mappings]]`
 #[derive(Debug, Clone)]
 pub struct Mapping {
@@ -25,6 +27,8 @@ pub struct Mapping {
     pub events: Events,
     /// `[failure]`, with this mapping's own keys laid over it.
     pub failure: Failure,
+    /// What happens to its records before they are events, if anything does.
+    pub step: Option<Step>,
     /// Whether it begins paused: its topics are not read until somebody resumes it.
     pub paused: bool,
 }
@@ -239,6 +243,7 @@ pub(crate) fn sample() -> Mapping {
         batch: Batch::default(),
         events: Events::default(),
         failure: Failure::default(),
+        step: None,
         paused: false,
     }
 }

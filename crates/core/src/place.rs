@@ -11,6 +11,7 @@ use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::{Read, Record};
+use crate::step::Shaped;
 use crate::trace::Context;
 use crate::typed::WrongType;
 
@@ -34,6 +35,7 @@ enum Fate<'a> {
         context: Option<Context>,
     },
     Refuse(&'static str, String),
+    Filter(&'static str),
 }
 
 impl Core {
@@ -46,25 +48,28 @@ impl Core {
         routes: &[Route],
         now: Instant,
     ) -> Result<(), Why> {
-        // Nearly always there is one, and nothing is allocated for it.
-        if let ([route], None) = (routes, at.by) {
+        // Nearly always there is one, without a step, and nothing is allocated for it.
+        if let ([route], None) = (routes, at.by)
+            && route.to.step.is_none()
+        {
             let plan = self.plan(record, 0, route, now)?;
             if let Some(ticket) = self.track(slot, at, record) {
                 self.carry_out(slot, plan, ticket, record.timestamp, now);
             }
             return Ok(());
         }
-        let goes = |index: &usize| at.goes_by(routes[*index].to.mapping);
-        let plans = self.plan_all(record, routes, (0..routes.len()).filter(goes), now)?;
-        let Some(ticket) = self.track(slot, at, record) else { return Ok(()) };
-        let offsets = &mut self.partitions.offsets;
-        let tickets: Vec<Ticket> = plans.iter().map(|_| offsets.split(&ticket)).collect();
-        // The first one, which is of no event: without routes the record is settled.
-        offsets.settle(ticket);
-        for (plan, ticket) in plans.into_iter().zip(tickets) {
-            self.carry_out(slot, plan, ticket, record.timestamp, now);
-        }
-        Ok(())
+        let wanted: Vec<_> =
+            (0..routes.len()).filter(|index| at.goes_by(routes[*index].to.mapping)).collect();
+        self.shaped(record, routes, &wanted, now, |core, plans| {
+            let Some(ticket) = core.track(slot, at, record) else { return };
+            let offsets = &mut core.partitions.offsets;
+            let tickets: Vec<Ticket> = plans.iter().map(|_| offsets.split(&ticket)).collect();
+            // The first one, which is of no event: without routes the record is settled.
+            offsets.settle(ticket);
+            for (plan, ticket) in plans.into_iter().zip(tickets) {
+                core.carry_out(slot, plan, ticket, record.timestamp, now);
+            }
+        })
     }
 
     /// Places a record that has come again, where events of it are still to go.
@@ -78,13 +83,34 @@ impl Core {
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
         let wanted: Vec<usize> = partition.again.routes(at.offset).collect();
-        let plans = self.plan_all(record, routes, wanted, now)?;
-        for plan in plans {
-            let Some(partition) = self.partitions.get_mut(slot) else { return Ok(()) };
-            partition.given_back = None;
-            let Some(ticket) = partition.again.take(at.offset, plan.route) else { continue };
-            self.carry_out(slot, plan, ticket, record.timestamp, now);
-        }
+        self.shaped(record, routes, &wanted, now, |core, plans| {
+            for plan in plans {
+                let Some(partition) = core.partitions.get_mut(slot) else { return };
+                partition.given_back = None;
+                let Some(ticket) = partition.again.take(at.offset, plan.route) else { continue };
+                core.carry_out(slot, plan, ticket, record.timestamp, now);
+            }
+        })
+    }
+
+    /// Hands the plans of the `wanted` routes to `place`, each of the record as the step of its mapping leaves it; or says what one
+    /// of them has to wait for.
+    fn shaped(
+        &mut self,
+        record: &Record<'_>,
+        routes: &[Route],
+        wanted: &[usize],
+        now: Instant,
+        place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
+    ) -> Result<(), Why> {
+        let shaped = wanted.iter().map(|index| Shaped::by(routes[*index].to.step.as_ref(), record));
+        let shaped = shaped.collect::<Result<Vec<_>, _>>().map_err(|missing| self.miss(missing))?;
+        let headers: Vec<_> = shaped.iter().map(Shaped::lend).collect();
+        let lent = shaped.iter().zip(&headers);
+        let records: Vec<_> =
+            lent.map(|(shaped, headers)| shaped.record(record, headers)).collect();
+        let plans = self.plan_all(&shaped, &records, routes, wanted, now)?;
+        place(self, plans);
         Ok(())
     }
 
@@ -99,14 +125,21 @@ impl Core {
     /// The plans of the `wanted` routes, or what one of them has to wait for.
     fn plan_all<'a>(
         &mut self,
-        record: &'a Record<'a>,
+        shaped: &[Shaped<'_>],
+        records: &'a [Record<'a>],
         routes: &'a [Route],
-        wanted: impl IntoIterator<Item = usize>,
+        wanted: &[usize],
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
-        let mut plans = Vec::with_capacity(routes.len());
-        for index in wanted {
-            match self.plan(record, index, &routes[index], now) {
+        let mut plans = Vec::with_capacity(wanted.len());
+        for (index, (shaped, record)) in wanted.iter().copied().zip(shaped.iter().zip(records)) {
+            let fate = |fate| Ok(Plan { route: index, fate });
+            let plan = match shaped {
+                Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
+                Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
+                Shaped::Same | Shaped::Draft(_) => self.plan(record, index, &routes[index], now),
+            };
+            match plan {
                 Ok(plan) => plans.push(plan),
                 Err(why) => {
                     // Nothing is pushed, but they may have sealed their open batch for it.
@@ -230,6 +263,7 @@ impl Core {
             Fate::Refuse(reason, detail) => {
                 self.refuse(slot, ticket, plan.route, reason, &detail, now);
             }
+            Fate::Filter(reason) => self.filter(slot, ticket, plan.route, reason),
         }
     }
 }

@@ -67,6 +67,7 @@ impl Check<'_> {
                     batch,
                     events,
                     failure,
+                    step: None,
                     paused,
                 };
                 mappings.push((at, mapping));

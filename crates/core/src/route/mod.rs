@@ -18,6 +18,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Pattern, Topics};
+use crate::step::Step;
 
 /// The mappings, ready to be asked about topics.
 #[derive(Debug, Clone)]
@@ -50,6 +51,10 @@ pub struct Route {
     pub events: Events,
     /// What happens to a record that can never be stored.
     pub failure: Failure,
+    /// What happens to records first.
+    pub step: Option<Step>,
+    /// The mapping, by what it takes and where to.
+    pub name: Arc<str>,
     /// Where the keyless records of the topic begin to be laid out, so that many topics of few partitions do not all
     /// meet on the first partition of their hub.
     first: usize,
@@ -76,6 +81,8 @@ impl Router {
                 batch: mapping.batch.clone(),
                 events: mapping.events.clone(),
                 failure: mapping.failure.clone(),
+                step: mapping.step.clone(),
+                name: mapping.name().into(),
                 first: usize::from(hash::hash16(topic.as_bytes()).unsigned_abs()),
             })
             .collect()
@@ -85,11 +92,21 @@ impl Router {
 impl Route {
     /// Whether both take the records of one topic the same way, wherever their mappings stand.
     pub(crate) fn is_same_way(&self, other: &Route) -> bool {
-        let Route { mapping: _, namespace, hub, partitioning, batch, events, failure, first } =
-            self;
+        let Route {
+            mapping: _,
+            name: _,
+            namespace,
+            hub,
+            partitioning,
+            batch,
+            events,
+            failure,
+            step,
+            first,
+        } = self;
         (namespace, hub, partitioning) == (&other.namespace, &other.hub, &other.partitioning)
-            && (batch, events, failure, first)
-                == (&other.batch, &other.events, &other.failure, &other.first)
+            && (batch, events, failure, step, first)
+                == (&other.batch, &other.events, &other.failure, &other.step, &other.first)
     }
 }
 

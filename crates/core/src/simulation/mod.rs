@@ -7,6 +7,8 @@ mod plan;
 mod reloads;
 mod remade;
 mod scenes;
+mod shaped;
+mod stays;
 mod throttled;
 mod traced;
 mod verdict;
@@ -20,6 +22,7 @@ use proptest::prelude::*;
 use crate::mapping::Partitioning::{Key, Mirror};
 use crate::mapping::Policy;
 use plan::{Answer, Mode, Plan, Tp, Units};
+use shaped::Registry;
 use world::World;
 
 /// What one history does, step by step.
@@ -49,6 +52,8 @@ enum Step {
     Pause { mappings: BTreeSet<usize> },
     /// A topic goes elsewhere.
     Reroute { topic: usize, hubs: BTreeMap<usize, bool> },
+    /// Some of what steps wait for is fetched, or cannot be.
+    Fetched { pick: usize, well: bool },
     /// Dead letters are written.
     Letters,
     /// Positions are committed.
@@ -77,6 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::collection::btree_set(0..3usize, 0..3).prop_map(|mappings| Step::Pause { mappings }),
         1 => (0..2usize, prop::collection::btree_map(0..3usize, any::<bool>(), 0..3))
             .prop_map(|(topic, hubs)| Step::Reroute { topic, hubs }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(pick, well)| Step::Fetched { pick, well }),
         1 => Just(Step::Letters),
         2 => Just(Step::Commit),
     ]
@@ -99,6 +105,7 @@ fn plan(policy: Policy, budget: usize) -> Plan {
         link: 2_000,
         value: 0,
         poison,
+        registry: Registry::default(),
     }
 }
 
@@ -134,6 +141,7 @@ impl World {
                 let by = |mirror| if mirror { Mirror } else { Key };
                 self.reroute(topic, hubs.into_iter().map(|(hub, it)| (hub, by(it))).collect());
             }
+            Step::Fetched { pick, well } => self.fetched(pick, well),
             Step::Letters => self.finish_letters(Ok(())),
             Step::Commit => self.commit(),
         }
@@ -142,8 +150,9 @@ impl World {
     }
 }
 
-fn run(policy: Policy, budget: usize, steps: Vec<Step>) -> World {
-    let mut world = World::new(plan(policy, budget));
+fn run(policy: Policy, budget: usize, shaped: bool, steps: Vec<Step>) -> World {
+    let registry = if shaped { Registry::shared() } else { Registry::default() };
+    let mut world = World::new(Plan { registry, ..plan(policy, budget) });
     if budget.is_multiple_of(2) {
         world.follow();
     }
@@ -175,10 +184,10 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
-        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
+        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(), shaped in any::<bool>(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
-        let world = run(policy, budget, steps);
+        let world = run(policy, budget, shaped, steps);
         for at in world.partitions() {
             let read = world.read.range((at, 0)..=(at, i64::MAX)).next_back();
             if let Some((_, last)) = read {
@@ -191,9 +200,9 @@ proptest! {
 
     #[test]
     fn a_halted_partition_stops_exactly_at_its_record(
-        steps in prop::collection::vec(step(), 1..120), budget in budget(),
+        steps in prop::collection::vec(step(), 1..120), budget in budget(), shaped in any::<bool>(),
     ) {
-        let world = run(Policy::Halt, budget, steps);
+        let world = run(Policy::Halt, budget, shaped, steps);
         for at in world.partitions() {
             let records: Vec<i64> =
                 world.read.range((at, 0)..=(at, i64::MAX)).map(|(_, offset)| *offset).collect();

@@ -6,6 +6,7 @@ use crate::mapping::Partitioning::Key;
 use crate::mapping::Policy;
 
 use super::plan::{Answer, Mode, Plan, Tp};
+use super::shaped::Registry;
 use super::world::World;
 
 impl World {
@@ -35,6 +36,7 @@ fn two_hubs(budget: usize) -> World {
         link: 2_000,
         value: 0,
         poison: |_, _| false,
+        registry: Registry::default(),
     });
     world.resolve();
     world

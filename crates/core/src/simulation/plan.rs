@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
 
+use super::shaped::Registry;
 use super::world::topic;
 
 /// A Kafka partition: topic and number.
@@ -89,6 +90,8 @@ pub(super) struct Plan {
     pub(super) value: usize,
     /// Which records the hubs refuse for good.
     pub(super) poison: fn(Tp, i64) -> bool,
+    /// Whether mappings have a step, and what it knows.
+    pub(super) registry: Registry,
 }
 
 impl Plan {
@@ -104,6 +107,7 @@ impl Plan {
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
             mapping.batch.max_events = self.max_events;
+            mapping.step = self.registry.step(hub, self.poison);
             mapping
         };
         let topics = self.topics.iter().enumerate();

@@ -9,6 +9,7 @@ use crate::mapping::Policy;
 use crate::route::Router;
 
 use super::plan::{Answer, Mode, Plan, Tp};
+use super::shaped::Registry;
 use super::world::World;
 
 /// How long it is waited for what is under way.
@@ -79,6 +80,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         link: 2_000,
         value: 0,
         poison,
+        registry: Registry::default(),
     });
     world.resolve();
     world

@@ -7,6 +7,7 @@ use crate::mapping::Partitioning::{self, Key, Mirror, RoundRobin};
 use crate::mapping::Policy;
 
 use super::plan::{Answer, Mode, Plan};
+use super::shaped::Registry;
 use super::world::World;
 
 /// One topic of four partitions to hubs of eight; small batches, so that many wait.
@@ -21,6 +22,7 @@ fn world(hubs: &[Partitioning]) -> World {
         link: 1 << 20,
         value: 10,
         poison: |_, _| false,
+        registry: Registry::default(),
     });
     world.resolve();
     world

@@ -7,6 +7,7 @@ use crate::mapping::{Partitioning, Policy};
 use crate::record::Position;
 
 use super::plan::{Answer, Mode, Plan, Tp};
+use super::shaped::Registry;
 use super::world::World;
 
 pub(super) const MIB: usize = 1 << 20;
@@ -32,6 +33,7 @@ pub(super) fn estate(
         link: 1 << 20,
         value: 1_000,
         poison: no_poison,
+        registry: Registry::default(),
     }
 }
 

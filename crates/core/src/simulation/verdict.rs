@@ -19,7 +19,10 @@ impl World {
             let dropped = self.plan.policy == Policy::Drop && (self.plan.poison)(*at, *offset);
             if below && !dropped && !self.dead.contains(&(*at, *offset)) {
                 // By the ways of one time, whole.
-                let is_in = |(hub, _): &(usize, _)| stored[*hub].contains(&(*at, *offset));
+                let is_in = |(hub, _): &(usize, _)| {
+                    stored[*hub].contains(&(*at, *offset))
+                        || self.registry.filters(*hub, *at, *offset)
+                };
                 let mut ways = self.versions[at.0].iter().filter(|hubs| !hubs.is_empty());
                 let safe = ways.any(|hubs| hubs.iter().all(is_in));
                 assert!(safe, "{at:?}/{offset} is committed and not in all of its hubs");
@@ -85,6 +88,7 @@ impl World {
                 self.turn();
             }
             self.finish_letters(Ok(()));
+            self.fetch_all();
             for at in self.partitions() {
                 let last = self.read.range(..=(at, i64::MAX)).next_back().copied();
                 let behind =

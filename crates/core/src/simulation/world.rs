@@ -15,6 +15,7 @@ use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
 use super::plan::{Answer, Mode, Place, Plan, Tp, Units};
+use super::shaped::Registry;
 
 pub(super) struct World {
     pub(super) plan: Plan,
@@ -25,7 +26,7 @@ pub(super) struct World {
     pub(super) cursor: BTreeMap<Tp, i64>,
     pub(super) committed: HashMap<Tp, i64>,
     /// Just after the last record polled in this assignment, given back or not: where the client says it stands.
-    polled: HashMap<Tp, i64>,
+    pub(super) polled: HashMap<Tp, i64>,
     pub(super) held: BTreeSet<Tp>,
     pub(super) halted: BTreeSet<Tp>,
     /// Where each lane leads.
@@ -56,12 +57,14 @@ pub(super) struct World {
     pub(super) rerouted: BTreeMap<Tp, i64>,
     /// Hubs whose partitions nobody asks for any more.
     pub(super) forgotten: BTreeSet<usize>,
-    drains: u64,
+    pub(super) drains: u64,
     pub(super) paused: BTreeSet<usize>,
     /// What the namespace takes, if that is limited.
     pub(super) units: Option<Units>,
     pub(super) jitter: f64,
     pub(super) traced: bool,
+    /// What steps wait for, and what is known to them.
+    pub(super) registry: Registry,
 }
 
 pub(super) fn topic(number: usize) -> String {
@@ -126,6 +129,7 @@ impl World {
             units: None,
             jitter: 0.5,
             traced: false,
+            registry: plan.registry.clone(),
             plan,
         };
         for of in 0..world.plan.topics.len() {
@@ -140,15 +144,6 @@ impl World {
         self.cursor.keys().copied().collect()
     }
 
-    fn assign(&mut self, at: Tp) {
-        self.held.remove(&at);
-        self.halted.remove(&at);
-        self.polled.remove(&at);
-        self.core.assign(&name(at), self.now);
-        self.cursor.insert(at, self.committed.get(&at).copied().unwrap_or(0));
-        self.act();
-    }
-
     pub(super) fn act(&mut self) {
         for action in self.core.take_actions() {
             match action {
@@ -161,6 +156,7 @@ impl World {
                     let new = self.forgotten.insert(hub.hub["hub-".len()..].parse().unwrap());
                     assert!(new, "{hub} was forgotten");
                 }
+                Action::Fetch(number) => self.registry.ask(number),
                 Action::OpenLane { hub, target } => {
                     let Target::Partition(id) = target else { panic!("none is a gateway") };
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
@@ -346,7 +342,7 @@ impl World {
         self.act();
     }
 
-    fn committed(&mut self, positions: Vec<(TopicPartition, Position)>) {
+    pub(super) fn committed(&mut self, positions: Vec<(TopicPartition, Position)>) {
         for (partition, Position(position)) in positions {
             let before = self.committed.insert(tp(&partition), position).unwrap_or(0);
             assert!(before <= position, "a commit never goes back");
@@ -362,39 +358,5 @@ impl World {
         }
         let positions = self.core.positions_to_commit();
         self.committed(positions);
-    }
-
-    pub(super) fn rebalance(&mut self, at: Tp, in_time: bool) {
-        self.drains += 1;
-        let deadline = self.now + Duration::from_secs(20);
-        self.core.drain(self.drains, &[name(at)], deadline);
-        self.turn();
-        for round in 0.. {
-            assert!(round < 1_000, "the drain never ended");
-            if !in_time {
-                self.now = deadline;
-            }
-            let done = self.core.finish_drains(self.now);
-            self.act();
-            if let [drained] = &done[..] {
-                assert_eq!(drained.id, self.drains);
-                self.committed(drained.positions.clone());
-                self.letters.retain(|(_, of, _)| *of != at);
-                self.assign(at);
-                return self.turn();
-            }
-            self.now += Duration::from_millis(50);
-            self.turn();
-            self.answer(0, Answer::Accepted);
-            self.finish_letters(Ok(()));
-        }
-    }
-
-    pub(super) fn lose(&mut self, at: Tp) {
-        self.core.lose(&[name(at)], self.now);
-        self.letters.retain(|(_, of, _)| *of != at);
-        self.act();
-        self.assign(at);
-        self.turn();
     }
 }

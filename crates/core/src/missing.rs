@@ -1,0 +1,72 @@
+//! What records cannot be shaped without, such as the schema that they were written with: it is fetched once, and the
+//! partitions that need it wait. Nobody else does.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::core::Core;
+use crate::hold::Why;
+use crate::offsets::Assignment;
+use crate::step::Missing;
+
+/// All that is being fetched.
+#[derive(Debug, Default)]
+pub(crate) struct Missings {
+    all: BTreeMap<u64, Wanted>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    what: Arc<str>,
+    /// Why it could not be fetched yet.
+    trouble: Option<String>,
+    waiting: Vec<Assignment>,
+}
+
+impl Missings {
+    /// Those that wait for it, unless it is known.
+    pub(crate) fn waiting(&mut self, number: u64) -> Option<&mut Vec<Assignment>> {
+        self.all.get_mut(&number).map(|wanted| &mut wanted.waiting)
+    }
+
+    pub(crate) fn describe(&self, number: u64) -> String {
+        match self.all.get(&number) {
+            Some(Wanted { what, trouble: Some(trouble), .. }) => format!("{what}: {trouble}"),
+            Some(Wanted { what, trouble: None, .. }) => format!("{what} is not known yet"),
+            None => "what was missing is known".to_owned(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &Vec<Assignment>> {
+        self.all.values().map(|wanted| &wanted.waiting)
+    }
+}
+
+impl Core {
+    /// A record needs it.
+    pub(crate) fn miss(&mut self, Missing { number, what }: Missing) -> Why {
+        if let Entry::Vacant(entry) = self.missing.all.entry(number) {
+            entry.insert(Wanted { what, trouble: None, waiting: Vec::new() });
+            self.act(Action::Fetch(number));
+        }
+        Why::Missing(number)
+    }
+
+    /// It was fetched: who waits for it goes on.
+    pub fn fetched(&mut self, number: u64) {
+        let Some(wanted) = self.missing.all.remove(&number) else { return };
+        for stay in wanted.waiting {
+            self.resume(stay);
+        }
+    }
+
+    /// It could not be fetched, and is tried again.
+    pub fn fetch_failed(&mut self, number: u64, detail: &str) {
+        if let Some(wanted) = self.missing.all.get_mut(&number) {
+            wanted.trouble = Some(detail.to_owned());
+        }
+    }
+}

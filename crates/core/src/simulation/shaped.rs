@@ -1,0 +1,162 @@
+//! Mappings with a step: it filters, refuses and changes records, and waits for what it does not know.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use crate::mapping::Partitioning::{Key, Mirror};
+use crate::mapping::Policy;
+use crate::record::Record;
+use crate::step::{self, Draft, Field, Missing, Outcome};
+
+use super::plan::{Plan, Tp};
+use super::world::{World, name, tp};
+
+/// What a step has to know, by number.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Registry {
+    /// What is known; nothing of it is needed when there are no steps.
+    known: Option<Arc<Mutex<BTreeSet<u64>>>>,
+    /// What was asked for and is not known.
+    asked: Vec<u64>,
+}
+
+/// Every so many records were written with another schema.
+const SCHEMA: i64 = 25;
+const REASON: &str = "not_wanted";
+
+impl Registry {
+    /// One that steps of several mappings ask.
+    pub(super) fn shared() -> Self {
+        Self { known: Some(Arc::default()), asked: Vec::new() }
+    }
+
+    /// The step of a mapping to `hub`.
+    pub(super) fn step(&self, hub: usize, poison: fn(Tp, i64) -> bool) -> Option<step::Step> {
+        let known = Arc::clone(self.known.as_ref()?);
+        let shape = Arc::new(Picky { hub, poison, known });
+        Some(step::Step { written: "picky".into(), shape })
+    }
+
+    pub(super) fn ask(&mut self, number: u64) {
+        assert!(!self.asked.contains(&number), "{number} is asked for once");
+        self.asked.push(number);
+    }
+
+    /// Whether no event for `hub` is made of that record.
+    pub(super) fn filters(&self, hub: usize, (of, _): Tp, offset: i64) -> bool {
+        self.known.is_some() && of == 1 && hub == 1 && offset % 5 == 2
+    }
+}
+
+#[derive(Debug)]
+struct Picky {
+    hub: usize,
+    poison: fn(Tp, i64) -> bool,
+    known: Arc<Mutex<BTreeSet<u64>>>,
+}
+
+impl step::Shape for Picky {
+    fn apply<'r>(&self, record: &Record<'r>) -> Outcome<'r> {
+        let at = tp(&name((record.topic["topic-".len()..].parse().unwrap(), record.partition)));
+        let offset = record.offset;
+        let registry = Registry { known: Some(Arc::clone(&self.known)), asked: Vec::new() };
+        if registry.filters(self.hub, at, offset) {
+            return Outcome::Filtered(REASON);
+        }
+        // The others are refused by their hub.
+        if (self.poison)(at, offset) && offset % 2 == 0 {
+            return Outcome::Refused { reason: "unreadable", detail: format!("{offset}") };
+        }
+        let number = (offset / SCHEMA) as u64;
+        if offset % 3 == 0 && !self.known.lock().unwrap().contains(&number) {
+            return Outcome::Missing(Missing { number, what: format!("schema {number}").into() });
+        }
+        if offset % 3 == 1 {
+            return Outcome::Same;
+        }
+        let mut draft = Draft::of(record);
+        if let Some(key) = &mut draft.key {
+            key.to_mut().extend(b"-changed");
+        }
+        draft.headers.push(Field { name: b"more".into(), value: None });
+        Outcome::Shaped(draft)
+    }
+}
+
+impl World {
+    /// One of what is asked for is known, or cannot be had now.
+    pub(super) fn fetched(&mut self, pick: usize, well: bool) {
+        let Registry { known, asked } = &mut self.registry;
+        let Some(known) = known.as_ref().filter(|_| !asked.is_empty()) else { return };
+        let place = pick % asked.len();
+        if well {
+            let number = asked.swap_remove(place);
+            known.lock().unwrap().insert(number);
+            self.core.fetched(number);
+        } else {
+            self.core.fetch_failed(asked[place], "the registry is away");
+        }
+        self.act();
+    }
+
+    pub(super) fn fetch_all(&mut self) {
+        while !self.registry.asked.is_empty() {
+            self.fetched(0, true);
+        }
+    }
+}
+
+/// The second topic feeds two hubs, and one of them does not want all of it.
+fn world() -> World {
+    let mut world = World::new(Plan {
+        topics: vec![vec![(0, Key)], vec![(1, Key), (2, Mirror)]],
+        partitions: 1,
+        hubs: vec![1, 1, 1],
+        policy: Policy::Halt,
+        budget: 64 << 20,
+        max_events: None,
+        link: 20_000,
+        value: 0,
+        poison: |_, _| false,
+        registry: Registry::shared(),
+    });
+    world.resolve();
+    world
+}
+
+#[test]
+fn a_record_waits_for_its_schema_and_other_partitions_do_not() {
+    let mut world = world();
+    world.registry.known.as_ref().unwrap().lock().unwrap().insert(1);
+    assert_eq!(world.read((0, 0), 5), 0, "the first needs schema 0");
+    assert!(world.held.contains(&(0, 0)));
+    assert_eq!(world.registry.asked, [0]);
+    assert_eq!(world.labels, ["schema"]);
+    world.cursor.insert((1, 0), 25);
+    assert_eq!(world.read((1, 0), 5), 5, "those of schema 1 go on");
+    world.fetched(0, false);
+    world.now += std::time::Duration::from_secs(2);
+    world.assert_lag();
+    assert_eq!(world.said, ["topic-0/0: schema 0: the registry is away"]);
+    world.fetched(0, true);
+    assert_eq!(world.read((0, 0), 5), 5, "it goes on where it stood");
+    world.come_to_rest();
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn what_one_mapping_filters_goes_by_the_other_and_is_settled_and_counted() {
+    let mut world = world();
+    world.registry.known.as_ref().unwrap().lock().unwrap().extend(0..100);
+    assert_eq!(world.read((1, 0), 40), 40);
+    world.come_to_rest();
+    world.assert_nothing_lost();
+    let of = |hub: usize| world.by_hub[hub].iter().map(|(_, offset)| *offset).collect::<Vec<_>>();
+    let expected: Vec<_> = of(2).into_iter().filter(|offset| offset % 5 != 2).collect();
+    assert_eq!((of(1), of(2).len()), (expected, 40));
+    assert!(world.committed[&(1, 0)] > of(2)[39]);
+    let filtered = world.core.take_filtered();
+    let [counted] = &filtered[..] else { panic!("{filtered:?}") };
+    assert_eq!((&*counted.mapping, counted.reason), ("topic-1 → default/hub-1", REASON));
+    assert_eq!(counted.records as usize, 40 - of(1).len());
+}

@@ -1,0 +1,148 @@
+//! The step between a record and its event, where a mapping asks for one: select, decode, shape.
+//!
+//! It runs before the hub partition is chosen, since it may change the key. A mapping without a step pays one comparison. What a
+//! step does is not known here, only what can come of it; the same record always has the same outcome, so one that is read
+//! again is placed as it was.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::record::{Header, Record};
+
+/// What happens to each record of a mapping. It has no clock and does no I/O.
+pub trait Shape: fmt::Debug + Send + Sync {
+    /// What becomes of `record`.
+    fn apply<'r>(&self, record: &Record<'r>) -> Outcome<'r>;
+}
+
+/// What becomes of a record.
+#[derive(Debug)]
+pub enum Outcome<'r> {
+    /// It goes on as it is.
+    Same,
+    /// It goes on as this.
+    Shaped(Draft<'r>),
+    /// No event is made of it: it is settled, and counted by this word.
+    Filtered(&'static str),
+    /// No event can be made of it: the failure policy says what happens.
+    Refused {
+        /// Why: a word.
+        reason: &'static str,
+        /// Why: what is wrong, and where in the record.
+        detail: String,
+    },
+    /// It cannot be said yet: something has to be fetched first, and its partition waits for that.
+    Missing(Missing),
+}
+
+/// What has to be fetched before a record can be shaped.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// Tells it from all else that may be fetched.
+    pub number: u64,
+    /// What it is, in words: ``schema 7 of registry `main` ``.
+    pub what: Arc<str>,
+}
+
+/// A record while it is shaped. What is not changed is borrowed from the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft<'r> {
+    /// The key.
+    pub key: Option<Cow<'r, [u8]>>,
+    /// The value.
+    pub value: Option<Cow<'r, [u8]>>,
+    /// The headers, in order.
+    pub headers: Vec<Field<'r>>,
+}
+
+/// A header while it is shaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field<'r> {
+    /// Its name.
+    pub name: Cow<'r, [u8]>,
+    /// Its value; `None` is a null value.
+    pub value: Option<Cow<'r, [u8]>>,
+}
+
+impl<'r> Draft<'r> {
+    /// `record`, not changed yet.
+    pub fn of(record: &Record<'r>) -> Self {
+        let field = |header: &Header<'r>| Field {
+            name: Cow::Borrowed(header.name),
+            value: header.value.map(Cow::Borrowed),
+        };
+        Self {
+            key: record.key.map(Cow::Borrowed),
+            value: record.value.map(Cow::Borrowed),
+            headers: record.headers.iter().map(field).collect(),
+        }
+    }
+
+    /// The last header of that name, which is the one that counts.
+    pub fn header(&self, name: &[u8]) -> Option<&Field<'r>> {
+        self.headers.iter().rev().find(|field| *field.name == *name)
+    }
+}
+
+/// What goes one way: the record, a draft of it, or nothing.
+#[derive(Debug)]
+pub(crate) enum Shaped<'r> {
+    Same,
+    Draft(Draft<'r>),
+    Filtered(&'static str),
+    Refused(&'static str, String),
+}
+
+impl<'r> Shaped<'r> {
+    /// What `step` makes of `record`, or what has to be fetched first.
+    pub(crate) fn by(step: Option<&Step>, record: &Record<'r>) -> Result<Self, Missing> {
+        let Some(step) = step else { return Ok(Self::Same) };
+        Ok(match step.shape.apply(record) {
+            Outcome::Same => Self::Same,
+            Outcome::Shaped(draft) => Self::Draft(draft),
+            Outcome::Filtered(reason) => Self::Filtered(reason),
+            Outcome::Refused { reason, detail } => Self::Refused(reason, detail),
+            Outcome::Missing(missing) => return Err(missing),
+        })
+    }
+
+    /// The headers of a draft, for [`Shaped::record`].
+    pub(crate) fn lend(&self) -> Vec<Header<'_>> {
+        let Self::Draft(draft) = self else { return Vec::new() };
+        let fields = draft.headers.iter();
+        fields.map(|it| Header { name: &it.name, value: it.value.as_deref() }).collect()
+    }
+
+    /// The record that goes on: where it stands is where `record` stands.
+    pub(crate) fn record<'a>(
+        &'a self,
+        record: &Record<'a>,
+        headers: &'a [Header<'a>],
+    ) -> Record<'a> {
+        match self {
+            Self::Draft(draft) => {
+                let (key, value) = (draft.key.as_deref(), draft.value.as_deref());
+                Record { key, value, headers, ..*record }
+            }
+            _ => *record,
+        }
+    }
+}
+
+/// The step of a mapping.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// As it is written in the configuration: steps that are written alike do the same.
+    pub written: Arc<str>,
+    /// What it does.
+    pub shape: Arc<dyn Shape>,
+}
+
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for Step {}
