@@ -16,9 +16,11 @@ pub mod letters;
 pub mod metrics;
 pub mod otlp;
 pub mod pipeline;
+mod plain;
 pub mod repeats;
 pub mod status;
 pub mod tls;
+pub mod trial;
 pub mod watched;
 
 pub use bridge_core::{record, retry, route};

@@ -15,12 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bridge", "connect", "letters", "group", "import", "admin", "kafka", "status",
-            "config", "causes", "route",
+            "bridge", "connect", "trial", "letters", "group", "import", "admin", "kafka", "status",
+            "config", "causes", "route", "record",
         ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
-    ("letters", &["group", "kafka", "config", "record"]),
+    ("trial", &["group", "kafka", "eventhubs", "config", "plain", "core", "route", "record"]),
+    ("letters", &["group", "kafka", "config", "plain", "record"]),
     ("group", &["kafka", "config", "record"]),
     (
         "bridge",
@@ -83,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("repeats", &[]),
     ("watched", &[]),
+    ("plain", &[]),
     ("route", &[]),
     ("retry", &[]),
     ("record", &[]),

@@ -1,13 +1,15 @@
 //! What the commands that ask Kafka for the group have in common: which configuration, which topics, how long, in which form.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::steer::is_meant;
 use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
-use crate::config::Config;
+use crate::config::{Config, Topics};
 use crate::connect;
 use crate::group::{Failure, Kind, Selection, Session};
 
@@ -99,4 +101,27 @@ pub(super) fn is_agreed(question: &str) -> bool {
     say(std::io::stderr(), format_args!("{question} `yes` to do so"));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
+}
+
+/// The mappings that are named, by their places: each by its number in `status`, or by the name of its topic, pattern or hub.
+pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>, Failure> {
+    let all = || config.mappings.iter().enumerate();
+    let mut chosen = BTreeSet::new();
+    for named in named {
+        let meant = all().filter(|(place, it)| match &it.topics {
+            Topics::Named(names) => is_meant(named, *place, &it.hub, names),
+            Topics::Pattern(pattern) => {
+                is_meant(named, *place, &it.hub, [pattern.matching.as_str()])
+            }
+        });
+        let meant = meant.map(|(place, _)| place).collect::<Vec<_>>();
+        if meant.is_empty() {
+            let all = all().map(|(place, it)| format!("{place} ({})", it.hub)).take(20);
+            let all = all.collect::<Vec<_>>().join(", ");
+            let what = format!("no mapping is `{named}`");
+            return Err(Failure::usage(what, format!("there are {all}")));
+        }
+        chosen.extend(meant);
+    }
+    Ok(chosen)
 }

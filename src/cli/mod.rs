@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 0 | done; `run` was asked to stop, by any signal that can be caught, has drained and committed |
 //! | 64 | the arguments are wrong |
+//! | 65 | `try`: a record would not be sent as it is |
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written: to standard output, or where it was to go |
@@ -28,6 +29,7 @@ mod run;
 mod signals;
 mod status;
 mod steer;
+mod trial;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -39,6 +41,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, Effective, Outline, Problems};
 
 const USAGE: u8 = 64;
+const UNSENT: u8 = 65;
 const REFUSED: u8 = 69;
 const INTERNAL: u8 = 70;
 const UNWRITTEN: u8 = 74;
@@ -50,6 +53,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    done; `run` has stopped as asked, has drained and committed
   64   the arguments are wrong
+  65   `try`: a record is refused, or no mapping takes its topic
   69   Kafka or Event Hubs refuse for good; of a command that asks, or somebody does not answer
   70   a fault of the bridge
   74   what was asked for could not be written
@@ -98,6 +102,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Send again what stands between two times or offsets, beside the bridge: its group is left alone
     Replay(replay::Question),
+    /// Show what the mappings make of records: the events, and what is filtered or refused; nothing is sent
+    Try(trial::Question),
     /// Write what a shell needs to complete these arguments
     Completions(completions::Completions),
     /// Write the pages of the manual
@@ -221,6 +227,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
         Ok(Arguments { command: Command::DeadLetters(it) }) => dead_letters::dead_letters(&it),
         Ok(Arguments { command: Command::Replay(question) }) => replay::replay(&question),
+        Ok(Arguments { command: Command::Try(question) }) => trial::trial(&question),
         Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
         Ok(Arguments { command: Command::Man(page) }) => man::man(&page),
         // Help and version were asked for and go to standard output; anything else is a mistake.

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::asking::{failed, read};
+use super::asking::{failed, meant, read};
 use super::caught_up::{Aim, Outcome};
 use super::run::until_told;
-use super::steer::is_meant;
 use super::{Source, TRY_AGAIN, answer, say, time};
-use crate::config::{self, Config, LogFormat, Topics};
+use crate::config::{self, Config, LogFormat};
 use crate::group::{Failure, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
 
 /// How long what a replay leaves behind may take to be tidied up: a member that was killed leaves when its session is over.
@@ -187,28 +186,11 @@ impl Sending {
 
     /// The mappings that are meant, by their places. Those that are paused are to be named.
     fn chosen(&self, config: &Config) -> Result<BTreeSet<usize>, Failure> {
-        let all = || config.mappings.iter().enumerate();
         if self.mappings.is_empty() {
-            return Ok(all().filter(|(_, it)| !it.paused).map(|(place, _)| place).collect());
+            let all = config.mappings.iter().enumerate();
+            return Ok(all.filter(|(_, it)| !it.paused).map(|(place, _)| place).collect());
         }
-        let mut chosen = BTreeSet::new();
-        for named in &self.mappings {
-            let meant = all().filter(|(place, it)| match &it.topics {
-                Topics::Named(names) => is_meant(named, *place, &it.hub, names),
-                Topics::Pattern(pattern) => {
-                    is_meant(named, *place, &it.hub, [pattern.matching.as_str()])
-                }
-            });
-            let meant = meant.map(|(place, _)| place).collect::<Vec<_>>();
-            if meant.is_empty() {
-                let all = all().map(|(place, it)| format!("{place} ({})", it.hub)).take(20);
-                let all = all.collect::<Vec<_>>().join(", ");
-                let what = format!("no mapping is `{named}`");
-                return Err(Failure::usage(what, format!("there are {all}")));
-            }
-            chosen.extend(meant);
-        }
-        Ok(chosen)
+        meant(config, &self.mappings)
     }
 
     fn shown(&self, replay: &Replay) -> ExitCode {

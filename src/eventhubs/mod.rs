@@ -5,6 +5,7 @@
 mod access;
 mod advice;
 mod connection;
+mod content;
 mod lane;
 mod link;
 mod login;
@@ -21,6 +22,7 @@ mod transport;
 
 pub use bridge_core::encode;
 pub use bridge_core::event::{Cause, SendError, Target};
+pub use content::Content;
 pub use lane::{Bell, Lane};
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};

@@ -9,7 +9,8 @@ use super::counts::{Count, Sort};
 use super::entries::Entry;
 use super::letter::hint;
 use super::listing::Held;
-use super::{Found, Listing, Purge, Purged, What, plain};
+use super::{Found, Listing, Purge, Purged, What};
+use crate::plain;
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;

@@ -20,7 +20,6 @@ mod filter;
 mod json;
 mod letter;
 mod listing;
-mod plain;
 mod purge;
 mod table;
 mod topics;

@@ -12,7 +12,8 @@ use super::letter::hint;
 use super::listing::Held;
 use super::purge::Part;
 use super::topics::quoted;
-use super::{Listing, Purge, Shown, What, plain};
+use super::{Listing, Purge, Shown, What};
+use crate::plain;
 
 /// Bytes that are shown of a body, and of a header, unless it is to be whole.
 const BODY: usize = 4096;

@@ -48,6 +48,8 @@ families! {
         "Bytes of keys and values taken from Kafka.");
     records_refused: IntCounterVec = counter("records_refused_total", &["topic", "policy", "reason"],
         "Records that can never be stored, by the policy applied.");
+    records_filtered: IntCounterVec = counter("records_filtered_total", &["mapping", "reason"],
+        "Records of which no event is made, because their mapping says so.");
     records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
         "Records let go unacknowledged and not committed; they are read again.");
 

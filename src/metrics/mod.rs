@@ -11,7 +11,7 @@ mod totals;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use bridge_core::{Governed, HubName, Standing, State};
+use bridge_core::{Filtered, Governed, HubName, Standing, State};
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -118,6 +118,12 @@ impl Metrics {
     /// A record can never be stored: `bridge_records_refused_total{topic,policy,reason}`.
     pub fn record_refused(&self, topic: &str, policy: &'static str, reason: &'static str) {
         self.families.records_refused.with_label_values(&[topic, policy, reason]).inc();
+    }
+
+    /// Records of which no event is made: `bridge_records_filtered_total{mapping,reason}`.
+    pub fn records_filtered(&self, filtered: &Filtered) {
+        let Filtered { mapping, reason, records } = filtered;
+        self.families.records_filtered.with_label_values(&[&**mapping, *reason]).inc_by(*records);
     }
 
     /// The configuration was to be reloaded: `bridge_config_reloads_total{outcome}` with outcome `applied|refused`.

@@ -80,12 +80,7 @@ impl Notes {
                 }
             }
             Note::Refused { partition, offset, policy, reason, detail, to } => {
-                let label = match policy {
-                    Policy::Drop => "drop",
-                    Policy::DeadLetter => "dead_letter",
-                    Policy::Halt => "halt",
-                };
-                metrics.record_refused(&partition.topic, label, reason);
+                metrics.record_refused(&partition.topic, policy.as_str(), reason);
                 match (policy, to) {
                     // Each by itself: this is all that is left of it.
                     (Policy::Drop, _) => {

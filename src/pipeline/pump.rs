@@ -79,6 +79,7 @@ impl Pump {
     /// Turns until told to stop.
     pub(super) fn run(mut self) {
         self.turn();
+        self.count_filtered();
         self.notes.count_up(None);
     }
 
@@ -361,11 +362,18 @@ impl Pump {
         !positions.is_empty()
     }
 
+    fn count_filtered(&mut self) {
+        for filtered in self.core.take_filtered() {
+            self.metrics.records_filtered(&filtered);
+        }
+    }
+
     fn report(&mut self, now: Instant) {
         for standing in self.core.standings(now, wall()) {
             self.metrics.partition_state(&standing);
         }
         self.carry_out();
+        self.count_filtered();
         self.notes.count_up(Some(now));
         let governed: Vec<_> = self.core.governed().collect();
         for name in self.namespaces.keys() {

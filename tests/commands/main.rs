@@ -15,3 +15,4 @@ mod replay;
 mod replaying;
 mod said;
 mod terminal;
+mod trial;

@@ -43,10 +43,12 @@ const CONTENT_TYPE: &[u8] = b"content-type";
 
 /// Encodes `record`, for itself.
 pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
-    let plan = Plan::new(record, layout)?;
-    let mut out = Vec::with_capacity(plan.size);
-    plan.write(&mut out);
-    Ok(out)
+    Ok(Plan::new(record, layout)?.message())
+}
+
+/// Why an event of `size` bytes cannot be stored: a word, and in words.
+pub(crate) fn too_large(size: usize, limit: usize) -> (&'static str, String) {
+    ("too_large", format!("the event needs {size} bytes and the link takes {limit}"))
 }
 
 /// Bytes an event of `size` bytes takes in a batch: a data section around it.
@@ -140,6 +142,13 @@ impl<'a> Plan<'a> {
     /// Bytes that the event takes in a batch.
     pub const fn weight(&self) -> usize {
         section_size(self.size)
+    }
+
+    /// The message that it is by itself.
+    pub fn message(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.size);
+        self.write(&mut out);
+        out
     }
 
     /// Writes it as it stands in a batch.

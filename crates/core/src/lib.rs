@@ -41,6 +41,7 @@ mod pause;
 mod place;
 mod progress;
 pub mod record;
+pub mod rehearse;
 mod reroute;
 pub mod retry;
 pub mod route;

@@ -206,6 +206,17 @@ pub enum Policy {
     Drop,
 }
 
+impl Policy {
+    /// What the configuration and the metric call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Halt => "halt",
+            Self::DeadLetter => "dead_letter",
+            Self::Drop => "drop",
+        }
+    }
+}
+
 impl Default for Batch {
     fn default() -> Self {
         Self { linger: Duration::from_millis(10), max_bytes: None, max_events: None }

@@ -11,6 +11,7 @@ use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::record::{Read, Record};
+use crate::route::Misfit;
 use crate::step::Shaped;
 use crate::trace::Context;
 use crate::typed::WrongType;
@@ -181,7 +182,7 @@ impl Core {
             Err(misfit) if route.to.failure.policy == Policy::Halt => {
                 return Err(Why::NoPlace(hub, misfit.to_string()));
             }
-            Err(misfit) => return refused("no_such_partition", misfit.to_string()),
+            Err(misfit) => return refused(Misfit::REASON, misfit.to_string()),
         };
         let by_key = route.to.is_by_key();
         let key = key.filter(|_| by_key);
@@ -199,9 +200,8 @@ impl Core {
                 Fate::Push { lane, event, by_key, context }
             }
             Room::Never(limit) => {
-                let size = weight + overhead;
-                let detail = format!("the event needs {size} bytes and the link takes {limit}");
-                Fate::Refuse("too_large", detail)
+                let (reason, detail) = encode::too_large(weight + overhead, limit);
+                Fate::Refuse(reason, detail)
             }
             full => {
                 // It may have sealed its open batch.

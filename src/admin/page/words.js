@@ -34,6 +34,7 @@ const REASONS = {
   hub_slow: 'its hub takes no more for now',
   no_partition: 'its hub has no place for it',
   in_flight: 'too much is under way behind one record',
+  schema: 'its next schema is not known yet',
   dead_letters: 'its dead letters are not written',
   paused: 'its mapping is paused',
   reload: 'its mappings have changed',

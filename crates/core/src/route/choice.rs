@@ -38,6 +38,8 @@ pub enum Misfit {
 }
 
 impl Misfit {
+    /// Why a record is refused for it: a word.
+    pub const REASON: &str = "no_such_partition";
     /// What the operator can do about it.
     pub const HINT: &str = "give the hub more partitions, or the mapping another `partitioning`";
 }

@@ -14,7 +14,7 @@ fn is_hostile(c: char) -> bool {
 }
 
 /// A text on one line.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hostile(c) {
@@ -27,13 +27,13 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// A text on lines of its own, each behind `margin`: none of them can be taken for ours.
-pub(super) fn block(text: &str, margin: &str) -> String {
+pub(crate) fn block(text: &str, margin: &str) -> String {
     let lines = text.split('\n').map(|it| it.split('\t').map(line).collect::<Vec<_>>().join("\t"));
     lines.map(|line| format!("{margin}{line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The same document, in which such characters are escaped.
-pub(super) fn json(document: &str) -> String {
+pub(crate) fn json(document: &str) -> String {
     let mut plain = String::with_capacity(document.len());
     for c in document.chars() {
         // A line's end is between the parts of a document; in its texts it is escaped already.
@@ -49,7 +49,7 @@ pub(super) fn json(document: &str) -> String {
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a `String` takes everything");
         text

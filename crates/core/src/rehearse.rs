@@ -1,0 +1,82 @@
+//! What a way makes of one record, for people who want to see it before anything is sent.
+
+use crate::encode::{self, Layout};
+use crate::mapping::Policy;
+use crate::record::Record;
+use crate::route::{Misfit, RoundRobin, Route};
+use crate::step::{Missing, Shaped};
+use crate::typed::WrongType;
+
+/// What would become of a record.
+#[derive(Debug)]
+pub enum Rehearsed {
+    /// This event.
+    Event(Event),
+    /// None: its mapping filters it, by this word.
+    Filtered(&'static str),
+    /// None: the failure policy says what happens.
+    Refused {
+        /// Why: a word.
+        reason: &'static str,
+        /// Why: what is wrong.
+        detail: String,
+    },
+    /// This is needed first.
+    Missing(Missing),
+}
+
+/// An event that would be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The encoded message.
+    pub message: Vec<u8>,
+    /// What it takes in a batch of its own: what a link's limit is compared with.
+    pub size: usize,
+    /// Number of the hub partition, where that can be known.
+    pub partition: Option<usize>,
+    /// Why there is no place for it as the hub is.
+    pub misfit: Option<Misfit>,
+}
+
+impl Route {
+    /// What becomes of `record` on a hub with so many partitions, if that is known, whose links take so many bytes.
+    pub fn rehearse(
+        &self,
+        record: &Record<'_>,
+        partitions: Option<usize>,
+        limit: usize,
+        turns: &mut RoundRobin,
+    ) -> Rehearsed {
+        let shaped = match Shaped::by(self.step.as_ref(), record) {
+            Ok(Shaped::Filtered(reason)) => return Rehearsed::Filtered(reason),
+            Ok(Shaped::Refused(reason, detail)) => return Rehearsed::Refused { reason, detail },
+            Ok(shaped) => shaped,
+            Err(missing) => return Rehearsed::Missing(missing),
+        };
+        let headers = shaped.lend();
+        let (record, layout) = (shaped.record(record, &headers), Layout::new(&self.events));
+        let plan = match encode::Plan::new(&record, &layout) {
+            Ok(plan) => plan,
+            Err(wrong) => {
+                let detail = wrong.to_string();
+                return Rehearsed::Refused { reason: WrongType::REASON, detail };
+            }
+        };
+        let key = plan.partition_key();
+        let chosen = partitions.map(|count| self.choose(record.partition, key, count, turns));
+        let (partition, misfit) = match chosen.transpose() {
+            Ok(partition) => (partition, None),
+            Err(misfit) if self.failure.policy == Policy::Halt => (None, Some(misfit)),
+            Err(misfit) => {
+                let detail = misfit.to_string();
+                return Rehearsed::Refused { reason: Misfit::REASON, detail };
+            }
+        };
+        let size = plan.weight() + encode::envelope_size(key.filter(|_| self.is_by_key()));
+        if size > limit {
+            let (reason, detail) = encode::too_large(size, limit);
+            return Rehearsed::Refused { reason, detail };
+        }
+        Rehearsed::Event(Event { message: plan.message(), size, partition, misfit })
+    }
+}

@@ -1,0 +1,83 @@
+//! `try`: what the mappings make of records, before anything is sent.
+//!
+//! ```text
+//! input    a record as a line of JSON
+//! latest   the last records of a topic, read beside every group
+//! told     what became of a record, as text and as JSON
+//! ```
+//! The invariant: nothing is sent, committed or joined. What is told is what the core would do with the record, since the core is asked.
+
+mod input;
+mod latest;
+mod told;
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Mapping, Topics};
+use crate::record::{OwnedRecord, Record};
+use crate::route::{RoundRobin, Router};
+
+pub use latest::latest;
+pub use told::Told;
+
+/// What hubs are taken to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Hub {
+    /// How many partitions they have, if that is known.
+    pub partitions: Option<usize>,
+    /// What their links take, in bytes.
+    pub limit: usize,
+}
+
+/// Mappings that are tried.
+#[derive(Debug)]
+pub struct Trial {
+    mappings: Vec<Mapping>,
+    wanted: BTreeSet<usize>,
+    router: Router,
+    hub: Hub,
+    turns: RoundRobin,
+}
+
+impl Trial {
+    /// Of the `wanted` mappings of `config`, or of all where none is named.
+    pub fn new(config: &Config, wanted: BTreeSet<usize>, hub: Hub) -> Self {
+        let mappings = config.mappings.clone();
+        let wanted = if wanted.is_empty() { (0..mappings.len()).collect() } else { wanted };
+        let router = Router::new(&mappings);
+        Self { mappings, wanted, router, hub, turns: RoundRobin::default() }
+    }
+
+    /// The only topic that the mappings name, where there is one.
+    pub fn topic(&self) -> Option<&str> {
+        let mut names = BTreeSet::new();
+        for place in &self.wanted {
+            match &self.mappings[*place].topics {
+                Topics::Named(all) => names.extend(all.iter().map(String::as_str)),
+                Topics::Pattern(_) => return None,
+            }
+        }
+        if names.len() == 1 { names.pop_first() } else { None }
+    }
+
+    /// Reads the record of a line; `number` counts from 0.
+    pub fn read(&self, line: &str, number: i64) -> Result<OwnedRecord, String> {
+        input::read(line, number, self.topic())
+    }
+
+    /// What becomes of `record`, by each mapping that takes it; or that none does.
+    pub fn told(&mut self, record: &Record<'_>) -> Vec<Told> {
+        let Hub { partitions, limit } = self.hub;
+        let mut told = Vec::new();
+        for route in self.router.routes(record.topic) {
+            if self.wanted.contains(&route.mapping) {
+                let became = route.rehearse(record, partitions, limit, &mut self.turns);
+                told.push(Told::of(record, &route, became));
+            }
+        }
+        if told.is_empty() {
+            told.push(Told::unmapped(record));
+        }
+        told
+    }
+}

@@ -1,0 +1,199 @@
+//! What became of a record by one mapping, for people and for scripts.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bridge_core::rehearse::{Event, Rehearsed};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::eventhubs::Content;
+use crate::plain;
+use crate::record::Record;
+use crate::route::{Misfit, Route};
+
+/// See the module. `docs/operate.md` says what each key of its JSON means.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// `TOPIC/PARTITION/OFFSET`.
+    record: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping: Option<String>,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Outcome {
+    Sent(Box<Sent>),
+    Filtered {
+        reason: &'static str,
+    },
+    Refused {
+        reason: &'static str,
+        detail: String,
+        policy: &'static str,
+        dead_letter_topic: Option<String>,
+    },
+    Waits {
+        detail: String,
+    },
+    Unmapped,
+}
+
+#[derive(Debug, Serialize)]
+struct Sent {
+    namespace: String,
+    hub: String,
+    hub_partition: Option<usize>,
+    partition_key: Option<String>,
+    size: usize,
+    message_id: Option<String>,
+    content_type: Option<String>,
+    properties: Properties,
+    /// JSON where the body is JSON, or text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Body>,
+    /// Where it is neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+}
+
+#[derive(Debug)]
+struct Properties(Vec<(String, Value)>);
+
+impl Serialize for Properties {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Body {
+    Json(Box<RawValue>),
+    Text(String),
+}
+
+impl Told {
+    /// What became of `record` on that way.
+    pub fn of(record: &Record<'_>, route: &Route, became: Rehearsed) -> Self {
+        let failure = &route.failure;
+        let outcome = match became {
+            Rehearsed::Event(Event { misfit: Some(misfit), .. }) => {
+                Outcome::Waits { detail: format!("{misfit}; hint: {}", Misfit::HINT) }
+            }
+            Rehearsed::Event(event) => Outcome::Sent(Box::new(Sent::of(event, route))),
+            Rehearsed::Filtered(reason) => Outcome::Filtered { reason },
+            Rehearsed::Refused { reason, detail } => Outcome::Refused {
+                reason,
+                detail,
+                policy: failure.policy.as_str(),
+                dead_letter_topic: failure.dead_letter_topic.clone(),
+            },
+            Rehearsed::Missing(missing) => {
+                Outcome::Waits { detail: format!("{} is not known", missing.what) }
+            }
+        };
+        Self { record: name(record), mapping: Some(route.name.to_string()), outcome }
+    }
+
+    /// No mapping takes its topic.
+    pub fn unmapped(record: &Record<'_>) -> Self {
+        Self { record: name(record), mapping: None, outcome: Outcome::Unmapped }
+    }
+
+    /// Whether it is sent, or filtered as its mapping says.
+    pub fn is_well(&self) -> bool {
+        matches!(self.outcome, Outcome::Sent(_) | Outcome::Filtered { .. })
+    }
+
+    /// One line of JSON.
+    pub fn json(&self) -> String {
+        let document = serde_json::to_string(self);
+        plain::json(&document.expect("its maps have names"))
+    }
+}
+
+fn name(record: &Record<'_>) -> String {
+    format!("{}/{}/{}", record.topic, record.partition, record.offset)
+}
+
+impl Sent {
+    fn of(event: Event, route: &Route) -> Self {
+        let Event { message, size, partition, misfit: _ } = event;
+        let content = Content::of(&message.into());
+        let text = std::str::from_utf8(&content.body).ok();
+        // `RawValue` keeps every digit; what is not one line of JSON is shown as text.
+        let body = text.filter(|text| !text.is_empty()).map(|text| {
+            match serde_json::from_str::<Box<RawValue>>(text) {
+                Ok(json) if !text.contains('\n') => Body::Json(json),
+                _ => Body::Text(text.to_owned()),
+            }
+        });
+        Self {
+            namespace: route.namespace.to_string(),
+            hub: route.hub.to_string(),
+            hub_partition: partition,
+            partition_key: content.partition_key,
+            size,
+            message_id: content.message_id,
+            content_type: content.content_type,
+            properties: Properties(content.properties),
+            body,
+            body_base64: text.is_none().then(|| STANDARD.encode(&content.body)),
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = plain::line(&self.record);
+        match &self.outcome {
+            Outcome::Sent(sent) => {
+                write!(f, "{record} → {}/{}", sent.namespace, sent.hub)?;
+                if let Some(partition) = sent.hub_partition {
+                    write!(f, ", partition {partition}")?;
+                }
+                sent.fmt(f)
+            }
+            Outcome::Filtered { reason } => {
+                let mapping = self.mapping.as_deref().unwrap_or_default();
+                write!(f, "{record} is filtered by mapping {}: {reason}", plain::line(mapping))
+            }
+            Outcome::Refused { reason, detail, policy, dead_letter_topic } => {
+                write!(f, "{record} is refused, {reason}: {}", plain::line(detail))?;
+                match dead_letter_topic {
+                    Some(topic) => write!(f, "\n  policy: {policy}, to topic {topic}"),
+                    None => write!(f, "\n  policy: {policy}"),
+                }
+            }
+            Outcome::Waits { detail } => write!(f, "{record} waits: {}", plain::line(detail)),
+            Outcome::Unmapped => write!(f, "{record} goes nowhere: no mapping takes its topic"),
+        }
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.partition_key {
+            write!(f, ", key {}", plain::line(key))?;
+        }
+        write!(f, ", {} bytes", self.size)?;
+        if let Some(content_type) = &self.content_type {
+            write!(f, "\n  content-type: {}", plain::line(content_type))?;
+        }
+        for (name, value) in &self.properties.0 {
+            write!(f, "\n  {}: {}", plain::line(name), plain::json(&value.to_string()))?;
+        }
+        match (&self.body, &self.body_base64) {
+            (Some(Body::Json(json)), _) => write!(f, "\n{}", plain::block(json.get(), "  | ")),
+            (Some(Body::Text(text)), _) => write!(f, "\n{}", plain::block(text, "  | ")),
+            (None, Some(base64)) => write!(f, "\n  body, in base64: {base64}"),
+            (None, None) => write!(f, "\n  no body"),
+        }
+    }
+}
