@@ -28,11 +28,24 @@
 //!
 //! # Protobuf
 //!
-//! The canonical JSON of Protobuf. 64-bit integers are text there, always; [`Integers::Number`] makes all of them numbers.
-//! `bytes` are base64 and what is not finite is text, whatever is set here. `Timestamp`, `Duration`, wrappers, `Struct`,
-//! `FieldMask` and `Any` have their own forms. Names are in `lowerCamelCase`; [`Names::AsWritten`] keeps those of the schema. A
-//! field that has its default, and cannot tell whether it was set, is left out; [`Form::defaults`] writes it. Fields that the
-//! schema does not know are left out.
+//! The canonical JSON of Protobuf.
+//!
+//! | Protobuf | JSON | or |
+//! |---|---|---|
+//! | `int64`, `uint64`, `fixed64` and the like, `Int64Value`, `UInt64Value` | text, always: `"42"` | [`Integers::Number`]: a number, always |
+//! | other integers, floats, `bool`, `string`, `bytes` | as with Avro | as with Avro |
+//! | enum | the symbol; the number of one that has no symbol | |
+//! | `repeated`, `map` | `[1,2]`, `{"1":2}`, sorted by key | |
+//! | message | `{"unitPrice":1}`, by number of the field | [`Names::AsWritten`]: `{"unit_price":1}` |
+//! | a field with its default, of which nobody can tell whether it was set | nothing | [`Form::defaults`]: the default |
+//! | `Timestamp`, `Duration` | `"2026-11-30T04:52:55.123Z"`, `"1.500s"`, with 0, 3, 6 or 9 digits | |
+//! | wrappers, `Struct`, `Value`, `ListValue` | the value alone | |
+//! | `FieldMask` | `"user.firstName,photo"` | |
+//! | `Any` | `{"@type":"type.googleapis.com/a.B","c":1}`, when the schema has that message | |
+//! | extensions | `{"[a.extension]":1}` | |
+//! | `confluent.type.Decimal` | as any message | |
+//!
+//! Fields that the schema does not have are left out.
 //!
 //! # JSON Schema
 //!

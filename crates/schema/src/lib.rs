@@ -12,7 +12,7 @@
 //! | [`form`] | which JSON comes out: every type, in a table |
 //! | [`unreadable`] | where a value cannot be read, and why |
 //! | `avro`, `protobuf` | the formats |
-//! | `json` | the pieces of JSON |
+//! | `json`, `time` | the pieces of JSON |
 //!
 //! The schema that a value was written with is the only one: there is no reader's schema. So Avro's defaults, aliases and
 //! promotions never matter; what the writer wrote comes out.
@@ -24,7 +24,9 @@ mod avro;
 pub mod form;
 pub mod frame;
 mod json;
+mod protobuf;
 pub mod schema;
+mod time;
 pub mod unreadable;
 
 pub use form::Form;

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::avro::Avro;
 use crate::form::Form;
 use crate::frame::Payload;
+use crate::protobuf::Protobuf;
 use crate::unreadable::{Reason, Unreadable};
 
 /// The longest schema, with all that it refers to. A registry's own bound is about a quarter of it.
@@ -92,6 +93,7 @@ pub struct Schema {
 #[derive(Debug)]
 enum Compiled {
     Avro(Avro),
+    Protobuf(Protobuf),
     Json,
 }
 
@@ -107,7 +109,7 @@ impl Schema {
         }
         let compiled = match source.kind {
             Kind::Avro => Compiled::Avro(Avro::compile(source)?),
-            Kind::Protobuf => unimplemented!(),
+            Kind::Protobuf => Compiled::Protobuf(Protobuf::compile(source)?),
             Kind::Json => {
                 serde_json::from_str::<serde::de::IgnoredAny>(&source.text).map_err(|error| {
                     Malformed::Invalid { place: "the schema".into(), reason: error.to_string() }
@@ -122,6 +124,7 @@ impl Schema {
     pub fn kind(&self) -> Kind {
         match &self.compiled {
             Compiled::Avro(_) => Kind::Avro,
+            Compiled::Protobuf(_) => Kind::Protobuf,
             Compiled::Json => Kind::Json,
         }
     }
@@ -130,6 +133,7 @@ impl Schema {
     pub fn name(&self) -> Option<&str> {
         match &self.compiled {
             Compiled::Avro(avro) => avro.name(),
+            Compiled::Protobuf(protobuf) => protobuf.name(),
             Compiled::Json => None,
         }
     }
@@ -144,6 +148,7 @@ impl Schema {
         let from = out.len();
         let done = match &self.compiled {
             Compiled::Avro(avro) => avro.write_json(payload.bytes, form, out),
+            Compiled::Protobuf(protobuf) => protobuf.write_json(payload, form, out),
             Compiled::Json => pass(payload.bytes, form, out),
         };
         done.inspect_err(|_| out.truncate(from))
@@ -154,7 +159,7 @@ impl Schema {
     pub fn plain_avro(&self, payload: Payload<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
         match &self.compiled {
             Compiled::Avro(avro) => avro.container(payload.bytes, out),
-            Compiled::Json => Err(whole(Reason::NotAvro(self.kind()))),
+            _ => Err(whole(Reason::NotAvro(self.kind()))),
         }
     }
 }

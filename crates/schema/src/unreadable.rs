@@ -68,6 +68,9 @@ pub enum Reason {
     /// A decimal longer than any in use.
     #[error("a decimal is longer than {0} bytes, or its scale is out of bounds")]
     Decimal(usize),
+    /// A `Timestamp` or a `Duration` that Protobuf does not allow.
+    #[error("a time is outside of the years 1 to 9999, or its nanoseconds are out of bounds")]
+    Time,
     /// The schema has no such message.
     #[error("the schema does not have the message that the value names")]
     NoMessage,

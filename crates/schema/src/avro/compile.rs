@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::time::{Unit, Zone};
 use super::{Field, Id, Node, decimal, names};
 use crate::json;
 use crate::schema::{Malformed, Source};
+use crate::time::{Unit, Zone};
 
 /// A schema, read.
 pub(super) struct Tree {

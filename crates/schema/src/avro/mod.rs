@@ -9,11 +9,11 @@ mod names;
 mod read;
 #[cfg(test)]
 mod tests;
-mod time;
 mod write;
 
 use crate::form::Form;
 use crate::schema::{Malformed, Source};
+use crate::time;
 use crate::unreadable::Unreadable;
 
 /// Where a type is in the tree.

@@ -1,9 +1,10 @@
 //! A value, from its bytes to JSON.
 
 use super::read::Cursor;
-use super::{Field, Id, Node, decimal, time};
+use super::{Field, Id, Node, decimal};
 use crate::form::{Form, Times};
 use crate::json;
+use crate::time;
 use crate::unreadable::{Fail, Reason};
 
 /// How deep values may be nested: what readers in Azure take (`System.Text.Json` reads 64 levels).

@@ -1,10 +1,10 @@
-//! Avro's dates and times, as ISO 8601 has them.
+//! Dates and times, as ISO 8601 has them.
 
 use crate::json;
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Millis,
     Micros,
     Nanos,
@@ -23,7 +23,7 @@ impl Unit {
 
 /// Whether a time is one and the same everywhere.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     Utc,
     Local,
 }
@@ -31,14 +31,14 @@ pub(super) enum Zone {
 const DAY: i64 = 86_400;
 
 /// Appends the day that is `days` after the first of January 1970.
-pub(super) fn date(days: i32, out: &mut Vec<u8>) {
+pub(crate) fn date(days: i32, out: &mut Vec<u8>) {
     out.push(b'"');
     day(i64::from(days), out);
     out.push(b'"');
 }
 
 /// Appends a time of day. Says false, and appends nothing, when `time` is none.
-pub(super) fn of_day(time: i64, unit: Unit, out: &mut Vec<u8>) -> bool {
+pub(crate) fn of_day(time: i64, unit: Unit, out: &mut Vec<u8>) -> bool {
     let (per_second, _) = unit.of_second();
     if !(0..DAY * per_second).contains(&time) {
         return false;
@@ -50,7 +50,7 @@ pub(super) fn of_day(time: i64, unit: Unit, out: &mut Vec<u8>) -> bool {
 }
 
 /// Appends a day and a time of day.
-pub(super) fn stamp(time: i64, unit: Unit, zone: Zone, out: &mut Vec<u8>) {
+pub(crate) fn stamp(time: i64, unit: Unit, zone: Zone, out: &mut Vec<u8>) {
     let (per_second, _) = unit.of_second();
     let per_day = DAY * per_second;
     out.push(b'"');
@@ -63,8 +63,15 @@ pub(super) fn stamp(time: i64, unit: Unit, zone: Zone, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Appends the second that is `seconds` after the beginning of 1970, without quotes.
+pub(crate) fn seconds(seconds: i64, out: &mut Vec<u8>) {
+    day(seconds.div_euclid(DAY), out);
+    out.push(b'T');
+    hands(seconds.rem_euclid(DAY) as u64, out);
+}
+
 /// Appends Avro's duration: months, days and milliseconds, each of four bytes.
-pub(super) fn duration(bytes: &[u8; 12], out: &mut Vec<u8>) {
+pub(crate) fn duration(bytes: &[u8; 12], out: &mut Vec<u8>) {
     let part =
         |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let (months, days, millis) = (part(0), part(4), part(8));
@@ -90,13 +97,17 @@ pub(super) fn duration(bytes: &[u8; 12], out: &mut Vec<u8>) {
 fn clock(time: i64, unit: Unit, out: &mut Vec<u8>) {
     let (per_second, width) = unit.of_second();
     let (seconds, rest) = ((time / per_second) as u64, (time % per_second) as u64);
+    hands(seconds, out);
+    out.push(b'.');
+    json::padded(rest, width, out);
+}
+
+fn hands(seconds: u64, out: &mut Vec<u8>) {
     json::padded(seconds / 3_600, 2, out);
     out.push(b':');
     json::padded(seconds / 60 % 60, 2, out);
     out.push(b':');
     json::padded(seconds % 60, 2, out);
-    out.push(b'.');
-    json::padded(rest, width, out);
 }
 
 /// Appends year, month and day of the Gregorian calendar, which is taken to have been there always.
