@@ -13,6 +13,8 @@ mod told;
 
 use std::collections::BTreeSet;
 
+use bridge_core::step::Known;
+
 use crate::config::{Config, Mapping, Topics};
 use crate::record::{OwnedRecord, Record};
 use crate::route::{RoundRobin, Router};
@@ -37,6 +39,7 @@ pub struct Trial {
     router: Router,
     hub: Hub,
     turns: RoundRobin,
+    known: Known,
 }
 
 impl Trial {
@@ -45,7 +48,14 @@ impl Trial {
         let mappings = config.mappings.clone();
         let wanted = if wanted.is_empty() { (0..mappings.len()).collect() } else { wanted };
         let router = Router::new(&mappings);
-        Self { mappings, wanted, router, hub, turns: RoundRobin::default() }
+        Self {
+            mappings,
+            wanted,
+            router,
+            hub,
+            turns: RoundRobin::default(),
+            known: Known::default(),
+        }
     }
 
     /// The only topic that the mappings name, where there is one.
@@ -71,7 +81,8 @@ impl Trial {
         let mut told = Vec::new();
         for route in self.router.routes(record.topic) {
             if self.wanted.contains(&route.mapping) {
-                let became = route.rehearse(record, partitions, limit, &mut self.turns);
+                let became =
+                    route.rehearse(record, partitions, limit, &mut self.turns, &self.known);
                 told.push(Told::of(record, &route, became));
             }
         }

@@ -10,6 +10,7 @@ use crate::hubs::HubName;
 use crate::lane::Seal;
 use crate::mapping::Policy;
 use crate::record::{Position, TopicPartition};
+use crate::step::Reference;
 use crate::trace::Origins;
 
 /// One thing to be done; the pump does it.
@@ -19,8 +20,8 @@ pub enum Action {
     ResolveHub(HubName),
     /// Nothing goes to a hub any more: its partitions need not be known.
     ForgetHub(HubName),
-    /// Fetch what a record cannot be shaped without; tell by [`crate::Core::fetched`] when its step knows it.
-    Fetch(u64),
+    /// Fetch what a record cannot be shaped without; tell by [`crate::Core::fetched`].
+    Fetch(Reference),
     /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
     OpenLane {
         /// The hub.

@@ -28,6 +28,7 @@ use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
 use crate::route::{self, Router};
 use crate::scale::Scale;
+use crate::step::Known;
 use crate::trace::Followed;
 
 /// A partition with so many dead letters on their way takes nothing more.
@@ -68,6 +69,8 @@ pub struct Core {
     pub(crate) tick: Option<Instant>,
     /// Partitions that wait for the common half of the memory, while their hub holds nothing.
     pub(crate) for_common: Vec<Assignment>,
+    /// What steps need to know, and was fetched.
+    pub(crate) known: Known,
     /// What has to be fetched, and who waits for it.
     pub(crate) missing: Missings,
     /// Records that were filtered, since somebody last asked.
@@ -100,6 +103,7 @@ impl Core {
             gathered: Duration::ZERO,
             tick: None,
             for_common: Vec::new(),
+            known: Known::default(),
             missing: Missings::default(),
             filtered: Vec::new(),
             drains: Vec::new(),

@@ -14,6 +14,7 @@ use crate::offsets::Assignment;
 use crate::partitions::{GivenBack, Held, Intake};
 use crate::record::{Position, TopicPartition};
 use crate::scale::HubNumber;
+use crate::step::Reference;
 
 /// Nothing is said of a partition that waits for less: so do those of a hub that is merely busy.
 const SAID_AFTER: Duration = Duration::from_secs(1);
@@ -35,7 +36,7 @@ pub(crate) enum Why {
     /// A lane takes nothing more.
     Lane(usize),
     /// Something has to be fetched that the record cannot be shaped without.
-    Missing(u64),
+    Missing(Reference),
     /// Too many records behind one that is not settled.
     Window,
     /// Too many dead letters that are not written.
@@ -79,7 +80,7 @@ impl Core {
             Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
             Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
             Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
-            Why::Missing(number) => self.missing.waiting(*number),
+            Why::Missing(reference) => self.missing.waiting(reference),
             Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped => None,
         }
     }
@@ -129,7 +130,7 @@ impl Core {
                 };
                 format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
             }
-            Why::Missing(number) => self.missing.describe(*number),
+            Why::Missing(reference) => self.missing.describe(reference),
             Why::Window => {
                 "too many records were read behind one that is not acknowledged".to_owned()
             }

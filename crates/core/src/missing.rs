@@ -9,12 +9,12 @@ use crate::action::Action;
 use crate::core::Core;
 use crate::hold::Why;
 use crate::offsets::Assignment;
-use crate::step::Missing;
+use crate::step::{Missing, Reference, Thing};
 
 /// All that is being fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Missings {
-    all: BTreeMap<u64, Wanted>,
+    all: BTreeMap<Reference, Wanted>,
 }
 
 #[derive(Debug)]
@@ -27,12 +27,12 @@ struct Wanted {
 
 impl Missings {
     /// Those that wait for it, unless it is known.
-    pub(crate) fn waiting(&mut self, number: u64) -> Option<&mut Vec<Assignment>> {
-        self.all.get_mut(&number).map(|wanted| &mut wanted.waiting)
+    pub(crate) fn waiting(&mut self, reference: &Reference) -> Option<&mut Vec<Assignment>> {
+        self.all.get_mut(reference).map(|wanted| &mut wanted.waiting)
     }
 
-    pub(crate) fn describe(&self, number: u64) -> String {
-        match self.all.get(&number) {
+    pub(crate) fn describe(&self, reference: &Reference) -> String {
+        match self.all.get(reference) {
             Some(Wanted { what, trouble: Some(trouble), .. }) => format!("{what}: {trouble}"),
             Some(Wanted { what, trouble: None, .. }) => format!("{what} is not known yet"),
             None => "what was missing is known".to_owned(),
@@ -47,25 +47,26 @@ impl Missings {
 
 impl Core {
     /// A record needs it.
-    pub(crate) fn miss(&mut self, Missing { number, what }: Missing) -> Why {
-        if let Entry::Vacant(entry) = self.missing.all.entry(number) {
+    pub(crate) fn miss(&mut self, Missing { reference, what }: Missing) -> Why {
+        if let Entry::Vacant(entry) = self.missing.all.entry(reference) {
             entry.insert(Wanted { what, trouble: None, waiting: Vec::new() });
-            self.act(Action::Fetch(number));
+            self.act(Action::Fetch(reference));
         }
-        Why::Missing(number)
+        Why::Missing(reference)
     }
 
     /// It was fetched: who waits for it goes on.
-    pub fn fetched(&mut self, number: u64) {
-        let Some(wanted) = self.missing.all.remove(&number) else { return };
+    pub fn fetched(&mut self, reference: Reference, thing: Thing) {
+        self.known.put(reference, thing);
+        let Some(wanted) = self.missing.all.remove(&reference) else { return };
         for stay in wanted.waiting {
             self.resume(stay);
         }
     }
 
     /// It could not be fetched, and is tried again.
-    pub fn fetch_failed(&mut self, number: u64, detail: &str) {
-        if let Some(wanted) = self.missing.all.get_mut(&number) {
+    pub fn fetch_failed(&mut self, reference: &Reference, detail: &str) {
+        if let Some(wanted) = self.missing.all.get_mut(reference) {
             wanted.trouble = Some(detail.to_owned());
         }
     }

@@ -104,7 +104,8 @@ impl Core {
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
     ) -> Result<(), Why> {
-        let shaped = wanted.iter().map(|index| Shaped::by(routes[*index].to.step.as_ref(), record));
+        let step = |index: &usize| routes[*index].to.step.as_ref();
+        let shaped = wanted.iter().map(|index| Shaped::by(step(index), record, &self.known));
         let shaped = shaped.collect::<Result<Vec<_>, _>>().map_err(|missing| self.miss(missing))?;
         let headers: Vec<_> = shaped.iter().map(Shaped::lend).collect();
         let lent = shaped.iter().zip(&headers);

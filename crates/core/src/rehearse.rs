@@ -4,7 +4,7 @@ use crate::encode::{self, Layout};
 use crate::mapping::Policy;
 use crate::record::Record;
 use crate::route::{Misfit, RoundRobin, Route};
-use crate::step::{Missing, Shaped};
+use crate::step::{Known, Missing, Shaped};
 use crate::typed::WrongType;
 
 /// What would become of a record.
@@ -46,8 +46,9 @@ impl Route {
         partitions: Option<usize>,
         limit: usize,
         turns: &mut RoundRobin,
+        known: &Known,
     ) -> Rehearsed {
-        let shaped = match Shaped::by(self.step.as_ref(), record) {
+        let shaped = match Shaped::by(self.step.as_ref(), record, known) {
             Ok(Shaped::Filtered(reason)) => return Rehearsed::Filtered(reason),
             Ok(Shaped::Refused(reason, detail)) => return Rehearsed::Refused { reason, detail },
             Ok(shaped) => shaped,

@@ -4,7 +4,9 @@
 //! step does is not known here, only what can come of it; the same record always has the same outcome, so one that is read
 //! again is placed as it was.
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,8 +14,8 @@ use crate::record::{Header, Record};
 
 /// What happens to each record of a mapping. It has no clock and does no I/O.
 pub trait Shape: fmt::Debug + Send + Sync {
-    /// What becomes of `record`.
-    fn apply<'r>(&self, record: &Record<'r>) -> Outcome<'r>;
+    /// What becomes of `record`, by what is known.
+    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r>;
 }
 
 /// What becomes of a record.
@@ -39,10 +41,48 @@ pub enum Outcome<'r> {
 /// What has to be fetched before a record can be shaped.
 #[derive(Debug, Clone)]
 pub struct Missing {
-    /// Tells it from all else that may be fetched.
-    pub number: u64,
-    /// What it is, in words: ``schema 7 of registry `main` ``.
+    /// What it is.
+    pub reference: Reference,
+    /// The same, in words: ``schema 7 of registry `main` ``.
     pub what: Arc<str>,
+}
+
+/// Names what may have to be fetched. What its parts mean, steps know and those who fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// Where it is.
+    pub place: u32,
+    /// What kind of name it has there.
+    pub sort: u8,
+    /// The name.
+    pub id: [u8; 16],
+}
+
+/// What was fetched, or why it never can be. A step knows what it is.
+pub type Thing = Arc<dyn Any + Send + Sync>;
+
+/// Things that are known, at most; there are as many as schemas are in use. With one more all are fetched again.
+const MOST: usize = 10_000;
+
+/// All that was fetched.
+#[derive(Debug, Default)]
+pub struct Known {
+    things: HashMap<Reference, Thing>,
+}
+
+impl Known {
+    /// The thing, if it was fetched.
+    pub fn get(&self, reference: &Reference) -> Option<&Thing> {
+        self.things.get(reference)
+    }
+
+    /// Keeps a thing.
+    pub fn put(&mut self, reference: Reference, thing: Thing) {
+        if self.things.len() >= MOST {
+            self.things.clear();
+        }
+        self.things.insert(reference, thing);
+    }
 }
 
 /// A record while it is shaped. What is not changed is borrowed from the record.
@@ -96,9 +136,13 @@ pub(crate) enum Shaped<'r> {
 
 impl<'r> Shaped<'r> {
     /// What `step` makes of `record`, or what has to be fetched first.
-    pub(crate) fn by(step: Option<&Step>, record: &Record<'r>) -> Result<Self, Missing> {
+    pub(crate) fn by(
+        step: Option<&Step>,
+        record: &Record<'r>,
+        known: &Known,
+    ) -> Result<Self, Missing> {
         let Some(step) = step else { return Ok(Self::Same) };
-        Ok(match step.shape.apply(record) {
+        Ok(match step.shape.apply(record, known) {
             Outcome::Same => Self::Same,
             Outcome::Shaped(draft) => Self::Draft(draft),
             Outcome::Filtered(reason) => Self::Filtered(reason),

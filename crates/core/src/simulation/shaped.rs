@@ -1,12 +1,11 @@
 //! Mappings with a step: it filters, refuses and changes records, and waits for what it does not know.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::mapping::Partitioning::{Key, Mirror};
 use crate::mapping::Policy;
 use crate::record::Record;
-use crate::step::{self, Draft, Field, Missing, Outcome};
+use crate::step::{self, Draft, Field, Known, Missing, Outcome, Reference};
 
 use super::plan::{Plan, Tp};
 use super::world::{World, name, tp};
@@ -14,10 +13,10 @@ use super::world::{World, name, tp};
 /// What a step has to know, by number.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Registry {
-    /// What is known; nothing of it is needed when there are no steps.
-    known: Option<Arc<Mutex<BTreeSet<u64>>>>,
+    /// Whether mappings have steps.
+    steps: bool,
     /// What was asked for and is not known.
-    asked: Vec<u64>,
+    asked: Vec<Reference>,
 }
 
 /// Every so many records were written with another schema.
@@ -27,24 +26,24 @@ const REASON: &str = "not_wanted";
 impl Registry {
     /// One that steps of several mappings ask.
     pub(super) fn shared() -> Self {
-        Self { known: Some(Arc::default()), asked: Vec::new() }
+        Self { steps: true, asked: Vec::new() }
     }
 
     /// The step of a mapping to `hub`.
     pub(super) fn step(&self, hub: usize, poison: fn(Tp, i64) -> bool) -> Option<step::Step> {
-        let known = Arc::clone(self.known.as_ref()?);
-        let shape = Arc::new(Picky { hub, poison, known });
-        Some(step::Step { written: "picky".into(), shape })
+        let step =
+            || step::Step { written: "picky".into(), shape: Arc::new(Picky { hub, poison }) };
+        self.steps.then(step)
     }
 
-    pub(super) fn ask(&mut self, number: u64) {
-        assert!(!self.asked.contains(&number), "{number} is asked for once");
-        self.asked.push(number);
+    pub(super) fn ask(&mut self, reference: Reference) {
+        assert!(!self.asked.contains(&reference), "{reference:?} is asked for once");
+        self.asked.push(reference);
     }
 
     /// Whether no event for `hub` is made of that record.
     pub(super) fn filters(&self, hub: usize, (of, _): Tp, offset: i64) -> bool {
-        self.known.is_some() && of == 1 && hub == 1 && offset % 5 == 2
+        self.steps && of == 1 && hub == 1 && offset % 5 == 2
     }
 }
 
@@ -52,24 +51,30 @@ impl Registry {
 struct Picky {
     hub: usize,
     poison: fn(Tp, i64) -> bool,
-    known: Arc<Mutex<BTreeSet<u64>>>,
+}
+
+fn schema(number: u8) -> Reference {
+    Reference { place: 0, sort: 0, id: [number; 16] }
 }
 
 impl step::Shape for Picky {
-    fn apply<'r>(&self, record: &Record<'r>) -> Outcome<'r> {
+    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r> {
         let at = tp(&name((record.topic["topic-".len()..].parse().unwrap(), record.partition)));
         let offset = record.offset;
-        let registry = Registry { known: Some(Arc::clone(&self.known)), asked: Vec::new() };
-        if registry.filters(self.hub, at, offset) {
+        if Registry::shared().filters(self.hub, at, offset) {
             return Outcome::Filtered(REASON);
         }
         // The others are refused by their hub.
         if (self.poison)(at, offset) && offset % 2 == 0 {
             return Outcome::Refused { reason: "unreadable", detail: format!("{offset}") };
         }
-        let number = (offset / SCHEMA) as u64;
-        if offset % 3 == 0 && !self.known.lock().unwrap().contains(&number) {
-            return Outcome::Missing(Missing { number, what: format!("schema {number}").into() });
+        let number = (offset / SCHEMA) as u8;
+        let reference = schema(number);
+        if offset % 3 == 0 && known.get(&reference).is_none() {
+            return Outcome::Missing(Missing {
+                reference,
+                what: format!("schema {number}").into(),
+            });
         }
         if offset % 3 == 1 {
             return Outcome::Same;
@@ -86,15 +91,16 @@ impl step::Shape for Picky {
 impl World {
     /// One of what is asked for is known, or cannot be had now.
     pub(super) fn fetched(&mut self, pick: usize, well: bool) {
-        let Registry { known, asked } = &mut self.registry;
-        let Some(known) = known.as_ref().filter(|_| !asked.is_empty()) else { return };
+        let asked = &mut self.registry.asked;
+        if asked.is_empty() {
+            return;
+        }
         let place = pick % asked.len();
         if well {
-            let number = asked.swap_remove(place);
-            known.lock().unwrap().insert(number);
-            self.core.fetched(number);
+            let reference = asked.swap_remove(place);
+            self.core.fetched(reference, Arc::new(()));
         } else {
-            self.core.fetch_failed(asked[place], "the registry is away");
+            self.core.fetch_failed(&asked[place], "the registry is away");
         }
         self.act();
     }
@@ -127,10 +133,10 @@ fn world() -> World {
 #[test]
 fn a_record_waits_for_its_schema_and_other_partitions_do_not() {
     let mut world = world();
-    world.registry.known.as_ref().unwrap().lock().unwrap().insert(1);
+    world.core.fetched(schema(1), Arc::new(()));
     assert_eq!(world.read((0, 0), 5), 0, "the first needs schema 0");
     assert!(world.held.contains(&(0, 0)));
-    assert_eq!(world.registry.asked, [0]);
+    assert_eq!(world.registry.asked, [schema(0)]);
     assert_eq!(world.labels, ["schema"]);
     world.cursor.insert((1, 0), 25);
     assert_eq!(world.read((1, 0), 5), 5, "those of schema 1 go on");
@@ -147,7 +153,7 @@ fn a_record_waits_for_its_schema_and_other_partitions_do_not() {
 #[test]
 fn what_one_mapping_filters_goes_by_the_other_and_is_settled_and_counted() {
     let mut world = world();
-    world.registry.known.as_ref().unwrap().lock().unwrap().extend(0..100);
+    (0..100).for_each(|number| world.core.fetched(schema(number), Arc::new(())));
     assert_eq!(world.read((1, 0), 40), 40);
     world.come_to_rest();
     world.assert_nothing_lost();

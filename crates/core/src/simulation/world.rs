@@ -156,7 +156,7 @@ impl World {
                     let new = self.forgotten.insert(hub.hub["hub-".len()..].parse().unwrap());
                     assert!(new, "{hub} was forgotten");
                 }
-                Action::Fetch(number) => self.registry.ask(number),
+                Action::Fetch(reference) => self.registry.ask(reference),
                 Action::OpenLane { hub, target } => {
                     let Target::Partition(id) = target else { panic!("none is a gateway") };
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
