@@ -28,8 +28,9 @@ COPY crates/core/Cargo.toml crates/core/
 COPY crates/eventhubs-local/Cargo.toml crates/eventhubs-local/
 COPY crates/orders-demo/Cargo.toml crates/orders-demo/
 COPY crates/schema/Cargo.toml crates/schema/
-RUN mkdir -p src benches/bridge benches/instructions benches/scale benches/steady crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src crates/schema/src \
-    && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs crates/schema/src/lib.rs \
+COPY crates/shape/Cargo.toml crates/shape/
+RUN mkdir -p src benches/bridge benches/instructions benches/scale benches/steady crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src crates/schema/src crates/shape/src \
+    && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs crates/schema/src/lib.rs crates/shape/src/lib.rs \
     && for file in src benches/bridge benches/instructions benches/scale benches/steady crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 
@@ -38,11 +39,12 @@ RUN cargo build --release --locked --package kafka-eventhubs-bridge --features a
 COPY crates/amqp crates/amqp
 COPY crates/core crates/core
 COPY crates/schema crates/schema
+COPY crates/shape crates/shape
 COPY src src
 # Shown by `bridge_build_info`.
 ARG REVISION=unknown
 # The copied files may be older than the empty ones that were built.
-RUN touch crates/amqp/src/lib.rs crates/core/src/lib.rs crates/schema/src/lib.rs src/lib.rs src/main.rs \
+RUN touch crates/amqp/src/lib.rs crates/core/src/lib.rs crates/schema/src/lib.rs crates/shape/src/lib.rs src/lib.rs src/main.rs \
     && BRIDGE_COMMIT="${REVISION}" cargo build --release --locked --package kafka-eventhubs-bridge --features aws-msk-iam
 
 FROM manifests AS build-local

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod otlp;
 pub mod pipeline;
 mod plain;
+pub mod registry;
 pub mod repeats;
 pub mod status;
 pub mod tls;

@@ -63,7 +63,7 @@ pub(super) fn trial(question: &Question) -> ExitCode {
             }
             Ok(telling.end())
         }),
-        // Nobody is logged in to, so no secret is needed.
+        // Neither Kafka nor Event Hubs is logged in to, so none of their secrets is needed.
         None => match question.source.outline() {
             Ok(outline) => question.begin(&outline.config).map_or_else(
                 |failure| failed(&failure, question.json),

@@ -12,7 +12,9 @@ mod exclude;
 mod kafka;
 mod mappings;
 mod otlp;
+mod part;
 mod protocol;
+mod registry;
 mod routes;
 mod security;
 mod shared_access;
@@ -96,7 +98,9 @@ pub(super) fn check(
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
     let defaults = (&batch, &events, &failure);
-    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs);
+    let registries = check.registries(raw);
+    let names = registries.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs, &names);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);
@@ -118,6 +122,7 @@ pub(super) fn check(
             admin,
             otlp,
             log,
+            registries,
             replay: None,
             warnings: check.warnings,
         }),

@@ -9,6 +9,8 @@ mod credential;
 mod events;
 mod namespace;
 mod otlp;
+pub(super) mod part;
+mod registry;
 mod security;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,8 @@ pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
 pub(super) use namespace::{EventHubs, Namespace};
 pub(super) use otlp::Otlp;
+pub(super) use part::Part;
+pub(super) use registry::Registry;
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
@@ -43,6 +47,8 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) admin: Admin,
     pub(super) otlp: Otlp,
+    /// Where schemas are fetched from, by name.
+    pub(super) registries: BTreeMap<String, Registry>,
     pub(super) log: Log,
 }
 
@@ -105,6 +111,10 @@ pub(super) struct Mapping {
     /// waits too.
     #[schemars(extend("default" = false))]
     pub(super) paused: Option<bool>,
+    /// How keys are decoded.
+    pub(super) key: Part,
+    /// How values are decoded.
+    pub(super) value: Part,
     /// Laid over `[batch]`.
     pub(super) batch: Batch,
     /// Laid over `[events]`.

@@ -51,6 +51,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         admin: Admin { listen: ([127, 0, 0, 1], 0).into(), token_file: None },
         otlp: None,
         log: Log { format: LogFormat::Text, level: "info".to_owned() },
+        registries: Vec::new(),
         replay: None,
         warnings: Vec::new(),
     };

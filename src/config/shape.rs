@@ -32,6 +32,8 @@ pub struct Config {
     pub otlp: Option<super::Otlp>,
     /// What is written to standard error.
     pub log: Log,
+    /// Where schemas are fetched from, in the order of their names.
+    pub registries: Vec<super::Registry>,
     /// That it is one of a replay.
     pub replay: Option<super::Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.

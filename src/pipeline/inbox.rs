@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use bridge_core::step::Reference;
 use tokio::sync::Notify;
 
 use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{End, Intake, Silent, Waker};
 use crate::record::{Position, TopicPartition};
+use crate::registry::News;
 use crate::status::Word;
 
 use super::resolve::Partitions;
@@ -40,6 +42,8 @@ pub(super) enum Signal {
         error: ConnectError,
     },
     Letter(u64, Result<(), String>),
+    /// What records cannot be shaped without is here, or is not.
+    Fetched(Reference, News),
     Ends(Vec<End>),
     /// Said at the desk: one question at a time, and what somebody types.
     Word(Word),

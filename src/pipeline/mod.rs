@@ -5,6 +5,7 @@
 
 mod cadence;
 mod inbox;
+mod letters;
 mod notes;
 mod post;
 mod pump;

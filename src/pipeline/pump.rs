@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bridge_core::action::{self, Action};
-use bridge_core::{Admitted, Core, HubName};
+use bridge_core::action::Action;
+use bridge_core::{Admitted, Core};
 use tokio::runtime::Handle;
 
 use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
@@ -18,6 +18,7 @@ use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Position, TopicPartition};
+use crate::registry::{News, Registries};
 use crate::status::{View, Word};
 
 use super::cadence::Cadence;
@@ -68,6 +69,8 @@ pub(super) struct Pump {
     pub(super) budget: usize,
     pub(super) drain_timeout: Duration,
     pub(super) cadence: Cadence,
+    /// Where schemas are asked for.
+    pub(super) registries: Registries,
     pub(super) rate: Rate,
     /// Where dead letters are sent again.
     pub(super) post: Option<Post>,
@@ -232,6 +235,10 @@ impl Pump {
                 self.core.letter_done(id, result, now);
                 self.write_unsent();
             }
+            Signal::Fetched(reference, News::Here(thing)) => self.core.fetched(reference, thing),
+            Signal::Fetched(reference, News::Trouble(why)) => {
+                self.core.fetch_failed(&reference, &why);
+            }
             Signal::Ends(ends) => {
                 for End { partition, start, end } in ends {
                     if let Some(lag) = self.core.end_known(&partition, start, end, now) {
@@ -288,8 +295,11 @@ impl Pump {
                     self.sends.left(lane, origins);
                     bells.push(self.lanes[lane].post(message));
                 }
-                // No mapping has a step that wants it.
-                Action::Fetch(_) => {}
+                Action::Fetch(reference) => {
+                    let mailbox = self.mailbox.clone();
+                    let tell = move |news| mailbox.send(Signal::Fetched(reference, news));
+                    self.registries.want(reference, tell);
+                }
                 Action::Pause(name) => {
                     self.resume();
                     self.consumer.pause(&[name]);
@@ -310,35 +320,6 @@ impl Pump {
         if !self.resumed.is_empty() {
             self.consumer.resume(&std::mem::take(&mut self.resumed));
         }
-    }
-
-    fn write(&mut self, letter: action::Letter) {
-        let action::Letter { id, source, offset, topic, hub, reason, detail } = letter;
-        let HubName { namespace, hub } = hub;
-        let (target, detail) = (topic.into(), detail.into());
-        let letter = Letter { id, source, offset, target, hub, namespace, reason, detail };
-        // Behind those that wait for the same target.
-        if let Some(waiting) = self.unsent.get_mut(&letter.target) {
-            return waiting.push_back(letter);
-        }
-        if let Err(letter) = self.letters.try_send(letter) {
-            self.unsent.entry(Arc::clone(&letter.target)).or_default().push_back(letter);
-        }
-    }
-
-    /// The desk takes so many for a target at a time; the rest goes as it finishes one after the other. It has refused one
-    /// only while others wait, so an answer comes that leads here.
-    fn write_unsent(&mut self) {
-        let letters = &self.letters;
-        self.unsent.retain(|_, waiting| {
-            while let Some(letter) = waiting.pop_front() {
-                if let Err(letter) = letters.try_send(letter) {
-                    waiting.push_front(letter);
-                    return true;
-                }
-            }
-            false
-        });
     }
 
     /// Whether there was something to commit.

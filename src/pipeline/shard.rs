@@ -15,6 +15,7 @@ use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
+use crate::registry::Registries;
 use crate::route::Router;
 use crate::status::Desk;
 
@@ -161,6 +162,7 @@ impl Shard {
             budget: budget(config),
             drain_timeout: config.limits.drain_timeout,
             cadence: Cadence::new(config.kafka.commit_interval),
+            registries: Registries::new(&config.registries, runtime.handle.clone()),
             rate: (*rate).clone(),
             post: Post::of(config),
             revokes: HashMap::new(),

@@ -3,21 +3,26 @@
 //! ```text
 //! input    a record as a line of JSON
 //! latest   the last records of a topic, read beside every group
+//! schemas  those that records were written with, fetched as they are needed
 //! told     what became of a record, as text and as JSON
 //! ```
 //! The invariant: nothing is sent, committed or joined. What is told is what the core would do with the record, since the core is asked.
 
 mod input;
 mod latest;
+mod schemas;
 mod told;
 
 use std::collections::BTreeSet;
 
+use bridge_core::rehearse::Rehearsed;
 use bridge_core::step::Known;
 
 use crate::config::{Config, Mapping, Topics};
 use crate::record::{OwnedRecord, Record};
 use crate::route::{RoundRobin, Router};
+
+use schemas::Schemas;
 
 pub use latest::latest;
 pub use told::Told;
@@ -40,6 +45,7 @@ pub struct Trial {
     hub: Hub,
     turns: RoundRobin,
     known: Known,
+    schemas: Schemas,
 }
 
 impl Trial {
@@ -55,6 +61,7 @@ impl Trial {
             hub,
             turns: RoundRobin::default(),
             known: Known::default(),
+            schemas: Schemas::of(config),
         }
     }
 
@@ -75,16 +82,30 @@ impl Trial {
         input::read(line, number, self.topic())
     }
 
-    /// What becomes of `record`, by each mapping that takes it; or that none does.
+    /// What becomes of `record`, by each mapping that takes it; or that none does. A schema that is needed is fetched.
     pub fn told(&mut self, record: &Record<'_>) -> Vec<Told> {
         let Hub { partitions, limit } = self.hub;
         let mut told = Vec::new();
         for route in self.router.routes(record.topic) {
-            if self.wanted.contains(&route.mapping) {
-                let became =
-                    route.rehearse(record, partitions, limit, &mut self.turns, &self.known);
-                told.push(Told::of(record, &route, became));
+            if !self.wanted.contains(&route.mapping) {
+                continue;
             }
+            let mut rehearse =
+                |known: &Known| route.rehearse(record, partitions, limit, &mut self.turns, known);
+            let mut became = rehearse(&self.known);
+            let mut why = None;
+            // A key and a value, each with its own.
+            while let Rehearsed::Missing(missing) = &became {
+                match self.schemas.fetch(&missing.reference) {
+                    Ok(thing) => self.known.put(missing.reference, thing),
+                    Err(failure) => {
+                        why = Some(failure);
+                        break;
+                    }
+                }
+                became = rehearse(&self.known);
+            }
+            told.push(Told::of(record, &route, became, why.as_deref()));
         }
         if told.is_empty() {
             told.push(Told::unmapped(record));

@@ -79,8 +79,8 @@ enum Body {
 }
 
 impl Told {
-    /// What became of `record` on that way.
-    pub fn of(record: &Record<'_>, route: &Route, became: Rehearsed) -> Self {
+    /// What became of `record` on that way; `why` something that it needs is missing.
+    pub fn of(record: &Record<'_>, route: &Route, became: Rehearsed, why: Option<&str>) -> Self {
         let failure = &route.failure;
         let outcome = match became {
             Rehearsed::Event(Event { misfit: Some(misfit), .. }) => {
@@ -95,7 +95,8 @@ impl Told {
                 dead_letter_topic: failure.dead_letter_topic.clone(),
             },
             Rehearsed::Missing(missing) => {
-                Outcome::Waits { detail: format!("{} is not known", missing.what) }
+                let why = why.unwrap_or("it is not known");
+                Outcome::Waits { detail: format!("{}: {why}", missing.what) }
             }
         };
         Self { record: name(record), mapping: Some(route.name.to_string()), outcome }

@@ -27,6 +27,7 @@ impl Check<'_> {
         given: &[raw::Mapping],
         (batch, events, failure): (&Batch, &Events, &Failure),
         namespaces: &BTreeMap<String, Checked>,
+        registries: &[String],
     ) -> Vec<At<Mapping>> {
         let at = Path::top("mappings");
         if given.is_empty() && !self.failed(&at) {
@@ -44,6 +45,7 @@ impl Check<'_> {
             let events = self.events(&at.key("events"), &given.events, events);
             let failure = self.failure(&at.key("failure"), &given.failure, failure);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
+            let step = self.step(&at, given, registries);
             let topics = self.topics(&at, given);
             if let Some(Topics::Named(_)) = topics {
                 self.nothing_to_exclude(&at, given);
@@ -67,7 +69,7 @@ impl Check<'_> {
                     batch,
                     events,
                     failure,
-                    step: None,
+                    step,
                     paused,
                 };
                 mappings.push((at, mapping));

@@ -1,5 +1,6 @@
 //! `[otlp]`: where metrics go beside `/metrics`, and spans at all.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -32,12 +33,9 @@ impl Check<'_> {
             self.is_unused(&at, given);
             return None;
         };
-        let headers_file = given.headers_file.as_ref().and_then(|named| {
-            let at = at.key("headers_file");
-            let (text, path) = self.file(&at, named, "the headers")?;
-            self.are_headers(&at, &text).then_some(path)
-        });
-        let tls = self.otlp_tls(&at, given);
+        let headers_file = self.headers(&at, given.headers_file.as_ref());
+        let files = [&given.ca_file, &given.certificate_file, &given.key_file];
+        let tls = self.tls_files(&at, files);
         let resource = self.resource(&at, given);
         let endpoint = self.collector(&at.key("endpoint"), url);
         let metrics = given.metrics.unwrap_or(true).then_some(interval);
@@ -73,6 +71,22 @@ impl Check<'_> {
     }
 
     fn collector(&mut self, at: &Path, url: &str) -> Option<String> {
+        let url =
+            self.url(at, url, ("a collector that takes OTLP over HTTP", "http://HOST:4318"))?;
+        if url.split('/').nth(2).is_some_and(|host| host.ends_with(":4317")) {
+            let why = "collectors take OTLP over gRPC there, and the bridge speaks HTTP";
+            self.warn(at, "ends in 4317", why, "write the port for HTTP, mostly 4318");
+        }
+        Some(url)
+    }
+
+    /// A URL without user, query or fragment, and without a slash at its end: of what it is, and such as.
+    pub(super) fn url(
+        &mut self,
+        at: &Path,
+        url: &str,
+        (what, such_as): (&str, &str),
+    ) -> Option<String> {
         let url = url.trim().trim_end_matches('/');
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
@@ -88,16 +102,19 @@ impl Check<'_> {
             } else {
                 format!("is {}, no usable URL", shown(url))
             };
-            let why = "it is the URL of a collector that takes OTLP over HTTP";
-            let hint = "write `http://HOST:4318`; what lets the bridge in goes to `headers_file`";
+            let why = format!("it is the URL of {what}");
+            let hint = format!("write `{such_as}`; who asks, is said by `headers_file`");
             self.wrong(at, said, why, hint);
             return None;
         }
-        if port == Some("4317") {
-            let why = "collectors take OTLP over gRPC there, and the bridge speaks HTTP";
-            self.warn(at, "ends in 4317", why, "write the port for HTTP, mostly 4318");
-        }
         Some(url.to_owned())
+    }
+
+    /// A file with headers of HTTP, if there is one.
+    pub(super) fn headers(&mut self, at: &Path, named: Option<&String>) -> Option<PathBuf> {
+        let at = at.key("headers_file");
+        let (text, path) = self.file(&at, named?, "the headers")?;
+        self.are_headers(&at, &text).then_some(path)
     }
 
     fn are_headers(&mut self, at: &Path, text: &str) -> bool {
@@ -111,15 +128,17 @@ impl Check<'_> {
         false
     }
 
-    fn otlp_tls(&mut self, at: &Path, given: &raw::Otlp) -> Tls {
-        let ca_file = self.pem(&at.key("ca_file"), given.ca_file.as_ref());
-        let certificate = self.pem(&at.key("certificate_file"), given.certificate_file.as_ref());
-        let key = self.pem(&at.key("key_file"), given.key_file.as_ref());
-        let both = [("certificate_file", &given.certificate_file), ("key_file", &given.key_file)];
+    /// `ca_file`, `certificate_file` and `key_file` of a table.
+    pub(super) fn tls_files(&mut self, at: &Path, files: [&Option<String>; 3]) -> Tls {
+        let [ca_file, certificate, key] = files;
+        let both = [("certificate_file", certificate), ("key_file", key)];
         if let [(missing, None), (_, Some(_))] | [(_, Some(_)), (missing, None)] = both {
             let why = "a certificate is shown with its key";
             self.missing(&at.key(missing), why, "add it, or remove the other one");
         }
+        let ca_file = self.pem(&at.key("ca_file"), ca_file.as_ref());
+        let certificate = self.pem(&at.key("certificate_file"), certificate.as_ref());
+        let key = self.pem(&at.key("key_file"), key.as_ref());
         let identity = certificate
             .zip(key)
             .map(|(certificate_file, key_file)| Identity { certificate_file, key_file });

@@ -1,0 +1,103 @@
+//! `[mappings.key]` and `[mappings.value]`: how that part of a record is decoded.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How a part of a record is decoded that was written with a schema of a registry. Without `decode` its bytes stay as they are.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Part {
+    /// Whose serializer wrote it: `confluent` or `apicurio`. Avro, Protobuf and JSON Schema are told apart by the registry.
+    pub(in crate::config) decode: Option<Writer>,
+    /// Name of the registry, as in `[registries.NAME]`; without it, the only one.
+    pub(in crate::config) registry: Option<String>,
+    /// What comes out: `json`, or `avro`, which is a file of Avro with one record and its schema inside.
+    #[schemars(extend("default" = "json"))]
+    pub(in crate::config) to: Option<To>,
+    /// Integers of 64 bits: `safe` (text beyond what readers that count in doubles hold exactly), `number` or `text`.
+    #[schemars(extend("default" = "safe"))]
+    pub(in crate::config) integers: Option<Integers>,
+    /// Floats that are no number or infinite: `text` or `null`.
+    #[schemars(extend("default" = "text"))]
+    pub(in crate::config) non_finite: Option<NonFinite>,
+    /// Bytes: `base64`, `hex`, or `latin1`, a character for each, as in Avro's own JSON.
+    #[schemars(extend("default" = "base64"))]
+    pub(in crate::config) bytes: Option<Bytes>,
+    /// Decimals: `text`, so that no reader rounds them, or `number`.
+    #[schemars(extend("default" = "text"))]
+    pub(in crate::config) decimals: Option<TextOrNumber>,
+    /// Dates and times: `text` in ISO 8601, or the `number` that was written.
+    #[schemars(extend("default" = "text"))]
+    pub(in crate::config) times: Option<TextOrNumber>,
+    /// Fields of Protobuf: `json` (`unitPrice`) or `as_written` (`unit_price`).
+    #[schemars(extend("default" = "json"))]
+    pub(in crate::config) names: Option<Names>,
+    /// Whether fields of Protobuf are written that have their default, where nobody can tell whether they were set.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) defaults: Option<bool>,
+    /// Bytes of the id that Apicurio's serializers write: 8, or 4 (`Legacy4ByteIdHandler`, and Apicurio 3).
+    #[schemars(extend("default" = 8, "enum" = [8, 4]))]
+    pub(in crate::config) id_bytes: Option<u32>,
+    /// What that id counts: `global` ids, or `content` ids (Apicurio 3).
+    #[schemars(extend("default" = "global"))]
+    pub(in crate::config) ids: Option<Ids>,
+}
+
+impl Part {
+    /// The keys beside `decode` that are given.
+    pub(in crate::config) fn said(&self) -> Vec<&'static str> {
+        let own = [("registry", self.registry.is_some()), ("to", self.to.is_some())];
+        let own = own.into_iter().filter_map(|(key, given)| given.then_some(key));
+        own.chain(self.forms()).chain(self.of_apicurio()).collect()
+    }
+
+    /// Those of them that say which JSON comes out.
+    pub(in crate::config) fn forms(&self) -> Vec<&'static str> {
+        let forms = [
+            ("integers", self.integers.is_some()),
+            ("non_finite", self.non_finite.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("decimals", self.decimals.is_some()),
+            ("times", self.times.is_some()),
+            ("names", self.names.is_some()),
+            ("defaults", self.defaults.is_some()),
+        ];
+        forms.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+    }
+
+    /// Those that say how Apicurio's serializers are set.
+    pub(in crate::config) fn of_apicurio(&self) -> Vec<&'static str> {
+        let apicurio = [("id_bytes", self.id_bytes.is_some()), ("ids", self.ids.is_some())];
+        apicurio.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+    }
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(in crate::config) enum $name {
+            $($(#[$word_doc])* $word,)+
+        }
+    )+};
+}
+
+words! {
+    /// Whose serializer.
+    Writer { Confluent, Apicurio }
+    /// What comes out.
+    To { Json, Avro }
+    /// What becomes of integers of 64 bits.
+    Integers { Safe, Number, Text }
+    /// What becomes of floats that JSON has no numbers for.
+    NonFinite { Text, Null }
+    /// What becomes of bytes.
+    Bytes { Base64, Hex, Latin1 }
+    /// What becomes of decimals, and of dates and times.
+    TextOrNumber { Text, Number }
+    /// The names of Protobuf's fields.
+    Names { Json, AsWritten }
+    /// What Apicurio's id counts.
+    Ids { Global, Content }
+}

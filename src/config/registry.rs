@@ -1,0 +1,23 @@
+//! `[registries.NAME]`, checked: where schemas are fetched from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Tls;
+
+/// A registry of schemas.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registry {
+    /// Its name in the configuration.
+    pub name: String,
+    /// URLs, without a slash at their ends; at least one.
+    pub addresses: Vec<String>,
+    /// Who asks, and the file with the password.
+    pub user: Option<(String, PathBuf)>,
+    /// Headers of each request, a line each.
+    pub headers_file: Option<PathBuf>,
+    /// Who is trusted, and who we are.
+    pub tls: Tls,
+    /// How long one request may take.
+    pub timeout: Duration,
+}

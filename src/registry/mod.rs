@@ -1,0 +1,17 @@
+//! Schema registries: an id in, the text of its schema and of all it refers to out.
+//!
+//! ```text
+//! client        one question to one registry: addresses in turn, a deadline, a bound on each answer
+//! schema        what is asked for one schema, and put together
+//! registries    schemas that partitions wait for: each asked for once, until the registry gives it
+//! ```
+//! The invariant: a schema is given only when the registry gave all of it. What a registry does not say keeps those who need it
+//! waiting, and nobody else.
+
+mod client;
+mod registries;
+mod schema;
+
+pub use client::{Client, Failure};
+pub(crate) use registries::compiled;
+pub use registries::{News, Registries};

@@ -1,0 +1,115 @@
+//! A real registry: Apicurio, which speaks Confluent's API. It keeps everything in its memory.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::installed::{at_least, done, installed};
+use crate::support::child::spawn;
+use crate::support::node::{free_ports, fresh_dir};
+use crate::support::{PATIENCE, block_on, wait_for};
+
+const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
+const PROGRAM: &str = "apicurio-registry-app-2.6.13.Final-runner.jar";
+const INSTALL: &str = "apt-get install default-jre-headless maven";
+
+/// See the module; it ends with the test.
+pub(crate) struct Apicurio {
+    home: PathBuf,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Drop for Apicurio {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Apicurio {
+    /// One that does not run yet, or why it cannot be had.
+    pub(crate) fn new() -> Result<Self, String> {
+        let hint = |reason| format!("{reason}; {INSTALL}");
+        if Command::new("java").arg("-version").output().is_err() {
+            return Err(hint("java is not installed".to_owned()));
+        }
+        at_least("mvn", &["--version"], (3, 0)).map_err(hint)?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/registry");
+        let home = installed("registries", "apicurio", &folder, &["apicurio.version"], |home| {
+            let artifact = std::fs::read_to_string(home.join("apicurio.version")).unwrap();
+            let artifact = format!("-Dartifact={}", artifact.trim());
+            let mut maven = Command::new("mvn");
+            maven.args(["-q", "-B", COPY, &artifact, "-DoutputDirectory=."]);
+            done(maven.current_dir(home));
+            let archive = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path());
+            let archive =
+                archive.into_iter().find(|path| path.extension().is_some_and(|it| it == "gz"));
+            let archive = archive.expect("Maven has fetched it");
+            done(Command::new("tar").arg("-xzf").arg(&archive).current_dir(home));
+            std::fs::remove_file(archive).unwrap();
+        });
+        Ok(Self { home, port: free_ports(1)[0], process: None })
+    }
+
+    /// Starts it, with nothing in it, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let mut java = Command::new("java");
+        java.args(["-XX:TieredStopAtLevel=1", "-Xmx256m", "-Dquarkus.http.host=127.0.0.1"]);
+        java.arg(format!("-Dquarkus.http.port={}", self.port));
+        java.arg("-jar").arg(self.home.join(PROGRAM)).current_dir(fresh_dir());
+        java.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.process = Some(spawn(java, INSTALL));
+        let url = format!("{}/subjects", self.address());
+        wait_for("the registry answers", PATIENCE, || {
+            TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+            let asked = block_on(async { reqwest::get(&url).await });
+            asked.is_ok_and(|answer| answer.status().is_success()).then_some(())
+        });
+    }
+
+    /// Kills it, and with it all that it holds.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            drop(process.kill());
+            drop(process.wait());
+        }
+    }
+
+    /// Where it speaks Confluent's API.
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+    }
+
+    /// The configuration of it as registry `main`.
+    pub(crate) fn settings(&self) -> String {
+        format!("[registries.main]\naddresses = ['{}']\ntimeout = '2s'\n", self.address())
+    }
+
+    /// Registers a schema; gives its id.
+    pub(crate) fn register(
+        &self,
+        subject: &str,
+        kind: &str,
+        schema: &str,
+        references: &[(&str, &str)],
+    ) -> u32 {
+        let references = references
+            .iter()
+            .map(|(name, subject)| json!({ "name": name, "subject": subject, "version": 1 }));
+        let references: Vec<_> = references.collect();
+        let body = json!({ "schemaType": kind, "schema": schema, "references": references });
+        let said = self.post(&format!("/subjects/{subject}/versions"), &body);
+        said["id"].as_u64().unwrap_or_else(|| panic!("{said}")) as u32
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.address());
+        block_on(async {
+            let request = reqwest::Client::new().post(url).body(body.to_string());
+            let answer = request.header("content-type", "application/json").send().await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        })
+    }
+}

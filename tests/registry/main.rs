@@ -1,0 +1,33 @@
+//! Records that were written with schemas of a real registry, as their readers get them.
+
+#[path = "../support/installed.rs"]
+#[allow(dead_code, reason = "this suite uses its part of it")]
+mod installed;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod apicurio;
+mod asked;
+mod decoded;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use apicurio::Apicurio;
+use installed::skipped;
+
+/// The registry that tests share that do not kill it; `None` where it cannot be had.
+fn shared() -> Option<MutexGuard<'static, Apicurio>> {
+    static SHARED: OnceLock<Option<Mutex<Apicurio>>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        let mut apicurio = own()?;
+        apicurio.start();
+        Some(Mutex::new(apicurio))
+    });
+    shared.as_ref().map(|shared| shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// One of a test's own, which does not run yet.
+fn own() -> Option<Apicurio> {
+    let own = Apicurio::new();
+    own.inspect_err(|reason| skipped("the registry", reason)).ok()
+}
