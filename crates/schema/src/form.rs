@@ -54,7 +54,6 @@
 
 /// Which JSON comes out: see the tables of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Form {
     /// Integers of 64 bits.
     pub integers: Integers,
