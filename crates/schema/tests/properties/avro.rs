@@ -205,21 +205,14 @@ fn decimal(unscaled: num_bigint::BigInt, scale: usize) -> String {
 fn duration(bytes: [u8; 12]) -> String {
     let part = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let (months, days, millis) = (part(0), part(4), part(8));
-    let mut text = String::from("P");
-    if months > 0 {
-        text += &format!("{months}M");
-    }
-    if days > 0 {
-        text += &format!("{days}D");
-    }
-    if millis > 0 || text == "P" {
-        text += &format!("T{}", millis / 1_000);
-        if millis % 1_000 > 0 {
-            text += &format!(".{:03}", millis % 1_000);
-        }
-        text += "S";
-    }
-    format!("\"{text}\"")
+    let part = |number: u32, sign: &str| {
+        if number > 0 { format!("{number}{sign}") } else { String::new() }
+    };
+    let days = part(months, "M") + &part(days, "D");
+    let rest = if millis % 1_000 > 0 { format!(".{:03}", millis % 1_000) } else { String::new() };
+    let time =
+        if millis > 0 || days.is_empty() { format!("T{}{rest}S", millis / 1_000) } else { rest };
+    format!("\"P{days}{time}\"")
 }
 
 fn instant(time: &Value) -> String {
