@@ -268,3 +268,68 @@ fn apicurio<'a>(
     };
     Ok(Framed { id, payload: Payload { bytes: rest, message: Message::Delimited } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EIGHT: Framing = Framing::Apicurio { width: Width::Eight, counts: Counts::Global };
+
+    /// Reads a value whose only header is this one.
+    fn read<'a>(
+        framing: Framing,
+        bytes: &'a [u8],
+        (name, value): (&str, &'a [u8]),
+    ) -> Result<Framed<'a>, NotFramed> {
+        frame(framing, Part::Value, bytes, |asked| (asked == name).then_some(value))
+    }
+
+    const NONE: (&str, &[u8]) = ("other", &[]);
+
+    #[test]
+    fn an_id_in_a_header_wins_and_leaves_the_bytes_alone() {
+        let header = ("__value_schema_id", &[0, 0, 0, 0, 7, 2, 2][..]);
+        let framed = read(Framing::Confluent, &[0, 0, 0, 0, 1], header).unwrap();
+        assert_eq!(framed.id, SchemaId::Id(7));
+        assert_eq!(framed.payload.bytes, [0, 0, 0, 0, 1]);
+        assert_eq!(framed.payload.message, Message::Indexes(&[2, 2]));
+        let of_the_key = ("__key_schema_id", &[0, 0, 0, 0, 7][..]);
+        let framed = read(Framing::Confluent, &[0, 0, 0, 0, 1, 9], of_the_key).unwrap();
+        assert_eq!((framed.id, framed.payload.bytes), (SchemaId::Id(1), &[9][..]));
+    }
+
+    #[test]
+    fn a_guid_is_written_as_people_write_it() {
+        let bytes: Vec<u8> = std::iter::once(1).chain(0xf0..=0xff).chain([9]).collect();
+        let framed = read(Framing::Confluent, &bytes, NONE).unwrap();
+        assert_eq!(framed.id.to_string(), "guid f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff");
+        assert_eq!(framed.payload.bytes, [9]);
+    }
+
+    #[test]
+    fn what_is_not_framed_says_why() {
+        let error = |framing, bytes, header| read(framing, bytes, header).unwrap_err();
+        assert_eq!(error(Framing::Confluent, &[], NONE), NotFramed::Empty);
+        assert_eq!(error(Framing::Confluent, b"{}", NONE), NotFramed::Magic(b'{'));
+        assert_eq!(error(Framing::Confluent, &[0, 0, 0, 1], NONE), NotFramed::Ends);
+        assert_eq!(error(Framing::Confluent, &[1; 16], NONE), NotFramed::Ends);
+        assert_eq!(error(EIGHT, &[0; 8], NONE), NotFramed::Ends);
+        let name = "__value_schema_id";
+        assert_eq!(error(Framing::Confluent, &[0; 9], (name, &[7])), NotFramed::Header(name));
+        let name = "apicurio.value.globalId";
+        assert_eq!(error(EIGHT, &[0; 9], (name, &[7])), NotFramed::Header(name));
+        let name = "apicurio.value.artifactId";
+        assert_eq!(error(EIGHT, &[0; 9], (name, b"order")), NotFramed::ByName(name));
+    }
+
+    #[test]
+    fn avro_that_apicurio_wrote_as_json_is_not_taken_for_avro() {
+        let header = |name: &str| match name {
+            "apicurio.value.globalId" => Some(&[0; 8][..]),
+            "apicurio.value.encoding" => Some(&b"JSON"[..]),
+            _ => None,
+        };
+        let error = frame(EIGHT, Part::Value, b"{}", header).unwrap_err();
+        assert_eq!(error, NotFramed::Encoding("apicurio.value.encoding"));
+    }
+}

@@ -180,3 +180,55 @@ fn pass(bytes: &[u8], form: &Form, out: &mut Vec<u8>) -> Result<(), Unreadable> 
     out.extend_from_slice(bytes);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json_schema() -> Schema {
+        let text = r#"{"type":"object"}"#.to_owned();
+        Schema::compile(&Source { kind: Kind::Json, text, references: Vec::new() }).unwrap()
+    }
+
+    fn read(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Unreadable> {
+        let mut out = Vec::new();
+        let form = Form { limit, ..Form::default() };
+        json_schema().write_json(bytes.into(), &form, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn json_passes_byte_for_byte() {
+        let written = br#" {"id" : 123456789012345678901, "a": [1.50, null]}"#;
+        assert_eq!(read(written, 1_000).unwrap(), written);
+    }
+
+    #[test]
+    fn what_is_not_json_is_unreadable() {
+        let error = |bytes: &[u8]| read(bytes, 100).unwrap_err().to_string();
+        assert_eq!(error(b"{\n \"a\": NaN}"), "it is not JSON: line 2, column 7");
+        assert_eq!(error(b"{} {}"), "it is not JSON: line 1, column 4");
+        assert_eq!(error(b"\"\xff\""), "text is not UTF-8");
+        assert_eq!(error(&[b'1'; 101]), "it would be more than 100 bytes");
+    }
+
+    #[test]
+    fn only_avro_is_avro() {
+        let error = json_schema().plain_avro(b"{}".as_slice().into(), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "the value is JSON, not Avro");
+    }
+
+    #[test]
+    fn a_schema_has_bounds() {
+        let reference = |text: &str| Reference { name: "r".into(), text: text.into() };
+        let mut source = Source {
+            kind: Kind::Avro,
+            text: "\"int\"".into(),
+            references: vec![reference("\"int\""); REFERENCES],
+        };
+        assert!(Schema::compile(&source).is_ok());
+        source.references.push(reference("\"int\""));
+        assert_eq!(Schema::compile(&source).unwrap_err(), Malformed::References);
+        source.references = vec![reference(&" ".repeat(TEXT))];
+        assert_eq!(Schema::compile(&source).unwrap_err(), Malformed::TooLong);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bridge_schema::frame::{Counts, Width};
 use bridge_schema::{Form, Framing, Kind, Part, Reference, Schema, Source, frame};
 use serde_json::Value;
 
@@ -97,6 +98,24 @@ fn stands_alone(case: &Case, payload: bridge_schema::Payload<'_>, schema: &Schem
         .map(|value| value.unwrap_or_else(|error| panic!("{}: {error}", case.name)))
         .collect();
     assert_eq!(values.len(), 1, "{}", case.name);
+}
+
+/// Apicurio's serializers as they were set for a case.
+fn apicurio(case: &Value) -> Framing {
+    let width = if case["width"] == 4 { Width::Four } else { Width::Eight };
+    let counts = if case["counts"] == "content" { Counts::Content } else { Counts::Global };
+    Framing::Apicurio { width, counts }
+}
+
+#[test]
+fn what_apicurios_serializers_write_is_read_as_its_deserializers_read_it() {
+    let text = include_str!("corpus/apicurio.json");
+    let set: Vec<Value> = serde_json::from_str(text).unwrap();
+    let cases = cases(text);
+    assert_eq!(cases.len(), 30, "the corpus is there");
+    for (case, set) in cases.iter().zip(&set) {
+        check(apicurio(set), case);
+    }
 }
 
 #[test]
