@@ -228,6 +228,9 @@ mod tests {
         assert!(Schema::compile(&source).is_ok());
         source.references.push(reference("\"int\""));
         assert_eq!(Schema::compile(&source).unwrap_err(), Malformed::References);
+        source.references.clear();
+        source.text = format!("\"{}\"", "ü".repeat(100_000));
+        assert!(Schema::compile(&source).unwrap_err().to_string().len() < 1_000);
         source.references = vec![reference(&" ".repeat(TEXT))];
         assert_eq!(Schema::compile(&source).unwrap_err(), Malformed::TooLong);
     }

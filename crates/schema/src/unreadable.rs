@@ -102,8 +102,21 @@ impl From<Reason> for Fail {
 
 impl From<Fail> for Unreadable {
     fn from(fail: Fail) -> Self {
-        *fail.0
+        let Self { at, reason } = *fail.0;
+        Self { at: brief(at), reason }
     }
+}
+
+/// The most bytes of one thing that an error says. Names in a schema may be as long as the schema.
+const BRIEF: usize = 500;
+
+/// The text, or its beginning.
+pub(crate) fn brief(mut text: String) -> String {
+    if text.len() > BRIEF {
+        text.truncate(text.floor_char_boundary(BRIEF));
+        text.push('…');
+    }
+    text
 }
 
 impl Fail {

@@ -11,6 +11,7 @@ use super::{Field, Id, Node, decimal, names};
 use crate::json;
 use crate::schema::{Malformed, Source};
 use crate::time::{Unit, Zone};
+use crate::unreadable::brief;
 
 /// A schema, read.
 pub(super) struct Tree {
@@ -71,7 +72,8 @@ struct Builder {
 impl Builder {
     /// One text. The parser of JSON bounds how deep it is nested.
     fn text(&mut self, text: &str, place: &str) -> Result<(Id, Value), Malformed> {
-        let invalid = |reason| Malformed::Invalid { place: place.to_owned(), reason };
+        let invalid =
+            |reason| Malformed::Invalid { place: brief(place.to_owned()), reason: brief(reason) };
         let json = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         match self.schema(&json, "") {
             Ok(id) => Ok((id, json)),
@@ -103,7 +105,7 @@ impl Builder {
             return Ok(self.push(node));
         }
         let found = names::meant(name, around).iter().find_map(|it| self.names.get(it).copied());
-        found.ok_or_else(|| Wrong::Name(Malformed::Unknown(name.to_owned())))
+        found.ok_or_else(|| Wrong::Name(Malformed::Unknown(brief(name.to_owned()))))
     }
 
     fn union(&mut self, branches: &[Value], around: &str) -> Result<Id, Wrong> {
@@ -145,7 +147,7 @@ impl Builder {
                     return wrong(format!("`{kind}` without `name`"));
                 };
                 if self.names.contains_key(&name) {
-                    return Err(Wrong::Name(Malformed::Twice(name)));
+                    return Err(Wrong::Name(Malformed::Twice(brief(name))));
                 }
                 // Known before it is read: it may contain itself.
                 let id = self.push(Node::Null);

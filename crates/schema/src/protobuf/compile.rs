@@ -12,6 +12,7 @@ use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use super::confluent;
 use crate::schema::{Malformed, Source};
+use crate::unreadable::brief;
 
 /// What the schema itself is called: registries give it no path.
 const MAIN: &str = "schema of the registry";
@@ -39,7 +40,7 @@ fn invalid(error: &protox::Error) -> Malformed {
         None | Some(MAIN) => "the schema".to_owned(),
         Some(name) => format!("reference `{name}`"),
     };
-    Malformed::Invalid { place, reason: error.to_string() }
+    Malformed::Invalid { place: brief(place), reason: brief(error.to_string()) }
 }
 
 /// Counts in comments and texts too, which is more than there is, never less.

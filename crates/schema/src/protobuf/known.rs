@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 use super::write::Pass;
 use crate::json;
 use crate::time;
-use crate::unreadable::{Fail, Reason};
+use crate::unreadable::{Fail, Reason, brief};
 
 /// The seconds of the years 1 to 9999.
 const STAMPS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -150,7 +150,7 @@ fn any(pass: &mut Pass<'_>, message: &DynamicMessage, deeper: usize) -> Result<b
     let descriptor = message.descriptor().parent_pool().get_message_by_name(name);
     let descriptor = descriptor.ok_or(Reason::NoMessage)?;
     let inner = DynamicMessage::decode(descriptor, bytes.as_ref())
-        .map_err(|error| Reason::Protobuf(error.to_string()))?;
+        .map_err(|error| Reason::Protobuf(brief(error.to_string())))?;
     let mut first = true;
     pass.key("@type", &mut first);
     json::text(url, pass.out);

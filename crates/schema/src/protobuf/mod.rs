@@ -16,7 +16,7 @@ use prost_reflect::{DynamicMessage, FileDescriptor};
 use crate::form::Form;
 use crate::frame::Payload;
 use crate::schema::{Malformed, Source};
-use crate::unreadable::{Fail, Reason, Unreadable};
+use crate::unreadable::{Fail, Reason, Unreadable, brief};
 
 /// A schema of Protobuf, compiled.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Protobuf {
         let name = message.name().to_owned();
         // Of `prost` the nesting is bounded, to 100.
         let read = DynamicMessage::decode(message, bytes)
-            .map_err(|error| Fail::from(Reason::Protobuf(error.to_string())));
+            .map_err(|error| Fail::from(Reason::Protobuf(brief(error.to_string()))));
         let done = read.and_then(|value| write::message(&value, form, out));
         done.map_err(|fail| fail.under(&name).into())
     }
