@@ -18,8 +18,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) top: Id,
     pub(super) name: Option<String>,
-    /// One that stands alone.
-    pub(super) text: String,
+    /// One that stands alone, when there can be one.
+    pub(super) text: Option<String>,
 }
 
 /// What is wrong, and in which part of the schema.
@@ -56,8 +56,8 @@ impl Tree {
         }
         let (top, json) = builder.text(&source.text, "the schema")?;
         let text = match others.as_slice() {
-            [] => source.text.clone(),
-            others => names::alone(&json, others).to_string(),
+            [] => Some(source.text.clone()),
+            others => names::alone(&json, others).map(|it| it.to_string()),
         };
         let name = builder.names.iter().find(|(_, id)| **id == top).map(|(name, _)| name.clone());
         Ok(Self { nodes: builder.nodes, top, name, text })

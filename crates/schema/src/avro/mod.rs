@@ -14,7 +14,7 @@ mod write;
 use crate::form::Form;
 use crate::schema::{Malformed, Source};
 use crate::time;
-use crate::unreadable::Unreadable;
+use crate::unreadable::{Fail, Reason, Unreadable};
 
 /// Where a type is in the tree.
 type Id = u32;
@@ -67,14 +67,14 @@ pub(crate) struct Avro {
     nodes: Vec<Node>,
     top: Id,
     name: Option<String>,
-    /// What every file of one record begins with.
-    head: Box<[u8]>,
+    /// What every file of one record begins with. None when its schema would be nested too deep.
+    head: Option<Box<[u8]>>,
 }
 
 impl Avro {
     pub(crate) fn compile(source: &Source) -> Result<Self, Malformed> {
         let compiled = compile::Tree::of(source)?;
-        let head = container::head(&compiled.text);
+        let head = compiled.text.as_deref().map(container::head);
         Ok(Self { nodes: compiled.nodes, top: compiled.top, name: compiled.name, head })
     }
 
@@ -96,8 +96,10 @@ impl Avro {
 
     /// A file of one record, when the record can be read.
     pub(crate) fn container(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        let deep = || Fail::from(Reason::Nesting(names::DEPTH));
+        let head = self.head.as_deref().ok_or_else(deep)?;
         self.write_json(bytes, &Form::default(), &mut Vec::new())?;
-        container::write(&self.head, bytes, out);
+        container::write(head, bytes, out);
         Ok(())
     }
 }

@@ -46,19 +46,30 @@ pub(super) fn meant(name: &str, around: &str) -> [String; 2] {
     [near, name.to_owned()]
 }
 
-/// A schema that stands alone: each type of `others` is defined where it is first referred to.
-pub(super) fn alone(schema: &Value, others: &[Value]) -> Value {
-    let mut inliner = Inliner { others: HashMap::new(), written: HashSet::new() };
+/// How deep a schema that stands alone may be nested: what parsers of JSON take. A long row of types, each of which refers
+/// to the next, is flat in its own text, and comes to lie one inside the other.
+pub(super) const DEPTH: usize = 80;
+
+/// A schema that stands alone: each type of `others` is defined where it is first referred to. None when it would be nested
+/// too deep.
+pub(super) fn alone(schema: &Value, others: &[Value]) -> Option<Value> {
+    let mut inliner =
+        Inliner { others: HashMap::new(), written: HashSet::new(), deeper: DEPTH, fits: true };
     for other in others {
         inliner.learn(other, "");
     }
-    inliner.copy(schema, "")
+    let alone = inliner.copy(schema, "");
+    inliner.fits.then_some(alone)
 }
 
 struct Inliner<'a> {
     /// Definitions by full name, each with the namespace around it.
     others: HashMap<String, (&'a Value, String)>,
     written: HashSet<String>,
+    /// How many levels further in it may go.
+    deeper: usize,
+    /// Whether it was enough.
+    fits: bool,
 }
 
 impl<'a> Inliner<'a> {
@@ -82,14 +93,21 @@ impl<'a> Inliner<'a> {
     }
 
     fn copy(&mut self, schema: &Value, around: &str) -> Value {
-        match schema {
+        let Some(deeper) = self.deeper.checked_sub(1) else {
+            self.fits = false;
+            return Value::Null;
+        };
+        self.deeper = deeper;
+        let copy = match schema {
             Value::String(name) => self.refer(name, around),
             Value::Array(branches) => {
                 Value::Array(branches.iter().map(|it| self.copy(it, around)).collect())
             }
             Value::Object(object) => self.object(object, around),
             other => other.clone(),
-        }
+        };
+        self.deeper += 1;
+        copy
     }
 
     fn refer(&mut self, name: &str, around: &str) -> Value {

@@ -248,3 +248,22 @@ fn a_file_of_one_record_is_read_by_others() {
     assert_eq!(error.to_string(), "`Order.from`: the value ends early");
     assert!(out.is_empty());
 }
+
+#[test]
+fn a_row_of_references_that_comes_to_lie_deep_is_read_and_has_no_file() {
+    let mut row = vec![r#"{"type":"fixed","name":"T0","size":0}"#.to_owned()];
+    row.extend((1..50_000).map(|at| {
+        let inner = at - 1;
+        format!(r#"{{"type":"record","name":"T{at}","fields":[{{"name":"f","type":"T{inner}"}}]}}"#)
+    }));
+    let reference = Reference { name: "row".into(), text: format!("[{}]", row.join(",")) };
+    let of = |top: &str| Source { references: vec![reference.clone()], ..source(top) };
+    let schema = Schema::compile(&of(r#""T20""#)).unwrap();
+    schema.plain_avro([].as_slice().into(), &mut Vec::new()).unwrap();
+    let schema = Schema::compile(&of(r#"["T49999","int"]"#)).unwrap();
+    let error = schema.plain_avro([2, 2].as_slice().into(), &mut Vec::new()).unwrap_err();
+    assert_eq!(error.reason, Reason::Nesting(80));
+    let mut out = Vec::new();
+    schema.write_json([2, 2].as_slice().into(), &Form::default(), &mut out).unwrap();
+    assert_eq!(out, b"1");
+}
