@@ -6,10 +6,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::block_on;
 use crate::installed::{at_least, done, installed};
 use crate::support::child::spawn;
 use crate::support::node::{free_ports, fresh_dir};
-use crate::support::{PATIENCE, block_on, wait_for};
+use crate::support::{PATIENCE, wait_for};
 
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
 const PROGRAM: &str = "apicurio-registry-app-2.6.13.Final-runner.jar";
@@ -55,10 +56,12 @@ impl Apicurio {
 
     /// Starts it, with nothing in it, and waits until it answers.
     pub(crate) fn start(&mut self) {
+        let folder = fresh_dir();
+        std::fs::create_dir_all(&folder).expect("a writable temporary directory");
         let mut java = Command::new("java");
         java.args(["-XX:TieredStopAtLevel=1", "-Xmx256m", "-Dquarkus.http.host=127.0.0.1"]);
         java.arg(format!("-Dquarkus.http.port={}", self.port));
-        java.arg("-jar").arg(self.home.join(PROGRAM)).current_dir(fresh_dir());
+        java.arg("-jar").arg(self.home.join(PROGRAM)).current_dir(folder);
         java.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.process = Some(spawn(java, INSTALL));
         let url = format!("{}/subjects", self.address());

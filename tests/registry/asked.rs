@@ -12,8 +12,9 @@ use kafka_eventhubs_bridge::config::{Registry, Tls};
 use kafka_eventhubs_bridge::registry::{Client, Failure};
 use serde_json::json;
 
+use crate::block_on;
 use crate::support::authority::Authority;
-use crate::support::{block_on, https};
+use crate::support::https;
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -30,7 +31,7 @@ fn registry(addresses: &[String]) -> Registry {
 
 /// Answers of a stand-in, over plain HTTP.
 fn stand_in(router: Router) -> String {
-    let certificate = Authority::new("Test").certificate(&["127.0.0.1"]);
+    let certificate = Authority::new().sign(&["127.0.0.1"]);
     let (_, plain) = https::serve(router, &certificate);
     format!("http://{plain}")
 }

@@ -31,3 +31,9 @@ fn own() -> Option<Apicurio> {
     let own = Apicurio::new();
     own.inspect_err(|reason| skipped("the registry", reason)).ok()
 }
+
+/// Runs what talks to a registry.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
+}

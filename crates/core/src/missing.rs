@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::action::Action;
+use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::hold::Why;
 use crate::offsets::Assignment;
+use crate::partitions::Intake;
 use crate::step::{Missing, Reference, Thing};
 
 /// All that is being fetched.
@@ -64,10 +65,22 @@ impl Core {
         }
     }
 
-    /// It could not be fetched, and is tried again.
+    /// It could not be fetched, and is tried again. Where that was said with another reason, it is said again.
     pub fn fetch_failed(&mut self, reference: &Reference, detail: &str) {
-        if let Some(wanted) = self.missing.all.get_mut(reference) {
-            wanted.trouble = Some(detail.to_owned());
+        let Some(wanted) = self.missing.all.get_mut(reference) else { return };
+        if wanted.trouble.as_deref() == Some(detail) {
+            return;
+        }
+        wanted.trouble = Some(detail.to_owned());
+        let said = |stay: &Assignment| {
+            let partition = self.partitions.get(stay.slot())?;
+            let is_said = matches!(&partition.intake, Intake::Held(held) if held.said);
+            is_said.then(|| partition.name.clone())
+        };
+        let said: Vec<_> = wanted.waiting.iter().filter_map(said).collect();
+        let detail = self.missing.describe(reference);
+        for partition in said {
+            self.tell(Note::Waits { partition, detail: detail.clone() });
         }
     }
 }

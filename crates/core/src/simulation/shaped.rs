@@ -144,6 +144,10 @@ fn a_record_waits_for_its_schema_and_other_partitions_do_not() {
     world.now += std::time::Duration::from_secs(2);
     world.assert_lag();
     assert_eq!(world.said, ["topic-0/0: schema 0: the registry is away"]);
+    world.core.fetch_failed(&schema(0), "the registry is away");
+    world.core.fetch_failed(&schema(0), "the registry is empty");
+    world.act();
+    assert_eq!(world.said[1..], ["topic-0/0: schema 0: the registry is empty"], "another reason");
     world.fetched(0, true);
     assert_eq!(world.read((0, 0), 5), 5, "it goes on where it stood");
     world.come_to_rest();
