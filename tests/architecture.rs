@@ -20,7 +20,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
-    ("trial", &["group", "kafka", "eventhubs", "config", "plain", "core", "route", "record"]),
+    (
+        "trial",
+        &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],
+    ),
     ("letters", &["group", "kafka", "config", "plain", "record"]),
     ("group", &["kafka", "config", "record"]),
     (
@@ -45,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "kafka",
             "eventhubs",
+            "registry",
             "health",
             "status",
             "metrics",
@@ -71,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "watched",
         ],
     ),
+    ("registry", &["tls", "config", "causes", "core"]),
     ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
     ("credential", &["tls", "config", "causes"]),
     ("admin", &["status", "health", "metrics", "config", "causes"]),
@@ -113,7 +118,9 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
     (&["azure_core", "azure_identity"], &["src/credential"]),
-    (&["reqwest"], &["src/credential", "src/otlp"]),
+    (&["reqwest"], &["src/credential", "src/otlp", "src/registry"]),
+    (&["bridge_schema"], &["src/registry", "src/config/check/part.rs"]),
+    (&["bridge_shape"], &["src/registry", "src/trial/schemas.rs", "src/config/check/part.rs"]),
     // Of `crates/schema`, and of nothing in the bridge.
     (&["apache_avro", "prost_reflect", "protox"], &[]),
     (&["opentelemetry_proto", "prost"], &["src/otlp", "src/metrics/otlp.rs"]),

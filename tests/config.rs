@@ -13,6 +13,8 @@ use kafka_eventhubs_bridge::kafka::objection;
 
 #[path = "config/credential.rs"]
 mod credential;
+#[path = "config/decoding.rs"]
+mod decoding;
 #[path = "config/effective.rs"]
 mod effective;
 #[path = "config/full.rs"]

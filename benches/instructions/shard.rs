@@ -51,6 +51,7 @@ fn core() -> Core {
         batch: Batch::default(),
         events: Events::default(),
         failure: Failure::default(),
+        step: None,
         paused: false,
     };
     Core::new(Arc::new(Router::new(&[mapping])), BUDGET)

@@ -132,6 +132,14 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
             "give the hub as many partitions as the topic has, or the mapping another `partitioning`, and send it again \
              by `dead-letters replay`"
         }
+        "not_framed" => {
+            "it was not written with a schema, or by another serializer than `decode` of the mapping says: correct the \
+             mapping and send it again by `dead-letters replay`, or whoever writes such records"
+        }
+        "unreadable" | "no_schema" => {
+            "`detail` says what is wrong with it or with its schema: whoever writes such records has to correct that; a schema \
+             that was replaced in the registry counts after a restart"
+        }
         _ => "`detail` says why; a newer bridge may have written it",
     }
 }

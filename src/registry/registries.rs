@@ -131,7 +131,9 @@ async fn ask(
         let thing: Thing = Arc::new(fetched);
         let before = lock(known).insert(reference, Wanted::Here(Arc::clone(&thing)));
         if let Some(Wanted::Waited(all)) = before {
-            all.into_iter().for_each(|tell| tell(News::Here(Arc::clone(&thing))));
+            for tell in all {
+                tell(News::Here(Arc::clone(&thing)));
+            }
         }
         return;
     }
@@ -152,7 +154,9 @@ pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched,
 
 fn tell(known: &Mutex<HashMap<Reference, Wanted>>, reference: &Reference, news: &News) {
     if let Some(Wanted::Waited(all)) = lock(known).get(reference) {
-        all.iter().for_each(|tell| tell(news.clone()));
+        for tell in all {
+            tell(news.clone());
+        }
     }
 }
 

@@ -75,10 +75,11 @@ impl Client {
     /// By Apicurio's own API, which has the text alone, and its references beside.
     async fn fetch_apicurio(&self, ids: &str, id: i64) -> Result<Source, Failure> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Artifact {
-            group_id: Option<String>,
-            artifact_id: String,
+        struct Refers {
+            #[serde(rename = "groupId")]
+            group: Option<String>,
+            #[serde(rename = "artifactId")]
+            artifact: String,
             version: Option<String>,
             name: String,
         }
@@ -94,10 +95,10 @@ impl Client {
         let mut open = vec![format!("/ids/{ids}/{id}/references")];
         while let Some(path) = open.pop() {
             let (_, body) = self.get_apicurio(&path).await?;
-            let artifacts: Vec<Artifact> = serde_json::from_slice(&body).map_err(|error| {
+            let refers: Vec<Refers> = serde_json::from_slice(&body).map_err(|error| {
                 Failure::Unusable(format!("its references are not what Apicurio answers: {error}"))
             })?;
-            for artifact in artifacts {
+            for artifact in refers {
                 if !met.insert(artifact.name.clone()) {
                     continue;
                 }
@@ -106,10 +107,10 @@ impl Client {
                     return Err(Failure::Unusable(why));
                 }
                 let part = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-                let group = part(artifact.group_id.as_deref().unwrap_or("default"));
+                let group = part(artifact.group.as_deref().unwrap_or("default"));
                 let version = part(artifact.version.as_deref().unwrap_or("1"));
-                let artifact_id = part(&artifact.artifact_id);
-                let path = format!("/groups/{group}/artifacts/{artifact_id}/versions/{version}");
+                let id = part(&artifact.artifact);
+                let path = format!("/groups/{group}/artifacts/{id}/versions/{version}");
                 let (_, body) = self.get_apicurio(&path).await?;
                 references.push(Reference { name: artifact.name, text: text(body)? });
                 open.push(format!("{path}/references"));

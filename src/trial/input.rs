@@ -20,16 +20,16 @@ struct Line {
     timestamp: Option<Time>,
     key: Option<Box<RawValue>>,
     key_base64: Option<Base64>,
-    /// `Some(None)` where it says `null`.
+    /// Also where it says `null`.
     #[serde(default, deserialize_with = "said")]
-    value: Option<Option<Box<RawValue>>>,
+    value: Option<Box<RawValue>>,
     value_base64: Option<Base64>,
     #[serde(default)]
     headers: Headers,
 }
 
-fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
 }
 
 /// Milliseconds since the Unix epoch, or RFC 3339.
@@ -113,7 +113,7 @@ pub(super) fn read(line: &str, number: i64, topic: Option<&str>) -> Result<Owned
             let missing = "it has no `value`: add one, `null` for a tombstone, or `value_base64`";
             return Err(missing.to_owned());
         }
-        (Some(value), None) => value.map(|json| bytes(&json)),
+        (Some(value), None) => (value.get() != "null").then(|| bytes(&value)),
         (None, Some(Base64(bytes))) => Some(bytes),
     };
     let value_of = |value: HeaderValue| match value {

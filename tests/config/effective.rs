@@ -132,7 +132,9 @@ fn every_key_that_sounds_like_a_secret_is_hidden_or_known_to_be_none() {
     for (table, definition) in schema["$defs"].as_object().unwrap() {
         for (key, described) in definition["properties"].as_object().into_iter().flatten() {
             let words = ["secret", "password", "token", "key", "signature", "connection_string"];
-            let sounds = words.iter().any(|word| key.contains(word));
+            // A table holds values, and is none.
+            let is_table = described.get("$ref").is_some();
+            let sounds = !is_table && words.iter().any(|word| key.contains(word));
             let is_hidden = described["writeOnly"] == true;
             let is_none = key.ends_with("_file") || NONE.contains(&key.as_str());
             assert_eq!(is_hidden, sounds && !is_none, "{table}.{key}");

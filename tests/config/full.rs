@@ -122,10 +122,10 @@ fn each_key_of_the_wrong_type_is_told_at_its_own_line() {
     let (mut told, mut header) = (0, None);
     for (index, line) in lines.iter().enumerate() {
         let shown = shows(line).unwrap_or(line);
-        // A way in is a table of its own; the others that are switched off have keys of those that are not.
+        // Ways in, and registries, are tables of their own; the others that are switched off have keys of those that are not.
         if shown.starts_with('[') {
-            let way_in = [".credential]", ".security]", ".token]"];
-            header = way_in.iter().any(|end| shown.ends_with(end)).then_some(index);
+            let own = [".credential]", ".security]", ".token]", "[registries.main]"];
+            header = own.iter().any(|end| shown.ends_with(end)).then_some(index);
         }
         let Some((key, _)) = shown.split_once(" = ").filter(|_| !shown.starts_with('#')) else {
             continue;
@@ -134,12 +134,19 @@ fn each_key_of_the_wrong_type_is_told_at_its_own_line() {
         let mut changed = lines.clone();
         changed[index] = &wrong;
         if let Some(header) = header {
-            changed[header] = shows(changed[header]).unwrap_or(changed[header]);
+            // A registry without an address would be another problem.
+            let addresses = (header..index).find(|line| lines[*line].starts_with("#addresses"));
+            for line in [Some(header), addresses].into_iter().flatten() {
+                changed[line] = shows(changed[line]).unwrap_or(changed[line]);
+            }
         }
         let report = Given::file(&changed.join("\n")).report();
         assert_eq!(report.matches("error: ").count(), 1, "`{wrong}`\n{report}");
         let (what, at) = (format!("{key}` is a list"), format!("bridge.toml:{}\n", index + 1));
-        assert!(report.contains(&what) || key == "topics", "`{wrong}`\n{report}");
+        assert!(
+            report.contains(&what) || ["topics", "addresses"].contains(&key),
+            "`{wrong}`\n{report}"
+        );
         assert!(report.contains(&at), "`{wrong}`\n{report}");
         told += 1;
     }

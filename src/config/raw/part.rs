@@ -11,35 +11,26 @@ pub(in crate::config) struct Part {
     pub(in crate::config) decode: Option<Writer>,
     /// Name of the registry, as in `[registries.NAME]`; without it, the only one.
     pub(in crate::config) registry: Option<String>,
-    /// What comes out: `json`, or `avro`, which is a file of Avro with one record and its schema inside.
-    #[schemars(extend("default" = "json"))]
+    /// What comes out: `json`, unless it says `avro`, which is a file of Avro with one record and its schema inside.
     pub(in crate::config) to: Option<To>,
-    /// Integers of 64 bits: `safe` (text beyond what readers that count in doubles hold exactly), `number` or `text`.
-    #[schemars(extend("default" = "safe"))]
+    /// Integers of 64 bits: `safe`, the default (text beyond what readers that count in doubles hold exactly), `number` or `text`.
     pub(in crate::config) integers: Option<Integers>,
-    /// Floats that are no number or infinite: `text` or `null`.
-    #[schemars(extend("default" = "text"))]
+    /// Floats that are no number or infinite: `text`, the default, or `null`.
     pub(in crate::config) non_finite: Option<NonFinite>,
-    /// Bytes: `base64`, `hex`, or `latin1`, a character for each, as in Avro's own JSON.
-    #[schemars(extend("default" = "base64"))]
+    /// Bytes: `base64`, the default, `hex`, or `latin1`, a character for each, as in Avro's own JSON.
     pub(in crate::config) bytes: Option<Bytes>,
-    /// Decimals: `text`, so that no reader rounds them, or `number`.
-    #[schemars(extend("default" = "text"))]
+    /// Decimals: `text`, the default, so that no reader rounds them, or `number`.
     pub(in crate::config) decimals: Option<TextOrNumber>,
-    /// Dates and times: `text` in ISO 8601, or the `number` that was written.
-    #[schemars(extend("default" = "text"))]
+    /// Dates and times: `text` in ISO 8601, the default, or the `number` that was written.
     pub(in crate::config) times: Option<TextOrNumber>,
-    /// Fields of Protobuf: `json` (`unitPrice`) or `as_written` (`unit_price`).
-    #[schemars(extend("default" = "json"))]
+    /// Fields of Protobuf: `json`, the default (`unitPrice`), or `as_written` (`unit_price`).
     pub(in crate::config) names: Option<Names>,
     /// Whether fields of Protobuf are written that have their default, where nobody can tell whether they were set.
-    #[schemars(extend("default" = false))]
     pub(in crate::config) defaults: Option<bool>,
-    /// Bytes of the id that Apicurio's serializers write: 8, or 4 (`Legacy4ByteIdHandler`, and Apicurio 3).
-    #[schemars(extend("default" = 8, "enum" = [8, 4]))]
+    #[schemars(extend("enum" = [8, 4]))]
+    /// Bytes of the id that Apicurio's serializers write: 8, the default, or 4 (`Legacy4ByteIdHandler`, and Apicurio 3).
     pub(in crate::config) id_bytes: Option<u32>,
-    /// What that id counts: `global` ids, or `content` ids (Apicurio 3).
-    #[schemars(extend("default" = "global"))]
+    /// What that id counts: `global` ids, the default, or `content` ids (Apicurio 3).
     pub(in crate::config) ids: Option<Ids>,
 }
 

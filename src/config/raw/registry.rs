@@ -24,7 +24,6 @@ pub(in crate::config) struct Registry {
     pub(in crate::config) certificate_file: Option<String>,
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,
-    /// How long one request may take, 100ms to 1m.
-    #[schemars(extend("default" = "10s"))]
+    /// How long one request may take, 100ms to 1m; 10s without it.
     pub(in crate::config) timeout: Option<Duration>,
 }
