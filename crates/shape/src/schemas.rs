@@ -27,7 +27,7 @@ pub fn reference(registry: u32, id: SchemaId) -> Reference {
     Reference { place: registry, sort, id }
 }
 
-/// The number of the registry, and what the schema is called there; `None` is nothing that was made by [`reference`].
+/// The number of the registry, and what the schema is called there; `None` is nothing that was made by [`reference()`].
 pub fn schema_id(reference: &Reference) -> Option<(u32, SchemaId)> {
     let number = i64::from_be_bytes(*reference.id.first_chunk()?);
     let id = match reference.sort {
