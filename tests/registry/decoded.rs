@@ -41,7 +41,8 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(registry: &str, more: &str) -> Self {
+    /// `by` says whose serializer wrote the values; `more` follows in the mapping.
+    fn new(registry: &str, by: &str, more: &str) -> Self {
         let (kafka, topic) = (Kafka::shared(), unique("orders"));
         let server = Server::builder().hub("orders", 1).hub("plain", 1).start().unwrap();
         kafka.create_topic(&topic, 1);
@@ -49,7 +50,7 @@ impl Scene {
             "[[mappings]]
             topic = '{topic}'
             hub = 'orders'
-            value = {{ decode = 'confluent' }}
+            value.decode = '{by}'
             {more}"
         ));
         Self { kafka, topic, server, settings }
@@ -88,7 +89,7 @@ fn registered(apicurio: &Apicurio, name: &str) -> [u32; 3] {
 fn values_of_each_kind_become_json_by_their_schemas() {
     let Some(apicurio) = shared() else { return };
     let [avro, protobuf, note] = registered(&apicurio, &unique("a"));
-    let scene = Scene::new(&apicurio.settings(), "");
+    let scene = Scene::new(&apicurio.settings(), "confluent", "");
     let text = br#"{"text": 1.10}"#;
     scene.write([framed(avro, &order(21)), framed(protobuf, &purchase(7)), framed(note, text)]);
     let bridge = scene.settings.start();
@@ -117,6 +118,25 @@ fn values_of_each_kind_become_json_by_their_schemas() {
     }
 }
 
+/// Apicurio's own frame, and its own ids: its API of Confluent's form gives the global ones.
+#[test]
+fn ids_of_apicurio_are_asked_of_its_own_api() {
+    let Some(apicurio) = shared() else { return };
+    let [avro, protobuf, _] = registered(&apicurio, &unique("c"));
+    let scene = Scene::new(&apicurio.settings(), "apicurio", "value.ids = 'global'");
+    let framed =
+        |id: u32, payload: &[u8]| [&[0], &u64::from(id).to_be_bytes()[..], payload].concat();
+    // Which message it is, stands before a Protobuf value with its length.
+    let named = [&[10, 10, 8][..], b"Purchase", &purchase(7)[1..]].concat();
+    scene.write([framed(avro, &order(21)), framed(protobuf, &named)]);
+    let bridge = scene.settings.start();
+    let events = scene.wait(2);
+    let total = json!({ "amount": "12.30", "currency": "EUR" });
+    assert_eq!(body(&events[0]), json!({ "id": 21, "total": total }));
+    assert_eq!(body(&events[1]), json!({ "id": "7", "customer": { "fullName": "Ada" } }));
+    bridge.stop();
+}
+
 /// The registry is away at the start, is rebuilt with nothing in it, is killed while records flow, and comes back.
 #[test]
 fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anything() {
@@ -124,6 +144,7 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
     let plain = unique("plain");
     let scene = Scene::new(
         &apicurio.settings(),
+        "confluent",
         &format!("[[mappings]]\ntopic = '{plain}'\nhub = 'plain'"),
     );
     scene.kafka.create_topic(&plain, 1);
@@ -174,6 +195,7 @@ fn what_cannot_be_decoded_goes_the_way_of_what_cannot_be_stored() {
     let letters = unique("refused");
     let scene = Scene::new(
         &apicurio.settings(),
+        "confluent",
         &format!("failure = {{ policy = 'dead_letter', dead_letter_topic = '{letters}' }}"),
     );
     scene.kafka.create_topic(&letters, 1);
