@@ -83,7 +83,7 @@ impl Told {
     pub fn of(record: &Record<'_>, route: &Route, became: Rehearsed, why: Option<&str>) -> Self {
         let failure = &route.failure;
         let outcome = match became {
-            Rehearsed::Event(Event { misfit: Some(misfit), .. }) => {
+            Rehearsed::NoPlace(misfit) => {
                 Outcome::Waits { detail: format!("{misfit}; hint: {}", Misfit::HINT) }
             }
             Rehearsed::Event(event) => Outcome::Sent(Box::new(Sent::of(event, route))),
@@ -125,7 +125,7 @@ fn name(record: &Record<'_>) -> String {
 
 impl Sent {
     fn of(event: Event, route: &Route) -> Self {
-        let Event { message, size, partition, misfit: _ } = event;
+        let Event { message, size, partition } = event;
         let content = Content::of(&message.into());
         let text = std::str::from_utf8(&content.body).ok();
         // `RawValue` keeps every digit; what is not one line of JSON is shown as text.

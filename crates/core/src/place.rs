@@ -59,9 +59,9 @@ impl Core {
             }
             return Ok(());
         }
-        let wanted: Vec<_> =
-            (0..routes.len()).filter(|index| at.goes_by(routes[*index].to.mapping)).collect();
-        self.shaped(record, routes, &wanted, now, |core, plans| {
+        let goes = |index: &usize| at.goes_by(routes[*index].to.mapping);
+        let wanted = (0..routes.len()).filter(goes);
+        self.shaped(record, routes, wanted, now, |core, plans| {
             let Some(ticket) = core.track(slot, at, record) else { return };
             let offsets = &mut core.partitions.offsets;
             let tickets: Vec<Ticket> = plans.iter().map(|_| offsets.split(&ticket)).collect();
@@ -84,7 +84,7 @@ impl Core {
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
         let wanted: Vec<usize> = partition.again.routes(at.offset).collect();
-        self.shaped(record, routes, &wanted, now, |core, plans| {
+        self.shaped(record, routes, wanted.into_iter(), now, |core, plans| {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
                 partition.given_back = None;
@@ -100,18 +100,26 @@ impl Core {
         &mut self,
         record: &Record<'_>,
         routes: &[Route],
-        wanted: &[usize],
+        wanted: impl Iterator<Item = usize> + Clone,
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
     ) -> Result<(), Why> {
-        let step = |index: &usize| routes[*index].to.step.as_ref();
-        let shaped = wanted.iter().map(|index| Shaped::by(step(index), record, &self.known));
+        let step = |index: usize| routes[index].to.step.as_ref();
+        if wanted.clone().all(|index| step(index).is_none()) {
+            let ways = wanted.map(|index| (index, record, &Shaped::Same));
+            let plans = self.plan_all(ways, routes, now)?;
+            place(self, plans);
+            return Ok(());
+        }
+        let shaped = wanted.clone().map(|index| Shaped::by(step(index), record, &self.known));
         let shaped = shaped.collect::<Result<Vec<_>, _>>().map_err(|missing| self.miss(missing))?;
         let headers: Vec<_> = shaped.iter().map(Shaped::lend).collect();
         let lent = shaped.iter().zip(&headers);
         let records: Vec<_> =
             lent.map(|(shaped, headers)| shaped.record(record, headers)).collect();
-        let plans = self.plan_all(&shaped, &records, routes, wanted, now)?;
+        let ways = wanted.zip(records.iter().zip(&shaped));
+        let ways = ways.map(|(index, (record, shaped))| (index, record, shaped));
+        let plans = self.plan_all(ways, routes, now)?;
         place(self, plans);
         Ok(())
     }
@@ -124,17 +132,15 @@ impl Core {
         self.partitions.offsets.track(stay, at.offset, bytes, record.timestamp)
     }
 
-    /// The plans of the `wanted` routes, or what one of them has to wait for.
-    fn plan_all<'a>(
+    /// The plans of these routes, each for its record as its step leaves it; or what one of them has to wait for.
+    fn plan_all<'a, 's>(
         &mut self,
-        shaped: &[Shaped<'_>],
-        records: &'a [Record<'a>],
+        ways: impl Iterator<Item = (usize, &'a Record<'a>, &'s Shaped<'s>)>,
         routes: &'a [Route],
-        wanted: &[usize],
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
-        let mut plans = Vec::with_capacity(wanted.len());
-        for (index, (shaped, record)) in wanted.iter().copied().zip(shaped.iter().zip(records)) {
+        let mut plans = Vec::with_capacity(routes.len());
+        for (index, record, shaped) in ways {
             let fate = |fate| Ok(Plan { route: index, fate });
             let plan = match shaped {
                 Shaped::Filtered(reason) => fate(Fate::Filter(reason)),

@@ -21,6 +21,8 @@ pub enum Rehearsed {
         /// Why: what is wrong.
         detail: String,
     },
+    /// The hub has no place for it as it is, and its partition waits for one.
+    NoPlace(Misfit),
     /// This is needed first.
     Missing(Missing),
 }
@@ -34,8 +36,6 @@ pub struct Event {
     pub size: usize,
     /// Number of the hub partition, where that can be known.
     pub partition: Option<usize>,
-    /// Why there is no place for it as the hub is.
-    pub misfit: Option<Misfit>,
 }
 
 impl Route {
@@ -65,9 +65,11 @@ impl Route {
         };
         let key = plan.partition_key();
         let chosen = partitions.map(|count| self.choose(record.partition, key, count, turns));
-        let (partition, misfit) = match chosen.transpose() {
-            Ok(partition) => (partition, None),
-            Err(misfit) if self.failure.policy == Policy::Halt => (None, Some(misfit)),
+        let partition = match chosen.transpose() {
+            Ok(partition) => partition,
+            Err(misfit) if self.failure.policy == Policy::Halt => {
+                return Rehearsed::NoPlace(misfit);
+            }
             Err(misfit) => {
                 let detail = misfit.to_string();
                 return Rehearsed::Refused { reason: Misfit::REASON, detail };
@@ -78,6 +80,6 @@ impl Route {
             let (reason, detail) = encode::too_large(size, limit);
             return Rehearsed::Refused { reason, detail };
         }
-        Rehearsed::Event(Event { message: plan.message(), size, partition, misfit })
+        Rehearsed::Event(Event { message: plan.message(), size, partition })
     }
 }
