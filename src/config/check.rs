@@ -99,8 +99,7 @@ pub(super) fn check(
     let eventhubs = check.namespaces(raw);
     let defaults = (&batch, &events, &failure);
     let registries = check.registries(raw);
-    let names = registries.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
-    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs, &names);
+    let mappings = check.mappings(&raw.mappings, defaults, &eventhubs, &registries);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);

@@ -8,7 +8,9 @@ use crate::config::defaults::NAMESPACE;
 use crate::config::hint::{nearest, shown};
 use crate::config::names::{HUB_NAMES, TOPIC, TOPIC_NAMES, is_hub, is_topic};
 use crate::config::path::Path;
-use crate::config::{Batch, Events, Failure, Limits, Mapping, Partitioning, Pattern, Topics, raw};
+use crate::config::{
+    Batch, Events, Failure, Limits, Mapping, Partitioning, Pattern, Registry, Topics, raw,
+};
 
 use super::Check;
 use super::eventhubs::Checked;
@@ -27,7 +29,7 @@ impl Check<'_> {
         given: &[raw::Mapping],
         (batch, events, failure): (&Batch, &Events, &Failure),
         namespaces: &BTreeMap<String, Checked>,
-        registries: &[String],
+        registries: &[Registry],
     ) -> Vec<At<Mapping>> {
         let at = Path::top("mappings");
         if given.is_empty() && !self.failed(&at) {

@@ -7,6 +7,7 @@ use bridge_schema::frame::{Counts, Width};
 use bridge_schema::{Form, Framing, form};
 use bridge_shape::{Decode, Decoder, To};
 
+use crate::config::Registry;
 use crate::config::hint::{nearest, shown};
 use crate::config::path::Path;
 use crate::config::raw::{self, part};
@@ -19,7 +20,7 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         given: &raw::Mapping,
-        registries: &[String],
+        registries: &[Registry],
     ) -> Option<Step> {
         let key = self.part(&at.key("key"), &given.key, registries);
         let value = self.part(&at.key("value"), &given.value, registries);
@@ -30,7 +31,7 @@ impl Check<'_> {
         Some(Step { written: format!("{decode:?}").into(), shape: Arc::new(decode) })
     }
 
-    fn part(&mut self, at: &Path, given: &raw::Part, registries: &[String]) -> Option<Decoder> {
+    fn part(&mut self, at: &Path, given: &raw::Part, registries: &[Registry]) -> Option<Decoder> {
         let Some(writer) = given.decode else {
             if !self.failed(&at.key("decode")) {
                 self.are_unused(
@@ -88,22 +89,22 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         given: &raw::Part,
-        registries: &[String],
+        registries: &[Registry],
     ) -> Option<(u32, String)> {
         let wanted = self.text(at, given.registry.as_ref(), "it is the name of a registry");
         match (wanted, registries) {
             (Some(wanted), _) => {
-                if let Some(place) = registries.iter().position(|name| *name == wanted) {
+                if let Some(place) = registries.iter().position(|it| it.name == wanted) {
                     return Some((place as u32, wanted));
                 }
-                let hint = match nearest(&wanted, registries.iter().map(String::as_str)) {
+                let hint = match nearest(&wanted, registries.iter().map(|it| it.name.as_str())) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("add `[registries.{wanted}]` with its `addresses`"),
                 };
                 let said = format!("is {}, and there is no such registry", shown(&wanted));
                 self.wrong(at, said, "schemas are fetched from it", hint);
             }
-            (None, [only]) => return Some((0, only.clone())),
+            (None, [only]) => return Some((0, only.name.clone())),
             (None, []) => {
                 let why = "schemas are fetched from a registry, and none is configured";
                 self.missing(at, why, "add `[registries.main]` with its `addresses`");
