@@ -10,6 +10,7 @@ pub mod credential;
 pub mod eventhubs;
 pub mod group;
 pub mod health;
+mod http;
 pub mod import;
 pub mod kafka;
 pub mod letters;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::causes;
 use crate::config::{Given, Oidc, Secret, Tls};
-use crate::tls;
+use crate::http;
 
 use super::wire::{self, Said};
 use super::{Refusal, Token, file, jwt};
@@ -99,14 +99,9 @@ impl ClientCredentials {
     }
 
     async fn client(&self) -> Result<reqwest::Client, Refusal> {
-        let unusable = |why: &str| Refusal::later(format!("no HTTP client: {why}"));
         let trust = Tls { ca_file: self.settings.ca_file.clone(), identity: None };
-        let tls = tls::client(&trust).await.map_err(|error| unusable(&error.to_string()))?;
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.limit)
-            .tls_backend_preconfigured(tls);
-        builder.build().map_err(|error| unusable(&causes::whole(&error)))
+        let client = http::client(&trust, self.limit).await;
+        client.map_err(|why| Refusal::later(format!("no HTTP client: {why}")))
     }
 }
 

@@ -4,20 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::causes;
-use crate::config::{Otlp, Secret, headers};
+use crate::config::{Otlp, Secret};
+use crate::http::{self, Renewed};
 use crate::metrics::Metrics;
 use crate::repeats::Repeats;
-use crate::tls;
 
 /// No answer of a collector is longer; what is behind is not read.
 const LONGEST: usize = 64 << 10;
 /// What of a collector's own words is repeated.
 const SHOWN: usize = 300;
-/// Trust and certificates may change under a process that runs for months.
-const RENEWED: Duration = Duration::from_mins(10);
 
 /// Why a request was in vain.
 #[derive(Debug)]
@@ -47,8 +44,7 @@ pub(super) struct Sender {
     signal: &'static str,
     settings: Otlp,
     metrics: Arc<Metrics>,
-    /// As long as it works.
-    client: Option<(reqwest::Client, Instant)>,
+    client: Renewed,
     said: Repeats<&'static str, 2>,
     /// Whether the last one failed.
     fails: bool,
@@ -57,7 +53,7 @@ pub(super) struct Sender {
 impl Sender {
     /// `signal` is what the path ends with: `metrics` or `traces`.
     pub(super) fn new(signal: &'static str, settings: &Otlp, metrics: Arc<Metrics>) -> Self {
-        let (client, said) = (None, Repeats::default());
+        let (client, said) = (Renewed::default(), Repeats::default());
         Self { signal, settings: settings.clone(), metrics, client, said, fails: false }
     }
 
@@ -90,7 +86,7 @@ impl Sender {
             }
             Err(failure) => {
                 self.fails = true;
-                self.client = None;
+                self.client.forget();
                 if let Some(unsaid) = self.said.may_say(&"failed", Instant::now()) {
                     let before = (unsaid > 0).then_some(unsaid);
                     tracing::warn!(name: "otlp_failed", signal, endpoint, error = failure.text, before, "the collector is not reached; records are not held up by that");
@@ -102,20 +98,16 @@ impl Sender {
 
     /// The body of the answer, and what of the request is secret.
     async fn post(&mut self, body: Vec<u8>) -> Result<(Vec<u8>, Vec<Secret>), Failure> {
-        let headers = self.headers().await?;
-        let client = self.client().await?;
-        let url = format!("{}/v1/{}", self.settings.endpoint, self.signal);
-        let mut request = client.post(url).header("content-type", "application/x-protobuf");
-        for (name, value) in &headers {
-            // Of what is wrong nothing is shown: it may be half of a secret.
-            let unusable = |_| Failure::passing(format!("the header `{name}` cannot be sent"));
-            let mut value = HeaderValue::from_str(value.expose()).map_err(unusable)?;
-            value.set_sensitive(true);
-            let bytes = name.as_bytes();
-            let key = HeaderName::from_bytes(bytes)
-                .map_err(|_| Failure::passing(format!("`{name}` is no name of a header")))?;
-            request = request.header(key, value);
-        }
+        let headers = match &self.settings.headers_file {
+            None => Vec::new(),
+            Some(file) => http::headers_of(file).await.map_err(Failure::passing)?,
+        };
+        let Otlp { endpoint, tls, timeout, .. } = &self.settings;
+        let client = self.client.client(tls, *timeout).await;
+        let client = client.map_err(|why| Failure::passing(format!("no HTTP client: {why}")))?;
+        let url = format!("{endpoint}/v1/{}", self.signal);
+        let request = client.post(url).header("content-type", "application/x-protobuf");
+        let request = http::with_headers(request, &headers).map_err(Failure::passing)?;
         let failed = |error: reqwest::Error| Failure::passing(causes::whole(&error.without_url()));
         let mut answer = request.body(body).send().await.map_err(failed)?;
         let status = answer.status();
@@ -134,45 +126,11 @@ impl Sender {
         }
         Ok((body, headers.into_iter().map(|(_, value)| value).collect()))
     }
-
-    async fn headers(&self) -> Result<Vec<(String, Secret)>, Failure> {
-        let Some(path) = self.settings.headers_file.clone() else { return Ok(Vec::new()) };
-        let unusable = |why: String| Failure::passing(format!("`headers_file`: {why}"));
-        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
-        let text = read.map_err(std::io::Error::other).and_then(|read| read);
-        let text = text.map_err(|error| unusable(error.to_string()))?;
-        headers(&text).map_err(|line| unusable(format!("line {line} is no header")))
-    }
-
-    async fn client(&mut self) -> Result<reqwest::Client, Failure> {
-        if let Some((client, made)) = &self.client
-            && made.elapsed() < RENEWED
-        {
-            return Ok(client.clone());
-        }
-        let unusable = |why: String| Failure::passing(format!("no HTTP client: {why}"));
-        let tls = tls::client(&self.settings.tls).await;
-        let tls = tls.map_err(|error| unusable(error.to_string()))?;
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.settings.timeout)
-            .tls_backend_preconfigured(tls)
-            .build()
-            .map_err(|error| unusable(causes::whole(&error)))?;
-        self.client = Some((client.clone(), Instant::now()));
-        Ok(client)
-    }
 }
 
 /// A collector's words without line breaks and secrets, and not longer than what one reads.
 fn one_line(text: &str, secrets: &[Secret]) -> String {
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 3) {
-        // `Bearer` is no secret, what is behind is.
-        for part in std::iter::once(secret).chain(secret.split(' ').filter(|it| it.len() > 7)) {
-            line = line.replace(part, "***");
-        }
-    }
+    let line = http::one_line(text, secrets);
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -1,25 +1,22 @@
 //! One question to one registry.
 
 use std::fmt;
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::causes;
-use crate::config::{Registry, Secret, headers};
-use crate::tls;
+use crate::config::{Registry, Secret};
+use crate::http::{self, Renewed};
 
 /// No schema is longer.
 const LONGEST: usize = 4 << 20;
 /// What of a registry's own words is repeated.
 const SHOWN: usize = 300;
-/// Trust and certificates may change under a process that runs for months.
-const RENEWED: Duration = Duration::from_mins(10);
 
 /// Why there is no answer that can be used, by what the caller must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,21 +54,15 @@ impl Failure {
 #[derive(Debug)]
 pub struct Client {
     settings: Registry,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// As long as it works.
-    http: Option<(reqwest::Client, Instant)>,
+    http: Mutex<Renewed>,
     /// The address that answered last.
-    first: usize,
+    first: AtomicUsize,
 }
 
 impl Client {
     /// Asks nothing yet.
     pub fn new(settings: &Registry) -> Self {
-        Self { settings: settings.clone(), state: Mutex::default() }
+        Self { settings: settings.clone(), http: Mutex::default(), first: AtomicUsize::new(0) }
     }
 
     /// Its name in the configuration.
@@ -112,7 +103,7 @@ impl Client {
         url: impl Fn(&str) -> String,
     ) -> Result<(String, String, Vec<u8>), Failure> {
         let addresses = &self.settings.addresses;
-        let first = self.state().first;
+        let first = self.first.load(Ordering::Relaxed);
         let mut failed = Failure::later(format!("registry `{}` has no address", self.name()));
         for place in 0..addresses.len() {
             let place = (first + place) % addresses.len();
@@ -124,19 +115,20 @@ impl Client {
                 Err(failure @ Failure::Later { .. }) => failed = failure,
                 Err(failure) => return Err(failure),
                 Ok((kind, body)) => {
-                    self.state().first = place;
+                    self.first.store(place, Ordering::Relaxed);
                     return Ok((addresses[place].clone(), kind, body));
                 }
             }
         }
-        // Certificates may be others by now.
-        self.state().http = None;
+        self.http.lock().await.forget();
         Err(failed)
     }
 
     async fn ask_one(&self, url: &str) -> Result<(String, Vec<u8>), Failure> {
         let later = |detail: String| Failure::later(format!("{url}: {detail}"));
-        let request = self.http().await.map_err(later)?.get(url);
+        let Registry { tls, timeout, .. } = &self.settings;
+        let client = self.http.lock().await.client(tls, *timeout).await;
+        let request = client.map_err(later)?.get(url);
         let (request, secrets) = self.log_in(request).await.map_err(later)?;
         let failed = |error: reqwest::Error| later(causes::whole(&error.without_url()));
         let mut answer = request.send().await.map_err(failed)?;
@@ -175,54 +167,17 @@ impl Client {
     ) -> Result<(RequestBuilder, Vec<Secret>), String> {
         let mut secrets = Vec::new();
         if let Some((name, file)) = &self.settings.user {
-            let password = Secret::new(read("password_file", file).await?.trim());
+            let password = Secret::new(http::text_of("password_file", file).await?.trim());
             request = request.basic_auth(name, Some(password.expose()));
             secrets.push(password);
         }
         if let Some(file) = &self.settings.headers_file {
-            let text = read("headers_file", file).await?;
-            let all = headers(&text)
-                .map_err(|line| format!("`headers_file`: line {line} is no header"))?;
-            for (name, value) in all {
-                // Of what is wrong nothing is shown: it may be half of a secret.
-                let unusable = || format!("`headers_file`: the header `{name}` cannot be sent");
-                let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
-                let mut sent = HeaderValue::from_str(value.expose()).map_err(|_| unusable())?;
-                sent.set_sensitive(true);
-                request = request.header(key, sent);
-                secrets.push(value);
-            }
+            let headers = http::headers_of(file).await?;
+            request = http::with_headers(request, &headers)?;
+            secrets.extend(headers.into_iter().map(|(_, value)| value));
         }
         Ok((request, secrets))
     }
-
-    async fn http(&self) -> Result<reqwest::Client, String> {
-        if let Some((client, made)) = &self.state().http
-            && made.elapsed() < RENEWED
-        {
-            return Ok(client.clone());
-        }
-        let tls = tls::client(&self.settings.tls).await.map_err(|error| error.to_string())?;
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.settings.timeout)
-            .tls_backend_preconfigured(tls)
-            .build()
-            .map_err(|error| causes::whole(&error))?;
-        self.state().http = Some((client.clone(), Instant::now()));
-        Ok(client)
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn read(key: &str, file: &Path) -> Result<String, String> {
-    let file = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
-    let text = read.map_err(std::io::Error::other).and_then(|read| read);
-    text.map_err(|error| format!("`{key}`: {error}"))
 }
 
 /// The registry's own words of an error, on one line and without a secret.
@@ -232,13 +187,7 @@ fn said(body: &[u8], secrets: &[Secret]) -> String {
         message: String,
     }
     let Ok(Said { message }) = serde_json::from_slice(body) else { return String::new() };
-    let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 3) {
-        // `Bearer` is no secret, what is behind is.
-        for part in std::iter::once(secret).chain(secret.split(' ').filter(|it| it.len() > 7)) {
-            line = line.replace(part, "***");
-        }
-    }
+    let line = http::one_line(&message, secrets);
     let line: String = line.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
     format!(": {line}")
 }

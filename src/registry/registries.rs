@@ -1,8 +1,7 @@
-//! Schemas that the partitions of a shard wait for. Each is asked for once, however many wait, and again until the registry gives it.
+//! Schemas that the partitions of a shard wait for. Each is asked for until the registry gives it; what was given is kept by the
+//! core, which wants none twice.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::retry;
@@ -21,8 +20,6 @@ use super::client::{Client, Failure};
 const AT_ONCE: usize = 4;
 /// How often one is asked that does not know a schema, or does not answer, at most.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Schemas that are kept, at most. With one more all are asked for again.
-const MOST: usize = 10_000;
 
 /// What is told of a schema that was asked for.
 #[derive(Debug, Clone)]
@@ -33,30 +30,17 @@ pub enum News {
     Trouble(String),
 }
 
-/// Tells one who waits.
-type Tell = Box<dyn Fn(News) + Send + Sync>;
-
 /// See the module.
+#[derive(Debug)]
 pub struct Registries {
     all: Vec<Arc<Asked>>,
     runtime: Handle,
-    known: Arc<Mutex<HashMap<Reference, Wanted>>>,
 }
 
+#[derive(Debug)]
 struct Asked {
     client: Client,
     gate: Semaphore,
-}
-
-enum Wanted {
-    Here(Thing),
-    Waited(Vec<Tell>),
-}
-
-impl std::fmt::Debug for Registries {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registries").field("all", &self.all.len()).finish_non_exhaustive()
-    }
 }
 
 impl Registries {
@@ -65,7 +49,7 @@ impl Registries {
         let asked = |registry| {
             Arc::new(Asked { client: Client::new(registry), gate: Semaphore::new(AT_ONCE) })
         };
-        Self { all: registries.iter().map(asked).collect(), runtime, known: Arc::default() }
+        Self { all: registries.iter().map(asked).collect(), runtime }
     }
 
     /// Tells the schema once it is here, and what stands against it until then.
@@ -73,35 +57,13 @@ impl Registries {
         let asked = schema_id(&reference);
         let asked = asked.and_then(|(place, id)| Some((self.all.get(place as usize)?, id)));
         let Some((asked, id)) = asked else { return };
-        let mut known = lock(&self.known);
-        if known.len() >= MOST {
-            known.retain(|_, wanted| matches!(wanted, Wanted::Waited(_)));
-        }
-        match known.entry(reference) {
-            Entry::Occupied(mut entry) => match entry.get_mut() {
-                Wanted::Here(thing) => tell(News::Here(Arc::clone(thing))),
-                Wanted::Waited(all) => all.push(Box::new(tell)),
-            },
-            Entry::Vacant(entry) => {
-                entry.insert(Wanted::Waited(vec![Box::new(tell)]));
-                let (asked, known) = (Arc::clone(asked), Arc::clone(&self.known));
-                self.runtime.spawn(async move { ask(&asked, reference, id, &known).await });
-            }
-        }
+        let asked = Arc::clone(asked);
+        self.runtime.spawn(async move { ask(&asked, id, tell).await });
     }
 }
 
-fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Asks until there is an answer.
-async fn ask(
-    asked: &Asked,
-    reference: Reference,
-    id: SchemaId,
-    known: &Mutex<HashMap<Reference, Wanted>>,
-) {
+async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
     let name = asked.client.name();
     for failures in 1_u32.. {
         let answer = {
@@ -114,7 +76,7 @@ async fn ask(
                 if failures == 1 {
                     tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "a schema cannot be fetched, its partitions wait");
                 }
-                tell(known, &reference, &News::Trouble(failure.to_string()));
+                tell(News::Trouble(failure.to_string()));
                 sleep(wait(&failure, failures)).await;
                 continue;
             }
@@ -128,14 +90,7 @@ async fn ask(
             }
             Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
         }
-        let thing: Thing = Arc::new(fetched);
-        let before = lock(known).insert(reference, Wanted::Here(Arc::clone(&thing)));
-        if let Some(Wanted::Waited(all)) = before {
-            for tell in all {
-                tell(News::Here(Arc::clone(&thing)));
-            }
-        }
-        return;
+        return tell(News::Here(Arc::new(fetched)));
     }
 }
 
@@ -150,14 +105,6 @@ pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched,
     let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
     let compiled = tokio::task::spawn_blocking(compile).await;
     Ok(compiled.unwrap_or_else(|_| Err("it cannot be compiled".to_owned())))
-}
-
-fn tell(known: &Mutex<HashMap<Reference, Wanted>>, reference: &Reference, news: &News) {
-    if let Some(Wanted::Waited(all)) = lock(known).get(reference) {
-        for tell in all {
-            tell(news.clone());
-        }
-    }
 }
 
 /// Until it is asked again.
