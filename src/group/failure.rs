@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::kafka::{Denied, Group, Shut, StartError};
+use crate::record::TopicPartition;
 
 /// What is to be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,13 @@ impl Failure {
     pub(crate) fn no_partition(topic: &str, number: i32, partitions: i32) -> Self {
         let what = format!("topic `{topic}` has no partition {number}");
         Self::usage(what, format!("it has {partitions}: 0 to {}", partitions - 1))
+    }
+
+    /// Kafka does not say where its log begins and ends.
+    pub(crate) fn no_log(place: &TopicPartition) -> Self {
+        let why = "kafka does not say what its log holds";
+        let hint = "see whether it has a leader, and try again";
+        Self::denied(&format!("partition `{place}`"), &why, hint)
     }
 
     pub(super) fn of_group(group: &str, denied: &Denied) -> Self {

@@ -69,9 +69,7 @@ impl Found {
         let places = [stretch.partition.clone()];
         let logs = topics.inquiry.logs(&places, topics.limit);
         let Some((first, end)) = logs.get(&places[0]).copied() else {
-            let why = "kafka does not say what its log holds";
-            let hint = "see whether it has a leader, and try again";
-            return Err(Failure::denied(&format!("partition `{}`", places[0]), &why, hint));
+            return Err(Failure::no_log(&places[0]));
         };
         let nothing = || {
             let what = format!("there is no record at {topic}/{partition}/{offset}");

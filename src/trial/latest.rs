@@ -34,9 +34,7 @@ pub fn latest(
     let mut stretches = Vec::new();
     for partition in places {
         let Some((first, end)) = logs.get(&partition).copied() else {
-            let why = "kafka does not say what its log holds";
-            let hint = "see whether it has a leader, and try again";
-            return Err(Failure::denied(&format!("partition `{partition}`"), &why, hint));
+            return Err(Failure::no_log(&partition));
         };
         let from = first.max(end.saturating_sub(i64::from(count)));
         stretches.push(Stretch { partition, from, to: end });
