@@ -6,164 +6,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/map.rs"]
+mod map;
+
+use map::{ARROWS, PLACES, PURE, WORLD};
+
 /// Longest file. A longer one has more than one noun in it.
 const LINES: usize = 400;
-
-/// Each module of the bridge, and what of the bridge it may import. The order is the picture's: top to bottom.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("main", &[]),
-    (
-        "cli",
-        &[
-            "bridge", "connect", "trial", "letters", "group", "import", "admin", "kafka", "status",
-            "config", "causes", "route", "record",
-        ],
-    ),
-    ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
-    (
-        "trial",
-        &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],
-    ),
-    ("letters", &["group", "kafka", "config", "plain", "record"]),
-    ("group", &["kafka", "config", "record"]),
-    (
-        "bridge",
-        &[
-            "pipeline",
-            "admin",
-            "kafka",
-            "eventhubs",
-            "health",
-            "status",
-            "metrics",
-            "otlp",
-            "config",
-            "causes",
-            "route",
-            "watched",
-        ],
-    ),
-    (
-        "pipeline",
-        &[
-            "kafka",
-            "eventhubs",
-            "registry",
-            "health",
-            "status",
-            "metrics",
-            "otlp",
-            "config",
-            "repeats",
-            "core",
-            "retry",
-            "route",
-            "record",
-        ],
-    ),
-    (
-        "kafka",
-        &[
-            "credential",
-            "health",
-            "metrics",
-            "tls",
-            "config",
-            "repeats",
-            "retry",
-            "record",
-            "watched",
-        ],
-    ),
-    ("registry", &["http", "config", "causes", "core"]),
-    ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
-    ("credential", &["http", "tls", "config", "causes"]),
-    ("admin", &["status", "health", "metrics", "config", "causes"]),
-    ("status", &["health", "metrics", "config", "core", "record", "route"]),
-    ("health", &[]),
-    ("otlp", &["http", "metrics", "config", "causes", "repeats", "core"]),
-    ("metrics", &["core", "record"]),
-    ("http", &["tls", "config", "causes"]),
-    ("tls", &["config"]),
-    ("import", &["config"]),
-    ("config", &["core"]),
-    ("causes", &[]),
-    ("repeats", &[]),
-    ("watched", &[]),
-    ("plain", &[]),
-    ("route", &[]),
-    ("retry", &[]),
-    ("record", &[]),
-    ("core", &[]),
-];
-
-/// Modules without clock, I/O or runtime: the same input gives the same answer.
-const PURE: &[&str] = &["causes", "import"];
-
-/// What a pure module must not name.
-const WORLD: &[&str] = &[
-    "tokio",
-    "tracing",
-    "SystemTime::now",
-    "Instant::now",
-    "std::env",
-    "std::fs",
-    "std::io",
-    "std::net",
-    "std::process",
-    "std::thread",
-];
-
-/// Crates and parts of std that belong to one place: a file is in place when its path begins so.
-const PLACES: &[(&[&str], &[&str])] = &[
-    (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
-    (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
-    (&["azure_core", "azure_identity"], &["src/credential"]),
-    (&["reqwest"], &["src/http.rs", "src/credential", "src/otlp", "src/registry"]),
-    (&["bridge_schema"], &["src/registry", "src/config/check/part.rs"]),
-    (&["bridge_shape"], &["src/registry", "src/trial/schemas.rs", "src/config/check/part.rs"]),
-    // Of `crates/schema`, and of nothing in the bridge.
-    (&["apache_avro", "prost_reflect", "protox"], &[]),
-    (&["opentelemetry_proto", "prost"], &["src/otlp", "src/metrics/otlp.rs"]),
-    (
-        &[
-            "aws_config",
-            "aws_credential_types",
-            "aws_sigv4",
-            "aws_smithy_runtime_api",
-            "aws_smithy_types",
-        ],
-        &["src/credential/aws"],
-    ),
-    (&["cipher_suite", "SupportedCipherSuite"], &["src/tls.rs"]),
-    // `certificate` looks at what another library has refused, with eyes that can tell why.
-    (&["rustls_platform_verifier"], &["src/tls.rs", "src/kafka/certificate.rs"]),
-    (
-        &["rustls"],
-        &[
-            "src/tls.rs",
-            "src/eventhubs/transport",
-            "src/credential/assertion.rs",
-            "src/kafka/certificate.rs",
-        ],
-    ),
-    (&["prometheus"], &["src/metrics"]),
-    (&["axum"], &["src/admin"]),
-    (&["hyper", "hyper_util"], &["src/admin", "src/eventhubs/transport"]),
-    (&["clap", "clap_complete", "clap_mangen"], &["src/cli"]),
-    (
-        &["comfy_table"],
-        &[
-            "src/connect/table.rs",
-            "src/cli/status/table.rs",
-            "src/group/table.rs",
-            "src/letters/table.rs",
-        ],
-    ),
-    (&["indicatif"], &["src/cli/progress.rs"]),
-    (&["saphyr"], &["src/import/form/yaml.rs"]),
-    (&["std::env"], &["src/config", "src/cli", "src/main.rs"]),
-];
 
 /// A source file: its path from the root of the repository, and its code without comments and text.
 struct Source {
@@ -297,6 +146,12 @@ fn wrong_names(source: &Source) -> Vec<String> {
     wrong.into_iter().map(|name| format!("{}: must not name `{name}`", source.path)).collect()
 }
 
+/// What of the world a source names, but for one name.
+fn worldly(source: &Source, but: &str) -> Vec<String> {
+    let named = WORLD.iter().filter(|name| **name != but && source.names(name));
+    named.map(|name| format!("{}: must not name `{name}`", source.path)).collect()
+}
+
 fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
@@ -345,9 +200,7 @@ fn the_core_has_no_world() {
             continue;
         }
         let code = source.code.split("mod tests {").next().unwrap_or_default().to_owned();
-        let source = Source { code, ..source };
-        let named = WORLD.iter().filter(|name| source.names(name));
-        wrong.extend(named.map(|name| format!("{}: must not name `{name}`", source.path)));
+        wrong.extend(worldly(&Source { code, ..source }, ""));
     }
     assert_none(&wrong);
 }
@@ -361,8 +214,7 @@ fn the_amqp_client_has_no_world() {
             continue;
         }
         // A slice to be written is a type of `std::io`, and no I/O.
-        let named = WORLD.iter().filter(|name| **name != "std::io" && source.names(name));
-        wrong.extend(named.map(|name| format!("{}: must not name `{name}`", source.path)));
+        wrong.extend(worldly(&source, "std::io"));
     }
     assert_none(&wrong);
 }
@@ -370,11 +222,9 @@ fn the_amqp_client_has_no_world() {
 /// The same bytes and the same schema are the same JSON.
 #[test]
 fn reading_with_a_schema_has_no_world() {
-    let mut wrong = Vec::new();
-    for source in sources("crates/schema/src") {
-        let named = WORLD.iter().filter(|name| source.names(name));
-        wrong.extend(named.map(|name| format!("{}: must not name `{name}`", source.path)));
-    }
+    let folders = ["crates/schema/src", "crates/shape/src"];
+    let wrong = folders.iter().flat_map(|folder| sources(folder));
+    let wrong = wrong.flat_map(|source| worldly(&source, "")).collect::<Vec<_>>();
     assert_none(&wrong);
 }
 
