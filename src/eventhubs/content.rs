@@ -31,11 +31,11 @@ impl Content {
         let annotations = Sections::find(message, sections::MESSAGE_ANNOTATIONS);
         let key = annotations.and_then(|map| lookup(map, "x-opt-partition-key"));
         let key = key.and_then(|mut value| value.text().ok().map(str::to_owned));
-        let fields = match value(message, sections::PROPERTIES) {
+        let fields = match Sections::value(message, sections::PROPERTIES) {
             Some(Value::List(fields)) => fields,
             _ => Vec::new(),
         };
-        let pairs = match value(message, sections::APPLICATION_PROPERTIES) {
+        let pairs = match Sections::value(message, sections::APPLICATION_PROPERTIES) {
             Some(Value::Map(pairs)) => pairs,
             _ => Vec::new(),
         };
@@ -50,10 +50,6 @@ impl Content {
             body: body.map_or_else(Bytes::new, |body| message.slice_ref(body)),
         }
     }
-}
-
-fn value(message: &[u8], code: u8) -> Option<Value> {
-    Reader::new(Sections::find(message, code)?).value().ok()
 }
 
 fn seen(value: &Value) -> serde_json::Value {

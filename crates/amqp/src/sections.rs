@@ -1,6 +1,7 @@
 //! The sections of a message, found without decoding them.
 
 use crate::read::Reader;
+use crate::value::Value;
 use crate::{DecodeError, Decoded};
 
 /// Header.
@@ -48,6 +49,11 @@ impl<'a> Sections<'a> {
             .map_while(Result::ok)
             .find(|section| section.code == code)
             .map(|section| section.value)
+    }
+
+    /// The same, decoded.
+    pub fn value(message: &'a [u8], code: u8) -> Option<Value> {
+        Reader::new(Self::find(message, code)?).value().ok()
     }
 
     fn section(&mut self) -> Decoded<Section<'a>> {

@@ -78,7 +78,7 @@ impl Event {
     /// The properties section: message-id, user-id, to, subject, reply-to, correlation-id, content-type, …, in AMQP's
     /// order; nulls and fields not written are `Value::Null`.
     pub fn properties(&self) -> Vec<Value> {
-        match self.section(sections::PROPERTIES) {
+        match Sections::value(&self.raw, sections::PROPERTIES) {
             Some(Value::List(fields)) => fields,
             _ => Vec::new(),
         }
@@ -91,7 +91,7 @@ impl Event {
 
     /// The application properties, in the order they were written.
     pub fn application_properties(&self) -> Vec<(String, Value)> {
-        text_keyed(self.section(sections::APPLICATION_PROPERTIES))
+        text_keyed(Sections::value(&self.raw, sections::APPLICATION_PROPERTIES))
     }
 
     /// One application property; the first of that name.
@@ -101,11 +101,7 @@ impl Event {
 
     /// The message annotations the sender wrote.
     pub fn annotations(&self) -> Vec<(String, Value)> {
-        text_keyed(self.section(sections::MESSAGE_ANNOTATIONS))
-    }
-
-    fn section(&self, code: u8) -> Option<Value> {
-        Reader::new(Sections::find(&self.raw, code)?).value().ok()
+        text_keyed(Sections::value(&self.raw, sections::MESSAGE_ANNOTATIONS))
     }
 }
 
