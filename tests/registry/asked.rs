@@ -23,6 +23,7 @@ fn registry(addresses: &[String]) -> Registry {
         name: "main".to_owned(),
         addresses: addresses.to_vec(),
         user: None,
+        credential: None,
         headers_file: None,
         tls: Tls::default(),
         timeout: LIMIT,
