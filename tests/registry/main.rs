@@ -9,6 +9,7 @@ mod support;
 mod apicurio;
 mod asked;
 mod decoded;
+mod fetched;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
