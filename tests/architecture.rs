@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config", "causes", "route", "record",
         ],
     ),
-    ("connect", &["kafka", "eventhubs", "metrics", "config", "route"]),
+    ("connect", &["kafka", "eventhubs", "registry", "metrics", "config", "route"]),
     (
         "trial",
         &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],

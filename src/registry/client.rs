@@ -96,11 +96,12 @@ impl Client {
 
     /// Whether it answers, and lets us ask.
     pub async fn reach(&self) -> Result<(), Failure> {
-        match self.get::<serde_json::Value>("/schemas/types").await {
-            // An older one has no such question, and has answered.
-            Ok(_) | Err(Failure::Unknown(_)) => Ok(()),
-            Err(failure) => Err(failure),
+        let mut answer = self.get::<serde_json::Value>("/schemas/types").await;
+        if let Err(Failure::Unknown(_)) = answer {
+            // One that knows nothing but Avro has no such question.
+            answer = self.get("/config").await;
         }
+        answer.map(|_| ())
     }
 
     /// What is at `path` behind an address of Confluent's API.

@@ -8,6 +8,7 @@ mod support;
 
 mod apicurio;
 mod asked;
+mod checked;
 mod decoded;
 mod fetched;
 
