@@ -75,7 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "watched",
         ],
     ),
-    ("registry", &["credential", "tls", "config", "causes", "core"]),
+    ("registry", &["credential", "metrics", "tls", "config", "causes", "core"]),
     ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
     ("credential", &["tls", "config", "causes"]),
     ("admin", &["status", "health", "metrics", "config", "causes"]),

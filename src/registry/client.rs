@@ -51,6 +51,16 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// In one word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Later { .. } => "failed",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Unknown(_) => "unknown",
+            Self::Unusable(_) => "unusable",
+        }
+    }
+
     pub(super) fn later(detail: String) -> Self {
         Self::Later { detail, after: None }
     }

@@ -10,15 +10,14 @@ use bridge_core::step::{Reference, Thing};
 use bridge_schema::{Schema, SchemaId, Source};
 use bridge_shape::{Fetched, schema_id};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::config::Registry;
+use crate::metrics::Metrics;
 
-use super::client::{Client, Failure};
+use super::asked::Asked;
+use super::client::Failure;
 
-/// Questions to one registry at a time.
-const AT_ONCE: usize = 4;
 /// How often one is asked that does not know a schema, or does not answer, at most.
 const LONGEST: Duration = Duration::from_secs(30);
 /// Schemas that are kept, at most. With one more all are asked for again.
@@ -40,13 +39,12 @@ type Tell = Box<dyn Fn(News) + Send + Sync>;
 pub struct Registries {
     all: Vec<Arc<Asked>>,
     runtime: Handle,
-    known: Arc<Mutex<HashMap<Reference, Wanted>>>,
+    known: Known,
+    metrics: Arc<Metrics>,
+    shard: u32,
 }
 
-struct Asked {
-    client: Client,
-    gate: Semaphore,
-}
+type Known = Arc<Mutex<HashMap<Reference, Wanted>>>;
 
 enum Wanted {
     Here(Thing),
@@ -60,12 +58,19 @@ impl std::fmt::Debug for Registries {
 }
 
 impl Registries {
-    /// Of these registries, in the order of their numbers. Asks on `runtime`.
-    pub fn new(registries: &[Registry], runtime: Handle) -> Self {
-        let asked = |registry| {
-            Arc::new(Asked { client: Client::new(registry), gate: Semaphore::new(AT_ONCE) })
-        };
-        Self { all: registries.iter().map(asked).collect(), runtime, known: Arc::default() }
+    /// Of these registries, in the order of their numbers, for shard `shard`. Asks on `runtime`.
+    pub fn new(
+        registries: &[Registry],
+        runtime: Handle,
+        metrics: Arc<Metrics>,
+        shard: u32,
+    ) -> Self {
+        let asked = |registry| Arc::new(Asked::new(registry, Arc::clone(&metrics)));
+        let all = registries.iter().map(asked).collect();
+        if !registries.is_empty() {
+            metrics.registry_schemas(shard, 0);
+        }
+        Self { all, runtime, known: Arc::default(), metrics, shard }
     }
 
     /// Tells the schema once it is here, and what stands against it until then.
@@ -85,7 +90,12 @@ impl Registries {
             Entry::Vacant(entry) => {
                 entry.insert(Wanted::Waited(vec![Box::new(tell)]));
                 let (asked, known) = (Arc::clone(asked), Arc::clone(&self.known));
-                self.runtime.spawn(async move { ask(&asked, reference, id, &known).await });
+                let (metrics, shard) = (Arc::clone(&self.metrics), self.shard);
+                self.runtime.spawn(async move {
+                    let thing = ask(&asked, &reference, id, &known).await;
+                    let kept = keep(&known, reference, &thing);
+                    metrics.registry_schemas(shard, kept);
+                });
             }
         }
     }
@@ -96,47 +106,42 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Asks until there is an answer.
-async fn ask(
-    asked: &Asked,
-    reference: Reference,
-    id: SchemaId,
-    known: &Mutex<HashMap<Reference, Wanted>>,
-) {
-    let name = asked.client.name();
-    for failures in 1_u32.. {
-        let answer = {
-            let _turn = asked.gate.acquire().await.expect("the gate is never closed");
-            asked.client.fetch(id).await
+async fn ask(asked: &Asked, reference: &Reference, id: SchemaId, known: &Known) -> Thing {
+    let name = asked.name();
+    let (mut failures, mut missing) = (0, false);
+    let fetched = loop {
+        let failure = match asked.fetch(id).await {
+            Ok(fetched) => break fetched,
+            Err(failure) => failure,
         };
-        let fetched = match compiled(answer).await {
-            Ok(fetched) => fetched,
-            Err(failure) => {
-                if failures == 1 {
-                    tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "a schema cannot be fetched, its partitions wait");
-                }
-                tell(known, &reference, &News::Trouble(failure.to_string()));
-                sleep(wait(&failure, failures)).await;
-                continue;
-            }
-        };
-        match &fetched {
-            Err(why) => {
-                tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used, its records go the way of `[failure]`");
-            }
-            Ok(_) if failures > 1 => {
-                tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema is here");
-            }
-            Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
+        failures += 1;
+        if matches!(failure, Failure::Unknown(_)) && !std::mem::replace(&mut missing, true) {
+            tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not know a schema, its partitions wait");
         }
-        let thing: Thing = Arc::new(fetched);
-        let before = lock(known).insert(reference, Wanted::Here(Arc::clone(&thing)));
-        if let Some(Wanted::Waited(all)) = before {
-            for tell in all {
-                tell(News::Here(Arc::clone(&thing)));
-            }
+        tell(known, reference, &News::Trouble(failure.to_string()));
+        sleep(wait(&failure, failures)).await;
+    };
+    match &fetched {
+        Err(why) => {
+            tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used, its records go the way of `[failure]`");
         }
-        return;
+        Ok(_) if missing => {
+            tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema is here");
+        }
+        Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
     }
+    Arc::new(fetched)
+}
+
+/// Tells those who wait; gives how many schemas are kept.
+fn keep(known: &Known, reference: Reference, thing: &Thing) -> usize {
+    let mut known = lock(known);
+    if let Some(Wanted::Waited(all)) = known.insert(reference, Wanted::Here(Arc::clone(thing))) {
+        for tell in all {
+            tell(News::Here(Arc::clone(thing)));
+        }
+    }
+    known.values().filter(|wanted| matches!(wanted, Wanted::Here(_))).count()
 }
 
 /// The schema of an answer, or why it never can be used; an answer that may be another one later stays what it is.
@@ -149,10 +154,10 @@ pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched,
     // Some take long enough to be a burden to who else runs on this thread.
     let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
     let compiled = tokio::task::spawn_blocking(compile).await;
-    Ok(compiled.unwrap_or_else(|_| Err("it cannot be compiled".to_owned())))
+    compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
 }
 
-fn tell(known: &Mutex<HashMap<Reference, Wanted>>, reference: &Reference, news: &News) {
+fn tell(known: &Known, reference: &Reference, news: &News) {
     if let Some(Wanted::Waited(all)) = lock(known).get(reference) {
         for tell in all {
             tell(news.clone());
