@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Tls;
+use super::{Entra, Tls};
 
 /// A registry of schemas.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Registry {
     pub addresses: Vec<String>,
     /// Who asks, and the file with the password.
     pub user: Option<(String, PathBuf)>,
+    /// Whose token of Entra ID is shown, and what the token is for.
+    pub credential: Option<Entra>,
     /// Headers of each request, a line each.
     pub headers_file: Option<PathBuf>,
     /// Who is trusted, and who we are.

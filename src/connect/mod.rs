@@ -6,6 +6,7 @@
 //! cluster     advertised, group                        asked of the first broker that let us in
 //! topic       exists, read, size                       each topic of the mappings, and the dead-letter topics
 //! hub         log in, partitions, send                 each hub that a topic goes to
+//! registry    ask                                      each address of each registry
 //! mapping     topic → hub                              what was learned of both, judged without asking anybody
 //! ```
 //! The invariant: nothing is sent, committed, joined or made. A subject's steps are taken in order; after one that fails the
@@ -21,6 +22,7 @@ mod letters;
 mod mapping;
 mod namespace;
 mod positions;
+mod registry;
 mod report;
 mod table;
 
@@ -57,8 +59,11 @@ pub fn connect(config: &Config, limit: Duration) -> std::io::Result<Report> {
 }
 
 async fn all(config: &Config, deadline: Deadline) -> Report {
-    let (brokers, namespaces) =
-        tokio::join!(broker::all(config, deadline), namespace::all(config, deadline));
+    let (brokers, namespaces, registries) = tokio::join!(
+        broker::all(config, deadline),
+        namespace::all(config, deadline),
+        registry::all(config, deadline)
+    );
     let mut report = Report::default();
     let mut entered = BTreeMap::new();
     let met = brokers.into_iter().fold(None, |met: Option<Met>, (findings, new)| {
@@ -69,6 +74,7 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
         report.findings.extend(findings);
         entered.extend(namespace.map(|namespace| (name, namespace)));
     }
+    report.findings.extend(registries);
     let existing = met.iter().flat_map(|met| met.cluster.topics.keys().map(String::as_str));
     let Chosen { read: topics, left_out } = crate::kafka::topics(config, existing);
     let router = Router::new(&config.mappings);

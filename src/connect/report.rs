@@ -64,6 +64,8 @@ pub enum Subject {
     Topic(String),
     /// A namespace of Event Hubs, by its name in the configuration.
     Namespace(String),
+    /// A registry of schemas, by its name in the configuration.
+    Registry(String),
     /// A hub of a namespace.
     Hub(String, String),
 }
@@ -77,6 +79,7 @@ impl Subject {
             Self::Group(_) => "group",
             Self::Topic(_) => "topic",
             Self::Namespace(_) => "namespace",
+            Self::Registry(_) => "registry",
             Self::Hub(..) => "hub",
         }
     }
@@ -84,9 +87,11 @@ impl Subject {
     /// Its name; a hub's begins with that of its namespace.
     pub fn name(&self) -> String {
         match self {
-            Self::Broker(name) | Self::Group(name) | Self::Topic(name) | Self::Namespace(name) => {
-                name.clone()
-            }
+            Self::Broker(name)
+            | Self::Group(name)
+            | Self::Topic(name)
+            | Self::Namespace(name)
+            | Self::Registry(name) => name.clone(),
             Self::Cluster => "kafka".to_owned(),
             Self::Hub(namespace, name) => format!("{namespace}/{name}"),
         }

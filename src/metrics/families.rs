@@ -138,6 +138,9 @@ families! {
     links_attached: IntCounterVec = counter("links_attached_total", HUB,
         "Links attached to hubs and their partitions.");
 
+    registry_requests: IntCounterVec = counter("registry_requests_total", &["registry", "outcome"],
+        "Questions for a schema, with all that it refers to, by outcome.");
+
     otlp_exports: IntCounterVec = counter("otlp_exports_total", &["signal", "outcome"],
         "Requests to a collector of OpenTelemetry, by signal and outcome.");
     otlp_spans_dropped: IntCounterVec = counter("otlp_spans_dropped_total", &["reason"],

@@ -325,6 +325,19 @@ impl Metrics {
         self.families.links_attached.with_label_values(&[&*hub.namespace, &hub.hub]).inc();
     }
 
+    /// A registry may be asked from now on: creates its series, so that a rate has a zero to rise from.
+    pub fn asks(&self, registry: &str) {
+        for outcome in ["ok", "unknown", "unauthorized", "failed", "unusable"] {
+            self.families.registry_requests.with_label_values(&[registry, outcome]);
+        }
+    }
+
+    /// A registry was asked for a schema: `bridge_registry_requests_total{registry,outcome}` with outcome
+    /// `ok|unknown|unauthorized|failed|unusable`.
+    pub fn registry_asked(&self, registry: &str, outcome: &'static str) {
+        self.families.registry_requests.with_label_values(&[registry, outcome]).inc();
+    }
+
     /// A signal is exported by OTLP from now on: creates its series, so that a rate has a zero to rise from.
     pub fn exports(&self, signal: &'static str) {
         for ok in [true, false] {

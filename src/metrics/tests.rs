@@ -53,6 +53,7 @@ pub(super) fn spoken() -> Metrics {
     metrics.topics_left_out(2);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
+    metrics.registry_asked("main", "unknown");
     metrics.exported("metrics", true);
     metrics.spans_dropped("queue_full", 3);
     metrics

@@ -162,7 +162,7 @@ impl Shard {
             budget: budget(config),
             drain_timeout: config.limits.drain_timeout,
             cadence: Cadence::new(config.kafka.commit_interval),
-            registries: Registries::new(&config.registries, runtime.handle.clone()),
+            registries: Registries::new(&config.registries, runtime.handle.clone(), metrics),
             rate: (*rate).clone(),
             post: Post::of(config),
             revokes: HashMap::new(),

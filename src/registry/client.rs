@@ -4,19 +4,21 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::causes;
-use crate::config::{Registry, Secret};
-use crate::http::{self, Renewed};
+use crate::config::Registry;
+use crate::http::Renewed;
+
+use super::login::{Login, said, wait};
 
 /// No schema is longer.
 const LONGEST: usize = 4 << 20;
-/// What of a registry's own words is repeated.
-const SHOWN: usize = 300;
+/// Where newer ones of Apicurio say what kind of schema they give.
+const ARTIFACT_TYPE: &str = "x-registry-artifacttype";
 
 /// Why there is no answer that can be used, by what the caller must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Failure {
         /// The least wait.
         after: Option<Duration>,
     },
+    /// Who asks is not allowed to. Ask again: a right may be given, a password changed.
+    Unauthorized(String),
     /// The registry does not know it. It may, later: one that is rebuilt has nothing at first.
     Unknown(String),
     /// The registry gives something that is no schema, or none that can be used: to ask again would not help.
@@ -37,14 +41,25 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Later { detail, .. } | Self::Unknown(detail) | Self::Unusable(detail) => {
-                f.write_str(detail)
-            }
+            Self::Later { detail, .. }
+            | Self::Unauthorized(detail)
+            | Self::Unknown(detail)
+            | Self::Unusable(detail) => f.write_str(detail),
         }
     }
 }
 
 impl Failure {
+    /// In one word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Later { .. } => "failed",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Unknown(_) => "unknown",
+            Self::Unusable(_) => "unusable",
+        }
+    }
+
     pub(super) fn later(detail: String) -> Self {
         Self::Later { detail, after: None }
     }
@@ -54,15 +69,31 @@ impl Failure {
 #[derive(Debug)]
 pub struct Client {
     settings: Registry,
+    login: Login,
     http: Mutex<Renewed>,
     /// The address that answered last.
     first: AtomicUsize,
 }
 
+/// What an address answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Where it was asked for.
+    pub(super) url: String,
+    /// The kind of schema that it says it is, or nothing.
+    pub(super) kind: String,
+    pub(super) body: Vec<u8>,
+}
+
 impl Client {
     /// Asks nothing yet.
     pub fn new(settings: &Registry) -> Self {
-        Self { settings: settings.clone(), http: Mutex::default(), first: AtomicUsize::new(0) }
+        Self {
+            settings: settings.clone(),
+            login: Login::new(settings),
+            http: Mutex::default(),
+            first: AtomicUsize::new(0),
+        }
     }
 
     /// Its name in the configuration.
@@ -72,39 +103,41 @@ impl Client {
 
     /// Whether it answers, and lets us ask.
     pub async fn reach(&self) -> Result<(), Failure> {
-        match self.get::<serde_json::Value>("/schemas/types").await {
-            // An older one has no such question, and has answered.
-            Ok(_) | Err(Failure::Unknown(_)) => Ok(()),
-            Err(failure) => Err(failure),
+        let mut answer = self.get::<serde_json::Value>("/schemas/types").await;
+        if let Err(Failure::Unknown(_)) = answer {
+            // One that knows nothing but Avro has no such question.
+            answer = self.get("/config").await;
         }
+        answer.map(|_| ())
     }
 
     /// What is at `path` behind an address of Confluent's API.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let (address, _, body) = self.ask(|address| format!("{address}{path}")).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            Failure::Unusable(format!("{address}{path} is not what a registry answers: {error}"))
-        })
+        let of = |address: &str| {
+            // Apicurio's own API may be what the address names.
+            let root = address.split_once("/apis/registry/").map(|(root, _)| root);
+            root.map_or_else(
+                || format!("{address}{path}"),
+                |root| format!("{root}/apis/ccompat/v7{path}"),
+            )
+        };
+        read_json(&self.ask(of).await?)
     }
 
-    /// What is at `path` of Apicurio's own API, and the kind of schema that it says it is.
-    pub(super) async fn get_apicurio(&self, path: &str) -> Result<(String, Vec<u8>), Failure> {
+    /// What is at `path` of Apicurio's own API.
+    pub(super) async fn get_apicurio(&self, path: &str) -> Result<Answer, Failure> {
         let of = |address: &str| {
             let root = address.split("/apis/").next().unwrap_or(address);
             format!("{root}/apis/registry/v2{path}")
         };
-        let (_, kind, body) = self.ask(of).await?;
-        Ok((kind, body))
+        self.ask(of).await
     }
 
     /// Asks one address after the other, the one that answered last first.
-    async fn ask(
-        &self,
-        url: impl Fn(&str) -> String,
-    ) -> Result<(String, String, Vec<u8>), Failure> {
+    async fn ask(&self, url: impl Fn(&str) -> String) -> Result<Answer, Failure> {
         let addresses = &self.settings.addresses;
         let first = self.first.load(Ordering::Relaxed);
-        let mut failed = Failure::later(format!("registry `{}` has no address", self.name()));
+        let mut failed = None;
         for place in 0..addresses.len() {
             let place = (first + place) % addresses.len();
             let url = url(&addresses[place]);
@@ -112,24 +145,33 @@ impl Client {
             let answer = tokio::time::timeout(limit, self.ask_one(&url)).await;
             let silence = |_| Err(Failure::later(format!("{url}: no answer within {limit:?}")));
             match answer.unwrap_or_else(silence) {
-                Err(failure @ Failure::Later { .. }) => failed = failure,
-                Err(failure) => return Err(failure),
-                Ok((kind, body)) => {
+                Ok(answer) => {
                     self.first.store(place, Ordering::Relaxed);
-                    return Ok((addresses[place].clone(), kind, body));
+                    return Ok(answer);
                 }
+                // One that does not know it may be behind the others; what it says counts more than silence.
+                Err(failure) => match failed {
+                    Some(Failure::Unknown(_)) => {}
+                    _ => failed = Some(failure),
+                },
             }
         }
-        self.http.lock().await.forget();
+        let failed = failed.unwrap_or_else(|| {
+            Failure::later(format!("registry `{}` has no address", self.name()))
+        });
+        if !matches!(failed, Failure::Unknown(_)) {
+            // Certificates may be others by now.
+            self.http.lock().await.forget();
+        }
         Err(failed)
     }
 
-    async fn ask_one(&self, url: &str) -> Result<(String, Vec<u8>), Failure> {
+    async fn ask_one(&self, url: &str) -> Result<Answer, Failure> {
         let later = |detail: String| Failure::later(format!("{url}: {detail}"));
         let Registry { tls, timeout, .. } = &self.settings;
         let client = self.http.lock().await.client(tls, *timeout).await;
         let request = client.map_err(later)?.get(url);
-        let (request, secrets) = self.log_in(request).await.map_err(later)?;
+        let (request, secrets) = self.login.sign(&self.settings, request).await.map_err(later)?;
         let failed = |error: reqwest::Error| later(causes::whole(&error.without_url()));
         let mut answer = request.send().await.map_err(failed)?;
         let status = answer.status();
@@ -137,57 +179,40 @@ impl Client {
             let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
             value.unwrap_or_default().to_owned()
         };
-        let kind = text("x-registry-artifacttype");
-        let after = text(RETRY_AFTER.as_str()).trim().parse().ok().map(Duration::from_secs);
+        let kind = text(ARTIFACT_TYPE);
+        let is_page = text(CONTENT_TYPE.as_str()).starts_with("text/html");
+        let after = wait(&text(RETRY_AFTER.as_str()));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST {
                 let most = LONGEST >> 20;
-                return Err(Failure::Unusable(format!(
-                    "{url}: the answer is longer than {most} MiB"
-                )));
+                return Err(later(format!("the answer is longer than {most} MiB")));
             }
         }
         if status.is_success() {
-            return Ok((kind, body));
+            // A gate or a portal in between, and no registry.
+            return match is_page {
+                true => Err(later("it answers with a page of HTML".to_owned())),
+                false => Ok(Answer { url: url.to_owned(), kind, body }),
+            };
         }
         let detail = format!("{url}: {status}{}", said(&body, &secrets));
         Err(match status {
             StatusCode::NOT_FOUND => Failure::Unknown(detail),
-            // A right that is missing now may be given, and an address that is wrong may be put right.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.login.refused().await;
+                Failure::Unauthorized(detail)
+            }
+            // An address that is wrong may be put right.
             _ => Failure::Later { detail, after },
         })
     }
-
-    /// Says who asks; and what of that is secret.
-    async fn log_in(
-        &self,
-        mut request: RequestBuilder,
-    ) -> Result<(RequestBuilder, Vec<Secret>), String> {
-        let mut secrets = Vec::new();
-        if let Some((name, file)) = &self.settings.user {
-            let password = Secret::new(http::text_of("password_file", file).await?.trim());
-            request = request.basic_auth(name, Some(password.expose()));
-            secrets.push(password);
-        }
-        if let Some(file) = &self.settings.headers_file {
-            let headers = http::headers_of(file).await?;
-            request = http::with_headers(request, &headers)?;
-            secrets.extend(headers.into_iter().map(|(_, value)| value));
-        }
-        Ok((request, secrets))
-    }
 }
 
-/// The registry's own words of an error, on one line and without a secret.
-fn said(body: &[u8], secrets: &[Secret]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Said {
-        message: String,
-    }
-    let Ok(Said { message }) = serde_json::from_slice(body) else { return String::new() };
-    let line = http::one_line(&message, secrets);
-    let line: String = line.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
-    format!(": {line}")
+/// An answer as JSON. What is none does not come from a registry, but from something in between that may go away.
+pub(super) fn read_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        Failure::later(format!("{}: not what a registry answers: {error}", answer.url))
+    })
 }

@@ -9,15 +9,14 @@ use bridge_core::step::{Reference, Thing};
 use bridge_schema::{Schema, SchemaId, Source};
 use bridge_shape::{Fetched, schema_id};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::config::Registry;
+use crate::metrics::Metrics;
 
-use super::client::{Client, Failure};
+use super::asked::Asked;
+use super::client::Failure;
 
-/// Questions to one registry at a time.
-const AT_ONCE: usize = 4;
 /// How often one is asked that does not know a schema, or does not answer, at most.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -37,18 +36,10 @@ pub struct Registries {
     runtime: Handle,
 }
 
-#[derive(Debug)]
-struct Asked {
-    client: Client,
-    gate: Semaphore,
-}
-
 impl Registries {
     /// Of these registries, in the order of their numbers. Asks on `runtime`.
-    pub fn new(registries: &[Registry], runtime: Handle) -> Self {
-        let asked = |registry| {
-            Arc::new(Asked { client: Client::new(registry), gate: Semaphore::new(AT_ONCE) })
-        };
+    pub fn new(registries: &[Registry], runtime: Handle, metrics: &Arc<Metrics>) -> Self {
+        let asked = |registry| Arc::new(Asked::new(registry, Arc::clone(metrics)));
         Self { all: registries.iter().map(asked).collect(), runtime }
     }
 
@@ -64,34 +55,30 @@ impl Registries {
 
 /// Asks until there is an answer.
 async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
-    let name = asked.client.name();
-    for failures in 1_u32.. {
-        let answer = {
-            let _turn = asked.gate.acquire().await.expect("the gate is never closed");
-            asked.client.fetch(id).await
+    let name = asked.name();
+    let (mut failures, mut missing) = (0, false);
+    let fetched = loop {
+        let failure = match asked.fetch(id).await {
+            Ok(fetched) => break fetched,
+            Err(failure) => failure,
         };
-        let fetched = match compiled(answer).await {
-            Ok(fetched) => fetched,
-            Err(failure) => {
-                if failures == 1 {
-                    tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "a schema cannot be fetched, its partitions wait");
-                }
-                tell(News::Trouble(failure.to_string()));
-                sleep(wait(&failure, failures)).await;
-                continue;
-            }
-        };
-        match &fetched {
-            Err(why) => {
-                tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used, its records go the way of `[failure]`");
-            }
-            Ok(_) if failures > 1 => {
-                tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema is here");
-            }
-            Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
+        failures += 1;
+        if matches!(failure, Failure::Unknown(_)) && !std::mem::replace(&mut missing, true) {
+            tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not know a schema, its partitions wait");
         }
-        return tell(News::Here(Arc::new(fetched)));
+        tell(News::Trouble(failure.to_string()));
+        sleep(wait(&failure, failures)).await;
+    };
+    match &fetched {
+        Err(why) => {
+            tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used, its records go the way of `[failure]`");
+        }
+        Ok(_) if missing => {
+            tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema is here");
+        }
+        Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
     }
+    tell(News::Here(Arc::new(fetched)));
 }
 
 /// The schema of an answer, or why it never can be used; an answer that may be another one later stays what it is.
@@ -104,7 +91,7 @@ pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched,
     // Some take long enough to be a burden to who else runs on this thread.
     let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
     let compiled = tokio::task::spawn_blocking(compile).await;
-    Ok(compiled.unwrap_or_else(|_| Err("it cannot be compiled".to_owned())))
+    compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
 }
 
 /// Until it is asked again.

@@ -66,7 +66,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "watched",
         ],
     ),
-    ("registry", &["http", "config", "causes", "core"]),
+    ("registry", &["credential", "http", "metrics", "config", "causes", "core"]),
     ("eventhubs", &["credential", "health", "metrics", "tls", "config", "causes", "core", "retry"]),
     ("credential", &["http", "tls", "config", "causes"]),
     ("admin", &["status", "health", "metrics", "config", "causes"]),

@@ -111,6 +111,19 @@ fn what_is_wrong_with_a_registry_is_told_with_its_place() {
             "`registries.main.headers_file` contradicts `username`",
         ),
         (
+            "addresses = ['http://r']\nusername = 'ada'\npassword_file = 'secret'\n\
+             credential = { kind = 'managed_identity', scope = 'api://r/.default' }",
+            "`registries.main.credential` contradicts `username`",
+        ),
+        (
+            "addresses = ['http://r']\ncredential = { kind = 'managed_identity' }",
+            "`registries.main.credential.scope` is missing",
+        ),
+        (
+            "addresses = ['http://r']\ncredential = { kind = 'sas', key_name = 'k', key = 'x' }",
+            "`registries.main.credential.kind` is `sas`",
+        ),
+        (
             "addresses = ['http://r']\nheaders_file = 'secret'",
             "`registries.main.headers_file` names a file whose line 1 is no header",
         ),

@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use bridge_schema::SchemaId;
 use serde_json::{Value, json};
 
 use crate::block_on;
@@ -105,6 +106,20 @@ impl Apicurio {
         let body = json!({ "schemaType": kind, "schema": schema, "references": references });
         let said = self.post(&format!("/subjects/{subject}/versions"), &body);
         said["id"].as_u64().unwrap_or_else(|| panic!("{said}")) as u32
+    }
+
+    /// Its own id of what has `id` in Confluent's API, which counts texts.
+    pub(crate) fn global_id(&self, id: u32) -> SchemaId {
+        let root = self.address().replace("/apis/ccompat/v7", "/apis/registry/v2");
+        let get = |path: String| -> Value {
+            let url = format!("{root}{path}");
+            let body = block_on(async { reqwest::get(url).await?.bytes().await }).unwrap();
+            serde_json::from_slice(&body).unwrap()
+        };
+        let found = get(format!("/search/artifacts?contentId={id}"));
+        let artifact = found["artifacts"][0]["id"].as_str().unwrap();
+        let said = get(format!("/groups/default/artifacts/{artifact}/meta"));
+        SchemaId::GlobalId(said["globalId"].as_i64().unwrap_or_else(|| panic!("{said}")))
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {

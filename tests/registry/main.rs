@@ -8,7 +8,9 @@ mod support;
 
 mod apicurio;
 mod asked;
+mod checked;
 mod decoded;
+mod fetched;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use axum::Router;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::authority::Certificate;
+use super::authority::{Authority, Certificate};
 
 struct Secured {
     tcp: TcpListener,
@@ -37,15 +39,33 @@ impl axum::serve::Listener for Secured {
 
 /// Serves `router` over HTTPS, and over HTTP too, until the test process ends. Gives both addresses, in that order.
 pub fn serve(router: Router, certificate: &Certificate) -> (SocketAddr, SocketAddr) {
+    serve_to(router, certificate, None)
+}
+
+/// The same; over HTTPS only to those who show a certificate of `clients`, if that is said.
+pub fn serve_to(
+    router: Router,
+    certificate: &Certificate,
+    clients: Option<&Authority>,
+) -> (SocketAddr, SocketAddr) {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = CertificateDer::from_pem_slice(certificate.chain.as_bytes()).expect("PEM");
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).expect("PEM");
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
+    let tls = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key)
-        .expect("a certificate with its key");
+        .expect("versions");
+    let tls = match clients {
+        None => tls.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            let root = CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM");
+            roots.add(root).expect("an authority");
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            tls.with_client_cert_verifier(verifier.expect("authorities"))
+        }
+    };
+    let tls = tls.with_single_cert(vec![chain], key).expect("a certificate with its key");
     let (told, addresses) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

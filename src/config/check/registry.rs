@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::path::Path;
-use crate::config::{Registry, raw};
+use crate::config::raw::Kind;
+use crate::config::{Credential, Entra, Registry, headers, raw};
 
 use super::Check;
 
@@ -28,16 +29,57 @@ impl Check<'_> {
         let addresses = urls.collect();
         let headers_file = self.headers(at, given.headers_file.as_ref());
         let user = self.user(at, given);
-        if user.is_some() && headers_file.is_some() {
-            let why = "`username` says who asks, and so may a header";
-            self.wrong(&at.key("headers_file"), "contradicts `username`", why, "keep one of them");
-        }
+        self.one_who_asks(at, given);
         let files = [&given.ca_file, &given.certificate_file, &given.key_file];
         let tls = self.tls_files(at, files);
+        let credential = given.credential.as_ref();
+        let credential = credential.and_then(|it| self.identity_of(&at.key("credential"), it));
+        let credential = credential.map(|it| Entra { ca_file: tls.ca_file.clone(), ..it });
         let usual = Duration::from_secs(10);
         let timeout = &at.key("timeout");
         let timeout = self.duration(timeout, given.timeout.as_ref(), usual, "100ms"..="1m");
-        Registry { name: name.to_owned(), addresses, user, headers_file, tls, timeout }
+        Registry { name: name.to_owned(), addresses, user, credential, headers_file, tls, timeout }
+    }
+
+    /// A password, a token of Entra and a header that says who asks exclude each other. Other headers go with each.
+    fn one_who_asks(&mut self, at: &Path, given: &raw::Registry) {
+        let file = given.headers_file.as_ref().map(|named| self.layers.beside(named));
+        let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let is_said = |(name, _): &(String, _)| name.eq_ignore_ascii_case("authorization");
+        let by_header = headers(&text).is_ok_and(|all| all.iter().any(is_said));
+        let ways = [
+            ("username", given.username.is_some() || given.password_file.is_some()),
+            ("credential", given.credential.is_some()),
+            ("headers_file", by_header),
+        ];
+        let mut said = ways.into_iter().filter_map(|(key, is_said)| is_said.then_some(key));
+        if let (Some(first), Some(second)) = (said.next(), said.next()) {
+            let why = match second {
+                "headers_file" => "a header `Authorization` in it says who asks, too",
+                _ => "a request says once who asks",
+            };
+            let said = format!("contradicts `{first}`");
+            self.wrong(&at.key(second), said, why, "keep one of them");
+        }
+    }
+
+    /// An identity of Entra ID, and what its tokens are for.
+    fn identity_of(&mut self, at: &Path, given: &raw::Credential) -> Option<Entra> {
+        if given.kind == Some(Kind::Sas) {
+            let why = "a shared access key is for Event Hubs, and no registry knows it";
+            let hint = "write `username` and `password_file`, or another `kind`";
+            self.wrong(&at.key("kind"), "is `sas`", why, hint);
+            return None;
+        }
+        if given.kind.is_some() && given.scope.is_none() {
+            let why = "a token is for something, and the registry checks for what";
+            self.missing(&at.key("scope"), why, "add `scope = \"api://…/.default\"`");
+            return None;
+        }
+        match self.credential(at, given, "")? {
+            Credential::Entra(entra) => Some(entra),
+            Credential::Sas(_) => None,
+        }
     }
 
     fn user(&mut self, at: &Path, given: &raw::Registry) -> Option<(String, PathBuf)> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Duration;
+use super::{Credential, Duration};
 
 /// A registry of schemas, which `[mappings.key]` and `[mappings.value]` may name.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -16,7 +16,9 @@ pub(in crate::config) struct Registry {
     pub(in crate::config) username: Option<String>,
     /// File with the password of that user; read anew for each request.
     pub(in crate::config) password_file: Option<String>,
-    /// File with headers of each request, `name: value`, one a line: a bearer token. It is read anew for each request.
+    /// Whose token of Entra ID is shown, if the registry wants one; `scope` says what it is for.
+    pub(in crate::config) credential: Option<Credential>,
+    /// File with headers of each request, `name: value`, one a line: a bearer token, an identity pool. It is read anew for each request.
     pub(in crate::config) headers_file: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
     pub(in crate::config) ca_file: Option<String>,
