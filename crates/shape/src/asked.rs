@@ -114,7 +114,8 @@ impl Asked {
             }
             _ => None,
         };
-        let later = if changed.is_some() { again.as_ref() } else { again.as_ref().or(first.as_ref()) };
+        let later =
+            if changed.is_some() { again.as_ref() } else { again.as_ref().or(first.as_ref()) };
         let later = later.map(Document::root);
         self.change_key(record, draft, later)?;
         self.headers.change(record, draft, later)?;

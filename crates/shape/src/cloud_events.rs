@@ -229,7 +229,9 @@ fn data(root: Value<'_>, content_type: Option<&str>) -> Result<Option<Vec<u8>>, 
     let of_json = content_type.is_none_or(|it| is_json(it.as_bytes()));
     // Text of a type that is not JSON stands for itself.
     let plain = data.text().filter(|_| !of_json);
-    Ok(Some(plain.map_or_else(|| data.raw().as_bytes().to_vec(), |it| it.into_owned().into_bytes())))
+    Ok(Some(
+        plain.map_or_else(|| data.raw().as_bytes().to_vec(), |it| it.into_owned().into_bytes()),
+    ))
 }
 
 /// Makes one JSON object of `attributes` and the data that is the value.

@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn avro_may_stay_avro_with_its_schema_inside() {
-        let decode = asked(Decode { key: None, value: Some(Decoder { to: To::Avro, ..decoder() }) });
+        let decode =
+            asked(Decode { key: None, value: Some(Decoder { to: To::Avro, ..decoder() }) });
         let record = record(None, Some(VALUE), &[]);
         let Outcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
             panic!()

@@ -106,10 +106,9 @@ mod tests {
     type Pairs = Vec<(String, String)>;
 
     fn changed(headers: &Headers, given: &[(&str, &str)]) -> Pairs {
-        let given = given.iter().map(|(name, value)| Header {
-            name: name.as_bytes(),
-            value: Some(value.as_bytes()),
-        });
+        let given = given
+            .iter()
+            .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
         let given: Vec<_> = given.collect();
         let record = record(None, None, &given);
         let mut draft = Draft::of(&record);

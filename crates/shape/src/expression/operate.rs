@@ -250,9 +250,7 @@ fn doubles<'a>(how: Compute, one: &Val<'a>, other: &Val<'a>) -> Option<Val<'a>> 
 pub(super) fn convert(to: Function, given: Val<'_>) -> Option<Val<'_>> {
     Some(match (to, given) {
         (Function::Int, Val::Int(it)) => Val::Int(it),
-        (Function::Int, Val::Double(it)) => {
-            Val::Int((it > -END && it < END).then_some(it as i64)?)
-        }
+        (Function::Int, Val::Double(it)) => Val::Int((it > -END && it < END).then_some(it as i64)?),
         (Function::Int, Val::Text(it)) => Val::Int(it.parse().ok()?),
         (Function::Double, Val::Int(it)) => Val::Double(it as f64),
         (Function::Double, Val::Double(it)) => Val::Double(it),
