@@ -147,10 +147,7 @@ fn each_key_of_the_wrong_type_is_told_at_its_own_line() {
         let report = Given::file(&changed.join("\n")).report();
         assert_eq!(report.matches("error: ").count(), 1, "`{wrong}`\n{report}");
         let (what, at) = (format!("{key}` is a list"), format!("bridge.toml:{}\n", index + 1));
-        assert!(
-            report.contains(&what) || LISTS.contains(&key),
-            "`{wrong}`\n{report}"
-        );
+        assert!(report.contains(&what) || LISTS.contains(&key), "`{wrong}`\n{report}");
         assert!(report.contains(&at), "`{wrong}`\n{report}");
         told += 1;
     }

@@ -15,15 +15,31 @@ fn with(mapping: &str) -> Given {
 
 /// The table of the mapping, what is told, and what is to be done about it.
 const WRONG: &[(&str, &str, &str)] = &[
-    ("select = { header = { type = '(' } }", "`mappings[0].select.header.type` is no regular", "order.*"),
+    (
+        "select = { header = { type = '(' } }",
+        "`mappings[0].select.header.type` is no regular",
+        "order.*",
+    ),
     ("select = { key = '[z-a]' }", "`mappings[0].select.key` is no regular expression", "order.*"),
     ("select = { key = '(?!x)' }", "look-around", "order.*"),
     ("select = { tombstones = 'none' }", "`mappings[0].select.tombstones`", "keep"),
-    ("select = { field = { 'a..b' = 'x' } }", "is no place in a value: expected the name", "customer.iban"),
+    (
+        "select = { field = { 'a..b' = 'x' } }",
+        "is no place in a value: expected the name",
+        "customer.iban",
+    ),
     ("select = { field = { 'a[*].b' = 'x' } }", "is more than one place", "`exists`"),
     ("select = { field = { a = '*' } }", "is no regular expression", "order.*"),
-    ("select = { expression = 'value.total >' }", "`mappings[0].select.expression` is no condition", "docs/shaping.md"),
-    ("select = { expression = 'true && nope' }", "there is no `nope`, only `value`", "docs/shaping.md"),
+    (
+        "select = { expression = 'value.total >' }",
+        "`mappings[0].select.expression` is no condition",
+        "docs/shaping.md",
+    ),
+    (
+        "select = { expression = 'true && nope' }",
+        "there is no `nope`, only `value`",
+        "docs/shaping.md",
+    ),
     ("select = { expression = 'true && nope' }", "line 1, column 9", "docs/shaping.md"),
     ("select = { expression = 'now() > 1' }", "there is no function `now`", "docs/shaping.md"),
     ("select = { expression = '1 + 1' }", "not true or false", "docs/shaping.md"),
@@ -39,26 +55,70 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("value = { from = '{topic}' }", "`mappings[0].value.from` is never used", "[mappings.key]"),
     ("value = { hash = true }", "`mappings[0].value.hash` is never used", "[mappings.fields]"),
     ("value = { unwrap = 'avro' }", "`mappings[0].value.unwrap`", "debezium"),
-    ("value = { unwrap = 'connect', deletes = 'drop' }", "`mappings[0].value.deletes` is never used", "debezium"),
-    ("value = { decode = 'confluent', registry = 'nope' }", "there is no such registry", "[registries.nope]"),
-    ("fields = { remove = ['a b'] }", "`mappings[0].fields.remove[0]` is no place", "customer.iban"),
+    (
+        "value = { unwrap = 'connect', deletes = 'drop' }",
+        "`mappings[0].value.deletes` is never used",
+        "debezium",
+    ),
+    (
+        "value = { decode = 'confluent', registry = 'nope' }",
+        "there is no such registry",
+        "[registries.nope]",
+    ),
+    (
+        "fields = { remove = ['a b'] }",
+        "`mappings[0].fields.remove[0]` is no place",
+        "customer.iban",
+    ),
     ("fields = { remove = ['a[0]'] }", "names elements of a list", "mask them"),
-    ("fields = { remove = ['a'], mask = ['a.b'] }", "is inside `a`, which is named, too", "keep one"),
-    ("fields = { mask = ['a'], hash = ['a'], hash_key_file = 'hash-key' }", "is inside `a`", "keep one"),
+    (
+        "fields = { remove = ['a'], mask = ['a.b'] }",
+        "is inside `a`, which is named, too",
+        "keep one",
+    ),
+    (
+        "fields = { mask = ['a'], hash = ['a'], hash_key_file = 'hash-key' }",
+        "is inside `a`",
+        "keep one",
+    ),
     ("fields = { hash = ['a'] }", "`mappings[0].fields.hash_key_file` is missing", "16 bytes"),
     ("fields = { hash_key_file = 'hash-key' }", "is never used", "`hash`"),
-    ("fields = { hash = ['a'], hash_key_file = 'nowhere' }", "which cannot be used", "readable file"),
-    ("fields = { hash = ['a'], hash_key_file = 'short-key' }", "fewer than 16 bytes", "openssl rand"),
-    ("fields = { remove = ['a'] }\nkey = { from = '{field:a.b}' }", "reads `a.b`, which is removed", "mask or hash"),
-    ("headers = { keep = ['a'], drop = ['b'] }", "`mappings[0].headers.drop` contradicts `keep`", "keep one"),
+    (
+        "fields = { hash = ['a'], hash_key_file = 'nowhere' }",
+        "which cannot be used",
+        "readable file",
+    ),
+    (
+        "fields = { hash = ['a'], hash_key_file = 'short-key' }",
+        "fewer than 16 bytes",
+        "openssl rand",
+    ),
+    (
+        "fields = { remove = ['a'] }\nkey = { from = '{field:a.b}' }",
+        "reads `a.b`, which is removed",
+        "mask or hash",
+    ),
+    (
+        "headers = { keep = ['a'], drop = ['b'] }",
+        "`mappings[0].headers.drop` contradicts `keep`",
+        "keep one",
+    ),
     ("headers = { keep = [] }", "`mappings[0].headers.keep` is empty", "remove the key"),
     ("headers = { drop = ['('] }", "`mappings[0].headers.drop[0]` is no regular", "order.*"),
     ("headers = { rename = { a = '' } }", "gives a header no name", "write one"),
     ("headers = { add = { a = '{nope}' } }", "there is no `{nope}`", "{topic}"),
     ("cloudevents = { source = '/s' }", "`mappings[0].cloudevents.type` is missing", "write both"),
-    ("cloudevents = { id = '{offset}' }", "`mappings[0].cloudevents.source` is missing", "write both"),
+    (
+        "cloudevents = { id = '{offset}' }",
+        "`mappings[0].cloudevents.source` is missing",
+        "write both",
+    ),
     ("cloudevents = { mode = 'batch' }", "`mappings[0].cloudevents.mode`", "structured"),
-    ("cloudevents = { source = '/s', type = '' }", "`mappings[0].cloudevents.type` is empty", "{topic}"),
+    (
+        "cloudevents = { source = '/s', type = '' }",
+        "`mappings[0].cloudevents.type` is empty",
+        "{topic}",
+    ),
 ];
 
 #[test]
@@ -114,7 +174,8 @@ fn examples_do_what_is_written_beside_them() {
         let hub = Hub { partitions: Some(4), limit: 1 << 20 };
         let mut trial = Trial::new(&config, BTreeSet::new(), hub);
         let mut told = String::new();
-        for (number, line) in std::fs::read_to_string(file("in.jsonl")).unwrap().lines().enumerate() {
+        for (number, line) in std::fs::read_to_string(file("in.jsonl")).unwrap().lines().enumerate()
+        {
             let record = trial.read(line, number as i64).unwrap();
             for it in record.with(|record| trial.told(record)) {
                 told.push_str(&it.json());

@@ -51,7 +51,8 @@ fn cases() -> Vec<(&'static str, Asked)> {
     let pattern = |text| Pattern::parse(text).expect("it is a pattern");
     let path = |text| Path::parse(text).expect("it is a path");
     let template = |text| Template::parse(text, |_| None).expect("it is a template");
-    let by_header = |text| Select { header: vec![("type".into(), pattern(text))], ..Select::default() };
+    let by_header =
+        |text| Select { header: vec![("type".into(), pattern(text))], ..Select::default() };
     let expression = |text| Select {
         expression: Some(Expression::compile(text).expect("it is an expression")),
         ..Select::default()
@@ -84,14 +85,23 @@ fn cases() -> Vec<(&'static str, Asked)> {
         ),
         (
             "filter by field",
-            select(Select { field: vec![(path("customer.country"), pattern("SE|NO"))], ..Select::default() }),
+            select(Select {
+                field: vec![(path("customer.country"), pattern("SE|NO"))],
+                ..Select::default()
+            }),
         ),
-        ("remove a field", fields(Fields { remove: vec![path("customer.iban")], ..Fields::default() })),
+        (
+            "remove a field",
+            fields(Fields { remove: vec![path("customer.iban")], ..Fields::default() }),
+        ),
         ("hash a field", fields(Fields { hash, ..Fields::default() })),
         ("add two headers", Asked { headers: added, ..Asked::default() }),
         (
             "make a CloudEvent",
-            Asked { cloud_events: Some(CloudEvents { mode: None, make: Some(make) }), ..Asked::default() },
+            Asked {
+                cloud_events: Some(CloudEvents { mode: None, make: Some(make) }),
+                ..Asked::default()
+            },
         ),
     ]
 }

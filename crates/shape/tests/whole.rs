@@ -3,8 +3,8 @@
 use bridge_core::record::{Header, Record};
 use bridge_core::step::{Draft, Known, Outcome, Shape};
 use bridge_shape::{
-    Asked, CloudEvents, Expression, Fields, HashKey, Headers, Key, Make, Mode, Path, Pattern, Select,
-    Template, Tombstones,
+    Asked, CloudEvents, Expression, Fields, HashKey, Headers, Key, Make, Mode, Path, Pattern,
+    Select, Template, Tombstones,
 };
 use proptest::prelude::*;
 
@@ -29,11 +29,14 @@ fn told(asked: &Asked, record: &Record<'_>) -> String {
 }
 
 fn shown(draft: &Draft<'_>) -> String {
-    let text = |bytes: Option<&[u8]>| bytes.map_or("null".into(), String::from_utf8_lossy).into_owned();
+    let text =
+        |bytes: Option<&[u8]>| bytes.map_or("null".into(), String::from_utf8_lossy).into_owned();
     let mut lines = vec![text(draft.key.as_deref()), text(draft.value.as_deref())];
-    lines.extend(draft.headers.iter().map(|it| {
-        format!("{}: {}", String::from_utf8_lossy(&it.name), text(it.value.as_deref()))
-    }));
+    lines.extend(
+        draft.headers.iter().map(|it| {
+            format!("{}: {}", String::from_utf8_lossy(&it.name), text(it.value.as_deref()))
+        }),
+    );
     lines.join("\n")
 }
 
@@ -74,7 +77,10 @@ fn a_record_is_filtered_by_what_is_said_first() {
 
 #[test]
 fn tombstones_are_kept_dropped_or_all_there_is() {
-    let of = |tombstones| Asked { select: Select { tombstones, ..Select::default() }, ..Asked::default() };
+    let of = |tombstones| Asked {
+        select: Select { tombstones, ..Select::default() },
+        ..Asked::default()
+    };
     for (tombstones, of_value, of_none) in [
         (Tombstones::Keep, "same", "same"),
         (Tombstones::Drop, "same", "filtered: tombstone"),
@@ -92,10 +98,12 @@ fn what_is_removed_is_in_no_key_no_header_and_no_error() {
         mask: vec![path("phone")],
         hash: Some((HashKey::new(b"0123456789abcdef"), vec![path("email")])),
     };
-    let headers = Headers { add: vec![("phone".into(), template("{field:phone}"))], ..Headers::default() };
+    let headers =
+        Headers { add: vec![("phone".into(), template("{field:phone}"))], ..Headers::default() };
     let key = Key { from: Some(template("{field:email}")), hash: None };
     let asked = Asked { fields, headers, key, ..Asked::default() };
-    let value = r#"{"iban": "hush1", "phone": "hush2", "email": "hush3", "n": 12345678901234567890.123}"#;
+    let value =
+        r#"{"iban": "hush1", "phone": "hush2", "email": "hush3", "n": 12345678901234567890.123}"#;
     let told_of = told(&asked, &record(Some(value.as_bytes()), &[]));
     assert!(!told_of.contains("hush"), "{told_of}");
     assert!(told_of.contains("\"n\": 12345678901234567890.123"), "{told_of}");
@@ -162,7 +170,11 @@ fn a_plain_record_becomes_a_cloud_event() {
         (&b"{}"[..], None, r#""data":{},"datacontenttype":"application/json"}"#),
         (b"\xff", None, r#""data_base64":"/w=="}"#),
         (b"a\"b", Some("text/plain"), r#""data":"a\"b","datacontenttype":"text/plain"}"#),
-        (b"1", Some("application/vnd.x"), r#""data_base64":"MQ==","datacontenttype":"application/vnd.x"}"#),
+        (
+            b"1",
+            Some("application/vnd.x"),
+            r#""data_base64":"MQ==","datacontenttype":"application/vnd.x"}"#,
+        ),
     ] {
         let mut headers = headers.to_vec();
         headers.extend(media.map(|media| header("content-type", media)));

@@ -38,7 +38,7 @@ impl Check<'_> {
         let value = self.part(&of_value, &given.value, registries);
         let open_key = self.open_key(&of_key, &given.key);
         let open_value = self.open_value(&of_value, &given.value);
-        let secret = self.secret(at, given);
+        let secret = self.hash_key(at, given);
         let (fields, gone) = self.fields(&at.key("fields"), &given.fields, secret.clone());
         let hash = secret.filter(|_| given.key.hash == Some(true));
         let from = given.key.from.as_ref();
@@ -114,7 +114,8 @@ impl Check<'_> {
             Ok(pattern) => Some(pattern),
             Err(why) => {
                 let said = format!("is no regular expression: {why}");
-                let hint = "write one, such as `order.*`; `\\` before a character takes it as it is";
+                let hint =
+                    "write one, such as `order.*`; `\\` before a character takes it as it is";
                 self.wrong(at, said, "it has to match the whole of what is there", hint);
                 None
             }
@@ -185,7 +186,7 @@ impl Check<'_> {
     }
 
     /// The secret of hashes, where something is hashed.
-    fn secret(&mut self, at: &Path, given: &raw::Mapping) -> Option<HashKey> {
+    fn hash_key(&mut self, at: &Path, given: &raw::Mapping) -> Option<HashKey> {
         let file = at.key("fields").key("hash_key_file");
         let hashes = given.fields.hash.as_ref().is_some_and(|it| !it.is_empty());
         let needs = hashes || given.key.hash == Some(true);
@@ -227,7 +228,12 @@ impl Check<'_> {
         for (at, place) in &remove {
             if !place.is_field() {
                 let why = "fields are removed, and elements of lists are not";
-                self.wrong(at, "names elements of a list", why, "name a field of them, or mask them");
+                self.wrong(
+                    at,
+                    "names elements of a list",
+                    why,
+                    "name a field of them, or mask them",
+                );
             }
         }
         let all: Vec<&Placed> = remove.iter().chain(&mask).chain(&hash).collect();
@@ -266,7 +272,12 @@ impl Check<'_> {
             }
         };
         if template.is_empty() {
-            self.wrong(at, "is empty", "it is filled in for each record", format!("there are {PLACES}"));
+            self.wrong(
+                at,
+                "is empty",
+                "it is filled in for each record",
+                format!("there are {PLACES}"),
+            );
             return None;
         }
         for field in template.fields() {
@@ -320,12 +331,7 @@ impl Check<'_> {
         is_name
     }
 
-    fn cloud_events(
-        &mut self,
-        at: &Path,
-        given: &raw::CloudEvents,
-        gone: &[Place],
-    ) -> CloudEvents {
+    fn cloud_events(&mut self, at: &Path, given: &raw::CloudEvents, gone: &[Place]) -> CloudEvents {
         let mode = given.mode.map(|mode| match mode {
             raw::Mode::Binary => Mode::Binary,
             raw::Mode::Structured => Mode::Structured,
@@ -335,7 +341,8 @@ impl Check<'_> {
         };
         let id = text("id", Some(given.id.as_ref().unwrap_or(&ID.to_owned())));
         let subject = text("subject", given.subject.as_ref());
-        let (source, kind) = (text("source", given.source.as_ref()), text("type", given.kind.as_ref()));
+        let (source, kind) =
+            (text("source", given.source.as_ref()), text("type", given.kind.as_ref()));
         let said = [
             ("source", given.source.is_some()),
             ("type", given.kind.is_some()),
