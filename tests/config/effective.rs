@@ -138,7 +138,9 @@ fn every_key_that_sounds_like_a_secret_is_hidden_or_known_to_be_none() {
             let is_table = described.get("$ref").is_some();
             let sounds = !is_table && words.iter().any(|word| key.contains(word));
             let is_hidden = described["writeOnly"] == true;
-            let is_none = key.ends_with("_file") || NONE.contains(&key.as_str());
+            // Of records: a pattern for them.
+            let is_pattern = (table.as_str(), key.as_str()) == ("Select", "key");
+            let is_none = key.ends_with("_file") || NONE.contains(&key.as_str()) || is_pattern;
             assert_eq!(is_hidden, sounds && !is_none, "{table}.{key}");
             secrets += usize::from(is_hidden);
         }

@@ -65,7 +65,10 @@ fn find<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
 fn the_full_file_shows_every_key() {
     let (everything, keys) = (everything(), schema_keys());
     assert!(keys.len() > 35, "the schema lost keys: {keys:?}");
-    let missing: Vec<_> = keys.keys().filter(|key| find(&everything, key).is_none()).collect();
+    let missing = keys.keys().filter(|key| find(&everything, key).is_none());
+    // Of the other part only: here they are told to be of no use.
+    let other = ["mappings.key.deletes", "mappings.value.from", "mappings.value.hash"];
+    let missing: Vec<_> = missing.filter(|key| !other.contains(&key.as_str())).collect();
     assert!(missing.is_empty(), "missing from config/bridge.full.toml: {missing:?}");
 }
 

@@ -228,8 +228,8 @@ proptest! {
         let headers = [Header { name: b"type", value: kind.as_deref().map(str::as_bytes) }];
         let value = (!is_tombstone).then_some(value.as_bytes());
         let record = Record { key: key.as_deref().map(str::as_bytes), ..record(value, &headers) };
-        let outside = kind.is_some_and(|it| it.starts_with('a'))
-            && key.is_some_and(|it| it == "a" || it == "ab")
+        let outside = kind.as_ref().is_some_and(|it| it.starts_with('a'))
+            && key.as_ref().is_some_and(|it| it == "a" || it == "ab")
             && match tombstones {
                 Tombstones::Keep => true,
                 Tombstones::Drop => !is_tombstone,

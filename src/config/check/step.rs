@@ -65,7 +65,7 @@ impl Check<'_> {
 
     fn select(&mut self, at: &Path, given: &raw::Select) -> Select {
         let of_header = at.key("header");
-        let header = given.header.iter().filter_map(|(name, pattern)| {
+        let header = given.header.iter().flatten().filter_map(|(name, pattern)| {
             let pattern = self.match_whole(&of_header.key(name), pattern)?;
             Some((name.as_str().into(), pattern))
         });
@@ -73,7 +73,7 @@ impl Check<'_> {
         let key = given.key.as_ref().and_then(|it| self.match_whole(&at.key("key"), it));
         let of_field = at.key("field");
         let mut field = Vec::new();
-        for (path, pattern) in &given.field {
+        for (path, pattern) in given.field.iter().flatten() {
             let at = of_field.key(path);
             let place = self.place(&at, path);
             let pattern = self.match_whole(&at, pattern);
@@ -306,13 +306,13 @@ impl Check<'_> {
         let keep = patterns("keep", given.keep.as_ref());
         let drop = patterns("drop", given.drop.as_ref());
         let mut rename = Vec::new();
-        for (from, to) in &given.rename {
+        for (from, to) in given.rename.iter().flatten() {
             if self.names_a_header(&at.key("rename").key(from), to) {
                 rename.push((from.as_str().into(), to.as_str().into()));
             }
         }
         let mut add = Vec::new();
-        for (name, text) in &given.add {
+        for (name, text) in given.add.iter().flatten() {
             let at = at.key("add").key(name);
             if self.names_a_header(&at, name)
                 && let Some(template) = self.template(&at, text, gone)

@@ -10,14 +10,14 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Select {
     /// Headers by name, each a regular expression for the whole value: `{ type = "order.*" }`.
-    pub(in crate::config) header: BTreeMap<String, String>,
+    pub(in crate::config) header: Option<BTreeMap<String, String>>,
     /// A regular expression for the whole key, as it is in Kafka.
     #[schemars(extend("format" = "regex"))]
     pub(in crate::config) key: Option<String>,
     /// Records without a value: `keep`, the default, `drop`, or `only`.
     pub(in crate::config) tombstones: Option<Tombstones>,
     /// Fields of the JSON value by path, each a regular expression for the whole of it: `{ "customer.country" = "SE|NO" }`.
-    pub(in crate::config) field: BTreeMap<String, String>,
+    pub(in crate::config) field: Option<BTreeMap<String, String>>,
     /// A condition in CEL: `value.total > 100 && headers.type == 'created'`.
     pub(in crate::config) expression: Option<String>,
 }
@@ -33,10 +33,10 @@ pub(in crate::config) struct Headers {
     /// These go.
     pub(in crate::config) drop: Option<Vec<String>>,
     /// From one name to another.
-    pub(in crate::config) rename: BTreeMap<String, String>,
+    pub(in crate::config) rename: Option<BTreeMap<String, String>>,
     /// These are set: text with `{topic}`, `{partition}`, `{offset}`, `{timestamp}`, `{key}`, `{header:NAME}`, `{field:PATH}` and
     /// `{env:NAME}`.
-    pub(in crate::config) add: BTreeMap<String, String>,
+    pub(in crate::config) add: Option<BTreeMap<String, String>>,
 }
 
 /// What becomes of fields of the JSON value: `customer.iban`, `lines[*].price`, `"first.name"`.
