@@ -123,7 +123,7 @@ pub(super) struct Mapping {
     pub(super) fields: Fields,
     /// What becomes of headers.
     pub(super) headers: Headers,
-    /// Whether events are CloudEvents.
+    /// Whether events are `CloudEvents`.
     pub(super) cloudevents: Option<CloudEvents>,
     /// Laid over `[batch]`.
     pub(super) batch: Batch,

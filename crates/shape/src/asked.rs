@@ -1,4 +1,4 @@
-//! All that a mapping asks for, in its order: select, decode, open, select by what is inside, fields, key, headers, CloudEvents.
+//! All that a mapping asks for, in its order: select, decode, open, select by what is inside, fields, key, headers, `CloudEvents`.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ pub struct Asked {
     pub key: Key,
     /// What becomes of headers.
     pub headers: Headers,
-    /// Whether events are CloudEvents.
+    /// Whether events are `CloudEvents`.
     pub cloud_events: Option<CloudEvents>,
 }
 

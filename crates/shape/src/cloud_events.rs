@@ -1,4 +1,4 @@
-//! CloudEvents: from the binding of Kafka to the binding of AMQP, and plain records into CloudEvents.
+//! `CloudEvents`: from the binding of Kafka to the binding of AMQP, and plain records into `CloudEvents`.
 //!
 //! | | binary | structured |
 //! |---|---|---|
@@ -34,7 +34,7 @@ pub struct CloudEvents {
     pub make: Option<Make>,
 }
 
-/// How a CloudEvent is written.
+/// How a `CloudEvent` is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Attributes are properties, and the data is the body.
@@ -71,7 +71,7 @@ impl CloudEvents {
         self.make.iter().flat_map(Make::templates)
     }
 
-    /// The attributes of a plain record; `None` of one that is a CloudEvent already.
+    /// The attributes of a plain record; `None` of one that is a `CloudEvent` already.
     pub(crate) fn attributes(
         &self,
         record: &Record<'_>,
@@ -106,7 +106,7 @@ impl CloudEvents {
         Ok(Some(all))
     }
 
-    /// Makes a CloudEvent of `draft`; `made` are its attributes if it was none.
+    /// Makes a `CloudEvent` of `draft`; `made` are its attributes if it was none.
     pub(crate) fn bind(&self, draft: &mut Draft<'_>, made: Option<Attributes>) -> Result<(), Stop> {
         let attributes = match made {
             Some(made) => made,
@@ -160,7 +160,7 @@ fn put(attributes: &mut Attributes, name: &str, value: &str) {
     attributes.push((name.to_owned(), value.to_owned()));
 }
 
-/// Takes the attributes out of the headers of a record that is a CloudEvent of the binary mode.
+/// Takes the attributes out of the headers of a record that is a `CloudEvent` of the binary mode.
 fn taken(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
     let mut attributes = Attributes::new();
     for name in REQUIRED {
@@ -182,7 +182,7 @@ fn taken(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
     Ok(attributes)
 }
 
-/// Opens a CloudEvent of the structured mode: the value becomes its data.
+/// Opens a `CloudEvent` of the structured mode: the value becomes its data.
 fn open(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
     let media = media(content_type(draft).unwrap_or_default());
     if media != b"application/cloudevents+json" && media != STRUCTURED {

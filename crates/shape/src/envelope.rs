@@ -75,13 +75,11 @@ fn parse<'v>(of: &'static str, bytes: &'v [u8]) -> Result<Document<'v>, Stop> {
 }
 
 fn payload<'d>(of: &str, root: Value<'d>) -> Result<Value<'d>, Stop> {
-    match (root.member("schema"), root.member("payload")) {
-        (Some(_), Some(payload)) => Ok(payload),
-        _ => {
-            let detail = "it is not Connect's JSON: it has no `schema` and `payload`";
-            Err(Stop::Refused(NO_ENVELOPE, format!("{of}: {detail}")))
-        }
+    if let (Some(_), Some(payload)) = (root.member("schema"), root.member("payload")) {
+        return Ok(payload);
     }
+    let detail = "it is not Connect's JSON: it has no `schema` and `payload`";
+    Err(Stop::Refused(NO_ENVELOPE, format!("{of}: {detail}")))
 }
 
 /// The row after a change; `null` for one that is deleted.

@@ -7,7 +7,7 @@
 //! | [`decode`] | what was written with a schema of a registry, as JSON or as Avro with its schema inside |
 //! | [`envelope`] | what Debezium and Connect put around a record |
 //! | [`fields`], [`headers`] | what is taken out, hidden, renamed and added |
-//! | [`cloud_events`] | the bindings of CloudEvents |
+//! | [`cloud_events`] | the bindings of `CloudEvents` |
 //! | [`expression`] | CEL, within bounds |
 //! | [`path`], [`pattern`], [`template`] | what the configuration says it in |
 //! | `json` | JSON as text, and where everything stands in it |

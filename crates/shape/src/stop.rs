@@ -12,7 +12,7 @@ pub(crate) const NO_FIELD: &str = "no_field";
 pub(crate) const EXPRESSION: &str = "expression";
 /// It is no envelope of the kind that is to be opened.
 pub(crate) const NO_ENVELOPE: &str = "no_envelope";
-/// It is no CloudEvent, and there is no saying what would make it one.
+/// It is no `CloudEvent`, and there is no saying what would make it one.
 pub(crate) const NO_CLOUD_EVENT: &str = "no_cloudevent";
 
 /// Why a record does not go on.

@@ -16,7 +16,7 @@ use crate::config::raw::{self, part};
 
 use super::Check;
 
-/// What `id` of a CloudEvent is, unless it is said.
+/// What `id` of a `CloudEvent` is, unless it is said.
 const ID: &str = "{topic}/{partition}/{offset}";
 /// A shorter secret can be guessed.
 const SHORTEST: usize = 16;

@@ -53,7 +53,7 @@ pub(in crate::config) struct Fields {
     pub(in crate::config) hash_key_file: Option<String>,
 }
 
-/// Events are CloudEvents. Records that are CloudEvents are carried over; `source` and `type` make one of any other record.
+/// Events are `CloudEvents`. Records that are `CloudEvents` are carried over; `source` and `type` make one of any other record.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct CloudEvents {
@@ -82,7 +82,7 @@ pub(in crate::config) enum Tombstones {
     Only,
 }
 
-/// How CloudEvents are written.
+/// How `CloudEvents` are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Mode {

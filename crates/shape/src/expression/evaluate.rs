@@ -7,7 +7,7 @@ use bridge_core::record::Record;
 use bridge_core::step::Draft;
 
 use super::operate::{compare, compute, convert, equal};
-use super::tree::{Compare, Expr, Function, Loop, Variable};
+use super::tree::{Compare, Expr, Function, Variable};
 use crate::json::{Kind, Value};
 
 /// What an expression may come to.
@@ -59,9 +59,9 @@ impl Budget {
 #[derive(Debug)]
 pub(super) struct Evaluation<'a> {
     record: &'a Record<'a>,
-    draft: &'a Draft<'a>,
+    pub(super) draft: &'a Draft<'a>,
     value: Option<Value<'a>>,
-    locals: Vec<Val<'a>>,
+    pub(super) locals: Vec<Val<'a>>,
     pub(super) budget: Budget,
 }
 
@@ -199,7 +199,7 @@ impl<'a> Evaluation<'a> {
         found.map(|it| self.lift(it)).transpose()
     }
 
-    fn header(&mut self, name: &str) -> Result<Option<Val<'a>>> {
+    pub(super) fn header(&mut self, name: &str) -> Result<Option<Val<'a>>> {
         self.budget.pay(self.draft.headers.len() / 4)?;
         let Some(field) = self.draft.header(name.as_bytes()) else { return Ok(None) };
         self.bytes(field.value.as_deref(), || format!("header `{name}`")).map(Some)
@@ -259,39 +259,6 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn is_in(&mut self, one: &'a Expr, other: &'a Expr) -> Result<bool> {
-        let (wanted, all) = (self.eval(one)?, self.eval(other)?);
-        match (&wanted, all) {
-            (Val::Text(name), Val::Headers) => Ok(self.header(name)?.is_some()),
-            (Val::Text(name), Val::Json(object)) if object.kind() == Kind::Object => {
-                Ok(self.member(object, name)?.is_some())
-            }
-            (_, all) => {
-                for element in self.elements(all, other)? {
-                    let element = element.of(self)?;
-                    if equal(self, &wanted, &element)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    /// What a loop goes over: elements of a list, names of an object.
-    fn elements(&self, all: Val<'a>, of: &Expr) -> Result<Elements<'a>> {
-        match all {
-            Val::Json(value) if value.kind() == Kind::List => {
-                Ok(Box::new(value.elements().map(Element::Json)))
-            }
-            Val::Json(value) => Ok(Box::new(value.members().map(|it| Element::Json(it.name)))),
-            Val::List(list) => {
-                Ok(Box::new((0..list.len()).map(move |at| Element::Made(Rc::clone(&list), at))))
-            }
-            _ => wrong(format!("`{of}` is no list")),
-        }
-    }
-
     fn text(&mut self, of: &'a Expr) -> Result<Cow<'a, str>> {
         match self.eval(of)? {
             Val::Text(text) => Ok(text),
@@ -333,82 +300,5 @@ impl<'a> Evaluation<'a> {
                 }
             }
         })
-    }
-
-    fn size(&mut self, of: &'a Expr) -> Result<Val<'a>> {
-        let size = match self.eval(of)? {
-            Val::Text(text) => {
-                self.budget.pay_text(text.len())?;
-                text.chars().count()
-            }
-            Val::List(list) => list.len(),
-            Val::Headers => self.draft.headers.len(),
-            all @ Val::Json(_) => {
-                let mut size = 0;
-                for _ in self.elements(all, of)? {
-                    size += 1;
-                    self.budget.pay(usize::from(size % 4 == 0))?;
-                }
-                size
-            }
-            _ => return wrong(format!("`{of}` has no size")),
-        };
-        Ok(Val::Int(size as i64))
-    }
-
-    fn repeat(&mut self, kind: Loop, range: &'a Expr, body: &'a Expr) -> Result<Val<'a>> {
-        let all = self.eval(range)?;
-        let (mut holds, mut made, mut failed) = (0_usize, Vec::new(), None);
-        for element in self.elements(all, range)? {
-            self.budget.pay(1)?;
-            let element = element.of(self)?;
-            self.locals.push(element);
-            let result = self.eval(body);
-            let element = self.locals.pop();
-            match (kind, result) {
-                (Loop::Map, result) => made.push(result?),
-                (Loop::Exists, Ok(Val::Bool(true))) => return Ok(Val::Bool(true)),
-                (Loop::All, Ok(Val::Bool(false))) => return Ok(Val::Bool(false)),
-                (Loop::Filter, Ok(Val::Bool(true))) => made.extend(element),
-                (Loop::ExistsOne, Ok(Val::Bool(true))) => holds += 1,
-                (_, Ok(Val::Bool(_))) => {}
-                // A later element may settle it.
-                (Loop::Exists | Loop::All, Ok(_)) => {
-                    failed = Some(format!("`{body}` is not true or false"));
-                }
-                (Loop::Exists | Loop::All, Err(Failure::Wrong(why))) => failed = Some(why),
-                (_, Ok(_)) => return wrong(format!("`{body}` is not true or false")),
-                (_, Err(why)) => return Err(why),
-            }
-        }
-        match (kind, failed) {
-            (_, Some(why)) => wrong(why),
-            (Loop::Map | Loop::Filter, None) => Ok(Val::List(Rc::new(made))),
-            (Loop::Exists, None) => Ok(Val::Bool(false)),
-            (Loop::All, None) => Ok(Val::Bool(true)),
-            (Loop::ExistsOne, None) => Ok(Val::Bool(holds == 1)),
-        }
-    }
-}
-
-type Elements<'a> = Box<dyn Iterator<Item = Element<'a>> + 'a>;
-
-/// An element of a list, read when it is its turn.
-enum Element<'a> {
-    Json(Value<'a>),
-    Made(Rc<Vec<Val<'a>>>, usize),
-}
-
-impl<'a> Element<'a> {
-    fn of(self, evaluation: &mut Evaluation<'a>) -> Result<Val<'a>> {
-        match self {
-            Self::Json(value) => evaluation.lift(value),
-            Self::Made(list, at) => {
-                if let Val::Text(Cow::Owned(text)) = &list[at] {
-                    evaluation.budget.pay_text(text.len())?;
-                }
-                Ok(list[at].clone())
-            }
-        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod compile;
 mod evaluate;
+mod list;
 mod operate;
 mod tree;
 
