@@ -82,8 +82,9 @@ fn what_is_written_is_a_configuration_again() {
     let mut names = std::fs::read_dir(shipped("examples")).unwrap();
     let mut names: Vec<_> = names
         .by_ref()
-        .map(|it| format!("examples/{}", it.unwrap().file_name().to_str().unwrap()))
-        .filter(|name| name.ends_with(".toml"))
+        .map(|it| it.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .map(|path| format!("examples/{}", path.file_name().unwrap().to_str().unwrap()))
         .collect();
     names.extend(["bridge.toml".to_owned(), "bridge.full.toml".to_owned()]);
     let mut compared = 0;
