@@ -18,6 +18,7 @@ mod registry;
 mod routes;
 mod security;
 mod shared_access;
+mod step;
 mod tables;
 pub(crate) use tables::wrong_levels;
 mod token;

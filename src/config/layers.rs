@@ -19,6 +19,7 @@ pub(super) struct Layers {
     lines: Lines,
     tree: Value,
     ambient: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
 }
 
 /// What is said outside the file and cannot be laid over it: what is wrong, and what is only told.
@@ -54,13 +55,15 @@ impl Layers {
             AMBIENT.iter().any(|prefix| name.starts_with(prefix)) && !value.trim().is_empty()
         };
         let (ambient, environment): (Vec<_>, Vec<_>) = environment.into_iter().partition(of_azure);
+        let named = environment.iter().cloned().collect();
         let ambient = ambient.into_iter().collect();
         let settings = variables(environment, &namespaces(&bare.cache));
         let (mut settings, warnings) = without_foreign(settings);
         settings.extend(overrides.iter().map(|(key, value)| flag(key, value)));
         let (settings, strays) = without_lists(settings);
         let tree = merged(settings).map_err(|error| unmergeable(file, &error))?.cache;
-        Ok((Self { file: file.to_owned(), lines, tree, ambient }, (strays, warnings)))
+        let file = file.to_owned();
+        Ok((Self { file, lines, tree, ambient, environment: named }, (strays, warnings)))
     }
 
     /// The merged tree.
@@ -71,6 +74,11 @@ impl Layers {
     /// What the environment says under a name of Azure's own, such as `AZURE_CLIENT_ID`; never empty.
     pub(super) fn ambient(&self, name: &str) -> Option<&str> {
         self.ambient.get(name).map(|value| value.trim())
+    }
+
+    /// What the environment says under a name that the configuration asks for.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).or_else(|| self.ambient(name))
     }
 
     /// The names under which the environment says something of Azure's own.

@@ -12,6 +12,7 @@ mod otlp;
 pub(super) mod part;
 mod registry;
 mod security;
+mod step;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +32,7 @@ pub(super) use otlp::Otlp;
 pub(super) use part::Part;
 pub(super) use registry::Registry;
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
+pub(super) use step::{CloudEvents, Fields, Headers, Mode, Select, Tombstones};
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -111,10 +113,18 @@ pub(super) struct Mapping {
     /// waits too.
     #[schemars(extend("default" = false))]
     pub(super) paused: Option<bool>,
-    /// How keys are decoded.
+    /// Which records it is for.
+    pub(super) select: Select,
+    /// How keys are decoded, and what they become.
     pub(super) key: Part,
     /// How values are decoded.
     pub(super) value: Part,
+    /// What becomes of fields of the value.
+    pub(super) fields: Fields,
+    /// What becomes of headers.
+    pub(super) headers: Headers,
+    /// Whether events are `CloudEvents`.
+    pub(super) cloudevents: Option<CloudEvents>,
     /// Laid over `[batch]`.
     pub(super) batch: Batch,
     /// Laid over `[events]`.

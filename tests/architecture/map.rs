@@ -112,9 +112,17 @@ pub(crate) const PLACES: &[(&[&str], &[&str])] = &[
     (&["azure_core", "azure_identity"], &["src/credential"]),
     (&["reqwest"], &["src/http.rs", "src/credential", "src/otlp", "src/registry"]),
     (&["bridge_schema"], &["src/registry", "src/config/check/part.rs"]),
-    (&["bridge_shape"], &["src/registry", "src/trial/schemas.rs", "src/config/check/part.rs"]),
+    (
+        &["bridge_shape"],
+        &[
+            "src/registry",
+            "src/trial/schemas.rs",
+            "src/config/check/part.rs",
+            "src/config/check/step.rs",
+        ],
+    ),
     // Of `crates/schema`, and of nothing in the bridge.
-    (&["apache_avro", "prost_reflect", "protox"], &[]),
+    (&["apache_avro", "cel", "prost_reflect", "protox"], &[]),
     (&["opentelemetry_proto", "prost"], &["src/otlp", "src/metrics/otlp.rs"]),
     (
         &[

@@ -82,7 +82,9 @@ fn what_is_written_is_a_configuration_again() {
     let mut names = std::fs::read_dir(shipped("examples")).unwrap();
     let mut names: Vec<_> = names
         .by_ref()
-        .map(|it| format!("examples/{}", it.unwrap().file_name().to_str().unwrap()))
+        .map(|it| it.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .map(|path| format!("examples/{}", path.file_name().unwrap().to_str().unwrap()))
         .collect();
     names.extend(["bridge.toml".to_owned(), "bridge.full.toml".to_owned()]);
     let mut compared = 0;
@@ -95,7 +97,8 @@ fn what_is_written_is_a_configuration_again() {
             .beside("eventhubs-west", ANOTHER)
             .beside("eventhubs-north", ANOTHER)
             .beside("kafka-ca.pem", "-----BEGIN CERTIFICATE-----\n")
-            .beside("kafka-password", "hush1234\n");
+            .beside("kafka-password", "hush1234\n")
+            .beside("hash-key", "hush5678hush5678\n");
         for name in ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"] {
             given = given.variable(name, "x");
         }
@@ -136,7 +139,9 @@ fn every_key_that_sounds_like_a_secret_is_hidden_or_known_to_be_none() {
             let is_table = described.get("$ref").is_some();
             let sounds = !is_table && words.iter().any(|word| key.contains(word));
             let is_hidden = described["writeOnly"] == true;
-            let is_none = key.ends_with("_file") || NONE.contains(&key.as_str());
+            // Of records: a pattern for them.
+            let is_pattern = (table.as_str(), key.as_str()) == ("Select", "key");
+            let is_none = key.ends_with("_file") || NONE.contains(&key.as_str()) || is_pattern;
             assert_eq!(is_hidden, sounds && !is_none, "{table}.{key}");
             secrets += usize::from(is_hidden);
         }

@@ -4,22 +4,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, Field, Known, Missing, Outcome, Shape};
+use bridge_core::step::{Draft, Field, Known, Missing};
 use bridge_schema::{Form, Framed, Framing, Part, Schema, SchemaId, frame};
 
+use crate::headers::CONTENT_TYPE;
 use crate::schemas::{Fetched, reference};
+use crate::stop::{Stop, UNREADABLE};
 
 /// Why a record is refused: it names no schema.
 const NOT_FRAMED: &str = "not_framed";
-/// It cannot be read with its schema.
-const UNREADABLE: &str = "unreadable";
 /// Its schema is of no use, or there is none.
 const NO_SCHEMA: &str = "no_schema";
 
-const CONTENT_TYPE: &[u8] = b"content-type";
-
 /// What is decoded of each record.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Decode {
     /// The key.
     pub key: Option<Decoder>,
@@ -49,12 +47,6 @@ pub enum To {
     Avro,
 }
 
-/// Why there is nothing to go on with.
-enum Stop {
-    Refused(&'static str, String),
-    Missing(Missing),
-}
-
 /// What came out, and the schema it was written with.
 struct Decoded<'k> {
     bytes: Vec<u8>,
@@ -62,22 +54,18 @@ struct Decoded<'k> {
     schema: &'k Schema,
 }
 
-impl Shape for Decode {
-    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r> {
-        self.decode(record, known).unwrap_or_else(|stop| match stop {
-            Stop::Refused(reason, detail) => Outcome::Refused { reason, detail },
-            Stop::Missing(missing) => Outcome::Missing(missing),
-        })
-    }
-}
-
 impl Decode {
-    fn decode<'r>(&self, record: &Record<'r>, known: &Known) -> Result<Outcome<'r>, Stop> {
+    /// `record`, decoded; `None` if there is nothing in it to decode.
+    pub(crate) fn decode<'r>(
+        &self,
+        record: &Record<'r>,
+        known: &Known,
+    ) -> Result<Option<Draft<'r>>, Stop> {
         // A tombstone stays one, and who has no key has none.
         let key = self.key.as_ref().zip(record.key);
         let value = self.value.as_ref().zip(record.value);
         if key.is_none() && value.is_none() {
-            return Ok(Outcome::Same);
+            return Ok(None);
         }
         let key = key.map(|(it, bytes)| it.decode(Part::Key, bytes, record.headers, known));
         let key = key.transpose()?;
@@ -91,7 +79,7 @@ impl Decode {
             decoder.describe(&value, &mut draft);
             draft.value = Some(Cow::Owned(value.bytes));
         }
-        Ok(Outcome::Shaped(draft))
+        Ok(Some(draft))
     }
 }
 
@@ -168,14 +156,20 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use bridge_core::step::{Outcome, Shape};
     use bridge_schema::{Kind, Source};
 
     use super::*;
+    use crate::Asked;
 
     const SCHEMA: &str = r#"{"type": "record", "name": "Order", "namespace": "shop", "fields": [
         {"name": "id", "type": "long"}, {"name": "note", "type": ["null", "string"]}]}"#;
     /// Of schema 7: id 21, note "ok".
     const VALUE: &[u8] = b"\0\0\0\0\x07\x2a\x02\x04ok";
+
+    fn asked(decode: Decode) -> Asked {
+        Asked { decode, ..Asked::default() }
+    }
 
     fn decoder() -> Decoder {
         let (framing, to) = (Framing::Confluent, To::Json(Form::default()));
@@ -204,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_value_becomes_json_and_says_what_it_is() {
-        let decode = Decode { key: Some(decoder()), value: Some(decoder()) };
+        let decode = asked(Decode { key: Some(decoder()), value: Some(decoder()) });
         let headers = [
             Header { name: b"content-type", value: Some(b"application/vnd.avro") },
             Header { name: b"schema-name", value: Some(b"the producer's") },
@@ -231,10 +225,10 @@ mod tests {
 
     #[test]
     fn a_tombstone_stays_one() {
-        let decode = Decode { key: None, value: Some(decoder()) };
+        let decode = asked(Decode { key: None, value: Some(decoder()) });
         let same = decode.apply(&record(Some(b"k"), None, &[]), &Known::default());
         assert!(matches!(same, Outcome::Same));
-        let decode = Decode { key: Some(decoder()), value: Some(decoder()) };
+        let decode = asked(Decode { key: Some(decoder()), value: Some(decoder()) });
         let shaped = decode.apply(&record(Some(VALUE), None, &[]), &knowing(Ok(schema())));
         let Outcome::Shaped(draft) = shaped else { panic!() };
         assert_eq!((draft.value, draft.headers.len()), (None, 0));
@@ -243,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_says_why_and_never_what_it_holds() {
-        let decode = Decode { key: None, value: Some(decoder()) };
+        let decode = asked(Decode { key: None, value: Some(decoder()) });
         let outcome =
             |value, known: &Known| match decode.apply(&record(None, Some(value), &[]), known) {
                 Outcome::Refused { reason, detail } => (reason, detail),
@@ -268,7 +262,8 @@ mod tests {
 
     #[test]
     fn avro_may_stay_avro_with_its_schema_inside() {
-        let decode = Decode { key: None, value: Some(Decoder { to: To::Avro, ..decoder() }) };
+        let decode =
+            asked(Decode { key: None, value: Some(Decoder { to: To::Avro, ..decoder() }) });
         let record = record(None, Some(VALUE), &[]);
         let Outcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
             panic!()

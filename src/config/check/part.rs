@@ -1,11 +1,8 @@
-//! `[mappings.key]` and `[mappings.value]`: what is decoded, and by which registry.
+//! `[mappings.key]` and `[mappings.value]`: what is decoded, and by which registry. The rest of them is in [`super::step`].
 
-use std::sync::Arc;
-
-use bridge_core::step::Step;
 use bridge_schema::frame::{Counts, Width};
 use bridge_schema::{Form, Framing, form};
-use bridge_shape::{Decode, Decoder, To};
+use bridge_shape::{Decoder, To};
 
 use crate::config::Registry;
 use crate::config::hint::{nearest, shown};
@@ -15,23 +12,13 @@ use crate::config::raw::{self, part};
 use super::Check;
 
 impl Check<'_> {
-    /// What happens to the records of a mapping first. `registries` are those that there are, in the order of their numbers.
-    pub(super) fn step(
+    /// How a part of a record is decoded.
+    pub(super) fn part(
         &mut self,
         at: &Path,
-        given: &raw::Mapping,
+        given: &raw::Part,
         registries: &[Registry],
-    ) -> Option<Step> {
-        let key = self.part(&at.key("key"), &given.key, registries);
-        let value = self.part(&at.key("value"), &given.value, registries);
-        if key.is_none() && value.is_none() {
-            return None;
-        }
-        let decode = Decode { key, value };
-        Some(Step { written: format!("{decode:?}").into(), shape: Arc::new(decode) })
-    }
-
-    fn part(&mut self, at: &Path, given: &raw::Part, registries: &[Registry]) -> Option<Decoder> {
+    ) -> Option<Decoder> {
         let Some(writer) = given.decode else {
             if !self.failed(&at.key("decode")) {
                 self.are_unused(
@@ -56,7 +43,7 @@ impl Check<'_> {
         Some(Decoder { registry, name: name.into(), framing, to })
     }
 
-    fn are_unused(&mut self, at: &Path, said: Vec<&'static str>, why: &str, hint: &str) {
+    pub(super) fn are_unused(&mut self, at: &Path, said: Vec<&'static str>, why: &str, hint: &str) {
         for key in said {
             self.wrong(&at.key(key), "is never used", why, format!("{hint}, or remove the key"));
         }

@@ -32,6 +32,14 @@ pub(in crate::config) struct Part {
     pub(in crate::config) id_bytes: Option<u32>,
     /// What that id counts: `global` ids, the default, or `content` ids (Apicurio 3).
     pub(in crate::config) ids: Option<Ids>,
+    /// What the JSON is wrapped in: `connect` (a schema beside the payload), and for values `debezium` (the row after a change).
+    pub(in crate::config) unwrap: Option<Unwrap>,
+    /// What rows become that were deleted, with `unwrap = "debezium"`: a `tombstone`, the default, or `drop`.
+    pub(in crate::config) deletes: Option<Deletes>,
+    /// What the key is instead, of keys only: text with `{header:NAME}`, `{field:PATH}` and the like.
+    pub(in crate::config) from: Option<String>,
+    /// Whether the key is hashed, of keys only, with the secret of `[mappings.fields]`.
+    pub(in crate::config) hash: Option<bool>,
 }
 
 impl Part {
@@ -91,4 +99,8 @@ words! {
     Names { Json, AsWritten }
     /// What Apicurio's id counts.
     Ids { Global, Content }
+    /// What a part is wrapped in.
+    Unwrap { Connect, Debezium }
+    /// What becomes of rows that were deleted.
+    Deletes { Tombstone, Drop }
 }
