@@ -10,6 +10,8 @@ demo: deps ## run an order-processing system in this terminal
 	cargo build --workspace --bins
 	@$${CARGO_TARGET_DIR:-target}/debug/orders-demo
 
+# Most tests wait for a Kafka or a bridge and not for a core: a small machine runs four at a time.
+test: export RUST_TEST_THREADS ?= $(shell cores=$$(nproc); echo $$((cores > 4 ? cores : 4)))
 test: deps-test ## run every test, on a real Kafka
 	cargo test --workspace
 

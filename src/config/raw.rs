@@ -156,6 +156,9 @@ pub(super) struct Failure {
     pub(super) policy: Option<Policy>,
     /// The Kafka topic for `dead_letter`.
     pub(super) dead_letter_topic: Option<String>,
+    /// What a dead letter holds: `record`, as it is in Kafka, or only its `place` there, for records that nobody else may see.
+    #[schemars(extend("default" = "record"))]
+    pub(super) dead_letter_holds: Option<Holds>,
 }
 
 /// Bounds of the whole process.
@@ -340,6 +343,25 @@ pub(super) enum Policy {
     DeadLetter,
     /// It is dropped and counted.
     Drop,
+}
+
+/// What a dead letter holds of its record.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Holds {
+    /// All of it, as it is in Kafka.
+    Record,
+    /// Where it is in Kafka: no key, no value, no header of it.
+    Place,
+}
+
+impl From<Holds> for super::Holds {
+    fn from(holds: Holds) -> Self {
+        match holds {
+            Holds::Record => Self::Record,
+            Holds::Place => Self::Place,
+        }
+    }
 }
 
 impl From<Policy> for super::Policy {

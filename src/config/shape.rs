@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use bridge_core::mapping::{
-    Batch, Events, Failure, Mapping, Partitioning, Pattern, Policy, Topics, Type,
+    Batch, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy, Topics, Type,
 };
 
 /// Everything the operator can say.

@@ -23,7 +23,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::config;
+use crate::config::{self, Holds};
 use crate::health::ShardHealth;
 use crate::kafka::{Access, StartError, settings};
 use crate::metrics::Metrics;
@@ -46,6 +46,8 @@ pub struct Letter {
     pub offset: i64,
     /// The topic it goes to.
     pub target: Arc<str>,
+    /// What of it is written.
+    pub holds: Holds,
     /// The hub that the record was for.
     pub hub: Arc<str>,
     /// Its namespace, by its name in the configuration.

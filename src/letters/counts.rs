@@ -70,6 +70,7 @@ impl Counts {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::config::Holds;
     use crate::kafka::Origin;
     use crate::record::Record;
 
@@ -80,7 +81,8 @@ pub(super) mod tests {
         timestamp: Option<i64>,
     ) -> Opened<'a> {
         let (offset, key, value, headers) = (7, None, None, &[][..]);
-        let origin = Origin { reason, detail: None, topic, partition, offset, hub: None };
+        let (detail, hub, holds) = (None, None, Holds::Record);
+        let origin = Origin { reason, detail, topic, partition, offset, hub, holds };
         let record = Record { topic, partition, offset, timestamp, key, value, headers };
         Opened { origin, record }
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::str::FromStr;
 
-use crate::config::is_topic;
+use crate::config::{Holds, is_topic};
 use crate::group::Failure;
 use crate::kafka::{Opened, Origin, Stretch};
 use crate::record::{OwnedRecord, Record, TopicPartition};
@@ -114,6 +114,9 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
         return "it is no letter of a bridge, or one for whose headers its topic had no room: raise `max.message.bytes` \
                 of the topic for those to come";
     };
+    if origin.holds == Holds::Place {
+        return "it holds no record (`dead_letter_holds`): the record is in its topic, as long as Kafka keeps it; `replay --topic` from its offset sends it again";
+    }
     match origin.reason {
         "too_large" => {
             "a hub takes events of 1 MB, of 256 KB on the Basic tier: make the record smaller and produce it again, or \
@@ -137,6 +140,10 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
         "unreadable" | "no_schema" => {
             "`detail` says what is wrong with it or with its schema: whoever writes such records has to correct that; a schema \
              that was replaced in the registry counts after a restart"
+        }
+        "no_field" | "no_envelope" | "no_cloudevent" | "expression" => {
+            "it is not what the mapping makes events of, and `detail` says where: correct the mapping (docs/shaping.md) and \
+             send it again by `dead-letters replay`, or whoever writes such records"
         }
         _ => "`detail` says why; a newer bridge may have written it",
     }

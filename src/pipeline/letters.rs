@@ -10,10 +10,10 @@ use super::pump::Pump;
 
 impl Pump {
     pub(super) fn write(&mut self, letter: action::Letter) {
-        let action::Letter { id, source, offset, topic, hub, reason, detail } = letter;
+        let action::Letter { id, source, offset, topic, holds, hub, reason, detail } = letter;
         let HubName { namespace, hub } = hub;
         let (target, detail) = (topic.into(), detail.into());
-        let letter = Letter { id, source, offset, target, hub, namespace, reason, detail };
+        let letter = Letter { id, source, offset, target, holds, hub, namespace, reason, detail };
         // Behind those that wait for the same target.
         if let Some(waiting) = self.unsent.get_mut(&letter.target) {
             return waiting.push_back(letter);

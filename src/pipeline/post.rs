@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bridge_core::{Admitted, Core};
 
-use crate::config::Config;
+use crate::config::{Config, Holds};
 use crate::kafka::Opened;
 use crate::record::{Read, Record};
 use crate::repeats::Repeats;
@@ -100,6 +100,11 @@ impl Post {
             hub = hub.or(inner.origin.hub);
         }
         let topic = opened.origin.topic;
+        if opened.origin.holds == Holds::Place {
+            return Err(format!(
+                "it holds no record, only its place: send it by `replay` of topic `{topic}` from there"
+            ));
+        }
         let meant = |way: &&Way| {
             hub.is_none_or(|(hub, namespace)| way.hub == hub && way.namespace == namespace)
         };
@@ -189,6 +194,7 @@ mod tests {
         other[1].1 = "invoices";
         for (letter, why) in [
             (vec![("own", "1")], "no dead letter"),
+            ([&LETTER[..], &hub, &[("bridge_holds", "place")]].concat(), "only its place"),
             (other.to_vec(), "takes topic `invoices`"),
             ([&LETTER[..], &[("bridge_hub", "gone"), hub[1]]].concat(), "to hub `gone`"),
         ] {

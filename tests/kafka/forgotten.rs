@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::member::{Member, Sink};
+use kafka_eventhubs_bridge::config::Holds;
 use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
@@ -134,6 +135,7 @@ fn so_does_the_desk_for_dead_letters() {
         id: 0,
         source: TopicPartition::new("t", 0),
         offset: 0,
+        holds: Holds::Record,
         target: "dead".into(),
         hub: "orders".into(),
         namespace: "default".into(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::config::ClientValue;
+use kafka_eventhubs_bridge::config::{ClientValue, Holds};
 use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter, LetterError};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
@@ -20,6 +20,7 @@ fn letter(topic: &str, offset: i64, target: &str) -> Letter {
         id: 0,
         source: TopicPartition::new(topic, 0),
         offset,
+        holds: Holds::Record,
         target: target.into(),
         hub: "orders".into(),
         namespace: "default".into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::member::{Member, Sink};
 use crate::support::{Kafka, Out, unique, wait_for};
+use kafka_eventhubs_bridge::config::Holds;
 use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
@@ -41,6 +42,7 @@ fn reading_goes_on_when_the_broker_is_back() {
         id: 0,
         source: TopicPartition::new(topic.as_str(), 0),
         offset: 3,
+        holds: Holds::Record,
         target: "dead".into(),
         hub: "orders".into(),
         namespace: "default".into(),

@@ -20,6 +20,7 @@ mod mapping;
 mod members;
 mod memory;
 mod partial;
+mod personal;
 mod positions;
 mod protocol;
 mod refused;

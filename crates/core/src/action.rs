@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::event::{Cause, Target};
 use crate::hubs::HubName;
 use crate::lane::Seal;
-use crate::mapping::Policy;
+use crate::mapping::{Holds, Policy};
 use crate::record::{Position, TopicPartition};
 use crate::step::Reference;
 use crate::trace::Origins;
@@ -62,6 +62,8 @@ pub struct Letter {
     pub offset: i64,
     /// Where it goes.
     pub topic: String,
+    /// What of it is written.
+    pub holds: Holds,
     /// The hub that it was for.
     pub hub: HubName,
     /// Why: a word.

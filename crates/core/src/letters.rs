@@ -47,7 +47,8 @@ impl Core {
                 self.letters.insert(id, ticket);
                 let detail = detail.to_owned();
                 let hub = self.hubs.all[hub].name.clone();
-                let letter = Letter { id, source: name, offset, topic, hub, reason, detail };
+                let holds = failure.dead_letter_holds;
+                let letter = Letter { id, source: name, offset, topic, holds, hub, reason, detail };
                 self.act(Action::DeadLetter(letter));
             }
             (Policy::Drop, _) => {

@@ -193,6 +193,17 @@ pub struct Failure {
     pub policy: Policy,
     /// Where `dead_letter` writes it.
     pub dead_letter_topic: Option<String>,
+    /// What of it `dead_letter` writes.
+    pub dead_letter_holds: Holds,
+}
+
+/// What a dead letter holds of its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// All of it, as it is in Kafka.
+    Record,
+    /// Where it is in Kafka: no key, no value, no header of it.
+    Place,
 }
 
 /// What happens to a record that can never be stored.
@@ -239,7 +250,7 @@ impl Default for Events {
 
 impl Default for Failure {
     fn default() -> Self {
-        Self { policy: Policy::Halt, dead_letter_topic: None }
+        Self { policy: Policy::Halt, dead_letter_topic: None, dead_letter_holds: Holds::Record }
     }
 }
 

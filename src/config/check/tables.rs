@@ -99,6 +99,7 @@ impl Check<'_> {
         Failure {
             policy: given.policy.map_or(base.policy, Into::into),
             dead_letter_topic: topic.cloned().or_else(|| base.dead_letter_topic.clone()),
+            dead_letter_holds: given.dead_letter_holds.map_or(base.dead_letter_holds, Into::into),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It is worth less than the record. Where the dead-letter topic has no room for both, the words go first, then the rest.
 
 use super::Letter;
+use crate::config::Holds;
 use crate::record::{Header, Record};
 
 /// Names of the headers, in their order, behind those of the record. They are read by [`Opened`](super::Opened).
@@ -13,6 +14,9 @@ pub(super) const PARTITION: &str = "bridge_partition";
 pub(super) const OFFSET: &str = "bridge_offset";
 pub(super) const HUB: &str = "bridge_hub";
 pub(super) const NAMESPACE: &str = "bridge_namespace";
+/// Only there, and `place`, where the letter does not hold its record.
+pub(super) const HOLDS: &str = "bridge_holds";
+pub(super) const PLACE: &str = "place";
 
 /// How much of it goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,12 +29,12 @@ pub(super) enum Added {
 }
 
 impl Added {
-    /// The next smaller.
-    pub(super) fn less(self) -> Option<Self> {
-        match self {
-            Self::All => Some(Self::NoDetail),
-            Self::NoDetail => Some(Self::Nothing),
-            Self::Nothing => None,
+    /// The next smaller. A letter that holds no record is nothing without its headers.
+    pub(super) fn less(self, holds: Holds) -> Option<Self> {
+        match (self, holds) {
+            (Self::All, _) => Some(Self::NoDetail),
+            (Self::NoDetail, Holds::Record) => Some(Self::Nothing),
+            (Self::NoDetail, Holds::Place) | (Self::Nothing, _) => None,
         }
     }
 
@@ -66,8 +70,10 @@ impl<'a> Headers<'a> {
             (OFFSET, &self.offset),
             (HUB, &self.letter.hub),
             (NAMESPACE, &self.letter.namespace),
+            (HOLDS, PLACE),
         ];
         let goes = |name: &str| match added {
+            _ if name == HOLDS && self.letter.holds == Holds::Record => false,
             Added::All => true,
             Added::NoDetail => name != DETAIL,
             Added::Nothing => false,
@@ -108,11 +114,12 @@ mod tests {
 
     #[test]
     fn the_words_are_left_out_before_the_rest() {
-        let letter = Letter {
+        let mut letter = Letter {
             id: 1,
             source: TopicPartition::new("t", 2),
             offset: 3,
             target: "dead".into(),
+            holds: Holds::Record,
             hub: "orders".into(),
             namespace: "default".into(),
             reason: "too_large",
@@ -123,13 +130,18 @@ mod tests {
         let mut names = Vec::new();
         loop {
             names.push(headers.list(added).len());
-            let Some(less) = added.less() else { break };
+            let Some(less) = added.less(letter.holds) else { break };
             added = less;
         }
         assert_eq!(names, [7, 6, 0]);
         let kept = headers.list(Added::NoDetail);
         assert!(kept.iter().all(|header| header.name != b"bridge_detail"));
         assert_eq!(kept[3], Header { name: b"bridge_offset", value: Some(b"3") });
+        letter.holds = Holds::Place;
+        assert_eq!(Added::NoDetail.less(letter.holds), None, "its headers are all it is");
+        let headers = Headers::of(&letter);
+        let last = Header { name: b"bridge_holds", value: Some(b"place") };
+        assert_eq!(headers.list(Added::All).last(), Some(&last));
     }
 
     #[test]

@@ -10,10 +10,11 @@ use super::added::{self, Added, Headers};
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{Failure, Letter, LetterError, OnDone, Waiting};
-use crate::config;
+use crate::config::{self, Holds};
 use crate::health::{ShardHealth, Thread as Beating};
 use crate::kafka::{Access, inquiry};
 use crate::metrics::Metrics;
+use crate::record::{Record, TopicPartition};
 use crate::repeats::Repeats;
 
 /// How soon the thread notices that it has to stop.
@@ -108,7 +109,8 @@ impl Line {
             Failure::Gone => Verdict::Done(Err(Lost::Gone)),
             Failure::Last(why, hint) => Verdict::Done(Err(Lost::Refused(why, hint))),
             Failure::TooLarge => {
-                self.added.less().map_or(Verdict::Done(Err(Lost::TooLarge)), Verdict::Less)
+                let less = self.letters.front().and_then(|letter| self.added.less(letter.holds));
+                less.map_or(Verdict::Done(Err(Lost::TooLarge)), Verdict::Less)
             }
             Failure::Refused(why, hint) if self.refusals >= PATIENCE => {
                 Verdict::Done(Err(Lost::Refused(why, hint)))
@@ -204,8 +206,14 @@ impl Desk {
         }
         let (reader, writer) = self.clients.as_mut().expect("just connected");
         let stopped = || is_stopped(&self.stop, self.health.as_ref());
-        let (fetched, headers) = reader.read(&letter.source, letter.offset, &stopped)?;
-        let record = fetched.record(headers);
+        let mut fetched = match letter.holds {
+            Holds::Record => Some(reader.read(&letter.source, letter.offset, &stopped)?),
+            Holds::Place => None,
+        };
+        let record = match &mut fetched {
+            Some((fetched, headers)) => fetched.record(headers),
+            None => empty(&letter.source, letter.offset),
+        };
         let line = self.lines.get_mut(&letter.target).expect("it holds this letter");
         line.bytes = added::bytes(&record);
         writer.write(&letter.target, &record, &Headers::of(letter).list(line.added))
@@ -306,6 +314,13 @@ impl Desk {
         self.limits.insert(Arc::clone(target), (Instant::now(), limit));
         limit
     }
+}
+
+/// A record of which nothing is told but its place.
+fn empty(source: &TopicPartition, offset: i64) -> Record<'_> {
+    let (key, value, timestamp, headers) = (None, None, None, &[][..]);
+    let TopicPartition { topic, partition } = source;
+    Record { topic, partition: *partition, offset, timestamp, key, value, headers }
 }
 
 fn is_stopped(stop: &AtomicBool, health: Option<&ShardHealth>) -> bool {

@@ -4,8 +4,8 @@
 //! these names itself, because it was a letter before, keeps them. What does not end so is no letter, whoever wrote it; neither is a letter for
 //! which there was no room, because nothing tells it from a record.
 
-use super::added::{DETAIL, HUB, NAMESPACE, OFFSET, PARTITION, REASON, TOPIC};
-use crate::config::{is_hub, is_topic};
+use super::added::{DETAIL, HOLDS, HUB, NAMESPACE, OFFSET, PARTITION, PLACE, REASON, TOPIC};
+use crate::config::{Holds, is_hub, is_topic};
 use crate::record::{Header, Record};
 
 /// Longest word for a reason. They are a closed set, and a newer bridge may know more of them.
@@ -26,6 +26,8 @@ pub struct Origin<'a> {
     pub offset: i64,
     /// The hub that it was for, and its namespace by the name it had in the configuration. The first bridges did not say.
     pub hub: Option<(&'a str, &'a str)>,
+    /// Whether the letter holds the record, or only its place, and the record is nowhere else than in Kafka.
+    pub holds: Holds,
 }
 
 /// A letter.
@@ -41,6 +43,11 @@ impl<'a> Opened<'a> {
     /// What `letter`, a record of a dead-letter topic, holds; `None` if it is no letter.
     pub fn of(letter: &Record<'a>) -> Option<Self> {
         let mut rest = Rest(letter.headers);
+        let holds = match rest.take(HOLDS) {
+            Some(holds) if holds == PLACE.as_bytes() => Holds::Place,
+            Some(_) => return None,
+            None => Holds::Record,
+        };
         let hub = match rest.take(NAMESPACE) {
             Some(namespace) => Some((rest.take(HUB)?, namespace)),
             None => None,
@@ -55,7 +62,7 @@ impl<'a> Opened<'a> {
         let topic = text(rest.take(TOPIC)?, is_topic)?;
         let detail = rest.take(DETAIL);
         let reason = text(rest.take(REASON)?, is_word)?;
-        let origin = Origin { reason, detail, topic, partition, offset, hub };
+        let origin = Origin { reason, detail, topic, partition, offset, hub, holds };
         let record = Record { topic, partition, offset, headers: rest.0, ..*letter };
         Some(Self { origin, record })
     }
@@ -106,14 +113,14 @@ mod tests {
 
     /// Its own headers may be those of a letter, too.
     fn header() -> impl Strategy<Value = Pair> {
-        let ours = [REASON, DETAIL, TOPIC, PARTITION, OFFSET, HUB, NAMESPACE];
+        let ours = [REASON, DETAIL, TOPIC, PARTITION, OFFSET, HUB, NAMESPACE, HOLDS];
         let name = prop_oneof![
             bytes(),
             proptest::sample::select(ours.to_vec()).prop_map(|name| name.as_bytes().to_vec()),
         ];
         let value = prop_oneof![
             proptest::option::of(bytes()),
-            proptest::sample::select(vec!["0", "7", "too_large", "t"])
+            proptest::sample::select(vec!["0", "7", "too_large", "t", "place"])
                 .prop_map(|text| Some(text.as_bytes().to_vec())),
         ];
         (name, value)
@@ -122,12 +129,14 @@ mod tests {
     fn letter() -> impl Strategy<Value = Letter> {
         let reason = proptest::sample::select(vec!["too_large", "refused", "wrong_type"]);
         let place = ("[a-z._-]{3,9}", 0..=i32::MAX, 0..=i64::MAX);
-        (place, reason, ".{0,9}", "[A-Za-z0-9]{1,9}", ".{0,9}").prop_map(
-            |((topic, partition, offset), reason, detail, hub, namespace)| Letter {
+        let holds = proptest::sample::select(vec![Holds::Record, Holds::Place]);
+        (place, reason, holds, ".{0,9}", "[A-Za-z0-9]{1,9}", ".{0,9}").prop_map(
+            |((topic, partition, offset), reason, holds, detail, hub, namespace)| Letter {
                 id: 0,
                 source: TopicPartition::new(topic, partition),
                 offset,
                 target: "dead".into(),
+                holds,
                 hub: hub.into(),
                 namespace: namespace.into(),
                 reason,
@@ -160,6 +169,7 @@ mod tests {
             };
             let ours = Headers::of(&letter);
             let mut ours = ours.list(added);
+            let is_old = is_old && letter.holds == Holds::Record;
             if is_old {
                 // As the first bridges wrote it.
                 ours.truncate(ours.len() - 2);
@@ -173,6 +183,7 @@ mod tests {
                 detail: (added == Added::All).then_some(letter.detail.as_bytes()),
                 topic, partition: *partition, offset: letter.offset,
                 hub: (!is_old).then_some((&*letter.hub, &*letter.namespace)),
+                holds: letter.holds,
             };
             prop_assert_eq!(opened.origin, expected);
             prop_assert_eq!(OwnedRecord::copy_of(&opened.record), OwnedRecord::copy_of(&record));
@@ -194,6 +205,7 @@ mod tests {
                 (TOPIC, Some(origin.topic.as_bytes())), (PARTITION, Some(partition.as_bytes())),
                 (OFFSET, Some(offset.as_bytes())), (HUB, hub.map(str::as_bytes)),
                 (NAMESPACE, namespace.map(str::as_bytes)),
+                (HOLDS, (origin.holds == Holds::Place).then_some(PLACE.as_bytes())),
             ];
             let all = all.into_iter().filter(|(_, value)| value.is_some());
             let all = all.map(|(name, value)| Header { name: name.as_bytes(), value });
