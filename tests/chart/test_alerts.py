@@ -75,6 +75,10 @@ SCENARIOS = {
         },
         {9: [], 20: ["EventHubsBridgePartitionHalted"]},
     ),
+    "a registry does not give a schema": (
+        {"held": series("bridge_partition_held", "0x20 1x100", PARTITION + ',reason="schema"')},
+        {12: [], 20: ["EventHubsBridgeSchemaMissing"]},
+    ),
     "a hub takes nothing": (
         {"held": series("bridge_partition_held", "0x20 1x100", PARTITION + ',reason="hub_unavailable"')},
         {12: [], 20: ["EventHubsBridgeHubUnavailable"]},

@@ -158,6 +158,24 @@ def test_who_needs_a_token_reaches_its_issuer(kind, reached):
     assert reached == any(rule.get("to") == policy["entra"]["to"] for rule in egress)
 
 
+def test_what_is_decoded_reaches_its_registries():
+    registries = """[registries.main]
+addresses = ["http://one:8081", "http://two:8081", "https://three.example.com/apis/ccompat/v7", "four"]
+[registries.other]
+addresses = ["http://five"]
+[registries.other.credential]
+kind = "client_secret"
+"""
+    peers = {"to": [{"namespaceSelector": {"matchLabels": {"name": "schemas"}}}]}
+    policy = {**POLICY, "registries": peers, "entra": {"to": [{"ipBlock": {"cidr": "20.190.128.0/18"}}]}}
+    egress = one(render({"config": f"{ORDERS}{registries}", "networkPolicy": policy}), "NetworkPolicy")["spec"]["egress"]
+    ports = [rule["ports"] for rule in egress if rule.get("to") == peers["to"]]
+    assert ports == [[{"protocol": "TCP", "port": port} for port in (443, 80, 8081)]]
+    assert any(rule.get("to") == policy["entra"]["to"] for rule in egress), "its token has an issuer"
+    egress = one(render({"config": ORDERS, "networkPolicy": policy}), "NetworkPolicy")["spec"]["egress"]
+    assert not any(rule.get("to") == peers["to"] for rule in egress), "no registry, no rule"
+
+
 @pytest.mark.parametrize(
     "endpoint, port",
     [("http://collector:4318", 4318), ("https://otlp.example.com/otlp", 443), ("http://collector/", 80), ("https://[fd00::1]:4318", 4318), ("collector", None)],

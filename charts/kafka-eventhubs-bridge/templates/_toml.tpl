@@ -55,15 +55,33 @@ it is refused. A ConfigMap of one's own is not seen, and a Helm before 3.17 read
 {{- end -}}
 {{- end -}}
 
-{{/* The port of the collector that spans and metrics are exported to, if there is one. */}}
-{{- define "bridge.otlpPort" -}}
-{{- if kindIs "map" (get . "otlp") -}}
-{{- $place := regexFind `^https?://[^/]+` (get .otlp "endpoint" | toString) -}}
+{{/* The port of a URL over HTTP, nothing for anything else. */}}
+{{- define "bridge.urlPort" -}}
+{{- $place := regexFind `^https?://[^/]+` (toString .) -}}
 {{- if $place -}}
 {{- $own := regexFind `:[0-9]+$` $place | trimPrefix ":" -}}
 {{- $own | default (ternary "443" "80" (hasPrefix "https" $place)) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The port of the collector that spans and metrics are exported to, if there is one. */}}
+{{- define "bridge.otlpPort" -}}
+{{- if kindIs "map" (get . "otlp") -}}
+{{- include "bridge.urlPort" (get .otlp "endpoint") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The ports of the registries of schemas. */}}
+{{- define "bridge.registryPorts" -}}
+{{- $ports := list -}}
+{{- range .registries -}}
+{{- if kindIs "map" . -}}
+{{- range .addresses -}}
+{{- $ports = append $ports (include "bridge.urlPort" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- without $ports "" | uniq | sortAlpha | toJson -}}
 {{- end -}}
 
 {{/* The brokers as a list of `host:port`. */}}
@@ -165,13 +183,15 @@ what a pattern needs.
 {{- $found | toJson -}}
 {{- end -}}
 
-{{/* The kinds of identity that log in to Event Hubs or to Kafka. */}}
+{{/* The kinds of identity that log in to Event Hubs, to Kafka or to a registry. */}}
 {{- define "bridge.identities" -}}
 {{- $kinds := list -}}
 {{- $places := list .eventhubs -}}
-{{- range .eventhubs -}}
+{{- range list .eventhubs .registries -}}
+{{- range . -}}
 {{- if kindIs "map" . -}}
 {{- $places = append $places . -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $places -}}

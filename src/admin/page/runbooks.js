@@ -133,6 +133,16 @@ export const RUNBOOKS = {
       "137 without `OOMKilled`: the liveness probe. While a thread is silent, `/livez` names it."
     ]
   },
+  "EventHubsBridgeSchemaMissing": {
+    "means": "A Kafka partition waits for a schema that it needs to decode its next record. Its registry is away, refuses the bridge, or does not know the schema. Nothing is lost; other partitions go on.",
+    "steps": [
+      "`/readyz` names the schema, the registry and the registry's own words. `bridge_registry_requests_total` by `outcome` says how it answers.",
+      "`failed`: the registry does not answer. `check --connect` asks each of its addresses; a network policy needs `networkPolicy.registries`.",
+      "`unauthorized`: correct the password, the token or the headers of `[registries.NAME]`, or grant the right to read schemas and subjects.",
+      "`unknown`: the record was written with a schema of another registry, or the registry was restored from before that schema. Register it there under the same id, or correct the `addresses`.",
+      "Nobody has the schema any more: take `decode` out of the mapping to send the bytes as they are, or set the position behind the record with `offsets set` (operate.md)."
+    ]
+  },
   "EventHubsBridgeStandsStill": {
     "means": "Records arrive in Kafka, and none is sent: for at least ten minutes, all partitions together.",
     "steps": [
