@@ -15,6 +15,8 @@ mod send;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 /// The allocator of the bridge, so that the floors do not gain or lose by another one.
@@ -38,6 +40,9 @@ struct Args {
     /// Keys of the configuration to set, such as `limits.memory=32MiB`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Another build of the bridge, measured beside this one in every case; also `BENCH_BESIDE`
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Option<PathBuf>,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -75,6 +80,7 @@ fn main() {
         rounds: args.rounds.or_else(|| number("BENCH_ROUNDS")).unwrap_or(3),
         only: args.only.or_else(|| variable("BENCH_ONLY")).unwrap_or_default(),
         overrides: args.overrides,
+        beside: args.beside.or_else(|| variable("BENCH_BESIDE").map(PathBuf::from)),
     };
     let results = run::all(&plan);
     report::print(&plan, &results);

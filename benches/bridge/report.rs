@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
-use crate::case::{Case, Keys, Load, VALUE, Way};
+use crate::case::{Case, Keys, Load, Step, VALUE, Way};
 use crate::run::{Outcome, Plan, Run};
 
 const FLOORS: f64 = 1.3;
 const KEYS: f64 = 1.15;
 const TLS: f64 = 1.6;
+/// CPU-µs a record on top of the plain twin.
+const STEPS: [(Step, f64, &str); 3] = [
+    (Step::Header, 0.1, "a filter by header"),
+    (Step::Expression, 2.0, "an expression over a value of 1 KB"),
+    (Step::Decode, 4.0, "Avro of 1 KB to JSON"),
+];
+/// Two builds of one program differ as much by themselves.
+const SAME: f64 = 1.05;
 const RATE: f64 = 150_000.0;
 const PEAK: f64 = 100e6;
 const FIRST: f64 = 0.5;
@@ -45,7 +53,7 @@ fn row(Outcome { case, runs }: &Outcome) {
         shown(Spread::of(runs, |run| run.consume).median),
         shown(Spread::of(runs, |run| run.send).median),
         shown(Spread::of(runs, |run| run.own).median),
-        if case.way == Way::Plain { shown(ratio(runs)) } else { shown(0.0) },
+        if case.twin() == *case { shown(ratio(runs)) } else { shown(0.0) },
         rate.median,
         rate.least,
         rate.most,
@@ -72,7 +80,7 @@ fn goals(outcomes: &[Outcome]) {
         outcomes.iter().map(|outcome| of(&outcome.runs)).collect()
     };
     let most = |values: Vec<f64>| values.into_iter().fold(f64::MIN, f64::max);
-    let plain = outcomes.iter().filter(|outcome| outcome.case.way == Way::Plain);
+    let plain = outcomes.iter().filter(|outcome| outcome.case.twin() == outcome.case);
     let ratios: Vec<_> = plain.map(|outcome| ratio(&outcome.runs)).collect();
     if !ratios.is_empty() {
         let ratio = most(ratios);
@@ -83,9 +91,28 @@ fn goals(outcomes: &[Outcome]) {
         );
     }
     for (way, name) in [(Way::Tls, "TLS"), (Way::WebSocket, "WebSocket (and TLS)")] {
-        let Some(ratio) = against_plain(outcomes, way) else { continue };
+        let secured = outcomes.iter().find(|outcome| outcome.case.way == way);
+        let Some((secured, plain)) = secured.and_then(|it| beside_twin(outcomes, it)) else {
+            continue;
+        };
+        let ratio = secured / plain;
         let goal = format!("{name} at most {TLS} × the CPU of its plain twin");
         verdict(&goal, format!("{ratio:.2}"), ratio <= TLS);
+    }
+    for (step, most, name) in STEPS {
+        let stepped = outcomes.iter().find(|outcome| outcome.case.step == step);
+        let Some((stepped, plain)) = stepped.and_then(|it| beside_twin(outcomes, it)) else {
+            continue;
+        };
+        let goal = format!("{name} at most {most} µs a record");
+        verdict(&goal, format!("{:.2} µs", stepped - plain), stepped - plain <= most);
+    }
+    let beside = outcomes.iter().filter(|outcome| outcome.runs.iter().all(|run| run.beside > 0.0));
+    for outcome in beside {
+        let median = |of: fn(&Run) -> f64| Spread::of(&outcome.runs, of).median;
+        let ratio = median(|run| run.cpu) / median(|run| run.beside);
+        let goal = format!("{}: as the build beside", outcome.case.name());
+        verdict(&goal, format!("{ratio:.3} ×"), ratio <= SAME);
     }
     let many = |of: fn(&Run) -> f64| {
         let pairs = outcomes.iter().filter(|o| o.case.load.keys == Keys::Many).filter_map(|many| {
@@ -119,13 +146,11 @@ fn goals(outcomes: &[Outcome]) {
     verdict("first event within 0.5 s of joining", format!("{first:.2} s"), first <= FIRST);
 }
 
-/// CPU per record of the case that goes that way, in those of the same case without TLS.
-fn against_plain(outcomes: &[Outcome], way: Way) -> Option<f64> {
-    let secured = outcomes.iter().find(|outcome| outcome.case.way == way)?;
-    let twin = Case { way: Way::Plain, ..secured.case };
-    let plain = outcomes.iter().find(|outcome| outcome.case == twin)?;
+/// CPU per record of a case and of its plain twin.
+fn beside_twin(outcomes: &[Outcome], of: &Outcome) -> Option<(f64, f64)> {
+    let plain = outcomes.iter().find(|outcome| outcome.case == of.case.twin())?;
     let median = |outcome: &Outcome| Spread::of(&outcome.runs, |run| run.cpu).median;
-    Some(median(secured) / median(plain))
+    Some((median(of), median(plain)))
 }
 
 fn verdict(goal: &str, measured: String, met: bool) {

@@ -1,6 +1,7 @@
 //! One run after the other, interleaved: a neighbour that is busy for a minute harms all cases alike.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::case::{Case, Load, PARTITIONS, Way};
+use crate::case::{Case, Load, PARTITIONS, SCHEMA, Step, Way};
 use crate::hub::{self, Hub};
 use crate::process::Process;
 use crate::support::{Kafka, rest, unique, wait_for};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) only: String,
     pub(crate) overrides: Vec<String>,
+    /// Another build of the bridge, which is measured beside this one.
+    pub(crate) beside: Option<PathBuf>,
 }
 
 /// All runs of a case.
@@ -57,6 +60,8 @@ pub(crate) struct Run {
     pub(crate) send: f64,
     /// The same with the bridge's own client.
     pub(crate) own: f64,
+    /// CPU-µs per record of the build beside; 0 where there is none.
+    pub(crate) beside: f64,
 }
 
 /// Runs everything.
@@ -74,10 +79,18 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
     for load in loads {
         fill(&kafka, load, load.records(plan.records));
     }
+    let registry = registry();
     let dir = tempfile::tempdir().expect("a temporary directory");
     for round in 1..=plan.rounds {
         for outcome in &mut outcomes {
-            let run = Bench { plan, kafka: &kafka, case: outcome.case, dir: dir.path() }.run();
+            let run = Bench {
+                plan,
+                kafka: &kafka,
+                registry: &registry,
+                case: outcome.case,
+                dir: dir.path(),
+            };
+            let run = run.run();
             eprintln!(
                 "round {round}, {:<30} {:.2} µs/record, floors {:.2} + {:.2} (own {:.2}), {:.0} records/s, {:.0} MB",
                 outcome.case.name(),
@@ -94,6 +107,26 @@ pub(crate) fn all(plan: &Plan) -> Vec<Outcome> {
     outcomes
 }
 
+/// A registry that has one schema. It is asked once a run.
+fn registry() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket");
+    let body = serde_json::json!({ "schema": SCHEMA }).to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            // To the end of the request.
+            lines.find(String::is_empty);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}",
+                body.len()
+            );
+            write!(stream, "{head}\r\n\r\n{body}").ok();
+        }
+    });
+    format!("http://{address}")
+}
+
 /// Makes a topic, and writes its records.
 fn fill(kafka: &Kafka, load: Load, records: usize) {
     let (begin, topic) = (Instant::now(), load.topic());
@@ -108,6 +141,7 @@ fn fill(kafka: &Kafka, load: Load, records: usize) {
 struct Bench<'a> {
     plan: &'a Plan,
     kafka: &'a Kafka,
+    registry: &'a str,
     case: Case,
     dir: &'a Path,
 }
@@ -125,14 +159,11 @@ impl Bench<'_> {
     }
 
     fn run(&self) -> Run {
-        let group = unique("bench");
-        let secured = self.case.way != Way::Plain;
-        let ca = self.dir.join("ca.pem");
-        let mut hub = Hub::start(self.case.ack, secured.then_some(&*ca));
-        let config = self.configure(&group, &hub);
-        let mut run = self.bridge(&config, &mut hub);
-        self.check(&group, hub.count().events);
-        if secured {
+        let (config, mut run) = self.whole(Path::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge")));
+        if let Some(beside) = &self.plan.beside {
+            run.beside = self.whole(beside).1.cpu;
+        }
+        if self.case.twin() != self.case {
             // It is measured against its plain twin, which has the floors.
             return run;
         }
@@ -140,6 +171,18 @@ impl Bench<'_> {
         run.own = self.send_floor("own", run.batch);
         run.consume = self.consume_floor(&config);
         run
+    }
+
+    /// A run of this build: its configuration, and what was measured.
+    fn whole(&self, program: &Path) -> (PathBuf, Run) {
+        let group = unique("bench");
+        let ca = self.dir.join("ca.pem");
+        let secured = self.case.way != Way::Plain;
+        let mut hub = Hub::start(self.case.ack, secured.then_some(&*ca));
+        let config = self.configure(&group, &hub);
+        let run = self.bridge(program, &config, &mut hub);
+        self.check(&group, hub.count().events);
+        (config, run)
     }
 
     fn configure(&self, group: &str, hub: &Hub) -> PathBuf {
@@ -151,23 +194,28 @@ impl Bench<'_> {
                 if way == Way::Tls { "amqp" } else { "websocket" }
             ),
         };
+        let registries = match self.case.step {
+            Step::Decode => format!("[registries.main]\naddresses = [\"{}\"]\n", self.registry),
+            _ => String::new(),
+        };
         let text = format!(
             "[kafka]\nbrokers = \"{}\"\ngroup_id = \"{group}\"\n[eventhubs]\nconnection_string = \"{}\"\n\
-             [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{way}",
+             [[mappings]]\ntopic = \"{}\"\nhub = \"{}\"\n{}[admin]\nlisten = \"127.0.0.1:0\"\n{way}{registries}",
             self.kafka.bootstrap(),
             hub.connection_string,
             self.case.topic(),
             hub::NAME,
+            self.case.step.keys(),
         );
         std::fs::write(&path, text).expect("a writable directory");
         path
     }
 
     /// The bridge from its start until it has stopped by itself, cleanly.
-    fn bridge(&self, config: &Path, hub: &mut Hub) -> Run {
+    fn bridge(&self, program: &Path, config: &Path, hub: &mut Hub) -> Run {
         let records = self.records();
         let begin = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+        let mut command = Command::new(program);
         command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
         for pair in &self.plan.overrides {
             command.arg("--set").arg(pair);
@@ -207,6 +255,7 @@ impl Bench<'_> {
             consume: 0.0,
             send: 0.0,
             own: 0.0,
+            beside: 0.0,
         }
     }
 

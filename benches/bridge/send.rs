@@ -13,7 +13,7 @@ use kafka_eventhubs_bridge::eventhubs::encode::{self, Layout};
 use kafka_eventhubs_bridge::record::{Header, Record};
 use tokio::net::TcpStream;
 
-use crate::case::{Keys, Load, PARTITIONS};
+use crate::case::{Form, Keys, Load, PARTITIONS};
 use crate::hub;
 use crate::process::own_cpu;
 
@@ -115,7 +115,7 @@ async fn run(lanes: &mut Vec<Lane>, count: usize, args: &Args) {
 /// The events of a batch, just as the bridge encodes them.
 pub(crate) fn events(args: &Args, batch: usize, partition: i32) -> Vec<Vec<u8>> {
     let layout = Layout::new(&Events::default());
-    let load = Load { keys: Keys::Many, size: args.size, zstd: false };
+    let load = Load { keys: Keys::Many, size: args.size, form: Form::Plain };
     let topic = load.topic();
     let event = |number: usize| {
         let out = load.record(number);

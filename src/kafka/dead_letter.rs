@@ -185,14 +185,14 @@ impl DeadLetters {
 
     /// Hands a letter over; gives it back when too many wait for its target (try again after the next answer; other
     /// targets may have room) or the desk is stopped.
-    pub fn try_send(&self, letter: Letter) -> Result<(), Letter> {
+    pub fn try_send(&self, letter: Letter) -> Result<(), Box<Letter>> {
         if !self.waiting.enter(&letter.target) {
-            return Err(letter);
+            return Err(Box::new(letter));
         }
         self.letters.try_send(letter).map_err(|error| {
             let (TrySendError::Full(letter) | TrySendError::Disconnected(letter)) = error;
             self.waiting.leave(&letter.target);
-            letter
+            Box::new(letter)
         })
     }
 }

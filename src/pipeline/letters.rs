@@ -19,7 +19,7 @@ impl Pump {
             return waiting.push_back(letter);
         }
         if let Err(letter) = self.letters.try_send(letter) {
-            self.unsent.entry(Arc::clone(&letter.target)).or_default().push_back(letter);
+            self.unsent.entry(Arc::clone(&letter.target)).or_default().push_back(*letter);
         }
     }
 
@@ -30,7 +30,7 @@ impl Pump {
         self.unsent.retain(|_, waiting| {
             while let Some(letter) = waiting.pop_front() {
                 if let Err(letter) = letters.try_send(letter) {
-                    waiting.push_front(letter);
+                    waiting.push_front(*letter);
                     return true;
                 }
             }
