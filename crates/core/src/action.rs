@@ -62,7 +62,7 @@ pub struct Letter {
     pub offset: i64,
     /// Where it goes.
     pub topic: String,
-    /// The hub that it was for.
+    /// The hub that it was for; where none was chosen, as its mapping says it.
     pub hub: HubName,
     /// Why: a word.
     pub reason: &'static str,
