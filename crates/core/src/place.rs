@@ -120,7 +120,9 @@ impl Core {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
                 partition.given_back = None;
-                let Some(ticket) = partition.again.take(at.offset, plan.way.route) else { continue };
+                let Some(ticket) = partition.again.take(at.offset, plan.way.route) else {
+                    continue;
+                };
                 core.carry_out(slot, plan, ticket, record.timestamp, now);
             }
         })

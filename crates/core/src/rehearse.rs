@@ -61,9 +61,7 @@ pub fn rehearse<'w>(
     let record = shaped.record(record, &headers);
     let chosen = first.fork.as_ref().map_or(Ok(0), |fork| fork.choose(&record));
     match chosen {
-        Ok(chosen) => {
-            (&ways[chosen], ways[chosen].rehearse(&record, (partitions, limit), turns))
-        }
+        Ok(chosen) => (&ways[chosen], ways[chosen].rehearse(&record, (partitions, limit), turns)),
         Err(Refusal { reason, detail }) => (first, Rehearsed::Refused { reason, detail }),
     }
 }

@@ -86,10 +86,10 @@ impl Router {
 fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
     let expand = |hub: &str| -> Arc<str> { hub.replace("{topic}", topic).into() };
     let hubs: Vec<_> = mapping.hubs().iter().map(|hub| expand(hub)).collect();
-    let forks = mapping.choice.as_ref();
-    let forks = forks.map(|choice| Fork::all(&expand(&mapping.hub), choice, &hubs));
+    let choice = mapping.choice.as_ref();
+    let fork = choice.map(|choice| Fork::of(expand(&mapping.hub), choice, &hubs));
     let (namespace, name) = (Arc::from(mapping.namespace.as_str()), Arc::from(mapping.name()));
-    let route = |(place, hub): (usize, _)| Route {
+    let route = |hub| Route {
         mapping: index,
         namespace: Arc::clone(&namespace),
         hub,
@@ -99,10 +99,10 @@ fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
         failure: mapping.failure.clone(),
         step: mapping.step.clone(),
         name: Arc::clone(&name),
-        fork: forks.as_ref().map(|forks| forks[place].clone()),
+        fork: fork.clone(),
         first: usize::from(hash::hash16(topic.as_bytes()).unsigned_abs()),
     };
-    hubs.into_iter().enumerate().map(route).collect()
+    hubs.into_iter().map(route).collect()
 }
 
 impl Route {

@@ -157,12 +157,7 @@ impl World {
     }
 }
 
-fn run(
-    policy: Policy,
-    budget: usize,
-    (shaped, forked): (bool, bool),
-    steps: Vec<Step>,
-) -> World {
+fn run(policy: Policy, budget: usize, (shaped, forked): (bool, bool), steps: Vec<Step>) -> World {
     let registry = if shaped { Registry::shared() } else { Registry::default() };
     let mut world = World::new(Plan { registry, ..plan(policy, budget, forked) });
     if budget.is_multiple_of(2) {
