@@ -29,7 +29,8 @@ pub(super) struct Post {
 struct Way {
     /// The mapping, by its place in the configuration.
     mapping: usize,
-    hub: String,
+    /// As the mapping says it, which is what a letter names that chose none, and by their names.
+    hubs: BTreeSet<String>,
     namespace: String,
 }
 
@@ -45,8 +46,9 @@ impl Post {
         let letters = config.replay.as_ref()?.letters.as_ref()?;
         let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
         for (mapping, (it, topic)) in config.mappings.iter().zip(letters).enumerate() {
-            let (hub, namespace) = (it.hub.clone(), it.namespace.clone());
-            ways.entry(topic.clone()).or_default().push(Way { mapping, hub, namespace });
+            let hubs = it.hubs().iter().chain([&it.hub]).cloned().collect();
+            let way = Way { mapping, hubs, namespace: it.namespace.clone() };
+            ways.entry(topic.clone()).or_default().push(way);
         }
         let own = crate::route::named_topics(&config.mappings).map(str::to_owned).collect();
         Some(Self { ways, own, said: Repeats::default() })
@@ -101,7 +103,7 @@ impl Post {
         }
         let topic = opened.origin.topic;
         let meant = |way: &&Way| {
-            hub.is_none_or(|(hub, namespace)| way.hub == hub && way.namespace == namespace)
+            hub.is_none_or(|(hub, namespace)| way.hubs.contains(hub) && way.namespace == namespace)
         };
         let ways = self.ways.get(topic).into_iter().flatten().filter(meant);
         let by = ways.map(|way| way.mapping).collect::<Vec<_>>();

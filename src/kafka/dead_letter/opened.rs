@@ -10,6 +10,8 @@ use crate::record::{Header, Record};
 
 /// Longest word for a reason. They are a closed set, and a newer bridge may know more of them.
 const WORD: usize = 64;
+/// The longest way to choose a hub: its topic may stand in it more than once.
+const CHOICE: usize = 16 << 10;
 
 /// Where the record of a letter was, and why it went no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,9 @@ impl<'a> Opened<'a> {
         };
         let hub = match hub {
             // A namespace is called as somebody likes.
-            Some((hub, namespace)) => Some((text(hub, is_hub)?, text(namespace, |_| true)?)),
+            Some((hub, namespace)) => {
+                Some((text(hub, is_hub_or_choice)?, text(namespace, |_| true)?))
+            }
             None => None,
         };
         let offset = number::<i64>(rest.take(OFFSET)?)?;
@@ -76,6 +80,12 @@ impl<'a> Rest<'a> {
 
 fn text(bytes: &[u8], is_right: impl Fn(&str) -> bool) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| is_right(text))
+}
+
+/// A record that chose no hub names how it was to choose.
+fn is_hub_or_choice(text: &str) -> bool {
+    let is_template = text.contains('{') && text.contains('}');
+    is_hub(text) || is_template && text.len() <= CHOICE && !text.contains(char::is_control)
 }
 
 fn is_word(text: &str) -> bool {
