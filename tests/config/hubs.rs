@@ -2,7 +2,7 @@
 
 use kafka_eventhubs_bridge::config::{Config, LeftOut};
 
-use crate::Given;
+use crate::{ANOTHER, Given};
 
 /// `mapping` for topic `orders`, unless it says which topics it takes.
 fn with(mapping: &str) -> Given {
@@ -148,7 +148,9 @@ fn a_hub_that_two_mappings_of_a_topic_reach_is_told() {
 
 #[test]
 fn the_one_hub_of_a_connection_string_is_the_only_one_that_can_be_chosen() {
-    let file = "@kafka\n[eventhubs]\nconnection_string = '@another;EntityPath=a'\n[[mappings]]\ntopic = 'orders'\n";
+    let file = format!(
+        "@kafka\n[eventhubs]\nconnection_string = '{ANOTHER};EntityPath=a'\n[[mappings]]\ntopic = 'orders'\n"
+    );
     let given = |rest: &str| Given::file(&format!("{file}{rest}"));
     let report = given("hub = '{key}'\nhubs = ['a', 'b']").report();
     assert!(report.contains("`mappings[0].hubs[1]` is `b`, but the connection string"), "{report}");

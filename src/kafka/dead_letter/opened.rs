@@ -234,6 +234,8 @@ mod tests {
             Opened::of(&record).is_some()
         };
         assert!(is_letter(&good) && is_letter(&good[..4]));
+        // Of a record that chose none.
+        assert!(is_letter(&[&good[..4], &[(HUB, "tenant-{header:tenant}"), good[5]]].concat()));
         assert!(!is_letter(&good[..5]) && !is_letter(&good[1..]) && !is_letter(&[]));
         for (at, wrong) in [
             (0, "\u{1b}[31m"),
@@ -246,6 +248,7 @@ mod tests {
             (3, "+17"),
             (3, "1e3"),
             (4, "\u{202e}"),
+            (4, "tenant-{header}\n"),
         ] {
             let mut headers = good;
             headers[at].1 = wrong;
