@@ -51,6 +51,10 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
              [failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"
         ))
         .start();
+    for (audit, name) in [(&a, "a"), (&b, "b")] {
+        let before = places().filter(|at| tenant(*at) == name && (at.0 < 2 || at.1 < 2));
+        audit.wait_records(before.count() as u64);
+    }
     wait_for("the partitions without a record for it are done", PATIENCE, || {
         let done = |partition| kafka.committed(&group, &topic, partition) == Some(EACH);
         (done(0) && done(1)).then_some(())
