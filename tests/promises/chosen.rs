@@ -91,7 +91,7 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
     for (audit, name) in [(a, "a"), (b, "b"), (c, "c")] {
         assert_eq!(audit.finish(&[EACH; 3]).duplicates, []);
         let hub = server.hub(&format!("tenant-{name}"));
-        for event in hub.partitions().iter().flat_map(|partition| partition.events()) {
+        for event in hub.partitions().iter().flat_map(eventhubs_local::Partition::events) {
             let (_, partition, offset) = event.message_id().and_then(place).expect("a place");
             assert_eq!(tenant((partition, offset)), name, "{partition}/{offset}");
         }
