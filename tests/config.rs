@@ -19,6 +19,8 @@ mod decoding;
 mod effective;
 #[path = "config/full.rs"]
 mod full;
+#[path = "config/hubs.rs"]
+mod hubs;
 #[path = "config/import.rs"]
 mod import;
 #[path = "config/import_changes.rs"]
@@ -164,6 +166,7 @@ fn every_example_is_right() {
             ],
         ),
         ("mirror", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
+        ("hub-by-header", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
         ("filter-by-header", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
         ("confluent-avro", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),
         ("cloudevents", vec![secret("BRIDGE_EVENTHUBS__CONNECTION_STRING")]),

@@ -46,6 +46,7 @@ fn core() -> Core {
     let mapping = Mapping {
         topics: Topics::Named(vec![TOPIC.to_owned()]),
         hub: TOPIC.to_owned(),
+        choice: None,
         namespace: "default".to_owned(),
         partitioning: Partitioning::Key,
         batch: Batch::default(),

@@ -32,10 +32,12 @@ impl Way {
             })
         });
         let patterns = config.mappings.iter().filter(|it| matches!(it.topics, Topics::Pattern(_)));
-        let patterns = patterns.map(|mapping| Self {
-            namespace: mapping.namespace.as_str().into(),
-            hub: (!mapping.hub.contains("{topic}")).then(|| mapping.hub.as_str().into()),
-            route: None,
+        let patterns = patterns.flat_map(|mapping| {
+            mapping.hubs().iter().map(|hub| Self {
+                namespace: mapping.namespace.as_str().into(),
+                hub: (!hub.contains("{topic}")).then(|| hub.as_str().into()),
+                route: None,
+            })
         });
         named.chain(patterns).collect()
     }

@@ -9,6 +9,7 @@ mod connection_string;
 mod credential;
 mod eventhubs;
 mod exclude;
+mod hub;
 mod kafka;
 mod mappings;
 mod otlp;

@@ -29,16 +29,16 @@ impl LeftOut {
     /// What the patterns of `config` pass over.
     pub fn of(config: &Config) -> Self {
         let letters = config.mappings.iter().map(|mapping| &mapping.failure);
-        let template = |mapping: &super::Mapping| match &mapping.topics {
-            Topics::Pattern(_) if is_template(&mapping.hub) => {
-                Some((mapping.topics.clone(), mapping.namespace.clone(), mapping.hub.clone()))
-            }
-            _ => None,
-        };
+        let patterns = config.mappings.iter().filter(|it| matches!(it.topics, Topics::Pattern(_)));
+        let templates = patterns.flat_map(|mapping| {
+            let (topics, namespace) = (&mapping.topics, &mapping.namespace);
+            let hubs = mapping.hubs().iter().filter(|hub| is_template(hub));
+            hubs.map(|hub| (topics.clone(), namespace.clone(), hub.clone()))
+        });
         Self {
             topics: letters.filter_map(|failure| failure.dead_letter_topic.clone()).collect(),
             mappings: config.mappings.iter().map(|mapping| mapping.topics.clone()).collect(),
-            templates: config.mappings.iter().filter_map(template).collect(),
+            templates: templates.collect(),
         }
     }
 

@@ -3,6 +3,9 @@
 /// What stands for the name of the topic in a template.
 pub(super) const TOPIC: &str = "{topic}";
 
+/// Characters that the name of a hub may have.
+pub(super) const LONGEST_HUB: usize = 256;
+
 /// Why a name is none of a hub.
 pub const HUB_NAMES: &str = "names of hubs are up to 256 letters, digits, `.`, `_` and `-`, and begin and end with a \
                              letter or digit";
@@ -20,7 +23,7 @@ pub fn is_topic(name: &str) -> bool {
 pub fn is_hub(name: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let usable = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    name.len() <= 256
+    name.len() <= LONGEST_HUB
         && name.chars().all(usable)
         && edge(name.chars().next())
         && edge(name.chars().next_back())

@@ -101,7 +101,11 @@ pub(super) struct Mapping {
     pub(super) topic_exclude: Option<Vec<String>>,
     /// The hub, or a template: `{topic}` stands for the name of the topic. Without it, the one hub that the connection
     /// string of the namespace is for (`EntityPath`).
+    /// With `{header:NAME}`, `{field:PATH}` or `{key}` each record chooses one of `hubs`.
     pub(super) hub: Option<String>,
+    /// The hubs that a record may choose, 100 at most. One that chooses another is refused.
+    #[schemars(extend("minItems" = 1, "maxItems" = 100, "examples" = [["tenant-a", "tenant-b"]]))]
+    pub(super) hubs: Option<Vec<String>>,
     /// Name of the namespace, as in `[eventhubs.NAME]`; without it, `[eventhubs]` itself.
     pub(super) namespace: Option<String>,
     /// How the hub partition is chosen: `key` (Event Hubs' own hash of the Kafka key), `mirror` (Kafka

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names::expand;
 use super::{ClientValue, Config, OutOfRange, Policy, Start, Topics};
 
 /// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
@@ -81,7 +82,10 @@ impl Config {
             };
             for topic in taken {
                 let mut mapping = it.clone();
-                mapping.hub = it.hub.replace("{topic}", &topic);
+                mapping.hub = expand(&it.hub, &topic);
+                if let Some(choice) = &mut mapping.choice {
+                    choice.hubs.iter_mut().for_each(|hub| *hub = expand(hub, &topic));
+                }
                 mapping.topics = Topics::Named(vec![own.clone()]);
                 mappings.push(mapping);
                 letters.push(topic);

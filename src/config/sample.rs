@@ -37,6 +37,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         mappings: vec![Mapping {
             topics: Topics::Named(vec!["orders".to_owned()]),
             hub: "orders".to_owned(),
+            choice: None,
             namespace: "default".to_owned(),
             partitioning: Partitioning::Key,
             batch: batch.clone(),

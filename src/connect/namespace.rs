@@ -28,7 +28,7 @@ pub(super) async fn all(
     for (name, settings) in &config.eventhubs {
         let used = config.mappings.iter().find(|mapping| mapping.namespace == *name);
         // Whom a token is for hardly matters yet; a hub's own key is good for that hub only.
-        let hub = used.map_or(String::new(), |mapping| mapping.hub.clone());
+        let hub = used.map_or(String::new(), |mapping| mapping.hubs()[0].clone());
         let (name, mut settings, metrics) = (name.clone(), settings.clone(), Arc::clone(&metrics));
         settings.connect_timeout = settings.connect_timeout.min(deadline.share());
         tasks.spawn(async move {

@@ -137,6 +137,10 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
             "it was not written with a schema, or by another serializer than `decode` of the mapping says: correct the \
              mapping and send it again by `dead-letters replay`, or whoever writes such records"
         }
+        "unknown_hub" => {
+            "the hub that it chooses is none of `hubs` of its mapping: make the hub and name it there, and send it again by \
+             `dead-letters replay`; or whoever writes such records has to correct them"
+        }
         "unreadable" | "no_schema" => {
             "`detail` says what is wrong with it or with its schema: whoever writes such records has to correct that; a schema \
              that was replaced in the registry counts after a restart"

@@ -29,7 +29,7 @@ fn minute(time: Option<i64>) -> String {
 fn hub(hub: Option<(&str, &str)>) -> String {
     match hub {
         None => "-".to_owned(),
-        Some((hub, crate::config::NAMESPACE)) => hub.to_owned(),
+        Some((hub, crate::config::NAMESPACE)) => plain::line(hub),
         Some((hub, namespace)) => plain::line(&format!("{namespace}/{hub}")),
     }
 }

@@ -29,7 +29,8 @@ pub(super) struct Post {
 struct Way {
     /// The mapping, by its place in the configuration.
     mapping: usize,
-    hub: String,
+    /// As the mapping says it, which is what a letter names that chose none, and by their names.
+    hubs: BTreeSet<String>,
     namespace: String,
 }
 
@@ -45,8 +46,9 @@ impl Post {
         let letters = config.replay.as_ref()?.letters.as_ref()?;
         let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
         for (mapping, (it, topic)) in config.mappings.iter().zip(letters).enumerate() {
-            let (hub, namespace) = (it.hub.clone(), it.namespace.clone());
-            ways.entry(topic.clone()).or_default().push(Way { mapping, hub, namespace });
+            let hubs = it.hubs().iter().chain([&it.hub]).cloned().collect();
+            let way = Way { mapping, hubs, namespace: it.namespace.clone() };
+            ways.entry(topic.clone()).or_default().push(way);
         }
         let own = crate::route::named_topics(&config.mappings).map(str::to_owned).collect();
         Some(Self { ways, own, said: Repeats::default() })
@@ -106,7 +108,7 @@ impl Post {
             ));
         }
         let meant = |way: &&Way| {
-            hub.is_none_or(|(hub, namespace)| way.hub == hub && way.namespace == namespace)
+            hub.is_none_or(|(hub, namespace)| way.hubs.contains(hub) && way.namespace == namespace)
         };
         let ways = self.ways.get(topic).into_iter().flatten().filter(meant);
         let by = ways.map(|way| way.mapping).collect::<Vec<_>>();
@@ -124,6 +126,11 @@ impl Post {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bridge_core::fork::Choice;
+    use bridge_shape::Template;
+
     use super::*;
     use crate::config::{self, Topics};
     use crate::record::Header;
@@ -165,6 +172,31 @@ mod tests {
         ("bridge_partition", "3"),
         ("bridge_offset", "17"),
     ];
+
+    /// Of a mapping that chooses, a letter names a hub that was chosen, or how it was to be.
+    #[test]
+    fn a_letter_of_a_mapping_that_chooses_goes_by_it_again() {
+        let config = config::sample(|config| {
+            let mapping = &mut config.mappings[0];
+            mapping.hub = "tenant-{key}".to_owned();
+            mapping.choice = Some(Choice {
+                written: "key".into(),
+                by: Arc::new(Template::parse("tenant-{key}", |_| None).unwrap()),
+                hubs: vec!["tenant-a".to_owned(), "tenant-b".to_owned()],
+            });
+            let letters = Some(vec!["orders".to_owned()]);
+            config.replay = Some(config::Replay { letters, ..config::Replay::default() });
+        });
+        let post = Post::of(&config).unwrap();
+        let goes = |hub: &str| {
+            let letter = [&LETTER[..], &[("bridge_hub", hub), ("bridge_namespace", "default")]];
+            with(&letter.concat(), |letter| post.sort(letter).map(|it| it.by))
+        };
+        for hub in ["tenant-{key}", "tenant-a", "tenant-b"] {
+            assert_eq!(goes(hub), Ok(vec![0]), "{hub}");
+        }
+        assert!(goes("tenant-c").is_err() && goes("tenant-{topic}").is_err());
+    }
 
     #[test]
     fn a_letter_goes_to_the_hub_that_was_to_have_it_however_often_it_came_back() {

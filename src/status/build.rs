@@ -172,6 +172,7 @@ impl Known<'_> {
                 topic_pattern: pattern,
                 namespace: mapping.namespace.clone(),
                 hub: mapping.hub.clone(),
+                hubs: mapping.choice.as_ref().map(|choice| choice.hubs.clone()),
                 partitioning: mapping.partitioning.to_string(),
                 paused: paused.contains(&index),
                 partitions: sum.partitions,

@@ -166,8 +166,10 @@ pub struct Mapping {
     pub topic_pattern: Option<String>,
     /// Name of the namespace in the configuration.
     pub namespace: String,
-    /// The hub, perhaps with `{topic}`.
+    /// The hub, perhaps with `{topic}`; with `hubs`, how each record chooses one.
     pub hub: String,
+    /// The hubs that a record may choose, where it chooses; perhaps with `{topic}`.
+    pub hubs: Option<Vec<String>>,
     /// How the hub partition is chosen: `key`, `mirror`, `round_robin`, `fixed:N` or `gateway`.
     pub partitioning: String,
     /// Whether somebody has paused it.

@@ -15,7 +15,7 @@ mod told;
 
 use std::collections::BTreeSet;
 
-use bridge_core::rehearse::Rehearsed;
+use bridge_core::rehearse::{Rehearsed, rehearse};
 use bridge_core::step::Known;
 
 use crate::config::{Config, Mapping, Topics};
@@ -86,13 +86,14 @@ impl Trial {
     pub fn told(&mut self, record: &Record<'_>) -> Vec<Told> {
         let Hub { partitions, limit } = self.hub;
         let mut told = Vec::new();
-        for route in self.router.routes(record.topic) {
-            if !self.wanted.contains(&route.mapping) {
+        let routes = self.router.routes(record.topic);
+        for ways in routes.chunk_by(|one, other| one.mapping == other.mapping) {
+            if !self.wanted.contains(&ways[0].mapping) {
                 continue;
             }
-            let mut rehearse =
-                |known: &Known| route.rehearse(record, partitions, limit, &mut self.turns, known);
-            let mut became = rehearse(&self.known);
+            let hub = (partitions, limit);
+            let mut rehearse = |known: &Known| rehearse(ways, record, hub, &mut self.turns, known);
+            let (mut route, mut became) = rehearse(&self.known);
             let mut why = None;
             // A key and a value, each with its own.
             while let Rehearsed::Missing(missing) = &became {
@@ -103,9 +104,9 @@ impl Trial {
                         break;
                     }
                 }
-                became = rehearse(&self.known);
+                (route, became) = rehearse(&self.known);
             }
-            told.push(Told::of(record, &route, became, why.as_deref()));
+            told.push(Told::of(record, route, became, why.as_deref()));
         }
         if told.is_empty() {
             told.push(Told::unmapped(record));

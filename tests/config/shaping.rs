@@ -165,7 +165,7 @@ fn a_step_is_the_same_until_something_of_it_is_different() {
 /// What stands beside an example is what comes out; `UPDATE=1` writes it anew, to be read.
 #[test]
 fn examples_do_what_is_written_beside_them() {
-    for name in ["filter-by-header", "personal-data", "cloudevents", "debezium"] {
+    for name in ["filter-by-header", "hub-by-header", "personal-data", "cloudevents", "debezium"] {
         let file = |end: &str| shipped(&format!("examples/{name}.{end}"));
         let text = std::fs::read_to_string(file("toml")).unwrap();
         let given = Given::file(&text.replace("/run/secrets/", ""));

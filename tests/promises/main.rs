@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chosen;
 mod collector;
 mod compressed;
 mod crash;

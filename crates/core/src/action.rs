@@ -64,7 +64,7 @@ pub struct Letter {
     pub topic: String,
     /// What of it is written.
     pub holds: Holds,
-    /// The hub that it was for.
+    /// The hub that it was for; where none was chosen, as its mapping says it.
     pub hub: HubName,
     /// Why: a word.
     pub reason: &'static str,

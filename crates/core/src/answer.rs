@@ -8,6 +8,7 @@ use crate::event::{Cause, SendError};
 use crate::lane::Setback;
 use crate::offsets::Ticket;
 use crate::partitions::Partition;
+use crate::place::Way;
 
 impl Core {
     /// A send ended. `wall` is the time of day, for the age of what was delivered.
@@ -103,7 +104,7 @@ impl Core {
         let Some(partition) = self.partitions.of(ticket.assignment()) else { return };
         let route = partition.routes.iter().position(|route| route.outlet == outlet).unwrap_or(0);
         self.partitions.take_back(slot);
-        self.refuse(slot, ticket, route, reason, detail, now);
+        self.refuse(slot, ticket, Way::by(route), reason, detail, now);
     }
 
     /// Takes out of the lanes of `partitions` what must not be sent any more.

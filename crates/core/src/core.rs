@@ -141,8 +141,10 @@ impl Core {
         if let Some(slot) = self.partitions.find(&name.topic, name.partition) {
             self.release(&[slot], now);
         }
-        let routes = self.router.routes(&name.topic);
-        let routes: Arc<[Route]> = routes.into_iter().map(|route| self.route(route, now)).collect();
+        let routes = match self.partitions.routes_of(&name.topic) {
+            Some(routes) => routes,
+            None => self.routes(&name.topic, now),
+        };
         let paused = is_paused(&self.paused, &routes).then_some(now);
         self.begin(name, routes, paused, now);
     }
@@ -160,6 +162,12 @@ impl Core {
         }
         self.partitions.assign(name, routes, paused, now);
         self.tell(Note::Assigned(name.clone()));
+    }
+
+    /// Where the records of a topic go.
+    fn routes(&mut self, topic: &str, now: Instant) -> Arc<[Route]> {
+        let routes = self.router.routes(topic);
+        routes.into_iter().map(|route| self.route(route, now)).collect()
     }
 
     pub(crate) fn route(&mut self, route: route::Route, now: Instant) -> Route {

@@ -1,12 +1,15 @@
 //! Records that can never be stored: dropped, written elsewhere, or the end of their partition.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
 use crate::core::Core;
+use crate::hubs::{HubName, Route};
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::partitions::Intake;
+use crate::place::Way;
 
 impl Core {
     /// A record can never be stored: what its mapping says is done.
@@ -14,15 +17,15 @@ impl Core {
         &mut self,
         slot: usize,
         ticket: Ticket,
-        route: usize,
+        way: Way,
         reason: &'static str,
         detail: &str,
         now: Instant,
     ) {
         let Some(partition) = self.partitions.get_mut(slot) else { return };
         let name = partition.name.clone();
-        let failure = partition.routes[route].to.failure.clone();
-        let hub = partition.routes[route].hub;
+        let routes = Arc::clone(&partition.routes);
+        let failure = routes[way.route].to.failure.clone();
         let offset = self.partitions.offsets.offset(&ticket).unwrap_or(-1);
         let (policy, to) = match (failure.policy, failure.dead_letter_topic) {
             (Policy::DeadLetter, Some(topic)) => (Policy::DeadLetter, Some(topic)),
@@ -46,7 +49,7 @@ impl Core {
                 let id = self.new_letter();
                 self.letters.insert(id, ticket);
                 let detail = detail.to_owned();
-                let hub = self.hubs.all[hub].name.clone();
+                let hub = self.meant(&routes[way.route], way);
                 let holds = failure.dead_letter_holds;
                 let letter = Letter { id, source: name, offset, topic, holds, hub, reason, detail };
                 self.act(Action::DeadLetter(letter));
@@ -56,6 +59,17 @@ impl Core {
                 self.wake_itself(slot);
             }
             (Policy::Halt | Policy::DeadLetter, _) => self.halt(slot, ticket, reason, detail, now),
+        }
+    }
+
+    /// The hub that a record was for; where it has chosen none, as its mapping says it.
+    fn meant(&self, route: &Route, way: Way) -> HubName {
+        match &route.to.fork {
+            Some(fork) if way.is_open => HubName {
+                namespace: Arc::clone(&route.to.namespace),
+                hub: Arc::clone(fork.template()),
+            },
+            _ => self.hubs.all[route.hub].name.clone(),
         }
     }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`record`], [`event`], [`mapping`], [`action`] | the words: Kafka's side, Event Hubs' side, the operator's, the core's own |
 //! | [`route`] | which hub, and which partition of it |
+//! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
@@ -26,6 +27,7 @@ mod due;
 pub mod encode;
 pub mod event;
 mod filtered;
+pub mod fork;
 mod governor;
 mod hold;
 mod hubs;

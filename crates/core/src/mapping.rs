@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::fork::Choice;
 use crate::step::Step;
 
 /// `[[mappings]]`
@@ -15,8 +16,10 @@ use crate::step::Step;
 pub struct Mapping {
     /// Which topics.
     pub topics: Topics,
-    /// The hub, or a template with `{topic}`.
+    /// The hub, or a template with `{topic}`; of a choice, the template that it is made by.
     pub hub: String,
+    /// Where each record chooses its hub.
+    pub choice: Option<Choice>,
     /// Name of the namespace in the configuration.
     pub namespace: String,
     /// How the hub partition is chosen.
@@ -41,6 +44,14 @@ impl Mapping {
             Topics::Pattern(pattern) => pattern.matching.as_str().to_owned(),
         };
         format!("{topics} → {}/{}", self.namespace, self.hub)
+    }
+
+    /// The hubs that its records may go to, perhaps with `{topic}`.
+    pub fn hubs(&self) -> &[String] {
+        match &self.choice {
+            Some(choice) => &choice.hubs,
+            None => std::slice::from_ref(&self.hub),
+        }
     }
 }
 
@@ -260,6 +271,7 @@ pub(crate) fn sample() -> Mapping {
     Mapping {
         topics: Topics::Named(vec!["orders".to_owned()]),
         hub: "orders".to_owned(),
+        choice: None,
         namespace: "default".to_owned(),
         partitioning: Partitioning::Key,
         batch: Batch::default(),

@@ -163,6 +163,14 @@ impl Partitions {
         self.slots.get_mut(slot)?.as_mut()
     }
 
+    /// Where the records of a topic go by the mappings of now, if a partition of it is here: all of them share that.
+    pub(crate) fn routes_of(&self, topic: &str) -> Option<Arc<[Route]>> {
+        let slot = self.by_topic.get(topic)?.iter().find_map(|slot| *slot)?;
+        let partition = self.get(slot)?;
+        let routes = partition.next.as_ref().map_or(&partition.routes, |next| &next.routes);
+        Some(Arc::clone(routes))
+    }
+
     /// The partition of a stay that has not ended.
     pub(crate) fn of(&self, stay: Assignment) -> Option<&Partition> {
         self.get(stay.slot()).filter(|partition| partition.assignment == stay)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::batch::Item;
 use crate::core::Core;
 use crate::encode;
+use crate::fork::Refusal;
 use crate::hold::Why;
 use crate::hubs::Route;
 use crate::lane::Room;
@@ -20,10 +21,40 @@ use crate::typed::WrongType;
 const TICK: u32 = 10;
 const LONGEST_TICK: Duration = Duration::from_millis(10);
 
+/// A way of a record. While it is open it stands for all of its siblings: the record has still to choose among them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// Index into the routes of the partition.
+    pub(crate) route: usize,
+    pub(crate) is_open: bool,
+}
+
+impl Way {
+    /// This one, whatever siblings it has.
+    pub(crate) fn by(route: usize) -> Self {
+        Self { route, is_open: false }
+    }
+
+    /// All that a record goes by. It takes no longer for many siblings than for two.
+    fn all(routes: &[Route]) -> impl Iterator<Item = Self> + Clone {
+        let first = (!routes.is_empty()).then_some(0);
+        let next = |at: &usize| Some(at + routes[*at].to.span()).filter(|it| *it < routes.len());
+        let open = |route: usize| Self { route, is_open: routes[route].to.fork.is_some() };
+        std::iter::successors(first, next).map(open)
+    }
+
+    /// The route of `record`, once its step has left it as it is.
+    fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, Refusal> {
+        match &routes[self.route].to.fork {
+            Some(fork) if self.is_open => Ok(self.route + fork.choose(record)?),
+            _ => Ok(self.route),
+        }
+    }
+}
+
 /// What becomes of one event of a record.
 struct Plan<'a> {
-    /// Index into the routes of the partition.
-    route: usize,
+    way: Way,
     fate: Fate<'a>,
 }
 
@@ -52,6 +83,7 @@ impl Core {
         // Nearly always there is one, without a step, and nothing is allocated for it.
         if let ([route], None) = (routes, at.by)
             && route.to.step.is_none()
+            && route.to.fork.is_none()
         {
             let plan = self.plan(record, 0, route, now)?;
             if let Some(ticket) = self.track(slot, at, record) {
@@ -59,8 +91,8 @@ impl Core {
             }
             return Ok(());
         }
-        let goes = |index: &usize| at.goes_by(routes[*index].to.mapping);
-        let wanted = (0..routes.len()).filter(goes);
+        let goes = |way: &Way| at.goes_by(routes[way.route].to.mapping);
+        let wanted = Way::all(routes).filter(goes);
         self.shaped(record, routes, wanted, now, |core, plans| {
             let Some(ticket) = core.track(slot, at, record) else { return };
             let offsets = &mut core.partitions.offsets;
@@ -73,7 +105,7 @@ impl Core {
         })
     }
 
-    /// Places a record that has come again, where events of it are still to go.
+    /// Places a record that has come again, where events of it are still to go. It has chosen its hubs before.
     pub(crate) fn place_again(
         &mut self,
         slot: usize,
@@ -83,42 +115,44 @@ impl Core {
         now: Instant,
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
-        let wanted: Vec<usize> = partition.again.routes(at.offset).collect();
+        let wanted: Vec<Way> = partition.again.routes(at.offset).map(Way::by).collect();
         self.shaped(record, routes, wanted.into_iter(), now, |core, plans| {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
                 partition.given_back = None;
-                let Some(ticket) = partition.again.take(at.offset, plan.route) else { continue };
+                let Some(ticket) = partition.again.take(at.offset, plan.way.route) else {
+                    continue;
+                };
                 core.carry_out(slot, plan, ticket, record.timestamp, now);
             }
         })
     }
 
-    /// Hands the plans of the `wanted` routes to `place`, each of the record as the step of its mapping leaves it; or says what one
+    /// Hands the plans of the `wanted` ways to `place`, each of the record as the step of its mapping leaves it; or says what one
     /// of them has to wait for.
     fn shaped(
         &mut self,
         record: &Record<'_>,
         routes: &[Route],
-        wanted: impl Iterator<Item = usize> + Clone,
+        wanted: impl Iterator<Item = Way> + Clone,
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
     ) -> Result<(), Why> {
-        let step = |index: usize| routes[index].to.step.as_ref();
-        if wanted.clone().all(|index| step(index).is_none()) {
-            let ways = wanted.map(|index| (index, record, &Shaped::Same));
+        let step = |way: Way| routes[way.route].to.step.as_ref();
+        if wanted.clone().all(|way| step(way).is_none()) {
+            let ways = wanted.map(|way| (way, record, &Shaped::Same));
             let plans = self.plan_all(ways, routes, now)?;
             place(self, plans);
             return Ok(());
         }
-        let shaped = wanted.clone().map(|index| Shaped::by(step(index), record, &self.known));
+        let shaped = wanted.clone().map(|way| Shaped::by(step(way), record, &self.known));
         let shaped = shaped.collect::<Result<Vec<_>, _>>().map_err(|missing| self.miss(missing))?;
         let headers: Vec<_> = shaped.iter().map(Shaped::lend).collect();
         let lent = shaped.iter().zip(&headers);
         let records: Vec<_> =
             lent.map(|(shaped, headers)| shaped.record(record, headers)).collect();
         let ways = wanted.zip(records.iter().zip(&shaped));
-        let ways = ways.map(|(index, (record, shaped))| (index, record, shaped));
+        let ways = ways.map(|(way, (record, shaped))| (way, record, shaped));
         let plans = self.plan_all(ways, routes, now)?;
         place(self, plans);
         Ok(())
@@ -132,20 +166,23 @@ impl Core {
         self.partitions.offsets.track(stay, at.offset, bytes, record.timestamp)
     }
 
-    /// The plans of these routes, each for its record as its step leaves it; or what one of them has to wait for.
+    /// The plans of these ways, each for its record as its step leaves it; or what one of them has to wait for.
     fn plan_all<'a, 's>(
         &mut self,
-        ways: impl Iterator<Item = (usize, &'a Record<'a>, &'s Shaped<'s>)>,
+        ways: impl Iterator<Item = (Way, &'a Record<'a>, &'s Shaped<'s>)>,
         routes: &'a [Route],
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
         let mut plans = Vec::with_capacity(routes.len());
-        for (index, record, shaped) in ways {
-            let fate = |fate| Ok(Plan { route: index, fate });
+        for (way, record, shaped) in ways {
+            let fate = |fate| Ok(Plan { way, fate });
             let plan = match shaped {
                 Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
                 Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
-                Shaped::Same | Shaped::Draft(_) => self.plan(record, index, &routes[index], now),
+                Shaped::Same | Shaped::Draft(_) => match way.choose(record, routes) {
+                    Ok(route) => self.plan(record, route, &routes[route], now),
+                    Err(Refusal { reason, detail }) => fate(Fate::Refuse(reason, detail)),
+                },
             };
             match plan {
                 Ok(plan) => plans.push(plan),
@@ -175,8 +212,8 @@ impl Core {
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
         }
-        let refused =
-            |reason, detail: String| Ok(Plan { route: index, fate: Fate::Refuse(reason, detail) });
+        let way = Way::by(index);
+        let refused = |reason, detail: String| Ok(Plan { way, fate: Fate::Refuse(reason, detail) });
         let event = match encode::Plan::new(record, &route.layout) {
             Ok(event) => event,
             Err(wrong) => return refused(WrongType::REASON, wrong.to_string()),
@@ -216,7 +253,7 @@ impl Core {
                 return Err(if full == Room::Later { Why::Lane(lane) } else { Why::Share(hub) });
             }
         };
-        Ok(Plan { route: index, fate })
+        Ok(Plan { way, fate })
     }
 
     /// Where a record comes from, if that is followed; nobody looks for it otherwise.
@@ -268,9 +305,9 @@ impl Core {
                 self.touch(lane);
             }
             Fate::Refuse(reason, detail) => {
-                self.refuse(slot, ticket, plan.route, reason, &detail, now);
+                self.refuse(slot, ticket, plan.way, reason, &detail, now);
             }
-            Fate::Filter(reason) => self.filter(slot, ticket, plan.route, reason),
+            Fate::Filter(reason) => self.filter(slot, ticket, plan.way.route, reason),
         }
     }
 }

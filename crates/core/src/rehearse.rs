@@ -1,6 +1,7 @@
 //! What a way makes of one record, for people who want to see it before anything is sent.
 
 use crate::encode::{self, Layout};
+use crate::fork::Refusal;
 use crate::mapping::Policy;
 use crate::record::Record;
 use crate::route::{Misfit, RoundRobin, Route};
@@ -38,25 +39,43 @@ pub struct Event {
     pub partition: Option<usize>,
 }
 
+/// What becomes of `record` by one mapping, of which these are all ways, on hubs with so many partitions, if that is known, whose links
+/// take so many bytes. Tells also the way that it goes, of several; the first while it has not chosen.
+pub fn rehearse<'w>(
+    ways: &'w [Route],
+    record: &Record<'_>,
+    (partitions, limit): (Option<usize>, usize),
+    turns: &mut RoundRobin,
+    known: &Known,
+) -> (&'w Route, Rehearsed) {
+    let first = &ways[0];
+    let shaped = match Shaped::by(first.step.as_ref(), record, known) {
+        Ok(Shaped::Filtered(reason)) => return (first, Rehearsed::Filtered(reason)),
+        Ok(Shaped::Refused(reason, detail)) => {
+            return (first, Rehearsed::Refused { reason, detail });
+        }
+        Ok(shaped) => shaped,
+        Err(missing) => return (first, Rehearsed::Missing(missing)),
+    };
+    let headers = shaped.lend();
+    let record = shaped.record(record, &headers);
+    let chosen = first.fork.as_ref().map_or(Ok(0), |fork| fork.choose(&record));
+    match chosen {
+        Ok(chosen) => (&ways[chosen], ways[chosen].rehearse(&record, (partitions, limit), turns)),
+        Err(Refusal { reason, detail }) => (first, Rehearsed::Refused { reason, detail }),
+    }
+}
+
 impl Route {
-    /// What becomes of `record` on a hub with so many partitions, if that is known, whose links take so many bytes.
-    pub fn rehearse(
+    /// What becomes of `record` as its step leaves it.
+    fn rehearse(
         &self,
         record: &Record<'_>,
-        partitions: Option<usize>,
-        limit: usize,
+        (partitions, limit): (Option<usize>, usize),
         turns: &mut RoundRobin,
-        known: &Known,
     ) -> Rehearsed {
-        let shaped = match Shaped::by(self.step.as_ref(), record, known) {
-            Ok(Shaped::Filtered(reason)) => return Rehearsed::Filtered(reason),
-            Ok(Shaped::Refused(reason, detail)) => return Rehearsed::Refused { reason, detail },
-            Ok(shaped) => shaped,
-            Err(missing) => return Rehearsed::Missing(missing),
-        };
-        let headers = shaped.lend();
-        let (record, layout) = (shaped.record(record, &headers), Layout::new(&self.events));
-        let plan = match encode::Plan::new(&record, &layout) {
+        let layout = Layout::new(&self.events);
+        let plan = match encode::Plan::new(record, &layout) {
             Ok(plan) => plan,
             Err(wrong) => {
                 let detail = wrong.to_string();

@@ -8,7 +8,7 @@
 //!
 //! A partition that no mapping takes any more stands at its position until Kafka takes it away, or a mapping takes it again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,26 +31,46 @@ impl Core {
     ) {
         self.router = router;
         let slots: Vec<_> = self.partitions.iter().map(|it| it.assignment.slot()).collect();
+        // What the partitions of a topic share they share afterwards, too.
+        let mut known: HashMap<Arc<str>, (Arc<[Route]>, After)> = HashMap::new();
         for slot in slots {
             let Some(partition) = self.partitions.get(slot) else { continue };
-            let (name, before) = (partition.name.clone(), Arc::clone(&partition.routes));
-            let after = self.router.routes(&name.topic);
-            let same = renumbered(&before, &after);
-            let next = match same {
-                Some(_) => None,
-                None => Some(after.into_iter().map(|route| self.route(route, now)).collect()),
+            let (topic, before) =
+                (Arc::clone(&partition.name.topic), Arc::clone(&partition.routes));
+            let after = match known.get(&topic) {
+                Some((routes, after)) if Arc::ptr_eq(routes, &before) => after.clone(),
+                _ => {
+                    let after = self.after(&topic, &before, now);
+                    known.insert(topic, (before, after.clone()));
+                    after
+                }
             };
             let Some(partition) = self.partitions.get_mut(slot) else { continue };
-            if let Some(routes) = same {
-                partition.routes = routes;
-            } else if partition.next.is_none() {
-                self.moving.push(partition.assignment);
-            }
-            partition.next = next.map(|routes| Next { routes, until });
+            partition.next = match after {
+                After::Same(routes) => {
+                    partition.routes = routes;
+                    None
+                }
+                After::Other(routes) => {
+                    if partition.next.is_none() {
+                        self.moving.push(partition.assignment);
+                    }
+                    Some(Next { routes, until })
+                }
+            };
         }
         self.sweeps = true;
         // Also lets go on what was about to change, and stays as it is.
         self.pause(paused, now);
+    }
+
+    /// What follows for a topic that has gone by `before`.
+    fn after(&mut self, topic: &str, before: &[Route], now: Instant) -> After {
+        let after = self.router.routes(topic);
+        match renumbered(before, &after) {
+            Some(same) => After::Same(same),
+            None => After::Other(after.into_iter().map(|route| self.route(route, now)).collect()),
+        }
     }
 
     /// Exchanges the routes of partitions of which nothing is under way, or whose deadline is over.
@@ -134,6 +154,14 @@ impl Core {
     }
 }
 
+/// Where the records of a topic go after a reload.
+#[derive(Debug, Clone)]
+enum After {
+    /// Where they went, under the numbers of now.
+    Same(Arc<[Route]>),
+    Other(Arc<[Route]>),
+}
+
 /// Whether nothing of a partition is under way, and it stands where its client does.
 fn is_drained(partition: &Partition) -> bool {
     partition.out == 0 && partition.again.is_empty() && !is_halted(partition)
@@ -143,11 +171,13 @@ fn is_halted(partition: &Partition) -> bool {
     matches!(partition.intake, Intake::Halted(_))
 }
 
-/// The routes of before, under the numbers that their mappings have now; `None` when they are others.
+/// The routes of before, under the numbers and names that their mappings have now; `None` when they are others.
 fn renumbered(before: &[Route], after: &[route::Route]) -> Option<Arc<[Route]>> {
     let same = |before: &Route| {
         let mut route = before.clone();
-        route.to.mapping = after.iter().find(|after| before.to.is_same_way(after))?.mapping;
+        let after = after.iter().find(|after| before.to.is_same_way(after))?;
+        route.to.mapping = after.mapping;
+        route.to.name = Arc::clone(&after.name);
         Some(route)
     };
     (before.len() == after.len()).then(|| before.iter().map(same).collect()).flatten()

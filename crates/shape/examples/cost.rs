@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use bridge_core::fork::Choose as _;
 use bridge_core::record::{Header, Record};
 use bridge_core::step::{Known, Shape};
 use bridge_shape::{
@@ -35,16 +36,25 @@ fn main() {
     println!("a value of {} bytes, three headers", value.len());
     for (what, asked) in cases() {
         let known = Known::default();
-        let once = || {
-            let begin = Instant::now();
-            for _ in 0..ROUNDS {
-                black_box(asked.apply(black_box(&record), &known));
-            }
-            begin.elapsed().as_nanos() as u64 / u64::from(ROUNDS)
-        };
-        let best = (0..5).map(|_| once()).min().unwrap_or_default();
-        println!("{best:>6} ns  {what}");
+        measure(what, || drop(black_box(asked.apply(black_box(&record), &known))));
     }
+    for text in ["tenant-{header:tenant}", "tenant-{field:customer.country}"] {
+        let template = Template::parse(text, |_| None).expect("it is a template");
+        let what = format!("choose the hub {text}");
+        measure(&what, || drop(black_box(template.hub(black_box(&record)))));
+    }
+}
+
+fn measure(what: &str, mut each: impl FnMut()) {
+    let mut once = || {
+        let begin = Instant::now();
+        for _ in 0..ROUNDS {
+            each();
+        }
+        begin.elapsed().as_nanos() as u64 / u64::from(ROUNDS)
+    };
+    let best = (0..5).map(|_| once()).min().unwrap_or_default();
+    println!("{best:>6} ns  {what}");
 }
 
 fn cases() -> Vec<(&'static str, Asked)> {

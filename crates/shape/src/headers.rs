@@ -41,6 +41,15 @@ impl Headers {
         self.add.iter().map(|(_, template)| template)
     }
 
+    /// Whether none is called `name` afterwards, whatever a record has.
+    pub fn is_gone(&self, name: &str) -> bool {
+        let is = |all: &[Pattern]| all.iter().any(|it| it.matches(name.as_bytes()));
+        let set = self.add.iter().map(|(to, _)| to).chain(self.rename.iter().map(|(_, to)| to));
+        let taken = self.rename.iter().any(|(from, _)| **from == *name);
+        let goes = taken || is(&self.drop) || !self.keep.is_empty() && !is(&self.keep);
+        goes && !set.into_iter().any(|to| **to == *name)
+    }
+
     pub(crate) fn change(
         &self,
         record: &Record<'_>,
@@ -137,6 +146,22 @@ mod tests {
             [("a", "1"), ("a", "2"), ("go", "3"), ("x-secret", "4"), ("x-1", "5"), ("x-2", "6")];
         let expected = [("b", "1"), ("b", "2"), ("x-2", "6"), ("x-1", "orders"), ("n", "3")];
         assert_eq!(changed(&headers, &given), pairs(&expected));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_there_is_known() {
+        let patterns = |all: &[&str]| all.iter().map(|it| Pattern::parse(it).unwrap()).collect();
+        let template = Template::parse("x", |_| None).unwrap();
+        let headers = Headers {
+            drop: patterns(&["x-.*"]),
+            rename: vec![("a".into(), "x-a".into())],
+            add: vec![("x-1".into(), template)],
+            ..Headers::default()
+        };
+        assert_eq!(["a", "x-2"].map(|name| headers.is_gone(name)), [true; 2]);
+        assert_eq!(["x-a", "x-1", "b"].map(|name| headers.is_gone(name)), [false; 3]);
+        let headers = Headers { keep: patterns(&["a"]), ..Headers::default() };
+        assert_eq!((headers.is_gone("a"), headers.is_gone("b")), (false, true));
     }
 
     #[test]

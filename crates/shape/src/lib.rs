@@ -9,7 +9,7 @@
 //! | [`fields`], [`headers`] | what is taken out, hidden, renamed and added |
 //! | [`cloud_events`] | the bindings of `CloudEvents` |
 //! | [`expression`] | CEL, within bounds |
-//! | [`path`], [`pattern`], [`template`] | what the configuration says it in |
+//! | [`path`], [`pattern`], [`template`] | what the configuration says it in; a template also names the hub of a record |
 //! | `json` | JSON as text, and where everything stands in it |
 //!
 //! Schemas are fetched by others: a record whose schema is not known says so, and its partition waits for it. The same record

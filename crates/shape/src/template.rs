@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use regex::Regex;
+
+use bridge_core::fork::{Choose, Refusal};
 use bridge_core::record::Record;
 use bridge_core::step::Draft;
 
-use crate::json::Value;
+use crate::json::{Document, Value};
 use crate::path::{NoPath, Path};
-use crate::stop::{NO_FIELD, Stop};
+use crate::stop::{NO_FIELD, Stop, UNREADABLE};
 use crate::time;
 
 /// Text that is filled in for each record.
@@ -97,6 +100,45 @@ impl Template {
         })
     }
 
+    /// The headers that it reads.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Header(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// What it is for all records of a topic, with `{topic}` in it, unless it reads more of a record than that.
+    pub fn of_topic(&self) -> Option<String> {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Some(&**text),
+            Piece::Topic => Some("{topic}"),
+            _ => None,
+        });
+        pieces.collect()
+    }
+
+    /// What it reads that is another for each record, or nearly: nothing could be named by it beforehand.
+    pub fn reads_place(&self) -> Option<&'static str> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::Partition => Some("{partition}"),
+            Piece::Offset => Some("{offset}"),
+            Piece::Timestamp => Some("{timestamp}"),
+            _ => None,
+        })
+    }
+
+    /// Whether some record of `topic`, or of any topic, may give `name`.
+    pub fn may_give(&self, name: &str, topic: Option<&str>) -> bool {
+        let pieces = self.pieces.iter().map(|piece| match (piece, topic) {
+            (Piece::Text(text), _) => regex::escape(text),
+            (Piece::Topic, Some(topic)) => regex::escape(topic),
+            _ => ".*".to_owned(),
+        });
+        let whole = format!("^(?s:{})$", pieces.collect::<String>());
+        Regex::new(&whole).is_ok_and(|whole| whole.is_match(name))
+    }
+
     /// The template, filled in. `draft` is as far as the record was shaped, and `value` what its value holds.
     pub(crate) fn fill(
         &self,
@@ -104,6 +146,19 @@ impl Template {
         draft: &Draft<'_>,
         value: Option<Value<'_>>,
     ) -> Result<Vec<u8>, Stop> {
+        let header = |name: &str| draft.header(name.as_bytes()).and_then(|it| it.value.as_deref());
+        let filled = self.fill_by(record, draft.key.as_deref(), header, value);
+        filled.map_err(|lacks| Stop::Refused(NO_FIELD, lacks))
+    }
+
+    /// The same, wherever key and headers are; or what is lacking.
+    fn fill_by<'r>(
+        &self,
+        record: &Record<'_>,
+        key: Option<&[u8]>,
+        header: impl Fn(&str) -> Option<&'r [u8]>,
+        value: Option<Value<'_>>,
+    ) -> Result<Vec<u8>, String> {
         let mut out = Vec::new();
         let mut number = itoa::Buffer::new();
         for piece in &self.pieces {
@@ -116,9 +171,9 @@ impl Template {
                     let time = record.timestamp.and_then(time::rfc3339);
                     out.extend(time.ok_or_else(|| self.lacks("a timestamp"))?.as_bytes());
                 }
-                Piece::Key => out.extend(draft.key.as_deref().ok_or_else(|| self.lacks("a key"))?),
+                Piece::Key => out.extend(key.ok_or_else(|| self.lacks("a key"))?),
                 Piece::Header(name) => {
-                    let found = draft.header(name.as_bytes()).and_then(|it| it.value.as_deref());
+                    let found = header(name);
                     out.extend(found.ok_or_else(|| self.lacks(&format!("header `{name}`")))?);
                 }
                 Piece::Field(path) => {
@@ -131,8 +186,23 @@ impl Template {
         Ok(out)
     }
 
-    fn lacks(&self, what: &str) -> Stop {
-        Stop::Refused(NO_FIELD, format!("it has no {what}, which `{}` needs", self.written))
+    fn lacks(&self, what: &str) -> String {
+        format!("it has no {what}, which `{}` needs", self.written)
+    }
+}
+
+impl Choose for Template {
+    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, Refusal> {
+        let refuse = |reason, detail| Refusal { reason, detail };
+        let value = record.value.filter(|_| self.fields().next().is_some());
+        let value = value.map(Document::parse).transpose();
+        let value = value.map_err(|why| refuse(UNREADABLE, format!("value: {why}")))?;
+        let header = |name: &str| {
+            let mut named = record.headers.iter().rev().filter(|it| it.name == name.as_bytes());
+            named.next().and_then(|it| it.value)
+        };
+        let filled = self.fill_by(record, record.key, header, value.as_ref().map(Document::root));
+        filled.map_err(|lacks| refuse(NO_FIELD, lacks))
     }
 }
 
@@ -190,6 +260,50 @@ mod tests {
         for lacking in ["{header:u}", "{field:a}", "{field:c}"] {
             assert!(matches!(fill(lacking), Err(Stop::Refused(NO_FIELD, _))), "{lacking}");
         }
+    }
+
+    /// The last header of a name counts, as elsewhere; nothing of a record is in what is said.
+    #[test]
+    fn a_record_names_its_hub() {
+        let header = |value: Option<&'static [u8]>| Header { name: b"t", value };
+        let headers = [header(Some(b"a")), header(Some(b"b"))];
+        let null = [header(Some(b"a")), header(None)];
+        let json = br#"{"tenant": {"id": "c", "secret": 1}}"#;
+        let hub = |text: &str, headers, value| {
+            parse(text).unwrap().hub(&record(Some(b"k"), value, headers))
+        };
+        let named = |text: &str| hub(text, &headers, Some(json)).unwrap();
+        assert_eq!(named("tenant-{header:t}"), b"tenant-b");
+        assert_eq!(named("{topic}.{key}-{field:tenant.id}"), b"orders.k-c");
+        for (text, headers, value, reason) in [
+            ("{header:u}", &headers, Some(&json[..]), NO_FIELD),
+            ("{header:t}", &null, Some(json), NO_FIELD),
+            ("{field:tenant}", &headers, Some(json), NO_FIELD),
+            ("{field:tenant.id}", &headers, None, NO_FIELD),
+            ("{field:tenant.id}", &headers, Some(b"secret"), UNREADABLE),
+        ] {
+            let refusal = hub(text, headers, value).unwrap_err();
+            assert_eq!(refusal.reason, reason, "{text}");
+            assert!(!refusal.detail.contains("secret"), "{}", refusal.detail);
+        }
+        assert!(hub("{header:t}", &headers, Some(b"no json")).is_ok(), "it is not looked at");
+    }
+
+    #[test]
+    fn what_a_template_may_give_is_known() {
+        let of_topic = |text: &str| parse(text).unwrap().of_topic();
+        assert_eq!(of_topic("{env:HOST}-{topic}").as_deref(), Some("h{1}-{topic}"));
+        assert_eq!(of_topic("{topic}-{key}"), None);
+        let may = |text: &str, name, topic| parse(text).unwrap().may_give(name, topic);
+        assert!(may("tenant-{header:t}", "tenant-a.b", None));
+        assert!(may("{topic}-{key}-x", "orders-a-x", Some("orders")));
+        assert!(may("{topic}-{key}-x", "orders-a-x", None));
+        assert!(!may("{topic}-{key}-x", "orders-a-x", Some("returns")));
+        assert!(!may("tenant-{header:t}", "tenants", None));
+        assert!(!may("a.{key}", "abc", None), "a dot is a dot");
+        assert_eq!(parse("{key}{offset}").unwrap().reads_place(), Some("{offset}"));
+        let of = parse("{header:a}{key}").unwrap();
+        assert_eq!((of.headers().collect::<Vec<_>>(), of.reads_place()), (vec!["a"], None));
     }
 
     #[test]

@@ -19,7 +19,8 @@ export function mappingsOf(status, hubs) {
 
 function describe(mapping, topics, hubs) {
   const names = topics.length ? topics.map((topic) => topic.topic) : [''];
-  const keys = new Set(names.map((name) => hubKey(mapping.namespace, String(mapping.hub).replaceAll('{topic}', name))));
+  const said = mapping.hubs ?? [mapping.hub];
+  const keys = new Set(names.flatMap((name) => said.map((hub) => hubKey(mapping.namespace, String(hub).replaceAll('{topic}', name)))));
   const its = [...keys].map((key) => hubs.get(key)).filter(Boolean);
   const parts = topics.flatMap((topic) => topic.partitions);
   const counts = {};
@@ -114,7 +115,7 @@ function updateRow(row, each, status) {
   row.each = each;
   row.now = status.bridge.now;
   const from = mapping.topics ? mapping.topics.join(', ') : mapping.topic_pattern;
-  row.words = `${from} ${each.topics.map((topic) => topic.topic).join(' ')} ${mapping.hub} ${mapping.namespace} ${state.word}`.toLowerCase();
+  row.words = `${from} ${each.topics.map((topic) => topic.topic).join(' ')} ${mapping.hub} ${(mapping.hubs ?? []).join(' ')} ${mapping.namespace} ${state.word}`.toLowerCase();
   set(row, 'data-tone', state.weight > 0 ? state.tone : null);
   paint(parts.mark, state);
   say(parts.word, mapping.partitions ? state.word : 'no partition');

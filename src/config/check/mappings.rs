@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::config::defaults::NAMESPACE;
 use crate::config::hint::{nearest, shown};
-use crate::config::names::{HUB_NAMES, TOPIC, TOPIC_NAMES, is_hub, is_topic};
+use crate::config::names::{TOPIC_NAMES, is_topic};
 use crate::config::path::Path;
 use crate::config::{
     Batch, Events, Failure, Limits, Mapping, Partitioning, Pattern, Registry, Topics, raw,
@@ -47,25 +47,21 @@ impl Check<'_> {
             let events = self.events(&at.key("events"), &given.events, events);
             let failure = self.failure(&at.key("failure"), &given.failure, failure);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
-            let step = self.step(&at, given, registries);
+            let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
+            let hub = self.hub(&at, given, namespaces.get(&namespace));
+            let step = self.step(&at, given, registries, hub.as_ref());
             let topics = self.topics(&at, given);
             if let Some(Topics::Named(_)) = topics {
                 self.nothing_to_exclude(&at, given);
             }
-            let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
-            let hub = match (&given.hub, namespaces.get(&namespace)) {
-                (None, Some(its)) if self.failed(&at.key("hub")) || !its.known => None,
-                // A connection string for one hub has said which.
-                (None, Some(its)) if its.settings.address.hub.is_some() => {
-                    its.settings.address.hub.clone()
-                }
-                (hub, _) => self.hub(&at, hub.as_ref()),
-            };
-            if let (Some(topics), Some(hub)) = (topics, hub) {
+            let hubs =
+                hub.and_then(|hub| self.hubs(&at, hub, given.hubs.as_ref(), topics.as_ref()));
+            if let (Some(topics), Some((hub, choice))) = (topics, hubs) {
                 let paused = given.paused.unwrap_or(false);
                 let mapping = Mapping {
                     topics,
                     hub,
+                    choice,
                     namespace,
                     partitioning,
                     batch,
@@ -190,40 +186,6 @@ impl Check<'_> {
                 None
             }
         }
-    }
-
-    fn hub(&mut self, at: &Path, given: Option<&String>) -> Option<String> {
-        let at = at.key("hub");
-        if given.is_none() {
-            let why = "a mapping must say which hub its events go to";
-            self.missing(
-                &at,
-                why,
-                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; a connection string that ends in \
-                 `EntityPath=…` says it, too",
-            );
-        }
-        let hub = self.text(&at, given, "a mapping must say which hub its events go to")?;
-        let rest = hub.replace(TOPIC, "");
-        if rest.contains(['{', '}']) {
-            self.wrong(
-                &at,
-                format!("is {}, not a template", shown(&hub)),
-                "`{topic}` is all a template may hold in braces",
-                "write `{topic}` where the name of the topic belongs",
-            );
-            return None;
-        }
-        if !is_hub(&hub.replace(TOPIC, "topic")) {
-            self.wrong(
-                &at,
-                format!("is {}, which no hub is called", shown(&hub)),
-                HUB_NAMES,
-                "give the name of the hub alone, without its namespace",
-            );
-            return None;
-        }
-        Some(hub)
     }
 
     fn partitioning(&mut self, at: &Path, given: Option<&raw::Partitioning>) -> Partitioning {

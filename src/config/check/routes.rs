@@ -81,12 +81,12 @@ impl Check<'_> {
         });
         // What is named is read, so a pattern that matches it cannot pass it over.
         let named = named.collect::<BTreeSet<_>>();
-        for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
+        for (at, mapping, hub) in hubs(mappings).filter(|(.., hub)| is_template(hub)) {
             let taken = named.iter().filter(|topic| mapping.topics.takes(topic));
-            for hub in taken.map(|topic| expand(&mapping.hub, topic)) {
+            for hub in taken.map(|topic| expand(hub, topic)) {
                 if !is_hub(&hub) {
                     self.wrong(
-                        &at.key("hub"),
+                        &at,
                         format!("makes `{hub}`, which no hub is called"),
                         HUB_NAMES,
                         "write a mapping of its own, with a hub of another name, for this topic, and take it out of this one",
@@ -99,14 +99,14 @@ impl Check<'_> {
     /// Named topics whose hubs are made of their names, and differ by case alone.
     fn hubs_are_one_each(&mut self, mappings: &Mappings) {
         let mut first = BTreeMap::<(&str, String), &str>::new();
-        for (at, mapping) in mappings.iter().filter(|(_, mapping)| is_template(&mapping.hub)) {
+        for (at, mapping, hub) in hubs(mappings).filter(|(.., hub)| is_template(hub)) {
             let Topics::Named(topics) = &mapping.topics else { continue };
             for topic in topics {
-                let hub = expand(&mapping.hub, topic).to_ascii_lowercase();
+                let hub = expand(hub, topic).to_ascii_lowercase();
                 let other = *first.entry((&mapping.namespace, hub)).or_insert(topic);
                 if other != topic {
                     self.warn(
-                        &at.key("hub"),
+                        &at,
                         format!("brings `{other}` and `{topic}` to one hub"),
                         "Event Hubs tells no upper case from lower in the name of a hub",
                         "write a mapping with another hub for one of them, unless they are meant to meet",
@@ -117,7 +117,7 @@ impl Check<'_> {
     }
 
     fn entity_paths_match(&mut self, mappings: &Mappings, namespaces: &Namespaces) {
-        for (at, mapping) in mappings {
+        for (at, mapping, hub) in hubs(mappings) {
             let namespace = namespaces.get(&mapping.namespace);
             let Some(only) =
                 namespace.and_then(|namespace| namespace.settings.address.hub.as_ref())
@@ -125,15 +125,15 @@ impl Check<'_> {
                 continue;
             };
             let others = match &mapping.topics {
-                Topics::Named(topics) => topics
-                    .iter()
-                    .any(|topic| !expand(&mapping.hub, topic).eq_ignore_ascii_case(only)),
-                Topics::Pattern(_) => !mapping.hub.eq_ignore_ascii_case(only),
+                Topics::Named(topics) => {
+                    topics.iter().any(|topic| !expand(hub, topic).eq_ignore_ascii_case(only))
+                }
+                Topics::Pattern(_) => !hub.eq_ignore_ascii_case(only),
             };
             if others {
                 self.wrong(
-                    &at.key("hub"),
-                    format!("is `{}`, but the connection string is for one other hub", mapping.hub),
+                    &at,
+                    format!("is `{hub}`, but the connection string is for one other hub"),
                     format!("the connection string of `{}` ends in an `EntityPath`", mapping.namespace),
                     format!(
                         "write `hub = \"{only}\"`, or leave `hub` out; for another hub use a connection string of the \
@@ -235,6 +235,19 @@ impl Check<'_> {
     }
 }
 
+/// The hubs of all mappings, each with where it is said.
+fn hubs(mappings: &Mappings) -> impl Iterator<Item = (Path, &Mapping, &str)> {
+    mappings.iter().flat_map(|(at, mapping)| {
+        mapping.hubs().iter().enumerate().map(move |(index, hub)| {
+            let at = match mapping.choice {
+                Some(_) => at.key("hubs").index(index),
+                None => at.key("hub"),
+            };
+            (at, mapping, hub.as_str())
+        })
+    })
+}
+
 fn dead_letter(mapping: &Mapping) -> Option<&str> {
     let topic = mapping.failure.dead_letter_topic.as_deref();
     topic.filter(|_| mapping.failure.policy == Policy::DeadLetter)
@@ -242,15 +255,16 @@ fn dead_letter(mapping: &Mapping) -> Option<&str> {
 
 /// What both send to the same hub, if that can be known before topics are.
 fn common(one: &Mapping, other: &Mapping) -> Option<String> {
-    let same_hub =
-        |topic: &str| expand(&one.hub, topic).eq_ignore_ascii_case(&expand(&other.hub, topic));
+    let hubs = |of: &Mapping, topic: &str| -> BTreeSet<String> {
+        of.hubs().iter().map(|hub| expand(hub, topic).to_ascii_lowercase()).collect()
+    };
+    let same_hub = |topic: &str| !hubs(one, topic).is_disjoint(&hubs(other, topic));
     if one.namespace != other.namespace {
         return None;
     }
     match (&one.topics, &other.topics) {
         (Topics::Pattern(a), Topics::Pattern(b)) => {
-            let same = a.matching.as_str() == b.matching.as_str()
-                && one.hub.eq_ignore_ascii_case(&other.hub);
+            let same = a.matching.as_str() == b.matching.as_str() && same_hub("{topic}");
             same.then(|| "the topics of its pattern".to_owned())
         }
         (Topics::Named(names), topics) | (topics, Topics::Named(names)) => names

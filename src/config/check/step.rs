@@ -16,6 +16,7 @@ use crate::config::path::Path;
 use crate::config::raw::{self, part};
 
 use super::Check;
+use super::hub::Hub;
 
 /// What `id` of a `CloudEvent` is, unless it is said.
 const ID: &str = "{topic}/{partition}/{offset}";
@@ -26,12 +27,13 @@ const SHORTEST: usize = 16;
 type Placed = (Path, Place);
 
 impl Check<'_> {
-    /// What happens to the records of a mapping first. `registries` are those that there are, in the order of their numbers.
+    /// What happens to the records of a mapping before its `hub` is chosen. `registries` are those that there are, in the order of their numbers.
     pub(super) fn step(
         &mut self,
         at: &Path,
         given: &raw::Mapping,
         registries: &[Registry],
+        hub: Option<&Hub>,
     ) -> Option<Step> {
         let select = self.select(&at.key("select"), &given.select);
         let (of_key, of_value) = (at.key("key"), at.key("value"));
@@ -48,6 +50,11 @@ impl Check<'_> {
         let cloud_events = given.cloudevents.as_ref();
         let cloud_events =
             cloud_events.map(|given| self.cloud_events(&at.key("cloudevents"), given, &gone));
+        if let Some(hub) = hub {
+            // Events have other names for the headers of a record.
+            let headers = cloud_events.is_none().then_some(&headers);
+            self.choice_is_there(at, hub, &gone, headers);
+        }
         let asked = Asked {
             select,
             decode: Decode { key, value },
@@ -281,6 +288,11 @@ impl Check<'_> {
             );
             return None;
         }
+        self.reads_nothing_removed(at, &template, gone);
+        Some(template)
+    }
+
+    pub(super) fn reads_nothing_removed(&mut self, at: &Path, template: &Template, gone: &[Place]) {
         for field in template.fields() {
             if gone.iter().any(|it| it.holds(field)) {
                 let why = "what is made of fields is made after `[mappings.fields]`";
@@ -288,7 +300,6 @@ impl Check<'_> {
                 self.wrong(at, format!("reads `{field}`, which is removed"), why, hint);
             }
         }
-        Some(template)
     }
 
     fn shaped_headers(&mut self, at: &Path, given: &raw::Headers, gone: &[Place]) -> Headers {

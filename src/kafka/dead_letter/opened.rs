@@ -10,6 +10,8 @@ use crate::record::{Header, Record};
 
 /// Longest word for a reason. They are a closed set, and a newer bridge may know more of them.
 const WORD: usize = 64;
+/// The longest way to choose a hub: its topic may stand in it more than once.
+const CHOICE: usize = 16 << 10;
 
 /// Where the record of a letter was, and why it went no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,9 @@ impl<'a> Opened<'a> {
         };
         let hub = match hub {
             // A namespace is called as somebody likes.
-            Some((hub, namespace)) => Some((text(hub, is_hub)?, text(namespace, |_| true)?)),
+            Some((hub, namespace)) => {
+                Some((text(hub, is_hub_or_choice)?, text(namespace, |_| true)?))
+            }
             None => None,
         };
         let offset = number::<i64>(rest.take(OFFSET)?)?;
@@ -83,6 +87,12 @@ impl<'a> Rest<'a> {
 
 fn text(bytes: &[u8], is_right: impl Fn(&str) -> bool) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| is_right(text))
+}
+
+/// A record that chose no hub names how it was to choose.
+fn is_hub_or_choice(text: &str) -> bool {
+    let is_template = text.contains('{') && text.contains('}');
+    is_hub(text) || is_template && text.len() <= CHOICE && !text.contains(char::is_control)
 }
 
 fn is_word(text: &str) -> bool {
@@ -236,6 +246,8 @@ mod tests {
             Opened::of(&record).is_some()
         };
         assert!(is_letter(&good) && is_letter(&good[..4]));
+        // Of a record that chose none.
+        assert!(is_letter(&[&good[..4], &[(HUB, "tenant-{header:tenant}"), good[5]]].concat()));
         assert!(!is_letter(&good[..5]) && !is_letter(&good[1..]) && !is_letter(&[]));
         for (at, wrong) in [
             (0, "\u{1b}[31m"),
@@ -248,6 +260,7 @@ mod tests {
             (3, "+17"),
             (3, "1e3"),
             (4, "\u{202e}"),
+            (4, "tenant-{header}\n"),
         ] {
             let mut headers = good;
             headers[at].1 = wrong;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::fork::Fork;
 use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Pattern, Topics};
 use crate::step::Step;
 
@@ -34,7 +35,8 @@ enum Takes {
     Whole(Regex, Pattern),
 }
 
-/// One way for the records of one topic. A topic that several mappings take has several.
+/// One way for the records of one topic. A topic that several mappings take has several; a mapping whose hub is chosen by each
+/// record has one for each hub, side by side, and a record goes by one of them.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Place of the mapping in the configuration.
@@ -55,6 +57,8 @@ pub struct Route {
     pub step: Option<Step>,
     /// The mapping, by what it takes and where to.
     pub name: Arc<str>,
+    /// Its siblings, where a record chooses among them.
+    pub fork: Option<Fork>,
     /// Where the keyless records of the topic begin to be laid out, so that many topics of few partitions do not all
     /// meet on the first partition of their hub.
     first: usize,
@@ -73,23 +77,40 @@ impl Router {
             .iter()
             .enumerate()
             .filter(|(_, (_, takes))| takes.takes(topic))
-            .map(|(index, (mapping, _))| Route {
-                mapping: index,
-                namespace: mapping.namespace.as_str().into(),
-                hub: mapping.hub.replace("{topic}", topic).into(),
-                partitioning: mapping.partitioning,
-                batch: mapping.batch.clone(),
-                events: mapping.events.clone(),
-                failure: mapping.failure.clone(),
-                step: mapping.step.clone(),
-                name: mapping.name().into(),
-                first: usize::from(hash::hash16(topic.as_bytes()).unsigned_abs()),
-            })
+            .flat_map(|(index, (mapping, _))| of_mapping(index, mapping, topic))
             .collect()
     }
 }
 
+/// The ways of one mapping.
+fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
+    let expand = |hub: &str| -> Arc<str> { hub.replace("{topic}", topic).into() };
+    let hubs: Vec<_> = mapping.hubs().iter().map(|hub| expand(hub)).collect();
+    let choice = mapping.choice.as_ref();
+    let fork = choice.map(|choice| Fork::of(expand(&mapping.hub), choice, &hubs));
+    let (namespace, name) = (Arc::from(mapping.namespace.as_str()), Arc::from(mapping.name()));
+    let route = |hub| Route {
+        mapping: index,
+        namespace: Arc::clone(&namespace),
+        hub,
+        partitioning: mapping.partitioning,
+        batch: mapping.batch.clone(),
+        events: mapping.events.clone(),
+        failure: mapping.failure.clone(),
+        step: mapping.step.clone(),
+        name: Arc::clone(&name),
+        fork: fork.clone(),
+        first: usize::from(hash::hash16(topic.as_bytes()).unsigned_abs()),
+    };
+    hubs.into_iter().map(route).collect()
+}
+
 impl Route {
+    /// How many ways stand side by side of which a record goes by one, this one the first of them.
+    pub(crate) fn span(&self) -> usize {
+        self.fork.as_ref().map_or(1, Fork::len)
+    }
+
     /// Whether both take the records of one topic the same way, wherever their mappings stand.
     pub(crate) fn is_same_way(&self, other: &Route) -> bool {
         let Route {
@@ -102,11 +123,12 @@ impl Route {
             events,
             failure,
             step,
+            fork,
             first,
         } = self;
         (namespace, hub, partitioning) == (&other.namespace, &other.hub, &other.partitioning)
-            && (batch, events, failure, step, first)
-                == (&other.batch, &other.events, &other.failure, &other.step, &other.first)
+            && (batch, events, failure) == (&other.batch, &other.events, &other.failure)
+            && (step, fork, first) == (&other.step, &other.fork, &other.first)
     }
 }
 

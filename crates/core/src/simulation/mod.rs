@@ -2,6 +2,7 @@
 //! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
 //! every step.
 
+mod forked;
 mod pauses;
 mod plan;
 mod reloads;
@@ -93,10 +94,15 @@ fn poison((topic, partition): Tp, offset: i64) -> bool {
     topic == 0 && partition == 2 && offset % 17 == 11
 }
 
-/// Three hubs; the second topic feeds two of them.
-fn plan(policy: Policy, budget: usize) -> Plan {
+/// Three hubs; the second topic feeds two of them, or all where records choose.
+fn plan(policy: Policy, budget: usize, forked: bool) -> Plan {
+    let topics = if forked {
+        vec![vec![(0, Key), (1, Key)], vec![(2, Mirror), (0, Key), (1, Key)]]
+    } else {
+        vec![vec![(0, Key)], vec![(1, Key), (2, Mirror)]]
+    };
     Plan {
-        topics: vec![vec![(0, Key)], vec![(1, Key), (2, Mirror)]],
+        topics,
         partitions: 3,
         hubs: vec![3, 2, 3],
         policy,
@@ -106,6 +112,7 @@ fn plan(policy: Policy, budget: usize) -> Plan {
         value: 0,
         poison,
         registry: Registry::default(),
+        forked,
     }
 }
 
@@ -150,9 +157,9 @@ impl World {
     }
 }
 
-fn run(policy: Policy, budget: usize, shaped: bool, steps: Vec<Step>) -> World {
+fn run(policy: Policy, budget: usize, (shaped, forked): (bool, bool), steps: Vec<Step>) -> World {
     let registry = if shaped { Registry::shared() } else { Registry::default() };
-    let mut world = World::new(Plan { registry, ..plan(policy, budget) });
+    let mut world = World::new(Plan { registry, ..plan(policy, budget, forked) });
     if budget.is_multiple_of(2) {
         world.follow();
     }
@@ -184,10 +191,11 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
-        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(), shaped in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
+        kind in any::<(bool, bool)>(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
-        let world = run(policy, budget, shaped, steps);
+        let world = run(policy, budget, kind, steps);
         for at in world.partitions() {
             let read = world.read.range((at, 0)..=(at, i64::MAX)).next_back();
             if let Some((_, last)) = read {
@@ -200,14 +208,14 @@ proptest! {
 
     #[test]
     fn a_halted_partition_stops_exactly_at_its_record(
-        steps in prop::collection::vec(step(), 1..120), budget in budget(), shaped in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120), budget in budget(), kind in any::<(bool, bool)>(),
     ) {
-        let world = run(Policy::Halt, budget, shaped, steps);
+        let world = run(Policy::Halt, budget, kind, steps);
         for at in world.partitions() {
             let records: Vec<i64> =
                 world.read.range((at, 0)..=(at, i64::MAX)).map(|(_, offset)| *offset).collect();
             let end = world.committed.get(&at).copied().unwrap_or(0);
-            match records.iter().find(|offset| poison(at, **offset)) {
+            match records.iter().find(|offset| world.plan.is_refused(at, **offset)) {
                 Some(bad) => {
                     prop_assert!(end <= *bad, "committed {end}, past the record that stopped it");
                     let stopped = world.halted.contains(&at) || world.held.contains(&at);

@@ -19,8 +19,9 @@ impl World {
 
     /// Whether a mapping of the topic is paused. Mappings stand in the order of the topics.
     pub(super) fn is_paused(&self, (of, _): Tp) -> bool {
-        let before = self.plan.topics[..of].iter().map(Vec::len).sum::<usize>();
-        (before..before + self.plan.topics[of].len()).any(|it| self.paused.contains(&it))
+        let count = |ways| self.plan.groups(ways).len();
+        let before = self.plan.topics[..of].iter().map(|ways| count(ways)).sum::<usize>();
+        (before..before + count(&self.plan.topics[of])).any(|it| self.paused.contains(&it))
     }
 }
 
@@ -37,6 +38,7 @@ fn two_hubs(budget: usize) -> World {
         value: 0,
         poison: |_, _| false,
         registry: Registry::default(),
+        forked: false,
     });
     world.resolve();
     world

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
 
+use super::forked;
 use super::shaped::Registry;
 use super::world::topic;
 
@@ -92,27 +93,65 @@ pub(super) struct Plan {
     pub(super) poison: fn(Tp, i64) -> bool,
     /// Whether mappings have a step, and what it knows.
     pub(super) registry: Registry,
+    /// Whether records choose among the hubs of their topic.
+    pub(super) forked: bool,
 }
 
 impl Plan {
     /// As they stand in the configuration, in the order of the topics.
     pub(super) fn mappings(&self) -> Vec<Mapping> {
-        let mapping = |topic: usize, hub: usize, partitioning| {
+        let mapping = |topic: usize, group: Group| {
             let mut mapping = Mapping {
                 topics: Topics::Named(vec![self::topic(topic)]),
-                hub: format!("hub-{hub}"),
-                partitioning,
+                hub: format!("hub-{}", group.hubs[0]),
+                partitioning: group.by,
                 ..mapping::sample()
             };
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
             mapping.batch.max_events = self.max_events;
-            mapping.step = self.registry.step(hub, self.poison);
+            mapping.step = self.registry.step(group.hubs[0], self.poison);
+            if group.forks {
+                mapping.hub = "hub-{offset}".to_owned();
+                mapping.choice = Some(forked::choice(group.hubs));
+            }
             mapping
         };
         let topics = self.topics.iter().enumerate();
-        let all =
-            topics.flat_map(|(topic, hubs)| hubs.iter().map(move |(hub, by)| (topic, *hub, *by)));
-        all.map(|(topic, hub, by)| mapping(topic, hub, by)).collect()
+        let all = topics.flat_map(|(topic, ways)| {
+            self.groups(ways).into_iter().map(move |group| (topic, group))
+        });
+        all.map(|(topic, group)| mapping(topic, group)).collect()
     }
+
+    /// The mappings of a topic that goes these ways. Where records choose, they do so among all of them; of three or more the first is a
+    /// mapping of its own.
+    pub(super) fn groups(&self, ways: &[(usize, Partitioning)]) -> Vec<Group> {
+        let group = |ways: &[(usize, Partitioning)], forks| Group {
+            hubs: ways.iter().map(|(hub, _)| *hub).collect(),
+            by: ways[0].1,
+            forks,
+        };
+        match ways {
+            [] => Vec::new(),
+            _ if !self.forked => ways.chunks(1).map(|way| group(way, false)).collect(),
+            [_] | [_, _] => vec![group(ways, true)],
+            [first, others @ ..] => {
+                vec![group(std::slice::from_ref(first), false), group(others, true)]
+            }
+        }
+    }
+
+    /// Whether no hub takes that record: for what it is, or because it chooses none.
+    pub(super) fn is_refused(&self, at: Tp, offset: i64) -> bool {
+        (self.poison)(at, offset) || self.forked && forked::chosen(&[0], offset).is_none()
+    }
+}
+
+/// A mapping: its hubs, and whether records choose among them.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) hubs: Vec<usize>,
+    pub(super) by: Partitioning,
+    pub(super) forks: bool,
 }

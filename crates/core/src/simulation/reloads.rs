@@ -21,7 +21,8 @@ impl World {
         let room = |hub: &usize| {
             self.plan.hubs[*hub] >= self.plan.partitions as usize && !self.resized.contains(hub)
         };
-        let fits = |(hub, by)| (hub, if by == Mirror && !room(&hub) { Key } else { by });
+        let key = |hub, by| self.plan.forked || by == Mirror && !room(&hub);
+        let fits = |(hub, by)| (hub, if key(hub, by) { Key } else { by });
         let hubs: Vec<_> = hubs.into_iter().map(fits).collect();
         self.plan.topics[topic].clone_from(&hubs);
         self.versions[topic].push(hubs);
@@ -81,6 +82,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         value: 0,
         poison,
         registry: Registry::default(),
+        forked: false,
     });
     world.resolve();
     world

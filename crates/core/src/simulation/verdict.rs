@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::mapping::Policy;
 use crate::progress::Reading;
 
-use super::plan::{Answer, Mode, Tp};
+use super::forked::chosen;
+use super::plan::{Answer, Group, Mode, Tp};
 use super::world::{World, key, record_at_or_after, tp};
 
 impl World {
@@ -16,15 +17,20 @@ impl World {
             self.by_hub.iter().map(|log| log.iter().copied().collect()).collect();
         for (at, offset) in &self.read {
             let below = *offset < self.committed.get(at).copied().unwrap_or(0);
-            let dropped = self.plan.policy == Policy::Drop && (self.plan.poison)(*at, *offset);
+            let dropped = self.plan.policy == Policy::Drop && self.plan.is_refused(*at, *offset);
             if below && !dropped && !self.dead.contains(&(*at, *offset)) {
                 // By the ways of one time, whole.
-                let is_in = |(hub, _): &(usize, _)| {
-                    stored[*hub].contains(&(*at, *offset))
-                        || self.registry.filters(*hub, *at, *offset)
+                let is_in = |group: &Group| {
+                    let hub = if group.forks {
+                        chosen(&group.hubs, *offset)
+                    } else {
+                        Some(group.hubs[0])
+                    };
+                    hub.is_some_and(|hub| stored[hub].contains(&(*at, *offset)))
+                        || self.registry.filters(group.hubs[0], *at, *offset)
                 };
                 let mut ways = self.versions[at.0].iter().filter(|hubs| !hubs.is_empty());
-                let safe = ways.any(|hubs| hubs.iter().all(is_in));
+                let safe = ways.any(|hubs| self.plan.groups(hubs).iter().all(is_in));
                 assert!(safe, "{at:?}/{offset} is committed and not in all of its hubs");
             }
         }
