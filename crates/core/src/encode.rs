@@ -95,6 +95,8 @@ pub struct Plan<'a> {
     pairs: u32,
     /// Said again for Azure's readers.
     trace: Option<&'a [u8]>,
+    /// Where the value is, if it is not in the event.
+    claim: Option<&'a str>,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
     /// Which of them are written as they are.
@@ -104,6 +106,15 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Measures the event that `record` becomes.
     pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
+        Self::of(record, layout, None)
+    }
+
+    /// The same of one whose value is elsewhere, at `claim`. None of its headers has the name of that property.
+    pub(crate) fn of(
+        record: &'a Record<'a>,
+        layout: &'a Layout,
+        claim: Option<&'a str>,
+    ) -> Result<Self, WrongType> {
         let content_type = content_type(record, layout);
         let mut plan = Self {
             size: 0,
@@ -116,12 +127,16 @@ impl<'a> Plan<'a> {
             application: 0,
             pairs: 0,
             trace: None,
+            claim,
             carried: 0,
             plain: 0,
         };
         plan.properties = plan.properties_size();
         if let Some(replayed) = layout.replayed() {
             plan.pair(replayed.len(), 1);
+        }
+        if let Some(claim) = claim {
+            plan.pair(layout.claim_check().len(), sized(claim.len()));
         }
         plan.measure_source()?;
         plan.measure_headers()?;
@@ -246,6 +261,10 @@ impl<'a> Plan<'a> {
             compound(out, APPLICATION_PROPERTIES, MAP32, self.application, self.pairs * 2);
             if let Some(replayed) = self.layout.replayed() {
                 out.extend_from_slice(replayed.written());
+            }
+            if let Some(claim) = self.claim {
+                out.extend_from_slice(self.layout.claim_check().written());
+                variable(out, STRING, claim.as_bytes());
             }
             self.write_source(out);
             self.write_headers(out);

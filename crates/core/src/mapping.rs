@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -193,6 +194,27 @@ pub struct Failure {
     pub policy: Policy,
     /// Where `dead_letter` writes it.
     pub dead_letter_topic: Option<String>,
+    /// What happens first to one that is too large for its hub.
+    pub too_large: TooLarge,
+}
+
+/// What happens to a record that is too large for its hub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TooLarge {
+    /// What happens to all others that can never be stored.
+    #[default]
+    Policy,
+    /// Its value goes to a blob, and the event says where that is.
+    ClaimCheck(Container),
+}
+
+/// Where values go that are too large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The URL of the container, without a slash at its end and without anything secret.
+    pub url: Arc<str>,
+    /// What the names of blobs begin with; nothing, or with a slash at its end.
+    pub prefix: Arc<str>,
 }
 
 /// What happens to a record that can never be stored.
@@ -239,7 +261,7 @@ impl Default for Events {
 
 impl Default for Failure {
     fn default() -> Self {
-        Self { policy: Policy::Halt, dead_letter_topic: None }
+        Self { policy: Policy::Halt, dead_letter_topic: None, too_large: TooLarge::Policy }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::batch::Item;
+use crate::claim::Claim;
 use crate::core::Core;
-use crate::encode;
+use crate::encode::{self, Layout};
 use crate::hold::Why;
-use crate::hubs::Route;
+use crate::hubs::{Berth, Route};
 use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
@@ -28,16 +29,23 @@ struct Plan<'a> {
 }
 
 enum Fate<'a> {
-    /// `by_key`: the service places the batch by the partition key of its events.
-    Push {
-        lane: usize,
-        event: encode::Plan<'a>,
-        by_key: bool,
-        context: Option<Context>,
-    },
+    Push(Way, encode::Plan<'a>),
+    /// An event is sent that says where the value is.
+    Claim(Way, Box<Claim>, &'a Record<'a>, &'a Layout),
     Refuse(&'static str, String),
     Filter(&'static str),
 }
+
+/// How an event leaves.
+struct Way {
+    lane: usize,
+    /// The service places the batch by the partition key of its events.
+    by_key: bool,
+    context: Option<Context>,
+}
+
+/// Why there is no event: a word, and in words.
+type Refusal = (&'static str, String);
 
 impl Core {
     /// Places a record at all its hubs, or says what it has to wait for.
@@ -88,6 +96,7 @@ impl Core {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
                 partition.given_back = None;
+                core.missing.placed(partition.assignment);
                 let Some(ticket) = partition.again.take(at.offset, plan.route) else { continue };
                 core.carry_out(slot, plan, ticket, record.timestamp, now);
             }
@@ -128,6 +137,7 @@ impl Core {
         let partition = self.partitions.get_mut(slot)?;
         partition.given_back = None;
         let stay = partition.assignment;
+        self.missing.placed(stay);
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         self.partitions.offsets.track(stay, at.offset, bytes, record.timestamp)
     }
@@ -152,8 +162,8 @@ impl Core {
                 Err(why) => {
                     // Nothing is pushed, but they may have sealed their open batch for it.
                     for plan in plans {
-                        if let Fate::Push { lane, .. } = plan.fate {
-                            self.touch(lane);
+                        if let Fate::Push(way, ..) | Fate::Claim(way, ..) = plan.fate {
+                            self.touch(way.lane);
                         }
                     }
                     return Err(why);
@@ -191,32 +201,70 @@ impl Core {
             }
             Err(misfit) => return refused(Misfit::REASON, misfit.to_string()),
         };
-        let by_key = route.to.is_by_key();
-        let key = key.filter(|_| by_key);
-        let weight = event.weight();
-        let overhead = encode::envelope_size(key);
-        let start = self.start_memory();
-        let context = self.context(record);
-        let berth = &mut self.berths[lane].lane;
-        let fate = match berth.room(weight, overhead, key, now) {
-            Room::Now
-                if self
-                    .scale
-                    .admits(hub, berth.memory_for(weight, overhead, start, context.is_some())) =>
-            {
-                Fate::Push { lane, event, by_key, context }
-            }
-            Room::Never(limit) => {
-                let (reason, detail) = encode::too_large(weight + overhead, limit);
-                Fate::Refuse(reason, detail)
-            }
-            full => {
-                // It may have sealed its open batch.
-                self.touch(lane);
-                return Err(if full == Room::Later { Why::Lane(lane) } else { Why::Share(hub) });
-            }
+        let way = Way { lane, by_key: route.to.is_by_key(), context: self.context(record) };
+        let fate = match self.room_for(&way, &event, now)? {
+            Ok(()) => Fate::Push(way, event),
+            Err(refusal) => self.claim(record, route, way, refusal, now)?,
         };
         Ok(Plan { route: index, fate })
+    }
+
+    /// What becomes of one that is too large.
+    fn claim<'a>(
+        &mut self,
+        record: &'a Record<'a>,
+        route: &'a Route,
+        way: Way,
+        (reason, detail): Refusal,
+        now: Instant,
+    ) -> Result<Fate<'a>, Why> {
+        let Some(claim) = Claim::of(record, &route.to.failure.too_large) else {
+            return Ok(Fate::Refuse(reason, detail));
+        };
+        let room = claim.event(record, &route.layout, |event| self.room_for(&way, event, now));
+        match room {
+            Ok(Err(why)) => Err(why),
+            Ok(Ok(Ok(()))) if self.has_stored(&claim) => {
+                Ok(Fate::Claim(way, Box::new(claim), record, &route.layout))
+            }
+            Ok(Ok(Ok(()))) => {
+                // It may have sealed its open batch.
+                self.touch(way.lane);
+                Err(self.store(&claim, record.value.unwrap_or_default()))
+            }
+            // Its headers alone are too large.
+            Ok(Ok(Err(_))) | Err(_) => Ok(Fate::Refuse(reason, detail)),
+        }
+    }
+
+    /// Whether an event has room on a lane: now, or never, with why not; or what it has to wait for.
+    fn room_for(
+        &mut self,
+        way: &Way,
+        event: &encode::Plan<'_>,
+        now: Instant,
+    ) -> Result<Result<(), Refusal>, Why> {
+        let (weight, key) = (event.weight(), event.partition_key().filter(|_| way.by_key));
+        let overhead = encode::envelope_size(key);
+        let start = self.start_memory();
+        let Berth { lane, hub, .. } = &mut self.berths[way.lane];
+        match lane.room(weight, overhead, key, now) {
+            Room::Now
+                if self.scale.admits(
+                    *hub,
+                    lane.memory_for(weight, overhead, start, way.context.is_some()),
+                ) =>
+            {
+                Ok(Ok(()))
+            }
+            Room::Never(limit) => Ok(Err(encode::too_large(weight + overhead, limit))),
+            full => {
+                let why = if full == Room::Later { Why::Lane(way.lane) } else { Why::Share(*hub) };
+                // It may have sealed its open batch.
+                self.touch(way.lane);
+                Err(why)
+            }
+        }
     }
 
     /// Where a record comes from, if that is followed; nobody looks for it otherwise.
@@ -253,25 +301,42 @@ impl Core {
         now: Instant,
     ) {
         match plan.fate {
-            Fate::Push { lane, event, by_key, context } => {
-                let (weight, start) = (event.weight(), self.start_memory());
-                let key = event.partition_key().filter(|_| by_key);
-                let write = |message: &mut Vec<u8>| event.write_section(message);
-                let item = Item { weight, write, ticket, timestamp, context };
-                // Of a batch that is open already nobody asks again since when it waits.
-                let opened =
-                    if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
-                self.berths[lane].lane.push(item, key, start, opened);
-                if let Some(partition) = self.partitions.get_mut(slot) {
-                    partition.out += 1;
-                }
-                self.touch(lane);
+            Fate::Push(way, event) => self.push(slot, way, &event, ticket, timestamp, now),
+            Fate::Claim(way, claim, record, layout) => {
+                let push = |event: &encode::Plan<'_>| {
+                    self.push(slot, way, event, ticket, timestamp, now);
+                };
+                let pushed = claim.event(record, layout, push);
+                debug_assert!(pushed.is_ok(), "it was measured");
             }
             Fate::Refuse(reason, detail) => {
                 self.refuse(slot, ticket, plan.route, reason, &detail, now);
             }
             Fate::Filter(reason) => self.filter(slot, ticket, plan.route, reason),
         }
+    }
+
+    fn push(
+        &mut self,
+        slot: usize,
+        Way { lane, by_key, context }: Way,
+        event: &encode::Plan<'_>,
+        ticket: Ticket,
+        timestamp: Option<i64>,
+        now: Instant,
+    ) {
+        let (weight, start) = (event.weight(), self.start_memory());
+        let key = event.partition_key().filter(|_| by_key);
+        let write = |message: &mut Vec<u8>| event.write_section(message);
+        let item = Item { weight, write, ticket, timestamp, context };
+        // Of a batch that is open already nobody asks again since when it waits.
+        let opened =
+            if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
+        self.berths[lane].lane.push(item, key, start, opened);
+        if let Some(partition) = self.partitions.get_mut(slot) {
+            partition.out += 1;
+        }
+        self.touch(lane);
     }
 }
 

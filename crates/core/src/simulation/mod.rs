@@ -2,6 +2,7 @@
 //! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
 //! every step.
 
+mod claims;
 mod pauses;
 mod plan;
 mod reloads;
@@ -54,6 +55,8 @@ enum Step {
     Reroute { topic: usize, hubs: BTreeMap<usize, bool> },
     /// Some of what steps wait for is fetched, or cannot be.
     Fetched { pick: usize, well: bool },
+    /// A blob is stored, or cannot be.
+    Stored { pick: usize, well: bool },
     /// Dead letters are written.
     Letters,
     /// Positions are committed.
@@ -83,6 +86,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..2usize, prop::collection::btree_map(0..3usize, any::<bool>(), 0..3))
             .prop_map(|(topic, hubs)| Step::Reroute { topic, hubs }),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(pick, well)| Step::Fetched { pick, well }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(pick, well)| Step::Stored { pick, well }),
         1 => Just(Step::Letters),
         2 => Just(Step::Commit),
     ]
@@ -106,6 +110,7 @@ fn plan(policy: Policy, budget: usize) -> Plan {
         value: 0,
         poison,
         registry: Registry::default(),
+        claims: false,
     }
 }
 
@@ -142,6 +147,7 @@ impl World {
                 self.reroute(topic, hubs.into_iter().map(|(hub, it)| (hub, by(it))).collect());
             }
             Step::Fetched { pick, well } => self.fetched(pick, well),
+            Step::Stored { pick, well } => self.stores(pick, well),
             Step::Letters => self.finish_letters(Ok(())),
             Step::Commit => self.commit(),
         }
@@ -150,9 +156,9 @@ impl World {
     }
 }
 
-fn run(policy: Policy, budget: usize, shaped: bool, steps: Vec<Step>) -> World {
+fn run(policy: Policy, budget: usize, (shaped, claims): (bool, bool), steps: Vec<Step>) -> World {
     let registry = if shaped { Registry::shared() } else { Registry::default() };
-    let mut world = World::new(Plan { registry, ..plan(policy, budget) });
+    let mut world = World::new(Plan { registry, claims, ..plan(policy, budget) });
     if budget.is_multiple_of(2) {
         world.follow();
     }
@@ -184,10 +190,10 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
-        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(), shaped in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(), ways in any::<(bool, bool)>(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
-        let world = run(policy, budget, shaped, steps);
+        let world = run(policy, budget, ways, steps);
         for at in world.partitions() {
             let read = world.read.range((at, 0)..=(at, i64::MAX)).next_back();
             if let Some((_, last)) = read {
@@ -200,9 +206,9 @@ proptest! {
 
     #[test]
     fn a_halted_partition_stops_exactly_at_its_record(
-        steps in prop::collection::vec(step(), 1..120), budget in budget(), shaped in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120), budget in budget(), ways in any::<(bool, bool)>(),
     ) {
-        let world = run(Policy::Halt, budget, shaped, steps);
+        let world = run(Policy::Halt, budget, ways, steps);
         for at in world.partitions() {
             let records: Vec<i64> =
                 world.read.range((at, 0)..=(at, i64::MAX)).map(|(_, offset)| *offset).collect();

@@ -37,6 +37,7 @@ fn two_hubs(budget: usize) -> World {
         value: 0,
         poison: |_, _| false,
         registry: Registry::default(),
+        claims: false,
     });
     world.resolve();
     world

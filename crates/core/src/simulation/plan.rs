@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
+use crate::mapping::{self, Mapping, Partitioning, Policy, TooLarge, Topics};
 
+use super::claims;
 use super::shaped::Registry;
 use super::world::topic;
 
@@ -92,6 +93,8 @@ pub(super) struct Plan {
     pub(super) poison: fn(Tp, i64) -> bool,
     /// Whether mappings have a step, and what it knows.
     pub(super) registry: Registry,
+    /// Whether some values are too large for every link, and go elsewhere.
+    pub(super) claims: bool,
 }
 
 impl Plan {
@@ -106,6 +109,9 @@ impl Plan {
             };
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
+            if self.claims {
+                mapping.failure.too_large = TooLarge::ClaimCheck(claims::container());
+            }
             mapping.batch.max_events = self.max_events;
             mapping.step = self.registry.step(hub, self.poison);
             mapping

@@ -81,6 +81,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         value: 0,
         poison,
         registry: Registry::default(),
+        claims: false,
     });
     world.resolve();
     world

@@ -23,6 +23,7 @@ fn world(hubs: &[Partitioning]) -> World {
         value: 10,
         poison: |_, _| false,
         registry: Registry::default(),
+        claims: false,
     });
     world.resolve();
     world

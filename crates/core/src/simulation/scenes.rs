@@ -34,6 +34,7 @@ pub(super) fn estate(
         value: 1_000,
         poison: no_poison,
         registry: Registry::default(),
+        claims: false,
     }
 }
 

@@ -125,6 +125,7 @@ fn world() -> World {
         value: 0,
         poison: |_, _| false,
         registry: Registry::shared(),
+        claims: false,
     });
     world.resolve();
     world
