@@ -3,16 +3,14 @@
 //! All of it follows from the record alone, so one that is read again has the same blob with the same bytes, and nothing has to be
 //! remembered. The name holds the hash: a topic that is made again under its name does not write over what the old one had.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::encode::{Layout, Plan};
-use crate::mapping::{Container, TooLarge};
+use crate::mapping::{Container, TooLarge, Type};
 use crate::record::{Header, Record};
 use crate::step::Reference;
-use crate::typed::WrongType;
+use crate::typed::{WrongType, write_text};
 
 /// The sort of a [`Reference`] to a blob; those of steps are others.
 pub const CLAIM: u8 = u8::MAX;
@@ -49,10 +47,9 @@ impl Claim {
         let TooLarge::ClaimCheck(Container { url, prefix }) = too_large else { return None };
         let value = record.value.filter(|value| !value.is_empty())?;
         let hash = Sha256::digest(value);
-        let hash = hash.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let mut text = Vec::with_capacity(64);
+        write_text(&hash, Type::Hex, &mut text);
+        let hash = String::from_utf8_lossy(&text);
         let Record { topic, partition, offset, .. } = record;
         // Names of topics are fit for a URL as they are.
         let url = format!("{url}/{prefix}{topic}/{partition}/{offset}-{}", &hash[..16]);
@@ -67,7 +64,7 @@ impl Claim {
         for (name, said) in [("content_type", &content_type), ("content_encoding", &encoding)] {
             if let Some(said) = said {
                 let said = said.replace('\\', r"\\").replace('"', "\\\"");
-                let _ = write!(body, r#","{name}":"{said}""#);
+                body.extend([",\"", name, "\":\"", &said, "\""]);
             }
         }
         body.push('}');

@@ -87,12 +87,10 @@ impl Route {
             Err(size) => size,
         };
         let claim = Claim::of(&record, &self.failure.too_large);
-        match claim.map(|claim| claim.event(&record, &layout, event)) {
-            Some(Ok(Ok(event))) => Rehearsed::Event(event),
-            _ => {
-                let (reason, detail) = encode::too_large(size, limit);
-                Rehearsed::Refused { reason, detail }
-            }
+        if let Some(Ok(Ok(event))) = claim.map(|claim| claim.event(&record, &layout, event)) {
+            return Rehearsed::Event(event);
         }
+        let (reason, detail) = encode::too_large(size, limit);
+        Rehearsed::Refused { reason, detail }
     }
 }

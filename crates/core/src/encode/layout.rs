@@ -155,11 +155,11 @@ impl Layout {
         &self,
         headers: &[Header<'_>],
         index: usize,
-        content_type: Option<usize>,
+        named: [Option<usize>; 2],
     ) -> bool {
         let name = headers[index].name;
         self.headers
-            && content_type != Some(index)
+            && !named.contains(&Some(index))
             && !self.is_ours(name)
             && !headers[index + 1..].iter().any(|later| later.name == name)
     }
