@@ -13,6 +13,7 @@ use crate::config::{
 };
 
 use super::Check;
+use super::claim_check::Claims;
 use super::eventhubs::Checked;
 use super::exclude::glob;
 
@@ -27,7 +28,7 @@ impl Check<'_> {
     pub(super) fn mappings(
         &mut self,
         given: &[raw::Mapping],
-        (batch, events, failure): (&Batch, &Events, &Failure),
+        (batch, events, failure, claims): (&Batch, &Events, &Failure, &Claims),
         namespaces: &BTreeMap<String, Checked>,
         registries: &[Registry],
     ) -> Vec<At<Mapping>> {
@@ -45,7 +46,7 @@ impl Check<'_> {
             let at = at.index(index);
             let batch = self.batch(&at.key("batch"), &given.batch, batch);
             let events = self.events(&at.key("events"), &given.events, events);
-            let failure = self.failure(&at.key("failure"), &given.failure, failure);
+            let failure = self.failure(&at.key("failure"), &given.failure, failure, claims);
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let step = self.step(&at, given, registries);
             let topics = self.topics(&at, given);
