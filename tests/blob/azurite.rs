@@ -1,4 +1,4 @@
-//! A real storage for blobs: Azurite, with an account and a key of the test's own. What it holds outlives its process.
+//! A real storage for blobs: Azurite, with an account and a key of the test's own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,7 +71,7 @@ impl Azurite {
         });
     }
 
-    /// Kills it.
+    /// Kills it. What it has not written yet is gone: it writes its books every few seconds.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             drop(process.kill());
@@ -79,11 +79,11 @@ impl Azurite {
         }
     }
 
-    /// Makes the container.
+    /// Makes the container, where there is none.
     pub(crate) fn create_container(&self) {
         let url = format!("{}?restype=container", self.container());
         let (status, _) = self.ask(Method::PUT, &url).unwrap();
-        assert_eq!(status, StatusCode::CREATED);
+        assert!(matches!(status, StatusCode::CREATED | StatusCode::CONFLICT), "{status}");
     }
 
     /// The address of the container.

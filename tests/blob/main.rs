@@ -10,9 +10,23 @@ mod azurite;
 mod put;
 mod stored;
 
+use std::sync::OnceLock;
+
 use installed::skipped;
 
 use azurite::Azurite;
+
+/// The storage that tests share that do not kill it; `None` where it cannot be had.
+fn shared() -> Option<&'static Azurite> {
+    static SHARED: OnceLock<Option<Azurite>> = OnceLock::new();
+    let start = || {
+        let mut azurite = own()?;
+        azurite.start();
+        azurite.create_container();
+        Some(azurite)
+    };
+    SHARED.get_or_init(start).as_ref()
+}
 
 /// A storage of a test's own, which does not run yet; `None` where it cannot be had.
 fn own() -> Option<Azurite> {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::azurite::Azurite;
-use crate::own;
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+use crate::{own, shared};
 
 struct Scene {
     kafka: &'static Kafka,
@@ -90,17 +90,15 @@ fn assert_claims(azurite: &Azurite, event: &Event, value: &[u8]) {
 
 #[test]
 fn a_value_that_is_too_large_is_in_a_blob_and_its_event_says_where() {
-    let Some(mut azurite) = own() else { return };
-    azurite.start();
-    azurite.create_container();
-    let scene = Scene::new(&azurite, "");
+    let Some(azurite) = shared() else { return };
+    let scene = Scene::new(azurite, "");
     let value = large(1);
     scene.write([b"before".to_vec(), value.clone(), b"after".to_vec()]);
     let bridge = scene.settings.start();
     let events = scene.wait(3);
     let offset = |event: &Event| event.message_id().unwrap().rsplit('/').next().unwrap().to_owned();
     assert_eq!(events.iter().map(offset).collect::<Vec<_>>(), ["0", "1", "2"], "in order");
-    assert_claims(&azurite, &events[1], &value);
+    assert_claims(azurite, &events[1], &value);
     assert_eq!(events[1].content_type().as_deref(), Some("application/json"));
     assert_eq!(
         (events[1].partition_key(), text(&events[1], "h")),
@@ -143,8 +141,8 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     bridge.wait_log(&["WARN", "storage does not take a value", &azurite.container(), "blobs=1"]);
     let told = |words: &'static str| {
         bridge.wait_status("what the partition waits for", |status| {
-            let held = status.held.iter().find(|held| held.why.contains(words))?;
-            Some(held.why.clone())
+            let held = status.held.iter().find(|held| held.detail.contains(words))?;
+            Some(held.detail.clone())
         })
     };
     assert!(told("blob `").contains(&format!("/kafka/{}/0/0-", scene.topic)));
@@ -161,6 +159,7 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     assert_eq!(&*scene.wait(3)[2].body().unwrap(), b"small");
     bridge.wait_metric("bridge_partition_held", &[&scene.topic, "claim_check"], 1.0);
     azurite.start();
+    azurite.create_container();
     let events = scene.wait(6);
     assert_claims(&azurite, &events[3], &large(2));
     assert_claims(&azurite, &events[4], &large(3));
@@ -172,10 +171,8 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
 
 #[test]
 fn a_signature_that_is_refused_may_be_replaced_and_is_shown_nowhere() {
-    let Some(mut azurite) = own() else { return };
-    azurite.start();
-    azurite.create_container();
-    let scene = Scene::new(&azurite, "");
+    let Some(azurite) = shared() else { return };
+    let scene = Scene::new(azurite, "");
     let file = scene.folder.path().join("signature");
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, good.replace("sig=", "sig=hushhush")).unwrap();
@@ -183,9 +180,9 @@ fn a_signature_that_is_refused_may_be_replaced_and_is_shown_nowhere() {
     let bridge = scene.settings.start();
     bridge.hush("hushhush");
     let line = bridge.wait_log(&["ERROR", "storage refuses the bridge"]);
-    assert!(line.contains("403 Forbidden, AuthenticationFailed"), "{line}");
+    assert!(line.contains("403 Forbidden, AuthorizationFailure"), "{line}");
     bridge.wait_metric("bridge_claim_check_uploads_total", &["unauthorized"], 1.0);
     std::fs::write(&file, good).unwrap();
-    assert_claims(&azurite, &scene.wait(1)[0], &large(4));
+    assert_claims(azurite, &scene.wait(1)[0], &large(4));
     bridge.stop();
 }

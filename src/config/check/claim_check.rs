@@ -201,7 +201,7 @@ impl Check<'_> {
         {
             let why = "no mapping puts values there";
             let hint = "write `too_large = \"claim_check\"` into `[failure]`, or remove the table";
-            self.wrong(&Path::top("claim_check"), "is never used", why, hint);
+            self.warn(&Path::top("claim_check"), "is never used", why, hint);
         }
     }
 }
