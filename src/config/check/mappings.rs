@@ -47,6 +47,11 @@ impl Check<'_> {
             let batch = self.batch(&at.key("batch"), &given.batch, batch);
             let events = self.events(&at.key("events"), &given.events, events);
             let failure = self.failure(&at.key("failure"), &given.failure, failure, claims);
+            if given.value.compress.is_some() && !events.headers {
+                let why = "`headers = false` leaves out what says how to read it";
+                let hint = "remove one of the two";
+                self.wrong(&at.key("value").key("compress"), "cannot be read back", why, hint);
+            }
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let step = self.step(&at, given, registries);
             let topics = self.topics(&at, given);

@@ -9,7 +9,7 @@ use super::{Credential, Duration};
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct ClaimCheck {
-    /// URL of a container of Azure Blob Storage. It stands in the events, so nothing secret is in it.
+    /// The URL of a container of Azure Blob Storage. It stands in the events, so nothing secret is in it.
     #[schemars(extend("examples" = ["https://ACCOUNT.blob.core.windows.net/large-records"]))]
     pub(in crate::config) container: Option<String>,
     /// What the names of blobs begin with: folders, such as `kafka/`; nothing without it.
