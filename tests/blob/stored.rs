@@ -1,5 +1,7 @@
 //! What the bridge makes of them.
 
+use std::io::Read as _;
+
 use eventhubs_local::{Event, Partition, Server};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -185,4 +187,38 @@ fn a_signature_that_is_refused_may_be_replaced_and_is_shown_nowhere() {
     std::fs::write(&file, good).unwrap();
     assert_claims(azurite, &scene.wait(1)[0], &large(4));
     bridge.stop();
+}
+
+/// What is compressed may fit then; where it does not, the blob holds it as it would have been sent.
+#[test]
+fn a_compressed_value_is_read_back_from_its_event_or_from_its_blob() {
+    let Some(azurite) = shared() else { return };
+    let scene = Scene::new(azurite, "value.compress = 'gzip'");
+    let text = b"what is said twice takes no more room ".repeat(100_000);
+    scene.write([text.clone(), large(5), b"small".to_vec()]);
+    let bridge = scene.settings.start();
+    let events = scene.wait(3);
+    for (event, value) in [(&events[0], &text[..]), (&events[2], b"small")] {
+        let encoding = event.properties().get(7).and_then(|it| it.as_str().map(str::to_owned));
+        assert_eq!(encoding.as_deref(), Some("gzip"));
+        assert_eq!(event.content_type().as_deref(), Some("text/plain"));
+        assert!(unpacked(&event.body().unwrap()) == value);
+    }
+    assert!(events[0].raw().len() < 100_000);
+    let claim = body(&events[1]);
+    assert_eq!(claim["content_encoding"], "gzip");
+    let stored = azurite.get(claim["url"].as_str().unwrap()).expect("it is there");
+    assert_eq!(
+        (json!(stored.len()), json!(hash(&stored))),
+        (claim["size"].clone(), claim["sha256"].clone())
+    );
+    assert!(unpacked(&stored) == large(5));
+    assert!(events[1].properties().get(7).is_none(), "the claim itself is plain");
+    bridge.stop();
+}
+
+fn unpacked(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).unwrap();
+    out
 }
