@@ -76,6 +76,11 @@ pub(crate) fn with_headers(
     Ok(request)
 }
 
+/// The wait that a peer asks for by `Retry-After`, where it is in seconds.
+pub(crate) fn wait(retry_after: &str) -> Option<Duration> {
+    retry_after.trim().parse().ok().map(Duration::from_secs)
+}
+
 /// A peer's words on one line, without secrets.
 pub(crate) fn one_line(text: &str, secrets: &[Secret]) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,6 +1,7 @@
 //! Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost.
 
 pub mod admin;
+pub mod blob;
 pub mod bridge;
 pub mod causes;
 pub mod cli;

@@ -11,6 +11,8 @@ use kafka_eventhubs_bridge::config::{
 };
 use kafka_eventhubs_bridge::kafka::objection;
 
+#[path = "config/claim_check.rs"]
+mod claim_check;
 #[path = "config/credential.rs"]
 mod credential;
 #[path = "config/decoding.rs"]

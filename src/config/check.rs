@@ -3,6 +3,7 @@
 //! Each part checks all it can and goes on with a default where a value is wrong, so that every problem of
 //! a file is said at once; only a configuration without any comes out.
 
+mod claim_check;
 mod client;
 mod connection;
 mod connection_string;
@@ -41,6 +42,7 @@ use super::read::Failure;
 use super::schema::purpose;
 use super::settings::variable;
 use super::{Config, Objection};
+use claim_check::Claims;
 
 /// No secret, certificate or connection string is longer.
 const LONGEST: u64 = 64 << 10;
@@ -92,20 +94,23 @@ pub(super) fn check(
 
     let batch = check.batch(&Path::top("batch"), &raw.batch, &super::Batch::default());
     let events = check.events(&Path::top("events"), &raw.events, &super::Events::default());
-    let failure = check.failure(&Path::top("failure"), &raw.failure, &super::Failure::default());
+    let claims = check.claim_check(&raw.claim_check);
+    let usual = super::Failure::default();
+    let failure = check.failure(&Path::top("failure"), &raw.failure, &usual, &claims);
     let limits = check.limits(&raw.limits);
     let admin = check.admin(&raw.admin);
     let otlp = check.otlp(&raw.otlp);
     let log = check.log(&raw.log);
     let kafka = check.kafka(&raw.kafka);
     let eventhubs = check.namespaces(raw);
-    let defaults = (&batch, &events, &failure);
+    let defaults = (&batch, &events, &failure, &claims);
     let registries = check.registries(raw);
     let mappings = check.mappings(&raw.mappings, defaults, &eventhubs, &registries);
 
     check.batches_fit(&mappings, &limits);
     check.drain_fits(&kafka, &limits);
     check.routes(&mappings, &eventhubs, &failure);
+    check.claims_are_used(&claims, &mappings);
 
     match Problems::new(check.problems) {
         Some(problems) => Err(problems),
@@ -124,6 +129,10 @@ pub(super) fn check(
             otlp,
             log,
             registries,
+            claim_check: match claims {
+                Claims::Here(claims) => Some(claims),
+                Claims::None | Claims::Wrong => None,
+            },
             replay: None,
             warnings: check.warnings,
         }),

@@ -11,6 +11,7 @@
 
 mod address;
 mod check;
+mod claim_check;
 mod connection_string;
 mod credential;
 mod defaults;
@@ -40,6 +41,7 @@ mod way;
 
 pub use address::Address;
 pub(crate) use check::wrong_levels;
+pub use claim_check::{ClaimCheck, Writer};
 pub use connection_string::{ConnectionString, Flaw};
 pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
 pub use defaults::NAMESPACE;

@@ -4,6 +4,7 @@
 //! own (durations, sizes) is only known to be text here; [`super::check`] reads it, where it can say what is
 //! wrong in full. Nothing here is `Debug`: it holds secrets in the clear.
 
+mod claim_check;
 mod connection;
 mod credential;
 mod events;
@@ -24,6 +25,7 @@ use serde::de::{self, Deserializer, Visitor};
 use super::shape::ClientValue;
 use super::{LogFormat, Secret};
 
+pub(super) use claim_check::ClaimCheck;
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
@@ -51,6 +53,7 @@ pub(super) struct File {
     pub(super) otlp: Otlp,
     /// Where schemas are fetched from, by name.
     pub(super) registries: BTreeMap<String, Registry>,
+    pub(super) claim_check: ClaimCheck,
     pub(super) log: Log,
 }
 
@@ -163,6 +166,10 @@ pub(super) struct Failure {
     /// What a dead letter holds: `record`, as it is in Kafka, or only its `place` there, for records that nobody else may see.
     #[schemars(extend("default" = "record"))]
     pub(super) dead_letter_holds: Option<Holds>,
+    /// What happens first to a record that is too large: `claim_check` puts its value where `[claim_check]` says, and the event
+    /// carries the address; `policy` is as `policy` says.
+    #[schemars(extend("default" = "policy"))]
+    pub(super) too_large: Option<TooLarge>,
 }
 
 /// Bounds of the whole process.
@@ -366,6 +373,16 @@ impl From<Holds> for super::Holds {
             Holds::Place => Self::Place,
         }
     }
+}
+
+/// What happens first to a record that is too large.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TooLarge {
+    /// What happens to all others.
+    Policy,
+    /// Its value goes to a blob.
+    ClaimCheck,
 }
 
 impl From<Policy> for super::Policy {

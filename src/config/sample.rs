@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Address, Admin, Batch, Config, Credential, Events, Failure, Holds, Kafka, Limits, Log,
-    LogFormat, Mapping, Namespace, OutOfRange, Partitioning, Policy, Start, Topics, Way,
+    Address, Admin, Batch, Config, Credential, Events, Failure, Kafka, Limits, Log, LogFormat,
+    Mapping, Namespace, OutOfRange, Partitioning, Start, Topics, Way,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
 pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let batch = Batch { linger: Duration::from_millis(10), max_bytes: None, max_events: None };
     let events = Events::default();
-    let failure =
-        Failure { policy: Policy::Halt, dead_letter_topic: None, dead_letter_holds: Holds::Record };
+    let failure = Failure::default();
     let namespace = Namespace {
         address: Address { host: "localhost".to_owned(), port: 5671, tls: true, hub: None },
         credential: Credential::key("k", "s"),
@@ -54,6 +53,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         otlp: None,
         log: Log { format: LogFormat::Text, level: "info".to_owned() },
         registries: Vec::new(),
+        claim_check: None,
         replay: None,
         warnings: Vec::new(),
     };

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use bridge_core::mapping::{
-    Batch, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy, Topics, Type,
+    Batch, Container, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy, TooLarge,
+    Topics, Type,
 };
 
 /// Everything the operator can say.
@@ -34,6 +35,8 @@ pub struct Config {
     pub log: Log,
     /// Where schemas are fetched from, in the order of their names.
     pub registries: Vec<super::Registry>,
+    /// Where values go that are too large, if they go anywhere.
+    pub claim_check: Option<super::ClaimCheck>,
     /// That it is one of a replay.
     pub replay: Option<super::Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.

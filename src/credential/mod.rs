@@ -8,6 +8,7 @@
 
 mod assertion;
 mod aws;
+mod held;
 mod identity;
 mod jwt;
 mod oidc;
@@ -23,6 +24,7 @@ use azure_core::credentials::AccessToken;
 use crate::config::{Entra, Principal, Secret};
 
 pub use aws::Iam;
+pub use held::Held;
 pub use jwt::{Claims, claims, kept};
 pub use oidc::ClientCredentials;
 pub use refusal::Refusal;

@@ -138,6 +138,10 @@ families! {
     links_attached: IntCounterVec = counter("links_attached_total", HUB,
         "Links attached to hubs and their partitions.");
 
+    claim_checks: IntCounterVec = counter("claim_check_uploads_total", &["outcome"],
+        "Uploads of values that are too large for their hub.");
+    claim_check_bytes: IntCounterVec = counter("claim_check_bytes_total", &[],
+        "Bytes of values that were put into blobs, because they are too large for their hub.");
     registry_requests: IntCounterVec = counter("registry_requests_total", &["registry", "outcome"],
         "Questions for a schema, with all that it refers to, by outcome.");
 

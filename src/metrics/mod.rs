@@ -338,6 +338,25 @@ impl Metrics {
         self.families.registry_requests.with_label_values(&[registry, outcome]).inc();
     }
 
+    /// Values may be put into blobs from now on: creates the series, so that a rate has a zero to rise from.
+    pub fn stores(&self) {
+        for outcome in ["ok", "unauthorized", "failed"] {
+            self.families.claim_checks.with_label_values(&[outcome]);
+        }
+        self.families.claim_check_bytes.with_label_values::<&str>(&[]);
+    }
+
+    /// A value was put into a blob: `bridge_claim_check_uploads_total{outcome="ok"}`, `bridge_claim_check_bytes_total`.
+    pub fn stored(&self, bytes: u64) {
+        self.families.claim_checks.with_label_values(&["ok"]).inc();
+        self.families.claim_check_bytes.with_label_values::<&str>(&[]).inc_by(bytes);
+    }
+
+    /// A value could not be put into a blob: `bridge_claim_check_uploads_total{outcome}` with outcome `unauthorized|failed`.
+    pub fn not_stored(&self, outcome: &'static str) {
+        self.families.claim_checks.with_label_values(&[outcome]).inc();
+    }
+
     /// A signal is exported by OTLP from now on: creates its series, so that a rate has a zero to rise from.
     pub fn exports(&self, signal: &'static str) {
         for ok in [true, false] {

@@ -54,6 +54,9 @@ pub(super) fn spoken() -> Metrics {
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
     metrics.registry_asked("main", "unknown");
+    metrics.stores();
+    metrics.stored(3);
+    metrics.not_stored("failed");
     metrics.exported("metrics", true);
     metrics.spans_dropped("queue_full", 3);
     metrics

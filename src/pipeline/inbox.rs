@@ -44,6 +44,8 @@ pub(super) enum Signal {
     Letter(u64, Result<(), String>),
     /// What records cannot be shaped without is here, or is not.
     Fetched(Reference, News),
+    /// A value that is too large for its hub is stored, or is not yet.
+    Stored(Reference, Result<(), String>),
     Ends(Vec<End>),
     /// Said at the desk: one question at a time, and what somebody types.
     Word(Word),

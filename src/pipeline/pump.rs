@@ -13,6 +13,7 @@ use bridge_core::action::Action;
 use bridge_core::{Admitted, Core};
 use tokio::runtime::Handle;
 
+use crate::blob::Uploads;
 use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
@@ -71,6 +72,8 @@ pub(super) struct Pump {
     pub(super) cadence: Cadence,
     /// Where schemas are asked for.
     pub(super) registries: Registries,
+    /// Where values go that are too large.
+    pub(super) uploads: Uploads,
     pub(super) rate: Rate,
     /// Where dead letters are sent again.
     pub(super) post: Option<Post>,
@@ -236,7 +239,9 @@ impl Pump {
                 self.write_unsent();
             }
             Signal::Fetched(reference, News::Here(thing)) => self.core.fetched(reference, thing),
-            Signal::Fetched(reference, News::Trouble(why)) => {
+            Signal::Stored(reference, Ok(())) => self.core.stored(reference),
+            Signal::Fetched(reference, News::Trouble(why))
+            | Signal::Stored(reference, Err(why)) => {
                 self.core.fetch_failed(&reference, &why);
             }
             Signal::Ends(ends) => {
@@ -299,6 +304,11 @@ impl Pump {
                     let mailbox = self.mailbox.clone();
                     let tell = move |news| mailbox.send(Signal::Fetched(reference, news));
                     self.registries.want(reference, tell);
+                }
+                Action::Store(reference, blob) => {
+                    let mailbox = self.mailbox.clone();
+                    let tell = move |stored| mailbox.send(Signal::Stored(reference, stored));
+                    self.uploads.want(reference, blob, tell);
                 }
                 Action::Pause(name) => {
                     self.resume();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bridge_core::Core;
 
+use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
 use crate::eventhubs::Namespace;
 use crate::health::{ShardHealth, Thread};
@@ -163,6 +164,7 @@ impl Shard {
             drain_timeout: config.limits.drain_timeout,
             cadence: Cadence::new(config.kafka.commit_interval),
             registries: Registries::new(&config.registries, runtime.handle.clone(), metrics),
+            uploads: Uploads::new(config.claim_check.as_ref(), runtime.handle.clone(), metrics),
             rate: (*rate).clone(),
             post: Post::of(config),
             revokes: HashMap::new(),

@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 
 use crate::causes;
 use crate::config::Registry;
-use crate::http::Renewed;
+use crate::http::{Renewed, wait};
 
-use super::login::{Login, said, wait};
+use super::login::{Login, said};
 
 /// No schema is longer.
 const LONGEST: usize = 4 << 20;

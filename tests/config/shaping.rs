@@ -46,6 +46,13 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("select = { headers = {} }", "`mappings[0].select.headers`", "header"),
     ("key = { unwrap = 'debezium' }", "`mappings[0].key.unwrap` is `debezium`", "connect"),
     ("key = { deletes = 'drop' }", "`mappings[0].key.deletes` is never used", "remove the key"),
+    ("key = { compress = 'gzip' }", "`mappings[0].key.compress` is never used", "remove the key"),
+    ("value = { compress = 'lz4' }", "`mappings[0].value.compress`", "zstd"),
+    (
+        "value = { compress = 'gzip' }\nevents = { headers = false }",
+        "`mappings[0].value.compress` cannot be read back",
+        "remove one",
+    ),
     ("key = { from = '{header}' }", "there is no `{header}`", "{header:NAME}"),
     ("key = { from = '{topic' }", "a brace is not closed", "{topic}"),
     ("key = { from = '' }", "`mappings[0].key.from` is empty", "{topic}"),

@@ -1,10 +1,11 @@
 //! What the core wants done, and what it wants said.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::claim::Blob;
 use crate::event::{Cause, Target};
 use crate::hubs::HubName;
 use crate::lane::Seal;
@@ -22,6 +23,8 @@ pub enum Action {
     ForgetHub(HubName),
     /// Fetch what a record cannot be shaped without; tell by [`crate::Core::fetched`].
     Fetch(Reference),
+    /// Store what is too large for an event; tell by [`crate::Core::stored`]. It is gone once nobody waits for it any more.
+    Store(Reference, Weak<Blob>),
     /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
     OpenLane {
         /// The hub.

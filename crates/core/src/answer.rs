@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::event::{Cause, SendError};
+use crate::fork::Way;
 use crate::lane::Setback;
 use crate::offsets::Ticket;
 use crate::partitions::Partition;
-use crate::place::Way;
 
 impl Core {
     /// A send ended. `wall` is the time of day, for the age of what was delivered.

@@ -130,5 +130,13 @@ impl Core {
             count += 1;
         }
         assert_eq!(listed.len(), count, "only who is held waits");
+        for stay in self.missing.stays() {
+            assert!(self.partitions.of(stay).is_some(), "a blob is remembered for who is here");
+        }
+        let bytes = self.missing.bytes();
+        assert!(
+            bytes <= self.scale.budget() / 4 || self.missing.blobs() == 1,
+            "{bytes} bytes of blobs"
+        );
     }
 }

@@ -195,6 +195,7 @@ impl Core {
             if let Intake::Held(held) = &partition.intake {
                 self.forget_held(partition.assignment, held);
             }
+            self.missing.placed(partition.assignment);
             for route in &*partition.routes {
                 self.scale.uses(route.hub, false);
             }
@@ -310,9 +311,10 @@ impl Core {
         self.next_letter
     }
 
-    /// Bytes held on behalf of records: lanes, letters, and what is known of records in flight.
+    /// Bytes held on behalf of records: lanes, blobs, letters, and what is known of records in flight.
     pub fn bytes(&self) -> usize {
-        self.scale.sum() + self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY
+        let books = self.letters.len() * LETTER + self.partitions.offsets.entries() * ENTRY;
+        self.scale.sum() + self.missing.bytes() + books
     }
 
     /// When [`Core::dispatch`] or a drain wants to be looked at again, whatever else happens.

@@ -10,36 +10,25 @@
 mod layout;
 mod overhead;
 mod trace;
-
-use std::borrow::Cow;
+mod wire;
 
 use crate::mapping::Type;
 use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
+use wire::{
+    ANNOTATIONS, APPLICATION_PROPERTIES, BINARY, DATA, INT, LIST32, LONG, MAP32, NULL, PROPERTIES,
+    SMALL_ULONG, STRING, SYMBOL, TIMESTAMP, TRUE, compound, head, name_of, sized, value_size,
+    variable, write_value,
+};
+
 pub use layout::Layout;
 pub use overhead::overhead;
 pub use trace::context;
 
-// AMQP 1.0 constructors and section descriptors (part 1, section 1.6; part 3, section 3.2).
-const SMALL_ULONG: u8 = 0x53;
-const ANNOTATIONS: u8 = 0x72;
-const PROPERTIES: u8 = 0x73;
-const APPLICATION_PROPERTIES: u8 = 0x74;
-const DATA: u8 = 0x75;
-const NULL: u8 = 0x40;
-const TRUE: u8 = 0x41;
-const INT: u8 = 0x71;
-const LONG: u8 = 0x81;
-const TIMESTAMP: u8 = 0x83;
-const BINARY: [u8; 2] = [0xa0, 0xb0];
-const STRING: [u8; 2] = [0xa1, 0xb1];
-const SYMBOL: [u8; 2] = [0xa3, 0xb3];
-const LIST32: u8 = 0xd0;
-const MAP32: u8 = 0xd1;
-
 const KEY_ANNOTATION: &[u8] = b"x-opt-partition-key";
-const CONTENT_TYPE: &[u8] = b"content-type";
+/// Headers that become properties of their own, and where in the list of them: the first field is 0.
+const NAMED: [(&[u8], usize); 2] = [(b"content-type", 6), (b"content-encoding", 7)];
 
 /// Encodes `record`, for itself.
 pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
@@ -74,11 +63,6 @@ const fn annotation_size(key: &str) -> usize {
     sized(KEY_ANNOTATION.len()) + sized(key.len())
 }
 
-/// A variable-width value of `len` bytes with its constructor and length.
-const fn sized(len: usize) -> usize {
-    if len < 256 { len + 2 } else { len + 5 }
-}
-
 /// An event that can be written, with everything decided.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -87,7 +71,8 @@ pub struct Plan<'a> {
     record: &'a Record<'a>,
     layout: &'a Layout,
     key: Option<Key<'a>>,
-    content_type: Option<usize>,
+    /// The headers that are properties of their own, as in [`NAMED`].
+    named: [Option<usize>; 2],
     /// Bytes of the message-id.
     id: usize,
     properties: usize,
@@ -95,6 +80,8 @@ pub struct Plan<'a> {
     pairs: u32,
     /// Said again for Azure's readers.
     trace: Option<&'a [u8]>,
+    /// Where the value is, if it is not in the event.
+    claim: Option<&'a str>,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
     /// Which of them are written as they are.
@@ -104,24 +91,36 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Measures the event that `record` becomes.
     pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
-        let content_type = content_type(record, layout);
+        Self::of(record, layout, None)
+    }
+
+    /// The same of one whose value is elsewhere, at `claim`. None of its headers has the name of that property.
+    pub(crate) fn of(
+        record: &'a Record<'a>,
+        layout: &'a Layout,
+        claim: Option<&'a str>,
+    ) -> Result<Self, WrongType> {
         let mut plan = Self {
             size: 0,
             record,
             layout,
             key: record.key.map(|key| Key::of(key, layout.key_type())).transpose()?,
-            content_type,
+            named: NAMED.map(|(name, _)| named(record, layout, name)),
             id: record.topic.len() + 2 + digits(record.partition.into()) + digits(record.offset),
             properties: 0,
             application: 0,
             pairs: 0,
             trace: None,
+            claim,
             carried: 0,
             plain: 0,
         };
         plan.properties = plan.properties_size();
         if let Some(replayed) = layout.replayed() {
             plan.pair(replayed.len(), 1);
+        }
+        if let Some(claim) = claim {
+            plan.pair(layout.claim_check().len(), sized(claim.len()));
         }
         plan.measure_source()?;
         plan.measure_headers()?;
@@ -158,10 +157,19 @@ impl<'a> Plan<'a> {
         self.write(out);
     }
 
-    /// The list of message-id and, if there is one, content-type: its seventh field.
+    /// What is in the list of properties behind the message-id, each with its place there.
+    fn named(&self) -> impl Iterator<Item = (usize, &'a [u8])> {
+        let headers = self.record.headers;
+        let all = NAMED.iter().zip(self.named);
+        all.filter_map(move |((_, place), index)| Some((*place, headers[index?].value?)))
+    }
+
+    /// The list of message-id and what else there is: a byte for each field between that is not.
     fn properties_size(&self) -> usize {
-        let content_type = self.content_type.and_then(|index| self.record.headers[index].value);
-        sized(self.id) + content_type.map_or(0, |value| 5 + sized(value.len()))
+        let sum = |(fields, size), (place, value): (usize, &[u8])| {
+            (place + 1, size + place - fields + sized(value.len()))
+        };
+        self.named().fold((1, sized(self.id)), sum).1
     }
 
     fn measure_source(&mut self) -> Result<(), WrongType> {
@@ -186,7 +194,7 @@ impl<'a> Plan<'a> {
     fn measure_headers(&mut self) -> Result<(), WrongType> {
         let headers = self.record.headers;
         for (index, header) in headers.iter().enumerate() {
-            if !self.layout.carries(headers, index, self.content_type) {
+            if !self.layout.carries(headers, index, self.named) {
                 continue;
             }
             let bit = 1_u64.checked_shl(index as u32).unwrap_or(0);
@@ -229,23 +237,23 @@ impl<'a> Plan<'a> {
     fn write(&self, out: &mut Vec<u8>) {
         let (r, start) = (self.record, out.len());
         write_envelope(self.partition_key(), out);
-        let content_type = self.content_type.and_then(|index| r.headers[index].value);
-        compound(
-            out,
-            PROPERTIES,
-            LIST32,
-            self.properties,
-            if content_type.is_some() { 7 } else { 1 },
-        );
+        let fields = self.named().last().map_or(1, |(place, _)| place as u32 + 1);
+        compound(out, PROPERTIES, LIST32, self.properties, fields);
         self.write_message_id(out);
-        if let Some(value) = content_type {
-            out.extend_from_slice(&[NULL; 5]);
+        let mut written = 1;
+        for (place, value) in self.named() {
+            out.resize(out.len() + place - written, NULL);
             variable(out, SYMBOL, value);
+            written = place + 1;
         }
         if self.pairs > 0 {
             compound(out, APPLICATION_PROPERTIES, MAP32, self.application, self.pairs * 2);
             if let Some(replayed) = self.layout.replayed() {
                 out.extend_from_slice(replayed.written());
+            }
+            if let Some(claim) = self.claim {
+                out.extend_from_slice(self.layout.claim_check().written());
+                variable(out, STRING, claim.as_bytes());
             }
             self.write_source(out);
             self.write_headers(out);
@@ -292,7 +300,7 @@ impl<'a> Plan<'a> {
         for (index, header) in headers.iter().enumerate() {
             let carried = match index {
                 0..64 => self.carried >> index & 1 == 1,
-                _ => self.layout.carries(headers, index, self.content_type),
+                _ => self.layout.carries(headers, index, self.named),
             };
             if !carried {
                 continue;
@@ -312,73 +320,12 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The last `content-type` header, when it can be the property of that name: a symbol, which is ASCII.
-fn content_type(record: &Record<'_>, layout: &Layout) -> Option<usize> {
-    let found = record.headers.iter().rposition(|header| header.name == CONTENT_TYPE)?;
+/// The last header of that name, when it can be the property of that name: a symbol, which is ASCII.
+fn named(record: &Record<'_>, layout: &Layout, name: &[u8]) -> Option<usize> {
+    let found = record.headers.iter().rposition(|header| header.name == name)?;
     let fits =
         record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
     (layout.has_headers() && fits).then_some(found)
-}
-
-/// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
-fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
-    const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
-    if name.is_ascii() || std::str::from_utf8(name).is_ok() {
-        return name.into();
-    }
-    percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
-}
-
-/// A section that is a list or map with 32-bit size and count.
-fn compound(out: &mut Vec<u8>, section: u8, constructor: u8, size: usize, count: u32) {
-    out.extend_from_slice(&[0, SMALL_ULONG, section, constructor]);
-    out.extend_from_slice(&(size as u32 + 4).to_be_bytes());
-    out.extend_from_slice(&count.to_be_bytes());
-}
-
-fn head(out: &mut Vec<u8>, [small, large]: [u8; 2], len: usize) {
-    if len < 256 {
-        out.extend_from_slice(&[small, len as u8]);
-    } else {
-        out.push(large);
-        out.extend_from_slice(&(len as u32).to_be_bytes());
-    }
-}
-
-fn variable(out: &mut Vec<u8>, constructors: [u8; 2], value: &[u8]) {
-    head(out, constructors, value.len());
-    out.extend_from_slice(value);
-}
-
-/// Bytes of a value as a property, its constructor among them.
-fn value_size(value: &[u8], typed: Type) -> Result<usize, WrongType> {
-    let size = typed::text_size(value, typed)?;
-    Ok(match typed {
-        Type::Int8 | Type::Int16 | Type::Int32 => 5,
-        Type::Int64 => 9,
-        _ => sized(size),
-    })
-}
-
-/// A value that was measured, as a property: a number as a number, of the two widths that every client reads.
-fn write_value(value: &[u8], typed: Type, out: &mut Vec<u8>) {
-    let number = || typed::number(value, typed).unwrap_or_default();
-    match typed {
-        Type::Int8 | Type::Int16 | Type::Int32 => {
-            out.push(INT);
-            out.extend_from_slice(&(number() as i32).to_be_bytes());
-        }
-        Type::Int64 => {
-            out.push(LONG);
-            out.extend_from_slice(&number().to_be_bytes());
-        }
-        Type::Binary => variable(out, BINARY, value),
-        typed => {
-            let size = typed::text_size(value, typed).unwrap_or_default();
-            head(out, STRING, size);
-            typed::write_text(value, typed, out);
-        }
-    }
 }
 
 #[cfg(test)]

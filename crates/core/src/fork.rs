@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::hubs::Route;
 use crate::record::Record;
 
 /// Why a record is refused whose hub is none of its mapping: a word.
@@ -97,6 +98,37 @@ impl PartialEq for Fork {
 }
 
 impl Eq for Fork {}
+
+/// A way of a record. While it is open it stands for all of its siblings: the record has still to choose among them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// Index into the routes of the partition.
+    pub(crate) route: usize,
+    pub(crate) is_open: bool,
+}
+
+impl Way {
+    /// This one, whatever siblings it has.
+    pub(crate) fn by(route: usize) -> Self {
+        Self { route, is_open: false }
+    }
+
+    /// All that a record goes by. It takes no longer for many siblings than for two.
+    pub(crate) fn all(routes: &[Route]) -> impl Iterator<Item = Self> + Clone {
+        let first = (!routes.is_empty()).then_some(0);
+        let next = |at: &usize| Some(at + routes[*at].to.span()).filter(|it| *it < routes.len());
+        let open = |route: usize| Self { route, is_open: routes[route].to.fork.is_some() };
+        std::iter::successors(first, next).map(open)
+    }
+
+    /// The route of `record`, once its step has left it as it is.
+    pub(crate) fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, Refusal> {
+        match &routes[self.route].to.fork {
+            Some(fork) if self.is_open => Ok(self.route + fork.choose(record)?),
+            _ => Ok(self.route),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crate::action::{Action, Note};
+use crate::claim::CLAIM;
 use crate::core::Core;
 use crate::hubs::Hub;
 use crate::offsets::Assignment;
@@ -35,7 +36,7 @@ pub(crate) enum Why {
     Share(HubNumber),
     /// A lane takes nothing more.
     Lane(usize),
-    /// Something has to be fetched that the record cannot be shaped without.
+    /// Something has to be fetched that the record cannot be shaped without, or stored that its event refers to.
     Missing(Reference),
     /// Too many records behind one that is not settled.
     Window,
@@ -92,6 +93,7 @@ impl Core {
             Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
             Why::Lane(_) | Why::Share(_) => HUB_SLOW,
             Why::NoPlace(..) => NO_PARTITION,
+            Why::Missing(reference) if reference.sort == CLAIM => CLAIM_CHECK,
             Why::Missing(_) => SCHEMA,
             Why::Window => IN_FLIGHT,
             Why::Letters => DEAD_LETTERS,
@@ -183,6 +185,9 @@ impl Core {
         if let Some(list) = self.waiting_for(&held.why) {
             list.retain(others);
         }
+        if let Why::Missing(reference) = &held.why {
+            self.missing.forget_unwanted(reference);
+        }
         if let Why::Share(hub) = held.why {
             // The hub may have held nothing then and something now.
             self.for_common.retain(others);
@@ -270,10 +275,20 @@ pub const HUB_UNAVAILABLE: &str = "hub_unavailable";
 const HUB_SLOW: &str = "hub_slow";
 const NO_PARTITION: &str = "no_partition";
 const SCHEMA: &str = "schema";
+const CLAIM_CHECK: &str = "claim_check";
 const IN_FLIGHT: &str = "in_flight";
 const DEAD_LETTERS: &str = "dead_letters";
 pub(crate) const PAUSED: &str = "paused";
 const RELOAD: &str = "reload";
 /// Every label a held partition may have.
-pub const HELD: [&str; 8] =
-    [HUB_UNAVAILABLE, HUB_SLOW, NO_PARTITION, SCHEMA, IN_FLIGHT, DEAD_LETTERS, PAUSED, RELOAD];
+pub const HELD: [&str; 9] = [
+    HUB_UNAVAILABLE,
+    HUB_SLOW,
+    NO_PARTITION,
+    SCHEMA,
+    CLAIM_CHECK,
+    IN_FLIGHT,
+    DEAD_LETTERS,
+    PAUSED,
+    RELOAD,
+];

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
 use crate::core::Core;
+use crate::fork::Way;
 use crate::hubs::{HubName, Route};
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::partitions::Intake;
-use crate::place::Way;
 
 impl Core {
     /// A record can never be stored: what its mapping says is done.

@@ -11,6 +11,7 @@
 //! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
+//! | [`claim`] | a value that is too large for an event, and what the event says instead |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
 //! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `reroute`, `turns`, `progress` | [`Core`], a file for each question it answers |
@@ -21,6 +22,7 @@ mod answer;
 #[cfg(test)]
 mod audit;
 pub mod batch;
+pub mod claim;
 mod core;
 mod drain;
 mod due;

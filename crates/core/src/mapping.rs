@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -206,6 +207,8 @@ pub struct Failure {
     pub dead_letter_topic: Option<String>,
     /// What of it `dead_letter` writes.
     pub dead_letter_holds: Holds,
+    /// What happens first to one that is too large for its hub.
+    pub too_large: TooLarge,
 }
 
 /// What a dead letter holds of its record.
@@ -215,6 +218,25 @@ pub enum Holds {
     Record,
     /// Where it is in Kafka: no key, no value, no header of it.
     Place,
+}
+
+/// What happens to a record that is too large for its hub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TooLarge {
+    /// What happens to all others that can never be stored.
+    #[default]
+    Policy,
+    /// Its value goes to a blob, and the event says where that is.
+    ClaimCheck(Container),
+}
+
+/// Where values go that are too large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The URL of the container, without a slash at its end and without anything secret.
+    pub url: Arc<str>,
+    /// What the names of blobs begin with; nothing, or with a slash at its end.
+    pub prefix: Arc<str>,
 }
 
 /// What happens to a record that can never be stored.
@@ -261,7 +283,12 @@ impl Default for Events {
 
 impl Default for Failure {
     fn default() -> Self {
-        Self { policy: Policy::Halt, dead_letter_topic: None, dead_letter_holds: Holds::Record }
+        Self {
+            policy: Policy::Halt,
+            dead_letter_topic: None,
+            dead_letter_holds: Holds::Record,
+            too_large: TooLarge::Policy,
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::batch::Item;
+use crate::claim::Claim;
 use crate::core::Core;
-use crate::encode;
-use crate::fork::Refusal;
+use crate::encode::{self, Layout};
+use crate::fork::{Refusal, Way};
 use crate::hold::Why;
-use crate::hubs::Route;
+use crate::hubs::{Berth, Route};
 use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
@@ -21,37 +22,6 @@ use crate::typed::WrongType;
 const TICK: u32 = 10;
 const LONGEST_TICK: Duration = Duration::from_millis(10);
 
-/// A way of a record. While it is open it stands for all of its siblings: the record has still to choose among them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
-    /// Index into the routes of the partition.
-    pub(crate) route: usize,
-    pub(crate) is_open: bool,
-}
-
-impl Way {
-    /// This one, whatever siblings it has.
-    pub(crate) fn by(route: usize) -> Self {
-        Self { route, is_open: false }
-    }
-
-    /// All that a record goes by. It takes no longer for many siblings than for two.
-    fn all(routes: &[Route]) -> impl Iterator<Item = Self> + Clone {
-        let first = (!routes.is_empty()).then_some(0);
-        let next = |at: &usize| Some(at + routes[*at].to.span()).filter(|it| *it < routes.len());
-        let open = |route: usize| Self { route, is_open: routes[route].to.fork.is_some() };
-        std::iter::successors(first, next).map(open)
-    }
-
-    /// The route of `record`, once its step has left it as it is.
-    fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, Refusal> {
-        match &routes[self.route].to.fork {
-            Some(fork) if self.is_open => Ok(self.route + fork.choose(record)?),
-            _ => Ok(self.route),
-        }
-    }
-}
-
 /// What becomes of one event of a record.
 struct Plan<'a> {
     way: Way,
@@ -59,16 +29,23 @@ struct Plan<'a> {
 }
 
 enum Fate<'a> {
-    /// `by_key`: the service places the batch by the partition key of its events.
-    Push {
-        lane: usize,
-        event: encode::Plan<'a>,
-        by_key: bool,
-        context: Option<Context>,
-    },
+    Push(Exit, encode::Plan<'a>),
+    /// An event is sent that says where the value is.
+    Claim(Exit, Box<Claim>, &'a Record<'a>, &'a Layout),
     Refuse(&'static str, String),
     Filter(&'static str),
 }
+
+/// How an event leaves.
+struct Exit {
+    lane: usize,
+    /// The service places the batch by the partition key of its events.
+    by_key: bool,
+    context: Option<Context>,
+}
+
+/// Why an event never has room: a word, and in words.
+type NoRoom = (&'static str, String);
 
 impl Core {
     /// Places a record at all its hubs, or says what it has to wait for.
@@ -120,6 +97,7 @@ impl Core {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
                 partition.given_back = None;
+                core.missing.placed(partition.assignment);
                 let Some(ticket) = partition.again.take(at.offset, plan.way.route) else {
                     continue;
                 };
@@ -162,6 +140,7 @@ impl Core {
         let partition = self.partitions.get_mut(slot)?;
         partition.given_back = None;
         let stay = partition.assignment;
+        self.missing.placed(stay);
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         self.partitions.offsets.track(stay, at.offset, bytes, record.timestamp)
     }
@@ -189,8 +168,8 @@ impl Core {
                 Err(why) => {
                     // Nothing is pushed, but they may have sealed their open batch for it.
                     for plan in plans {
-                        if let Fate::Push { lane, .. } = plan.fate {
-                            self.touch(lane);
+                        if let Fate::Push(exit, ..) | Fate::Claim(exit, ..) = plan.fate {
+                            self.touch(exit.lane);
                         }
                     }
                     return Err(why);
@@ -228,32 +207,70 @@ impl Core {
             }
             Err(misfit) => return refused(Misfit::REASON, misfit.to_string()),
         };
-        let by_key = route.to.is_by_key();
-        let key = key.filter(|_| by_key);
-        let weight = event.weight();
-        let overhead = encode::envelope_size(key);
-        let start = self.start_memory();
-        let context = self.context(record);
-        let berth = &mut self.berths[lane].lane;
-        let fate = match berth.room(weight, overhead, key, now) {
-            Room::Now
-                if self
-                    .scale
-                    .admits(hub, berth.memory_for(weight, overhead, start, context.is_some())) =>
-            {
-                Fate::Push { lane, event, by_key, context }
-            }
-            Room::Never(limit) => {
-                let (reason, detail) = encode::too_large(weight + overhead, limit);
-                Fate::Refuse(reason, detail)
-            }
-            full => {
-                // It may have sealed its open batch.
-                self.touch(lane);
-                return Err(if full == Room::Later { Why::Lane(lane) } else { Why::Share(hub) });
-            }
+        let exit = Exit { lane, by_key: route.to.is_by_key(), context: self.context(record) };
+        let fate = match self.room_for(&exit, &event, now)? {
+            Ok(()) => Fate::Push(exit, event),
+            Err(no_room) => self.claim(record, route, exit, no_room, now)?,
         };
         Ok(Plan { way, fate })
+    }
+
+    /// What becomes of one that is too large.
+    fn claim<'a>(
+        &mut self,
+        record: &'a Record<'a>,
+        route: &'a Route,
+        exit: Exit,
+        (reason, detail): NoRoom,
+        now: Instant,
+    ) -> Result<Fate<'a>, Why> {
+        let Some(claim) = Claim::of(record, &route.to.failure.too_large) else {
+            return Ok(Fate::Refuse(reason, detail));
+        };
+        let room = claim.event(record, &route.layout, |event| self.room_for(&exit, event, now));
+        match room {
+            Ok(Err(why)) => Err(why),
+            Ok(Ok(Ok(()))) if self.has_stored(&claim) => {
+                Ok(Fate::Claim(exit, Box::new(claim), record, &route.layout))
+            }
+            Ok(Ok(Ok(()))) => {
+                // It may have sealed its open batch.
+                self.touch(exit.lane);
+                Err(self.store(&claim, record.value.unwrap_or_default()))
+            }
+            // Its headers alone are too large.
+            Ok(Ok(Err(_))) | Err(_) => Ok(Fate::Refuse(reason, detail)),
+        }
+    }
+
+    /// Whether an event has room on a lane: now, or never, with why not; or what it has to wait for.
+    fn room_for(
+        &mut self,
+        exit: &Exit,
+        event: &encode::Plan<'_>,
+        now: Instant,
+    ) -> Result<Result<(), NoRoom>, Why> {
+        let (weight, key) = (event.weight(), event.partition_key().filter(|_| exit.by_key));
+        let overhead = encode::envelope_size(key);
+        let start = self.start_memory();
+        let Berth { lane, hub, .. } = &mut self.berths[exit.lane];
+        match lane.room(weight, overhead, key, now) {
+            Room::Now
+                if self.scale.admits(
+                    *hub,
+                    lane.memory_for(weight, overhead, start, exit.context.is_some()),
+                ) =>
+            {
+                Ok(Ok(()))
+            }
+            Room::Never(limit) => Ok(Err(encode::too_large(weight + overhead, limit))),
+            full => {
+                let why = if full == Room::Later { Why::Lane(exit.lane) } else { Why::Share(*hub) };
+                // It may have sealed its open batch.
+                self.touch(exit.lane);
+                Err(why)
+            }
+        }
     }
 
     /// Where a record comes from, if that is followed; nobody looks for it otherwise.
@@ -290,25 +307,42 @@ impl Core {
         now: Instant,
     ) {
         match plan.fate {
-            Fate::Push { lane, event, by_key, context } => {
-                let (weight, start) = (event.weight(), self.start_memory());
-                let key = event.partition_key().filter(|_| by_key);
-                let write = |message: &mut Vec<u8>| event.write_section(message);
-                let item = Item { weight, write, ticket, timestamp, context };
-                // Of a batch that is open already nobody asks again since when it waits.
-                let opened =
-                    if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
-                self.berths[lane].lane.push(item, key, start, opened);
-                if let Some(partition) = self.partitions.get_mut(slot) {
-                    partition.out += 1;
-                }
-                self.touch(lane);
+            Fate::Push(exit, event) => self.push(slot, exit, &event, ticket, timestamp, now),
+            Fate::Claim(exit, claim, record, layout) => {
+                let push = |event: &encode::Plan<'_>| {
+                    self.push(slot, exit, event, ticket, timestamp, now);
+                };
+                let pushed = claim.event(record, layout, push);
+                debug_assert!(pushed.is_ok(), "it was measured");
             }
             Fate::Refuse(reason, detail) => {
                 self.refuse(slot, ticket, plan.way, reason, &detail, now);
             }
             Fate::Filter(reason) => self.filter(slot, ticket, plan.way.route, reason),
         }
+    }
+
+    fn push(
+        &mut self,
+        slot: usize,
+        Exit { lane, by_key, context }: Exit,
+        event: &encode::Plan<'_>,
+        ticket: Ticket,
+        timestamp: Option<i64>,
+        now: Instant,
+    ) {
+        let (weight, start) = (event.weight(), self.start_memory());
+        let key = event.partition_key().filter(|_| by_key);
+        let write = |message: &mut Vec<u8>| event.write_section(message);
+        let item = Item { weight, write, ticket, timestamp, context };
+        // Of a batch that is open already nobody asks again since when it waits.
+        let opened =
+            if self.berths[lane].lane.is_filling() { now } else { self.opening(lane, now) };
+        self.berths[lane].lane.push(item, key, start, opened);
+        if let Some(partition) = self.partitions.get_mut(slot) {
+            partition.out += 1;
+        }
+        self.touch(lane);
     }
 }
 

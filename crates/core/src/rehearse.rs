@@ -1,5 +1,6 @@
 //! What a way makes of one record, for people who want to see it before anything is sent.
 
+use crate::claim::Claim;
 use crate::encode::{self, Layout};
 use crate::fork::Refusal;
 use crate::mapping::Policy;
@@ -94,11 +95,21 @@ impl Route {
                 return Rehearsed::Refused { reason: Misfit::REASON, detail };
             }
         };
-        let size = plan.weight() + encode::envelope_size(key.filter(|_| self.is_by_key()));
-        if size > limit {
-            let (reason, detail) = encode::too_large(size, limit);
-            return Rehearsed::Refused { reason, detail };
+        let event = |plan: &encode::Plan<'_>| {
+            let key = plan.partition_key().filter(|_| self.is_by_key());
+            let size = plan.weight() + encode::envelope_size(key);
+            let is_sent = size <= limit;
+            is_sent.then(|| Event { message: plan.message(), size, partition }).ok_or(size)
+        };
+        let size = match event(&plan) {
+            Ok(event) => return Rehearsed::Event(event),
+            Err(size) => size,
+        };
+        let claim = Claim::of(&record, &self.failure.too_large);
+        if let Some(Ok(Ok(event))) = claim.map(|claim| claim.event(&record, &layout, event)) {
+            return Rehearsed::Event(event);
         }
-        Rehearsed::Event(Event { message: plan.message(), size, partition })
+        let (reason, detail) = encode::too_large(size, limit);
+        Rehearsed::Refused { reason, detail }
     }
 }

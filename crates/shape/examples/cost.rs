@@ -7,7 +7,8 @@ use bridge_core::fork::Choose as _;
 use bridge_core::record::{Header, Record};
 use bridge_core::step::{Known, Shape};
 use bridge_shape::{
-    Asked, CloudEvents, Expression, Fields, HashKey, Headers, Make, Path, Pattern, Select, Template,
+    Asked, CloudEvents, Codec, Expression, Fields, HashKey, Headers, Make, Path, Pattern, Select,
+    Template,
 };
 
 const ROUNDS: u32 = 200_000;
@@ -105,6 +106,8 @@ fn cases() -> Vec<(&'static str, Asked)> {
             fields(Fields { remove: vec![path("customer.iban")], ..Fields::default() }),
         ),
         ("hash a field", fields(Fields { hash, ..Fields::default() })),
+        ("gzip", Asked { compress: Some(Codec::Gzip), ..Asked::default() }),
+        ("zstd", Asked { compress: Some(Codec::Zstd), ..Asked::default() }),
         ("add two headers", Asked { headers: added, ..Asked::default() }),
         (
             "make a CloudEvent",

@@ -1,4 +1,5 @@
-//! All that a mapping asks for, in its order: select, decode, open, select by what is inside, fields, key, headers, `CloudEvents`.
+//! All that a mapping asks for, in its order: select, decode, open, select by what is inside, fields, key, headers, `CloudEvents`,
+//! compress.
 
 use std::borrow::Cow;
 
@@ -6,6 +7,7 @@ use bridge_core::record::Record;
 use bridge_core::step::{Draft, Known, Outcome, Shape};
 
 use crate::cloud_events::CloudEvents;
+use crate::compress::Codec;
 use crate::decode::Decode;
 use crate::envelope::{Envelope, open_key};
 use crate::fields::{Fields, HashKey};
@@ -34,6 +36,8 @@ pub struct Asked {
     pub headers: Headers,
     /// Whether events are `CloudEvents`.
     pub cloud_events: Option<CloudEvents>,
+    /// Whether values are compressed.
+    pub compress: Option<Codec>,
 }
 
 /// What becomes of the key.
@@ -75,6 +79,7 @@ impl Asked {
             || self.key.hash.is_some()
             || !self.headers.is_none()
             || self.cloud_events.is_some()
+            || self.compress.is_some()
     }
 
     fn shaped<'r>(&self, record: &Record<'r>, known: &Known) -> Result<Outcome<'r>, Stop> {
@@ -92,6 +97,9 @@ impl Asked {
             envelope.open_value(&mut draft)?;
         }
         self.inside(record, &mut draft)?;
+        if let Some(codec) = self.compress {
+            codec.compress(&mut draft);
+        }
         let is_same = !is_open && !self.changes();
         Ok(if is_same { Outcome::Same } else { Outcome::Shaped(draft) })
     }

@@ -8,6 +8,7 @@
 //! | [`envelope`] | what Debezium and Connect put around a record |
 //! | [`fields`], [`headers`] | what is taken out, hidden, renamed and added |
 //! | [`cloud_events`] | the bindings of `CloudEvents` |
+//! | [`compress`] | gzip and zstd |
 //! | [`expression`] | CEL, within bounds |
 //! | [`path`], [`pattern`], [`template`] | what the configuration says it in; a template also names the hub of a record |
 //! | `json` | JSON as text, and where everything stands in it |
@@ -17,6 +18,7 @@
 
 pub mod asked;
 pub mod cloud_events;
+pub mod compress;
 pub mod decode;
 pub mod envelope;
 pub mod expression;
@@ -36,6 +38,7 @@ mod sample;
 
 pub use asked::{Asked, Key};
 pub use cloud_events::{CloudEvents, Make, Mode};
+pub use compress::Codec;
 pub use decode::{Decode, Decoder, To};
 pub use envelope::{Deletes, Envelope};
 pub use expression::{Expression, NoExpression};

@@ -13,6 +13,7 @@ use crate::config::{
 };
 
 use super::Check;
+use super::claim_check::Claims;
 use super::eventhubs::Checked;
 use super::exclude::glob;
 
@@ -27,7 +28,7 @@ impl Check<'_> {
     pub(super) fn mappings(
         &mut self,
         given: &[raw::Mapping],
-        (batch, events, failure): (&Batch, &Events, &Failure),
+        (batch, events, failure, claims): (&Batch, &Events, &Failure, &Claims),
         namespaces: &BTreeMap<String, Checked>,
         registries: &[Registry],
     ) -> Vec<At<Mapping>> {
@@ -45,7 +46,12 @@ impl Check<'_> {
             let at = at.index(index);
             let batch = self.batch(&at.key("batch"), &given.batch, batch);
             let events = self.events(&at.key("events"), &given.events, events);
-            let failure = self.failure(&at.key("failure"), &given.failure, failure);
+            let failure = self.failure(&at.key("failure"), &given.failure, failure, claims);
+            if given.value.compress.is_some() && !events.headers {
+                let why = "`headers = false` leaves out what says how to read it";
+                let hint = "remove one of the two";
+                self.wrong(&at.key("value").key("compress"), "cannot be read back", why, hint);
+            }
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
             let hub = self.hub(&at, given, namespaces.get(&namespace));

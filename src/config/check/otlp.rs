@@ -71,8 +71,8 @@ impl Check<'_> {
     }
 
     fn collector(&mut self, at: &Path, url: &str) -> Option<String> {
-        let url =
-            self.url(at, url, ("a collector that takes OTLP over HTTP", "http://HOST:4318"))?;
+        let what = ("a collector that takes OTLP over HTTP", "http://HOST:4318", "headers_file");
+        let url = self.url(at, url, what)?;
         if url.split('/').nth(2).is_some_and(|host| host.ends_with(":4317")) {
             let why = "collectors take OTLP over gRPC there, and the bridge speaks HTTP";
             self.warn(at, "ends in 4317", why, "write the port for HTTP, mostly 4318");
@@ -80,12 +80,12 @@ impl Check<'_> {
         Some(url)
     }
 
-    /// A URL without user, query or fragment, and without a slash at its end: of what it is, and such as.
+    /// A URL without user, query or fragment, and without a slash at its end: of what it is, such as, and what says who asks.
     pub(super) fn url(
         &mut self,
         at: &Path,
         url: &str,
-        (what, such_as): (&str, &str),
+        (what, such_as, who): (&str, &str, &str),
     ) -> Option<String> {
         let url = url.trim().trim_end_matches('/');
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
@@ -103,7 +103,7 @@ impl Check<'_> {
                 format!("is {}, no usable URL", shown(url))
             };
             let why = format!("it is the URL of {what}");
-            let hint = format!("write `{such_as}`; who asks, is said by `headers_file`");
+            let hint = format!("write `{such_as}`; who asks, is said by `{who}`");
             self.wrong(at, said, why, hint);
             return None;
         }

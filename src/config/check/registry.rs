@@ -23,7 +23,7 @@ impl Check<'_> {
             let hint = "add `addresses = [\"https://HOST:8081\"]`";
             self.missing(&addresses, "a registry is asked for schemas there", hint);
         }
-        let what = ("a schema registry", "https://HOST:8081");
+        let what = ("a schema registry", "https://HOST:8081", "headers_file");
         let urls = given.addresses.iter().enumerate();
         let urls = urls.filter_map(|(index, url)| self.url(&addresses.index(index), url, what));
         let addresses = urls.collect();

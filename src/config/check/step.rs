@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bridge_core::step::Step;
 use bridge_shape::template::PLACES;
 use bridge_shape::{
-    Asked, CloudEvents, Decode, Deletes, Envelope, Expression, Fields, HashKey, Headers, Key, Make,
-    Mode, NoTemplate, Path as Place, Pattern, Select, Template, Tombstones,
+    Asked, CloudEvents, Codec, Decode, Deletes, Envelope, Expression, Fields, HashKey, Headers,
+    Key, Make, Mode, NoTemplate, Path as Place, Pattern, Select, Template, Tombstones,
 };
 
 use crate::config::Registry;
@@ -64,6 +64,10 @@ impl Check<'_> {
             key: Key { from, hash },
             headers,
             cloud_events,
+            compress: given.value.compress.map(|it| match it {
+                part::Compress::Gzip => Codec::Gzip,
+                part::Compress::Zstd => Codec::Zstd,
+            }),
         };
         if asked.is_none() {
             return None;
@@ -152,8 +156,12 @@ impl Check<'_> {
     }
 
     fn open_key(&mut self, at: &Path, given: &raw::Part) -> bool {
-        if given.deletes.is_some() {
-            self.wrong(&at.key("deletes"), "is never used", "it is about values", "remove the key");
+        for (key, is_given) in
+            [("deletes", given.deletes.is_some()), ("compress", given.compress.is_some())]
+        {
+            if is_given {
+                self.wrong(&at.key(key), "is never used", "it is about values", "remove the key");
+            }
         }
         match given.unwrap {
             None => false,

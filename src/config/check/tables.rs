@@ -9,6 +9,7 @@ use crate::config::path::Path;
 use crate::config::{Admin, Batch, Events, Failure, Limits, Log, raw};
 
 use super::Check;
+use super::claim_check::Claims;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -93,13 +94,22 @@ impl Check<'_> {
     }
 
     /// Whether a dead letter has somewhere to go is only known of a mapping: [`Check::routes`].
-    pub(super) fn failure(&mut self, at: &Path, given: &raw::Failure, base: &Failure) -> Failure {
+    pub(super) fn failure(
+        &mut self,
+        at: &Path,
+        given: &raw::Failure,
+        base: &Failure,
+        claims: &Claims,
+    ) -> Failure {
+        let too_large =
+            self.too_large(&at.key("too_large"), given.too_large, &base.too_large, claims);
         let at = at.key("dead_letter_topic");
         let topic = given.dead_letter_topic.as_ref().filter(|topic| self.topic(&at, topic));
         Failure {
             policy: given.policy.map_or(base.policy, Into::into),
             dead_letter_topic: topic.cloned().or_else(|| base.dead_letter_topic.clone()),
             dead_letter_holds: given.dead_letter_holds.map_or(base.dead_letter_holds, Into::into),
+            too_large,
         }
     }
 

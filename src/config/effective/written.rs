@@ -10,7 +10,7 @@ use crate::config::path::{Path, Step};
 use crate::config::problem::Place;
 
 /// Tables in the order of `config/bridge.full.toml`.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "kafka",
     "eventhubs",
     "mappings",
@@ -20,6 +20,8 @@ const TABLES: [&str; 10] = [
     "limits",
     "admin",
     "otlp",
+    "registries",
+    "claim_check",
     "log",
 ];
 /// Remarks stand under each other, unless a value is longer than this.

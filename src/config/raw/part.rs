@@ -36,6 +36,8 @@ pub(in crate::config) struct Part {
     pub(in crate::config) unwrap: Option<Unwrap>,
     /// What rows become that were deleted, with `unwrap = "debezium"`: a `tombstone`, the default, or `drop`.
     pub(in crate::config) deletes: Option<Deletes>,
+    /// How values are compressed, of values only: `gzip` or `zstd`, which is then the `content-encoding` of the event.
+    pub(in crate::config) compress: Option<Compress>,
     /// What the key is instead, of keys only: text with `{header:NAME}`, `{field:PATH}` and the like.
     pub(in crate::config) from: Option<String>,
     /// Whether the key is hashed, of keys only, with the secret of `[mappings.fields]`.
@@ -103,4 +105,6 @@ words! {
     Unwrap { Connect, Debezium }
     /// What becomes of rows that were deleted.
     Deletes { Tombstone, Drop }
+    /// How values are compressed.
+    Compress { Gzip, Zstd }
 }

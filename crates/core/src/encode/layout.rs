@@ -13,6 +13,8 @@ pub struct Layout {
     replayed: Option<Name>,
     /// That name, which no header may take.
     reserved: String,
+    /// What says where the value is that is not in the event. No header may take that name, either.
+    claim_check: Name,
     headers: bool,
     key_type: Type,
     header_type: Type,
@@ -94,6 +96,7 @@ impl Layout {
             source: events.source_properties.then(names),
             replayed: events.replayed.then(|| named("replayed", Some(TRUE))),
             reserved: format!("{}replayed", events.prefix),
+            claim_check: named("claim_check", None),
             headers: events.headers,
             key_type: events.key_type,
             header_type: events.header_type,
@@ -109,6 +112,16 @@ impl Layout {
     /// What says that the events are replayed, if they are.
     pub(super) fn replayed(&self) -> Option<&Name> {
         self.replayed.as_ref()
+    }
+
+    /// What says where the value is that is not in the event.
+    pub(super) fn claim_check(&self) -> &Name {
+        &self.claim_check
+    }
+
+    /// Whether a header has that name.
+    pub(crate) fn is_claim_check(&self, name: &[u8]) -> bool {
+        self.claim_check.name.as_bytes() == name
     }
 
     /// Whether headers are carried.
@@ -128,10 +141,11 @@ impl Layout {
         found.map_or(self.header_type, |index| self.header_types[index].1)
     }
 
-    /// Whether a property of ours may have this name. That a replay marks its events is so only if nothing else can.
+    /// Whether a property of ours may have this name. That a replay marks its events is so only if nothing else can, and
+    /// likewise that a value is elsewhere.
     fn is_ours(&self, name: &[u8]) -> bool {
         let reserves = self.source.is_some() || self.replayed.is_some();
-        reserves && name == self.reserved.as_bytes()
+        reserves && (name == self.reserved.as_bytes() || self.is_claim_check(name))
             || self.source.as_ref().is_some_and(|names| names.contain(name))
     }
 
@@ -141,11 +155,11 @@ impl Layout {
         &self,
         headers: &[Header<'_>],
         index: usize,
-        content_type: Option<usize>,
+        named: [Option<usize>; 2],
     ) -> bool {
         let name = headers[index].name;
         self.headers
-            && content_type != Some(index)
+            && !named.contains(&Some(index))
             && !self.is_ours(name)
             && !headers[index + 1..].iter().any(|later| later.name == name)
     }

@@ -242,6 +242,22 @@ fn a_content_type_that_is_no_symbol_stays_a_property() {
 }
 
 #[test]
+fn content_type_and_encoding_are_properties_each_by_itself() {
+    let [of_type, encoding] = [("content-type", "text/csv"), ("content-encoding", "gzip")]
+        .map(|(name, value)| Header { name: name.as_bytes(), value: Some(value.as_bytes()) });
+    for headers in [&[of_type][..], &[encoding], &[encoding, of_type], &[]] {
+        let message = read(&record(None, Some(b"v"), headers));
+        let of = |header: &Header<'_>| headers.contains(header);
+        let properties = message.properties.as_ref().unwrap();
+        let (read_type, read_encoding) = (&properties.content_type, &properties.content_encoding);
+        assert_eq!(*read_type, of(&of_type).then(|| Symbol::from("text/csv")));
+        assert_eq!(*read_encoding, of(&encoding).then(|| Symbol::from("gzip")));
+        assert_eq!(property(&message, "content-encoding"), None);
+        assert_eq!(body(&message), b"v");
+    }
+}
+
+#[test]
 fn all_of_it_can_be_switched_off_or_renamed() {
     let headers = [
         Header { name: b"h", value: Some(b"1") },

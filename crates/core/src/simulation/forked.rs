@@ -56,6 +56,7 @@ fn unresolved(topics: Vec<Vec<usize>>, policy: Policy) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: true,
+        claims: false,
     })
 }
 

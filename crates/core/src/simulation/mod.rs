@@ -2,6 +2,7 @@
 //! anything out of order, does one hub's trouble become another's, does it come to rest; and the books are audited after
 //! every step.
 
+mod claims;
 mod forked;
 mod pauses;
 mod plan;
@@ -55,6 +56,8 @@ enum Step {
     Reroute { topic: usize, hubs: BTreeMap<usize, bool> },
     /// Some of what steps wait for is fetched, or cannot be.
     Fetched { pick: usize, well: bool },
+    /// A blob is stored, or cannot be.
+    Stored { pick: usize, well: bool },
     /// Dead letters are written.
     Letters,
     /// Positions are committed.
@@ -84,6 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..2usize, prop::collection::btree_map(0..3usize, any::<bool>(), 0..3))
             .prop_map(|(topic, hubs)| Step::Reroute { topic, hubs }),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(pick, well)| Step::Fetched { pick, well }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(pick, well)| Step::Stored { pick, well }),
         1 => Just(Step::Letters),
         2 => Just(Step::Commit),
     ]
@@ -113,6 +117,7 @@ fn plan(policy: Policy, budget: usize, forked: bool) -> Plan {
         poison,
         registry: Registry::default(),
         forked,
+        claims: false,
     }
 }
 
@@ -149,6 +154,7 @@ impl World {
                 self.reroute(topic, hubs.into_iter().map(|(hub, it)| (hub, by(it))).collect());
             }
             Step::Fetched { pick, well } => self.fetched(pick, well),
+            Step::Stored { pick, well } => self.stores(pick, well),
             Step::Letters => self.finish_letters(Ok(())),
             Step::Commit => self.commit(),
         }
@@ -157,9 +163,12 @@ impl World {
     }
 }
 
-fn run(policy: Policy, budget: usize, (shaped, forked): (bool, bool), steps: Vec<Step>) -> World {
+/// What the mappings of a history do besides: shape, choose a hub, put aside what is too large.
+type Kind = (bool, bool, bool);
+
+fn run(policy: Policy, budget: usize, (shaped, forked, claims): Kind, steps: Vec<Step>) -> World {
     let registry = if shaped { Registry::shared() } else { Registry::default() };
-    let mut world = World::new(Plan { registry, ..plan(policy, budget, forked) });
+    let mut world = World::new(Plan { registry, claims, ..plan(policy, budget, forked) });
     if budget.is_multiple_of(2) {
         world.follow();
     }
@@ -192,7 +201,7 @@ proptest! {
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
         steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
-        kind in any::<(bool, bool)>(),
+        kind in any::<Kind>(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
         let world = run(policy, budget, kind, steps);
@@ -208,7 +217,7 @@ proptest! {
 
     #[test]
     fn a_halted_partition_stops_exactly_at_its_record(
-        steps in prop::collection::vec(step(), 1..120), budget in budget(), kind in any::<(bool, bool)>(),
+        steps in prop::collection::vec(step(), 1..120), budget in budget(), kind in any::<Kind>(),
     ) {
         let world = run(Policy::Halt, budget, kind, steps);
         for at in world.partitions() {

@@ -39,6 +39,7 @@ fn two_hubs(budget: usize) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: false,
+        claims: false,
     });
     world.resolve();
     world

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::mapping::{self, Mapping, Partitioning, Policy, Topics};
+use crate::mapping::{self, Mapping, Partitioning, Policy, TooLarge, Topics};
 
+use super::claims;
 use super::forked;
 use super::shaped::Registry;
 use super::world::topic;
@@ -95,6 +96,8 @@ pub(super) struct Plan {
     pub(super) registry: Registry,
     /// Whether records choose among the hubs of their topic.
     pub(super) forked: bool,
+    /// Whether some values are too large for every link, and go elsewhere.
+    pub(super) claims: bool,
 }
 
 impl Plan {
@@ -109,6 +112,9 @@ impl Plan {
             };
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
+            if self.claims {
+                mapping.failure.too_large = TooLarge::ClaimCheck(claims::container());
+            }
             mapping.batch.max_events = self.max_events;
             mapping.step = self.registry.step(group.hubs[0], self.poison);
             if group.forks {

@@ -83,6 +83,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         poison,
         registry: Registry::default(),
         forked: false,
+        claims: false,
     });
     world.resolve();
     world

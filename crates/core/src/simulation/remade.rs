@@ -24,6 +24,7 @@ fn world(hubs: &[Partitioning]) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: false,
+        claims: false,
     });
     world.resolve();
     world

@@ -35,6 +35,7 @@ pub(super) fn estate(
         poison: no_poison,
         registry: Registry::default(),
         forked: false,
+        claims: false,
     }
 }
 

@@ -126,6 +126,7 @@ fn world() -> World {
         poison: |_, _| false,
         registry: Registry::shared(),
         forked: false,
+        claims: false,
     });
     world.resolve();
     world

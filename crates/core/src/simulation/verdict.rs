@@ -95,6 +95,7 @@ impl World {
             }
             self.finish_letters(Ok(()));
             self.fetch_all();
+            self.store_all();
             for at in self.partitions() {
                 let last = self.read.range(..=(at, i64::MAX)).next_back().copied();
                 let behind =

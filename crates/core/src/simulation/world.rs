@@ -14,6 +14,7 @@ use crate::mapping::Partitioning;
 use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
+use super::claims::{self, Blobs};
 use super::plan::{Answer, Mode, Place, Plan, Tp, Units};
 use super::shaped::Registry;
 
@@ -65,6 +66,7 @@ pub(super) struct World {
     pub(super) traced: bool,
     /// What steps wait for, and what is known to them.
     pub(super) registry: Registry,
+    pub(super) blobs: Blobs,
 }
 
 pub(super) fn topic(number: usize) -> String {
@@ -85,6 +87,9 @@ pub(super) fn key(offset: i64) -> Option<String> {
 
 /// The simulated records end in their own coordinates, and the value is the last thing in an event.
 fn identity(bytes: &[u8]) -> (Tp, i64) {
+    if let Some(claimed) = claims::identity(bytes) {
+        return claimed;
+    }
     let tail = std::str::from_utf8(&bytes[bytes.len() - 24..]).unwrap();
     let number = |range: std::ops::Range<usize>| tail[range].parse::<i64>().unwrap();
     ((number(0..4) as usize, number(4..8) as i32), number(8..24))
@@ -130,6 +135,7 @@ impl World {
             jitter: 0.5,
             traced: false,
             registry: plan.registry.clone(),
+            blobs: Blobs::default(),
             plan,
         };
         for of in 0..world.plan.topics.len() {
@@ -157,12 +163,14 @@ impl World {
                     assert!(new, "{hub} was forgotten");
                 }
                 Action::Fetch(reference) => self.registry.ask(reference),
+                Action::Store(reference, blob) => self.blobs.ask(reference, blob),
                 Action::OpenLane { hub, target } => {
                     let Target::Partition(id) = target else { panic!("none is a gateway") };
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
                     self.lanes.push((hub, id.parse().unwrap()));
                 }
                 Action::Send { lane, message, origins } => {
+                    events(&message).for_each(|event| self.blobs.assert_holds(event));
                     let before = self.sends.insert(lane, message);
                     assert!(before.is_none(), "one batch in flight a lane");
                     self.assert_origins(events(&self.sends[&lane]).map(identity), origins);
@@ -236,7 +244,7 @@ impl World {
             self.cursor.insert(at, offset + 1);
             self.polled.insert(at, offset + 1);
             let key = key(offset);
-            let mut value = vec![b'.'; self.plan.value];
+            let mut value = vec![b'.'; self.plan.value + self.more(offset)];
             value.extend(format!("{:04}{:04}{offset:016}", at.0, at.1).into_bytes());
             let trace = self.trace_of(at, offset);
             let value_of = trace.as_deref().map_or(&b"v"[..], str::as_bytes);

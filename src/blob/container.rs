@@ -1,0 +1,156 @@
+//! One upload to one container.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use bridge_core::claim::Blob;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
+use tokio::sync::Mutex;
+
+use crate::causes;
+use crate::config::{ClaimCheck, Tls, Writer};
+use crate::credential::{Held, file};
+use crate::http::{Renewed, wait};
+
+/// The first version of the API in which a request may hold 5 000 MiB; emulators know it.
+const VERSION: &str = "2019-12-12";
+/// What a blob is whose record does not say it.
+const OCTETS: &str = "application/octet-stream";
+/// What of an error code is repeated.
+const SHOWN: usize = 60;
+
+/// Why a blob is not stored, by what the caller must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Try again, not before that time if storage named one.
+    Later {
+        /// What was said.
+        detail: String,
+        /// The least wait.
+        after: Option<Duration>,
+    },
+    /// Who writes is not allowed to. Try again: a right may be given, a signature renewed.
+    Unauthorized(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Later { detail, .. } | Self::Unauthorized(detail) => f.write_str(detail),
+        }
+    }
+}
+
+impl Failure {
+    fn later(detail: String) -> Self {
+        Self::Later { detail, after: None }
+    }
+
+    /// In one word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Later { .. } => "failed",
+            Self::Unauthorized(_) => "unauthorized",
+        }
+    }
+}
+
+/// A container that is written to.
+#[derive(Debug)]
+pub struct Container {
+    settings: ClaimCheck,
+    tokens: Option<Held>,
+    tls: Tls,
+    http: Mutex<Renewed>,
+}
+
+impl Container {
+    /// Asks nothing yet.
+    pub fn new(settings: &ClaimCheck) -> Self {
+        let tokens = match &settings.identity {
+            Writer::Entra(entra) => Some(Held::new(entra, settings.timeout)),
+            Writer::Sas(_) => None,
+        };
+        let tls = Tls { ca_file: settings.ca_file.clone(), identity: None };
+        Self { settings: settings.clone(), tokens, tls, http: Mutex::default() }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.settings.container.url
+    }
+
+    /// Stores a blob: one attempt, with an end. What was there under its name is written over.
+    pub async fn put(&self, blob: &Blob) -> Result<(), Failure> {
+        let limit = self.settings.timeout;
+        let stored = tokio::time::timeout(limit, self.put_one(blob)).await;
+        let silence = |_| Err(Failure::later(format!("no answer within {limit:?}")));
+        let stored = stored.unwrap_or_else(silence);
+        match &stored {
+            Ok(()) => {}
+            // Certificates may be others by now.
+            Err(Failure::Later { .. }) => self.http.lock().await.forget(),
+            Err(Failure::Unauthorized(_)) => {
+                if let Some(tokens) = &self.tokens {
+                    tokens.refused().await;
+                }
+            }
+        }
+        stored
+    }
+
+    async fn put_one(&self, blob: &Blob) -> Result<(), Failure> {
+        let client = self.http.lock().await.client(&self.tls, self.settings.timeout).await;
+        let client = client.map_err(Failure::later)?;
+        let content_type = blob.content_type.as_deref().unwrap_or(OCTETS);
+        let request = |url: &str| client.put(url).header(CONTENT_TYPE, content_type);
+        let request = match &self.settings.identity {
+            Writer::Sas(file) => request(&signed(&blob.url, file).await?),
+            Writer::Entra(_) => self.with_token(request(&blob.url)).await?,
+        };
+        let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now());
+        let request = request
+            .header("x-ms-version", VERSION)
+            .header("x-ms-blob-type", "BlockBlob")
+            .header("x-ms-date", now.unwrap_or_default())
+            .body(blob.bytes.clone());
+        // The URL may hold a signature.
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Failure::later(causes::whole(&error.without_url())))?;
+        let status = answer.status();
+        if status == StatusCode::CREATED {
+            return Ok(());
+        }
+        let text = |name: &str| {
+            let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let code: String = text("x-ms-error-code").chars().take(SHOWN).collect();
+        let detail = match code.as_str() {
+            "" => format!("storage says {status}"),
+            code => format!("storage says {status}, {code}"),
+        };
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(detail),
+            // A container that is not there may come, an address that is wrong may be put right.
+            _ => Failure::Later { detail, after: wait(&text(RETRY_AFTER.as_str())) },
+        })
+    }
+
+    async fn with_token(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+        let Some(tokens) = &self.tokens else { return Ok(request) };
+        let token = tokens.token().await.map_err(Failure::later)?;
+        Ok(request.bearer_auth(token.expose()))
+    }
+}
+
+/// `url` with the signature that is in `path` now.
+async fn signed(url: &str, path: &Path) -> Result<String, Failure> {
+    let text = file(path).await;
+    let text = text.map_err(|why| Failure::later(format!("`claim_check.sas_file`: {why}")))?;
+    Ok(format!("{url}?{}", text.trim().trim_start_matches('?')))
+}

@@ -1,0 +1,154 @@
+//! Blobs that the partitions of a shard wait for. Each is tried until it is stored, or until nobody waits for it any more.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bridge_core::claim::Blob;
+use bridge_core::retry;
+use bridge_core::step::Reference;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use crate::config::ClaimCheck;
+use crate::metrics::Metrics;
+
+use super::container::{Container, Failure};
+
+/// Uploads at a time.
+const AT_ONCE: usize = 4;
+/// How often a container is tried that asks to be left alone, at most.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How often the log hears again of what lasts.
+const REMIND: Duration = Duration::from_mins(1);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Uploads {
+    to: Option<Arc<Storage>>,
+    runtime: Handle,
+}
+
+#[derive(Debug)]
+struct Storage {
+    container: Container,
+    gate: Semaphore,
+    metrics: Arc<Metrics>,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// That nothing can be stored.
+#[derive(Debug)]
+struct Trouble {
+    since: Instant,
+    said: Instant,
+    /// What could not be stored last.
+    blobs: HashSet<Reference>,
+}
+
+impl Uploads {
+    /// To the container of the configuration, if there is one. Uploads on `runtime`.
+    pub fn new(settings: Option<&ClaimCheck>, runtime: Handle, metrics: &Arc<Metrics>) -> Self {
+        let storage = |settings| {
+            metrics.stores();
+            Arc::new(Storage {
+                container: Container::new(settings),
+                gate: Semaphore::new(AT_ONCE),
+                metrics: Arc::clone(metrics),
+                trouble: Mutex::default(),
+            })
+        };
+        Self { to: settings.map(storage), runtime }
+    }
+
+    /// Tells that the blob is stored, and what stands against it until then.
+    pub fn want(
+        &self,
+        reference: Reference,
+        blob: Weak<Blob>,
+        tell: impl Fn(Result<(), String>) + Send + Sync + 'static,
+    ) {
+        // Mappings put values there only where it is configured.
+        let Some(storage) = self.to.clone() else { return };
+        self.runtime.spawn(async move {
+            storage.store(reference, blob, tell).await;
+            storage.is_done(reference);
+        });
+    }
+}
+
+impl Storage {
+    async fn store(
+        &self,
+        reference: Reference,
+        blob: Weak<Blob>,
+        tell: impl Fn(Result<(), String>),
+    ) {
+        let mut failures = 0;
+        loop {
+            let failure = {
+                let _turn = self.gate.acquire().await.expect("the gate is never closed");
+                // What nobody waits for is gone, and its memory with it.
+                let Some(blob) = blob.upgrade() else { return };
+                match self.container.put(&blob).await {
+                    Ok(()) => {
+                        self.metrics.stored(blob.bytes.len() as u64);
+                        return tell(Ok(()));
+                    }
+                    Err(failure) => failure,
+                }
+            };
+            self.metrics.not_stored(failure.word());
+            self.fails(reference, &failure);
+            failures += 1;
+            tell(Err(failure.to_string()));
+            sleep(pause(&failure, failures)).await;
+        }
+    }
+
+    fn fails(&self, reference: Reference, failure: &Failure) {
+        let now = Instant::now();
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = trouble.is_none();
+        let new = || Trouble { since: now, said: now, blobs: HashSet::new() };
+        let trouble = trouble.get_or_insert_with(new);
+        trouble.blobs.insert(reference);
+        if !is_new && now.saturating_duration_since(trouble.said) < REMIND {
+            return;
+        }
+        trouble.said = now;
+        let (container, blobs) = (self.container.url(), trouble.blobs.len());
+        let lasted = (!is_new).then(|| tracing::field::display(seconds(trouble.since)));
+        if let Failure::Unauthorized(error) = failure {
+            tracing::error!(name: "claim_check_refused", container, blobs, lasted, error, "storage refuses the bridge: partitions whose next record is too large wait, the rest goes on; still trying");
+        } else {
+            tracing::warn!(name: "claim_check_failed", container, blobs, lasted, error = %failure, "storage does not take a value: partitions whose next record is too large wait, the rest goes on; still trying");
+        }
+    }
+
+    /// A blob is stored, or is not wanted any more.
+    fn is_done(&self, reference: Reference) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lasts) = trouble.as_mut() else { return };
+        lasts.blobs.remove(&reference);
+        if lasts.blobs.is_empty() {
+            let (container, lasted) = (self.container.url(), seconds(lasts.since));
+            tracing::info!(name: "claim_check_restored", container, lasted, "no value waits for storage any more");
+            *trouble = None;
+        }
+    }
+}
+
+fn seconds(since: Instant) -> String {
+    format!("{:.1} s", since.elapsed().as_secs_f64())
+}
+
+/// Until it is tried again.
+fn pause(failure: &Failure, failures: u32) -> Duration {
+    let usual = retry::delay(failures, None, rand::random());
+    match failure {
+        Failure::Later { after: Some(after), .. } => usual.max(*after).min(LONGEST),
+        _ => usual,
+    }
+}
