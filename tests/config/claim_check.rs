@@ -14,7 +14,7 @@ fn with(table: &str, rest: &str) -> Given {
 }
 
 fn account(more: &str) -> String {
-    format!("container = 'https://a.blob.core.windows.net/c/'\n{more}")
+    format!("container = 'https://a.blob.core.windows.net/large/'\n{more}")
 }
 
 fn urls(config: &Config) -> Vec<Option<&str>> {
@@ -28,7 +28,7 @@ fn urls(config: &Config) -> Vec<Option<&str>> {
 
 #[test]
 fn it_holds_for_all_mappings_or_for_one() {
-    let url = Some("https://a.blob.core.windows.net/c");
+    let url = Some("https://a.blob.core.windows.net/large");
     let config = with(&account(ENTRA), FAILURE).load().unwrap();
     assert_eq!(urls(&config), [url]);
     let claims = config.claim_check.unwrap();
@@ -66,19 +66,31 @@ fn what_is_wrong_is_told_with_its_place_and_without_a_secret() {
         ),
         (account(&sas), FAILURE, "names a file without a shared access signature", "sig=…"),
         (
-            format!("container = 'http://127.0.0.1:10000/a/c'\n{ENTRA}"),
+            format!("container = 'http://127.0.0.1:10000/a/large'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` begins with `http://`",
             "sas_file",
         ),
         (
-            format!("container = 'https://a.blob.core.windows.net/c?sv=1&sig=hush'\n{ENTRA}"),
+            format!("container = 'https://a.blob.core.windows.net/large?sv=1&sig=hush'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` holds more than an address",
             "sas_file",
         ),
         (
             format!("container = 'https://a.blob.core.windows.net'\n{ENTRA}"),
+            FAILURE,
+            "`claim_check.container` names no container",
+            "/CONTAINER",
+        ),
+        (
+            format!("container = 'https://a.blob.core.windows.net/Large'\n{ENTRA}"),
+            FAILURE,
+            "`claim_check.container` ends in `Large`",
+            "prefix",
+        ),
+        (
+            format!("container = 'https://a.blob.core.windows.net/large/a/b'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` names no container",
             "/CONTAINER",

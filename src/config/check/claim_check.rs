@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::hint::shown;
 use crate::config::path::Path;
 use crate::config::raw::Kind;
 use crate::config::{ClaimCheck, Container, Credential, Entra, Mapping, TooLarge, Writer, raw};
@@ -68,13 +69,21 @@ impl Check<'_> {
         let url =
             self.url(at, url, ("a container of Azure Blob Storage", such_as, "credential"))?;
         let path = url.split('/').skip(3).collect::<Vec<_>>();
-        let usable = |it: &&str| {
-            let is_usable = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '$';
-            !it.is_empty() && it.chars().all(is_usable)
-        };
-        if path.is_empty() || !path.iter().all(usable) {
+        let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        // An emulator has the account in front of it.
+        let (Some(name), 1..=2) = (path.last(), path.len()) else {
             let why = "blobs are put into a container, which is named behind the account";
             self.wrong(at, "names no container", why, format!("write `{such_as}`"));
+            return None;
+        };
+        if !(3..=63).contains(&name.len()) || !path.iter().all(|it| it.chars().all(usable)) {
+            let why = "a container has a name of 3 to 63 small letters, digits and hyphens";
+            self.wrong(
+                at,
+                format!("ends in {}", shown(name)),
+                why,
+                "correct it; folders are the `prefix`",
+            );
             return None;
         }
         Some(url)
