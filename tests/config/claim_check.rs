@@ -17,13 +17,16 @@ fn account(more: &str) -> String {
     format!("container = 'https://a.blob.core.windows.net/large/'\n{more}")
 }
 
+/// Where the values of each mapping go.
 fn urls(config: &Config) -> Vec<Option<&str>> {
-    let url = |it: &TooLarge| match it {
-        TooLarge::ClaimCheck(container) => Some(&*container.url).map(str::to_owned),
-        TooLarge::Policy => None,
-    };
-    let all = config.mappings.iter().map(|mapping| url(&mapping.failure.too_large));
-    all.map(|url| url.map(|url| &*url.leak())).collect()
+    config
+        .mappings
+        .iter()
+        .map(|mapping| match &mapping.failure.too_large {
+            TooLarge::ClaimCheck(container) => Some(&*container.url),
+            TooLarge::Policy => None,
+        })
+        .collect()
 }
 
 #[test]

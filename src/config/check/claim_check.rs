@@ -21,7 +21,7 @@ pub(super) enum Claims {
     /// One that is wrong, which is told.
     Wrong,
     /// One that can be used.
-    Here(ClaimCheck),
+    Here(Box<ClaimCheck>),
 }
 
 impl Check<'_> {
@@ -31,14 +31,11 @@ impl Check<'_> {
             return Claims::None;
         }
         let key = at.key("container");
-        let url = match &given.container {
-            Some(url) => self.container(&key, url),
-            None => {
-                let hint = "add `container = \"https://ACCOUNT.blob.core.windows.net/CONTAINER\"`";
-                self.missing(&key, "values that are too large are put there", hint);
-                None
-            }
-        };
+        if given.container.is_none() {
+            let hint = "add `container = \"https://ACCOUNT.blob.core.windows.net/CONTAINER\"`";
+            self.missing(&key, "values that are too large are put there", hint);
+        }
+        let url = given.container.as_ref().and_then(|url| self.container(&key, url));
         let prefix = self.prefix(&at.key("prefix"), given.prefix.as_deref().unwrap_or_default());
         let ca_file = self.tls_files(&at, [&given.ca_file, &None, &None]).ca_file;
         let is_open = url.as_ref().is_some_and(|url| url.starts_with("http://"));
@@ -52,7 +49,7 @@ impl Check<'_> {
                     entra.ca_file.clone_from(&ca_file);
                 }
                 let container = Container { url: url.into(), prefix: prefix.into() };
-                Claims::Here(ClaimCheck { container, identity, ca_file, timeout })
+                Claims::Here(Box::new(ClaimCheck { container, identity, ca_file, timeout }))
             }
             _ => Claims::Wrong,
         }
