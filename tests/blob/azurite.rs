@@ -91,13 +91,15 @@ impl Azurite {
         format!("http://127.0.0.1:{}/{ACCOUNT}/{CONTAINER}", self.port)
     }
 
-    /// What is at an address, if anything is.
+    /// What is at an address in the container, if anything is.
     pub(crate) fn get(&self, url: &str) -> Option<Vec<u8>> {
+        assert!(url.starts_with(&self.container()), "{url} is elsewhere");
         let (status, body) = ask(Method::GET, url).unwrap();
         (status == StatusCode::OK).then_some(body)
     }
 
     pub(crate) fn delete(&self, url: &str) {
+        assert!(url.starts_with(&self.container()), "{url} is elsewhere");
         assert_eq!(ask(Method::DELETE, url).unwrap().0, StatusCode::ACCEPTED);
     }
 }
