@@ -222,3 +222,36 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).unwrap();
     out
 }
+
+#[test]
+fn whether_blobs_may_be_written_is_asked_beforehand_and_none_is() {
+    let Some(azurite) = shared() else { return };
+    let scene = Scene::new(azurite, "");
+    let check = || {
+        let output = scene.settings.check(&["--connect", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = said["steps"].as_array().unwrap();
+        let found = steps.iter().find(|it| it["subject"] == "container").cloned().unwrap();
+        let remark = said["mappings"][0]["detail"].as_str().unwrap_or_default().to_owned();
+        (output.status.code(), found, remark)
+    };
+    let (code, found, remark) = check();
+    assert_eq!(
+        (code, &found["outcome"], &found["step"]),
+        (Some(0), &json!("ok"), &json!("write")),
+        "{found}"
+    );
+    assert_eq!(found["name"], json!(azurite.container()));
+    assert!(remark.contains("goes to a blob"), "{remark}");
+    assert_eq!(azurite.get(&format!("{}/kafka/check", azurite.container())), None);
+    let file = scene.folder.path().join("signature");
+    std::fs::write(&file, signature().replace("sig=", "sig=hushhush")).unwrap();
+    let (code, found, _) = check();
+    assert_eq!((code, &found["outcome"]), (Some(69), &json!("refused")), "{found}");
+    let (detail, hint) = (found["detail"].to_string(), found["hint"].to_string());
+    assert!(
+        detail.contains("403 Forbidden") && hint.contains("Storage Blob Data Contributor"),
+        "{found}"
+    );
+    assert!(!found.to_string().contains("hushhush"), "{found}");
+}
