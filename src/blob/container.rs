@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use bridge_core::claim::Blob;
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::header::{CONTENT_TYPE, IF_MATCH, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::Mutex;
 
 use crate::causes;
@@ -86,8 +87,20 @@ impl Container {
 
     /// Stores a blob: one attempt, with an end. What was there under its name is written over.
     pub async fn put(&self, blob: &Blob) -> Result<(), Failure> {
+        self.attempt(blob, None).await
+    }
+
+    /// Whether a blob could be stored. None is: it is asked for on a condition that no blob meets, which storage looks at last.
+    pub async fn reach(&self) -> Result<(), Failure> {
+        let url = format!("{}/{}check", self.url(), self.settings.container.prefix);
+        let blob = Blob { url, bytes: Bytes::new(), content_type: None };
+        self.attempt(&blob, Some("\"no blob has this tag\"")).await
+    }
+
+    /// Stores a blob where the one that is there has that tag; `tag` is of none.
+    async fn attempt(&self, blob: &Blob, tag: Option<&str>) -> Result<(), Failure> {
         let limit = self.settings.timeout;
-        let stored = tokio::time::timeout(limit, self.put_one(blob)).await;
+        let stored = tokio::time::timeout(limit, self.put_one(blob, tag)).await;
         let silence = |_| Err(Failure::later(format!("no answer within {limit:?}")));
         let stored = stored.unwrap_or_else(silence);
         match &stored {
@@ -103,15 +116,18 @@ impl Container {
         stored
     }
 
-    async fn put_one(&self, blob: &Blob) -> Result<(), Failure> {
+    async fn put_one(&self, blob: &Blob, tag: Option<&str>) -> Result<(), Failure> {
         let client = self.http.lock().await.client(&self.tls, self.settings.timeout).await;
         let client = client.map_err(Failure::later)?;
         let content_type = blob.content_type.as_deref().unwrap_or(OCTETS);
         let request = |url: &str| client.put(url).header(CONTENT_TYPE, content_type);
-        let request = match &self.settings.identity {
+        let mut request = match &self.settings.identity {
             Writer::Sas(file) => request(&signed(&blob.url, file).await?),
             Writer::Entra(_) => self.with_token(request(&blob.url)).await?,
         };
+        if let Some(tag) = tag {
+            request = request.header(IF_MATCH, tag);
+        }
         let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now());
         let request = request
             .header("x-ms-version", VERSION)
@@ -121,24 +137,10 @@ impl Container {
         // The URL may hold a signature.
         let answer = request.send().await;
         let answer = answer.map_err(|error| Failure::later(causes::whole(&error.without_url())))?;
-        let status = answer.status();
-        if status == StatusCode::CREATED {
-            return Ok(());
+        match (answer.status(), tag) {
+            (StatusCode::CREATED, None) | (StatusCode::PRECONDITION_FAILED, Some(_)) => Ok(()),
+            _ => Err(refusal(&answer)),
         }
-        let text = |name: &str| {
-            let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
-            value.unwrap_or_default().to_owned()
-        };
-        let code: String = text("x-ms-error-code").chars().take(SHOWN).collect();
-        let detail = match code.as_str() {
-            "" => format!("storage says {status}"),
-            code => format!("storage says {status}, {code}"),
-        };
-        Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(detail),
-            // A container that is not there may come, an address that is wrong may be put right.
-            _ => Failure::Later { detail, after: wait(&text(RETRY_AFTER.as_str())) },
-        })
     }
 
     async fn with_token(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
@@ -153,4 +155,23 @@ async fn signed(url: &str, path: &Path) -> Result<String, Failure> {
     let text = file(path).await;
     let text = text.map_err(|why| Failure::later(format!("`claim_check.sas_file`: {why}")))?;
     Ok(format!("{url}?{}", text.trim().trim_start_matches('?')))
+}
+
+/// What an answer means that is not the one that was wanted.
+fn refusal(answer: &Response) -> Failure {
+    let status = answer.status();
+    let text = |name: &str| {
+        let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let code: String = text("x-ms-error-code").chars().take(SHOWN).collect();
+    let detail = match code.as_str() {
+        "" => format!("storage says {status}"),
+        code => format!("storage says {status}, {code}"),
+    };
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(detail),
+        // A container that is not there may come, an address that is wrong may be put right.
+        _ => Failure::Later { detail, after: wait(&text(RETRY_AFTER.as_str())) },
+    }
 }

@@ -130,7 +130,7 @@ pub(super) fn check(
             log,
             registries,
             claim_check: match claims {
-                Claims::Here(claims) => Some(claims),
+                Claims::Here(claims) => Some(*claims),
                 Claims::None | Claims::Wrong => None,
             },
             replay: None,

@@ -1,6 +1,6 @@
 //! What a topic and its hub are to each other. Pure.
 
-use crate::config::{Failure, Mapping, Partitioning, Policy};
+use crate::config::{Failure, Mapping, Partitioning, Policy, TooLarge};
 use crate::eventhubs::encode::{self, Layout};
 use crate::kafka::Limit;
 use crate::route::{Misfit, Route};
@@ -92,7 +92,7 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
         fate(&route.failure)
     );
     // Hardly anybody has set it with a record in mind, and it is beyond the hub's by a few bytes.
-    if is_default {
+    if is_default || matches!(route.failure.too_large, TooLarge::ClaimCheck(_)) {
         return Said::ok(detail);
     }
     Said::new(Outcome::Warning, detail).hint(
@@ -102,6 +102,9 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
 
 /// What becomes of a record that is too large.
 fn fate(failure: &Failure) -> String {
+    if let TooLarge::ClaimCheck(_) = failure.too_large {
+        return "the value of a larger record goes to a blob (`claim_check`)".to_owned();
+    }
     match (failure.policy, &failure.dead_letter_topic) {
         (Policy::Halt, _) => "a larger record halts its partition (`halt`)".to_owned(),
         (Policy::DeadLetter, Some(topic)) => {

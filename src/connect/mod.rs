@@ -15,6 +15,7 @@
 
 mod broker;
 mod cluster;
+mod container;
 mod deadline;
 mod hub;
 mod json;
@@ -59,10 +60,11 @@ pub fn connect(config: &Config, limit: Duration) -> std::io::Result<Report> {
 }
 
 async fn all(config: &Config, deadline: Deadline) -> Report {
-    let (brokers, namespaces, registries) = tokio::join!(
+    let (brokers, namespaces, registries, container) = tokio::join!(
         broker::all(config, deadline),
         namespace::all(config, deadline),
-        registry::all(config, deadline)
+        registry::all(config, deadline),
+        container::all(config, deadline)
     );
     let mut report = Report::default();
     let mut entered = BTreeMap::new();
@@ -75,6 +77,7 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
         entered.extend(namespace.map(|namespace| (name, namespace)));
     }
     report.findings.extend(registries);
+    report.findings.extend(container);
     let existing = met.iter().flat_map(|met| met.cluster.topics.keys().map(String::as_str));
     let Chosen { read: topics, left_out } = crate::kafka::topics(config, existing);
     let router = Router::new(&config.mappings);

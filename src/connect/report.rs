@@ -66,6 +66,8 @@ pub enum Subject {
     Namespace(String),
     /// A registry of schemas, by its name in the configuration.
     Registry(String),
+    /// The container for values that are too large, by its URL.
+    Container(String),
     /// A hub of a namespace.
     Hub(String, String),
 }
@@ -80,6 +82,7 @@ impl Subject {
             Self::Topic(_) => "topic",
             Self::Namespace(_) => "namespace",
             Self::Registry(_) => "registry",
+            Self::Container(_) => "container",
             Self::Hub(..) => "hub",
         }
     }
@@ -91,7 +94,8 @@ impl Subject {
             | Self::Group(name)
             | Self::Topic(name)
             | Self::Namespace(name)
-            | Self::Registry(name) => name.clone(),
+            | Self::Registry(name)
+            | Self::Container(name) => name.clone(),
             Self::Cluster => "kafka".to_owned(),
             Self::Hub(namespace, name) => format!("{namespace}/{name}"),
         }

@@ -119,8 +119,9 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
     }
     match origin.reason {
         "too_large" => {
-            "a hub takes events of 1 MB, of 256 KB on the Basic tier: make the record smaller and produce it again, or \
-             raise the tier and send it again by `dead-letters replay`"
+            "a hub takes events of 1 MB, of 256 KB on the Basic tier: let its value go to a blob with `too_large = \
+             \"claim_check\"`, or raise the tier, and send it again by `dead-letters replay`; or make the record smaller and \
+             produce it again"
         }
         "refused" => {
             "Event Hubs refuses its content, and `detail` says why: mend it, and produce it again"

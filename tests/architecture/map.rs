@@ -10,7 +10,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "config", "causes", "route", "record",
         ],
     ),
-    ("connect", &["kafka", "eventhubs", "registry", "metrics", "config", "route"]),
+    ("connect", &["kafka", "eventhubs", "registry", "blob", "metrics", "config", "route"]),
     (
         "trial",
         &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],

@@ -67,7 +67,7 @@ impl Azurite {
         self.process = Some(spawn(node, INSTALL));
         let url = format!("{}?restype=container", self.container());
         wait_for("storage answers", PATIENCE, || {
-            self.ask(Method::GET, &url).ok().filter(|(status, _)| !status.is_server_error())
+            ask(Method::GET, &url).ok().filter(|(status, _)| !status.is_server_error())
         });
     }
 
@@ -82,7 +82,7 @@ impl Azurite {
     /// Makes the container, where there is none.
     pub(crate) fn create_container(&self) {
         let url = format!("{}?restype=container", self.container());
-        let (status, _) = self.ask(Method::PUT, &url).unwrap();
+        let (status, _) = ask(Method::PUT, &url).unwrap();
         assert!(matches!(status, StatusCode::CREATED | StatusCode::CONFLICT), "{status}");
     }
 
@@ -91,41 +91,43 @@ impl Azurite {
         format!("http://127.0.0.1:{}/{ACCOUNT}/{CONTAINER}", self.port)
     }
 
-    /// What is at an address, if anything is.
+    /// What is at an address in the container, if anything is.
     pub(crate) fn get(&self, url: &str) -> Option<Vec<u8>> {
-        let (status, body) = self.ask(Method::GET, url).unwrap();
+        assert!(url.starts_with(&self.container()), "{url} is elsewhere");
+        let (status, body) = ask(Method::GET, url).unwrap();
         (status == StatusCode::OK).then_some(body)
     }
 
     pub(crate) fn delete(&self, url: &str) {
-        assert_eq!(self.ask(Method::DELETE, url).unwrap().0, StatusCode::ACCEPTED);
+        assert!(url.starts_with(&self.container()), "{url} is elsewhere");
+        assert_eq!(ask(Method::DELETE, url).unwrap().0, StatusCode::ACCEPTED);
     }
+}
 
-    /// A request of who may do everything.
-    fn ask(&self, method: Method, url: &str) -> reqwest::Result<(StatusCode, Vec<u8>)> {
-        let (permissions, services, kinds) = ("rwdlac", "b", "sco");
-        let signed = format!(
-            "{ACCOUNT}\n{permissions}\n{services}\n{kinds}\n\n{END}\n\nhttps,http\n{VERSION}\n"
-        );
-        let more = format!(
-            "sv={VERSION}&ss={services}&srt={kinds}&sp={permissions}&se={END}&spr=https,http&sig={}",
-            sign(&signed)
-        );
-        let sign = if url.contains('?') { '&' } else { '?' };
-        let url = format!("{url}{sign}{more}");
-        block_on(async {
-            let request = reqwest::Client::new().request(method, url).header("content-length", "0");
-            let answer = request.send().await?;
-            Ok((answer.status(), answer.bytes().await?.to_vec()))
-        })
-    }
+/// A request of who may do everything.
+fn ask(method: Method, url: &str) -> reqwest::Result<(StatusCode, Vec<u8>)> {
+    let (permissions, services, kinds) = ("rwdlac", "b", "sco");
+    let signed = format!(
+        "{ACCOUNT}\n{permissions}\n{services}\n{kinds}\n\n{END}\n\nhttps,http\n{VERSION}\n"
+    );
+    let more = format!(
+        "sv={VERSION}&ss={services}&srt={kinds}&sp={permissions}&se={END}&spr=https,http&sig={}",
+        sign(&signed)
+    );
+    let sign = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{sign}{more}");
+    block_on(async {
+        let request = reqwest::Client::new().request(method, url).header("content-length", "0");
+        let answer = request.send().await?;
+        Ok((answer.status(), answer.bytes().await?.to_vec()))
+    })
+}
 
-    /// A signature that lets somebody write blobs into the container, and nothing else; as it stands behind the `?` of a URL.
-    pub(crate) fn signature(&self) -> String {
-        let place = format!("/blob/{ACCOUNT}/{CONTAINER}");
-        let signed = format!("cw\n\n{END}\n{place}\n\n\n\n{VERSION}\nc\n\n\n\n\n\n");
-        format!("sv={VERSION}&sr=c&sp=cw&se={END}&sig={}", sign(&signed))
-    }
+/// A signature that lets somebody write blobs into the container, and nothing else; as it stands behind the `?` of a URL.
+pub(crate) fn signature() -> String {
+    let place = format!("/blob/{ACCOUNT}/{CONTAINER}");
+    let signed = format!("cw\n\n{END}\n{place}\n\n\n\n{VERSION}\nc\n\n\n\n\n\n");
+    format!("sv={VERSION}&sr=c&sp=cw&se={END}&sig={}", sign(&signed))
 }
 
 fn sign(text: &str) -> String {

@@ -6,7 +6,7 @@ use eventhubs_local::{Event, Partition, Server};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::azurite::Azurite;
+use crate::azurite::{Azurite, signature};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use crate::{own, shared};
 
@@ -27,7 +27,7 @@ impl Scene {
         kafka.create_topic_with(&topic, 1, &[("max.message.bytes", "8000000")]);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("signature");
-        std::fs::write(&file, format!("?{}\n", azurite.signature())).unwrap();
+        std::fs::write(&file, format!("?{}\n", signature())).unwrap();
         let settings = Settings::new(kafka, &unique("g"), &server).with(&format!(
             "[claim_check]
             container = '{}'
@@ -115,8 +115,8 @@ fn a_value_that_is_too_large_is_in_a_blob_and_its_event_says_where() {
     let url = text(&events[1], "kafka_claim_check").unwrap();
     let name = format!("{}/kafka/{}/0/1-{}", azurite.container(), scene.topic, &hash(&value)[..16]);
     assert_eq!(url, name);
-    assert_eq!(bridge.metric("bridge_claim_check_uploads_total", &["ok"]), 1.0);
-    assert_eq!(bridge.metric("bridge_claim_check_bytes_total", &[]), 3_000_000.0);
+    assert_eq!(bridge.count("bridge_claim_check_uploads_total", &["ok"]), 1);
+    assert_eq!(bridge.count("bridge_claim_check_bytes_total", &[]), 3_000_000);
     bridge.stop();
     // `try` shows the same, and puts nothing anywhere.
     azurite.delete(&url);
@@ -221,4 +221,37 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).unwrap();
     out
+}
+
+#[test]
+fn whether_blobs_may_be_written_is_asked_beforehand_and_none_is() {
+    let Some(azurite) = shared() else { return };
+    let scene = Scene::new(azurite, "");
+    let check = || {
+        let output = scene.settings.check(&["--connect", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = said["steps"].as_array().unwrap();
+        let found = steps.iter().find(|it| it["subject"] == "container").cloned().unwrap();
+        let remark = said["mappings"][0]["detail"].as_str().unwrap_or_default().to_owned();
+        (output.status.code(), found, remark)
+    };
+    let (code, found, remark) = check();
+    assert_eq!(
+        (code, &found["outcome"], &found["step"]),
+        (Some(0), &json!("ok"), &json!("write")),
+        "{found}"
+    );
+    assert_eq!(found["name"], json!(azurite.container()));
+    assert!(remark.contains("goes to a blob"), "{remark}");
+    assert_eq!(azurite.get(&format!("{}/kafka/check", azurite.container())), None);
+    let file = scene.folder.path().join("signature");
+    std::fs::write(&file, signature().replace("sig=", "sig=hushhush")).unwrap();
+    let (code, found, _) = check();
+    assert_eq!((code, &found["outcome"]), (Some(69), &json!("refused")), "{found}");
+    let (detail, hint) = (found["detail"].to_string(), found["hint"].to_string());
+    assert!(
+        detail.contains("403 Forbidden") && hint.contains("Storage Blob Data Contributor"),
+        "{found}"
+    );
+    assert!(!found.to_string().contains("hushhush"), "{found}");
 }

@@ -14,21 +14,24 @@ fn with(table: &str, rest: &str) -> Given {
 }
 
 fn account(more: &str) -> String {
-    format!("container = 'https://a.blob.core.windows.net/c/'\n{more}")
+    format!("container = 'https://a.blob.core.windows.net/large/'\n{more}")
 }
 
+/// Where the values of each mapping go.
 fn urls(config: &Config) -> Vec<Option<&str>> {
-    let url = |it: &TooLarge| match it {
-        TooLarge::ClaimCheck(container) => Some(&*container.url).map(str::to_owned),
-        TooLarge::Policy => None,
-    };
-    let all = config.mappings.iter().map(|mapping| url(&mapping.failure.too_large));
-    all.map(|url| url.map(|url| &*url.leak())).collect()
+    config
+        .mappings
+        .iter()
+        .map(|mapping| match &mapping.failure.too_large {
+            TooLarge::ClaimCheck(container) => Some(&*container.url),
+            TooLarge::Policy => None,
+        })
+        .collect()
 }
 
 #[test]
 fn it_holds_for_all_mappings_or_for_one() {
-    let url = Some("https://a.blob.core.windows.net/c");
+    let url = Some("https://a.blob.core.windows.net/large");
     let config = with(&account(ENTRA), FAILURE).load().unwrap();
     assert_eq!(urls(&config), [url]);
     let claims = config.claim_check.unwrap();
@@ -66,19 +69,31 @@ fn what_is_wrong_is_told_with_its_place_and_without_a_secret() {
         ),
         (account(&sas), FAILURE, "names a file without a shared access signature", "sig=…"),
         (
-            format!("container = 'http://127.0.0.1:10000/a/c'\n{ENTRA}"),
+            format!("container = 'http://127.0.0.1:10000/a/large'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` begins with `http://`",
             "sas_file",
         ),
         (
-            format!("container = 'https://a.blob.core.windows.net/c?sv=1&sig=hush'\n{ENTRA}"),
+            format!("container = 'https://a.blob.core.windows.net/large?sv=1&sig=hush'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` holds more than an address",
             "sas_file",
         ),
         (
             format!("container = 'https://a.blob.core.windows.net'\n{ENTRA}"),
+            FAILURE,
+            "`claim_check.container` names no container",
+            "/CONTAINER",
+        ),
+        (
+            format!("container = 'https://a.blob.core.windows.net/Large'\n{ENTRA}"),
+            FAILURE,
+            "`claim_check.container` ends in `Large`",
+            "prefix",
+        ),
+        (
+            format!("container = 'https://a.blob.core.windows.net/large/a/b'\n{ENTRA}"),
             FAILURE,
             "`claim_check.container` names no container",
             "/CONTAINER",

@@ -35,6 +35,7 @@ const REASONS = {
   no_partition: 'its hub has no place for it',
   in_flight: 'too much is under way behind one record',
   schema: 'its next schema is not known yet',
+  claim_check: 'its next value is not in its blob yet',
   dead_letters: 'its dead letters are not written',
   paused: 'its mapping is paused',
   reload: 'its mappings have changed',

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::hint::shown;
 use crate::config::path::Path;
 use crate::config::raw::Kind;
 use crate::config::{ClaimCheck, Container, Credential, Entra, Mapping, TooLarge, Writer, raw};
@@ -20,7 +21,7 @@ pub(super) enum Claims {
     /// One that is wrong, which is told.
     Wrong,
     /// One that can be used.
-    Here(ClaimCheck),
+    Here(Box<ClaimCheck>),
 }
 
 impl Check<'_> {
@@ -30,14 +31,11 @@ impl Check<'_> {
             return Claims::None;
         }
         let key = at.key("container");
-        let url = match &given.container {
-            Some(url) => self.container(&key, url),
-            None => {
-                let hint = "add `container = \"https://ACCOUNT.blob.core.windows.net/CONTAINER\"`";
-                self.missing(&key, "values that are too large are put there", hint);
-                None
-            }
-        };
+        if given.container.is_none() {
+            let hint = "add `container = \"https://ACCOUNT.blob.core.windows.net/CONTAINER\"`";
+            self.missing(&key, "values that are too large are put there", hint);
+        }
+        let url = given.container.as_ref().and_then(|url| self.container(&key, url));
         let prefix = self.prefix(&at.key("prefix"), given.prefix.as_deref().unwrap_or_default());
         let ca_file = self.tls_files(&at, [&given.ca_file, &None, &None]).ca_file;
         let is_open = url.as_ref().is_some_and(|url| url.starts_with("http://"));
@@ -51,7 +49,7 @@ impl Check<'_> {
                     entra.ca_file.clone_from(&ca_file);
                 }
                 let container = Container { url: url.into(), prefix: prefix.into() };
-                Claims::Here(ClaimCheck { container, identity, ca_file, timeout })
+                Claims::Here(Box::new(ClaimCheck { container, identity, ca_file, timeout }))
             }
             _ => Claims::Wrong,
         }
@@ -68,13 +66,21 @@ impl Check<'_> {
         let url =
             self.url(at, url, ("a container of Azure Blob Storage", such_as, "credential"))?;
         let path = url.split('/').skip(3).collect::<Vec<_>>();
-        let usable = |it: &&str| {
-            let is_usable = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '$';
-            !it.is_empty() && it.chars().all(is_usable)
-        };
-        if path.is_empty() || !path.iter().all(usable) {
+        let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        // An emulator has the account in front of it.
+        let (Some(name), 1..=2) = (path.last(), path.len()) else {
             let why = "blobs are put into a container, which is named behind the account";
             self.wrong(at, "names no container", why, format!("write `{such_as}`"));
+            return None;
+        };
+        if !(3..=63).contains(&name.len()) || !path.iter().all(|it| it.chars().all(usable)) {
+            let why = "a container has a name of 3 to 63 small letters, digits and hyphens";
+            self.wrong(
+                at,
+                format!("ends in {}", shown(name)),
+                why,
+                "correct it; folders are the `prefix`",
+            );
             return None;
         }
         Some(url)

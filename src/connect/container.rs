@@ -1,0 +1,41 @@
+//! The container for values that are too large: whether the bridge may write to it.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::blob::{Container, Failure};
+use crate::config::Config;
+
+use super::deadline::Deadline;
+use super::report::{Finding, Outcome, Said, Steps, Subject};
+
+/// What was found of it, if there is one.
+pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<Finding> {
+    let Some(settings) = &config.claim_check else { return Vec::new() };
+    let (container, limit, begun) = (Container::new(settings), deadline.share(), Instant::now());
+    let answer = timeout(limit, container.reach()).await;
+    let answer = answer.unwrap_or_else(|_| Err(silence(limit)));
+    let mut steps = Steps::new(Subject::Container(container.url().to_owned()), vec!["write"]);
+    steps.after(begun.elapsed(), said(answer));
+    steps.end()
+}
+
+fn silence(limit: Duration) -> Failure {
+    Failure::Later { detail: format!("no answer within {limit:.1?}"), after: None }
+}
+
+fn said(answer: Result<(), Failure>) -> Said {
+    match answer {
+        Ok(()) => Said::ok("blobs may be written; none was"),
+        Err(failure @ Failure::Unauthorized(_)) => {
+            Said::new(Outcome::Refused, failure.to_string()).hint(
+                "give who writes the role Storage Blob Data Contributor on the container, or renew the \
+                 signature; the firewall of the account says so, too",
+            )
+        }
+        Err(failure) => Said::new(Outcome::Failed, failure.to_string()).hint(
+            "check `container`, that firewalls and network policies let this place out, and `ca_file`",
+        ),
+    }
+}
