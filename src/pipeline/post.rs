@@ -128,8 +128,7 @@ impl Post {
 mod tests {
     use std::sync::Arc;
 
-    use bridge_core::fork::Choice;
-    use bridge_shape::Template;
+    use bridge_core::fork::{Choice, Choose, Refusal};
 
     use super::*;
     use crate::config::{self, Topics};
@@ -173,6 +172,15 @@ mod tests {
         ("bridge_offset", "17"),
     ];
 
+    #[derive(Debug)]
+    struct Unasked;
+
+    impl Choose for Unasked {
+        fn hub(&self, _: &Record<'_>) -> Result<Vec<u8>, Refusal> {
+            panic!("the core asks")
+        }
+    }
+
     /// Of a mapping that chooses, a letter names a hub that was chosen, or how it was to be.
     #[test]
     fn a_letter_of_a_mapping_that_chooses_goes_by_it_again() {
@@ -181,7 +189,7 @@ mod tests {
             mapping.hub = "tenant-{key}".to_owned();
             mapping.choice = Some(Choice {
                 written: "key".into(),
-                by: Arc::new(Template::parse("tenant-{key}", |_| None).unwrap()),
+                by: Arc::new(Unasked),
                 hubs: vec!["tenant-a".to_owned(), "tenant-b".to_owned()],
             });
             let letters = Some(vec!["orders".to_owned()]);

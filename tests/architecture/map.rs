@@ -121,6 +121,7 @@ pub(crate) const PLACES: &[(&[&str], &[&str])] = &[
             "src/trial/schemas.rs",
             "src/config/check/part.rs",
             "src/config/check/step.rs",
+            "src/config/check/hub.rs",
         ],
     ),
     // Of `crates/schema`, and of nothing in the bridge.
