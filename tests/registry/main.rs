@@ -11,6 +11,9 @@ mod asked;
 mod checked;
 mod decoded;
 mod fetched;
+mod front;
+mod orders;
+mod readers;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
