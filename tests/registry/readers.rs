@@ -49,6 +49,20 @@ pub(crate) fn in_javascript(program: &str) -> Option<Command> {
     Some(command)
 }
 
+/// A program in Go with the SDK of `CloudEvents`; `None` where there is no Go.
+pub(crate) fn in_go() -> Option<PathBuf> {
+    let there = at_least("go", &["version"], (1, 24));
+    there.inspect_err(|why| skipped("what Go reads", why)).ok()?;
+    let manifests = ["go.mod", "go.sum", "main.go"];
+    let home = installed("registries", "go", &folder().join("go"), &manifests, |home| {
+        let mut build = Command::new("go");
+        build.args(["build", "-mod=readonly", "-buildvcs=false", "-o", "reader"]);
+        // Of a module, not of a checkout that may have a workspace.
+        done(build.env("GOWORK", "off").env("CGO_ENABLED", "0").current_dir(home));
+    });
+    Some(home.join("reader"))
+}
+
 /// Has a program read all that these hubs of `server` hold.
 pub(crate) fn told(mut reader: Command, server: &Server, hubs: &[&str]) -> Vec<Value> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/downstream/README.md");
