@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use eventhubs_local::Server;
 use serde_json::{Value, json};
 
-use crate::readers::{in_go, in_python, interpreter, lines};
+use crate::readers::{in_go, in_python, interpreter, lines, page};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
 
 /// A hub for each thing that becomes of them: its name, and the mapping's `[mappings.cloudevents]`.
@@ -147,7 +147,7 @@ fn cloud_events_are_read_by_the_sdks_of_two_languages() {
         let count = given.len().to_string();
         if let Some(interpreter) = &python {
             let mut reader = in_python(interpreter, "cloud_events.py");
-            reader.args([&server.connection_string(), hub, &count]);
+            reader.arg(server.connection_string()).arg(page("decoded.md")).args([hub, &count]);
             assert_read(reader, hub, &given);
         }
         if let Some(program) = &go {

@@ -13,6 +13,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/registry/readers")
 }
 
+/// A page for readers, with samples.
+pub(crate) fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/downstream").join(name)
+}
+
 /// An interpreter with what the programs in Python need; `None` where there is none.
 pub(crate) fn interpreter() -> Option<PathBuf> {
     python().inspect_err(|why| skipped("what Python reads", why)).ok()?;
@@ -65,8 +70,7 @@ pub(crate) fn in_go() -> Option<PathBuf> {
 
 /// Has a program read all that these hubs of `server` hold.
 pub(crate) fn told(mut reader: Command, server: &Server, hubs: &[&str]) -> Vec<Value> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/downstream/README.md");
-    reader.arg(server.connection_string()).arg(page);
+    reader.arg(server.connection_string()).arg(page("README.md"));
     reader.args(hubs.iter().map(|hub| format!("{hub}={}", server.hub(hub).total())));
     lines(reader)
 }

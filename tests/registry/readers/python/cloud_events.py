@@ -1,8 +1,8 @@
 """Reads so many CloudEvents of a hub with Microsoft's client, and prints of each what the SDK of CloudEvents says: its data in base64.
 
-The SDK's binding of AMQP takes the sections of a message, of any library. The client gives texts of properties as bytes.
+How an event is given to the SDK's binding of AMQP is the sample of `docs/downstream/decoded.md`.
 
-The arguments are the connection string, the hub, and how many there are.
+The arguments are the connection string, that page, the hub, and how many there are.
 """
 
 import base64
@@ -10,24 +10,15 @@ import datetime
 import json
 import sys
 
-from cloudevents.core.bindings.amqp import AMQPMessage, from_amqp_event
 from cloudevents.core.formats.json import JSONFormat
-from read import received
-
-
-def text(value):
-    return value.decode() if isinstance(value, bytes) else value
+from read import received, sample
 
 
 def main():
-    connection, hub, count = sys.argv[1:]
+    connection, page, hub, count = sys.argv[1:]
+    cloud_event = sample(page).cloud_event
     for event in received(connection, hub, int(count)):
-        message = AMQPMessage(
-            properties={"content-type": event.content_type} if event.content_type else {},
-            application_properties={text(name): text(value) for name, value in event.properties.items()},
-            application_data=b"".join(event.body),
-        )
-        read = from_amqp_event(message)
+        read = cloud_event(event)
         attributes = {
             name: it.isoformat().replace("+00:00", "Z") if isinstance(it, datetime.datetime) else it
             for name, it in read.get_attributes().items()

@@ -20,7 +20,7 @@ def sample(page):
     """The page's first program in Python, as it stands there."""
     module = types.ModuleType("sample")
     exec(re.findall(r"(?ms)^```python\n(.*?)^```", pathlib.Path(page).read_text())[0], module.__dict__)
-    return module.read
+    return module
 
 
 def received(connection, hub, count):
@@ -44,7 +44,7 @@ def received(connection, hub, count):
 
 def main():
     connection, page, *hubs = sys.argv[1:]
-    read = sample(page)
+    read = sample(page).read
     hubs = dict(it.split("=") for it in hubs)
     # Together: the client sleeps most of the time.
     with ThreadPoolExecutor(len(hubs)) as pool:
