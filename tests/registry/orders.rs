@@ -197,12 +197,20 @@ fn order_events_arrive_as_json_value_by_value_whatever_becomes_of_the_registry()
     bridge.stop();
 
     let bridge = rebuilt(&mut scene, &mut apicurio, &front, &values, &settings);
-    assert_eq!(written(&interpreter, &apicurio), values, "it gives the same ids");
+    let again = written(&interpreter, &apicurio);
+    // Maps of Protobuf are written in any order, so other bytes may be the same.
+    assert!(values.iter().map(Written::id).eq(again.iter().map(Written::id)), "the same ids");
     scene.wait_all();
     bridge.stop();
     assert_eq!(scene.count().0, scene.count().1, "each once");
 
-    let read = told(in_python(&interpreter, "read.py"), &scene.server, &KINDS);
+    let (read, in_javascript) = std::thread::scope(|scope| {
+        let kinds = &KINDS[..2];
+        let other = in_javascript("read.cjs");
+        let other = other.map(|it| scope.spawn(|| told(it, &scene.server, kinds)));
+        let read = told(in_python(&interpreter, "read.py"), &scene.server, &KINDS);
+        (read, other.map(|it| it.join().unwrap()))
+    });
     scene.assert_read(&read, &KINDS, Value::clone);
     for event in &read {
         let written = &scene.sent[event["id"].as_str().unwrap()];
@@ -213,8 +221,7 @@ fn order_events_arrive_as_json_value_by_value_whatever_becomes_of_the_registry()
         }
     }
     // It counts in doubles, and yet no digit is lost of what was decoded.
-    if let Some(reader) = in_javascript("read.cjs") {
-        let kinds = &KINDS[..2];
-        scene.assert_read(&told(reader, &scene.server, kinds), kinds, in_doubles);
+    if let Some(read) = in_javascript {
+        scene.assert_read(&read, &KINDS[..2], in_doubles);
     }
 }

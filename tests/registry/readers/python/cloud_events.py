@@ -11,7 +11,7 @@ import json
 import sys
 
 from cloudevents.core.formats.json import JSONFormat
-from read import received, sample
+from read import end, received, sample
 
 
 def main():
@@ -32,3 +32,4 @@ def main():
 
 
 main()
+end()

@@ -4,6 +4,7 @@ The arguments are the connection string, that page, and `hub=count` for each hub
 """
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -37,9 +38,13 @@ def received(connection, hub, count):
     reading = threading.Thread(target=client.receive, args=(add,), kwargs={"starting_position": "-1"}, daemon=True)
     reading.start()
     enough.wait(LIMIT)
-    client.close()
-    reading.join(LIMIT)
     return events
+
+
+def end():
+    """At once: to close a client takes seconds, and nobody needs it any more."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def main():
@@ -61,3 +66,4 @@ def main():
 
 if __name__ == "__main__":
     main()
+    end()
