@@ -58,7 +58,9 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let (kafka, topics) = (Kafka::shared(), KINDS.map(unique));
-        topics.iter().for_each(|topic| kafka.create_topic(topic, 2));
+        for topic in &topics {
+            kafka.create_topic(topic, 2);
+        }
         let server = KINDS.iter().fold(Server::builder(), |it, kind| it.hub(*kind, 2));
         Self { kafka, topics, server: server.start().unwrap(), sent: BTreeMap::new() }
     }
@@ -77,7 +79,9 @@ impl Scene {
 
     fn write<'a>(&mut self, values: impl Iterator<Item = &'a Written>) {
         let mut by_kind: [Vec<&Written>; 3] = Default::default();
-        values.for_each(|it| by_kind[it.kind].push(it));
+        for value in values {
+            by_kind[value.kind].push(value);
+        }
         for (topic, values) in self.topics.iter().zip(by_kind) {
             let out = values.iter().map(|it| Out::value(it.bytes.clone()).key(it.key.clone()));
             let places = self.kafka.produce(topic, out);
