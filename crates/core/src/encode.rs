@@ -7,16 +7,16 @@
 //!
 //! Pure: no I/O, no clock.
 
+mod headers;
 mod layout;
 mod overhead;
 mod trace;
-
-use std::borrow::Cow;
 
 use crate::mapping::Type;
 use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
+use headers::{content_type, name_of, repeated};
 pub use layout::Layout;
 pub use overhead::overhead;
 pub use trace::context;
@@ -39,7 +39,6 @@ const LIST32: u8 = 0xd0;
 const MAP32: u8 = 0xd1;
 
 const KEY_ANNOTATION: &[u8] = b"x-opt-partition-key";
-const CONTENT_TYPE: &[u8] = b"content-type";
 
 /// Encodes `record`, for itself.
 pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
@@ -99,6 +98,8 @@ pub struct Plan<'a> {
     carried: u64,
     /// Which of them are written as they are.
     plain: u64,
+    /// Which headers have another of their name behind them, where there are more than that.
+    repeated: Vec<bool>,
 }
 
 impl<'a> Plan<'a> {
@@ -118,6 +119,7 @@ impl<'a> Plan<'a> {
             trace: None,
             carried: 0,
             plain: 0,
+            repeated: repeated(record.headers),
         };
         plan.properties = plan.properties_size();
         if let Some(replayed) = layout.replayed() {
@@ -186,7 +188,7 @@ impl<'a> Plan<'a> {
     fn measure_headers(&mut self) -> Result<(), WrongType> {
         let headers = self.record.headers;
         for (index, header) in headers.iter().enumerate() {
-            if !self.layout.carries(headers, index, self.content_type) {
+            if !self.carries(index) {
                 continue;
             }
             let bit = 1_u64.checked_shl(index as u32).unwrap_or(0);
@@ -213,6 +215,19 @@ impl<'a> Plan<'a> {
             self.pair(trace::DIAGNOSTIC_ID.len(), sized(id.len()));
         }
         Ok(())
+    }
+
+    /// Whether a header becomes a property: not when a later one has the same name, since a map holds one and the last one
+    /// wins, as with Kafka's own `lastHeader`.
+    fn carries(&self, index: usize) -> bool {
+        let headers = self.record.headers;
+        let (name, behind) = (headers[index].name, &headers[index + 1..]);
+        self.content_type != Some(index)
+            && self.layout.carries(name)
+            && match self.repeated.get(index) {
+                Some(is_repeated) => !is_repeated,
+                None => !behind.iter().any(|later| later.name == name),
+            }
     }
 
     fn pair(&mut self, name: usize, value: usize) {
@@ -292,7 +307,7 @@ impl<'a> Plan<'a> {
         for (index, header) in headers.iter().enumerate() {
             let carried = match index {
                 0..64 => self.carried >> index & 1 == 1,
-                _ => self.layout.carries(headers, index, self.content_type),
+                _ => self.carries(index),
             };
             if !carried {
                 continue;
@@ -310,23 +325,6 @@ impl<'a> Plan<'a> {
             variable(out, STRING, id);
         }
     }
-}
-
-/// The last `content-type` header, when it can be the property of that name: a symbol, which is ASCII.
-fn content_type(record: &Record<'_>, layout: &Layout) -> Option<usize> {
-    let found = record.headers.iter().rposition(|header| header.name == CONTENT_TYPE)?;
-    let fits =
-        record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
-    (layout.has_headers() && fits).then_some(found)
-}
-
-/// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
-fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
-    const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
-    if name.is_ascii() || std::str::from_utf8(name).is_ok() {
-        return name.into();
-    }
-    percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
 }
 
 /// A section that is a list or map with 32-bit size and count.
