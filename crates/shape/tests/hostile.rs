@@ -219,3 +219,25 @@ fn the_worst_that_a_record_can_be_stays_within_the_bound() {
     }
     assert!(most_of_all <= A_BYTE * size + BESIDE, "{most_of_all}");
 }
+
+/// To compare each name with all others would take minutes.
+#[test]
+fn names_may_be_as_many_as_a_record_holds() {
+    let header =
+        |name: &str, value: &str| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
+    let members = (0..60_000).map(|n| format!(",\"a{n:x}\":1")).collect::<String>();
+    let structured =
+        format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t"{members}}}"#);
+    let required =
+        [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
+    let binary = required.iter().map(|(name, value)| header(name, value));
+    let binary = binary.chain((0..60_000).map(|n| header(&format!("ce_{n:x}"), "1"))).collect();
+    let headers = vec![header("content-type", "application/cloudevents+json")];
+    let structured = Play { value: Some(structured.into_bytes()), headers, ..Play::default() };
+    let binary = Play { headers: binary, ..Play::default() };
+    for play in [structured, binary] {
+        for step in 0..12 {
+            Play { step, ..play.clone() }.run();
+        }
+    }
+}
