@@ -5,6 +5,7 @@ mod support;
 
 mod asked;
 mod caught_up;
+mod examples;
 mod lag;
 mod letters;
 mod offsets;

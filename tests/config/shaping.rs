@@ -1,10 +1,6 @@
 //! What a mapping selects, and what becomes of keys, fields and headers.
 
-use std::collections::BTreeSet;
-
-use kafka_eventhubs_bridge::trial::{Hub, Trial};
-
-use crate::{ANOTHER, Given, shipped};
+use crate::Given;
 
 fn with(mapping: &str) -> Given {
     Given::file(&format!("@kafka\n@eventhubs\n@mapping\n{mapping}"))
@@ -167,33 +163,4 @@ fn a_step_is_the_same_until_something_of_it_is_different() {
     let hashed = "fields = { hash = ['a'], hash_key_file = 'hash-key' }";
     assert_ne!(step(hashed, as_it_is), step(hashed, secret));
     assert!(!format!("{:?}", step(hashed, as_it_is)).contains("hush"));
-}
-
-/// What stands beside an example is what comes out; `UPDATE=1` writes it anew, to be read.
-#[test]
-fn examples_do_what_is_written_beside_them() {
-    for name in ["filter-by-header", "hub-by-header", "personal-data", "cloudevents", "debezium"] {
-        let file = |end: &str| shipped(&format!("examples/{name}.{end}"));
-        let text = std::fs::read_to_string(file("toml")).unwrap();
-        let given = Given::file(&text.replace("/run/secrets/", ""));
-        let given = given.beside("eventhubs", ANOTHER).beside("hash-key", "hush5678hush5678\n");
-        let config = given.load().unwrap_or_else(|problems| panic!("{name}\n{problems}"));
-        let hub = Hub { partitions: Some(4), limit: 1 << 20 };
-        let mut trial = Trial::new(&config, BTreeSet::new(), hub);
-        let mut told = String::new();
-        for (number, line) in std::fs::read_to_string(file("in.jsonl")).unwrap().lines().enumerate()
-        {
-            let record = trial.read(line, number as i64).unwrap();
-            for it in record.with(|record| trial.told(record)) {
-                told.push_str(&it.json());
-                told.push('\n');
-            }
-        }
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(file("out.jsonl"), &told).unwrap();
-        }
-        let expected = std::fs::read_to_string(file("out.jsonl")).unwrap_or_default();
-        assert_eq!(told, expected, "{name}");
-        assert!(!told.contains("hush"), "{told}");
-    }
 }

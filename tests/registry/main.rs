@@ -1,4 +1,4 @@
-//! Records that were written with schemas of a real registry, as their readers get them.
+//! Records that were written with schemas of a real registry, and `CloudEvents`, as their readers get them.
 
 #[path = "../support/installed.rs"]
 #[allow(dead_code, reason = "this suite uses its part of it")]
@@ -9,8 +9,12 @@ mod support;
 mod apicurio;
 mod asked;
 mod checked;
+mod cloud_events;
 mod decoded;
 mod fetched;
+mod front;
+mod orders;
+mod readers;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 

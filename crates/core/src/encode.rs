@@ -7,6 +7,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+mod headers;
 mod layout;
 mod overhead;
 mod trace;
@@ -16,19 +17,17 @@ use crate::mapping::Type;
 use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
-use wire::{
-    ANNOTATIONS, APPLICATION_PROPERTIES, BINARY, DATA, INT, LIST32, LONG, MAP32, NULL, PROPERTIES,
-    SMALL_ULONG, STRING, SYMBOL, TIMESTAMP, TRUE, compound, head, name_of, sized, value_size,
-    variable, write_value,
-};
-
+use headers::{NAMED, name_of, named, repeated};
 pub use layout::Layout;
 pub use overhead::overhead;
 pub use trace::context;
+use wire::{
+    ANNOTATIONS, APPLICATION_PROPERTIES, BINARY, DATA, INT, LIST32, LONG, MAP32, NULL, PROPERTIES,
+    SMALL_ULONG, STRING, SYMBOL, TIMESTAMP, TRUE, compound, head, sized, value_size, variable,
+    write_value,
+};
 
 const KEY_ANNOTATION: &[u8] = b"x-opt-partition-key";
-/// Headers that become properties of their own, and where in the list of them: the first field is 0.
-const NAMED: [(&[u8], usize); 2] = [(b"content-type", 6), (b"content-encoding", 7)];
 
 /// Encodes `record`, for itself.
 pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
@@ -86,6 +85,8 @@ pub struct Plan<'a> {
     carried: u64,
     /// Which of them are written as they are.
     plain: u64,
+    /// Which headers have another of their name behind them, where there are more than that.
+    repeated: Vec<bool>,
 }
 
 impl<'a> Plan<'a> {
@@ -114,6 +115,7 @@ impl<'a> Plan<'a> {
             claim,
             carried: 0,
             plain: 0,
+            repeated: repeated(record.headers),
         };
         plan.properties = plan.properties_size();
         if let Some(replayed) = layout.replayed() {
@@ -194,7 +196,7 @@ impl<'a> Plan<'a> {
     fn measure_headers(&mut self) -> Result<(), WrongType> {
         let headers = self.record.headers;
         for (index, header) in headers.iter().enumerate() {
-            if !self.layout.carries(headers, index, self.named) {
+            if !self.carries(index) {
                 continue;
             }
             let bit = 1_u64.checked_shl(index as u32).unwrap_or(0);
@@ -221,6 +223,19 @@ impl<'a> Plan<'a> {
             self.pair(trace::DIAGNOSTIC_ID.len(), sized(id.len()));
         }
         Ok(())
+    }
+
+    /// Whether a header becomes a property: not when a later one has the same name, since a map holds one and the last one
+    /// wins, as with Kafka's own `lastHeader`.
+    fn carries(&self, index: usize) -> bool {
+        let headers = self.record.headers;
+        let (name, behind) = (headers[index].name, &headers[index + 1..]);
+        !self.named.contains(&Some(index))
+            && self.layout.carries(name)
+            && match self.repeated.get(index) {
+                Some(is_repeated) => !is_repeated,
+                None => !behind.iter().any(|later| later.name == name),
+            }
     }
 
     fn pair(&mut self, name: usize, value: usize) {
@@ -300,7 +315,7 @@ impl<'a> Plan<'a> {
         for (index, header) in headers.iter().enumerate() {
             let carried = match index {
                 0..64 => self.carried >> index & 1 == 1,
-                _ => self.layout.carries(headers, index, self.named),
+                _ => self.carries(index),
             };
             if !carried {
                 continue;
@@ -318,14 +333,6 @@ impl<'a> Plan<'a> {
             variable(out, STRING, id);
         }
     }
-}
-
-/// The last header of that name, when it can be the property of that name: a symbol, which is ASCII.
-fn named(record: &Record<'_>, layout: &Layout, name: &[u8]) -> Option<usize> {
-    let found = record.headers.iter().rposition(|header| header.name == name)?;
-    let fits =
-        record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
-    (layout.has_headers() && fits).then_some(found)
 }
 
 #[cfg(test)]

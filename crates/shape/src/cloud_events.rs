@@ -8,6 +8,7 @@
 //! Attributes are written in their canonical text, which the binding of AMQP allows for all of them.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -154,10 +155,13 @@ fn wrong<T>(detail: String) -> Result<T, Stop> {
     Err(Stop::Refused(NO_CLOUD_EVENT, detail))
 }
 
-/// Sets an attribute; of two of one name the last counts.
-fn put(attributes: &mut Attributes, name: &str, value: &str) {
-    attributes.retain(|(other, _)| other != name);
-    attributes.push((name.to_owned(), value.to_owned()));
+/// Of several of one name the last counts. There may be as many as a record holds.
+fn last_of_each(mut attributes: Attributes) -> Attributes {
+    let names = attributes.iter().enumerate().map(|(index, (name, _))| (name.as_str(), index));
+    let last: HashSet<usize> = names.collect::<HashMap<_, _>>().into_values().collect();
+    let mut index = 0..;
+    attributes.retain(|_| index.next().is_some_and(|it| last.contains(&it)));
+    attributes
 }
 
 /// Takes the attributes out of the headers of a record that is a `CloudEvent` of the binary mode.
@@ -176,10 +180,10 @@ fn taken(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
         let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) else {
             return wrong("a header with an attribute of its CloudEvent is not UTF-8".to_owned());
         };
-        put(&mut attributes, name, value);
+        attributes.push((name.to_owned(), value.to_owned()));
     }
     draft.headers.retain(|it| !it.name.starts_with(KAFKA));
-    Ok(attributes)
+    Ok(last_of_each(attributes))
 }
 
 /// Opens a `CloudEvent` of the structured mode: the value becomes its data.
@@ -202,7 +206,7 @@ fn open(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
         let Some(plain) = member.value.plain() else {
             return wrong("an attribute of its CloudEvent is a list or an object".to_owned());
         };
-        put(&mut attributes, &name, &plain);
+        attributes.push((name.into_owned(), plain.into_owned()));
     }
     let is_there = |name: &&&str| attributes.iter().any(|(other, _)| other == **name);
     if let Some(name) = REQUIRED.iter().find(|name| !is_there(name)) {
@@ -214,7 +218,7 @@ fn open(draft: &mut Draft<'_>) -> Result<Attributes, Stop> {
         set(draft, CONTENT_TYPE, of_data.into_owned().into_bytes());
     }
     draft.value = data.map(Cow::Owned);
-    Ok(attributes)
+    Ok(last_of_each(attributes))
 }
 
 fn data(root: Value<'_>, content_type: Option<&str>) -> Result<Option<Vec<u8>>, Stop> {

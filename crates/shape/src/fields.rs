@@ -5,11 +5,13 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::json::{Document, Edit, apply};
+use crate::json::{Document, Edits, Instead, Value};
 use crate::path::Path;
 
 /// What stands for a value that is masked.
 const MASK: &[u8] = b"\"***\"";
+/// Digits of a hash.
+const HASH: usize = 64;
 
 /// What becomes of fields. A field that is not there is nothing to do.
 #[derive(Debug, Default)]
@@ -62,30 +64,51 @@ impl Fields {
     /// The text of `document` as it is asked for; `None` when it is that already.
     pub(crate) fn change(&self, document: &Document<'_>) -> Option<Vec<u8>> {
         let root = document.root();
-        let mut edits = Vec::new();
+        let mut edits = Edits::new();
         for path in &self.remove {
             path.remove(root, &mut edits);
         }
-        for path in &self.mask {
+        let mask = self.mask.iter().map(|path| (path, With::Mask));
+        let hash = self.hash.iter();
+        let hash = hash.flat_map(|(key, paths)| paths.iter().map(|path| (path, With::Hash(key))));
+        for (path, with) in mask.chain(hash) {
             path.all(root, &mut |value| {
                 if !value.is_null() {
-                    edits.push(Edit::Replace(value, MASK.to_vec()));
+                    edits.replace(value, with);
                 }
             });
         }
-        if let Some((secret, paths)) = &self.hash {
-            for path in paths {
-                path.all(root, &mut |value| {
-                    if !value.is_null() {
-                        // A list or an object as it is written.
-                        let plain = value.plain().unwrap_or(value.raw().into());
-                        let text = format!("\"{}\"", secret.hash(plain.as_bytes()));
-                        edits.push(Edit::Replace(value, text.into_bytes()));
-                    }
-                });
+        (!edits.is_empty()).then(|| edits.apply(document))
+    }
+}
+
+/// What stands for a value.
+#[derive(Debug, Clone, Copy)]
+enum With<'f> {
+    Mask,
+    Hash(&'f HashKey),
+}
+
+impl Instead for With<'_> {
+    fn room(self) -> usize {
+        match self {
+            Self::Mask => MASK.len(),
+            // In quotes.
+            Self::Hash(_) => HASH + 2,
+        }
+    }
+
+    fn write(self, value: Value<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Mask => out.extend(MASK),
+            Self::Hash(key) => {
+                // A list or an object as it is written.
+                let plain = value.plain().unwrap_or(value.raw().into());
+                out.push(b'"');
+                out.extend(key.hash(plain.as_bytes()).as_bytes());
+                out.push(b'"');
             }
         }
-        (!edits.is_empty()).then(|| apply(document, edits))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::{Edit, Value};
+use crate::json::{Edits, Instead, Value};
 
 /// No path goes deeper.
 const LONGEST: usize = 32;
@@ -86,11 +86,11 @@ impl Path {
     }
 
     /// Takes every member there out.
-    pub(crate) fn remove<'d>(&self, root: Value<'d>, edits: &mut Vec<Edit<'d>>) {
+    pub(crate) fn remove(&self, root: Value<'_>, edits: &mut Edits<impl Instead>) {
         if let Some((Step::Name(last), before)) = self.steps.split_last() {
             each(before, root, &mut |of| {
                 let named = of.members().filter(|it| it.name.is(last));
-                edits.extend(named.map(|it| Edit::Remove { of, name: it.name }));
+                named.for_each(|it| edits.remove(of, it.name));
             });
         }
     }

@@ -1,7 +1,6 @@
 //! What the events of a mapping carry beside value and key, settled once.
 
 use crate::mapping::{Events, Type};
-use crate::record::Header;
 
 use super::{INT, LONG, TIMESTAMP, TRUE};
 
@@ -149,18 +148,8 @@ impl Layout {
             || self.source.as_ref().is_some_and(|names| names.contain(name))
     }
 
-    /// Whether a header becomes an application property: not when it would hide one of ours, nor when a later header
-    /// has the same name, since a map holds one and the last one wins, as with Kafka's own `lastHeader`.
-    pub(super) fn carries(
-        &self,
-        headers: &[Header<'_>],
-        index: usize,
-        named: [Option<usize>; 2],
-    ) -> bool {
-        let name = headers[index].name;
-        self.headers
-            && !named.contains(&Some(index))
-            && !self.is_ours(name)
-            && !headers[index + 1..].iter().any(|later| later.name == name)
+    /// Whether a header of that name may become an application property: not when it would hide one of ours.
+    pub(super) fn carries(&self, name: &[u8]) -> bool {
+        self.headers && !self.is_ours(name)
     }
 }

@@ -1,7 +1,5 @@
 //! AMQP's own ways to write values, sections and their lengths.
 
-use std::borrow::Cow;
-
 use crate::mapping::Type;
 use crate::typed::{self, WrongType};
 
@@ -25,15 +23,6 @@ pub(super) const MAP32: u8 = 0xd1;
 /// A variable-width value of `len` bytes with its constructor and length.
 pub(super) const fn sized(len: usize) -> usize {
     if len < 256 { len + 2 } else { len + 5 }
-}
-
-/// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
-pub(super) fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
-    const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
-    if name.is_ascii() || std::str::from_utf8(name).is_ok() {
-        return name.into();
-    }
-    percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
 }
 
 /// A section that is a list or map with 32-bit size and count.

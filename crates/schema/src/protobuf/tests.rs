@@ -124,3 +124,18 @@ fn values_nest_no_deeper_than_readers_take() {
     let error = json(&schema, nested(1_000).as_slice().into()).unwrap_err();
     assert!(matches!(error.reason, Reason::Protobuf(_)));
 }
+
+/// It is no default: it has been written, and Google's own JSON has it.
+#[test]
+fn a_zero_that_is_negative_is_written() {
+    let text = r#"syntax = "proto3"; message M { double a = 1; float b = 2; double c = 3; }"#;
+    let schema = schema(text, &[]);
+    let mut bytes = vec![0, 9];
+    bytes.extend((-0.0_f64).to_le_bytes());
+    bytes.push(0x15);
+    bytes.extend((-0.0_f32).to_le_bytes());
+    bytes.push(0x19);
+    bytes.extend(0.0_f64.to_le_bytes());
+    let written = json(&schema, Payload { bytes: &bytes, message: Message::Inline }).unwrap();
+    assert_eq!(written, r#"{"a":-0.0,"b":-0.0}"#);
+}

@@ -28,6 +28,17 @@ pub(super) fn message(
     Pass { form, out, end }.message(message, DEPTH)
 }
 
+/// Whether it holds a zero that was written for its sign, and is no default for that.
+fn is_negative_zero(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
+    let is_float = matches!(field.kind(), Kind::Double | Kind::Float);
+    is_float
+        && match *message.get_field(field) {
+            Value::F32(number) => number == 0.0 && number.is_sign_negative(),
+            Value::F64(number) => number == 0.0 && number.is_sign_negative(),
+            _ => false,
+        }
+}
+
 impl Pass<'_> {
     pub(super) fn message(&mut self, message: &DynamicMessage, deeper: usize) -> Result<(), Fail> {
         let deeper = deeper.checked_sub(1).ok_or(Reason::Nesting(DEPTH))?;
@@ -47,16 +58,13 @@ impl Pass<'_> {
         mut first: bool,
         deeper: usize,
     ) -> Result<(), Fail> {
-        if self.form.defaults {
-            for field in message.descriptor().fields() {
-                if !field.supports_presence() || message.has_field(&field) {
-                    let value = message.get_field(&field);
-                    self.field(&field, &value, &mut first, deeper)?;
-                }
-            }
-        } else {
-            for (field, value) in message.fields() {
-                self.field(&field, value, &mut first, deeper)?;
+        for field in message.descriptor().fields() {
+            let written = message.has_field(&field)
+                || self.form.defaults && !field.supports_presence()
+                || is_negative_zero(message, &field);
+            if written {
+                let value = message.get_field(&field);
+                self.field(&field, &value, &mut first, deeper)?;
             }
         }
         for (extension, value) in message.extensions() {

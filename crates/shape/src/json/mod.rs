@@ -7,7 +7,7 @@ mod edit;
 mod scan;
 mod value;
 
-pub(crate) use edit::{Edit, apply};
+pub(crate) use edit::{Edits, Instead};
 pub(crate) use scan::NotJson;
 pub(crate) use value::{Kind, Value};
 

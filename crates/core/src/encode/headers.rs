@@ -1,0 +1,42 @@
+//! Headers, as an event carries them: under which names, and which of several of one name.
+
+use std::borrow::Cow;
+
+use crate::record::{Header, Record};
+
+use super::Layout;
+
+/// Headers that become properties of their own, and where in the list of them: the first field is 0.
+pub(super) const NAMED: [(&[u8], usize); 2] = [(b"content-type", 6), (b"content-encoding", 7)];
+
+/// Which of many headers have another of their name behind them; of few nothing, since to look each time is cheaper. Without it
+/// somebody who writes a hundred thousand of them holds the bridge up for seconds.
+pub(super) fn repeated(headers: &[Header<'_>]) -> Vec<bool> {
+    if headers.len() <= 64 {
+        return Vec::new();
+    }
+    let mut order: Vec<usize> = (0..headers.len()).collect();
+    order.sort_unstable_by_key(|index| (headers[*index].name, *index));
+    let mut repeated = vec![false; headers.len()];
+    for pair in order.windows(2) {
+        repeated[pair[0]] = headers[pair[0]].name == headers[pair[1]].name;
+    }
+    repeated
+}
+
+/// The last header of that name, when it can be the property of that name: a symbol, which is ASCII.
+pub(super) fn named(record: &Record<'_>, layout: &Layout, name: &[u8]) -> Option<usize> {
+    let found = record.headers.iter().rposition(|header| header.name == name)?;
+    let fits =
+        record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
+    (layout.has_headers() && fits).then_some(found)
+}
+
+/// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
+pub(super) fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
+    const BYTES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
+    if name.is_ascii() || std::str::from_utf8(name).is_ok() {
+        return name.into();
+    }
+    percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
+}

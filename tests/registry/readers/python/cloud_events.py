@@ -1,0 +1,35 @@
+"""Reads so many CloudEvents of a hub with Microsoft's client, and prints of each what the SDK of CloudEvents says: its data in base64.
+
+How an event is given to the SDK's binding of AMQP is the sample of `docs/downstream/decoded.md`.
+
+The arguments are the connection string, that page, the hub, and how many there are.
+"""
+
+import base64
+import datetime
+import json
+import sys
+
+from cloudevents.core.formats.json import JSONFormat
+from read import end, received, sample
+
+
+def main():
+    connection, page, hub, count = sys.argv[1:]
+    cloud_event = sample(page).cloud_event
+    for event in received(connection, hub, int(count)):
+        read = cloud_event(event)
+        attributes = {
+            name: it.isoformat().replace("+00:00", "Z") if isinstance(it, datetime.datetime) else it
+            for name, it in read.get_attributes().items()
+        }
+        structured = (event.content_type or "").startswith("application/cloudevents")
+        data = JSONFormat().write_data(read.get_data(), attributes.get("datacontenttype"))
+        print(json.dumps({
+            "mode": "structured" if structured else "binary", "attributes": attributes,
+            "data": base64.b64encode(data).decode() if data else None,
+        }))
+
+
+main()
+end()
