@@ -21,6 +21,8 @@ use crate::http::{Renewed, wait};
 const VERSION: &str = "2019-12-12";
 /// What a blob is whose record does not say it.
 const OCTETS: &str = "application/octet-stream";
+/// A tag that no blob has.
+const NO_TAG: &str = "\"0x0\"";
 /// What of an error code is repeated.
 const SHOWN: usize = 60;
 
@@ -93,8 +95,9 @@ impl Container {
     /// Whether a blob could be stored. None is: it is asked for on a condition that no blob meets, which storage looks at last.
     pub async fn reach(&self) -> Result<(), Failure> {
         let url = format!("{}/{}check", self.url(), self.settings.container.prefix);
-        let blob = Blob { url, bytes: Bytes::new(), content_type: None };
-        self.attempt(&blob, Some("\"no blob has this tag\"")).await
+        // The length of nothing would not be said, which storage refuses.
+        let blob = Blob { url, bytes: Bytes::from_static(b"check"), content_type: None };
+        self.attempt(&blob, Some(NO_TAG)).await
     }
 
     /// Stores a blob where the one that is there has that tag; `tag` is of none.
