@@ -29,6 +29,18 @@ fn places() -> impl Iterator<Item = Place> {
     (0..EACH).flat_map(|n| (0..3).map(move |partition| (partition, n)))
 }
 
+fn count(name: &str) -> u64 {
+    places().filter(|at| tenant(*at) == name).count() as u64
+}
+
+fn mapping(topic: &str, target: &str) -> String {
+    format!(
+        "[[mappings]]\ntopic = '{topic}'\nhub = '{HUB}'\n\
+         hubs = ['tenant-a', 'tenant-b', 'tenant-c', 'tenant-idle']\n\
+         [failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"
+    )
+}
+
 #[test]
 fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_its_own() {
     let kafka = Kafka::shared();
@@ -44,13 +56,7 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
         auditor.begin(kafka, &group, &server.hub(&format!("tenant-{name}")))
     };
     let [a, b] = [audit("a"), audit("b")];
-    let bridge = Settings::new(kafka, &group, &server)
-        .with(&format!(
-            "[[mappings]]\ntopic = '{topic}'\nhub = '{HUB}'\n\
-             hubs = ['tenant-a', 'tenant-b', 'tenant-c', 'tenant-idle']\n\
-             [failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"
-        ))
-        .start();
+    let bridge = Settings::new(kafka, &group, &server).with(&mapping(&topic, &target)).start();
     for (audit, name) in [(&a, "a"), (&b, "b")] {
         let before = places().filter(|at| tenant(*at) == name && (at.0 < 2 || at.1 < 2));
         audit.wait_records(before.count() as u64);
@@ -66,11 +72,12 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
         last.detail.clone().filter(|_| last.state == Reading::Held)
     });
     assert!(detail.contains("hub `default/tenant-c`"), "{detail}");
-    assert_eq!(kafka.committed(&group, &topic, 2), Some(2), "it stands at its first record for it");
+    wait_for("it stands at its first record for it", PATIENCE, || {
+        (kafka.committed(&group, &topic, 2) == Some(2)).then_some(())
+    });
 
     server.create_hub("tenant-c", 2).unwrap();
     let c = audit("c");
-    let count = |name: &str| places().filter(|at| tenant(*at) == name).count() as u64;
     for (audit, name) in [(&a, "a"), (&b, "b"), (&c, "c")] {
         audit.wait_records(count(name));
     }
@@ -90,19 +97,28 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
     bridge.stop();
     for (audit, name) in [(a, "a"), (b, "b"), (c, "c")] {
         assert_eq!(audit.finish(&[EACH; 3]).duplicates, []);
-        let hub = server.hub(&format!("tenant-{name}"));
-        for event in hub.partitions().iter().flat_map(eventhubs_local::Partition::events) {
-            let (_, partition, offset) = event.message_id().and_then(place).expect("a place");
-            assert_eq!(tenant((partition, offset)), name, "{partition}/{offset}");
-        }
+        assert_only(&server, name);
     }
-    let letters = kafka.records(&target, 0);
-    assert_eq!(letters.len() as u64, count("nobody"), "one for each");
+    assert_letters(&kafka.records(&target, 0));
+}
+
+/// What is in the hub of a tenant is of that tenant.
+fn assert_only(server: &Server, name: &str) {
+    let hub = server.hub(&format!("tenant-{name}"));
+    for event in hub.partitions().iter().flat_map(eventhubs_local::Partition::events) {
+        let (_, partition, offset) = event.message_id().and_then(place).expect("a place");
+        assert_eq!(tenant((partition, offset)), name, "{partition}/{offset}");
+    }
+}
+
+/// One for each record of nobody, and nothing of the record in what is said.
+fn assert_letters(letters: &[Out]) {
+    assert_eq!(letters.len() as u64, count("nobody"));
     let said = |letter: &Out, name: &str| {
         let header = letter.headers.iter().rev().find(|(it, _)| it == name.as_bytes());
         String::from_utf8(header.unwrap().1.clone().unwrap()).unwrap()
     };
-    for letter in &letters {
+    for letter in letters {
         let of = ["bridge_reason", "bridge_hub"].map(|name| said(letter, name));
         assert_eq!(of, ["unknown_hub", HUB]);
         let detail = said(letter, "bridge_detail");

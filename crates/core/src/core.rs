@@ -27,7 +27,7 @@ use crate::partitions::{Intake, Partition, Partitions};
 use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
 use crate::route::{self, Router};
-use crate::scale::Scale;
+use crate::scale::{HubNumber, Scale};
 use crate::step::Known;
 use crate::trace::Followed;
 
@@ -159,6 +159,8 @@ impl Core {
     ) {
         for route in &*routes {
             self.scale.uses(route.hub, true);
+            // They may be those of a partition that never went there, and nobody asks for the hub any more.
+            self.watch(route.hub);
         }
         self.partitions.assign(name, routes, paused, now);
         self.tell(Note::Assigned(name.clone()));
@@ -173,11 +175,7 @@ impl Core {
     pub(crate) fn route(&mut self, route: route::Route, now: Instant) -> Route {
         let outlet = self.hubs.of(&route, &mut self.scale);
         let number = self.hubs.outlets[outlet].hub;
-        let hub = &mut self.hubs.all[number];
-        if !std::mem::replace(&mut hub.watched, true) {
-            let name = hub.name.clone();
-            self.act(Action::ResolveHub(name));
-        }
+        self.watch(number);
         self.open_lanes(outlet, now);
         let layout = self
             .layouts
@@ -185,6 +183,15 @@ impl Core {
             .or_insert_with(|| Arc::new(Layout::new(&route.events)))
             .clone();
         Route { to: route, outlet, hub: number, layout }
+    }
+
+    /// The partitions of a hub have to be known.
+    fn watch(&mut self, number: HubNumber) {
+        let hub = &mut self.hubs.all[number];
+        if !std::mem::replace(&mut hub.watched, true) {
+            let name = hub.name.clone();
+            self.act(Action::ResolveHub(name));
+        }
     }
 
     /// Ends the stay of partitions: what is not sent is dropped, what is in flight settles nothing any more.

@@ -319,4 +319,30 @@ mod tests {
         core.finish_moves(now);
         assert_eq!(one(&core), [0; 50]);
     }
+
+    /// A partition that goes away never went to a hub that a reload gave it, so nobody asks for that; another one is still to go there.
+    #[test]
+    fn a_hub_is_asked_for_again_when_shared_routes_lead_there() {
+        let (now, until) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let router =
+            |hub: &str| Arc::new(Router::new(&[Mapping { hub: hub.to_owned(), ..sample() }]));
+        let mut core = Core::new(router("old"), 64 << 20);
+        let names = [0, 1].map(|partition| TopicPartition::new("orders", partition));
+        core.assign(&names[0], now);
+        core.drain(1, &names[..1], until);
+        core.reroute(router("new"), [].into(), until, now);
+        core.finish_moves(now);
+        let asked = |core: &mut Core| {
+            let actions = core.take_actions().into_iter().filter_map(|action| match action {
+                Action::ResolveHub(hub) => Some((hub.hub.to_string(), true)),
+                Action::ForgetHub(hub) => Some((hub.hub.to_string(), false)),
+                _ => None,
+            });
+            actions.collect::<Vec<_>>()
+        };
+        let is = |hub: &str, asked| (hub.to_owned(), asked);
+        assert_eq!(asked(&mut core), [is("old", true), is("new", true), is("new", false)]);
+        core.assign(&names[1], now);
+        assert_eq!(asked(&mut core), [is("new", true)]);
+    }
 }
