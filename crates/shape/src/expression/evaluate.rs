@@ -187,11 +187,15 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// The member of that name, the last one; every member is paid for.
+    /// The member of that name, the last one; every member is paid for, and each name that is looked at.
     pub(super) fn member(&mut self, object: Value<'a>, name: &str) -> Result<Option<Val<'a>>> {
         let mut found = None;
         for (number, member) in object.members().enumerate() {
             self.budget.pay(usize::from(number % 4 == 3))?;
+            let written = member.name.range().len();
+            if member.name.kind() == Kind::Escaped || written == name.len() + 2 {
+                self.budget.pay_text(written)?;
+            }
             if member.name.is(name) {
                 found = Some(member.value);
             }
@@ -200,7 +204,10 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(super) fn header(&mut self, name: &str) -> Result<Option<Val<'a>>> {
-        self.budget.pay(self.draft.headers.len() / 4)?;
+        let headers = &self.draft.headers;
+        self.budget.pay(headers.len() / 4)?;
+        let alike = headers.iter().filter(|it| it.name.len() == name.len()).count();
+        self.budget.pay_text(alike * name.len())?;
         let Some(field) = self.draft.header(name.as_bytes()) else { return Ok(None) };
         self.bytes(field.value.as_deref(), || format!("header `{name}`")).map(Some)
     }
@@ -226,7 +233,11 @@ impl<'a> Evaluation<'a> {
                 list.elements().nth(at).map(|it| self.lift(it)).transpose()?
             }
             (Val::List(list), Val::Int(at)) => {
-                usize::try_from(at).ok().and_then(|at| list.get(at)).cloned()
+                let found = usize::try_from(at).ok().and_then(|at| list.get(at));
+                if let Some(Val::Text(Cow::Owned(text))) = found {
+                    self.budget.pay_text(text.len())?;
+                }
+                found.cloned()
             }
             _ => return wrong(format!("`{of}` cannot be asked for that")),
         };

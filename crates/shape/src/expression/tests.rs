@@ -131,6 +131,18 @@ fn time_and_memory_have_a_bound() {
         let why = holds(expression, &ones).unwrap_err();
         assert!(why.contains("more than 100000 steps"), "{expression}: {why}");
     }
+    // Few steps, were it not for what each of them looks at or copies.
+    let (few, name) = ("1,".repeat(5_000), "a".repeat(500_000));
+    let long =
+        format!(r#"{{"l": [{few}1], "t": "{name}", "{name}": 1, "\u0062{name}": 2, "n": 1}}"#);
+    for expression in [
+        "value.l.all(x, value.n == x)",
+        "value.l.all(x, value[value.t] == x)",
+        "[[value.t + value.t]].all(y, value.l.map(x, y[0]).size() > 0)",
+    ] {
+        let why = holds(expression, &long).unwrap_err();
+        assert!(why.contains("more than 100000 steps"), "{expression}: {why}");
+    }
     let wide = (0..50_000).map(|n| format!("\"{n}\": 1")).collect::<Vec<_>>().join(",");
     let wide = format!(r#"{{"o": {{{wide}}}, "p": {{{wide}}}}}"#);
     assert!(holds("value.o == value.p", &wide).unwrap_err().contains("steps"));

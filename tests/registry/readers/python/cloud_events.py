@@ -10,6 +10,7 @@ import datetime
 import json
 import sys
 
+from azure.core.messaging import CloudEvent
 from cloudevents.core.formats.json import JSONFormat
 from read import end, received, sample
 
@@ -24,6 +25,11 @@ def main():
             for name, it in read.get_attributes().items()
         }
         structured = (event.content_type or "").startswith("application/cloudevents")
+        if structured:
+            # As a function in Python reads it.
+            azures = CloudEvent.from_json(b"".join(event.body))
+            said = (azures.id, azures.source, azures.type, azures.subject, azures.time, azures.data)
+            assert said == (read.get_id(), read.get_source(), read.get_type(), read.get_subject(), read.get_time(), read.get_data()), said
         data = JSONFormat().write_data(read.get_data(), attributes.get("datacontenttype"))
         print(json.dumps({
             "mode": "structured" if structured else "binary", "attributes": attributes,
