@@ -176,6 +176,18 @@ kind = "client_secret"
     assert not any(rule.get("to") == peers["to"] for rule in egress), "no registry, no rule"
 
 
+def test_what_is_too_large_reaches_its_storage():
+    storage = """[claim_check]
+container = "https://account.blob.core.windows.net/large"
+credential = { kind = "client_secret" }
+"""
+    peers = {"to": [{"ipBlock": {"cidr": "10.20.1.0/24"}}]}
+    policy = {**POLICY, "storage": peers, "entra": {"to": [{"ipBlock": {"cidr": "20.190.128.0/18"}}]}}
+    egress = one(render({"config": f"{ORDERS}{storage}", "networkPolicy": policy}), "NetworkPolicy")["spec"]["egress"]
+    assert [rule["ports"] for rule in egress if rule.get("to") == peers["to"]] == [[{"protocol": "TCP", "port": 443}]]
+    assert any(rule.get("to") == policy["entra"]["to"] for rule in egress), "its token has an issuer"
+
+
 @pytest.mark.parametrize(
     "endpoint, port",
     [("http://collector:4318", 4318), ("https://otlp.example.com/otlp", 443), ("http://collector/", 80), ("https://[fd00::1]:4318", 4318), ("collector", None)],

@@ -71,6 +71,13 @@ it is refused. A ConfigMap of one's own is not seen, and a Helm before 3.17 read
 {{- end -}}
 {{- end -}}
 
+{{/* The port of the storage that takes values which are too large, if there is one. */}}
+{{- define "bridge.storagePort" -}}
+{{- if kindIs "map" (get . "claim_check") -}}
+{{- include "bridge.urlPort" (get .claim_check "container") -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The ports of the registries of schemas. */}}
 {{- define "bridge.registryPorts" -}}
 {{- $ports := list -}}
@@ -183,10 +190,10 @@ what a pattern needs.
 {{- $found | toJson -}}
 {{- end -}}
 
-{{/* The kinds of identity that log in to Event Hubs, to Kafka or to a registry. */}}
+{{/* The kinds of identity that log in to Event Hubs, to Kafka, to a registry or to storage. */}}
 {{- define "bridge.identities" -}}
 {{- $kinds := list -}}
-{{- $places := list .eventhubs -}}
+{{- $places := list .eventhubs .claim_check -}}
 {{- range list .eventhubs .registries -}}
 {{- range . -}}
 {{- if kindIs "map" . -}}
@@ -195,8 +202,10 @@ what a pattern needs.
 {{- end -}}
 {{- end -}}
 {{- range $places -}}
+{{- if kindIs "map" . -}}
 {{- if kindIs "map" (get . "credential") -}}
 {{- $kinds = append $kinds (get .credential "kind" | toString) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if kindIs "map" (get .kafka "security") -}}
