@@ -8,6 +8,7 @@ mod claim_check;
 mod connection;
 mod credential;
 mod events;
+mod failure;
 mod namespace;
 mod otlp;
 pub(super) mod part;
@@ -29,6 +30,7 @@ pub(super) use claim_check::ClaimCheck;
 pub(super) use connection::{Connection, Transport};
 pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
+pub(super) use failure::{Failure, TooLarge};
 pub(super) use namespace::{EventHubs, Namespace};
 pub(super) use otlp::Otlp;
 pub(super) use part::Part;
@@ -152,24 +154,6 @@ pub(super) struct Batch {
     /// Most events in a batch; without it, as many as fit.
     #[schemars(range(min = 1))]
     pub(super) max_events: Option<u32>,
-}
-
-/// What happens to a record that Event Hubs can never store: too large, or refused for its content.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Failure {
-    /// `halt` stops its partition there and says why, `dead_letter` writes it to a Kafka topic, `drop` counts it.
-    #[schemars(extend("default" = "halt"))]
-    pub(super) policy: Option<Policy>,
-    /// The Kafka topic for `dead_letter`.
-    pub(super) dead_letter_topic: Option<String>,
-    /// What a dead letter holds: `record`, as it is in Kafka, or only its `place` there, for records that nobody else may see.
-    #[schemars(extend("default" = "record"))]
-    pub(super) dead_letter_holds: Option<Holds>,
-    /// What happens first to a record that is too large: `claim_check` puts its value where `[claim_check]` says, and the event
-    /// carries the address; `policy` is as `policy` says.
-    #[schemars(extend("default" = "policy"))]
-    pub(super) too_large: Option<TooLarge>,
 }
 
 /// Bounds of the whole process.
@@ -341,57 +325,6 @@ impl JsonSchema for ClientValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "boolean", "string"] })
-    }
-}
-
-/// What happens to a record that can never be stored.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Policy {
-    /// Its partition stops there and says why.
-    Halt,
-    /// It is written to a Kafka topic, with the reason.
-    DeadLetter,
-    /// It is dropped and counted.
-    Drop,
-}
-
-/// What a dead letter holds of its record.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Holds {
-    /// All of it, as it is in Kafka.
-    Record,
-    /// Where it is in Kafka: no key, no value, no header of it.
-    Place,
-}
-
-impl From<Holds> for super::Holds {
-    fn from(holds: Holds) -> Self {
-        match holds {
-            Holds::Record => Self::Record,
-            Holds::Place => Self::Place,
-        }
-    }
-}
-
-/// What happens first to a record that is too large.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum TooLarge {
-    /// What happens to all others.
-    Policy,
-    /// Its value goes to a blob.
-    ClaimCheck,
-}
-
-impl From<Policy> for super::Policy {
-    fn from(policy: Policy) -> Self {
-        match policy {
-            Policy::Halt => Self::Halt,
-            Policy::DeadLetter => Self::DeadLetter,
-            Policy::Drop => Self::Drop,
-        }
     }
 }
 

@@ -105,8 +105,8 @@ impl Route {
             Ok(event) => return Rehearsed::Event(event),
             Err(size) => size,
         };
-        let claim = Claim::of(&record, &self.failure.too_large);
-        if let Some(Ok(Ok(event))) = claim.map(|claim| claim.event(&record, &layout, event)) {
+        let claim = Claim::of(record, &self.failure.too_large);
+        if let Some(Ok(Ok(event))) = claim.map(|claim| claim.event(record, &layout, event)) {
             return Rehearsed::Event(event);
         }
         let (reason, detail) = encode::too_large(size, limit);

@@ -40,3 +40,38 @@ pub(super) fn name_of(name: &[u8]) -> Cow<'_, [u8]> {
     }
     percent_encoding::percent_encode(name, BYTES).to_string().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode;
+    use super::*;
+    use crate::mapping::Events;
+
+    /// Some more than are looked at one by one, and as many as a record can hold: to compare each with all behind it would take minutes.
+    #[test]
+    fn of_many_headers_the_last_of_each_name_is_carried() {
+        for (count, different) in [(65, 60), (65, 65), (200, 1), (200_000, 150_000)] {
+            let written: Vec<_> = (0..count).map(|n| (format!("{:x}", n % different), n)).collect();
+            let of = |it: &[(String, usize)]| {
+                let value = |n: &usize| format!("{n:06}").into_bytes();
+                it.iter().map(|(name, n)| (name.clone().into_bytes(), value(n))).collect::<Vec<_>>()
+            };
+            let (all, last) = (of(&written), of(&written[count - different..]));
+            let encoded = |given: &[(Vec<u8>, Vec<u8>)]| {
+                let headers = given.iter().map(|(name, value)| Header { name, value: Some(value) });
+                let headers: Vec<_> = headers.collect();
+                let record = Record {
+                    topic: "orders",
+                    partition: 3,
+                    offset: 42,
+                    timestamp: None,
+                    key: None,
+                    value: Some(b"v"),
+                    headers: &headers,
+                };
+                encode(&record, &Layout::new(&Events::default())).unwrap()
+            };
+            assert!(encoded(&all) == encoded(&last), "{different} names in {count} headers");
+        }
+    }
+}

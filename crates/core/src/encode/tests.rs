@@ -233,25 +233,6 @@ fn headers_are_text_and_never_hide_ours() {
     assert_eq!(unique.iter().filter(|name| *name == "twice").count(), 1);
 }
 
-/// Some more than are looked at one by one, and as many as a record can hold: to compare each with all behind it would take minutes.
-#[test]
-fn of_many_headers_the_last_of_each_name_is_carried() {
-    for (count, different) in [(65, 60), (65, 65), (200, 1), (200_000, 150_000)] {
-        let written: Vec<_> = (0..count).map(|n| (format!("{:x}", n % different), n)).collect();
-        let of = |it: &[(String, usize)]| {
-            let value = |n: &usize| format!("{n:06}").into_bytes();
-            it.iter().map(|(name, n)| (name.clone().into_bytes(), value(n))).collect::<Vec<_>>()
-        };
-        let (all, last) = (of(&written), of(&written[count - different..]));
-        let encoded = |given: &[(Vec<u8>, Vec<u8>)]| {
-            let headers = given.iter().map(|(name, value)| Header { name, value: Some(value) });
-            let headers: Vec<_> = headers.collect();
-            encode(&record(None, Some(b"v"), &headers), &layout(|_| {})).unwrap()
-        };
-        assert!(encoded(&all) == encoded(&last), "{different} names in {count} headers");
-    }
-}
-
 #[test]
 fn a_content_type_that_is_no_symbol_stays_a_property() {
     let headers = [Header { name: b"content-type", value: Some("täxt".as_bytes()) }];
