@@ -18,6 +18,8 @@ pub fn spawn(mut command: Command, hint: &str) -> Child {
     unsafe {
         command.pre_exec(move || {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // Under `nohup` the tests ignore it, and so would all that they start.
+            libc::signal(libc::SIGHUP, libc::SIG_DFL);
             if libc::getppid() as u32 != parent {
                 return Err(std::io::Error::other("the test process is gone"));
             }
