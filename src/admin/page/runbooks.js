@@ -119,7 +119,7 @@ export const RUNBOOKS = {
   "EventHubsBridgeRecordsRefused": {
     "means": "Records could never be stored, and went where `policy` says: `dead_letter` to the topic, `drop` nowhere, `halt` stopped its partition.",
     "steps": [
-      "`reason` says what: `too_large`, `refused` for its content, `wrong_type` (a key or header that has not the length of its type), or `no_such_partition`.",
+      "`reason` says what: `too_large` (the value can go to a blob instead), `refused` for its content, `wrong_type` (a key or header that has not the length of its type), or `no_such_partition`.",
       "`dead-letters list` counts dead letters by source, reason and hub; `list --each` and `show` name each, with the words of Event Hubs and what can be done: operate.md.",
       "Mend the cause, then send them where they were to go with `dead-letters replay` (operate.md). What is wrong in the record itself is for its producer. Then `dead-letters purge` deletes the oldest.",
       "Expected, and not worth waking anyone? Leave it out: `rules.disabled`."
