@@ -14,6 +14,7 @@ pub mod health;
 mod http;
 pub mod import;
 pub mod kafka;
+pub mod lasting;
 pub mod letters;
 pub mod metrics;
 pub mod otlp;

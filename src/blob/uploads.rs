@@ -1,7 +1,6 @@
 //! Blobs that the partitions of a shard wait for. Each is tried until it is stored, or until nobody waits for it any more.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bridge_core::claim::Blob;
@@ -12,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::config::ClaimCheck;
+use crate::lasting::{Lasting, Told};
 use crate::metrics::Metrics;
 
 use super::container::{Container, Failure};
@@ -20,8 +20,6 @@ use super::container::{Container, Failure};
 const AT_ONCE: usize = 4;
 /// How often a container is tried that asks to be left alone, at most.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How often the log hears again of what lasts.
-const REMIND: Duration = Duration::from_mins(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -35,16 +33,8 @@ struct Storage {
     container: Container,
     gate: Semaphore,
     metrics: Arc<Metrics>,
-    trouble: Mutex<Option<Trouble>>,
-}
-
-/// That nothing can be stored.
-#[derive(Debug)]
-struct Trouble {
-    since: Instant,
-    said: Instant,
-    /// What could not be stored last.
-    blobs: HashSet<Reference>,
+    /// That nothing can be stored.
+    trouble: Lasting<Reference>,
 }
 
 impl Uploads {
@@ -56,7 +46,7 @@ impl Uploads {
                 container: Container::new(settings),
                 gate: Semaphore::new(AT_ONCE),
                 metrics: Arc::clone(metrics),
-                trouble: Mutex::default(),
+                trouble: Lasting::default(),
             })
         };
         Self { to: settings.map(storage), runtime }
@@ -108,18 +98,12 @@ impl Storage {
     }
 
     fn fails(&self, reference: Reference, failure: &Failure) {
-        let now = Instant::now();
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = trouble.is_none();
-        let new = || Trouble { since: now, said: now, blobs: HashSet::new() };
-        let trouble = trouble.get_or_insert_with(new);
-        trouble.blobs.insert(reference);
-        if !is_new && now.saturating_duration_since(trouble.said) < REMIND {
+        let Some(Told { waiting, lasted }) = self.trouble.holds_up(reference, Instant::now())
+        else {
             return;
-        }
-        trouble.said = now;
-        let (container, blobs) = (self.container.url(), trouble.blobs.len());
-        let lasted = (!is_new).then(|| tracing::field::display(seconds(trouble.since)));
+        };
+        let (container, blobs) = (self.container.url(), waiting);
+        let lasted = lasted.map(tracing::field::display);
         if let Failure::Unauthorized(error) = failure {
             tracing::error!(name: "claim_check_refused", container, blobs, lasted, error, "storage refuses the bridge: partitions whose next record is too large wait, the rest goes on; still trying");
         } else {
@@ -129,19 +113,10 @@ impl Storage {
 
     /// A blob is stored, or is not wanted any more.
     fn is_done(&self, reference: Reference) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lasts) = trouble.as_mut() else { return };
-        lasts.blobs.remove(&reference);
-        if lasts.blobs.is_empty() {
-            let (container, lasted) = (self.container.url(), seconds(lasts.since));
-            tracing::info!(name: "claim_check_restored", container, lasted, "no value waits for storage any more");
-            *trouble = None;
+        if let Some(lasted) = self.trouble.releases(&reference, Instant::now()) {
+            tracing::info!(name: "claim_check_restored", container = self.container.url(), %lasted, "no value waits for storage any more");
         }
     }
-}
-
-fn seconds(since: Instant) -> String {
-    format!("{:.1} s", since.elapsed().as_secs_f64())
 }
 
 /// Until it is tried again.

@@ -1,14 +1,14 @@
 //! A registry that a shard asks: so many questions at a time, each counted; and one word for all of them when it cannot be asked.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use bridge_schema::SchemaId;
 use bridge_shape::Fetched;
 use tokio::sync::Semaphore;
 
 use crate::config::Registry;
+use crate::lasting::{Lasting, Told};
 use crate::metrics::Metrics;
 
 use super::client::{Client, Failure};
@@ -16,8 +16,6 @@ use super::registries::compiled;
 
 /// Questions at a time.
 const AT_ONCE: usize = 4;
-/// How often the log hears again of what lasts.
-const REMIND: Duration = Duration::from_mins(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -25,23 +23,15 @@ pub(super) struct Asked {
     client: Client,
     gate: Semaphore,
     metrics: Arc<Metrics>,
-    trouble: Mutex<Option<Trouble>>,
-}
-
-/// That it cannot be asked.
-#[derive(Debug)]
-struct Trouble {
-    since: Instant,
-    said: Instant,
-    /// What it was asked for last in vain.
-    schemas: HashSet<SchemaId>,
+    /// That it cannot be asked.
+    trouble: Lasting<SchemaId>,
 }
 
 impl Asked {
     pub(super) fn new(settings: &Registry, metrics: Arc<Metrics>) -> Self {
         metrics.asks(&settings.name);
         let (client, gate) = (Client::new(settings), Semaphore::new(AT_ONCE));
-        Self { client, gate, metrics, trouble: Mutex::default() }
+        Self { client, gate, metrics, trouble: Lasting::default() }
     }
 
     /// Its name in the configuration.
@@ -72,19 +62,11 @@ impl Asked {
     }
 
     fn fails(&self, id: SchemaId, failure: &Failure) {
-        let now = Instant::now();
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = trouble.is_none();
-        let new = || Trouble { since: now, said: now, schemas: HashSet::new() };
-        let trouble = trouble.get_or_insert_with(new);
-        trouble.schemas.insert(id);
-        if !is_new && now.saturating_duration_since(trouble.said) < REMIND {
+        let Some(Told { waiting, lasted }) = self.trouble.holds_up(id, Instant::now()) else {
             return;
-        }
-        trouble.said = now;
-        let registry = self.name();
-        let lasted = (!is_new).then(|| tracing::field::display(seconds(trouble.since)));
-        let schemas = trouble.schemas.len();
+        };
+        let (registry, schemas) = (self.name(), waiting);
+        let lasted = lasted.map(tracing::field::display);
         if let Failure::Unauthorized(error) = failure {
             tracing::error!(name: "registry_refused", registry, schemas, lasted, error, "the registry refuses the bridge: what needs its schemas waits, the rest goes on; still trying");
         } else {
@@ -93,17 +75,8 @@ impl Asked {
     }
 
     fn answers(&self, id: SchemaId) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lasts) = trouble.as_mut() else { return };
-        lasts.schemas.remove(&id);
-        if lasts.schemas.is_empty() {
-            let lasted = tracing::field::display(seconds(lasts.since));
-            tracing::info!(name: "registry_restored", registry = self.name(), lasted, "the registry answers again");
-            *trouble = None;
+        if let Some(lasted) = self.trouble.releases(&id, Instant::now()) {
+            tracing::info!(name: "registry_restored", registry = self.name(), %lasted, "the registry answers again");
         }
     }
-}
-
-fn seconds(since: Instant) -> String {
-    format!("{:.1} s", since.elapsed().as_secs_f64())
 }
