@@ -57,12 +57,14 @@ impl Core {
         routes: &[Route],
         now: Instant,
     ) -> Result<(), Why> {
-        // Nearly always there is one, without a step, and nothing is allocated for it.
-        if let ([route], None) = (routes, at.by)
-            && route.to.step.is_none()
-            && route.to.fork.is_none()
-        {
-            let plan = self.plan(record, 0, route, now)?;
+        // Nearly always there is one way, and no list is made for it.
+        let mut ways = Way::all(routes);
+        if let (Some(way), None, None) = (ways.next(), ways.next(), at.by) {
+            let shaped = Shaped::by(routes[way.route].to.step.as_ref(), record, &self.known);
+            let shaped = shaped.map_err(|missing| self.miss(missing))?;
+            let headers = shaped.lend();
+            let shaped_record = shaped.record(record, &headers);
+            let plan = self.plan_shaped(way, &shaped_record, &shaped, routes, now)?;
             if let Some(ticket) = self.track(slot, at, record) {
                 self.carry_out(slot, plan, ticket, record.timestamp, now);
             }
@@ -154,16 +156,7 @@ impl Core {
     ) -> Result<Vec<Plan<'a>>, Why> {
         let mut plans = Vec::with_capacity(routes.len());
         for (way, record, shaped) in ways {
-            let fate = |fate| Ok(Plan { way, fate });
-            let plan = match shaped {
-                Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
-                Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
-                Shaped::Same | Shaped::Draft(_) => match way.choose(record, routes) {
-                    Ok(route) => self.plan(record, route, &routes[route], now),
-                    Err(Refusal { reason, detail }) => fate(Fate::Refuse(reason, detail)),
-                },
-            };
-            match plan {
+            match self.plan_shaped(way, record, shaped, routes, now) {
                 Ok(plan) => plans.push(plan),
                 Err(why) => {
                     // Nothing is pushed, but they may have sealed their open batch for it.
@@ -177,6 +170,26 @@ impl Core {
             }
         }
         Ok(plans)
+    }
+
+    /// The plan of one way for `record`, which its step has left as it is.
+    fn plan_shaped<'a>(
+        &mut self,
+        way: Way,
+        record: &'a Record<'a>,
+        shaped: &Shaped<'_>,
+        routes: &'a [Route],
+        now: Instant,
+    ) -> Result<Plan<'a>, Why> {
+        let fate = |fate| Ok(Plan { way, fate });
+        match shaped {
+            Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
+            Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
+            Shaped::Same | Shaped::Draft(_) => match way.choose(record, routes) {
+                Ok(route) => self.plan(record, route, &routes[route], now),
+                Err(Refusal { reason, detail }) => fate(Fate::Refuse(reason, detail)),
+            },
+        }
     }
 
     /// Measures the event of one route and finds its lane.
@@ -347,52 +360,4 @@ impl Core {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::action::Action;
-    use crate::core::Admitted;
-    use crate::mapping::{Topics, sample};
-    use crate::record::{Position, TopicPartition};
-    use crate::route::Router;
-
-    /// It is settled where it was read, whatever it says, and goes by the mappings that are meant and no others.
-    #[test]
-    fn a_record_may_be_read_elsewhere_than_it_says_and_go_by_some_of_the_ways() {
-        let mapping = |hub: &str| {
-            let topics = Topics::Named(vec!["dead".to_owned()]);
-            crate::mapping::Mapping { topics, hub: hub.to_owned(), ..sample() }
-        };
-        let router = Router::new(&[mapping("one"), mapping("two")]);
-        let mut core = Core::new(Arc::new(router), 1 << 20);
-        let now = Instant::now();
-        let place = TopicPartition::new("dead", 0);
-        core.assign(&place, now);
-        for (lane, hub) in ["one", "two"].into_iter().enumerate() {
-            core.hub_known("default", hub, &["0".to_owned()], now);
-            core.lane_ready(lane, 1 << 20);
-        }
-        drop(core.take_actions());
-        let (key, value, headers) = (None, Some(&b"v"[..]), &[][..]);
-        let (timestamp, topic) = (None, "orders");
-        let mut admit = |offset, by: &[usize]| {
-            let record =
-                Record { topic, partition: 3, offset: 99 - offset, timestamp, key, value, headers };
-            let at = Read { topic: "dead", partition: 0, offset, by: Some(by) };
-            assert_eq!(core.admit_read(&at, &record, now), Admitted::Taken);
-        };
-        admit(5, &[1]);
-        admit(6, &[]);
-        admit(7, &[1]);
-        let later = now + Duration::from_secs(1);
-        core.dispatch(later);
-        let sent = core.take_actions().into_iter().filter_map(|action| match action {
-            Action::Send { lane, .. } => Some(lane),
-            _ => None,
-        });
-        assert_eq!(sent.collect::<Vec<_>>(), [1], "one batch, to the second hub");
-        core.settled(1, Ok(()), 0.5, later, 0);
-        assert_eq!(core.positions_to_commit(), [(place, Position(8))]);
-    }
-}
+mod tests;
