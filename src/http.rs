@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bridge_core::retry;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 
@@ -12,6 +13,9 @@ use crate::tls;
 
 /// Trust and certificates may change under a process that runs for months.
 const RENEWED: Duration = Duration::from_mins(10);
+
+/// A peer that asks to be left alone is asked again after this time, at most.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A client that is used again, for as long as it works.
 #[derive(Debug, Default)]
@@ -79,6 +83,11 @@ pub(crate) fn with_headers(
 /// The wait that a peer asks for by `Retry-After`, where it is in seconds.
 pub(crate) fn wait(retry_after: &str) -> Option<Duration> {
     retry_after.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// How long to wait after so many failures, of which the last asked for a wait `after`.
+pub(crate) fn pause(after: Option<Duration>, failures: u32) -> Duration {
+    retry::delay(failures, after, rand::random()).min(LONGEST)
 }
 
 /// A peer's words on one line, without secrets.

@@ -53,6 +53,14 @@ impl Failure {
         Self::Later { detail, after: None }
     }
 
+    /// The least wait, if one was asked for.
+    pub(super) fn after(&self) -> Option<Duration> {
+        match self {
+            Self::Later { after, .. } => *after,
+            Self::Unauthorized(_) => None,
+        }
+    }
+
     /// In one word.
     pub(super) fn word(&self) -> &'static str {
         match self {

@@ -1,16 +1,16 @@
 //! Blobs that the partitions of a shard wait for. Each is tried until it is stored, or until nobody waits for it any more.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bridge_core::claim::Blob;
-use bridge_core::retry;
 use bridge_core::step::Reference;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::config::ClaimCheck;
+use crate::http::pause;
 use crate::lasting::{Lasting, Told};
 use crate::metrics::Metrics;
 
@@ -18,8 +18,6 @@ use super::container::{Container, Failure};
 
 /// Uploads at a time.
 const AT_ONCE: usize = 4;
-/// How often a container is tried that asks to be left alone, at most.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Debug)]
@@ -93,7 +91,7 @@ impl Storage {
             self.fails(reference, &failure);
             failures += 1;
             tell(Err(failure.to_string()));
-            sleep(pause(&failure, failures)).await;
+            sleep(pause(failure.after(), failures)).await;
         }
     }
 
@@ -116,14 +114,5 @@ impl Storage {
         if let Some(lasted) = self.trouble.releases(&reference, Instant::now()) {
             tracing::info!(name: "claim_check_restored", container = self.container.url(), %lasted, "no value waits for storage any more");
         }
-    }
-}
-
-/// Until it is tried again.
-fn pause(failure: &Failure, failures: u32) -> Duration {
-    let usual = retry::delay(failures, None, rand::random());
-    match failure {
-        Failure::Later { after: Some(after), .. } => usual.max(*after).min(LONGEST),
-        _ => usual,
     }
 }

@@ -50,6 +50,14 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// The least wait, if one was asked for.
+    pub(super) fn after(&self) -> Option<Duration> {
+        match self {
+            Self::Later { after, .. } => *after,
+            _ => None,
+        }
+    }
+
     /// In one word.
     pub(super) fn word(&self) -> &'static str {
         match self {

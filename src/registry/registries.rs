@@ -2,9 +2,7 @@
 //! core, which wants none twice.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bridge_core::retry;
 use bridge_core::step::{Reference, Thing};
 use bridge_schema::{Schema, SchemaId, Source};
 use bridge_shape::{Fetched, schema_id};
@@ -12,13 +10,11 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::config::Registry;
+use crate::http::pause;
 use crate::metrics::Metrics;
 
 use super::asked::Asked;
 use super::client::Failure;
-
-/// How often one is asked that does not know a schema, or does not answer, at most.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is told of a schema that was asked for.
 #[derive(Debug, Clone)]
@@ -67,7 +63,7 @@ async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
             tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not know a schema, its partitions wait");
         }
         tell(News::Trouble(failure.to_string()));
-        sleep(wait(&failure, failures)).await;
+        sleep(pause(failure.after(), failures)).await;
     };
     match &fetched {
         Err(why) => {
@@ -92,13 +88,4 @@ pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched,
     let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
     let compiled = tokio::task::spawn_blocking(compile).await;
     compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
-}
-
-/// Until it is asked again.
-fn wait(failure: &Failure, failures: u32) -> Duration {
-    let usual = retry::delay(failures, None, rand::random());
-    match failure {
-        Failure::Later { after: Some(after), .. } => usual.max(*after).min(LONGEST),
-        _ => usual,
-    }
 }

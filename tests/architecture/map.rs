@@ -76,7 +76,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("health", &[]),
     ("otlp", &["http", "metrics", "config", "causes", "repeats", "core"]),
     ("metrics", &["core", "record"]),
-    ("http", &["tls", "config", "causes"]),
+    ("http", &["tls", "config", "causes", "core"]),
     ("tls", &["config"]),
     ("import", &["config"]),
     ("config", &["core"]),
