@@ -123,8 +123,7 @@ impl Core {
         for lane in lanes.copied().collect::<Vec<_>>() {
             if !self.berths[lane].lane.is_empty() {
                 self.purge_unwanted(lane);
-                self.touch(lane);
-                self.wake(lane, now);
+                self.moved(lane, now);
             }
         }
     }
