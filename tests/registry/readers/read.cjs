@@ -35,13 +35,14 @@ async function received(hub, count) {
 
 async function main() {
   const read = sample();
+  let said = "";
   for (const [hub, count] of hubs.map((it) => it.split("="))) {
     for (const event of await received(hub, Number(count))) {
-      console.log(JSON.stringify({ hub, id: event.messageId, key: read(event).key, content_type: event.contentType, value: read(event).value }));
+      said += JSON.stringify({ hub, id: event.messageId, key: read(event).key, content_type: event.contentType, value: read(event).value }) + "\n";
     }
   }
-  // Closing the clients waits for their retries; nobody needs them any more.
-  process.exit(0);
+  // Closing the clients waits for their retries; nobody needs them any more. What does not fit into a pipe at once is lost by an exit.
+  process.stdout.write(said, () => process.exit(0));
 }
 
 main();
