@@ -2,6 +2,7 @@
 
 use crate::config::{Failure, Mapping, Partitioning, Policy, TooLarge};
 use crate::eventhubs::encode::{self, Layout};
+use crate::eventhubs::parts;
 use crate::kafka::Limit;
 use crate::route::{Misfit, Route};
 
@@ -92,7 +93,15 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
         fate(&route.failure)
     );
     // Hardly anybody has set it with a record in mind, and it is beyond the hub's by a few bytes.
-    if is_default || matches!(route.failure.too_large, TooLarge::ClaimCheck(_)) {
+    let is_cared_for = match route.failure.too_large {
+        TooLarge::Policy => false,
+        TooLarge::ClaimCheck(_) => true,
+        TooLarge::Split => {
+            let layout = Layout::new(&route.events);
+            bytes <= parts::longest((largest - bytes) as usize, &layout, hub.limit as usize) as u64
+        }
+    };
+    if is_default || is_cared_for {
         return Said::ok(detail);
     }
     Said::new(Outcome::Warning, detail).hint(
@@ -102,8 +111,17 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
 
 /// What becomes of a record that is too large.
 fn fate(failure: &Failure) -> String {
-    if let TooLarge::ClaimCheck(_) = failure.too_large {
-        return "the value of a larger record goes to a blob (`claim_check`)".to_owned();
+    match failure.too_large {
+        TooLarge::Policy => {}
+        TooLarge::ClaimCheck(_) => {
+            return "the value of a larger record goes to a blob (`claim_check`)".to_owned();
+        }
+        TooLarge::Split => {
+            return format!(
+                "the value of a larger record goes in up to {} parts (`split`)",
+                parts::MOST
+            );
+        }
     }
     match (failure.policy, &failure.dead_letter_topic) {
         (Policy::Halt, _) => "a larger record halts its partition (`halt`)".to_owned(),
@@ -151,6 +169,17 @@ mod tests {
         );
         let bare = judged(|config| config.mappings[0].events.source_properties = false, 12, MIB);
         assert!(bare.largest_event < tight.largest_event);
+    }
+
+    #[test]
+    fn values_in_parts_are_cared_for_as_long_as_they_are_few_enough() {
+        let split = |bytes| {
+            judged(|config| config.mappings[0].failure.too_large = TooLarge::Split, 12, bytes)
+        };
+        let few = split(32 * MIB);
+        assert_eq!(few.outcome, Outcome::Ok);
+        assert!(few.detail.contains("64 parts (`split`)"), "{}", few.detail);
+        assert_eq!(split(64 * MIB).outcome, Outcome::Warning);
     }
 
     #[test]

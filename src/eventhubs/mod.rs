@@ -22,6 +22,7 @@ mod transport;
 
 pub use bridge_core::encode;
 pub use bridge_core::event::{Cause, SendError, Target};
+pub use bridge_core::parts;
 pub use content::Content;
 pub use lane::{Bell, Lane};
 pub use namespace::Namespace;

@@ -119,8 +119,8 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
     }
     match origin.reason {
         "too_large" => {
-            "a hub takes events of 1 MB, of 256 KB on the Basic tier: let its value go to a blob with `too_large = \
-             \"claim_check\"`, or raise the tier, and send it again by `dead-letters replay`; or make the record smaller and \
+            "a hub takes events of 1 MB, of 256 KB on the Basic tier: let its value go to a blob or in parts with `too_large = \
+             \"claim_check\"` or `\"split\"`, or raise the tier, and send it again by `dead-letters replay`; or make the record smaller and \
              produce it again"
         }
         "refused" => {

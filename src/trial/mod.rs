@@ -106,7 +106,7 @@ impl Trial {
                 }
                 (route, became) = rehearse(&self.known);
             }
-            told.push(Told::of(record, route, became, why.as_deref()));
+            told.extend(Told::of(record, route, became, why.as_deref()));
         }
         if told.is_empty() {
             told.push(Told::unmapped(record));

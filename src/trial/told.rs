@@ -79,14 +79,24 @@ enum Body {
 }
 
 impl Told {
-    /// What became of `record` on that way; `why` something that it needs is missing.
-    pub fn of(record: &Record<'_>, route: &Route, became: Rehearsed, why: Option<&str>) -> Self {
+    /// What became of `record` on that way, an entry for each of its events; `why` something that it needs is missing.
+    pub fn of(
+        record: &Record<'_>,
+        route: &Route,
+        became: Rehearsed,
+        why: Option<&str>,
+    ) -> Vec<Self> {
         let failure = &route.failure;
+        let told =
+            |outcome| Self { record: name(record), mapping: Some(route.name.to_string()), outcome };
         let outcome = match became {
+            Rehearsed::Events(events) => {
+                let sent = |event| told(Outcome::Sent(Box::new(Sent::of(event, route))));
+                return events.into_iter().map(sent).collect();
+            }
             Rehearsed::NoPlace(misfit) => {
                 Outcome::Waits { detail: format!("{misfit}; hint: {}", Misfit::HINT) }
             }
-            Rehearsed::Event(event) => Outcome::Sent(Box::new(Sent::of(event, route))),
             Rehearsed::Filtered(reason) => Outcome::Filtered { reason },
             Rehearsed::Refused { reason, detail } => Outcome::Refused {
                 reason,
@@ -99,7 +109,7 @@ impl Told {
                 Outcome::Waits { detail: format!("{}: {why}", missing.what) }
             }
         };
-        Self { record: name(record), mapping: Some(route.name.to_string()), outcome }
+        vec![told(outcome)]
     }
 
     /// No mapping takes its topic.

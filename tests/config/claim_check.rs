@@ -24,7 +24,7 @@ fn urls(config: &Config) -> Vec<Option<&str>> {
         .iter()
         .map(|mapping| match &mapping.failure.too_large {
             TooLarge::ClaimCheck(container) => Some(&*container.url),
-            TooLarge::Policy => None,
+            TooLarge::Policy | TooLarge::Split => None,
         })
         .collect()
 }
@@ -129,4 +129,23 @@ fn what_is_wrong_is_told_with_its_place_and_without_a_secret() {
     let told = told.to_string();
     let said = "`failure.too_large` is `claim_check`, and there is no `[claim_check]`";
     assert!(told.contains(said) && told.contains("add `[claim_check]`"), "{told}");
+}
+
+#[test]
+fn a_value_may_be_split_with_no_table_beside() {
+    let fates = |rest: &str| {
+        let config = Given::file(&format!("@kafka\n@eventhubs\n@mapping\n{rest}")).load().unwrap();
+        let fates = config.mappings.iter().map(|mapping| mapping.failure.too_large.clone());
+        (fates.collect::<Vec<_>>(), config.warnings.len())
+    };
+    let other = "[[mappings]]\ntopic = 'b'\nhub = 'b'";
+    let all = "[failure]\ntoo_large = 'split'";
+    let own = format!("failure.too_large = 'split'\n{other}");
+    assert_eq!(fates(&own), (vec![TooLarge::Split, TooLarge::Policy], 0));
+    assert_eq!(fates(&format!("{other}\n{all}")), (vec![TooLarge::Split; 2], 0));
+    let but = format!("failure.too_large = 'policy'\n{other}\n{all}");
+    assert_eq!(fates(&but), (vec![TooLarge::Policy, TooLarge::Split], 0));
+    // The table is of no use then.
+    let warned = &with(&account(ENTRA), all).load().unwrap().warnings[0].to_string();
+    assert!(warned.contains("`claim_check` is never used"), "{warned}");
 }

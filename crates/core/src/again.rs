@@ -5,11 +5,13 @@
 //! stays as it is. When nothing is under way to the hub any more and its new partitions are used, the Kafka partition goes
 //! back to the first of these records. One that comes again is placed only where a ticket of it waits, and takes the ticket
 //! on; all others were seen and are passed over. So nothing is lost, nothing comes twice for this reason, and a key keeps
-//! its order: its events were all in one lane, and come again in Kafka order, before any later record.
+//! its order: its events were all in one lane, and come again in Kafka order, before any later record. Of a value in parts all
+//! come again, also those that were stored: they have to be in one partition, and one ticket stands for them until then.
 //!
 //! A partition that drains or has halted does not go back: its position stays, and who reads it next reads from there.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 use crate::core::Core;
@@ -41,7 +43,7 @@ impl Again {
         self.tickets.range((offset, 0)..=(offset, usize::MAX)).map(|((_, route), _)| *route)
     }
 
-    /// The ticket of one event of a record.
+    /// The ticket of what goes one way of a record.
     pub(crate) fn take(&mut self, offset: i64, route: usize) -> Option<Ticket> {
         self.tickets.remove(&(offset, route))
     }
@@ -83,7 +85,12 @@ impl Core {
             let tickets = &mut partition.again.tickets;
             // No topic goes to one hub twice: the configuration is checked for that.
             let route = partition.routes.iter().position(|route| route.outlet == berth.outlet);
-            tickets.insert((offset, route.unwrap_or(0)), ticket);
+            if let Entry::Vacant(entry) = tickets.entry((offset, route.unwrap_or(0))) {
+                entry.insert(ticket);
+            } else {
+                // Another part of its value.
+                partitions.offsets.settle(ticket);
+            }
         }
     }
 

@@ -99,6 +99,10 @@ impl Core {
     ) {
         self.purge_unwanted(lane);
         let Some(ticket) = ticket else { return };
+        // Without this part of its value the others are of no use, and one dead letter is enough.
+        for part in self.berths[lane].lane.purge(|other| !other.same_record(&ticket)) {
+            self.partitions.settle(part);
+        }
         let outlet = self.berths[lane].outlet;
         let slot = ticket.assignment().slot();
         let Some(partition) = self.partitions.of(ticket.assignment()) else { return };

@@ -14,6 +14,7 @@ mod trace;
 mod wire;
 
 use crate::mapping::Type;
+use crate::parts::Part;
 use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
@@ -62,6 +63,17 @@ const fn annotation_size(key: &str) -> usize {
     sized(KEY_ANNOTATION.len()) + sized(key.len())
 }
 
+/// What an event holds of the value of its record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body<'a> {
+    /// All of it.
+    Whole,
+    /// Where it is.
+    Elsewhere(&'a str),
+    /// This part of it.
+    Part(Part),
+}
+
 /// An event that can be written, with everything decided.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -79,8 +91,7 @@ pub struct Plan<'a> {
     pairs: u32,
     /// Said again for Azure's readers.
     trace: Option<&'a [u8]>,
-    /// Where the value is, if it is not in the event.
-    claim: Option<&'a str>,
+    body: Body<'a>,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
     /// Which of them are written as they are.
@@ -92,14 +103,15 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Measures the event that `record` becomes.
     pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
-        Self::of(record, layout, None)
+        Self::of(record, layout, Body::Whole)
     }
 
-    /// The same of one whose value is elsewhere, at `claim`. None of its headers has the name of that property.
+    /// The same where the value of `record` is what the event holds of it. None of its headers has the name of a property that
+    /// says so.
     pub(crate) fn of(
         record: &'a Record<'a>,
         layout: &'a Layout,
-        claim: Option<&'a str>,
+        body: Body<'a>,
     ) -> Result<Self, WrongType> {
         let mut plan = Self {
             size: 0,
@@ -112,7 +124,7 @@ impl<'a> Plan<'a> {
             application: 0,
             pairs: 0,
             trace: None,
-            claim,
+            body,
             carried: 0,
             plain: 0,
             repeated: repeated(record.headers),
@@ -121,8 +133,10 @@ impl<'a> Plan<'a> {
         if let Some(replayed) = layout.replayed() {
             plan.pair(replayed.len(), 1);
         }
-        if let Some(claim) = claim {
-            plan.pair(layout.claim_check().len(), sized(claim.len()));
+        match body {
+            Body::Whole => {}
+            Body::Elsewhere(url) => plan.pair(layout.claim_check().len(), sized(url.len())),
+            Body::Part(_) => layout.part().into_iter().for_each(|name| plan.pair(name.len(), 5)),
         }
         plan.measure_source()?;
         plan.measure_headers()?;
@@ -266,16 +280,30 @@ impl<'a> Plan<'a> {
             if let Some(replayed) = self.layout.replayed() {
                 out.extend_from_slice(replayed.written());
             }
-            if let Some(claim) = self.claim {
-                out.extend_from_slice(self.layout.claim_check().written());
-                variable(out, STRING, claim.as_bytes());
-            }
+            self.write_body_said(out);
             self.write_source(out);
             self.write_headers(out);
         }
         out.extend_from_slice(&[0, SMALL_ULONG, DATA]);
         variable(out, BINARY, r.value.unwrap_or_default());
         debug_assert_eq!(out.len() - start, self.size, "the size is computed exactly");
+    }
+
+    /// What is said of the body.
+    fn write_body_said(&self, out: &mut Vec<u8>) {
+        match self.body {
+            Body::Whole => {}
+            Body::Elsewhere(url) => {
+                out.extend_from_slice(self.layout.claim_check().written());
+                variable(out, STRING, url.as_bytes());
+            }
+            Body::Part(Part { number, of }) => {
+                for (name, count) in self.layout.part().into_iter().zip([number, of]) {
+                    out.extend_from_slice(name.written());
+                    out.extend_from_slice(&count.to_be_bytes());
+                }
+            }
+        }
     }
 
     fn write_message_id(&self, out: &mut Vec<u8>) {

@@ -269,7 +269,7 @@ mod tests {
             let (way, became) =
                 rehearse(&routes, &record(0, value), (Some(1), 1 << 20), turns, known);
             let word = match became {
-                Rehearsed::Event(_) => "sent",
+                Rehearsed::Events(_) => "sent",
                 Rehearsed::Filtered(reason) | Rehearsed::Refused { reason, .. } => reason,
                 _ => panic!("{became:?}"),
             };

@@ -6,28 +6,24 @@
 //!
 //! Pure: time comes in as an argument, sending is somebody else's.
 
+mod room;
 mod terms;
 
+pub use room::STALLED_AFTER;
 pub use terms::{Arrival, Departure, Room, Seal, Setback, Settings};
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::batch::{self, Bounds, EVENT_COST, Item, Open};
+use crate::batch::{self, EVENT_COST, Item, Open};
 use crate::encode;
 use crate::offsets::Ticket;
 use crate::retry;
 
-/// A lane that has not moved for this long takes nothing more.
-pub const STALLED_AFTER: Duration = Duration::from_secs(2);
-/// Batches are no larger until the link has said what it takes: the limit of most tiers.
-const USUAL_LINK: usize = 1 << 20;
 /// Sealed batches may be worth this much sending. More would only make a stop longer.
 const QUEUE: Duration = Duration::from_secs(1);
 /// How long an acknowledgement takes, for the length of the queue, until one has come.
 const FIRST_PACE: Duration = Duration::from_millis(100);
-/// Sealed batches a lane may hold, however fast or slow it is.
-const QUEUED: (usize, usize) = (2, 64);
 /// Lanes that lost their connection start again within this time of the next one, not all at once.
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -105,68 +101,6 @@ impl Lane {
     /// The links of this hub take batches of up to `max_message_size` bytes.
     pub fn link_takes(&mut self, max_message_size: usize) {
         self.link_bytes = Some(max_message_size);
-    }
-
-    fn bounds(&self) -> Bounds {
-        let link = self.link_bytes.unwrap_or(USUAL_LINK);
-        let bytes = self.settings.max_bytes.map_or(link, |own| own.min(link));
-        Bounds { bytes, events: self.settings.max_events }
-    }
-
-    /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
-    /// batch when that makes room.
-    pub fn room(
-        &mut self,
-        weight: usize,
-        overhead: usize,
-        key: Option<&str>,
-        now: Instant,
-    ) -> Room {
-        // The link's limit decides what can never be sent; a smaller limit of the operator only makes batches smaller.
-        if let Some(link) = self.link_bytes
-            && overhead + weight > link
-        {
-            return Room::Never(link);
-        }
-        if self.is_stalled(now) {
-            return Room::Later;
-        }
-        if self.open.is_empty() || (self.open.key() == key && self.open.fits(weight, self.bounds()))
-        {
-            return Room::Now;
-        }
-        if self.sealed.len() < self.queue() {
-            self.seal_open(Seal::Full);
-            return Room::Now;
-        }
-        self.full = true;
-        Room::Later
-    }
-
-    /// Sealed batches that may wait.
-    fn queue(&self) -> usize {
-        let (least, most) = QUEUED;
-        // A batch for each key is small: many of them are not much.
-        let least = if self.open.key().is_some() { most } else { least };
-        let worth = QUEUE.as_micros() / self.pace.as_micros().max(1);
-        usize::try_from(worth).unwrap_or(most).clamp(least, most)
-    }
-
-    /// Whether a lane that had no room has some again, and some to spare.
-    pub fn has_room_again(&self, now: Instant) -> bool {
-        !self.is_stalled(now) && self.sealed.len() <= self.queue() / 2
-    }
-
-    /// The memory that an event for which [`Lane::room`] said [`Room::Now`] takes beyond what is held. A new batch gets at once as much
-    /// as the one before had, up to `start`.
-    pub fn memory_for(&self, weight: usize, overhead: usize, start: usize, context: bool) -> usize {
-        let memory = self.memory_with(weight, overhead, start);
-        self.open.memory_beyond(memory, context) + EVENT_COST
-    }
-
-    fn memory_with(&self, weight: usize, overhead: usize, start: usize) -> usize {
-        let overhead = if self.open.is_empty() { overhead } else { 0 };
-        self.open.memory_with(overhead + weight, self.usual.min(start), self.bounds())
     }
 
     /// Appends such an event.
@@ -351,15 +285,6 @@ impl Lane {
         self.sealed_events = self.sealed.iter().map(|sealed| sealed.batch.len()).sum();
         self.calm();
         removed
-    }
-
-    /// Whether this lane has made no progress for [`STALLED_AFTER`]: failing, or unanswered.
-    pub fn is_stalled(&self, now: Instant) -> bool {
-        let since = match (self.trouble, self.flight.as_ref().map(|flight| flight.since)) {
-            (Some(trouble), Some(flight)) => Some(trouble.min(flight)),
-            (trouble, flight) => trouble.or(flight),
-        };
-        since.is_some_and(|since| now.saturating_duration_since(since) >= STALLED_AFTER)
     }
 
     /// Memory held, all told: open, sealed and in flight, and what events cost beside. Sending takes no more.

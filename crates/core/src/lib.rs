@@ -11,7 +11,7 @@
 //! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
-//! | [`claim`] | a value that is too large for an event, and what the event says instead |
+//! | [`claim`], [`parts`] | a value that is too large for an event: what the event says instead, and how it is cut |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
 //! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `reroute`, `turns`, `progress` | [`Core`], a file for each question it answers |
@@ -41,6 +41,7 @@ mod missing;
 pub mod offsets;
 pub mod pace;
 mod partitions;
+pub mod parts;
 mod pause;
 mod place;
 mod progress;

@@ -228,6 +228,8 @@ pub enum TooLarge {
     Policy,
     /// Its value goes to a blob, and the event says where that is.
     ClaimCheck(Container),
+    /// Its value is sent in parts, an event each.
+    Split,
 }
 
 /// Where values go that are too large.

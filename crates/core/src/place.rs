@@ -1,5 +1,7 @@
 //! The place of a record: one event for each of its routes, all of them or none.
 
+mod large;
+
 use std::time::{Duration, Instant};
 
 use crate::batch::Item;
@@ -12,6 +14,7 @@ use crate::hubs::{Berth, Route};
 use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
+use crate::parts::Split;
 use crate::record::{Read, Record};
 use crate::route::Misfit;
 use crate::step::Shaped;
@@ -32,11 +35,14 @@ enum Fate<'a> {
     Push(Exit, encode::Plan<'a>),
     /// An event is sent that says where the value is.
     Claim(Exit, Box<Claim>, &'a Record<'a>, &'a Layout),
+    /// Several events are sent, each with a part of the value.
+    Split(Exit, Split, &'a Record<'a>, &'a Layout),
     Refuse(&'static str, String),
     Filter(&'static str),
 }
 
 /// How an event leaves.
+#[derive(Clone, Copy)]
 struct Exit {
     lane: usize,
     /// The service places the batch by the partition key of its events.
@@ -44,8 +50,11 @@ struct Exit {
     context: Option<Context>,
 }
 
-/// Why an event never has room: a word, and in words.
-type NoRoom = (&'static str, String);
+/// An event that never has room: what it takes in a batch of its own, and what its link takes.
+struct TooLarge {
+    size: usize,
+    limit: usize,
+}
 
 impl Core {
     /// Places a record at all its hubs, or says what it has to wait for.
@@ -161,7 +170,10 @@ impl Core {
                 Err(why) => {
                     // Nothing is pushed, but they may have sealed their open batch for it.
                     for plan in plans {
-                        if let Fate::Push(exit, ..) | Fate::Claim(exit, ..) = plan.fate {
+                        if let Fate::Push(exit, ..)
+                        | Fate::Claim(exit, ..)
+                        | Fate::Split(exit, ..) = plan.fate
+                        {
                             self.touch(exit.lane);
                         }
                     }
@@ -223,46 +235,18 @@ impl Core {
         let exit = Exit { lane, by_key: route.to.is_by_key(), context: self.context(record) };
         let fate = match self.room_for(&exit, &event, now)? {
             Ok(()) => Fate::Push(exit, event),
-            Err(no_room) => self.claim(record, route, exit, no_room, now)?,
+            Err(too_large) => self.place_large(record, route, exit, &too_large, now)?,
         };
         Ok(Plan { way, fate })
     }
 
-    /// What becomes of one that is too large.
-    fn claim<'a>(
-        &mut self,
-        record: &'a Record<'a>,
-        route: &'a Route,
-        exit: Exit,
-        (reason, detail): NoRoom,
-        now: Instant,
-    ) -> Result<Fate<'a>, Why> {
-        let Some(claim) = Claim::of(record, &route.to.failure.too_large) else {
-            return Ok(Fate::Refuse(reason, detail));
-        };
-        let room = claim.event(record, &route.layout, |event| self.room_for(&exit, event, now));
-        match room {
-            Ok(Err(why)) => Err(why),
-            Ok(Ok(Ok(()))) if self.has_stored(&claim) => {
-                Ok(Fate::Claim(exit, Box::new(claim), record, &route.layout))
-            }
-            Ok(Ok(Ok(()))) => {
-                // It may have sealed its open batch.
-                self.touch(exit.lane);
-                Err(self.store(&claim, record.value.unwrap_or_default()))
-            }
-            // Its headers alone are too large.
-            Ok(Ok(Err(_))) | Err(_) => Ok(Fate::Refuse(reason, detail)),
-        }
-    }
-
-    /// Whether an event has room on a lane: now, or never, with why not; or what it has to wait for.
+    /// Whether an event has room on a lane: now, or never; or what it has to wait for.
     fn room_for(
         &mut self,
         exit: &Exit,
         event: &encode::Plan<'_>,
         now: Instant,
-    ) -> Result<Result<(), NoRoom>, Why> {
+    ) -> Result<Result<(), TooLarge>, Why> {
         let (weight, key) = (event.weight(), event.partition_key().filter(|_| exit.by_key));
         let overhead = encode::envelope_size(key);
         let start = self.start_memory();
@@ -276,7 +260,7 @@ impl Core {
             {
                 Ok(Ok(()))
             }
-            Room::Never(limit) => Ok(Err(encode::too_large(weight + overhead, limit))),
+            Room::Never(limit) => Ok(Err(TooLarge { size: weight + overhead, limit })),
             full => {
                 let why = if full == Room::Later { Why::Lane(exit.lane) } else { Why::Share(*hub) };
                 // It may have sealed its open batch.
@@ -327,6 +311,9 @@ impl Core {
                 };
                 let pushed = claim.event(record, layout, push);
                 debug_assert!(pushed.is_ok(), "it was measured");
+            }
+            Fate::Split(exit, split, record, layout) => {
+                self.push_parts(slot, exit, &split, (record, layout), ticket, now);
             }
             Fate::Refuse(reason, detail) => {
                 self.refuse(slot, ticket, plan.way, reason, &detail, now);

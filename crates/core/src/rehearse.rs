@@ -3,7 +3,8 @@
 use crate::claim::Claim;
 use crate::encode::{self, Layout};
 use crate::fork::Refusal;
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
+use crate::parts::Split;
 use crate::record::Record;
 use crate::route::{Misfit, RoundRobin, Route};
 use crate::step::{Known, Missing, Shaped};
@@ -12,8 +13,8 @@ use crate::typed::WrongType;
 /// What would become of a record.
 #[derive(Debug)]
 pub enum Rehearsed {
-    /// This event.
-    Event(Event),
+    /// This event; or these, of which each has a part of its value.
+    Events(Vec<Event>),
     /// None: its mapping filters it, by this word.
     Filtered(&'static str),
     /// None: the failure policy says what happens.
@@ -98,18 +99,42 @@ impl Route {
         let event = |plan: &encode::Plan<'_>| {
             let key = plan.partition_key().filter(|_| self.is_by_key());
             let size = plan.weight() + encode::envelope_size(key);
-            let is_sent = size <= limit;
-            is_sent.then(|| Event { message: plan.message(), size, partition }).ok_or(size)
+            Event { message: plan.message(), size, partition }
         };
-        let size = match event(&plan) {
-            Ok(event) => return Rehearsed::Event(event),
-            Err(size) => size,
-        };
-        let claim = Claim::of(record, &self.failure.too_large);
-        if let Some(Ok(Ok(event))) = claim.map(|claim| claim.event(record, &layout, event)) {
-            return Rehearsed::Event(event);
+        let whole = event(&plan);
+        if whole.size <= limit {
+            return Rehearsed::Events(vec![whole]);
         }
-        let (reason, detail) = encode::too_large(size, limit);
-        Rehearsed::Refused { reason, detail }
+        let (reason, detail) = encode::too_large(whole.size, limit);
+        match self.large(record, &layout, (limit, detail), event) {
+            Ok(events) => Rehearsed::Events(events),
+            Err(detail) => Rehearsed::Refused { reason, detail },
+        }
+    }
+
+    /// What becomes of one that is too large, for which that is the detail.
+    fn large(
+        &self,
+        record: &Record<'_>,
+        layout: &Layout,
+        (limit, detail): (usize, String),
+        event: impl Fn(&encode::Plan<'_>) -> Event,
+    ) -> Result<Vec<Event>, String> {
+        let too_large = &self.failure.too_large;
+        match too_large {
+            TooLarge::Policy => Err(detail),
+            TooLarge::ClaimCheck(_) => {
+                let claim = Claim::of(record, too_large);
+                let event = claim.and_then(|claim| claim.event(record, layout, event).ok());
+                event.filter(|event| event.size <= limit).map(|it| vec![it]).ok_or(detail)
+            }
+            TooLarge::Split => {
+                let split = Split::of(record, layout, self.is_by_key(), limit);
+                let split = split.map_err(|because| format!("{detail}; {because}"))?;
+                let mut events = Vec::new();
+                let pushed = split.events(record, layout, |plan| events.push(event(plan)));
+                pushed.map(|()| events).map_err(|wrong| wrong.to_string())
+            }
+        }
     }
 }

@@ -182,6 +182,7 @@ impl Check<'_> {
     ) -> TooLarge {
         match (given, claims) {
             (None, _) => base.clone(),
+            (Some(raw::TooLarge::Split), _) => TooLarge::Split,
             (Some(raw::TooLarge::Policy), _) | (Some(raw::TooLarge::ClaimCheck), Claims::Wrong) => {
                 TooLarge::Policy
             }

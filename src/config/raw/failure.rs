@@ -16,7 +16,7 @@ pub(in crate::config) struct Failure {
     #[schemars(extend("default" = "record"))]
     pub(in crate::config) dead_letter_holds: Option<Holds>,
     /// What happens first to a record that is too large: `claim_check` puts its value where `[claim_check]` says, and the event
-    /// carries the address; `policy` is as `policy` says.
+    /// carries the address; `split` sends its value in parts, an event each; `policy` is as `policy` says.
     #[schemars(extend("default" = "policy"))]
     pub(in crate::config) too_large: Option<TooLarge>,
 }
@@ -60,6 +60,8 @@ pub(in crate::config) enum TooLarge {
     Policy,
     /// Its value goes to a blob.
     ClaimCheck,
+    /// Its value goes in parts.
+    Split,
 }
 
 impl From<Policy> for crate::config::Policy {

@@ -12,8 +12,13 @@ pub struct Layout {
     replayed: Option<Name>,
     /// That name, which no header may take.
     reserved: String,
-    /// What says where the value is that is not in the event. No header may take that name, either.
+    /// What all names of ours begin with.
+    prefix: String,
+    /// What says where the value is that is not in the event. No header may take that name, either, or one of the next two.
     claim_check: Name,
+    /// What says which part of its value an event holds, and of how many.
+    part: Name,
+    parts: Name,
     headers: bool,
     key_type: Type,
     header_type: Type,
@@ -24,7 +29,6 @@ pub struct Layout {
 /// The names of our own properties.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    prefix: String,
     pub(super) topic: Name,
     pub(super) partition: Name,
     pub(super) offset: Name,
@@ -62,9 +66,6 @@ impl Name {
 
 impl Names {
     fn contain(&self, name: &[u8]) -> bool {
-        if !name.starts_with(self.prefix.as_bytes()) {
-            return false;
-        }
         let own = [
             &self.topic,
             &self.partition,
@@ -82,7 +83,6 @@ impl Layout {
     pub fn new(events: &Events) -> Self {
         let named = |name: &str, of| Name::new(format!("{}{name}", events.prefix), of);
         let names = || Names {
-            prefix: events.prefix.clone(),
             topic: named("topic", None),
             partition: named("partition", Some(INT)),
             offset: named("offset", Some(LONG)),
@@ -95,7 +95,10 @@ impl Layout {
             source: events.source_properties.then(names),
             replayed: events.replayed.then(|| named("replayed", Some(TRUE))),
             reserved: format!("{}replayed", events.prefix),
+            prefix: events.prefix.clone(),
             claim_check: named("claim_check", None),
+            part: named("part", Some(INT)),
+            parts: named("parts", Some(INT)),
             headers: events.headers,
             key_type: events.key_type,
             header_type: events.header_type,
@@ -123,6 +126,21 @@ impl Layout {
         self.claim_check.name.as_bytes() == name
     }
 
+    /// What says which part of its value an event holds, and what says of how many.
+    pub(super) fn part(&self) -> [&Name; 2] {
+        [&self.part, &self.parts]
+    }
+
+    /// Bytes of both properties.
+    pub(crate) fn part_size(&self) -> usize {
+        self.part().into_iter().map(|name| super::sized(name.len()) + 5).sum()
+    }
+
+    /// Whether a header has one of those names.
+    pub(crate) fn is_part(&self, name: &[u8]) -> bool {
+        self.part().into_iter().any(|own| own.name.as_bytes() == name)
+    }
+
     /// Whether headers are carried.
     pub(super) fn has_headers(&self) -> bool {
         self.headers
@@ -141,11 +159,15 @@ impl Layout {
     }
 
     /// Whether a property of ours may have this name. That a replay marks its events is so only if nothing else can, and
-    /// likewise that a value is elsewhere.
+    /// likewise that a value is elsewhere, or in parts.
     fn is_ours(&self, name: &[u8]) -> bool {
+        if !name.starts_with(self.prefix.as_bytes()) {
+            return false;
+        }
         let reserves = self.source.is_some() || self.replayed.is_some();
-        reserves && (name == self.reserved.as_bytes() || self.is_claim_check(name))
-            || self.source.as_ref().is_some_and(|names| names.contain(name))
+        let is_reserved =
+            || name == self.reserved.as_bytes() || self.is_claim_check(name) || self.is_part(name);
+        reserves && is_reserved() || self.source.as_ref().is_some_and(|names| names.contain(name))
     }
 
     /// Whether a header of that name may become an application property: not when it would hide one of ours.

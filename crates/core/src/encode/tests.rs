@@ -55,7 +55,7 @@ pub(crate) fn events(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn decode(event: &[u8]) -> Message<Batch<Data>> {
+pub(crate) fn decode(event: &[u8]) -> Message<Batch<Data>> {
     let decoded: Deserializable<Message<Batch<Data>>> = serde_amqp::from_slice(event).unwrap();
     decoded.0
 }
@@ -68,7 +68,7 @@ fn read_as(record: &Record<'_>, change: impl FnOnce(&mut Events)) -> Message<Bat
     decode(&encode(record, &layout(change)).unwrap())
 }
 
-fn property(message: &Message<Batch<Data>>, name: &str) -> Option<SimpleValue> {
+pub(crate) fn property(message: &Message<Batch<Data>>, name: &str) -> Option<SimpleValue> {
     message.application_properties.as_ref()?.0.get(name).cloned()
 }
 
@@ -90,7 +90,7 @@ fn a_trace_goes_on_under_the_name_that_readers_of_azure_look_for() {
     assert_eq!(property(&without, "Diagnostic-Id"), None, "no headers, no trace");
 }
 
-fn body(message: &Message<Batch<Data>>) -> Vec<u8> {
+pub(crate) fn body(message: &Message<Batch<Data>>) -> Vec<u8> {
     let sections: Vec<_> = message.body.iter().collect();
     assert_eq!(sections.len(), 1, "exactly one data section");
     sections[0].0.to_vec()

@@ -28,15 +28,19 @@ impl Rig {
     fn push(&mut self) -> Room {
         let room = self.lane.room(10, 0, None, self.now);
         if room == Room::Now {
-            let ticket = self.offsets.track(self.stay, self.next, 7, None).unwrap();
-            let number = self.next.to_be_bytes();
-            let write = |out: &mut Vec<u8>| out.extend_from_slice(&[&number[..], b"  "].concat());
-            let (timestamp, context) = (None, None);
-            let item = Item { weight: 10, write, ticket, timestamp, context };
-            self.lane.push(item, None, 20, self.now);
-            self.next += 1;
+            self.append();
         }
         room
+    }
+
+    fn append(&mut self) {
+        let ticket = self.offsets.track(self.stay, self.next, 7, None).unwrap();
+        let number = self.next.to_be_bytes();
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(&[&number[..], b"  "].concat());
+        let (timestamp, context) = (None, None);
+        let item = Item { weight: 10, write, ticket, timestamp, context };
+        self.lane.push(item, None, 20, self.now);
+        self.next += 1;
     }
 
     fn send(&mut self) -> Option<Vec<i64>> {
@@ -60,6 +64,36 @@ fn a_queue_is_worth_a_second_of_sending() {
     let before = rig.next;
     while rig.push() == Room::Now {}
     assert_eq!(rig.next - before, 2 * 3, "two sealed and one open, when an answer takes longer");
+}
+
+/// Parts have room when any other event has, and however many there are: they make the queue longer.
+#[test]
+fn parts_have_room_together_whenever_one_event_has() {
+    let mut rig = Rig::new();
+    while rig.push() == Room::Now {}
+    assert_eq!(rig.lane.room_for_parts(rig.now), Room::Later);
+    rig.now += SETTINGS.linger;
+    rig.send().unwrap();
+    assert_eq!(rig.lane.room_for_parts(rig.now), Room::Now, "one batch less waits");
+    let before = rig.next;
+    for _ in 0..40 {
+        rig.lane.make_room(10, None);
+        rig.append();
+    }
+    let memory = rig.lane.memory_for_parts((40, 10), 0, false);
+    assert!(memory >= 40 * (10 + EVENT_COST), "{memory}");
+    assert_eq!((rig.push(), rig.lane.room_for_parts(rig.now)), (Room::Later, Room::Later));
+    let mut sent = 0;
+    loop {
+        rig.lane.accepted(rig.now);
+        let Some(events) = rig.send() else { break };
+        assert!(events.is_sorted() && events.len() <= 2);
+        sent += events.iter().filter(|event| **event >= before).count();
+        // Who was told to wait is woken no later than when there is room.
+        let has = rig.lane.room_for_parts(rig.now) == Room::Now;
+        assert!(has || !rig.lane.has_room_again(rig.now));
+    }
+    assert_eq!(sent, 40);
 }
 
 #[test]

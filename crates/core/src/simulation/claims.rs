@@ -67,12 +67,6 @@ impl Blobs {
 }
 
 impl World {
-    /// Bytes that the value at `offset` has beyond the others.
-    pub(super) fn more(&self, offset: i64) -> usize {
-        let is_large = self.plan.claims && offset % 9 == 4;
-        if is_large { self.plan.link as usize } else { 0 }
-    }
-
     /// One of the blobs is stored, or cannot be now.
     pub(super) fn stores(&mut self, pick: usize, well: bool) {
         if self.blobs.asked.is_empty() {
@@ -114,7 +108,7 @@ fn world(budget: usize) -> World {
         value: 0,
         poison: |_, _| false,
         registry: Registry::default(),
-        claims: true,
+        too_large: TooLarge::ClaimCheck(container()),
         forked: false,
     });
     world.resolve();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::fork::{Choice, Choose, Refusal};
 use crate::mapping::Partitioning::Key;
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 use crate::record::Record;
 
 use super::plan::{Answer, Mode, Plan, Tp};
@@ -56,7 +56,7 @@ fn unresolved(topics: Vec<Vec<usize>>, policy: Policy) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: true,
-        claims: false,
+        too_large: TooLarge::Policy,
     })
 }
 

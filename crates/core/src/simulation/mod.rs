@@ -10,6 +10,7 @@ mod reloads;
 mod remade;
 mod scenes;
 mod shaped;
+mod splits;
 mod stays;
 mod throttled;
 mod traced;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::mapping::Partitioning::{Key, Mirror};
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 use plan::{Answer, Mode, Plan, Tp, Units};
 use shaped::Registry;
 use world::World;
@@ -117,7 +118,7 @@ fn plan(policy: Policy, budget: usize, forked: bool) -> Plan {
         poison,
         registry: Registry::default(),
         forked,
-        claims: false,
+        too_large: TooLarge::Policy,
     }
 }
 
@@ -163,12 +164,23 @@ impl World {
     }
 }
 
-/// What the mappings of a history do besides: shape, choose a hub, put aside what is too large.
-type Kind = (bool, bool, bool);
+/// What the mappings of a history do besides: shape, choose a hub, put aside or split what is too large.
+type Kind = (bool, bool, TooLarge);
 
-fn run(policy: Policy, budget: usize, (shaped, forked, claims): Kind, steps: Vec<Step>) -> World {
+fn kind() -> impl Strategy<Value = Kind> {
+    let claims = TooLarge::ClaimCheck(claims::container());
+    let too_large = prop_oneof![Just(TooLarge::Policy), Just(claims), Just(TooLarge::Split)];
+    (any::<bool>(), any::<bool>(), too_large)
+}
+
+fn run(
+    policy: Policy,
+    budget: usize,
+    (shaped, forked, too_large): Kind,
+    steps: Vec<Step>,
+) -> World {
     let registry = if shaped { Registry::shared() } else { Registry::default() };
-    let mut world = World::new(Plan { registry, claims, ..plan(policy, budget, forked) });
+    let mut world = World::new(Plan { registry, too_large, ..plan(policy, budget, forked) });
     if budget.is_multiple_of(2) {
         world.follow();
     }
@@ -201,7 +213,7 @@ proptest! {
     #[test]
     fn nothing_is_lost_or_reordered_and_everything_ends(
         steps in prop::collection::vec(step(), 1..120), dead_letter in any::<bool>(), budget in budget(),
-        kind in any::<Kind>(),
+        kind in kind(),
     ) {
         let policy = if dead_letter { Policy::DeadLetter } else { Policy::Drop };
         let world = run(policy, budget, kind, steps);
@@ -217,7 +229,7 @@ proptest! {
 
     #[test]
     fn a_halted_partition_stops_exactly_at_its_record(
-        steps in prop::collection::vec(step(), 1..120), budget in budget(), kind in any::<Kind>(),
+        steps in prop::collection::vec(step(), 1..120), budget in budget(), kind in kind(),
     ) {
         let world = run(Policy::Halt, budget, kind, steps);
         for at in world.partitions() {

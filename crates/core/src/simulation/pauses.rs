@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::mapping::Partitioning::Key;
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 
 use super::plan::{Answer, Mode, Plan, Tp};
 use super::shaped::Registry;
@@ -39,7 +39,7 @@ fn two_hubs(budget: usize) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: false,
-        claims: false,
+        too_large: TooLarge::Policy,
     });
     world.resolve();
     world

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::mapping::{self, Mapping, Partitioning, Policy, TooLarge, Topics};
 
-use super::claims;
 use super::forked;
 use super::shaped::Registry;
 use super::world::topic;
@@ -96,8 +95,8 @@ pub(super) struct Plan {
     pub(super) registry: Registry,
     /// Whether records choose among the hubs of their topic.
     pub(super) forked: bool,
-    /// Whether some values are too large for every link, and go elsewhere.
-    pub(super) claims: bool,
+    /// What happens to values that are too large for every link; unless it is as the policy says, some are.
+    pub(super) too_large: TooLarge,
 }
 
 impl Plan {
@@ -112,9 +111,7 @@ impl Plan {
             };
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
-            if self.claims {
-                mapping.failure.too_large = TooLarge::ClaimCheck(claims::container());
-            }
+            mapping.failure.too_large = self.too_large.clone();
             mapping.batch.max_events = self.max_events;
             mapping.step = self.registry.step(group.hubs[0], self.poison);
             if group.forks {

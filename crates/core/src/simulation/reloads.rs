@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mapping::Partitioning::{self, Key, Mirror};
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 use crate::route::Router;
 
 use super::plan::{Answer, Mode, Plan, Tp};
@@ -83,7 +83,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         poison,
         registry: Registry::default(),
         forked: false,
-        claims: false,
+        too_large: TooLarge::Policy,
     });
     world.resolve();
     world

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::mapping::Partitioning::{self, Key, Mirror, RoundRobin};
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 
 use super::plan::{Answer, Mode, Plan};
 use super::shaped::Registry;
@@ -24,7 +24,7 @@ fn world(hubs: &[Partitioning]) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         forked: false,
-        claims: false,
+        too_large: TooLarge::Policy,
     });
     world.resolve();
     world

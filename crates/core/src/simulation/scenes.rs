@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::mapping::{Partitioning, Policy};
+use crate::mapping::{Partitioning, Policy, TooLarge};
 use crate::record::Position;
 
 use super::plan::{Answer, Mode, Plan, Tp};
@@ -35,7 +35,7 @@ pub(super) fn estate(
         poison: no_poison,
         registry: Registry::default(),
         forked: false,
-        claims: false,
+        too_large: TooLarge::Policy,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::mapping::Partitioning::{Key, Mirror};
-use crate::mapping::Policy;
+use crate::mapping::{Policy, TooLarge};
 use crate::record::Record;
 use crate::step::{self, Draft, Field, Known, Missing, Outcome, Reference};
 
@@ -126,7 +126,7 @@ fn world() -> World {
         poison: |_, _| false,
         registry: Registry::shared(),
         forked: false,
-        claims: false,
+        too_large: TooLarge::Policy,
     });
     world.resolve();
     world

@@ -10,13 +10,14 @@ use crate::action::{Action, Note};
 use crate::core::{Admitted, Core};
 use crate::encode::tests::events;
 use crate::event::{Cause, SendError, Target};
-use crate::mapping::Partitioning;
+use crate::mapping::{Partitioning, TooLarge};
 use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
 use super::claims::{self, Blobs};
 use super::plan::{Answer, Mode, Place, Plan, Tp, Units};
 use super::shaped::Registry;
+use super::splits::{self, Readers};
 
 pub(super) struct World {
     pub(super) plan: Plan,
@@ -67,6 +68,8 @@ pub(super) struct World {
     /// What steps wait for, and what is known to them.
     pub(super) registry: Registry,
     pub(super) blobs: Blobs,
+    /// What readers have of values in parts.
+    pub(super) readers: Readers,
 }
 
 pub(super) fn topic(number: usize) -> String {
@@ -86,9 +89,10 @@ pub(super) fn key(offset: i64) -> Option<String> {
 }
 
 /// The simulated records end in their own coordinates, and the value is the last thing in an event.
-fn identity(bytes: &[u8]) -> (Tp, i64) {
-    if let Some(claimed) = claims::identity(bytes) {
-        return claimed;
+pub(super) fn identity(bytes: &[u8]) -> (Tp, i64) {
+    let elsewhere = claims::identity(bytes);
+    if let Some(at) = elsewhere.or_else(|| splits::identity(bytes)) {
+        return at;
     }
     let tail = std::str::from_utf8(&bytes[bytes.len() - 24..]).unwrap();
     let number = |range: std::ops::Range<usize>| tail[range].parse::<i64>().unwrap();
@@ -136,6 +140,7 @@ impl World {
             traced: false,
             registry: plan.registry.clone(),
             blobs: Blobs::default(),
+            readers: Readers::default(),
             plan,
         };
         for of in 0..world.plan.topics.len() {
@@ -171,6 +176,7 @@ impl World {
                 }
                 Action::Send { lane, message, origins } => {
                     events(&message).for_each(|event| self.blobs.assert_holds(event));
+                    self.assert_fits(&message);
                     let before = self.sends.insert(lane, message);
                     assert!(before.is_none(), "one batch in flight a lane");
                     self.assert_origins(events(&self.sends[&lane]).map(identity), origins);
@@ -212,7 +218,11 @@ impl World {
 
     pub(super) fn know(&mut self, hub: usize) {
         let ids: Vec<String> = (0..self.plan.hubs[hub]).map(|n| n.to_string()).collect();
-        self.core.hub_known("default", &format!("hub-{hub}"), &ids, self.now);
+        let name = format!("hub-{hub}");
+        if self.plan.too_large == TooLarge::Split {
+            self.core.hub_takes("default", &name, self.plan.link);
+        }
+        self.core.hub_known("default", &name, &ids, self.now);
         self.act();
     }
 
@@ -244,8 +254,7 @@ impl World {
             self.cursor.insert(at, offset + 1);
             self.polled.insert(at, offset + 1);
             let key = key(offset);
-            let mut value = vec![b'.'; self.plan.value + self.more(offset)];
-            value.extend(format!("{:04}{:04}{offset:016}", at.0, at.1).into_bytes());
+            let value = self.value(at, offset);
             let trace = self.trace_of(at, offset);
             let value_of = trace.as_deref().map_or(&b"v"[..], str::as_bytes);
             let name = if trace.is_some() { &b"traceparent"[..] } else { b"h" };
@@ -329,8 +338,9 @@ impl World {
             _ => false,
         };
         if stored {
-            self.by_hub[place.0].extend(&events);
-            self.stored.entry(place).or_default().extend(events);
+            let whole = self.whole(place, &message);
+            self.by_hub[place.0].extend(&whole);
+            self.stored.entry(place).or_default().extend(whole);
         }
         self.core.lane_ready(lane, self.plan.link);
         // As good as random, and the same each time.
