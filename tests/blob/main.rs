@@ -1,4 +1,5 @@
-//! Values that are too large for their hub, in a real storage: Azurite, which is Azure's own for developers.
+//! Values that are too large for their hub: in a real storage, Azurite, which is Azure's own for developers; or in parts, which
+//! Microsoft's clients read.
 
 #[path = "../support/installed.rs"]
 #[allow(dead_code, reason = "this suite uses its part of it")]
@@ -7,7 +8,9 @@ mod installed;
 mod support;
 
 mod azurite;
+mod parts;
 mod put;
+mod readers;
 mod stored;
 
 use std::sync::OnceLock;

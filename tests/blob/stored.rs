@@ -78,7 +78,7 @@ fn text(event: &Event, property: &str) -> Option<String> {
     event.application_property(property)?.as_str().map(str::to_owned)
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(crate) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
