@@ -7,7 +7,9 @@ use bridge_core::action::Action;
 use bridge_core::mapping::{Batch, Events, Failure, Mapping, Partitioning, Topics};
 use bridge_core::record::TopicPartition;
 use bridge_core::route::Router;
+use bridge_core::step::Step;
 use bridge_core::{Admitted, Core};
+use bridge_shape::{Asked, Pattern, Select};
 
 use crate::counted;
 use crate::made::{Made, TOPIC};
@@ -21,8 +23,8 @@ const RUNS: usize = 20;
 /// What batches may take at the default `limits.memory`.
 const BUDGET: usize = 24 << 20;
 
-pub(crate) fn whole(size: usize) -> usize {
-    let mut core = core();
+pub(crate) fn whole(size: usize, step: Option<Step>) -> usize {
+    let mut core = core(step);
     let mut now = Instant::now();
     for partition in 0..PARTITIONS {
         core.assign(&TopicPartition::new(TOPIC, partition as i32), now);
@@ -42,7 +44,15 @@ pub(crate) fn whole(size: usize) -> usize {
     RUNS * RUN
 }
 
-fn core() -> Core {
+/// A step that lets all of them pass.
+pub(crate) fn filter() -> Step {
+    let pattern = Pattern::parse("orders-service").expect("a pattern");
+    let select = Select { header: vec![("source".into(), pattern)], ..Select::default() };
+    let asked = Asked { select, ..Asked::default() };
+    Step { written: "source".into(), shape: Arc::new(asked) }
+}
+
+fn core(step: Option<Step>) -> Core {
     let mapping = Mapping {
         topics: Topics::Named(vec![TOPIC.to_owned()]),
         hub: TOPIC.to_owned(),
@@ -52,7 +62,7 @@ fn core() -> Core {
         batch: Batch::default(),
         events: Events::default(),
         failure: Failure::default(),
-        step: None,
+        step,
         paused: false,
     };
     Core::new(Arc::new(Router::new(&[mapping])), BUDGET)

@@ -17,10 +17,11 @@ pub(crate) enum Step {
     Seal,
     Settle,
     Core,
+    Filter,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Take,
         Self::Headers,
         Self::Measure,
@@ -28,6 +29,7 @@ impl Step {
         Self::Seal,
         Self::Settle,
         Self::Core,
+        Self::Filter,
     ];
 
     pub(crate) fn what(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Step {
             Self::Seal => "seal: a batch of 64 is closed and leaves",
             Self::Settle => "settle: a record of an accepted batch",
             Self::Core => "the core, from admit to settled, with all it does for a batch",
+            Self::Filter => "the core with a filter by header, which all records pass",
         }
     }
 
@@ -55,7 +58,8 @@ impl Step {
             Self::Write => lane::write(size),
             Self::Seal => lane::seal(size),
             Self::Settle => lane::settle(size),
-            Self::Core => shard::whole(size),
+            Self::Core => shard::whole(size, None),
+            Self::Filter => shard::whole(size, Some(shard::filter())),
         }
     }
 }
