@@ -118,7 +118,7 @@ impl<'a> Plan<'a> {
             record,
             layout,
             key: record.key.map(|key| Key::of(key, layout.key_type())).transpose()?,
-            named: NAMED.map(|(name, _)| named(record, layout, name)),
+            named: named(record, layout),
             id: record.topic.len() + 2 + digits(record.partition.into()) + digits(record.offset),
             properties: 0,
             application: 0,

@@ -185,6 +185,8 @@ impl Core {
     }
 
     /// The plan of one way for `record`, which its step has left as it is.
+    #[expect(clippy::inline_always, reason = "a plan is large, and would be copied")]
+    #[inline(always)]
     fn plan_shaped<'a>(
         &mut self,
         way: Way,
@@ -205,6 +207,8 @@ impl Core {
     }
 
     /// Measures the event of one route and finds its lane.
+    #[expect(clippy::inline_always, reason = "a plan is large, and would be copied")]
+    #[inline(always)]
     fn plan<'a>(
         &mut self,
         record: &'a Record<'a>,

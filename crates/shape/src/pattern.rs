@@ -7,6 +7,9 @@ use regex::bytes::{Regex, RegexBuilder};
 /// No pattern takes more memory than this once it is compiled.
 pub(crate) const LARGEST: usize = 256 << 10;
 
+/// Characters that do not stand for themselves.
+const SPECIAL: [char; 14] = ['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'];
+
 /// A regular expression for whole values. One without anything special is compared byte by byte.
 #[derive(Clone)]
 pub struct Pattern {
@@ -22,7 +25,8 @@ impl Pattern {
         // By itself first: `a)(b` would be one inside.
         let regex = compiled(written).and_then(|_| compiled(&whole));
         let regex = regex.map_err(|error| one_line(&error))?;
-        let special = regex::escape(written) != written;
+        // What stands for itself outside of brackets, such as a hyphen, is compared as it is.
+        let special = written.contains(SPECIAL);
         Ok(Self { written: written.into(), regex: special.then_some(regex) })
     }
 
@@ -51,6 +55,21 @@ impl fmt::Debug for Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_nothing_special_is_compared_as_it_is() {
+        let is_compared = |pattern: &str| Pattern::parse(pattern).unwrap().regex.is_none();
+        assert!(
+            ["order", "orders-service", "a b#&~<>=!/:@,;'\"%_-"].iter().all(|it| is_compared(it))
+        );
+        for special in SPECIAL {
+            let pattern = format!("a\\{special}");
+            assert!(!is_compared(&pattern) && regex::escape(&special.to_string()) == pattern[1..]);
+        }
+        let odd = "a b#&~<>=!/:@,;'\"%_-";
+        let whole = Regex::new(&format!(r"\A(?:{odd})\z")).unwrap();
+        assert!(whole.is_match(odd.as_bytes()), "the expression means the same");
+    }
 
     #[test]
     fn a_pattern_matches_as_a_whole() {

@@ -24,12 +24,21 @@ pub(super) fn repeated(headers: &[Header<'_>]) -> Vec<bool> {
     repeated
 }
 
-/// The last header of that name, when it can be the property of that name: a symbol, which is ASCII.
-pub(super) fn named(record: &Record<'_>, layout: &Layout, name: &[u8]) -> Option<usize> {
-    let found = record.headers.iter().rposition(|header| header.name == name)?;
-    let fits =
-        record.headers[found].value.is_some_and(|value| value.is_ascii() && !value.is_empty());
-    (layout.has_headers() && fits).then_some(found)
+/// The last header of each of those names, where it can be the property of that name: a symbol, which is ASCII.
+pub(super) fn named(record: &Record<'_>, layout: &Layout) -> [Option<usize>; 2] {
+    let mut found = [None; 2];
+    if !layout.has_headers() {
+        return found;
+    }
+    for (index, header) in record.headers.iter().enumerate() {
+        // Nearly all have another length, and that is asked first.
+        let is_it = |(name, _): &(&[u8], usize)| header.name == *name;
+        if let Some(place) = NAMED.iter().position(is_it) {
+            found[place] = Some(index);
+        }
+    }
+    let fits = |value: &[u8]| value.is_ascii() && !value.is_empty();
+    found.map(|index| index.filter(|index| record.headers[*index].value.is_some_and(fits)))
 }
 
 /// A header's name as text: bytes that are not UTF-8 are percent-encoded, and so, then, is `%` itself.
