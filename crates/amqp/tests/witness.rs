@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amqp::client::{Answer, Attach, Login, Settings, Why};
+use amqp::client::{Answer, Attach, Login, Receives, Settings, Why};
 use amqp::driver::{Connection, Gone, Outcome};
 use amqp::sections::{DATA, Sections};
 use amqp::write;
@@ -111,7 +111,7 @@ async fn what_the_other_sends_is_received_with_credit_renewed() {
         connection.opened().await.unwrap();
         let session = connection.begin().await.unwrap();
         let attach =
-            Attach { name: "link", address: "node", own: "me", receives: Some((3, 65_536)) };
+            Attach { name: "link", address: "node", own: "me", receives: Some(Receives::kept(3, 65_536)) };
         let (tell, told) = std::sync::mpsc::sync_channel(100);
         let hear = move |message: Bytes| tell.send(message).expect("room");
         let mut receiver = session.receiver(&attach, hear).await.unwrap();

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::output::Output;
-use super::{Attach, Connection, DeliveryId, Event, LinkId, Login, OUT_HIGH, SessionId, Settings};
+use super::{
+    Attach, Connection, Credit, DeliveryId, Event, LinkId, Login, OUT_HIGH, Receives, SessionId,
+    Settings,
+};
 use crate::frame::{self, AMQP_HEADER, Kind, SASL_HEADER};
 use crate::performative::{Open, sasl, write};
 
@@ -70,6 +73,21 @@ fn take<'a>(script: &mut &'a [u8], count: usize) -> &'a [u8] {
     taken
 }
 
+/// Links that keep their credit, and such as are granted it.
+fn received(how: u8) -> Receives<'static> {
+    let most = 1 + u32::from(how);
+    let receives = Receives::kept(most, LARGEST);
+    match how % 2 {
+        0 => receives,
+        _ => Receives {
+            credit: Credit::ByHand(most - 1),
+            selector: Some("x > 'y'"),
+            settled: how % 4 == 1,
+            ..receives
+        },
+    }
+}
+
 fn byte(script: &mut &[u8]) -> u8 {
     take(script, 1).first().copied().unwrap_or(0)
 }
@@ -107,7 +125,7 @@ impl Fuzzed {
                 self.sessions.extend(self.client.begin());
             }
             7 => self.attach(which, None),
-            8 => self.attach(which, Some((1 + u32::from(step >> 4), LARGEST))),
+            8 => self.attach(which, Some(received(step >> 4))),
             9 | 10 => {
                 let size = usize::from(byte(&mut script)) * 64;
                 self.send(which, size);
@@ -155,7 +173,7 @@ impl Fuzzed {
         assert!(self.client.input.len() <= MAX_FRAME as usize, "more is kept than a frame");
     }
 
-    fn attach(&mut self, which: usize, receives: Option<(u32, usize)>) {
+    fn attach(&mut self, which: usize, receives: Option<Receives<'_>>) {
         let Some(session) = self.sessions.iter().nth(which % 4).copied() else { return };
         self.allowed += 200;
         // Few names, so that a fuzzer finds them.
@@ -179,9 +197,14 @@ impl Fuzzed {
                     self.client.end(session);
                 }
             }
-            _ => {
+            4..=11 => {
                 if let Some(link) = self.links.get(which - 4).copied() {
                     self.client.detach(link);
+                }
+            }
+            _ => {
+                if let Some(link) = self.links.get(which - 12).copied() {
+                    self.client.grant(link, which as u32);
                 }
             }
         }

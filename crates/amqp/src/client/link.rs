@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::event::{DeliveryId, LinkId};
+use super::settings::Credit;
 use crate::performative::{Flow, Role, Transfer};
 
 /// How far a link has come.
@@ -114,8 +115,8 @@ pub(super) fn still_granted(granted: u32, seen: u32, sent: u32) -> u32 {
 /// The peer sends.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    /// Messages that it may have under way.
-    pub(super) most: u32,
+    /// Messages that it may have under way, where that is kept up here.
+    kept: Option<u32>,
     pub(super) credit: u32,
     pub(super) delivery_count: u32,
     /// Bytes of the largest message.
@@ -137,9 +138,13 @@ pub(super) enum Arrival {
 }
 
 impl Receiver {
-    pub(super) fn new(most: u32, largest: usize) -> Self {
+    pub(super) fn new(credit: Credit, largest: usize) -> Self {
         let (assembly, under_way) = (Vec::new(), None);
-        Self { most, credit: 0, delivery_count: 0, largest, assembly, under_way }
+        let (kept, credit) = match credit {
+            Credit::Kept(most) => (Some(most), 0),
+            Credit::ByHand(first) => (None, first),
+        };
+        Self { kept, credit, delivery_count: 0, largest, assembly, under_way }
     }
 
     pub(super) fn transfer(
@@ -181,10 +186,8 @@ impl Receiver {
 
     /// Whether it is time to say that more may come.
     pub(super) fn renew(&mut self) -> bool {
-        let due = self.credit <= self.most / 2;
-        if due {
-            self.credit = self.most;
-        }
-        due
+        let due = self.kept.filter(|most| self.credit <= most / 2);
+        self.credit = due.unwrap_or(self.credit);
+        due.is_some()
     }
 }

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use event::{Answer, DeliveryId, End, Event, Failure, LinkId, SessionId, Why};
-pub use settings::{Attach, Login, Settings};
+pub use settings::{Attach, Credit, Login, Receives, Settings};
 
 use crate::frame::HEARTBEAT;
 use crate::performative::write;
@@ -261,6 +261,12 @@ impl Connection {
         let before = sender.waiting.len();
         sender.waiting.retain(|message| message.id != delivery || message.number.is_some());
         sender.waiting.len() < before
+    }
+
+    /// Lets so many more messages come on a link that receives, beyond what is open. `false` when it is not there.
+    pub fn grant(&mut self, link: LinkId, more: u32) -> bool {
+        let Some((session, outside)) = self.session_of(link.session) else { return false };
+        session.phase == Phase::Open && session.grant(link, more, outside.output)
     }
 
     /// Ends a link. What of it was not sent is told at once, and what was sent with its end.

@@ -1,5 +1,6 @@
 //! A session: what its links share, which is two windows, the numbers of messages, and the handles.
 
+mod receiving;
 mod sending;
 
 pub(super) use sending::Turn;
@@ -8,10 +9,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Attach;
 use super::event::{DeliveryId, Event, LinkId, SessionId, Why};
-use super::link::{Arrival, Link, LinkEnd, Message, Receiver, Sender, State};
+use super::link::{Link, LinkEnd, Message, Receiver, Sender, State};
 use super::output::Output;
-use crate::performative::write::{self, own_source, terminus};
-use crate::performative::{self as wire, Begin, Detach, Flow, Outcome, Reason, Role, Transfer};
+use crate::performative::write::{self, far_source, own_source, symbols, terminus};
+use crate::performative::{self as wire, Begin, Detach, Reason, Role};
 
 /// Transfer frames that the peer may send before it hears from us.
 const INCOMING_WINDOW: u32 = 4_096;
@@ -142,26 +143,31 @@ impl Session {
         let id = LinkId { session: self.id, handle, serial };
         let (role, end) = match attach.receives {
             None => (Role::Sender, LinkEnd::Sender(Sender::default())),
-            Some((most, largest)) => {
-                (Role::Receiver, LinkEnd::Receiver(Receiver::new(most, largest)))
+            Some(it) => {
+                (Role::Receiver, LinkEnd::Receiver(Receiver::new(it.credit, it.largest)))
             }
         };
-        let far = terminus(role, attach.address);
-        let (source, target) = match role {
-            Role::Sender => (own_source(attach.own), far),
-            Role::Receiver => (far, terminus(Role::Sender, attach.own)),
+        let (source, target) = match attach.receives {
+            None => (own_source(attach.own), terminus(role, attach.address)),
+            Some(it) => {
+                (far_source(attach.address, it.selector), terminus(Role::Sender, attach.own))
+            }
         };
+        let receives = attach.receives.as_ref();
+        let settled = receives.is_some_and(|it| it.settled);
+        let wanted = receives.map_or(&[][..], |it| it.capabilities);
+        let desired = symbols(wanted);
         let frame = wire::Attach {
             name: attach.name,
             handle,
             role,
-            snd_settle_mode: Some(0),
+            snd_settle_mode: Some(u8::from(settled)),
             rcv_settle_mode: Some(0),
             source: Some(&source),
             target: Some(&target),
             initial_delivery_count: (role == Role::Sender).then_some(0),
-            max_message_size: attach.receives.map(|(_, largest)| largest as u64),
-            desired_capabilities: None,
+            max_message_size: receives.map(|it| it.largest as u64),
+            desired_capabilities: (!wanted.is_empty()).then_some(&*desired),
             properties: None,
         };
         output.make(|out| write::attach(out, self.id.channel, &frame));
@@ -205,76 +211,11 @@ impl Session {
         if let LinkEnd::Receiver(receiver) = &mut link.end {
             // Microsoft's own library leaves it out; that is 0.
             receiver.delivery_count = attach.initial_delivery_count.unwrap_or(0);
-            let id = link.id;
-            self.grant(id, outside.output);
-        }
-        Ok(())
-    }
-
-    /// Tells the peer of a receiver how many messages may come.
-    fn grant(&mut self, id: LinkId, output: &mut Output) {
-        let Some(Link { end: LinkEnd::Receiver(receiver), .. }) = self.link(id) else { return };
-        if !receiver.renew() {
-            return;
-        }
-        let (count, credit) = (receiver.delivery_count, receiver.credit);
-        self.say_flow(Some((id.handle, count, credit)), output);
-    }
-
-    fn say_flow(&mut self, link: Option<(u32, u32, u32)>, output: &mut Output) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        self.unannounced = 0;
-        let flow = Flow {
-            next_incoming_id: Some(self.next_incoming_id),
-            incoming_window: INCOMING_WINDOW,
-            next_outgoing_id: self.next_outgoing_id,
-            outgoing_window: OUTGOING_WINDOW,
-            handle: link.map(|(handle, _, _)| handle),
-            delivery_count: link.map(|(_, count, _)| count),
-            link_credit: link.map(|(_, _, credit)| credit),
-            drain: false,
-            echo: false,
-        };
-        output.make(|out| write::flow(out, self.id.channel, &flow));
-    }
-
-    pub(super) fn transfer(
-        &mut self,
-        transfer: &Transfer<'_>,
-        payload: &[u8],
-        outside: &mut Outside<'_>,
-    ) -> Result<(), Broken> {
-        if self.phase != Phase::Open {
-            return Ok(());
-        }
-        self.next_incoming_id = self.next_incoming_id.wrapping_add(1);
-        self.unannounced += 1;
-        let channel = self.id.channel;
-        let handle = self.peers.get(&transfer.handle).copied();
-        let link = handle.and_then(|handle| self.links.get_mut(handle as usize)?.as_mut());
-        let link = link.ok_or_else(|| format!("a message on handle {}", transfer.handle))?;
-        let id = link.id;
-        let is_attached = link.state == State::Attached;
-        let LinkEnd::Receiver(receiver) = &mut link.end else {
-            return Err("a message to a sender".to_owned());
-        };
-        // What is on its way to a link that was detached stays the peer's.
-        if is_attached
-            && let Arrival::Whole(message, number) = receiver.transfer(transfer, payload)?
-        {
-            if let Some(number) = number {
-                outside.output.make(|out| {
-                    let range = (number, number);
-                    write::disposition(out, channel, Role::Receiver, range, Outcome::Accepted);
-                });
+            let (id, first) = (link.id, receiver.credit);
+            if first > 0 {
+                self.say_credit(id, outside.output);
             }
-            outside.events.push_back(Event::Received { link: id, message });
-            self.grant(id, outside.output);
-        }
-        if self.unannounced >= INCOMING_WINDOW / 2 {
-            self.say_flow(None, outside.output);
+            self.renew(id, outside.output);
         }
         Ok(())
     }

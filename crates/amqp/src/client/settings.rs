@@ -56,6 +56,38 @@ pub struct Attach<'a> {
     pub address: &'a str,
     /// What this end of it is called; answers find it by that.
     pub own: &'a str,
-    /// For a link that receives: how many messages may be under way, and how many bytes each may have.
-    pub receives: Option<(u32, usize)>,
+    /// For a link that receives: what may come on it.
+    pub receives: Option<Receives<'a>>,
+}
+
+/// What may come on a link that receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receives<'a> {
+    /// How many messages may be under way.
+    pub credit: Credit,
+    /// Bytes of the largest message; one that is larger ends the connection.
+    pub largest: usize,
+    /// Which messages of the node are wanted, as an expression that the peer understands; `None`: all.
+    pub selector: Option<&'a str>,
+    /// Whether the peer is to send messages settled, so that none is answered.
+    pub settled: bool,
+    /// Capabilities that are wanted of the peer.
+    pub capabilities: &'a [&'a str],
+}
+
+/// How many messages may be under way on a link that receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credit {
+    /// So many, always: what has come is made up for as it comes.
+    Kept(u32),
+    /// So many, and then only what is [granted](super::Connection::grant): who receives sets the pace.
+    ByHand(u32),
+}
+
+impl Receives<'_> {
+    /// All messages of the node, each answered; `most` of them under way, of `largest` bytes each.
+    pub fn kept(most: u32, largest: usize) -> Self {
+        let credit = Credit::Kept(most);
+        Self { credit, largest, selector: None, settled: false, capabilities: &[] }
+    }
 }

@@ -2,6 +2,7 @@
 //! left out, and bytes one by one.
 
 mod ending;
+mod receiving;
 
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
@@ -98,7 +99,8 @@ impl Peer {
     }
 
     fn attached(&mut self, session: SessionId, receives: Option<(u32, usize)>) -> LinkId {
-        let attach = Attach { name: "link", address: "node", own: "me", receives };
+        let given = receives.map(|(most, largest)| Receives::kept(most, largest));
+        let attach = Attach { name: "link", address: "node", own: "me", receives: given };
         let link = self.client.attach(session, &attach).unwrap();
         let is_receiver = receives.is_none();
         let terminus = write::terminus(Role::Sender, "node");
@@ -235,21 +237,23 @@ fn what_is_answered_too_early_is_not_sent_to_its_end() {
     assert_eq!(transfers(&peer.hears()), [(0, false, true, 0)], "aborted");
 }
 
+/// The grants in what the client said: messages that it has had, and how many more may come.
+fn grants(mut said: &[u8]) -> Vec<(Option<u32>, Option<u32>)> {
+    let mut found = Vec::new();
+    while let Some(frame) = frame::parse(said, usize::MAX).unwrap() {
+        if let Ok((Performative::Flow(flow), _)) = wire::decode(frame.body) {
+            found.push((flow.delivery_count, flow.link_credit));
+        }
+        said = &said[frame.size..];
+    }
+    found
+}
+
 #[test]
 fn a_sender_that_leaves_out_its_first_count_is_counted_from_0() {
     let (mut peer, session) = Peer::open(100);
     let link = peer.attached(session, Some((4, 1_000)));
     let said = peer.hears();
-    let grants = |said: &[u8]| {
-        let (mut rest, mut found) = (said, Vec::new());
-        while let Some(frame) = frame::parse(rest, usize::MAX).unwrap() {
-            if let Ok((Performative::Flow(flow), _)) = wire::decode(frame.body) {
-                found.push((flow.delivery_count, flow.link_credit));
-            }
-            rest = &rest[frame.size..];
-        }
-        found
-    };
     assert_eq!(grants(&said), [(Some(0), Some(4))]);
     for number in 0..2 {
         peer.delivers(number);

@@ -188,6 +188,11 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// Lets so many more messages come. `false` when it has ended.
+    pub fn grant(&self, more: u32) -> bool {
+        self.link.connection.shared().with(|state| state.client.grant(self.link.id, more))
+    }
+
     /// Waits until the link has ended.
     pub async fn gone(&mut self) -> Why {
         self.link.gone().await

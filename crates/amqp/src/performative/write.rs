@@ -22,6 +22,10 @@ pub const EMPTY_TARGET: [u8; 12] = [0, 0x53, TARGET, 0xd0, 0, 0, 0, 4, 0, 0, 0, 
 const OUTCOMES: [&str; 4] =
     ["amqp:accepted:list", "amqp:rejected:list", "amqp:released:list", "amqp:modified:list"];
 
+/// The filter that is an expression, by name and by number.
+const SELECTOR: &str = "apache.org:selector-filter:string";
+const SELECTOR_CODE: u64 = 0x0000_468C_0000_0004;
+
 /// Writes one frame holding a performative of `count` fields.
 pub(super) fn performative(
     out: &mut Vec<u8>,
@@ -70,6 +74,30 @@ pub fn terminus(role: Role, address: &str) -> Vec<u8> {
     // A sender names the target it sends to.
     let code = if role.is_receiver() { SOURCE } else { TARGET };
     list(&mut out, code, 1, |out| write::string(out, address));
+    out
+}
+
+/// The source that a link receives from: a node of that name, and which of its messages are wanted.
+pub fn far_source(address: &str, selector: Option<&str>) -> Vec<u8> {
+    let Some(selector) = selector else { return terminus(Role::Receiver, address) };
+    let mut out = Vec::with_capacity(address.len() + selector.len() + 120);
+    list(&mut out, SOURCE, 8, |out| {
+        write::string(out, address);
+        nulls(out, 6);
+        let map = write::open_map(out);
+        write::symbol(out, SELECTOR);
+        out.push(0x00);
+        write::ulong(out, SELECTOR_CODE);
+        write::string(out, selector);
+        write::close(out, &map, 2);
+    });
+    out
+}
+
+/// An array of symbols.
+pub fn symbols(names: &[&str]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::text_array(&mut out, names.iter().copied(), true);
     out
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::Location;
 use std::time::Duration;
 
-use amqp::client::{Answer, Attach, End, Login, Settings, Why};
+use amqp::client::{Answer, Attach, End, Login, Receives, Settings, Why};
 use amqp::driver::{Connection, Gone, Outcome, Receiver, Sender, Session};
 use amqp::read::Reader;
 use amqp::sections::{DATA, Sections};
@@ -93,7 +93,7 @@ async fn receiver(session: &Session, address: &str) -> (Receiver, Heard) {
         }
     };
     let attach =
-        Attach { name: "from", address, own: "witness", receives: Some((CREDIT, 1_000_000)) };
+        Attach { name: "from", address, own: "witness", receives: Some(Receives::kept(CREDIT, 1_000_000)) };
     (soon(session.receiver(&attach, hear)).await.expect("a link to receive on"), told)
 }
 
@@ -207,7 +207,7 @@ pub(crate) async fn finds_nothing(peer: &Peer, address: &str) -> [Why; 2] {
     let refused = soon(session.sender("to", address)).await.expect_err("no such address");
     let to = ended(refused);
     let session = begin(&connection).await;
-    let attach = Attach { name: "from", address, own: "witness", receives: Some((1, 1_000)) };
+    let attach = Attach { name: "from", address, own: "witness", receives: Some(Receives::kept(1, 1_000)) };
     let refused = soon(session.receiver(&attach, |_| {})).await.expect_err("no such address");
     assert_eq!(soon(connection.close()).await, End::Asked);
     [to, ended(refused)]

@@ -5,7 +5,7 @@ mod relay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amqp::client::{Answer, Attach, Login, Settings};
+use amqp::client::{Answer, Attach, Login, Receives, Settings};
 use amqp::driver::{Connection, Outcome as Sent};
 use amqp::sections::{APPLICATION_PROPERTIES, DATA, PROPERTIES, VALUE};
 use amqp::write;
@@ -80,7 +80,7 @@ async fn ours(relay: &Relay) {
     let tokens = soon(connection.begin()).await.unwrap();
     let (tell, mut told) = mpsc::channel(1);
     let attach =
-        Attach { name: "answers", address: "$cbs", own: "answers", receives: Some((200, 65_536)) };
+        Attach { name: "answers", address: "$cbs", own: "answers", receives: Some(Receives::kept(200, 65_536)) };
     let hear = move |message| tell.try_send(message).expect("one answer");
     let answers = soon(tokens.receiver(&attach, hear)).await.unwrap();
     let questions = soon(tokens.sender("questions", "$cbs")).await.unwrap();

@@ -1,11 +1,12 @@
 //! The client of the crate `amqp` against this server, in memory.
 
 mod histories;
+mod reading;
 
 use std::io::IoSlice;
 
 use amqp::client::{
-    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, SessionId,
+    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, Receives, SessionId,
     Settings as ClientSettings, Why,
 };
 use bytes::Bytes;
@@ -187,7 +188,7 @@ fn a_question_is_answered() {
     let (mut line, session) = Line::open(&namespace);
     let node = "$management";
     let asks = Attach { name: "asks", address: node, own: "me", receives: None };
-    let hears = Attach { name: "hears", receives: Some((10, 65_536)), ..asks };
+    let hears = Attach { name: "hears", receives: Some(Receives::kept(10, 65_536)), ..asks };
     let asks = line.client.attach(session, &asks).unwrap();
     let hears = line.client.attach(session, &hears).unwrap();
     line.settle();
