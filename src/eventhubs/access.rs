@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::retry;
 
 use super::Cause;
+use super::advice::Right;
 use super::connection::Connected;
 use super::namespace::{Namespace, Shared, path_of};
 use super::outcome::Fault;
@@ -232,7 +233,7 @@ impl Namespace {
         if fault.cause == Cause::Unauthorized {
             let hub = path.split('/').next().unwrap_or_default();
             let host = &self.0.settings.address.host;
-            let hint = self.0.login.hint(&fault.detail, host, hub);
+            let hint = self.0.login.hint(&fault.detail, Right::to(path), host, hub);
             fault.detail = format!("{}; hint: {hint}", fault.detail);
         }
         fault

@@ -39,6 +39,38 @@ pub(super) enum Who<'a> {
     Identity(&'a str),
 }
 
+/// What is needed of a hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// To send events to it.
+    Send,
+    /// To read its events.
+    Listen,
+}
+
+impl Right {
+    /// What is needed for a link, by what it leads to.
+    pub(super) fn to(path: &str) -> Self {
+        if path.contains("/ConsumerGroups/") { Self::Listen } else { Self::Send }
+    }
+
+    /// As a shared access policy has it.
+    fn claim(self) -> &'static str {
+        match self {
+            Self::Send => "Send",
+            Self::Listen => "Listen",
+        }
+    }
+
+    /// As a role of Entra ID has it.
+    fn role(self) -> &'static str {
+        match self {
+            Self::Send => "Azure Event Hubs Data Sender",
+            Self::Listen => "Azure Event Hubs Data Receiver",
+        }
+    }
+}
+
 /// What the texts of the service hold, in lower case; the first that is there tells.
 const WORDS: [(&str, Reason); 14] = [
     ("expiredtoken", Reason::Expired),
@@ -65,8 +97,8 @@ impl Reason {
         found.map_or(Self::Unknown, |(_, reason)| *reason)
     }
 
-    /// What to do so that `who` may send to `hub`, `host/hub`. `also` follows the name of a key.
-    pub(super) fn hint(self, who: Who<'_>, hub: &str, also: &str) -> String {
+    /// What to do so that `who` has a right on `hub`, `host/hub`. `also` follows the name of a key.
+    pub(super) fn hint(self, who: Who<'_>, right: Right, hub: &str, also: &str) -> String {
         match self {
             Self::Network => {
                 "let this place in: the firewall of the namespace, or its private endpoint (`address`)"
@@ -96,12 +128,13 @@ impl Reason {
                     _ => "have it made for this hub or the whole namespace",
                 }
             ),
-            Self::Claim => granted(who, hub, also),
+            Self::Claim => granted(who, right, hub, also),
             Self::Unknown => match who {
-                Who::Identity(_) => granted(who, hub, also),
+                Who::Identity(_) => granted(who, right, hub, also),
                 _ => format!(
-                    "check the name and the value of {}{also}, and that it has the `Send` right on `{hub}`",
-                    named(who)
+                    "check the name and the value of {}{also}, and that it has the `{}` right on `{hub}`",
+                    named(who),
+                    right.claim()
                 ),
             },
         }
@@ -153,14 +186,16 @@ fn unsigned(who: Who<'_>, also: &str) -> String {
     }
 }
 
-fn granted(who: Who<'_>, hub: &str, also: &str) -> String {
+fn granted(who: Who<'_>, right: Right, hub: &str, also: &str) -> String {
     match who {
         Who::Identity(who) => format!(
-            "give {who} the role `Azure Event Hubs Data Sender` on `{hub}`; a new role takes minutes to count"
+            "give {who} the role `{}` on `{hub}`; a new role takes minutes to count",
+            right.role()
         ),
         _ => format!(
-            "give {}{also} the `Send` right on `{hub}`, or use a key that has it",
-            named(who)
+            "give {}{also} the `{}` right on `{hub}`, or use a key that has it",
+            named(who),
+            right.claim()
         ),
     }
 }
@@ -186,7 +221,8 @@ mod tests {
         let everybody =
             [Who::Key("send"), Who::Signature, Who::File(&path), Who::Identity("client `c`")];
         for who in everybody {
-            let mut hints = said.map(|said| Reason::of(said).hint(who, "h/hub", "")).to_vec();
+            let mut hints =
+                said.map(|said| Reason::of(said).hint(who, Right::Send, "h/hub", "")).to_vec();
             assert!(hints.iter().all(|hint| !hint.is_empty()));
             hints.sort();
             hints.dedup();
@@ -211,10 +247,16 @@ mod tests {
         ] {
             assert_eq!(Reason::of(said), expected, "{said}");
         }
-        let key = |said| Reason::of(said).hint(Who::Key("send"), "h/hub", "; so too `spare`");
+        let key = |said| {
+            Reason::of(said).hint(Who::Key("send"), Right::Send, "h/hub", "; so too `spare`")
+        };
         assert!(key("ExpiredToken").contains("the clock of this machine"));
         assert!(key("InvalidSignature").contains("was it regenerated?"));
         assert!(key("InvalidSignature").contains("`spare`"));
         assert!(key("'Send' claim(s) are required").contains("the `Send` right on `h/hub`"));
+        let reads = Right::to("hub/ConsumerGroups/$Default/Partitions/0");
+        let hint = |who| Reason::Claim.hint(who, reads, "h/hub", "");
+        assert!(hint(Who::Signature).contains("the `Listen` right on `h/hub`"));
+        assert!(hint(Who::Identity("c")).contains("the role `Azure Event Hubs Data Receiver`"));
     }
 }

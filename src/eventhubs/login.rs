@@ -15,7 +15,7 @@ use crate::credential::{Refusal, Tokens, file, renew_in};
 use crate::retry;
 
 use super::Cause;
-use super::advice::{Reason, Who};
+use super::advice::{Reason, Right, Who};
 use super::outcome::Fault;
 use super::token::{self, Kind, Token};
 
@@ -154,7 +154,7 @@ impl Login {
     }
 
     /// What to do about a refusal, by the words of the service.
-    pub(super) fn hint(&self, said: &str, host: &str, hub: &str) -> String {
+    pub(super) fn hint(&self, said: &str, right: Right, host: &str, hub: &str) -> String {
         let (reason, hub) = (Reason::of(said), format!("{host}/{hub}"));
         match &self.way {
             Way::Sas { settings, .. } => {
@@ -170,12 +170,12 @@ impl Login {
                     Access::Signature(_) => Who::Signature,
                     Access::ConnectionString(path) => Who::File(path),
                 };
-                reason.hint(who, &hub, &also.unwrap_or_default())
+                reason.hint(who, right, &hub, &also.unwrap_or_default())
             }
             Way::Entra(identity) => match &*identity.unrenewed() {
                 // It need not be the role: to the service, a token may have ended before it has to us.
                 Some(refusal) => format!("the token could not be renewed: {refusal}"),
-                None => reason.hint(Who::Identity(&identity.tokens.who()), &hub, ""),
+                None => reason.hint(Who::Identity(&identity.tokens.who()), right, &hub, ""),
             },
         }
     }

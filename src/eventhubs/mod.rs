@@ -14,6 +14,7 @@ mod outcome;
 mod probe;
 mod properties;
 mod question;
+pub mod reader;
 mod requests;
 mod session;
 mod token;
@@ -27,7 +28,7 @@ pub use content::Content;
 pub use lane::{Bell, Lane};
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
-pub use properties::ConnectError;
+pub use properties::{ConnectError, PartitionProperties};
 
 /// What a hub is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

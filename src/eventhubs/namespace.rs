@@ -48,7 +48,7 @@ pub(super) struct Shared {
     pool: Mutex<Vec<Arc<Connected>>>,
     pace: tokio::sync::Mutex<Pace>,
     hearers: Mutex<Vec<Hearer>>,
-    /// Connections made, and lanes.
+    /// Connections made, lanes and readers.
     numbers: AtomicU64,
     /// Somebody tries to connect in the background.
     trying: AtomicBool,
@@ -133,8 +133,13 @@ impl Namespace {
         target: Target,
         tell: impl FnMut(LaneEvent) + Send + 'static,
     ) -> Lane {
-        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        let number = self.number();
         lane::new(self.clone(), number, hub, &target, Box::new(tell))
+    }
+
+    /// A number of its own: for a connection, a lane or a reader.
+    pub(super) fn number(&self) -> u64 {
+        self.0.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A place for a link, on a connection that is made now if none has room.
@@ -214,7 +219,7 @@ impl Namespace {
         let opening = transport::open(address, way, *connect_timeout, &switch, &mut *tell);
         let stream = self.within("connecting", opening).await?;
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
+        let number = self.number();
         let shard = self.0.shard;
         let terms = Terms {
             host: &address.host,

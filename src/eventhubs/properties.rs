@@ -38,40 +38,88 @@ impl From<Fault> for ConnectError {
     }
 }
 
+/// How far a partition of a hub reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionProperties {
+    /// The sequence number of the oldest event that is there.
+    pub first_sequence: i64,
+    /// That of the newest one; -1 when there was none.
+    pub last_sequence: i64,
+    /// The offset of the newest one, which is of any form.
+    pub last_offset: String,
+    /// When the newest one was stored, in milliseconds since the Unix epoch.
+    pub last_enqueued_ms: i64,
+    /// Whether no event is there.
+    pub is_empty: bool,
+}
+
 impl Namespace {
     /// Asks the service for the partitions of `hub`: one attempt, bounded in time.
     pub async fn hub(&self, hub: &str) -> Result<HubProperties, ConnectError> {
+        let body = self.ask(hub, None).await?;
+        let properties = found(hub, &body)?;
+        self.let_in();
+        Ok(properties)
+    }
+
+    /// Asks the service how far a partition of `hub` reaches: one attempt, bounded in time.
+    pub async fn partition(
+        &self,
+        hub: &str,
+        partition: &str,
+    ) -> Result<PartitionProperties, ConnectError> {
+        Ok(self.ask_partition(hub, partition).await?)
+    }
+
+    pub(super) async fn ask_partition(
+        &self,
+        hub: &str,
+        partition: &str,
+    ) -> Result<PartitionProperties, Fault> {
+        let body = self.ask(hub, Some(partition)).await?;
+        extent(&body).ok_or_else(|| {
+            let detail = format!("no extent of `{hub}`, partition {partition}, in the answer");
+            Fault::new(Cause::Service, detail)
+        })
+    }
+
+    /// The attributes of a hub, or of a partition of it.
+    async fn ask(&self, hub: &str, partition: Option<&str>) -> Result<Value, Fault> {
         let connected = self.connected().await?;
-        let read = self.read(&connected, hub).await;
+        let read = self.read(&connected, hub, partition).await;
         if let Err(fault) = &read
             && fault.connection
         {
             self.give_up(&connected, fault).await;
         }
-        let properties = read?;
-        self.let_in();
-        Ok(properties)
+        read
     }
 
-    async fn read(&self, connected: &Connected, hub: &str) -> Result<HubProperties, Fault> {
+    async fn read(
+        &self,
+        connected: &Connected,
+        hub: &str,
+        partition: Option<&str>,
+    ) -> Result<Value, Fault> {
         let audience = self.audience(&format!("{hub}/$management"));
         let token = self.authorize(connected, &audience).await?;
         // The service wants the token in the request too.
         let text = |text: &str| Value::String(text.to_owned());
-        let what = [
+        let kind = if partition.is_some() { "partition" } else { "eventhub" };
+        let mut what = vec![
             ("operation", text("READ")),
-            ("type", text("com.microsoft:eventhub")),
+            ("type", text(&format!("com.microsoft:{kind}"))),
             ("name", text(hub)),
             ("security_token", text(token.text.expose())),
         ];
+        what.extend(partition.map(|partition| ("partition", text(partition))));
         let answer = connected.management.ask(connected, &what, None).await;
-        let body = answer.map_err(|fault| {
+        answer.map_err(|fault| {
             if fault.cause == Cause::Unauthorized {
                 connected.access.forget(&audience, &token);
             }
             self.explained(fault, hub)
-        })?;
-        found(hub, &body)
+        })
     }
 }
 
@@ -86,12 +134,27 @@ fn found(hub: &str, body: &Value) -> Result<HubProperties, Fault> {
     Ok(HubProperties { partition_ids })
 }
 
+fn attribute<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    let Value::Map(attributes) = body else { return None };
+    let named = |key: &Value| matches!(key, Value::String(key) if key == name);
+    attributes.iter().find(|(key, _)| named(key)).map(|(_, value)| value)
+}
+
+/// What the answer says of a partition.
+fn extent(body: &Value) -> Option<PartitionProperties> {
+    let number = |name| attribute(body, name)?.as_i64();
+    Some(PartitionProperties {
+        first_sequence: number("begin_sequence_number")?,
+        last_sequence: number("last_enqueued_sequence_number")?,
+        last_offset: attribute(body, "last_enqueued_offset")?.as_str()?.to_owned(),
+        last_enqueued_ms: number("last_enqueued_time_utc")?,
+        is_empty: attribute(body, "is_partition_empty")?.as_bool()?,
+    })
+}
+
 /// An array of strings, and nothing else, in a map.
 fn partition_ids(body: &Value) -> Option<Vec<String>> {
-    let Value::Map(attributes) = body else { return None };
-    let named = |key: &Value| matches!(key, Value::String(key) if key == "partition_ids");
-    let (_, ids) = attributes.iter().find(|(key, _)| named(key))?;
-    let Value::Array(ids) = ids else { return None };
+    let Value::Array(ids) = attribute(body, "partition_ids")? else { return None };
     let text = |id: &Value| match id {
         Value::String(id) => Some(id.clone()),
         _ => None,
@@ -117,5 +180,28 @@ mod tests {
             assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
             assert!(!error.is_for_good());
         }
+    }
+
+    #[test]
+    fn the_extent_of_a_partition_is_read_whole_or_not_at_all() {
+        let name = |name: &str| Value::String(name.to_owned());
+        let mut attributes = vec![
+            (name("begin_sequence_number"), Value::Long(3)),
+            (name("last_enqueued_sequence_number"), Value::Long(9)),
+            (name("last_enqueued_offset"), name("4096")),
+            (name("last_enqueued_time_utc"), Value::Timestamp(1_700_000_000_000)),
+            (name("is_partition_empty"), Value::Bool(false)),
+        ];
+        let expected = PartitionProperties {
+            first_sequence: 3,
+            last_sequence: 9,
+            last_offset: "4096".to_owned(),
+            last_enqueued_ms: 1_700_000_000_000,
+            is_empty: false,
+        };
+        assert_eq!(extent(&Value::Map(attributes.clone())), Some(expected));
+        attributes.remove(1);
+        assert_eq!(extent(&Value::Map(attributes)), None);
+        assert_eq!(extent(&Value::Null), None);
     }
 }

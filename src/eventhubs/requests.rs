@@ -110,7 +110,12 @@ impl Links {
         let attached = timeout(limit, session.sender(&name, node)).await.map_err(late)?;
         let sender = attached.map_err(|gone| not_there(no_place, &gone))?;
         let name = format!("{mine}-receiver");
-        let attach = Attach { name: &name, address: node, own: &mine, receives: Some(Receives::kept(ANSWERS.0, ANSWERS.1)) };
+        let attach = Attach {
+            name: &name,
+            address: node,
+            own: &mine,
+            receives: Some(Receives::kept(ANSWERS.0, ANSWERS.1)),
+        };
         let heard = Arc::clone(&waiting);
         let hear = move |message: Bytes| hand_out(&message, &heard);
         let attached = timeout(limit, session.receiver(&attach, hear)).await.map_err(late)?;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use amqp::client::Why;
-use amqp::driver::{Gone, Sender, Session};
+use amqp::client::{Attach, Why};
+use amqp::driver::{Gone, Receiver, Sender, Session};
+use bytes::Bytes;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -75,13 +76,29 @@ impl Seat {
 
     /// Attaches a link for sending to `path`. `Err(None)` when it is not answered.
     pub(super) async fn attach(&self, path: &str, name: &str) -> Result<Sender, Option<Fault>> {
+        self.attached(async |session: &Session| session.sender(name, path).await).await
+    }
+
+    /// Attaches a link that receives. `Err(None)` when it is not answered.
+    pub(super) async fn attach_receiver(
+        &self,
+        attach: &Attach<'_>,
+        hear: impl FnMut(Bytes) + Send + 'static,
+    ) -> Result<Receiver, Option<Fault>> {
+        self.attached(async move |session: &Session| session.receiver(attach, hear).await).await
+    }
+
+    async fn attached<T>(
+        &self,
+        attach: impl AsyncFnOnce(&Session) -> Result<T, Gone>,
+    ) -> Result<T, Option<Fault>> {
         let begin = || self.connected.begin();
         let session = self.session.session.get_or_try_init(begin).await.inspect_err(|_| {
             // Those who wait for it are not to wait once more.
             self.retire();
         })?;
-        match timeout(self.connected.limit, session.sender(name, path)).await {
-            Ok(Ok(sender)) => Ok(sender),
+        match timeout(self.connected.limit, attach(session)).await {
+            Ok(Ok(link)) => Ok(link),
             Ok(Err(gone)) => {
                 if !matches!(gone, Gone::Ended(Why::Peer(_))) {
                     self.retire();

@@ -110,8 +110,12 @@ async fn what_the_other_sends_is_received_with_credit_renewed() {
         let connection = client(near);
         connection.opened().await.unwrap();
         let session = connection.begin().await.unwrap();
-        let attach =
-            Attach { name: "link", address: "node", own: "me", receives: Some(Receives::kept(3, 65_536)) };
+        let attach = Attach {
+            name: "link",
+            address: "node",
+            own: "me",
+            receives: Some(Receives::kept(3, 65_536)),
+        };
         let (tell, told) = std::sync::mpsc::sync_channel(100);
         let hear = move |message: Bytes| tell.send(message).expect("room");
         let mut receiver = session.receiver(&attach, hear).await.unwrap();

@@ -143,9 +143,7 @@ impl Session {
         let id = LinkId { session: self.id, handle, serial };
         let (role, end) = match attach.receives {
             None => (Role::Sender, LinkEnd::Sender(Sender::default())),
-            Some(it) => {
-                (Role::Receiver, LinkEnd::Receiver(Receiver::new(it.credit, it.largest)))
-            }
+            Some(it) => (Role::Receiver, LinkEnd::Receiver(Receiver::new(it.credit, it.largest))),
         };
         let (source, target) = match attach.receives {
             None => (own_source(attach.own), terminus(role, attach.address)),

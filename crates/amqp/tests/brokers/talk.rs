@@ -92,8 +92,12 @@ async fn receiver(session: &Session, address: &str) -> (Receiver, Heard) {
             panic!("more came than was sent");
         }
     };
-    let attach =
-        Attach { name: "from", address, own: "witness", receives: Some(Receives::kept(CREDIT, 1_000_000)) };
+    let attach = Attach {
+        name: "from",
+        address,
+        own: "witness",
+        receives: Some(Receives::kept(CREDIT, 1_000_000)),
+    };
     (soon(session.receiver(&attach, hear)).await.expect("a link to receive on"), told)
 }
 
@@ -207,7 +211,8 @@ pub(crate) async fn finds_nothing(peer: &Peer, address: &str) -> [Why; 2] {
     let refused = soon(session.sender("to", address)).await.expect_err("no such address");
     let to = ended(refused);
     let session = begin(&connection).await;
-    let attach = Attach { name: "from", address, own: "witness", receives: Some(Receives::kept(1, 1_000)) };
+    let attach =
+        Attach { name: "from", address, own: "witness", receives: Some(Receives::kept(1, 1_000)) };
     let refused = soon(session.receiver(&attach, |_| {})).await.expect_err("no such address");
     assert_eq!(soon(connection.close()).await, End::Asked);
     [to, ended(refused)]

@@ -1,9 +1,9 @@
 //! What comes on the links of a session that receive: messages, and how many more may come.
 
+use super::{Broken, INCOMING_WINDOW, OUTGOING_WINDOW, Outside, Phase, Session};
 use crate::client::event::{Event, LinkId};
 use crate::client::link::{Arrival, Link, LinkEnd, State};
 use crate::client::output::Output;
-use super::{Broken, INCOMING_WINDOW, OUTGOING_WINDOW, Outside, Phase, Session};
 use crate::performative::{Flow, Outcome, Role, Transfer, write};
 
 impl Session {

@@ -28,7 +28,9 @@ impl Peer {
             out.extend_from_slice(&write::EMPTY_TARGET);
         });
         self.says(&answer);
-        assert!(matches!(self.client.event(), Some(Event::Attached { link: it, .. }) if it == link));
+        assert!(
+            matches!(self.client.event(), Some(Event::Attached { link: it, .. }) if it == link)
+        );
         (link, asked)
     }
 
@@ -103,10 +105,9 @@ fn only_what_is_granted_may_come() {
 fn a_link_that_ends_is_granted_nothing() {
     let (mut peer, session) = Peer::open(100);
     let (link, _) = peer.reads(session, 0);
-    let sends = peer.client.attach(
-        session,
-        &Attach { name: "other", address: "node", own: "me", receives: None },
-    );
+    let sends = peer
+        .client
+        .attach(session, &Attach { name: "other", address: "node", own: "me", receives: None });
     assert!(!peer.client.grant(sends.unwrap(), 1), "it sends");
     peer.client.detach(link);
     peer.hears();

@@ -79,8 +79,12 @@ async fn ours(relay: &Relay) {
     soon(connection.opened()).await.unwrap();
     let tokens = soon(connection.begin()).await.unwrap();
     let (tell, mut told) = mpsc::channel(1);
-    let attach =
-        Attach { name: "answers", address: "$cbs", own: "answers", receives: Some(Receives::kept(200, 65_536)) };
+    let attach = Attach {
+        name: "answers",
+        address: "$cbs",
+        own: "answers",
+        receives: Some(Receives::kept(200, 65_536)),
+    };
     let hear = move |message| tell.try_send(message).expect("one answer");
     let answers = soon(tokens.receiver(&attach, hear)).await.unwrap();
     let questions = soon(tokens.sender("questions", "$cbs")).await.unwrap();

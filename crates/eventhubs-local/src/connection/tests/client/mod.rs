@@ -6,8 +6,8 @@ mod reading;
 use std::io::IoSlice;
 
 use amqp::client::{
-    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, Receives, SessionId,
-    Settings as ClientSettings, Why,
+    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, Receives,
+    SessionId, Settings as ClientSettings, Why,
 };
 use bytes::Bytes;
 use proptest::prelude::*;

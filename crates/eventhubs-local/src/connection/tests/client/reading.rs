@@ -12,8 +12,7 @@ impl Line {
     /// A link that reads partition 1; the peer sends events settled.
     fn reads(&mut self, session: SessionId, selector: Option<&str>, first: u32) -> LinkId {
         let credit = Credit::ByHand(first);
-        let receives =
-            Receives { credit, selector, settled: true, ..Receives::kept(0, 1_100_000) };
+        let receives = Receives { credit, selector, settled: true, ..Receives::kept(0, 1_100_000) };
         let name = selector.unwrap_or("all");
         let attach = Attach { name, address: PARTITION, own: "me", receives: Some(receives) };
         self.client.attach(session, &attach).unwrap()
