@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod otlp;
 pub mod pipeline;
 mod plain;
+pub mod readback;
 pub mod registry;
 pub mod repeats;
 pub mod status;

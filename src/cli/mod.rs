@@ -29,6 +29,7 @@ mod run;
 mod signals;
 mod status;
 mod steer;
+mod tail;
 mod trial;
 
 use std::io::Write;
@@ -102,6 +103,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Send again what stands between two times or offsets, beside the bridge: its group is left alone
     Replay(replay::Question),
+    /// Show what is in a hub: the last events of each partition, or those from a time or a number on
+    Tail(tail::Question),
     /// Show what the mappings make of records: the events, and what is filtered or refused; nothing is sent
     Try(trial::Question),
     /// Write what a shell needs to complete these arguments
@@ -227,6 +230,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::Offsets(offsets) }) => offsets::offsets(&offsets),
         Ok(Arguments { command: Command::DeadLetters(it) }) => dead_letters::dead_letters(&it),
         Ok(Arguments { command: Command::Replay(question) }) => replay::replay(&question),
+        Ok(Arguments { command: Command::Tail(question) }) => tail::tail(&question),
         Ok(Arguments { command: Command::Try(question) }) => trial::trial(&question),
         Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
         Ok(Arguments { command: Command::Man(page) }) => man::man(&page),

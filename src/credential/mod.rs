@@ -19,7 +19,8 @@ mod wire;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use azure_core::credentials::AccessToken;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::error::ErrorKind;
 
 use crate::config::{Entra, Principal, Secret};
 
@@ -118,6 +119,21 @@ impl Tokens {
             Ok(Err(error)) => Err(refused(wire.refusal(&error))),
             Err(_) => Err(refused(wire.silence(self.limit))),
         }
+    }
+}
+
+/// For a client of Azure that logs in by itself. It asks for the scope that it knows; what the settings say counts.
+#[async_trait::async_trait]
+impl TokenCredential for Tokens {
+    async fn get_token(
+        &self,
+        _scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let token = self.fresh().await.map_err(|refusal| {
+            azure_core::Error::with_message(ErrorKind::Credential, refusal.to_string())
+        })?;
+        Ok(AccessToken::new(token.text.expose().to_owned(), token.expires.into()))
     }
 }
 

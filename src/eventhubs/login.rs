@@ -4,7 +4,7 @@
 //! renewed when two thirds of its life are over. While a renewal fails the old token serves until its end. What stands in
 //! a file is read each time, so that a key may change while the bridge runs.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Mutex;
@@ -17,6 +17,7 @@ use crate::retry;
 use super::Cause;
 use super::advice::{Reason, Right, Who};
 use super::outcome::Fault;
+use super::reader::witness::Pass;
 use super::token::{self, Kind, Token};
 
 /// A token of Entra that a service refuses is not asked for anew more often.
@@ -36,7 +37,7 @@ enum Way {
 
 /// An identity of Entra ID.
 struct Identity {
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     held: Mutex<Held>,
     /// Why the last attempt to have a token failed, if it did.
     unrenewed: std::sync::Mutex<Option<Refusal>>,
@@ -44,7 +45,11 @@ struct Identity {
 
 impl Identity {
     fn new(tokens: Tokens) -> Self {
-        Self { tokens, held: Mutex::default(), unrenewed: std::sync::Mutex::default() }
+        Self {
+            tokens: Arc::new(tokens),
+            held: Mutex::default(),
+            unrenewed: std::sync::Mutex::default(),
+        }
     }
 
     fn unrenewed(&self) -> MutexGuard<'_, Option<Refusal>> {
@@ -135,6 +140,29 @@ impl Login {
             },
             Way::Entra(identity) => identity.tokens.who(),
         }
+    }
+
+    /// What another client logs in with.
+    pub(super) async fn pass(&self, host: &str) -> Result<Pass, Fault> {
+        let (settings, second) = match &self.way {
+            Way::Entra(identity) => return Ok(Pass::Tokens(Arc::clone(&identity.tokens))),
+            Way::Sas { settings, second } => (settings, *second.lock().await),
+        };
+        let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
+        let shown = match access {
+            Access::Key { name, key } => {
+                let key = self.given(key).await?;
+                format!("SharedAccessKeyName={name};SharedAccessKey={}", key.expose())
+            }
+            Access::Signature(signature) => {
+                format!("SharedAccessSignature={}", self.given(signature).await?.expose())
+            }
+            Access::ConnectionString(path) => {
+                let text = self.given(&Given::File(path.clone())).await?;
+                return Ok(Pass::ConnectionString(text));
+            }
+        };
+        Ok(Pass::ConnectionString(Secret::new(format!("Endpoint=sb://{host}/;{shown}"))))
     }
 
     /// The service took `token` after it had refused the other one: from now on that key is used.

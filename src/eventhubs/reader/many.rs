@@ -9,7 +9,7 @@ use super::super::namespace::Namespace;
 use super::{HubEvent, ReadError, Reading};
 
 /// Runs of events that wait to be taken, of all partitions.
-const WAITING: usize = 8;
+pub(super) const WAITING: usize = 8;
 
 /// What a partition has to tell.
 #[derive(Debug)]
@@ -53,11 +53,15 @@ impl Namespace {
             };
             tasks.spawn_on(task, &self.0.runtime);
         }
-        Many { told, _tasks: tasks }
+        Many::new(told, tasks)
     }
 }
 
 impl Many {
+    pub(super) fn new(told: mpsc::Receiver<(usize, Told)>, tasks: JoinSet<()>) -> Self {
+        Self { told, _tasks: tasks }
+    }
+
     /// What comes next, and of which partition, by its place in what was asked for; `None` once all have ended.
     pub async fn next(&mut self) -> Option<(usize, Told)> {
         self.told.recv().await

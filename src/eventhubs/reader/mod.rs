@@ -9,6 +9,7 @@
 mod event;
 mod feed;
 mod many;
+pub(super) mod witness;
 
 use std::time::Duration;
 
