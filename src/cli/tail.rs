@@ -129,13 +129,15 @@ fn no_runtime(error: &std::io::Error) -> ExitCode {
 impl Question {
     async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, Failure> {
         let own = self.reader == Reader::Bridge;
-        let hub = Hub::open(config, place, &self.consumer_group, own, self.timeout).await?;
+        let mut hub = Hub::open(config, place, &self.consumer_group, own, self.timeout).await?;
         let chosen = self.chosen(&hub)?;
         let what = chosen
             .iter()
             .map(|number| hub.reading(*number, self.start(&hub, *number), self.follow));
-        let refused = |error| Failure::denied(&format!("hub `{}`", hub.place()), &error, "");
-        let many = hub.read(what.collect()).await.map_err(refused)?;
+        let doing = format!("hub `{}`", hub.place());
+        let refused = |error| Failure::denied(&doing, &error, "");
+        let what = what.collect();
+        let many = hub.read(what).await.map_err(refused)?;
         if !self.json {
             say(std::io::stderr(), format_args!("{}", hub.by));
         }

@@ -16,6 +16,8 @@ use super::Place;
 
 /// Partitions that are read, or asked for, at a time.
 pub const AT_ONCE: usize = 32;
+/// Partitions that Microsoft's client reads at a time: each has a connection of its own.
+const CONNECTIONS: usize = 8;
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,12 +118,21 @@ impl Hub {
     }
 
     /// Reads, with a bound on how many at a time. What follows is read all at once: none of it ends.
-    pub async fn read(&self, what: Vec<Reading>) -> Result<Many, ReadError> {
+    pub async fn read(&mut self, what: Vec<Reading>) -> Result<Many, ReadError> {
         let follows = what.iter().any(|reading| reading.until.is_none());
-        let at_once = if follows { what.len() } else { AT_ONCE };
+        if follows && what.len() > AT_ONCE && self.by == By::Microsoft {
+            self.by = By::Bridge("Microsoft's client would have a connection for each of so many");
+        }
+        let at_once = |most| if follows { what.len() } else { most };
         match self.by {
-            By::Microsoft => self.namespace.witness_all(what, at_once).await,
-            By::Bridge(_) => Ok(self.namespace.read_all(what, at_once)),
+            By::Microsoft => {
+                let at_once = at_once(CONNECTIONS);
+                self.namespace.witness_all(what, at_once).await
+            }
+            By::Bridge(_) => {
+                let at_once = at_once(AT_ONCE);
+                Ok(self.namespace.read_all(what, at_once))
+            }
         }
     }
 

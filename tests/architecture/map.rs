@@ -6,8 +6,21 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "bridge", "connect", "trial", "letters", "group", "import", "admin", "kafka", "status",
-            "config", "causes", "route", "record",
+            "bridge",
+            "connect",
+            "trial",
+            "readback",
+            "letters",
+            "group",
+            "import",
+            "admin",
+            "kafka",
+            "eventhubs",
+            "status",
+            "config",
+            "causes",
+            "route",
+            "record",
         ],
     ),
     ("connect", &["kafka", "eventhubs", "registry", "blob", "metrics", "config", "route"]),
@@ -15,6 +28,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "trial",
         &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],
     ),
+    ("readback", &["group", "eventhubs", "metrics", "config", "plain"]),
     ("letters", &["group", "kafka", "config", "plain", "record"]),
     ("group", &["kafka", "config", "record"]),
     (
@@ -113,6 +127,8 @@ pub(crate) const PLACES: &[(&[&str], &[&str])] = &[
     (&["rdkafka", "rdkafka_sys"], &["src/kafka"]),
     (&["amqp", "fe2o3_amqp_ws"], &["src/eventhubs"]),
     (&["azure_core", "azure_identity"], &["src/credential"]),
+    // A witness of what was sent: it shares no code with what sends.
+    (&["azure_messaging_eventhubs"], &["src/eventhubs/reader/witness"]),
     (&["reqwest"], &["src/http.rs", "src/credential", "src/otlp", "src/registry", "src/blob"]),
     (&["bridge_schema"], &["src/registry", "src/config/check/part.rs"]),
     (

@@ -15,5 +15,6 @@ mod redrive;
 mod replay;
 mod replaying;
 mod said;
+mod tail;
 mod terminal;
 mod trial;

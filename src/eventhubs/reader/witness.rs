@@ -32,8 +32,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(120);
 /// Events that may be under way.
 const PREFETCH: u32 = 300;
-/// Partitions that are read at a time, at most: each has a connection of its own.
-const MOST: usize = 8;
 
 /// What it logs in with.
 #[derive(Clone)]
@@ -60,12 +58,12 @@ impl Namespace {
         }
     }
 
-    /// As [`Namespace::read_all`], by Microsoft's client.
+    /// As [`Namespace::read_all`], by Microsoft's client. Each partition that is read has a connection of its own.
     pub async fn witness_all(&self, what: Vec<Reading>, at_once: usize) -> Result<Many, ReadError> {
         let pass = self.0.login.pass(&self.0.settings.address.host).await?;
         let (tell, told) = mpsc::channel(WAITING);
         let namespace = self.clone();
-        let turns = Arc::new(Semaphore::new(at_once.clamp(1, MOST)));
+        let turns = Arc::new(Semaphore::new(at_once.max(1)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ReadError::Unreachable(error.to_string()))?;
         let work = move || {
