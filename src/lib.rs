@@ -26,6 +26,7 @@ pub mod repeats;
 pub mod status;
 pub mod tls;
 pub mod trial;
+pub mod verify;
 pub mod watched;
 
 pub use bridge_core::{record, retry, route};

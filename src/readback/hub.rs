@@ -136,6 +136,23 @@ impl Hub {
         }
     }
 
+    /// When the oldest event of a partition was stored, in milliseconds since the Unix epoch, where older ones are gone.
+    pub async fn oldest(&self, number: usize) -> Result<Option<i64>, Failure> {
+        let (id, found) = &self.partitions[number];
+        if found.is_empty || found.first_sequence <= 0 {
+            return Ok(None);
+        }
+        let mut reader = self.namespace.reader(self.reading(number, Start::Earliest, false));
+        let events = reader.events().await;
+        let events = events.map_err(|error| failure(&self.place, id, &error))?;
+        Ok(events.first().map(|event| event.enqueued_ms))
+    }
+
+    /// Bytes of the largest event it takes, where we may send to it and it says so.
+    pub async fn takes(&self) -> Option<u64> {
+        self.namespace.may_send(&self.place.hub).await.ok()
+    }
+
     /// Lets the service know that nobody reads any more.
     pub async fn leave(self) {
         self.namespace.leave().await;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::group::Failure;
 
 /// Which hub of which namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The name of the namespace in the configuration.
     pub namespace: String,

@@ -13,14 +13,15 @@ mod latest;
 mod schemas;
 mod told;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bridge_core::rehearse::{Rehearsed, rehearse};
 use bridge_core::step::Known;
 
 use crate::config::{Config, Mapping, Topics};
 use crate::record::{OwnedRecord, Record};
-use crate::route::{RoundRobin, Router};
+use crate::route::{RoundRobin, Route, Router};
 
 use schemas::Schemas;
 
@@ -43,6 +44,9 @@ pub struct Trial {
     wanted: BTreeSet<usize>,
     router: Router,
     hub: Hub,
+    hubs: HashMap<(String, String), Hub>,
+    /// The ways of each topic that has come.
+    routes: HashMap<String, Arc<[Route]>>,
     turns: RoundRobin,
     known: Known,
     schemas: Schemas,
@@ -59,6 +63,8 @@ impl Trial {
             wanted,
             router,
             hub,
+            hubs: HashMap::new(),
+            routes: HashMap::new(),
             turns: RoundRobin::default(),
             known: Known::default(),
             schemas: Schemas::of(config),
@@ -82,19 +88,44 @@ impl Trial {
         input::read(line, number, self.topic())
     }
 
+    /// Hubs that are what they really are, by namespace and name, and not what all are taken to be.
+    pub fn know(&mut self, namespace: &str, hub: &str, is: Hub) {
+        self.hubs.insert((namespace.to_owned(), hub.to_owned()), is);
+    }
+
     /// What becomes of `record`, by each mapping that takes it; or that none does. A schema that is needed is fetched.
     pub fn told(&mut self, record: &Record<'_>) -> Vec<Told> {
-        let Hub { partitions, limit } = self.hub;
         let mut told = Vec::new();
-        let routes = self.router.routes(record.topic);
+        self.rehearse(record, |route, became, why| {
+            told.extend(Told::of(record, route, became, why));
+        });
+        if told.is_empty() {
+            told.push(Told::unmapped(record));
+        }
+        told
+    }
+
+    /// Tells of each mapping that takes `record` what becomes of it, and, where something that it needs is missing, why. A schema that is
+    /// needed is fetched.
+    pub fn rehearse(
+        &mut self,
+        record: &Record<'_>,
+        mut each: impl FnMut(&Route, Rehearsed, Option<&str>),
+    ) {
+        let routes = match self.routes.get(record.topic) {
+            Some(routes) => Arc::clone(routes),
+            None => {
+                let routes: Arc<[Route]> = self.router.routes(record.topic).into();
+                self.routes.insert(record.topic.to_owned(), Arc::clone(&routes));
+                routes
+            }
+        };
         for ways in routes.chunk_by(|one, other| one.mapping == other.mapping) {
             if !self.wanted.contains(&ways[0].mapping) {
                 continue;
             }
-            let hub = (partitions, limit);
-            let mut rehearse = |known: &Known| rehearse(ways, record, hub, &mut self.turns, known);
-            let (mut route, mut became) = rehearse(&self.known);
             let mut why = None;
+            let (mut route, mut became) = self.once(ways, record);
             // A key and a value, each with its own.
             while let Rehearsed::Missing(missing) = &became {
                 match self.schemas.fetch(&missing.reference) {
@@ -104,13 +135,29 @@ impl Trial {
                         break;
                     }
                 }
-                (route, became) = rehearse(&self.known);
+                (route, became) = self.once(ways, record);
             }
-            told.extend(Told::of(record, route, became, why.as_deref()));
+            each(route, became, why.as_deref());
         }
-        if told.is_empty() {
-            told.push(Told::unmapped(record));
+    }
+
+    /// What becomes of it with the schemas that are known.
+    fn once<'w>(&mut self, ways: &'w [Route], record: &Record<'_>) -> (&'w Route, Rehearsed) {
+        let mut at = self.hub_of(&ways[0]);
+        if ways.len() > 1 {
+            // It chooses its hub first, and that may be another than the first one.
+            let any = (None, at.limit);
+            let (chosen, _) = rehearse(ways, record, any, &mut self.turns, &self.known);
+            at = self.hub_of(chosen);
         }
-        told
+        rehearse(ways, record, (at.partitions, at.limit), &mut self.turns, &self.known)
+    }
+
+    fn hub_of(&self, route: &Route) -> Hub {
+        if self.hubs.is_empty() {
+            return self.hub;
+        }
+        let name = (route.namespace.to_string(), route.hub.to_string());
+        self.hubs.get(&name).copied().unwrap_or(self.hub)
     }
 }

@@ -188,6 +188,7 @@ fn a_reader_without_an_end_gets_what_is_stored_later() {
 fn what_cannot_be_read_is_told_by_what_is_to_be_done() {
     let server = Server::builder()
         .hub("orders", 2)
+        .consumer_group("orders", "known")
         .key("RootManageSharedAccessKey", "right")
         .limited_key(None, "sender", "key", Rights::SEND)
         .start()

@@ -1,0 +1,292 @@
+//! Compares what should be there with what is there, entry by entry in their order. Pure: what is held is one record, and where the last
+//! record of a partition stands in each hub partition.
+
+use std::collections::HashMap;
+
+use super::entry::{ANYWHERE, Digests, Entry, Kind};
+
+/// A fault, or what may be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// There is no event of a record.
+    Missing,
+    /// There are more events of a record than there should be.
+    Twice,
+    /// An event stands before that of an earlier record of its partition, in the same hub partition.
+    Disorder,
+    /// An event does not hold what it should.
+    Altered,
+    /// An event is in another hub partition than it should be.
+    Misplaced,
+    /// There is an event of a record of which there should be none.
+    Unexpected,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Missing,
+        Self::Twice,
+        Self::Disorder,
+        Self::Altered,
+        Self::Misplaced,
+        Self::Unexpected,
+    ];
+
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Twice => "twice",
+            Self::Disorder => "out_of_order",
+            Self::Altered => "altered",
+            Self::Misplaced => "wrong_partition",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+/// A fault, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Number of the topic and hub.
+    pub way: u32,
+    /// The Kafka partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// Where the event is: hub partition and sequence number.
+    pub event: Option<(u32, i64)>,
+    /// In which hub partition it should be, where it is in another.
+    pub should: Option<u32>,
+    /// Which parts are not what they should be: key, headers, body.
+    pub differs: [bool; 3],
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Events that should be there.
+    pub expected: u64,
+    /// Events of records in the range that are there.
+    pub found: u64,
+    /// How many of each fault there are.
+    pub faults: HashMap<Fault, u64>,
+    /// Records that their mapping filters.
+    pub filtered: u64,
+    /// Records that are refused and have their letter, or should have one.
+    pub dead_lettered: u64,
+    /// Refused records whose letter is not there.
+    pub letters_missing: u64,
+    /// Records that are refused and dropped.
+    pub dropped: u64,
+    /// Events whose record is not there any more, or never was: compaction, retention, an aborted transaction.
+    pub no_record: u64,
+    /// Records without an event that are older than what their hub partition holds.
+    pub expired: u64,
+    /// Records of which it is not known what should become of them.
+    pub unknown: u64,
+    /// The first ones of each fault.
+    pub examples: Vec<Example>,
+}
+
+impl Sums {
+    /// How many there are of a fault.
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.faults.get(&fault).copied().unwrap_or(0)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.faults.values().all(|count| *count == 0) && self.letters_missing == 0
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Comparison<'a> {
+    sums: Sums,
+    /// Examples that are kept of each fault.
+    most: usize,
+    /// Before which time a way and hub partition hold nothing any more.
+    trimmed: &'a dyn Trimmed,
+    group: Vec<Entry>,
+    /// Way and partition of the last record.
+    place: Option<(u32, i32)>,
+    /// Where the last one stands in each hub partition.
+    last: HashMap<u32, i64>,
+}
+
+/// What retention has taken.
+pub(super) trait Trimmed: std::fmt::Debug {
+    /// Events of that way that were stored before this time (milliseconds since the Unix epoch) in that hub partition, or in any, may be gone.
+    fn before(&self, way: u32, hub_partition: Option<u32>) -> Option<i64>;
+}
+
+impl<'a> Comparison<'a> {
+    /// Nothing is compared yet; `most` examples of each fault are kept.
+    pub(super) fn new(most: usize, trimmed: &'a dyn Trimmed) -> Self {
+        Self {
+            sums: Sums::default(),
+            most,
+            trimmed,
+            group: Vec::new(),
+            place: None,
+            last: HashMap::new(),
+        }
+    }
+
+    /// Takes the next entry; they come sorted.
+    pub(super) fn take(&mut self, entry: Entry) {
+        let same = |it: &Entry| {
+            (it.way, it.partition, it.offset) == (entry.way, entry.partition, entry.offset)
+        };
+        if !self.group.first().is_none_or(same) {
+            self.settle();
+        }
+        self.group.push(entry);
+    }
+
+    /// What came of it.
+    pub(super) fn end(mut self) -> Sums {
+        self.settle();
+        self.sums
+    }
+
+    /// Compares the entries of one record.
+    fn settle(&mut self) {
+        let group = std::mem::take(&mut self.group);
+        let Some(first) = group.first() else { return };
+        if self.place != Some((first.way, first.partition)) {
+            self.place = Some((first.way, first.partition));
+            self.last.clear();
+        }
+        let count = |kind| group.iter().filter(|entry| entry.kind == kind).count() as u64;
+        let expected = part(&group, Kind::Expected);
+        let found = part(&group, Kind::Found);
+        let (letters, due) = (count(Kind::Letter), count(Kind::DeadLetter));
+        let others = count(Kind::Filtered) + due + count(Kind::Dropped) + count(Kind::Unknown);
+        if expected.is_empty() && others == 0 {
+            self.sums.no_record += found.len() as u64;
+            return self.keep(group);
+        }
+        self.sums.expected += expected.len() as u64;
+        self.sums.found += found.len() as u64;
+        self.sums.filtered += count(Kind::Filtered);
+        self.sums.dropped += count(Kind::Dropped);
+        self.sums.unknown += count(Kind::Unknown);
+        self.sums.dead_lettered += due;
+        self.sums.letters_missing += due.saturating_sub(letters);
+        if count(Kind::Unknown) == 0 {
+            self.absent(expected, found.len(), letters.saturating_sub(due));
+            self.surplus(expected, found);
+            for event in found {
+                self.look_at(expected, event);
+            }
+        }
+        self.order(found);
+        self.keep(group);
+    }
+
+    /// The next group uses its memory.
+    fn keep(&mut self, mut group: Vec<Entry>) {
+        group.clear();
+        self.group = group;
+    }
+
+    fn absent(&mut self, expected: &[Entry], found: usize, mut letters: u64) {
+        for record in expected.iter().skip(found) {
+            let known = (record.hub_partition != ANYWHERE).then_some(record.hub_partition);
+            if letters > 0 {
+                letters -= 1;
+                self.sums.dead_lettered += 1;
+            } else if self.trimmed.before(record.way, known).is_some_and(|time| record.at < time) {
+                self.sums.expired += 1;
+            } else {
+                self.fault(Fault::Missing, record, None);
+            }
+        }
+    }
+
+    fn surplus(&mut self, expected: &[Entry], found: &[Entry]) {
+        let fault = if expected.is_empty() { Fault::Unexpected } else { Fault::Twice };
+        for event in found.iter().skip(expected.len()) {
+            self.fault(fault, event, Some(event));
+        }
+    }
+
+    /// Whether an event holds what one of the records should become, and is where it should be.
+    fn look_at(&mut self, expected: &[Entry], event: &Entry) {
+        let same = |record: &&Entry| record.digests == event.digests;
+        let Some(record) = expected.iter().find(same).or(expected.first()) else { return };
+        let Digests { key, headers, body } = record.digests;
+        let differs = [
+            key != event.digests.key,
+            headers != event.digests.headers,
+            body != event.digests.body,
+        ];
+        if differs.contains(&true) {
+            self.fault(Fault::Altered, event, Some(event));
+            if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
+                example.differs = differs;
+            }
+        }
+        let here = |record: &Entry| [ANYWHERE, event.hub_partition].contains(&record.hub_partition);
+        if !expected.iter().any(here) {
+            self.fault(Fault::Misplaced, event, Some(event));
+            if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
+                example.should = Some(record.hub_partition);
+            }
+        }
+    }
+
+    /// The first event of a record stands behind the first of the one before, of all in its hub partition.
+    fn order(&mut self, found: &[Entry]) {
+        // They are sorted by hub partition, and then by number.
+        for (at, event) in found.iter().enumerate() {
+            if at > 0 && found[at - 1].hub_partition == event.hub_partition {
+                continue;
+            }
+            let before = self.last.insert(event.hub_partition, event.at);
+            if before.is_some_and(|before| before > event.at) {
+                self.fault(Fault::Disorder, event, Some(event));
+            }
+        }
+    }
+
+    fn fault(&mut self, fault: Fault, of: &Entry, event: Option<&Entry>) {
+        let count = self.sums.faults.entry(fault).or_default();
+        *count += 1;
+        if *count <= self.most as u64 {
+            self.sums.examples.push(Example {
+                fault,
+                way: of.way,
+                partition: of.partition,
+                offset: of.offset,
+                event: event.map(|event| (event.hub_partition, event.at)),
+                should: None,
+                differs: [false; 3],
+            });
+        }
+    }
+}
+
+/// Whether the example is about that event, and may be completed.
+fn is_of(example: &Example, event: &Entry) -> bool {
+    matches!(example.fault, Fault::Altered | Fault::Misplaced)
+        && example.event == Some((event.hub_partition, event.at))
+        && (example.way, example.partition, example.offset)
+            == (event.way, event.partition, event.offset)
+}
+
+/// The entries of that kind, of a group that is sorted.
+fn part(group: &[Entry], kind: Kind) -> &[Entry] {
+    let from = group.partition_point(|entry| entry.kind < kind);
+    let to = group.partition_point(|entry| entry.kind <= kind);
+    &group[from..to]
+}
+
+#[cfg(test)]
+mod tests;

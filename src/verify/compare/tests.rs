@@ -1,0 +1,233 @@
+//! Against the plainest way to say it, and with one fault planted at a time.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Hub partition 3 holds nothing from before 100.
+#[derive(Debug)]
+struct Cut;
+
+impl Trimmed for Cut {
+    fn before(&self, _: u32, hub_partition: Option<u32>) -> Option<i64> {
+        hub_partition.is_none_or(|it| it == 3).then_some(100)
+    }
+}
+
+fn compared(mut entries: Vec<Entry>) -> Sums {
+    entries.sort_unstable();
+    let mut comparison = Comparison::new(1_000_000, &Cut);
+    entries.into_iter().for_each(|entry| comparison.take(entry));
+    comparison.end()
+}
+
+/// The same, by looking each thing up.
+fn by_hand(entries: &[Entry]) -> Sums {
+    let mut records: BTreeMap<(u32, i32, i64), Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        records.entry((entry.way, entry.partition, entry.offset)).or_default().push(*entry);
+    }
+    let mut sums = Sums::default();
+    let mut faults: BTreeMap<Fault, u64> = BTreeMap::new();
+    let mut places: BTreeMap<(u32, i32, u32), Vec<i64>> = BTreeMap::new();
+    for group in records.values() {
+        let of = |kind: Kind| group.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
+        let (expected, found) = (of(Kind::Expected), of(Kind::Found));
+        let [filtered, due, dropped, unknown, letters] =
+            [Kind::Filtered, Kind::DeadLetter, Kind::Dropped, Kind::Unknown, Kind::Letter]
+                .map(|kind| of(kind).len());
+        if expected.len() + filtered + due + dropped + unknown == 0 {
+            sums.no_record += found.len() as u64;
+            continue;
+        }
+        sums.expected += expected.len() as u64;
+        sums.found += found.len() as u64;
+        sums.filtered += filtered as u64;
+        sums.dropped += dropped as u64;
+        sums.unknown += unknown as u64;
+        sums.dead_lettered += due as u64;
+        sums.letters_missing += due.saturating_sub(letters) as u64;
+        let mut firsts: BTreeMap<u32, i64> = BTreeMap::new();
+        for event in &found {
+            let first = firsts.entry(event.hub_partition).or_insert(event.at);
+            *first = (*first).min(event.at);
+        }
+        for (hub_partition, at) in firsts {
+            let way = group[0].way;
+            places.entry((way, group[0].partition, hub_partition)).or_default().push(at);
+        }
+        if unknown > 0 {
+            continue;
+        }
+        let spare = letters.saturating_sub(due);
+        let mut absent: Vec<_> = expected.clone();
+        absent.sort();
+        for (number, record) in absent.iter().skip(found.len()).enumerate() {
+            if number < spare {
+                sums.dead_lettered += 1;
+            } else if [3, ANYWHERE].contains(&record.hub_partition) && record.at < 100 {
+                sums.expired += 1;
+            } else {
+                *faults.entry(Fault::Missing).or_default() += 1;
+            }
+        }
+        let more = found.len().saturating_sub(expected.len()) as u64;
+        let surplus = if expected.is_empty() { Fault::Unexpected } else { Fault::Twice };
+        *faults.entry(surplus).or_default() += more;
+        for event in found.iter().filter(|_| !expected.is_empty()) {
+            if expected.iter().all(|record| record.digests != event.digests) {
+                *faults.entry(Fault::Altered).or_default() += 1;
+            }
+            if expected.iter().all(|record| {
+                record.hub_partition != ANYWHERE && record.hub_partition != event.hub_partition
+            }) {
+                *faults.entry(Fault::Misplaced).or_default() += 1;
+            }
+        }
+    }
+    for numbers in places.values() {
+        let turned = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count() as u64;
+        *faults.entry(Fault::Disorder).or_default() += turned;
+    }
+    sums.faults = faults.into_iter().filter(|(_, count)| *count > 0).collect();
+    sums
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        8 => Just(Kind::Expected),
+        8 => Just(Kind::Found),
+        1 => Just(Kind::Filtered),
+        1 => Just(Kind::DeadLetter),
+        1 => Just(Kind::Dropped),
+        1 => Just(Kind::Letter),
+        1 => Just(Kind::Unknown),
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let hub_partition = prop_oneof![4 => 0..4u32, 1 => Just(ANYWHERE)];
+    (0..2u32, 0..2i32, 0..12i64, kind(), hub_partition, 0..200i64, 0..3u64).prop_map(
+        |(way, partition, offset, kind, hub_partition, at, digest)| {
+            let digests = Digests { key: 0, headers: digest / 2, body: digest % 2 };
+            // An event is somewhere.
+            let is_anywhere = kind == Kind::Found && hub_partition == ANYWHERE;
+            let hub_partition = if is_anywhere { 0 } else { hub_partition };
+            Entry { way, partition, offset, kind, hub_partition, at, digests }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn it_finds_what_the_plainest_way_finds(entries in prop::collection::vec(entry(), 0..60)) {
+        let expected = by_hand(&entries);
+        let found = compared(entries);
+        prop_assert_eq!(found.is_good(), expected.is_good());
+        let examples = found.examples.len() as u64;
+        prop_assert_eq!(examples, found.faults.values().sum::<u64>(), "each fault has its place");
+        let (mut of, faults) = (found.clone(), found.faults.clone());
+        of.examples.clear();
+        of.faults = faults.into_iter().filter(|(_, count)| *count > 0).collect();
+        prop_assert_eq!(of, expected);
+    }
+}
+
+/// Two ways, each with two partitions of a hundred records on four hub partitions: all there.
+fn sound() -> Vec<Entry> {
+    let mut all = Vec::new();
+    for (way, partition) in [(0, 0), (0, 1), (1, 0), (1, 7)] {
+        for offset in 0..100i64 {
+            let hub_partition = (offset % 4) as u32;
+            let digests = Digests { key: 1, headers: 2, body: offset as u64 };
+            let record = Entry {
+                way,
+                partition,
+                offset,
+                kind: Kind::Expected,
+                hub_partition,
+                at: 1_000,
+                digests,
+            };
+            let at = 10_000 + offset;
+            all.extend([record, Entry { kind: Kind::Found, at, ..record }]);
+        }
+    }
+    all
+}
+
+fn event(all: &mut [Entry], offset: i64) -> &mut Entry {
+    let is =
+        |it: &&mut Entry| (it.kind, it.way, it.partition, it.offset) == (Kind::Found, 1, 7, offset);
+    all.iter_mut().find(is).unwrap()
+}
+
+#[test]
+fn nothing_is_found_where_nothing_is() {
+    let sums = compared(sound());
+    assert!(sums.is_good(), "{sums:?}");
+    assert_eq!((sums.expected, sums.found, sums.examples.len()), (400, 400, 0));
+}
+
+#[test]
+fn each_planted_fault_is_found_alone_and_in_its_place() {
+    type Plant = fn(&mut Vec<Entry>);
+    let planted: [(Fault, Plant); 6] = [
+        (Fault::Missing, |all| {
+            all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 42));
+        }),
+        (Fault::Twice, |all| {
+            let again = *event(all, 42);
+            all.push(Entry { at: 90_000, ..again });
+        }),
+        (Fault::Disorder, |all| {
+            // In one hub partition.
+            let (one, other) = (event(all, 38).at, event(all, 42).at);
+            event(all, 38).at = other;
+            event(all, 42).at = one;
+        }),
+        (Fault::Altered, |all| event(all, 42).digests.body ^= 1),
+        (Fault::Misplaced, |all| event(all, 42).hub_partition = 1),
+        (Fault::Unexpected, |all| {
+            let record = all.iter_mut().find(|it| {
+                (it.kind, it.way, it.partition, it.offset) == (Kind::Expected, 1, 7, 42)
+            });
+            record.unwrap().kind = Kind::Filtered;
+        }),
+    ];
+    for (fault, plant) in planted {
+        let mut all = sound();
+        plant(&mut all);
+        let sums = compared(all);
+        assert!(!sums.is_good());
+        assert_eq!(sums.faults.values().sum::<u64>(), 1, "{fault:?}: {sums:?}");
+        assert_eq!(sums.of(fault), 1);
+        let example = sums.examples[0];
+        assert_eq!(
+            (example.fault, example.way, example.partition, example.offset),
+            (fault, 1, 7, 42)
+        );
+        assert_eq!(example.differs, [false, false, fault == Fault::Altered]);
+        assert_eq!(example.should, (fault == Fault::Misplaced).then_some(2));
+    }
+}
+
+#[test]
+fn what_cannot_be_proven_is_no_fault() {
+    let mut all = sound();
+    // Compaction has taken the record.
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Expected, 1, 7, 42));
+    // The hub's retention has taken the event.
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 43));
+    let old = all.iter_mut().find(|it| (it.way, it.partition, it.offset) == (1, 7, 43)).unwrap();
+    old.at = 99;
+    // It could not be stored, and its letter is there.
+    let refused = *event(&mut all, 44);
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 44));
+    all.push(Entry { kind: Kind::Letter, ..refused });
+    let sums = compared(all);
+    assert!(sums.is_good(), "{sums:?}");
+    assert_eq!((sums.no_record, sums.expired, sums.dead_lettered), (1, 1, 1));
+}

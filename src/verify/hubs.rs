@@ -1,0 +1,162 @@
+//! From the events of the hubs to entries, many partitions at once.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::eventhubs::reader::{HubEvent, Start, Told};
+use crate::group::Failure;
+use crate::readback::{Hub, failure};
+
+use super::entry::{Digests, Entry, Kind};
+use super::ledger::Ledger;
+use super::source::took;
+use super::watch::Watch;
+
+/// Events between two looks at whether it is to be stopped.
+const LOOK: u64 = 1_024;
+
+/// Reads what is left of the hubs; `false` when it was stopped before.
+pub(super) async fn read(
+    ledger: &mut Ledger,
+    hubs: &mut [Hub],
+    watch: &dyn Watch,
+) -> Result<bool, Failure> {
+    let begun = Instant::now();
+    let since = ledger.state.since;
+    let total = ledger.state.hubs.iter().flat_map(|hub| &hub.lanes);
+    let total = total.map(|lane| (lane.until + 1 - lane.next.unwrap_or(0)).max(0)).sum::<i64>();
+    watch.begin("reading events", "events", total.unsigned_abs());
+    let mut done = 0;
+    for (number, hub) in hubs.iter_mut().enumerate() {
+        let finished = one(ledger, number, hub, since, &mut done, watch).await?;
+        took(&mut ledger.state, "events", begun);
+        ledger.save()?;
+        if !finished {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn one(
+    ledger: &mut Ledger,
+    number: usize,
+    hub: &mut Hub,
+    since: Option<i64>,
+    done: &mut u64,
+    watch: &dyn Watch,
+) -> Result<bool, Failure> {
+    let mut places = Vec::new();
+    let mut what = Vec::new();
+    for (place, lane) in ledger.state.hubs[number].lanes.iter().enumerate() {
+        let Some(partition) = hub.partitions.iter().position(|(id, _)| *id == lane.id) else {
+            continue;
+        };
+        if lane.done {
+            continue;
+        }
+        let start = match (lane.next, since) {
+            (Some(next), _) => Start::Sequence(next),
+            (None, Some(since)) => Start::Enqueued(since),
+            (None, None) => Start::Earliest,
+        };
+        let mut reading = hub.reading(partition, start, false);
+        reading.until = Some(lane.until);
+        what.push(reading);
+        places.push(place);
+    }
+    let ways = Ways::of(ledger, number);
+    let place = hub.place().clone();
+    let refused = |error| Failure::denied(&format!("hub `{place}`"), &error, "");
+    let mut many = hub.read(what).await.map_err(refused)?;
+    ledger.state.hubs[number].by = hub.by.as_str().to_owned();
+    let mut failed = None;
+    while let Some((reader, told)) = many.next().await {
+        let lane = places[reader];
+        match told {
+            Told::Ended => ledger.state.hubs[number].lanes[lane].done = true,
+            Told::Failed(error) => {
+                let id = &ledger.state.hubs[number].lanes[lane].id;
+                failed = Some(failure(&place, id, &error));
+            }
+            Told::Events(events) => {
+                for event in &events {
+                    ledger.state.counts.events += 1;
+                    match ways.entry(event, lane) {
+                        Some(entry) => ledger.put(entry),
+                        None => ledger.state.counts.others += 1,
+                    }
+                    *done += 1;
+                    if done.is_multiple_of(LOOK) {
+                        watch.at(*done);
+                    }
+                }
+                let next = events.last().map(|event| event.sequence + 1);
+                ledger.state.hubs[number].lanes[lane].next = next;
+                if ledger.is_full() {
+                    ledger.save()?;
+                }
+                if watch.is_over() {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    match failed {
+        Some(failure) => {
+            // What was read stands; the same command goes on.
+            ledger.save()?;
+            Err(failure)
+        }
+        None => Ok(true),
+    }
+}
+
+/// The ways to one hub, by topic: the number, and the property that does not count.
+struct Ways(HashMap<String, (u32, String)>);
+
+impl Ways {
+    fn of(ledger: &Ledger, hub: usize) -> Self {
+        let ways = ledger.state.ways.iter().enumerate().filter(|(_, way)| way.hub == hub);
+        Self(
+            ways.map(|(number, way)| (way.topic.clone(), (number as u32, way.replayed.clone())))
+                .collect(),
+        )
+    }
+
+    /// `None` for what no mapping that is meant has sent.
+    fn entry(&self, event: &HubEvent, lane: usize) -> Option<Entry> {
+        let (topic, partition, offset) = coordinates(event.message_id.as_deref()?)?;
+        let (way, replayed) = self.0.get(topic)?;
+        Some(Entry {
+            way: *way,
+            partition,
+            offset,
+            kind: Kind::Found,
+            hub_partition: lane as u32,
+            at: event.sequence,
+            digests: Digests::of(event, Some(replayed)),
+        })
+    }
+}
+
+/// Topic, partition and offset of a message-id.
+fn coordinates(id: &str) -> Option<(&str, i32, i64)> {
+    let mut parts = id.rsplitn(3, '/');
+    let (offset, partition, topic) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((topic, partition.parse().ok()?, offset.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_known_by_the_message_id_of_its_event() {
+        assert_eq!(coordinates("orders/3/17"), Some(("orders", 3, 17)));
+        assert_eq!(coordinates("a.b_c-d/0/0"), Some(("a.b_c-d", 0, 0)));
+        for other in ["", "orders", "orders/3", "orders/x/17", "orders/3/x"] {
+            assert_eq!(coordinates(other), None, "{other}");
+        }
+    }
+}

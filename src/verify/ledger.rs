@@ -1,0 +1,69 @@
+//! Entries on their way to a run, and the state that belongs to the runs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::group::Failure;
+
+use super::entry::Entry;
+use super::runs::{Merged, Runs};
+use super::state::State;
+
+/// Entries in memory: some 20 MB.
+const MOST: usize = 300_000;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    folder: PathBuf,
+    runs: Runs,
+    entries: Vec<Entry>,
+    most: usize,
+    pub(super) state: State,
+}
+
+impl Ledger {
+    /// Goes on in `folder` with `state`.
+    pub(super) fn open(folder: &Path, state: State) -> Result<Self, Failure> {
+        let runs = Runs::open(folder, state.runs.clone()).map_err(|error| of(folder, &error))?;
+        let most = MOST;
+        Ok(Self { folder: folder.to_owned(), runs, entries: Vec::with_capacity(most), most, state })
+    }
+
+    pub(super) fn put(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Whether it is time for a run.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= self.most
+    }
+
+    /// Writes what is in memory as a run, without saying so: it does not count until [`Ledger::save`].
+    pub(super) fn spill(&mut self) -> Result<(), Failure> {
+        self.runs.add(&mut self.entries).map_err(|error| of(&self.folder, &error))
+    }
+
+    /// Keeps all that was put so far, and how far that is.
+    pub(super) fn save(&mut self) -> Result<(), Failure> {
+        self.spill()?;
+        self.state.runs = self.runs.names().to_vec();
+        self.state.save(&self.folder).map_err(|error| of(&self.folder, &error))
+    }
+
+    /// All entries in order.
+    pub(super) fn merged(&mut self) -> Result<Merged, Failure> {
+        self.runs.merged().map_err(|error| of(&self.folder, &error))
+    }
+
+    /// What is wrong with the folder.
+    pub(super) fn failure(&self, error: &io::Error) -> Failure {
+        of(&self.folder, error)
+    }
+}
+
+/// What is wrong with `folder`.
+pub(super) fn of(folder: &Path, error: &io::Error) -> Failure {
+    let hint = "see to its space and its rights, or name another with `--work-dir`";
+    Failure::denied(&format!("folder `{}`", folder.display()), error, hint)
+}

@@ -1,0 +1,155 @@
+//! `verify`: the records of a range against the events that are in the hubs.
+//!
+//! ```text
+//! plan       which offsets, and which hubs: fixed at the first start
+//! source     from records to the events that should be there, by the core's own steps
+//! hubs       from the events of the hubs to entries
+//! letters    the dead letters of these records
+//! entry      what is kept of a record or an event: place and digests           pure
+//! runs       entries beyond what memory holds, sorted in files
+//! ledger     entries on their way there, and the state that belongs to them
+//! state      how far it is, in the folder of the runs
+//! compare    entries that should be there against those that are               pure
+//! report     what came of it, for people and for scripts                       pure
+//! ```
+//! The invariants: no group is joined, nothing is sent and nothing is changed; memory does not grow with the range; and whoever is killed
+//! goes on after the last run, with the same result.
+
+mod compare;
+mod entry;
+mod hubs;
+mod ledger;
+mod letters;
+mod plan;
+mod report;
+mod runs;
+mod source;
+mod state;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::group::{Failure, Selection, Target};
+use crate::readback::Hub;
+use crate::trial;
+
+pub use compare::{Example, Fault, Sums};
+pub use report::Report;
+pub use watch::Watch;
+
+use compare::{Comparison, Trimmed};
+use ledger::Ledger;
+use state::State;
+
+/// What is to be compared.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// From where on, in Kafka.
+    pub from: Target,
+    /// Up to where, without what stands there.
+    pub to: Target,
+    /// Events are read that were stored from then on, in milliseconds since the Unix epoch.
+    pub stored_from: Option<i64>,
+    /// Only these topics, or partitions of them; all that are mapped without one.
+    pub topics: Vec<Selection>,
+    /// Only these mappings, by their places; all without one.
+    pub mappings: BTreeSet<usize>,
+    /// The consumer group to read hubs for.
+    pub group: String,
+    /// Whether the bridge's own reader reads where Microsoft's client could.
+    pub own: bool,
+    /// How long an answer may take.
+    pub limit: Duration,
+    /// How many of each fault are told with their place.
+    pub examples: usize,
+}
+
+impl Question {
+    /// The same question has the same name.
+    fn name(&self) -> String {
+        let Self { from, to, stored_from, topics, mappings, .. } = self;
+        format!("{from} {to} {stored_from:?} {topics:?} {mappings:?}")
+    }
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All was compared.
+    Compared(Box<Report>),
+    /// It was stopped before; the same command goes on.
+    Stopped,
+}
+
+/// Compares, with `folder` for what memory does not hold; what is there of the same question goes on.
+pub async fn verify(
+    config: &Config,
+    question: &Question,
+    folder: &Path,
+    watch: &dyn Watch,
+) -> Result<Outcome, Failure> {
+    let begun = Instant::now();
+    let asked = plan::ask(config, question)?;
+    let mut hubs = Vec::new();
+    for place in asked.places() {
+        hubs.push(Hub::open(config, place, &question.group, question.own, question.limit).await?);
+    }
+    let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
+    let state = match known {
+        Some(state) if state.question == question.name() => state,
+        Some(_) => {
+            let what = format!("folder `{}` belongs to another question", folder.display());
+            return Err(Failure::usage(what, "name an empty folder, or ask the same"));
+        }
+        None => asked.plan(question, &hubs).await?,
+    };
+    let mut ledger = Ledger::open(folder, state)?;
+    ledger.save()?;
+    let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
+    let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };
+    let mut sizes = Vec::with_capacity(hubs.len());
+    for hub in &hubs {
+        let limit = hub.takes().await.and_then(|limit| usize::try_from(limit).ok());
+        let is = trial::Hub {
+            partitions: Some(hub.partitions.len()),
+            limit: limit.unwrap_or(source::LIMIT),
+        };
+        sizes.push((hub.place().namespace.clone(), hub.place().hub.clone(), is));
+    }
+    let limit = question.limit;
+    let inquiry = &asked.inquiry;
+    if !source::read(&mut ledger, config, wanted, &sizes, inquiry, limit, watch)? {
+        return Ok(Outcome::Stopped);
+    }
+    if !hubs::read(&mut ledger, &mut hubs, watch).await? {
+        return Ok(Outcome::Stopped);
+    }
+    letters::read(&mut ledger, config, wanted, (inquiry, &asked.cluster), limit)?;
+    for hub in hubs {
+        hub.leave().await;
+    }
+    let sums = compare(&mut ledger, question.examples)?;
+    Ok(Outcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+}
+
+fn compare(ledger: &mut Ledger, examples: usize) -> Result<Sums, Failure> {
+    let merged = ledger.merged()?;
+    let mut comparison = Comparison::new(examples, &ledger.state);
+    for entry in merged {
+        comparison.take(entry.map_err(|error| ledger.failure(&error))?);
+    }
+    Ok(comparison.end())
+}
+
+impl Trimmed for State {
+    fn before(&self, way: u32, hub_partition: Option<u32>) -> Option<i64> {
+        let hub = &self.hubs[self.ways.get(way as usize)?.hub];
+        match hub_partition {
+            Some(number) => hub.lanes.get(number as usize)?.trimmed,
+            None => hub.lanes.iter().filter_map(|lane| lane.trimmed).max(),
+        }
+    }
+}

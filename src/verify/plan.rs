@@ -1,0 +1,169 @@
+//! What is to be compared: which offsets of which topics, with which hubs. It is fixed at the first start.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::config::{self, Config};
+use crate::group::{Failure, Selection, Target, enter};
+use crate::kafka::{self, Cluster, Inquiry};
+use crate::readback::{Hub, Place};
+use crate::record::TopicPartition;
+use crate::route::{Route, Router};
+
+use super::Question;
+use super::source::replayed;
+use super::state::{Counts, HubState, Lane, Source, State, Way};
+
+/// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
+const SLACK: i64 = 600_000;
+
+/// Kafka as it was asked.
+pub(super) struct Asked {
+    pub(super) inquiry: Inquiry,
+    pub(super) cluster: Cluster,
+    /// The topics that are meant, and the ways of their records.
+    topics: Vec<(String, Vec<Route>)>,
+}
+
+/// Logs in to Kafka, and finds the topics.
+pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Failure> {
+    let (inquiry, cluster) = enter(&config.kafka, question.limit)?;
+    let existing = cluster.topics.keys().map(String::as_str);
+    let read = kafka::topics(config, existing).read;
+    let router = Router::new(&config.mappings);
+    let mut topics = Vec::new();
+    for topic in read.into_iter().filter(|topic| cluster.topics.contains_key(topic)) {
+        let meant = |route: &Route| {
+            question.mappings.is_empty() || question.mappings.contains(&route.mapping)
+        };
+        let routes: Vec<Route> = router.routes(&topic).into_iter().filter(meant).collect();
+        let is_named = question.topics.is_empty()
+            || question.topics.iter().any(|selection| selection.topic == topic);
+        if is_named && !routes.is_empty() {
+            topics.push((topic, routes));
+        }
+    }
+    let known = |it: &&Selection| topics.iter().any(|(topic, _)| *topic == it.topic);
+    if let Some(other) = question.topics.iter().find(|it| !known(it)) {
+        let what =
+            format!("topic `{}` is not there, or taken by no mapping that is meant", other.topic);
+        return Err(Failure::usage(what, "name one that a mapping takes"));
+    }
+    if topics.is_empty() {
+        let hint = "see whether the bridge may see them: `check --connect`";
+        return Err(Failure::usage("there is no topic that a mapping takes", hint));
+    }
+    Ok(Asked { inquiry, cluster, topics })
+}
+
+impl Asked {
+    /// The hubs that their records go to.
+    pub(super) fn places(&self) -> BTreeSet<Place> {
+        let routes = self.topics.iter().flat_map(|(_, routes)| routes);
+        let place = |route: &Route| Place {
+            namespace: route.namespace.to_string(),
+            hub: route.hub.to_string(),
+        };
+        routes.map(place).collect()
+    }
+
+    /// Fixes what is to be compared.
+    pub(super) async fn plan(&self, question: &Question, hubs: &[Hub]) -> Result<State, Failure> {
+        let sources = self.sources(question)?;
+        let since = match (question.stored_from, question.from) {
+            (Some(time), _) => Some(time),
+            (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
+            (None, _) => None,
+        };
+        let mut state = State {
+            question: question.name(),
+            since,
+            sources,
+            hubs: Vec::new(),
+            ways: Vec::new(),
+            letters_read: false,
+            runs: Vec::new(),
+            counts: Counts::default(),
+        };
+        let mut numbers = HashMap::new();
+        for (number, hub) in hubs.iter().enumerate() {
+            numbers.insert(hub.place().clone(), number);
+            let mut lanes = Vec::new();
+            for (place, (id, found)) in hub.partitions.iter().enumerate() {
+                lanes.push(Lane {
+                    id: id.clone(),
+                    until: found.last_sequence,
+                    next: None,
+                    trimmed: hub.oldest(place).await?,
+                    done: found.is_empty,
+                });
+            }
+            let place = hub.place();
+            state.hubs.push(HubState {
+                namespace: place.namespace.clone(),
+                hub: place.hub.clone(),
+                lanes,
+                by: hub.by.as_str().to_owned(),
+            });
+        }
+        for (topic, routes) in &self.topics {
+            for route in routes {
+                let place =
+                    Place { namespace: route.namespace.to_string(), hub: route.hub.to_string() };
+                let hub = numbers[&place];
+                if state.way(topic, hub).is_none() {
+                    let replayed = replayed(route);
+                    state.ways.push(Way { topic: topic.clone(), hub, replayed });
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    fn sources(&self, question: &Question) -> Result<Vec<Source>, Failure> {
+        let mut places = Vec::new();
+        for (topic, _) in &self.topics {
+            let count = self.cluster.topics[topic].partitions;
+            let is_meant = |number: &i32| Selection::any(&question.topics, topic, *number);
+            let numbers = (0..count).filter(is_meant);
+            places.extend(numbers.map(|number| TopicPartition::new(topic.as_str(), number)));
+        }
+        let offset =
+            matches!(question.from, Target::Offset(_)) || matches!(question.to, Target::Offset(_));
+        if offset && places.len() > 1 {
+            let what = format!("an offset is of one partition, and {} are meant", places.len());
+            return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+        }
+        let limit = question.limit;
+        let logs = self.inquiry.logs(&places, limit);
+        let [from, to] = [question.from, question.to].map(|target| match target {
+            Target::Start(config::Start::At(time)) => self.inquiry.at_time(&places, time, limit),
+            _ => HashMap::new(),
+        });
+        let mut sources = Vec::with_capacity(places.len());
+        for place in places {
+            let Some((first, end)) = logs.get(&place).copied() else {
+                return Err(Failure::no_log(&place));
+            };
+            let at = |target, found: &HashMap<TopicPartition, Option<i64>>| match target {
+                Target::Start(config::Start::Earliest) => Ok(first),
+                Target::Start(config::Start::At(_)) => {
+                    let found = found.get(&place).ok_or_else(|| Failure::no_log(&place))?;
+                    Ok(found.unwrap_or(end))
+                }
+                Target::Offset(offset) => Ok(offset),
+                Target::Start(config::Start::Latest) | Target::Shift(_) => Ok(end),
+            };
+            let (asked, until) = (at(question.from, &from)?, at(question.to, &to)?);
+            let begin = asked.clamp(first, end);
+            sources.push(Source {
+                topic: place.topic.to_string(),
+                partition: place.partition,
+                from: begin,
+                to: until.clamp(begin, end),
+                trimmed: first > 0 && begin == first,
+                next: begin,
+            });
+        }
+        Ok(sources)
+    }
+}
