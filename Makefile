@@ -72,6 +72,9 @@ scale: deps-test ## measure what an estate costs: up to 200 hubs with 6400 parti
 steady: deps-test ## measure CPU and latency at 200, 2 000 and 20 000 records a second (STEADY_ONLY)
 	cargo bench -p kafka-eventhubs-bridge --bench steady
 
+verify: deps-test ## measure how fast `verify` compares, beside reading alone (VERIFY_RECORDS, 1 000 000)
+	cargo bench -p kafka-eventhubs-bridge --bench verify
+
 instructions: deps-instructions ## count the instructions a record costs, step by step: the same on every run (INSTRUCTIONS_ONLY)
 	cargo bench -p kafka-eventhubs-bridge --bench instructions
 
@@ -96,4 +99,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image

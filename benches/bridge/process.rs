@@ -42,10 +42,14 @@ impl Process {
 
     /// The largest resident memory so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("proc(5)");
-        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+        self.peak().expect("it runs")
+    }
+
+    /// The same; `None` of one that has ended.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
     }
 
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {

@@ -8,7 +8,8 @@
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written: to standard output, or where it was to go |
-//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, `run --until-caught-up` and `replay`, not everything is delivered yet |
+//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, `run --until-caught-up` and `replay`, not everything is delivered yet; `verify`, stopped before it was done |
+//! | 76 | `verify`: not everything is in the hubs as it should be |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 
@@ -31,6 +32,7 @@ mod status;
 mod steer;
 mod tail;
 mod trial;
+mod verify;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ const REFUSED: u8 = 69;
 const INTERNAL: u8 = 70;
 const UNWRITTEN: u8 = 74;
 const TRY_AGAIN: u8 = 75;
+const UNPROVEN: u8 = 76;
 const CONFIGURATION: u8 = 78;
 
 /// As the table above, in the words of a terminal.
@@ -59,7 +62,8 @@ Exit codes:
   70   a fault of the bridge
   74   what was asked for could not be written
   75   `offsets set`: a bridge of the group runs, and nothing was changed; `drain`: not everything is delivered in time;
-       `run --until-caught-up`, `replay` and `dead-letters replay`: stopped before they were done
+       `run --until-caught-up`, `replay`, `dead-letters replay` and `verify`: stopped before they were done
+  76   `verify`: not everything is in the hubs as it should be
   78   the configuration is wrong
   130  a second signal ended it at once";
 
@@ -105,6 +109,8 @@ enum Command {
     Replay(replay::Question),
     /// Show what is in a hub: the last events of each partition, or those from a time or a number on
     Tail(tail::Question),
+    /// Compare the records of a range with the events in the hubs: missing, twice, out of order, altered, on the wrong partition
+    Verify(verify::Question),
     /// Show what the mappings make of records: the events, and what is filtered or refused; nothing is sent
     Try(trial::Question),
     /// Write what a shell needs to complete these arguments
@@ -231,6 +237,7 @@ pub fn main() -> ExitCode {
         Ok(Arguments { command: Command::DeadLetters(it) }) => dead_letters::dead_letters(&it),
         Ok(Arguments { command: Command::Replay(question) }) => replay::replay(&question),
         Ok(Arguments { command: Command::Tail(question) }) => tail::tail(&question),
+        Ok(Arguments { command: Command::Verify(question) }) => verify::verify(&question),
         Ok(Arguments { command: Command::Try(question) }) => trial::trial(&question),
         Ok(Arguments { command: Command::Completions(it) }) => completions::completions(&it),
         Ok(Arguments { command: Command::Man(page) }) => man::man(&page),

@@ -121,7 +121,7 @@ fn stopped(stop: &Receiver<()>) {
     }
 }
 
-fn no_runtime(error: &std::io::Error) -> ExitCode {
+pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
     say(std::io::stderr(), format_args!("error: no runtime: {error}"));
     ExitCode::from(INTERNAL)
 }

@@ -1,7 +1,9 @@
 //! From the events of the hubs to entries, many partitions at once.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
 
 use crate::eventhubs::reader::{HubEvent, Start, Told};
 use crate::group::Failure;
@@ -14,6 +16,8 @@ use super::watch::Watch;
 
 /// Events between two looks at whether it is to be stopped.
 const LOOK: u64 = 1_024;
+/// Nothing comes for so long before it is looked whether it is to be stopped.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Reads what is left of the hubs; `false` when it was stopped before.
 pub(super) async fn read(
@@ -71,7 +75,14 @@ async fn one(
     let mut many = hub.read(what).await.map_err(refused)?;
     ledger.state.hubs[number].by = hub.by.as_str().to_owned();
     let mut failed = None;
-    while let Some((reader, told)) = many.next().await {
+    loop {
+        let Ok(next) = timeout(PATIENCE, many.next()).await else {
+            if watch.is_over() {
+                return Ok(false);
+            }
+            continue;
+        };
+        let Some((reader, told)) = next else { break };
         let lane = places[reader];
         match told {
             Told::Ended => ledger.state.hubs[number].lanes[lane].done = true,
@@ -93,7 +104,7 @@ async fn one(
                 }
                 let next = events.last().map(|event| event.sequence + 1);
                 ledger.state.hubs[number].lanes[lane].next = next;
-                if ledger.is_full() {
+                if ledger.is_due() {
                     ledger.save()?;
                 }
                 if watch.is_over() {

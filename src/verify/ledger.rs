@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::group::Failure;
 
@@ -11,6 +12,8 @@ use super::state::State;
 
 /// Entries in memory: some 20 MB.
 const MOST: usize = 300_000;
+/// A run is written at least so often while something comes.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub(super) struct Ledger {
     runs: Runs,
     entries: Vec<Entry>,
     most: usize,
+    saved: Instant,
     pub(super) state: State,
 }
 
@@ -27,7 +31,14 @@ impl Ledger {
     pub(super) fn open(folder: &Path, state: State) -> Result<Self, Failure> {
         let runs = Runs::open(folder, state.runs.clone()).map_err(|error| of(folder, &error))?;
         let most = MOST;
-        Ok(Self { folder: folder.to_owned(), runs, entries: Vec::with_capacity(most), most, state })
+        Ok(Self {
+            folder: folder.to_owned(),
+            runs,
+            entries: Vec::new(),
+            most,
+            saved: Instant::now(),
+            state,
+        })
     }
 
     pub(super) fn put(&mut self, entry: Entry) {
@@ -39,6 +50,11 @@ impl Ledger {
         self.entries.len() >= self.most
     }
 
+    /// Whether more is in memory than whoever is killed wants to read again.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_full() || !self.entries.is_empty() && self.saved.elapsed() >= AGAIN
+    }
+
     /// Writes what is in memory as a run, without saying so: it does not count until [`Ledger::save`].
     pub(super) fn spill(&mut self) -> Result<(), Failure> {
         self.runs.add(&mut self.entries).map_err(|error| of(&self.folder, &error))
@@ -48,6 +64,7 @@ impl Ledger {
     pub(super) fn save(&mut self) -> Result<(), Failure> {
         self.spill()?;
         self.state.runs = self.runs.names().to_vec();
+        self.saved = Instant::now();
         self.state.save(&self.folder).map_err(|error| of(&self.folder, &error))
     }
 

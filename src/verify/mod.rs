@@ -93,18 +93,20 @@ pub async fn verify(
 ) -> Result<Outcome, Failure> {
     let begun = Instant::now();
     let asked = plan::ask(config, question)?;
+    let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
+    // First where Kafka ends, then where the hubs do: what is delivered meanwhile is there.
+    let sources = if known.is_none() { asked.sources(question)? } else { Vec::new() };
     let mut hubs = Vec::new();
     for place in asked.places() {
         hubs.push(Hub::open(config, place, &question.group, question.own, question.limit).await?);
     }
-    let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
     let state = match known {
         Some(state) if state.question == question.name() => state,
         Some(_) => {
             let what = format!("folder `{}` belongs to another question", folder.display());
             return Err(Failure::usage(what, "name an empty folder, or ask the same"));
         }
-        None => asked.plan(question, &hubs).await?,
+        None => asked.plan(question, sources, &hubs).await?,
     };
     let mut ledger = Ledger::open(folder, state)?;
     ledger.save()?;

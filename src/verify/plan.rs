@@ -67,8 +67,12 @@ impl Asked {
     }
 
     /// Fixes what is to be compared.
-    pub(super) async fn plan(&self, question: &Question, hubs: &[Hub]) -> Result<State, Failure> {
-        let sources = self.sources(question)?;
+    pub(super) async fn plan(
+        &self,
+        question: &Question,
+        sources: Vec<Source>,
+        hubs: &[Hub],
+    ) -> Result<State, Failure> {
         let since = match (question.stored_from, question.from) {
             (Some(time), _) => Some(time),
             (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
@@ -119,7 +123,8 @@ impl Asked {
         Ok(state)
     }
 
-    fn sources(&self, question: &Question) -> Result<Vec<Source>, Failure> {
+    /// The offsets of the range, as Kafka has them now.
+    pub(super) fn sources(&self, question: &Question) -> Result<Vec<Source>, Failure> {
         let mut places = Vec::new();
         for (topic, _) in &self.topics {
             let count = self.cluster.topics[topic].partitions;

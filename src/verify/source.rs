@@ -83,7 +83,7 @@ pub(super) fn read(
         };
         ledger.state.sources[*number].next = record.offset + 1;
         ledger.state.counts.records += 1;
-        if ledger.is_full()
+        if ledger.is_due()
             && let Err(failure) = ledger.save()
         {
             wrong = Some(failure.to_string());

@@ -8,6 +8,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         &[
             "bridge",
             "connect",
+            "verify",
             "trial",
             "readback",
             "letters",
@@ -24,6 +25,21 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("connect", &["kafka", "eventhubs", "registry", "blob", "metrics", "config", "route"]),
+    (
+        "verify",
+        &[
+            "trial",
+            "readback",
+            "group",
+            "kafka",
+            "eventhubs",
+            "config",
+            "plain",
+            "core",
+            "route",
+            "record",
+        ],
+    ),
     (
         "trial",
         &["group", "kafka", "eventhubs", "registry", "config", "plain", "core", "route", "record"],

@@ -18,3 +18,4 @@ mod said;
 mod tail;
 mod terminal;
 mod trial;
+mod verify;

@@ -1,0 +1,152 @@
+//! How fast `verify` compares, beside what reading alone takes, and the memory it needs: a real Kafka, an Event Hubs server in a
+//! process of its own, and the commands as people call them. How to read it: `docs/performance.md`.
+//!
+//! It fails when `verify` finds a fault where there is none.
+
+#[path = "../steady/hub.rs"]
+#[expect(dead_code, reason = "each benchmark uses its part")]
+mod hub;
+#[path = "../bridge/process.rs"]
+#[expect(dead_code, reason = "each benchmark uses its part")]
+mod process;
+#[path = "../scale/shape.rs"]
+#[expect(dead_code, reason = "each benchmark uses its part")]
+mod shape;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+
+use hub::Hub;
+use process::Process;
+use shape::Shape;
+use support::{Kafka, rest};
+
+/// The server is faster with it; the bridge has its own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const LOOK: Duration = Duration::from_millis(5);
+const SHAPE: Shape = Shape::YARDSTICK;
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// Given by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Records of 1000 bytes; also `VERIFY_RECORDS`
+    #[arg(long)]
+    records: Option<u64>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What the benchmark asks of itself, in a process of its own.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// The Event Hubs server
+    #[command(hide = true)]
+    Hub(hub::Args),
+}
+
+/// What a command took.
+struct Took {
+    time: Duration,
+    cpu: Duration,
+    memory: u64,
+}
+
+impl Took {
+    fn tell(&self, what: &str, records: u64) {
+        let (records, micros) = (records as f64, self.cpu.as_secs_f64() * 1e6);
+        println!(
+            "| {what} | {:.0} k | {:.2} | {} MB |",
+            records / self.time.as_secs_f64() / 1e3,
+            micros / records,
+            self.memory >> 20,
+        );
+    }
+}
+
+fn main() {
+    let args = Args::parse();
+    if let Some(Role::Hub(hub)) = args.role {
+        return hub::serve(&hub);
+    }
+    let variable = || std::env::var("VERIFY_RECORDS").ok()?.parse().ok();
+    let records = args.records.or_else(variable).unwrap_or(1_000_000);
+    let kafka = Kafka::start(1);
+    let mut hub = Hub::start(SHAPE);
+    let topic = SHAPE.topic(0);
+    kafka.create_topic(&topic, SHAPE.partitions as i32);
+    let mut writer = kafka.writer(&[]);
+    for number in 0..records {
+        writer.write(&topic, &SHAPE.load(number as usize).1);
+    }
+    writer.finish();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("bridge.toml");
+    let text = format!(
+        "[kafka]\nbrokers = '{}'\ngroup_id = 'verify'\n[eventhubs]\nconnection_string = '{}'\n\
+         [[mappings]]\ntopic = '{topic}'\nhub = '{topic}'\n",
+        kafka.bootstrap(),
+        hub.connection_string,
+    );
+    std::fs::write(&file, text).expect("a temporary directory");
+    let copied = run(&file, &["run", "--until-caught-up"], 0);
+    assert_eq!(hub.count().0, records, "the bridge has copied all");
+    println!("| | records/s | CPU-µs/record | peak RSS |\n|---|---|---|---|");
+    copied.tell("the bridge copies them", records);
+    read_kafka(&kafka, &topic, records);
+    for reader in ["bridge", "microsoft"] {
+        let nothing = ["--from", "earliest", "--key", "nobody's", "--reader", reader];
+        let read = run(&file, &[&["tail", &topic], &nothing[..]].concat(), 0);
+        read.tell(&format!("reading the hub alone, by `{reader}`"), records);
+        let all = ["verify", "--from", "earliest", "--json", "--reader", reader];
+        run(&file, &all, 0).tell(&format!("`verify`, by `{reader}`"), records);
+    }
+}
+
+/// Runs the bridge's own program to its end, which is to be good.
+fn run(file: &Path, arguments: &[&str], code: i32) -> Took {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    command.args(arguments).arg("--config").arg(file);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let begun = Instant::now();
+    let mut process = Process::spawn(command);
+    let (mut cpu, mut memory) = (Duration::ZERO, 0);
+    loop {
+        (cpu, memory) = (process.cpu().max(cpu), process.peak().unwrap_or(0).max(memory));
+        if let Some(status) = process.ended() {
+            assert_eq!(status.code(), Some(code), "{arguments:?}");
+            return Took { time: begun.elapsed(), cpu, memory };
+        }
+        rest(LOOK);
+    }
+}
+
+fn read_kafka(kafka: &Kafka, topic: &str, records: u64) {
+    let consumer: BaseConsumer = kafka.config().create().expect("a consumer");
+    let mut all = TopicPartitionList::new();
+    for partition in 0..SHAPE.partitions as i32 {
+        all.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+    }
+    let (begun, cpu) = (Instant::now(), process::own_cpu());
+    consumer.assign(&all).expect("partitions that are there");
+    let (mut read, mut bytes) = (0, 0);
+    while read < records {
+        if let Some(record) = consumer.poll(Duration::from_secs(10)) {
+            bytes += record.expect("a record").payload_len();
+            read += 1;
+        }
+    }
+    assert!(bytes > 0);
+    let (time, cpu) = (begun.elapsed(), process::own_cpu() - cpu);
+    Took { time, cpu, memory: 0 }.tell("reading Kafka alone, by a plain consumer", records);
+}
