@@ -113,7 +113,8 @@ impl Hub {
             group: self.group.clone(),
             partition: partition.clone(),
             start,
-            until: (!follow).then_some(found.last_sequence),
+            // Nothing is waited for where nothing is.
+            until: (!follow).then_some(if found.is_empty { -1 } else { found.last_sequence }),
         }
     }
 

@@ -46,13 +46,11 @@ impl Place {
         if known.is_empty() {
             known.extend(config.eventhubs.keys().map(String::as_str));
         }
-        match known[..] {
-            [namespace] => Ok(place(namespace, text)),
-            _ => {
-                let what = format!("`{text}` may be a hub of several namespaces");
-                let hint = format!("write NAMESPACE/{text}; the namespaces are {}", namespaces());
-                Err(Failure::usage(what, hint))
-            }
+        if let [namespace] = known[..] {
+            return Ok(place(namespace, text));
         }
+        let what = format!("`{text}` may be a hub of several namespaces");
+        let hint = format!("write NAMESPACE/{text}; the namespaces are {}", namespaces());
+        Err(Failure::usage(what, hint))
     }
 }

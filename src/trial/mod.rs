@@ -112,14 +112,7 @@ impl Trial {
         record: &Record<'_>,
         mut each: impl FnMut(&Route, Rehearsed, Option<&str>),
     ) {
-        let routes = match self.routes.get(record.topic) {
-            Some(routes) => Arc::clone(routes),
-            None => {
-                let routes: Arc<[Route]> = self.router.routes(record.topic).into();
-                self.routes.insert(record.topic.to_owned(), Arc::clone(&routes));
-                routes
-            }
-        };
+        let routes = self.routes(record.topic);
         for ways in routes.chunk_by(|one, other| one.mapping == other.mapping) {
             if !self.wanted.contains(&ways[0].mapping) {
                 continue;
@@ -139,6 +132,15 @@ impl Trial {
             }
             each(route, became, why.as_deref());
         }
+    }
+
+    fn routes(&mut self, topic: &str) -> Arc<[Route]> {
+        if let Some(routes) = self.routes.get(topic) {
+            return Arc::clone(routes);
+        }
+        let routes: Arc<[Route]> = self.router.routes(topic).into();
+        self.routes.insert(topic.to_owned(), Arc::clone(&routes));
+        routes
     }
 
     /// What becomes of it with the schemas that are known.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::eventhubs::reader::{HubEvent, Start, Told};
+use crate::eventhubs::reader::{HubEvent, Reading, Start, Told};
 use crate::group::Failure;
 use crate::readback::{Hub, failure};
 
@@ -14,8 +14,6 @@ use super::ledger::Ledger;
 use super::source::took;
 use super::watch::Watch;
 
-/// Events between two looks at whether it is to be stopped.
-const LOOK: u64 = 1_024;
 /// Nothing comes for so long before it is looked whether it is to be stopped.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -50,6 +48,72 @@ async fn one(
     done: &mut u64,
     watch: &dyn Watch,
 ) -> Result<bool, Failure> {
+    let (places, what) = left(ledger, number, hub, since);
+    let ways = Ways::of(ledger, number);
+    let place = hub.place().clone();
+    let refused = |error| Failure::denied(&format!("hub `{place}`"), &error, "");
+    let mut many = hub.read(what).await.map_err(refused)?;
+    hub.by.as_str().clone_into(&mut ledger.state.hubs[number].by);
+    let mut failed = None;
+    loop {
+        let Ok(next) = timeout(PATIENCE, many.next()).await else {
+            if watch.is_over() {
+                return Ok(false);
+            }
+            continue;
+        };
+        let Some((reader, told)) = next else { break };
+        let lane = places[reader];
+        match told {
+            Told::Ended => ledger.state.hubs[number].lanes[lane].done = true,
+            Told::Failed(error) => {
+                let id = &ledger.state.hubs[number].lanes[lane].id;
+                failed = Some(failure(&place, id, &error));
+            }
+            Told::Events(events) => {
+                take(ledger, &ways, (number, lane), &events);
+                *done += events.len() as u64;
+                watch.at(*done);
+                if ledger.is_due() {
+                    ledger.save()?;
+                }
+                if watch.is_over() {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    match failed {
+        Some(failure) => {
+            // What was read stands; the same command goes on.
+            ledger.save()?;
+            Err(failure)
+        }
+        None => Ok(true),
+    }
+}
+
+/// Keeps what was read of a lane.
+fn take(ledger: &mut Ledger, ways: &Ways, (hub, lane): (usize, usize), events: &[HubEvent]) {
+    for event in events {
+        ledger.state.counts.events += 1;
+        match ways.entry(event, lane) {
+            Some(entry) => ledger.put(entry),
+            None => ledger.state.counts.others += 1,
+        }
+    }
+    if let Some(last) = events.last() {
+        ledger.state.hubs[hub].lanes[lane].next = Some(last.sequence + 1);
+    }
+}
+
+/// The lanes of a hub that are still to be read, and what of each.
+fn left(
+    ledger: &Ledger,
+    number: usize,
+    hub: &Hub,
+    since: Option<i64>,
+) -> (Vec<usize>, Vec<Reading>) {
     let mut places = Vec::new();
     let mut what = Vec::new();
     for (place, lane) in ledger.state.hubs[number].lanes.iter().enumerate() {
@@ -69,58 +133,7 @@ async fn one(
         what.push(reading);
         places.push(place);
     }
-    let ways = Ways::of(ledger, number);
-    let place = hub.place().clone();
-    let refused = |error| Failure::denied(&format!("hub `{place}`"), &error, "");
-    let mut many = hub.read(what).await.map_err(refused)?;
-    ledger.state.hubs[number].by = hub.by.as_str().to_owned();
-    let mut failed = None;
-    loop {
-        let Ok(next) = timeout(PATIENCE, many.next()).await else {
-            if watch.is_over() {
-                return Ok(false);
-            }
-            continue;
-        };
-        let Some((reader, told)) = next else { break };
-        let lane = places[reader];
-        match told {
-            Told::Ended => ledger.state.hubs[number].lanes[lane].done = true,
-            Told::Failed(error) => {
-                let id = &ledger.state.hubs[number].lanes[lane].id;
-                failed = Some(failure(&place, id, &error));
-            }
-            Told::Events(events) => {
-                for event in &events {
-                    ledger.state.counts.events += 1;
-                    match ways.entry(event, lane) {
-                        Some(entry) => ledger.put(entry),
-                        None => ledger.state.counts.others += 1,
-                    }
-                    *done += 1;
-                    if done.is_multiple_of(LOOK) {
-                        watch.at(*done);
-                    }
-                }
-                let next = events.last().map(|event| event.sequence + 1);
-                ledger.state.hubs[number].lanes[lane].next = next;
-                if ledger.is_due() {
-                    ledger.save()?;
-                }
-                if watch.is_over() {
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    match failed {
-        Some(failure) => {
-            // What was read stands; the same command goes on.
-            ledger.save()?;
-            Err(failure)
-        }
-        None => Ok(true),
-    }
+    (places, what)
 }
 
 /// The ways to one hub, by topic: the number, and the property that does not count.

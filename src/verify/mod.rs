@@ -112,18 +112,9 @@ pub async fn verify(
     ledger.save()?;
     let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
     let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };
-    let mut sizes = Vec::with_capacity(hubs.len());
-    for hub in &hubs {
-        let limit = hub.takes().await.and_then(|limit| usize::try_from(limit).ok());
-        let is = trial::Hub {
-            partitions: Some(hub.partitions.len()),
-            limit: limit.unwrap_or(source::LIMIT),
-        };
-        sizes.push((hub.place().namespace.clone(), hub.place().hub.clone(), is));
-    }
-    let limit = question.limit;
-    let inquiry = &asked.inquiry;
-    if !source::read(&mut ledger, config, wanted, &sizes, inquiry, limit, watch)? {
+    let sizes = sizes(&hubs).await;
+    let (inquiry, limit) = (&asked.inquiry, question.limit);
+    if !source::read(&mut ledger, config, wanted, &sizes, (inquiry, limit), watch)? {
         return Ok(Outcome::Stopped);
     }
     if !hubs::read(&mut ledger, &mut hubs, watch).await? {
@@ -135,6 +126,20 @@ pub async fn verify(
     }
     let sums = compare(&mut ledger, question.examples)?;
     Ok(Outcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+}
+
+/// What the hubs are: where an event goes, and whether it is too large, follows from that.
+async fn sizes(hubs: &[Hub]) -> Vec<(String, String, trial::Hub)> {
+    let mut sizes = Vec::with_capacity(hubs.len());
+    for hub in hubs {
+        let limit = hub.takes().await.and_then(|limit| usize::try_from(limit).ok());
+        let is = trial::Hub {
+            partitions: Some(hub.partitions.len()),
+            limit: limit.unwrap_or(source::LIMIT),
+        };
+        sizes.push((hub.place().namespace.clone(), hub.place().hub.clone(), is));
+    }
+    sizes
 }
 
 fn compare(ledger: &mut Ledger, examples: usize) -> Result<Sums, Failure> {

@@ -18,75 +18,44 @@ use crate::trial::{Hub, Trial};
 
 use super::entry::{ANYWHERE, Digests, Entry, Kind};
 use super::ledger::Ledger;
-use super::state::State;
+use super::state::{Source, State};
 use super::watch::Watch;
 
 /// What a hub takes where it does not say so.
 pub(super) const LIMIT: usize = 1 << 20;
+
+/// Hubs by namespace and name, and what they are.
+pub(super) type Hubs = [(String, String, Hub)];
+
+/// What each record goes through.
+struct Steps<'a> {
+    trial: Trial,
+    /// Numbers of the hubs.
+    hubs: HashMap<(&'a str, &'a str), usize>,
+    /// Numbers of the sources, by partition and topic.
+    sources: HashMap<i32, HashMap<String, usize>>,
+    entries: Vec<Result<Entry, String>>,
+}
 
 /// Reads what is left of the sources; `false` when it was stopped before.
 pub(super) fn read(
     ledger: &mut Ledger,
     config: &Config,
     wanted: &BTreeSet<usize>,
-    hubs: &[(String, String, Hub)],
-    inquiry: &Inquiry,
-    limit: Duration,
+    hubs: &Hubs,
+    (inquiry, limit): (&Inquiry, Duration),
     watch: &dyn Watch,
 ) -> Result<bool, Failure> {
     let begun = Instant::now();
-    let mut trial = Trial::new(config, wanted.clone(), Hub { partitions: None, limit: LIMIT });
-    let mut places = HashMap::new();
-    for (number, (namespace, hub, is)) in hubs.iter().enumerate() {
-        trial.know(namespace, hub, *is);
-        places.insert((namespace.as_str(), hub.as_str()), number);
-    }
-    let sources = &ledger.state.sources;
-    let numbers: HashMap<(String, i32), usize> = sources
-        .iter()
-        .enumerate()
-        .map(|(number, it)| ((it.topic.clone(), it.partition), number))
-        .collect();
-    let stretches: Vec<Stretch> = sources
-        .iter()
-        .map(|it| Stretch {
-            partition: TopicPartition::new(it.topic.as_str(), it.partition),
-            from: it.next,
-            to: it.to,
-        })
-        .collect();
+    let mut steps = Steps::new(config, wanted, hubs, &ledger.state);
+    let stretches: Vec<Stretch> = ledger.state.sources.iter().map(stretch).collect();
     let total: i64 = stretches.iter().map(Stretch::len).sum();
     watch.begin("reading records", "records", total.unsigned_abs());
     let (mut wrong, mut stopped) = (None, false);
     let mut each = |record: &Record<'_>, done: i64| {
         watch.at(done.unsigned_abs());
-        let mut entries = Vec::new();
-        trial.rehearse(record, |route, became, why| {
-            let hub = places.get(&(&*route.namespace, &*route.hub)).copied();
-            let way = hub.and_then(|hub| ledger.state.way(record.topic, hub));
-            match way {
-                Some(way) => entries.extend(entry(record, route, became, way, why)),
-                None => entries.push(Err("its hub is not known".to_owned())),
-            }
-        });
-        for entry in entries {
-            match entry {
-                Ok(entry) => ledger.put(entry),
-                Err(why) => {
-                    wrong = Some(why);
-                    return ControlFlow::Break(());
-                }
-            }
-        }
-        let Some(number) = numbers.get(&(record.topic.to_owned(), record.partition)) else {
-            return ControlFlow::Continue(());
-        };
-        ledger.state.sources[*number].next = record.offset + 1;
-        ledger.state.counts.records += 1;
-        if ledger.is_due()
-            && let Err(failure) = ledger.save()
-        {
-            wrong = Some(failure.to_string());
+        if let Err(failure) = steps.take(record, ledger) {
+            wrong = Some(failure);
             return ControlFlow::Break(());
         }
         stopped = watch.is_over();
@@ -94,8 +63,8 @@ pub(super) fn read(
     };
     let unread = inquiry.scan(stretches, limit, &mut each);
     let unread = unread.map_err(|denied| Failure::denied("records cannot be read", &denied, ""))?;
-    if let Some(why) = wrong {
-        return Err(Failure::denied("records cannot be compared", &why, ""));
+    if let Some(failure) = wrong {
+        return Err(failure);
     }
     took(&mut ledger.state, "records", begun);
     if let Some(unread) = unread.into_iter().next() {
@@ -111,6 +80,51 @@ pub(super) fn read(
     Ok(!stopped)
 }
 
+fn stretch(source: &Source) -> Stretch {
+    let partition = TopicPartition::new(source.topic.as_str(), source.partition);
+    Stretch { partition, from: source.next, to: source.to }
+}
+
+impl<'a> Steps<'a> {
+    fn new(config: &Config, wanted: &BTreeSet<usize>, hubs: &'a Hubs, state: &State) -> Self {
+        let any = Hub { partitions: None, limit: LIMIT };
+        let mut trial = Trial::new(config, wanted.clone(), any);
+        let mut places = HashMap::new();
+        for (number, (namespace, hub, is)) in hubs.iter().enumerate() {
+            trial.know(namespace, hub, *is);
+            places.insert((namespace.as_str(), hub.as_str()), number);
+        }
+        let mut sources: HashMap<i32, HashMap<String, usize>> = HashMap::new();
+        for (number, source) in state.sources.iter().enumerate() {
+            sources.entry(source.partition).or_default().insert(source.topic.clone(), number);
+        }
+        Self { trial, hubs: places, sources, entries: Vec::new() }
+    }
+
+    /// Puts what a record should become, and that it was read.
+    fn take(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
+        let Self { trial, hubs, sources, entries } = self;
+        trial.rehearse(record, |route, became, why| {
+            let hub = hubs.get(&(&*route.namespace, &*route.hub));
+            let way = hub.and_then(|hub| ledger.state.way(record.topic, *hub));
+            entries.push(match way {
+                Some(way) => entry(record, route, became, way, why),
+                None => Err(format!("hub `{}/{}` is not known", route.namespace, route.hub)),
+            });
+        });
+        for entry in entries.drain(..) {
+            let doing = "records cannot be compared";
+            ledger.put(entry.map_err(|why| Failure::denied(doing, &why, ""))?);
+        }
+        let source = sources.get(&record.partition).and_then(|all| all.get(record.topic));
+        if let Some(source) = source {
+            ledger.state.sources[*source].next = record.offset + 1;
+            ledger.state.counts.records += 1;
+        }
+        if ledger.is_due() { ledger.save() } else { Ok(()) }
+    }
+}
+
 pub(super) fn took(state: &mut State, what: &str, begun: Instant) {
     *state.counts.seconds.entry(what.to_owned()).or_default() += begun.elapsed().as_secs_f64();
 }
@@ -121,7 +135,7 @@ fn entry(
     became: Rehearsed,
     way: u32,
     why: Option<&str>,
-) -> Option<Result<Entry, String>> {
+) -> Result<Entry, String> {
     let mut entry = Entry {
         way,
         partition: record.partition,
@@ -140,10 +154,7 @@ fn entry(
             entry.hub_partition = place.unwrap_or(ANYWHERE);
             let read = HubEvent::decode(&Bytes::from(event.message));
             let replayed = replayed(route);
-            match read {
-                Ok(event) => entry.digests = Digests::of(&event, Some(&replayed)),
-                Err(why) => return Some(Err(why)),
-            }
+            entry.digests = Digests::of(&read?, Some(&replayed));
         }
         Rehearsed::Filtered(_) => entry.kind = Kind::Filtered,
         Rehearsed::Refused { .. } => {
@@ -157,13 +168,13 @@ fn entry(
         Rehearsed::NoPlace(_) => entry.kind = Kind::Unknown,
         Rehearsed::Missing(missing) => {
             let why = why.unwrap_or("it is not known");
-            return Some(Err(format!(
+            return Err(format!(
                 "{}/{}/{}: {}: {why}",
                 record.topic, record.partition, record.offset, missing.what
-            )));
+            ));
         }
     }
-    Some(Ok(entry))
+    Ok(entry)
 }
 
 /// The property by which an event says that it was replayed.

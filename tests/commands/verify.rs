@@ -140,6 +140,14 @@ fn replace(bytes: &mut [u8], from: &str, to: &str) {
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
 }
 
+/// The offset of the record in partition 1 that an event is of.
+fn offset(event: &[u8], topic: &str) -> Option<i64> {
+    let of = format!("{topic}/1/").into_bytes();
+    let at = event.windows(of.len()).position(|part| part == of)? + of.len();
+    let digits = event[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    str::from_utf8(&digits.copied().collect::<Vec<_>>()).unwrap().parse().ok()
+}
+
 type Plant<'a> = Box<dyn Fn(&mut Lanes) + 'a>;
 
 /// One fault each, at the record `id` of partition 1: its name, what differs, and how it comes about.
@@ -148,9 +156,7 @@ fn plants<'a>(topic: &'a str, id: &'a str) -> Vec<(&'static str, Value, Plant<'a
     let none = || json!([]);
     let before = move |events: &Lanes, lane: usize, at: usize| {
         // The one before of the same Kafka partition.
-        let of = format!("{topic}/1/").into_bytes();
-        let is = |at: &usize| events[lane][*at].windows(of.len()).any(|part| part == of);
-        (0..at).rev().find(is).unwrap()
+        (0..at).rev().find(|at| offset(&events[lane][*at], topic).is_some()).unwrap()
     };
     vec![
         (
@@ -200,7 +206,10 @@ fn plants<'a>(topic: &'a str, id: &'a str) -> Vec<(&'static str, Value, Plant<'a
             Box::new(move |events| {
                 let (lane, at) = at(events);
                 let moved = events[lane].remove(at);
-                events[(lane + 1) % 3].push(moved);
+                let other = &mut events[(lane + 1) % 3];
+                // Before the first later one of the same Kafka partition, so that the order is kept.
+                let later = other.iter().position(|event| offset(event, topic) > Some(250));
+                other.insert(later.unwrap_or(other.len()), moved);
             }),
         ),
         (

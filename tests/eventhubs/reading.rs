@@ -91,12 +91,13 @@ fn many_partitions_are_read_whole_though_the_connection_is_cut() {
             }
             if seen.iter().sum::<usize>() > (cuts + 1) * EVENTS / 2 && cuts < 4 {
                 cuts += 1;
-                match cuts % 2 {
-                    0 => {
-                        world.server.faults().hub("orders").detach_links("amqp:link:detach-forced")
-                    }
-                    _ => world.server.faults().drop_connections(),
+                let faults = world.server.faults();
+                if cuts % 2 == 0 {
+                    faults.hub("orders").detach_links("amqp:link:detach-forced");
+                } else {
+                    faults.drop_connections();
                 }
+                    _ => world.server.faults().drop_connections(),
             }
         }
     };

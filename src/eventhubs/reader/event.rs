@@ -51,8 +51,7 @@ impl Body {
     /// The bytes; `None` when it is something else.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::Bytes(bytes) => Some(bytes),
-            Self::Value(Property::Bytes(bytes)) => Some(bytes),
+            Self::Bytes(bytes) | Self::Value(Property::Bytes(bytes)) => Some(bytes),
             Self::Value(Property::Text(text)) => Some(text.as_bytes()),
             Self::Value(_) | Self::Missing => None,
         }
@@ -100,14 +99,8 @@ impl From<Value> for Property {
 }
 
 fn uuid(bytes: [u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&at) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 impl std::fmt::Display for Property {
@@ -265,10 +258,11 @@ mod tests {
     #[test]
     fn what_other_senders_write_is_read_too() {
         let mut out = Vec::new();
-        section(&mut out, PROPERTIES, &Value::List(vec![Value::Uuid([0xab; 16])]));
+        let bytes = std::array::from_fn(|at| at as u8);
+        section(&mut out, PROPERTIES, &Value::List(vec![Value::Uuid(bytes)]));
         section(&mut out, VALUE, &text("a text"));
         let event = HubEvent::decode(&out.into()).unwrap();
-        let id = "abababab-abab-abab-abab-abababababab";
+        let id = "00010203-0405-0607-0809-0a0b0c0d0e0f";
         assert_eq!(event.message_id.as_deref(), Some(id));
         assert_eq!(event.body, Body::Value(Property::Text("a text".into())));
         assert_eq!(event.sequence, -1);

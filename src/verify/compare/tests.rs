@@ -19,7 +19,9 @@ impl Trimmed for Cut {
 fn compared(mut entries: Vec<Entry>) -> Sums {
     entries.sort_unstable();
     let mut comparison = Comparison::new(1_000_000, &Cut);
-    entries.into_iter().for_each(|entry| comparison.take(entry));
+    for entry in entries {
+        comparison.take(entry);
+    }
     comparison.end()
 }
 
