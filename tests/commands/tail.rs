@@ -119,8 +119,8 @@ fn what_is_shown_can_be_chosen() {
     assert!(key.iter().all(|line| line["partition_key"] == "key-7"));
     assert_eq!(shown(&["--from", "earliest", "--events", "3"]).len(), 3);
     assert_eq!(shown(&["--from", "2026-01-01"]).len(), 400, "all were stored later");
-    assert_eq!(shown(&["--from", "2200-01-01T00:00:00Z"]), [json!(0); 0]);
-    assert_eq!(shown(&["--from", "latest"]), [json!(0); 0]);
+    assert_eq!(shown(&["--from", "2200-01-01T00:00:00Z"]).len(), 0);
+    assert_eq!(shown(&["--from", "latest"]).len(), 0);
     assert_eq!(shown(&[]).len(), 30, "the last ten of each partition");
     let other = settings.call(TAIL, &["default/bills", "--from", "earliest"]);
     assert_eq!((other.status.code(), text(&other.stdout)), (Some(0), String::new()));
@@ -138,7 +138,7 @@ fn following_goes_on_until_it_is_told_to_stop() {
         command.args(["--reader", reader, "--config"]).arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawn(command, "it is built by `cargo test`");
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(100);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let reading = std::thread::spawn(move || {
             lines.map_while(Result::ok).try_for_each(|line| tell.send(line))

@@ -97,7 +97,6 @@ fn many_partitions_are_read_whole_though_the_connection_is_cut() {
                 } else {
                     faults.drop_connections();
                 }
-                    _ => world.server.faults().drop_connections(),
             }
         }
     };
