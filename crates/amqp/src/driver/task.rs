@@ -13,8 +13,8 @@ use tokio::time::{Sleep, sleep_until};
 use super::{Shared, State};
 use crate::client::End;
 
-/// Bytes that are read at a time. What comes is answers, and short.
-const READ: usize = 16 * 1024;
+/// Bytes that are read at a time. What comes is answers, which are short, and what is read back, which fills frames.
+const READ: usize = 64 * 1024;
 /// Pieces that are written at a time.
 const PIECES: usize = 64;
 /// Bytes of small pieces that are put together where a stream takes only one.
