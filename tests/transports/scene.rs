@@ -71,11 +71,17 @@ impl Scene {
         });
     }
 
-    /// Everything comes over, once.
+    /// Everything comes over, once, and is read back over the same way: Microsoft's client could not go there.
     #[track_caller]
     pub(crate) fn finish(self, bridge: &Bridge) {
         self.wait_all();
         bridge.stop();
         assert_eq!(self.audit.finish(self.supply.ends()).duplicates, []);
+        let output = self.settings.call(&["verify"], &["--from", "earliest", "--json"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let document: serde_json::Value = serde_json::from_str(&said).expect("a document");
+        assert_eq!(document["expected"], self.supply.total(), "{said}");
+        assert_eq!(document["read_by"], serde_json::json!(["bridge"]), "{said}");
     }
 }
