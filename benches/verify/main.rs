@@ -1,7 +1,7 @@
 //! How fast `verify` compares, beside what reading alone takes, and the memory it needs: a real Kafka, an Event Hubs server in a
 //! process of its own, and the commands as people call them. How to read it: `docs/performance.md`.
 //!
-//! It fails when `verify` finds a fault where there is none.
+//! It fails when `verify` finds a fault where there is none, or not the faults that are planted.
 
 #[path = "../steady/hub.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
@@ -40,9 +40,15 @@ struct Args {
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
-    /// Records of 1000 bytes; also `VERIFY_RECORDS`
+    /// How many records; also `VERIFY_RECORDS`
     #[arg(long)]
     records: Option<u64>,
+    /// Bytes of each, at most 1000; also `VERIFY_BYTES`
+    #[arg(long)]
+    bytes: Option<usize>,
+    /// Who reads, `bridge` or `microsoft`; both, unless it is said; also `VERIFY_READER`
+    #[arg(long)]
+    reader: Option<String>,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -60,16 +66,21 @@ struct Took {
     time: Duration,
     cpu: Duration,
     memory: u64,
+    /// What was written to standard output.
+    said: String,
 }
 
 impl Took {
     fn tell(&self, what: &str, records: u64) {
         let (records, micros) = (records as f64, self.cpu.as_secs_f64() * 1e6);
+        let memory = match self.memory >> 20 {
+            0 => "-".to_owned(),
+            megabytes => format!("{megabytes} MB"),
+        };
         println!(
-            "| {what} | {:.0} k | {:.2} | {} MB |",
+            "| {what} | {:.0} k | {:.1} | {memory} |",
             records / self.time.as_secs_f64() / 1e3,
             micros / records,
-            self.memory >> 20,
         );
     }
 }
@@ -79,15 +90,22 @@ fn main() {
     if let Some(Role::Hub(hub)) = args.role {
         return hub::serve(&hub);
     }
-    let variable = || std::env::var("VERIFY_RECORDS").ok()?.parse().ok();
-    let records = args.records.or_else(variable).unwrap_or(1_000_000);
+    let variable = |name: &str| std::env::var(name).ok();
+    let number = |name: &str| variable(name)?.parse::<u64>().ok();
+    let records = args.records.or_else(|| number("VERIFY_RECORDS")).unwrap_or(1_000_000);
+    let bytes = args.bytes.or_else(|| Some(number("VERIFY_BYTES")? as usize)).unwrap_or(1_000);
+    let only = args.reader.or_else(|| variable("VERIFY_READER")).unwrap_or_default();
     let kafka = Kafka::start(1);
     let mut hub = Hub::start(SHAPE);
     let topic = SHAPE.topic(0);
     kafka.create_topic(&topic, SHAPE.partitions as i32);
     let mut writer = kafka.writer(&[]);
     for number in 0..records {
-        writer.write(&topic, &SHAPE.load(number as usize).1);
+        let mut record = SHAPE.load(number as usize).1;
+        if let Some(value) = &mut record.value {
+            value.truncate(bytes);
+        }
+        writer.write(&topic, &record);
     }
     writer.finish();
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -104,35 +122,58 @@ fn main() {
     println!("| | records/s | CPU-µs/record | peak RSS |\n|---|---|---|---|");
     copied.tell("the bridge copies them", records);
     read_kafka(&kafka, &topic, records);
-    for reader in ["bridge", "microsoft"] {
+    let readers = ["bridge", "microsoft"].into_iter().filter(|reader| reader.contains(&only));
+    for reader in readers.clone() {
         let nothing = ["--from", "earliest", "--key", "nobody's", "--reader", reader];
         let read = run(&file, &[&["tail", &topic], &nothing[..]].concat(), 0);
         read.tell(&format!("reading the hub alone, by `{reader}`"), records);
         let all = ["verify", "--from", "earliest", "--json", "--reader", reader];
         run(&file, &all, 0).tell(&format!("`verify`, by `{reader}`"), records);
     }
+    // Five records come twice, and seven do not come at all.
+    let again = format!("{topic}:0");
+    run(&file, &["replay", "--from", "10", "--to", "15", "--topic", &again], 0);
+    let mut writer = kafka.writer(&[]);
+    for number in 0..7 {
+        writer.write(&topic, &SHAPE.load(number).1);
+    }
+    writer.finish();
+    for reader in readers {
+        let all = ["verify", "--from", "earliest", "--json", "--reader", reader];
+        let took = run(&file, &all, 76);
+        let document: serde_json::Value = serde_json::from_str(&took.said).expect("a document");
+        let faults = ["twice", "missing", "out_of_order", "altered", "wrong_partition"];
+        let found = faults.map(|fault| document["faults"][fault].as_u64().expect("a number"));
+        assert_eq!(found, [5, 7, 0, 0, 0], "{document}");
+        took.tell(&format!("the same with 12 faults, by `{reader}`"), records);
+    }
 }
 
-/// Runs the bridge's own program to its end, which is to be good.
+/// Runs the bridge's own program to its end, which is to be that one.
 fn run(file: &Path, arguments: &[&str], code: i32) -> Took {
+    let said = tempfile::NamedTempFile::new().expect("a temporary directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-    command.args(arguments).arg("--config").arg(file);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).arg("--config").arg(file).stdin(Stdio::null()).stderr(Stdio::null());
+    command.stdout(said.reopen().expect("it is there"));
     let begun = Instant::now();
     let mut process = Process::spawn(command);
     let (mut cpu, mut memory) = (Duration::ZERO, 0);
     loop {
         (cpu, memory) = (process.cpu().max(cpu), process.peak().unwrap_or(0).max(memory));
         if let Some(status) = process.ended() {
-            assert_eq!(status.code(), Some(code), "{arguments:?}");
-            return Took { time: begun.elapsed(), cpu, memory };
+            let time = begun.elapsed();
+            let said = std::fs::read_to_string(said.path()).expect("it is text");
+            assert_eq!(status.code(), Some(code), "{arguments:?}: {said}");
+            return Took { time, cpu, memory, said };
         }
         rest(LOOK);
     }
 }
 
 fn read_kafka(kafka: &Kafka, topic: &str, records: u64) {
-    let consumer: BaseConsumer = kafka.config().create().expect("a consumer");
+    // A consumer that is assigned its partitions needs a group all the same.
+    let mut settings = kafka.config();
+    let consumer: BaseConsumer = settings.set("group.id", "alone").create().expect("a consumer");
     let mut all = TopicPartitionList::new();
     for partition in 0..SHAPE.partitions as i32 {
         all.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
@@ -148,5 +189,6 @@ fn read_kafka(kafka: &Kafka, topic: &str, records: u64) {
     }
     assert!(bytes > 0);
     let (time, cpu) = (begun.elapsed(), process::own_cpu() - cpu);
-    Took { time, cpu, memory: 0 }.tell("reading Kafka alone, by a plain consumer", records);
+    Took { time, cpu, memory: 0, said: String::new() }
+        .tell("reading Kafka alone, by a plain consumer", records);
 }
