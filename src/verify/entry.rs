@@ -120,7 +120,7 @@ fn check(bytes: &[u8]) -> u32 {
 impl Digests {
     /// Of an event. A property named `without` does not count: a replay says by it that it is one.
     pub(super) fn of(event: &HubEvent, without: Option<&str>) -> Self {
-        let mut headers = Sha256::new();
+        let mut headers = Vec::with_capacity(512);
         for text in [&event.content_type, &event.content_encoding] {
             add(&mut headers, text.as_ref().map(String::as_bytes));
         }
@@ -131,35 +131,35 @@ impl Digests {
             add(&mut headers, Some(name.as_bytes()));
             property(&mut headers, value);
         }
-        let mut body = Sha256::new();
-        match &event.body {
+        let body = match &event.body {
             // To a reader, an event without a body has an empty one.
-            Body::Missing => {}
-            Body::Bytes(bytes) => body.update(bytes),
+            Body::Missing => short(&[]),
+            Body::Bytes(bytes) => short(bytes),
             Body::Value(value) => {
-                body.update([0]);
+                let mut body = vec![0];
                 property(&mut body, value);
+                short(&body)
             }
-        }
-        let mut key = Sha256::new();
+        };
+        let mut key = Vec::with_capacity(64);
         add(&mut key, event.key.as_ref().map(String::as_bytes));
-        Self { key: short(key), headers: short(headers), body: short(body) }
+        Self { key: short(&key), headers: short(&headers), body }
     }
 }
 
-fn short(hash: Sha256) -> u64 {
-    let hash = hash.finalize();
+fn short(bytes: &[u8]) -> u64 {
+    let hash = Sha256::digest(bytes);
     hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 /// A part, so that no two lists of parts are the same bytes.
-fn add(hash: &mut Sha256, bytes: Option<&[u8]>) {
+fn add(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
-    hash.update(length.to_be_bytes());
-    hash.update(bytes.unwrap_or_default());
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes.unwrap_or_default());
 }
 
-fn property(hash: &mut Sha256, value: &Property) {
+fn property(out: &mut Vec<u8>, value: &Property) {
     let (kind, bytes): (u8, &[u8]) = match value {
         Property::Null => (0, &[]),
         Property::Bool(is) => (1, if *is { &[1] } else { &[0] }),
@@ -170,8 +170,8 @@ fn property(hash: &mut Sha256, value: &Property) {
         Property::Bytes(bytes) => (6, bytes),
         Property::Other(text) => (7, text.as_bytes()),
     };
-    hash.update([kind]);
-    add(hash, Some(bytes));
+    out.push(kind);
+    add(out, Some(bytes));
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::Config;
 use crate::group::{Failure, Selection, Target};
 use crate::readback::Hub;
@@ -68,10 +70,12 @@ pub struct Question {
 }
 
 impl Question {
-    /// The same question has the same name.
-    fn name(&self) -> String {
+    /// The same question of the same mappings has the same name.
+    fn name(&self, config: &Config) -> String {
         let Self { from, to, stored_from, topics, mappings, .. } = self;
-        format!("{from} {to} {stored_from:?} {topics:?} {mappings:?}")
+        let all = Sha256::digest(format!("{:?}", config.mappings));
+        let all = crate::plain::hex(&all[..8]);
+        format!("{from} {to} {stored_from:?} {topics:?} {mappings:?} {all}")
     }
 }
 
@@ -92,21 +96,24 @@ pub async fn verify(
     watch: &dyn Watch,
 ) -> Result<Outcome, Failure> {
     let begun = Instant::now();
-    let asked = plan::ask(config, question)?;
+    let name = question.name(config);
     let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
+    if known.as_ref().is_some_and(|state| state.question != name) {
+        let what = format!("folder `{}` belongs to another question", folder.display());
+        return Err(Failure::usage(what, "name an empty folder, or ask the same"));
+    }
+    let asked = plan::ask(config, question)?;
     // First where Kafka ends, then where the hubs do: what is delivered meanwhile is there.
     let sources = if known.is_none() { asked.sources(question)? } else { Vec::new() };
     let mut hubs = Vec::new();
-    for place in asked.places() {
+    // What was fixed goes by their numbers.
+    let places = known.as_ref().map_or_else(|| asked.places(), State::places);
+    for place in places {
         hubs.push(Hub::open(config, place, &question.group, question.own, question.limit).await?);
     }
     let state = match known {
-        Some(state) if state.question == question.name() => state,
-        Some(_) => {
-            let what = format!("folder `{}` belongs to another question", folder.display());
-            return Err(Failure::usage(what, "name an empty folder, or ask the same"));
-        }
-        None => asked.plan(question, sources, &hubs).await?,
+        Some(state) => state,
+        None => asked.plan(name, question, sources, &hubs).await?,
     };
     let mut ledger = Ledger::open(folder, state)?;
     ledger.save()?;

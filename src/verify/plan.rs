@@ -57,18 +57,19 @@ pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Failure
 
 impl Asked {
     /// The hubs that their records go to.
-    pub(super) fn places(&self) -> BTreeSet<Place> {
+    pub(super) fn places(&self) -> Vec<Place> {
         let routes = self.topics.iter().flat_map(|(_, routes)| routes);
         let place = |route: &Route| Place {
             namespace: route.namespace.to_string(),
             hub: route.hub.to_string(),
         };
-        routes.map(place).collect()
+        routes.map(place).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Fixes what is to be compared.
     pub(super) async fn plan(
         &self,
+        name: String,
         question: &Question,
         sources: Vec<Source>,
         hubs: &[Hub],
@@ -79,7 +80,7 @@ impl Asked {
             (None, _) => None,
         };
         let mut state = State {
-            question: question.name(),
+            question: name,
             since,
             sources,
             hubs: Vec::new(),

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::readback::Place;
+
 /// The file, in the folder of the runs.
 const FILE: &str = "verify.json";
 
@@ -103,6 +105,12 @@ impl State {
         fs::write(&part, text)?;
         fs::File::open(&part)?.sync_data()?;
         fs::rename(part, folder.join(FILE))
+    }
+
+    /// The hubs, by their numbers.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let place = |it: &HubState| Place { namespace: it.namespace.clone(), hub: it.hub.clone() };
+        self.hubs.iter().map(place).collect()
     }
 
     /// The number of the way of `topic` to a hub.

@@ -184,11 +184,21 @@ impl PartitionReader {
     fn wanted(&mut self, messages: Vec<bytes::Bytes>) -> Result<Vec<HubEvent>, ReadError> {
         let mut events = Vec::with_capacity(messages.len());
         for message in messages {
-            let event = HubEvent::decode(&message).map_err(|why| {
-                let Reading { hub, partition, .. } = &self.what;
-                let after = self.next.map_or(String::new(), |next| format!(" from {next} on"));
-                ReadError::Unreadable(format!("`{hub}`, partition {partition}{after}: {why}"))
-            })?;
+            let event = match HubEvent::decode(&message) {
+                Ok(event) => event,
+                // What came before it is given first; then it comes again.
+                Err(_) if !events.is_empty() => {
+                    self.feed = None;
+                    break;
+                }
+                Err(why) => {
+                    self.feed = None;
+                    let Reading { hub, partition, .. } = &self.what;
+                    let after = self.next.map_or(String::new(), |next| format!(" from {next} on"));
+                    let text = format!("`{hub}`, partition {partition}{after}: {why}");
+                    return Err(ReadError::Unreadable(text));
+                }
+            };
             if self.next.is_some_and(|next| event.sequence < next) {
                 continue;
             }
