@@ -1,4 +1,4 @@
-//! Everything AMQP: the connections of a namespace, a link for each lane in use, tokens, and what an answer means.
+//! Everything AMQP: the connections of a namespace, a link for each lane in use, tokens, what an answer means, and reading back.
 //!
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it.
 

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use super::Place;
 
 /// Partitions that are read, or asked for, at a time.
-pub const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 32;
 /// Partitions that Microsoft's client reads at a time: each has a connection of its own.
 const CONNECTIONS: usize = 8;
 

@@ -12,6 +12,6 @@ mod hub;
 mod place;
 mod shown;
 
-pub use hub::{AT_ONCE, By, Hub, failure};
+pub use hub::{By, Hub, failure};
 pub use place::Place;
 pub use shown::Seen;
