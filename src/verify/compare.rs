@@ -180,11 +180,7 @@ impl<'a> Comparison<'a> {
         self.sums.dead_lettered += due;
         self.sums.letters_missing += due.saturating_sub(letters);
         if count(Kind::Unknown) == 0 {
-            self.absent(expected, found.len(), letters.saturating_sub(due));
-            self.surplus(expected, found);
-            for event in found {
-                self.look_at(expected, event);
-            }
+            self.pair(expected, found, letters.saturating_sub(due));
         }
         self.order(found);
         self.keep(group);
@@ -196,8 +192,34 @@ impl<'a> Comparison<'a> {
         self.group = group;
     }
 
-    fn absent(&mut self, expected: &[Entry], found: usize, mut letters: u64) {
-        for record in expected.iter().skip(found) {
+    /// Finds for each event the one that should be there. A value in parts has several, each with a digest of its own.
+    fn pair(&mut self, expected: &[Entry], found: &[Entry], letters: u64) {
+        let mut open: Vec<&Entry> = expected.iter().collect();
+        let mut others = Vec::new();
+        for event in found {
+            self.place(expected, event);
+            match open.iter().position(|record| record.digests == event.digests) {
+                Some(place) => drop(open.remove(place)),
+                None => others.push(event),
+            }
+        }
+        for event in others {
+            let known = expected.iter().any(|record| record.digests == event.digests);
+            match (expected.first(), open.is_empty()) {
+                (None, _) => self.fault(Fault::Unexpected, event, Some(event)),
+                (Some(_), _) if known => self.fault(Fault::Twice, event, Some(event)),
+                (Some(_), false) => self.altered(open.remove(0), event),
+                (Some(first), true) => {
+                    self.fault(Fault::Twice, event, Some(event));
+                    self.altered(first, event);
+                }
+            }
+        }
+        self.absent(&open, letters);
+    }
+
+    fn absent(&mut self, records: &[&Entry], mut letters: u64) {
+        for record in records {
             let known = (record.hub_partition != ANYWHERE).then_some(record.hub_partition);
             if letters > 0 {
                 letters -= 1;
@@ -210,35 +232,27 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn surplus(&mut self, expected: &[Entry], found: &[Entry]) {
-        let fault = if expected.is_empty() { Fault::Unexpected } else { Fault::Twice };
-        for event in found.iter().skip(expected.len()) {
-            self.fault(fault, event, Some(event));
-        }
-    }
-
-    /// Whether an event holds what one of the records should become, and is where it should be.
-    fn look_at(&mut self, expected: &[Entry], event: &Entry) {
-        let same = |record: &&Entry| record.digests == event.digests;
-        let Some(record) = expected.iter().find(same).or(expected.first()) else { return };
+    /// An event does not hold what `record` should become.
+    fn altered(&mut self, record: &Entry, event: &Entry) {
         let Digests { key, headers, body } = record.digests;
         let differs = [
             key != event.digests.key,
             headers != event.digests.headers,
             body != event.digests.body,
         ];
-        if differs.contains(&true) {
-            self.fault(Fault::Altered, event, Some(event));
-            if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
-                example.differs = differs;
-            }
+        self.fault(Fault::Altered, event, Some(event));
+        if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
+            example.differs = differs;
         }
+    }
+
+    /// Whether an event is where one of the records should be.
+    fn place(&mut self, expected: &[Entry], event: &Entry) {
         let here = |record: &Entry| [ANYWHERE, event.hub_partition].contains(&record.hub_partition);
-        if !expected.iter().any(here) {
-            self.fault(Fault::Misplaced, event, Some(event));
-            if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
-                example.should = Some(record.hub_partition);
-            }
+        let Some(first) = expected.first().filter(|_| !expected.iter().any(here)) else { return };
+        self.fault(Fault::Misplaced, event, Some(event));
+        if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
+            example.should = Some(first.hub_partition);
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use bridge_core::mapping::{Partitioning, Policy};
-use bridge_core::rehearse::Rehearsed;
+use bridge_core::rehearse::{Event, Rehearsed};
 use bytes::Bytes;
 
 use crate::config::Config;
@@ -34,7 +34,7 @@ struct Steps<'a> {
     hubs: HashMap<(&'a str, &'a str), usize>,
     /// Numbers of the sources, by partition and topic.
     sources: HashMap<i32, HashMap<String, usize>>,
-    entries: Vec<Result<Entry, String>>,
+    made: Vec<Result<Vec<Entry>, String>>,
 }
 
 /// Reads what is left of the sources; `false` when it was stopped before.
@@ -98,23 +98,26 @@ impl<'a> Steps<'a> {
         for (number, source) in state.sources.iter().enumerate() {
             sources.entry(source.partition).or_default().insert(source.topic.clone(), number);
         }
-        Self { trial, hubs: places, sources, entries: Vec::new() }
+        Self { trial, hubs: places, sources, made: Vec::new() }
     }
 
     /// Puts what a record should become, and that it was read.
     fn take(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
-        let Self { trial, hubs, sources, entries } = self;
+        let Self { trial, hubs, sources, made } = self;
         trial.rehearse(record, |route, became, why| {
             let hub = hubs.get(&(&*route.namespace, &*route.hub));
             let way = hub.and_then(|hub| ledger.state.way(record.topic, *hub));
-            entries.push(match way {
-                Some(way) => entry(record, route, became, way, why),
+            made.push(match way {
+                Some(way) => entries(record, route, became, way, why),
                 None => Err(format!("hub `{}/{}` is not known", route.namespace, route.hub)),
             });
         });
-        for entry in entries.drain(..) {
+        for made in made.drain(..) {
             let doing = "records cannot be compared";
-            ledger.put(entry.map_err(|why| Failure::denied(doing, &why, ""))?);
+            let made = made.map_err(|why| Failure::denied(doing, &why, ""))?;
+            for entry in made {
+                ledger.put(entry);
+            }
         }
         let source = sources.get(&record.partition).and_then(|all| all.get(record.topic));
         if let Some(source) = source {
@@ -129,14 +132,15 @@ pub(super) fn took(state: &mut State, what: &str, begun: Instant) {
     *state.counts.seconds.entry(what.to_owned()).or_default() += begun.elapsed().as_secs_f64();
 }
 
-fn entry(
+/// What is to be there of a record, by one mapping: an entry for each of its events, or one that says why there are none.
+fn entries(
     record: &Record<'_>,
     route: &Route,
     became: Rehearsed,
     way: u32,
     why: Option<&str>,
-) -> Result<Entry, String> {
-    let mut entry = Entry {
+) -> Result<Vec<Entry>, String> {
+    let entry = Entry {
         way,
         partition: record.partition,
         offset: record.offset,
@@ -145,36 +149,35 @@ fn entry(
         at: record.timestamp.unwrap_or_default(),
         digests: Digests::default(),
     };
-    match became {
-        Rehearsed::Event(event) => {
-            // Whose turn it was, or where the service has put a batch, is not known any more.
-            let known =
-                !matches!(route.partitioning, Partitioning::RoundRobin | Partitioning::Gateway);
-            let place = event.partition.filter(|_| known).and_then(|it| u32::try_from(it).ok());
-            entry.hub_partition = place.unwrap_or(ANYWHERE);
-            let read = HubEvent::decode(&Bytes::from(event.message));
-            let replayed = replayed(route);
-            entry.digests = Digests::of(&read?, Some(&replayed));
+    let kind = match became {
+        Rehearsed::Events(events) => {
+            let expected = |event| expected(event, route, entry);
+            return events.into_iter().map(expected).collect();
         }
-        Rehearsed::Filtered(_) => entry.kind = Kind::Filtered,
-        Rehearsed::Refused { .. } => {
-            entry.kind = match route.failure.policy {
-                Policy::DeadLetter => Kind::DeadLetter,
-                Policy::Drop => Kind::Dropped,
-                // Its partition stands before it.
-                Policy::Halt => Kind::Unknown,
-            }
-        }
-        Rehearsed::NoPlace(_) => entry.kind = Kind::Unknown,
+        Rehearsed::Filtered(_) => Kind::Filtered,
+        Rehearsed::Refused { .. } => match route.failure.policy {
+            Policy::DeadLetter => Kind::DeadLetter,
+            Policy::Drop => Kind::Dropped,
+            // Its partition stands before it.
+            Policy::Halt => Kind::Unknown,
+        },
+        Rehearsed::NoPlace(_) => Kind::Unknown,
         Rehearsed::Missing(missing) => {
             let why = why.unwrap_or("it is not known");
-            return Err(format!(
-                "{}/{}/{}: {}: {why}",
-                record.topic, record.partition, record.offset, missing.what
-            ));
+            let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
+            return Err(format!("{place}: {}: {why}", missing.what));
         }
-    }
-    Ok(entry)
+    };
+    Ok(vec![Entry { kind, ..entry }])
+}
+
+fn expected(event: Event, route: &Route, entry: Entry) -> Result<Entry, String> {
+    // Whose turn it was, or where the service has put a batch, is not known any more.
+    let known = !matches!(route.partitioning, Partitioning::RoundRobin | Partitioning::Gateway);
+    let place = event.partition.filter(|_| known).and_then(|it| u32::try_from(it).ok());
+    let read = HubEvent::decode(&Bytes::from(event.message))?;
+    let digests = Digests::of(&read, Some(&replayed(route)));
+    Ok(Entry { hub_partition: place.unwrap_or(ANYWHERE), digests, ..entry })
 }
 
 /// The property by which an event says that it was replayed.

@@ -64,9 +64,37 @@ fn by_hand(entries: &[Entry]) -> Sums {
             continue;
         }
         let spare = letters.saturating_sub(due);
-        let mut absent: Vec<_> = expected.clone();
-        absent.sort();
-        for (number, record) in absent.iter().skip(found.len()).enumerate() {
+        // How many of each content should be there, and are.
+        let mut contents: BTreeMap<Digests, (u64, u64)> = BTreeMap::new();
+        for record in &expected {
+            contents.entry(record.digests).or_default().0 += 1;
+        }
+        for event in &found {
+            contents.entry(event.digests).or_default().1 += 1;
+        }
+        let sum = |of: fn(&(u64, u64)) -> u64| contents.values().map(of).sum::<u64>();
+        let copies = sum(|(should, are)| if *should > 0 { are.saturating_sub(*should) } else { 0 });
+        let strange = sum(|(should, are)| if *should > 0 { 0 } else { *are });
+        let open = sum(|(should, are)| should.saturating_sub(*are));
+        let paired = strange.min(open);
+        let mut count = |fault, of: u64| *faults.entry(fault).or_default() += of;
+        if expected.is_empty() {
+            count(Fault::Unexpected, found.len() as u64);
+        } else {
+            count(Fault::Twice, copies + strange - paired);
+            count(Fault::Altered, strange);
+        }
+        let mut left: Vec<_> = expected.clone();
+        left.sort();
+        let mut there: BTreeMap<Digests, u64> =
+            contents.iter().map(|(content, (_, are))| (*content, *are)).collect();
+        left.retain(|record| {
+            let there = there.get_mut(&record.digests).unwrap();
+            let is_open = *there == 0;
+            *there = there.saturating_sub(1);
+            is_open
+        });
+        for (number, record) in left.iter().skip(paired as usize).enumerate() {
             if number < spare {
                 sums.dead_lettered += 1;
             } else if [3, ANYWHERE].contains(&record.hub_partition) && record.at < 100 {
@@ -75,13 +103,7 @@ fn by_hand(entries: &[Entry]) -> Sums {
                 *faults.entry(Fault::Missing).or_default() += 1;
             }
         }
-        let more = found.len().saturating_sub(expected.len()) as u64;
-        let surplus = if expected.is_empty() { Fault::Unexpected } else { Fault::Twice };
-        *faults.entry(surplus).or_default() += more;
         for event in found.iter().filter(|_| !expected.is_empty()) {
-            if expected.iter().all(|record| record.digests != event.digests) {
-                *faults.entry(Fault::Altered).or_default() += 1;
-            }
             if expected.iter().all(|record| {
                 record.hub_partition != ANYWHERE && record.hub_partition != event.hub_partition
             }) {
