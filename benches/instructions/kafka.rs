@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{Config, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    self, Access, Consumer, Delivery, Fetched, Headers, Intake, Queue, Setup, Silent,
+    self, Access, Begun, Consumer, Delivery, Fetched, Headers, Intake, Queue, Setup, Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
-use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
@@ -25,10 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Quiet;
 
 impl Intake for Quiet {
-    fn assigned(&self, _: &[TopicPartition]) -> Result<(), Silent> {
+    fn assigned(&self, _: &[Begun]) -> Result<(), Silent> {
         Ok(())
     }
-    fn revoke(&self, _: &[TopicPartition]) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    fn revoke(&self, _: &[TopicPartition]) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         Ok(Vec::new())
     }
     fn lost(&self, _: &[TopicPartition]) -> Result<(), Silent> {

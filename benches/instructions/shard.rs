@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridge_core::action::Action;
-use bridge_core::mapping::{Batch, Events, Failure, Mapping, Partitioning, Topics};
+use bridge_core::mapping::{Batch, Delivery, Events, Failure, Mapping, Partitioning, Topics};
 use bridge_core::record::TopicPartition;
 use bridge_core::route::Router;
 use bridge_core::step::Step;
@@ -63,6 +63,7 @@ fn core(step: Option<Step>) -> Core {
         events: Events::default(),
         failure: Failure::default(),
         step,
+        delivery: Delivery::AtLeastOnce,
         paused: false,
     };
     Core::new(Arc::new(Router::new(&[mapping])), BUDGET)

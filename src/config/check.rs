@@ -13,6 +13,7 @@ mod exclude;
 mod hub;
 mod kafka;
 mod mappings;
+mod once;
 mod otlp;
 mod part;
 mod protocol;
@@ -97,6 +98,7 @@ pub(super) fn check(
     let claims = check.claim_check(&raw.claim_check);
     let usual = super::Failure::default();
     let failure = check.failure(&Path::top("failure"), &raw.failure, &usual, &claims);
+    let once = check.once(&raw.effectively_once);
     let limits = check.limits(&raw.limits);
     let admin = check.admin(&raw.admin);
     let otlp = check.otlp(&raw.otlp);
@@ -111,6 +113,7 @@ pub(super) fn check(
     check.drain_fits(&kafka, &limits);
     check.routes(&mappings, &eventhubs, &failure);
     check.claims_are_used(&claims, &mappings);
+    check.once_is_used(&mappings);
 
     match Problems::new(check.problems) {
         Some(problems) => Err(problems),
@@ -133,6 +136,7 @@ pub(super) fn check(
                 Claims::Here(claims) => Some(*claims),
                 Claims::None | Claims::Wrong => None,
             },
+            once,
             replay: None,
             warnings: check.warnings,
         }),

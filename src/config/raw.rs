@@ -10,6 +10,7 @@ mod credential;
 mod events;
 mod failure;
 mod namespace;
+mod once;
 mod otlp;
 pub(super) mod part;
 mod registry;
@@ -32,6 +33,7 @@ pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
 pub(super) use failure::{Failure, TooLarge};
 pub(super) use namespace::{EventHubs, Namespace};
+pub(super) use once::{Delivery, EffectivelyOnce};
 pub(super) use otlp::Otlp;
 pub(super) use part::Part;
 pub(super) use registry::Registry;
@@ -56,6 +58,7 @@ pub(super) struct File {
     /// Where schemas are fetched from, by name.
     pub(super) registries: BTreeMap<String, Registry>,
     pub(super) claim_check: ClaimCheck,
+    pub(super) effectively_once: EffectivelyOnce,
     pub(super) log: Log,
 }
 
@@ -118,6 +121,10 @@ pub(super) struct Mapping {
     /// `gateway` (the service hashes; one key a batch).
     #[schemars(extend("default" = "key"))]
     pub(super) partitioning: Option<Partitioning>,
+    /// How often the event of a record may stand in its hub: `at_least_once` may send it again after a crash or a lost answer,
+    /// `effectively_once` looks into the hub before it sends what may be there. It reads the hub, and needs the right to.
+    #[schemars(extend("default" = "at_least_once"))]
+    pub(super) delivery: Option<Delivery>,
     /// Whether it begins paused: its topics are not read until it is resumed. A topic that another mapping takes as well
     /// waits too.
     #[schemars(extend("default" = false))]

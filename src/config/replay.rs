@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::names::expand;
-use super::{ClientValue, Config, OutOfRange, Policy, Start, Topics};
+use super::{ClientValue, Config, Delivery, OutOfRange, Policy, Start, Topics};
 
 /// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
 const SESSION: i64 = 10_000;
@@ -36,6 +36,8 @@ impl Config {
         }
         for mapping in &mut self.mappings {
             mapping.paused = false;
+            // It is asked for because it was sent before.
+            mapping.delivery = Delivery::AtLeastOnce;
             mapping.events.replayed = true;
         }
         self.replay = Some(replay);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Address, Admin, Batch, Config, Credential, Events, Failure, Kafka, Limits, Log, LogFormat,
-    Mapping, Namespace, OutOfRange, Partitioning, Start, Topics, Way,
+    Address, Admin, Batch, Config, Credential, Delivery, Events, Failure, Kafka, Limits, Log,
+    LogFormat, Mapping, Namespace, OutOfRange, Partitioning, Start, Topics, Way,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -43,6 +43,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
             events: events.clone(),
             failure: failure.clone(),
             step: None,
+            delivery: Delivery::AtLeastOnce,
             paused: false,
         }],
         batch,
@@ -54,6 +55,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         log: Log { format: LogFormat::Text, level: "info".to_owned() },
         registries: Vec::new(),
         claim_check: None,
+        once: super::Once::default(),
         replay: None,
         warnings: Vec::new(),
     };

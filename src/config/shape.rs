@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use bridge_core::mapping::{
-    Batch, Container, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy, TooLarge,
-    Topics, Type,
+    Batch, Container, Delivery, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy,
+    TooLarge, Topics, Type,
 };
 
 /// Everything the operator can say.
@@ -37,6 +37,8 @@ pub struct Config {
     pub registries: Vec<super::Registry>,
     /// Where values go that are too large, if they go anywhere.
     pub claim_check: Option<super::ClaimCheck>,
+    /// `[effectively_once]`
+    pub once: super::Once,
     /// That it is one of a replay.
     pub replay: Option<super::Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::lease::Lease;
 use super::link::{self, End, Link};
 use super::namespace::Namespace;
 use super::outcome::Fault;
@@ -106,6 +107,7 @@ impl Drop for Lane {
 pub(super) fn new(
     namespace: Namespace,
     number: u64,
+    lease: Option<Lease>,
     hub: &str,
     target: &Target,
     tell: Tell,
@@ -115,7 +117,7 @@ pub(super) fn new(
         Target::Gateway { .. } => hub.to_owned(),
     };
     let hub = HubName { namespace: namespace.0.name.as_str().into(), hub: hub.into() };
-    let worker = Worker { namespace, number, attempts: 0, alone: false, hub, path, tell };
+    let worker = Worker { namespace, number, lease, attempts: 0, alone: false, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
     Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
@@ -174,6 +176,8 @@ impl Desk {
 struct Worker {
     namespace: Namespace,
     number: u64,
+    /// Where each event is to be stored once: until when it may send.
+    lease: Option<Lease>,
     attempts: u64,
     /// Whether its last attach was not answered.
     alone: bool,
@@ -263,18 +267,54 @@ impl Worker {
 
     /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
     async fn send(&mut self, link: Option<Link>, message: Bytes) -> Option<Link> {
-        let (mut link, under_way) = match self.set_out(link).await {
+        let (link, under_way) = match self.set_out(link).await {
             Ok(ready) => ready,
             Err(fault) => {
                 self.answer(Err(fault.unsent().into()));
                 return None;
             }
         };
+        let Some(mut lease) = self.lease.clone() else {
+            let (result, good) = self.deliver(link, under_way, message).await;
+            self.answer(result);
+            return good;
+        };
+        if !lease.lasts() {
+            let why = "Kafka has not confirmed for too long that its partitions are of this member";
+            self.answer(Err(Fault::new(Cause::Fenced, why).unsent().into()));
+            return Some(link);
+        }
+        let connected = Arc::clone(&link.seat.connected);
+        let end = tokio::select! {
+            biased;
+            () = lease.over() => None,
+            end = self.deliver(link, under_way, message) => Some(end),
+        };
+        let (result, good) = match end {
+            Some(end) => end,
+            None => {
+                let why = "it was given up: Kafka has not confirmed for too long that its partitions are of this member";
+                let fault = Fault::new(Cause::Fenced, why);
+                self.namespace.give_up(&connected, &fault).await;
+                (Err(fault.into()), None)
+            }
+        };
+        self.answer(result);
+        good
+    }
+
+    /// Sends over the link, and gives it back if it is still good.
+    async fn deliver(
+        &mut self,
+        mut link: Link,
+        under_way: UnderWay,
+        message: Bytes,
+    ) -> (Result<(), SendError>, Option<Link>) {
         let limit = self.namespace.0.settings.send_timeout;
         let end = link.send(message, limit).await;
         // Nobody waits for a batch that had its time.
         drop(under_way);
-        let (result, good) = match end {
+        match end {
             End::Settled(result) => (result, Some(link)),
             End::Lost(fault) => {
                 link.seat.retire();
@@ -283,9 +323,7 @@ impl Worker {
             }
             End::Unsent => (Err(self.unsent(link).await.into()), None),
             End::Silent(delivery) => (self.silent(link, delivery).await, None),
-        };
-        self.answer(result);
-        good
+        }
     }
 
     /// The peer gave no credit in time: it can not have the batch.
@@ -295,11 +333,11 @@ impl Worker {
             let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
             let fault = Fault::new(Cause::Connection, detail);
             self.namespace.give_up(&link.seat.connected, &fault).await;
-            return fault;
+            return fault.unsent();
         }
         self.namespace.0.runtime.spawn(link.close(limit));
         let detail = format!("the link gave no credit within {limit:?}; the batch was not sent");
-        Fault::new(Cause::Link, detail)
+        Fault::new(Cause::Link, detail).unsent()
     }
 
     /// There was no answer in time. The link has to be gone before the batch may be sent again: if need be with its

@@ -22,7 +22,7 @@ use super::login::Login;
 use super::outcome::Fault;
 use super::session::Seat;
 use super::transport::{self, Switch, Tell};
-use super::{Cause, Lane, LaneEvent, Passed, Target, lane};
+use super::{Cause, Lane, LaneEvent, Lease, Passed, Target, lane};
 
 /// A link that was not used for so long is let go.
 const LINK_IDLE: Duration = Duration::from_secs(120);
@@ -133,8 +133,20 @@ impl Namespace {
         target: Target,
         tell: impl FnMut(LaneEvent) + Send + 'static,
     ) -> Lane {
+        self.lane_within(None, hub, target, tell)
+    }
+
+    /// The same of a lane that sends while its lease lasts. What is under way when that is over is given up with its
+    /// connection.
+    pub fn lane_within(
+        &self,
+        lease: Option<Lease>,
+        hub: &str,
+        target: Target,
+        tell: impl FnMut(LaneEvent) + Send + 'static,
+    ) -> Lane {
         let number = self.number();
-        lane::new(self.clone(), number, hub, &target, Box::new(tell))
+        lane::new(self.clone(), number, lease, hub, &target, Box::new(tell))
     }
 
     /// A number of its own: for a connection, a lane or a reader.

@@ -28,18 +28,20 @@ pub(super) struct Fault {
     pub(super) detail: String,
     /// Whether the whole connection is to be given up, not only the link.
     pub(super) connection: bool,
+    /// Whether a batch that was in flight may be stored all the same.
+    pub(super) doubtful: bool,
 }
 
 impl Fault {
     pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let connection = matches!(cause, Cause::Connection | Cause::Timeout);
-        Self { cause, after: None, detail: detail.into(), connection }
+        Self { cause, after: None, detail: detail.into(), connection, doubtful: true }
     }
 
     /// What a peer said while closing something.
     pub(super) fn said(failure: &Failure) -> Self {
         let (cause, after) = meaning(&failure.condition);
-        Self { cause, after, detail: failure.to_string(), connection: false }
+        Self { cause, after, detail: failure.to_string(), connection: false, doubtful: true }
     }
 
     /// A link or a session has ended.
@@ -66,7 +68,7 @@ impl Fault {
     /// The same of a batch that never left: it cannot have been stored.
     pub(super) fn unsent(self) -> Self {
         let cause = if self.cause == Cause::Timeout { Cause::Service } else { self.cause };
-        Self { cause, ..self }
+        Self { cause, doubtful: false, ..self }
     }
 }
 
@@ -74,14 +76,17 @@ impl From<Fault> for SendError {
     /// Only the service asks for a wait; our own pauses are nobody else's.
     fn from(fault: Fault) -> Self {
         let after = fault.after.filter(|_| fault.cause == Cause::Throttled);
-        Self::Retry { cause: fault.cause, after, detail: fault.detail }
+        let Fault { cause, detail, doubtful, .. } = fault;
+        Self::Retry { cause, after, detail, doubtful }
     }
 }
 
 /// What an answer means for the batch.
 pub(super) fn settled(answer: Answer) -> Result<(), SendError> {
-    let retry =
-        |cause, detail: &str| SendError::Retry { cause, after: None, detail: detail.to_owned() };
+    let retry = |cause, detail: &str| {
+        let detail = detail.to_owned();
+        SendError::Retry { cause, after: None, detail, doubtful: false }
+    };
     match answer {
         Answer::Accepted => Ok(()),
         Answer::Rejected(Some(failure)) => Err(refused(&failure)),
@@ -107,7 +112,12 @@ fn refused(failure: &Failure) -> SendError {
         | "com.microsoft:argument-out-of-range" => {
             SendError::Refused { detail: failure.to_string(), condition: failure.condition.clone() }
         }
-        _ => Fault::said(failure).into(),
+        _ => {
+            let fault = Fault::said(failure);
+            // It was not taken. Only a service that is in trouble itself may have stored it all the same.
+            let doubtful = matches!(fault.cause, Cause::Timeout | Cause::Service);
+            Fault { doubtful, ..fault }.into()
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, Answer};
 use crate::kafka::span::Span;
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, Position, TopicPartition};
 
 /// Commit state of the assigned partitions.
 #[derive(Debug, Default)]
@@ -34,7 +34,9 @@ struct State {
 #[derive(Debug, Default)]
 struct Entry {
     /// Not confirmed.
-    wanted: Option<Position>,
+    wanted: Option<Commit>,
+    /// Whether that is under way.
+    is_handed: bool,
     /// Where each leader epoch begins: (first offset read, epoch), oldest first.
     epochs: VecDeque<(i64, i32)>,
     /// The topic this stay began with, and what else is said with each position.
@@ -105,11 +107,12 @@ impl Commits {
     }
 
     /// Notes that `positions` are wanted; those of partitions that are not assigned are left out.
-    pub(super) fn want(&self, positions: &[(TopicPartition, Position)]) {
+    pub(super) fn want(&self, positions: &[(TopicPartition, Commit)]) {
         let mut state = self.lock();
-        for (partition, position) in positions {
+        for (partition, commit) in positions {
             if let Some(entry) = state.partitions.get_mut(partition) {
-                entry.wanted = Some(*position);
+                entry.wanted = Some(*commit);
+                entry.is_handed = false;
             }
         }
     }
@@ -127,9 +130,9 @@ impl Commits {
         }
         let mut list = TopicPartitionList::new();
         for (partition, entry) in &mut state.partitions {
-            if let Some(position) = entry.wanted {
+            if let Some(Commit { position, sent_since }) = entry.wanted {
                 let epoch = entry.epoch_below(position);
-                let label = entry.label.written();
+                let label = Label { sent_since, ..entry.label }.written();
                 push(&mut list, partition, position, epoch, label);
             }
         }
@@ -138,31 +141,37 @@ impl Commits {
         }
         commit(&list)?;
         state.under_way = Some(now);
+        let wanted = state.partitions.values_mut().filter(|entry| entry.wanted.is_some());
+        wanted.for_each(|entry| entry.is_handed = true);
         Ok(true)
     }
 
     /// What of `partitions` is wanted and not confirmed.
-    pub(super) fn wanted(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
+    pub(super) fn wanted(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Commit)> {
         let state = self.lock();
         let wanted = |p: &TopicPartition| Some((p.clone(), state.partitions.get(p)?.wanted?));
         partitions.iter().filter_map(wanted).collect()
     }
 
-    /// The commit under way is over. What it did not confirm is still wanted.
-    pub(super) fn end(&self, answer: &Answer) {
+    /// The commit under way is over. What it did not confirm is still wanted. Gives those that were confirmed for somebody who
+    /// waits for it, and when they were handed over.
+    pub(super) fn end(&self, answer: &Answer) -> Option<(Vec<TopicPartition>, Instant)> {
         let mut state = self.lock();
-        state.under_way = None;
+        let handed = state.under_way.take();
         if answer.request.is_err() {
-            return;
+            return None;
         }
+        let mut awaited = Vec::new();
         for (partition, position, fate) in &answer.fates {
-            if let Some(entry) = state.partitions.get_mut(partition)
-                && entry.wanted == Some(*position)
-                && fate.is_ok()
-            {
+            let Some(entry) = state.partitions.get_mut(partition) else { continue };
+            let Some(commit) = entry.wanted.filter(|it| it.position == *position) else { continue };
+            // Not one of an earlier stay, or of before it was wanted anew.
+            if fate.is_ok() && entry.is_handed {
                 entry.wanted = None;
+                awaited.extend(commit.sent_since.map(|_| partition.clone()));
             }
         }
+        handed.filter(|_| !awaited.is_empty()).map(|handed| (awaited, handed))
     }
 }
 
@@ -217,7 +226,8 @@ mod tests {
     /// What is sent when `wanted` is wanted, by partition.
     fn sent(commits: &Commits, wanted: &[(TopicPartition, Position)]) -> Vec<(i32, i64)> {
         let mut sent = Vec::new();
-        commits.want(wanted);
+        let wanted = wanted.iter().map(|(partition, it)| (partition.clone(), (*it).into()));
+        commits.want(&wanted.collect::<Vec<_>>());
         let begun = commits.begin(Instant::now(), |list| {
             for element in list.elements() {
                 sent.push((element.partition(), element.offset().to_raw().unwrap()));
@@ -252,7 +262,7 @@ mod tests {
         assert_eq!(sent(&commits, &[(place(0), Position(9))]), [(0, 9)]);
         commits.end(&answer(0, 9, Ok(())));
         assert_eq!(sent(&commits, &[]), []);
-        commits.want(&[(place(0), Position(11))]);
+        commits.want(&[(place(0), Position(11).into())]);
         assert_eq!(commits.begin(Instant::now(), |_| Err("busy")), Err("busy"));
         assert_eq!(sent(&commits, &[]), [(0, 11)]);
     }
@@ -277,7 +287,7 @@ mod tests {
         let topic = TopicId::new(3, 4).unwrap();
         commits.assign(&[place(0)]);
         let label = || {
-            commits.want(&[(place(0), Position(5))]);
+            commits.want(&[(place(0), Position(5).into())]);
             commits
                 .begin(Instant::now(), |list| Err(native::label(list, 0).to_owned()))
                 .unwrap_err()
@@ -300,7 +310,7 @@ mod tests {
             commits.epoch_begins(&place(0), offset, epoch);
         }
         for (position, epoch) in [(0, -1), (1, 3), (10, 3), (11, 4), (20, 4), (21, 7), (99, 7)] {
-            commits.want(&[(place(0), Position(position))]);
+            commits.want(&[(place(0), Position(position).into())]);
             let refused = commits.begin(Instant::now(), |list| Err(native::leader_epoch(list, 0)));
             assert_eq!(refused, Err(epoch), "position {position}");
         }

@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::context::Context;
 use crate::kafka::native::{Answer, CommitQueue};
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, TopicPartition};
 
 /// The way of commits to Kafka.
 pub(super) struct Committer {
@@ -29,7 +29,7 @@ impl Committer {
 
     /// Commits `positions`, and whatever else is overdue, without waiting. Partitions that are not assigned (any more)
     /// are left out.
-    pub(super) fn soon(&self, positions: &[(TopicPartition, Position)]) {
+    pub(super) fn soon(&self, positions: &[(TopicPartition, Commit)]) {
         self.context().commits.want(positions);
         if let Err(error) = self.begin() {
             self.complain(error);
@@ -39,7 +39,7 @@ impl Committer {
     /// Commits what of `positions` is still assigned and waits for the answer, and first for that of an earlier commit.
     pub(super) fn now(
         &self,
-        positions: &[(TopicPartition, Position)],
+        positions: &[(TopicPartition, Commit)],
         timeout: Duration,
     ) -> Result<(), RDKafkaErrorCode> {
         let deadline = Instant::now() + timeout;
@@ -80,7 +80,9 @@ impl Committer {
 
     fn hear(&self, answer: &Answer) {
         let context = self.context();
-        context.commits.end(answer);
+        if let Some((partitions, handed)) = context.commits.end(answer) {
+            context.pump(|pump| pump.confirmed(partitions, handed));
+        }
         context.metrics.committed(answer.result(|_| true).is_ok());
     }
 
@@ -97,6 +99,7 @@ mod tests {
     use rdkafka::{Offset, TopicPartitionList};
 
     use super::*;
+    use crate::record::Position;
 
     #[test]
     fn an_older_commit_never_lands_last() {
@@ -115,9 +118,9 @@ mod tests {
         // The client sends the first again after a pause, in which a second would overtake it.
         let loading = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
         cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[loading]);
-        committer.soon(&[(place.clone(), Position(5))]);
+        committer.soon(&[(place.clone(), Position(5).into())]);
         let patience = Duration::from_secs(30);
-        assert_eq!(committer.now(&[(place.clone(), Position(9))], patience), Ok(()));
+        assert_eq!(committer.now(&[(place.clone(), Position(9).into())], patience), Ok(()));
         let page = consumer.context().metrics.render();
         let both = page.contains("bridge_commits_total{outcome=\"ok\"} 2\n");
         assert!(both, "the first is over before the second begins");
@@ -126,6 +129,9 @@ mod tests {
         let committed = consumer.committed_offsets(asked, patience).unwrap();
         assert_eq!(committed.elements()[0].offset(), Offset::Offset(9));
         // What is not assigned is not committed.
-        assert_eq!(committer.now(&[(TopicPartition::new("t", 7), Position(3))], patience), Ok(()));
+        assert_eq!(
+            committer.now(&[(TopicPartition::new("t", 7), Position(3).into())], patience),
+            Ok(())
+        );
     }
 }

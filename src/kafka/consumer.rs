@@ -23,7 +23,7 @@ use crate::kafka::{
     Access, Fatal, FetchError, Intake, Queue, StartError, StopError, Waker, hold, settings,
 };
 use crate::metrics::Metrics;
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, Position, TopicPartition};
 
 /// What a consumer is made of.
 pub struct Setup<'a> {
@@ -163,7 +163,7 @@ impl Consumer {
 
     /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer
     /// one takes its place or the partition is let go; partitions that are not assigned (any more) are left out.
-    pub fn commit(&self, positions: &[(TopicPartition, Position)]) {
+    pub fn commit(&self, positions: &[(TopicPartition, Commit)]) {
         self.committer.soon(positions);
     }
 

@@ -32,7 +32,7 @@ use crate::kafka::start::Baseline;
 use crate::kafka::statistics;
 use crate::kafka::{Intake, Silent};
 use crate::metrics::Metrics;
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, TopicPartition};
 use crate::repeats::Repeats;
 
 /// More kinds of complaint than this are not told apart.
@@ -188,7 +188,7 @@ impl Context {
     /// Commits `positions`; see [`Committer::now`].
     pub(super) fn commit(
         &self,
-        positions: &[(TopicPartition, Position)],
+        positions: &[(TopicPartition, Commit)],
         timeout: Duration,
     ) -> Result<(), RDKafkaErrorCode> {
         let committer = self.wiring().committer.upgrade();

@@ -17,6 +17,8 @@ use crate::record::TopicPartition;
 const LABEL: &str = "topic-id=";
 /// What stands before that, where the position is out of range and held for it.
 const HELD: &str = "held";
+/// What stands before the time since when events beyond the position may have been sent.
+const SENT_SINCE: &str = "sent-since=";
 /// A broker that names a topic that was overtaken so long ago does not lag behind: it knows better.
 const LAG: Duration = Duration::from_mins(1);
 /// More topics of one name than this are not remembered.
@@ -61,6 +63,8 @@ pub(super) struct Label {
     pub(super) held: bool,
     /// What of the partition is read, where that is a part of it.
     pub(super) span: Option<Span>,
+    /// Since when events beyond it may have been sent, in milliseconds since the Unix epoch, where that matters.
+    pub(super) sent_since: Option<i64>,
 }
 
 impl Label {
@@ -70,6 +74,7 @@ impl Label {
             self.held.then(|| HELD.to_owned()),
             self.topic.map(TopicId::label),
             self.span.map(|span| span.to_string()),
+            self.sent_since.map(|since| format!("{SENT_SINCE}{since}")),
         ];
         let words = words.into_iter().flatten().collect::<Vec<_>>();
         (!words.is_empty()).then(|| words.join(" "))
@@ -87,6 +92,8 @@ impl Label {
                 read.held = true;
             } else if let Some(span) = Span::of_label(word) {
                 read.span = Some(span);
+            } else if let Some(since) = word.strip_prefix(SENT_SINCE) {
+                read.sent_since = Some(since.parse().ok()?);
             } else {
                 read.topic = Some(TopicId::of_label(word.as_bytes())?);
             }
@@ -178,7 +185,8 @@ mod tests {
         for topic in [None, Some(id)] {
             for held in [false, true] {
                 for span in [None, Some(Span { from: 0, to: 7 })] {
-                    let label = Label { topic, held, span };
+                    let sent_since = span.map(|_| 1_800_000_000_000);
+                    let label = Label { topic, held, span, sent_since };
                     let written = label.written().unwrap_or_default();
                     assert_eq!(Label::read(written.as_bytes()), label, "{written}");
                 }

@@ -53,7 +53,9 @@ pub use queue::{Delivery, FetchError, Queue, Waker};
 pub use settings::{member, objection};
 pub use span::Span;
 
-use crate::record::{Position, TopicPartition};
+use std::time::Instant;
+
+use crate::record::{Commit, Position, TopicPartition};
 
 /// How far a partition goes that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,9 @@ pub struct End {
     pub end: Position,
 }
 
+/// A partition that is read from now on, and since when events beyond its position may have been sent, if any were.
+pub type Begun = (TopicPartition, Option<i64>);
+
 /// What the consumer needs of the pipeline. Called on the event thread.
 ///
 /// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
@@ -73,16 +78,20 @@ pub struct End {
 /// are offsets the pump has already seen in this assignment. A pump that takes no note in time ends the consumer.
 pub trait Intake: Send + Sync + 'static {
     /// These partitions will be read from now on; called before their first record can be polled.
-    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent>;
+    fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent>;
     /// These partitions are let go, to another member or to be assigned again: stop their intake, send what is
     /// buffered, and say how far each is settled. Blocks until then, at most for the drain timeout. Partitions with
     /// nothing to commit are left out.
     fn revoke(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Position)>, Silent>;
+    ) -> Result<Vec<(TopicPartition, Commit)>, Silent>;
     /// These partitions were taken away; nothing of them may be committed any more.
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent>;
+    /// Commits of these partitions that say since when more was sent were handed over then, and are taken.
+    fn confirmed(&self, _partitions: Vec<TopicPartition>, _handed: Instant) -> Result<(), Silent> {
+        Ok(())
+    }
     /// How far partitions go; nobody waits for anything.
     fn ends(&self, _ends: Vec<End>) {}
 }

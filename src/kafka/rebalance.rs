@@ -30,7 +30,7 @@ use crate::kafka::fetching;
 use crate::kafka::hold;
 use crate::kafka::native;
 use crate::kafka::start::{self, Doubt, StartAt};
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, Position, TopicPartition};
 
 pub(super) use assignment::Assignment;
 
@@ -156,8 +156,9 @@ pub(super) fn abandon(context: &Context) {
 fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]) {
     let mut list = TopicPartitionList::with_capacity(starts.len());
     let mut partitions = Vec::with_capacity(starts.len());
+    let mut begun = Vec::with_capacity(starts.len());
     let mut positions = Vec::with_capacity(starts.len());
-    for StartAt { partition, offset, epoch, span, .. } in starts {
+    for StartAt { partition, offset, epoch, span, sent_since, .. } in starts {
         if !context.inlet().forward_until(partition, span.map(|span| span.to)) {
             // The pump's queue is gone, so the process is ending.
             continue;
@@ -169,6 +170,7 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
             native::set_leader_epoch(&mut list, index, *epoch);
         }
         partitions.push(partition.clone());
+        begun.push((partition.clone(), *sent_since));
         positions.push(match offset {
             Offset::Offset(offset) => Some(Position(*offset)),
             _ => None,
@@ -179,7 +181,7 @@ fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]
         // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
         let paused = context.assignment().take_paused(&partitions);
         hold::resume(consumer, context, &paused);
-        context.pump(|pump| pump.assigned(&partitions));
+        context.pump(|pump| pump.assigned(&begun));
         context.commits.assign(&partitions);
         for start in starts {
             if let Some(topic) = start.topic {
@@ -276,7 +278,7 @@ fn drain(
 /// Commits `positions` and waits for the answer; repeats what a repetition can help, within `timeout`.
 fn commit(
     context: &Context,
-    positions: &[(TopicPartition, Position)],
+    positions: &[(TopicPartition, Commit)],
     timeout: Duration,
 ) -> Result<(), RDKafkaErrorCode> {
     let deadline = Instant::now() + timeout;

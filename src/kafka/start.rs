@@ -55,6 +55,8 @@ pub(super) struct StartAt {
     pub(super) topic: Option<TopicId>,
     /// What of it is read, if not all.
     pub(super) span: Option<Span>,
+    /// Since when events beyond it may have been sent, if any were.
+    pub(super) sent_since: Option<i64>,
 }
 
 /// What is known of the partitions a start is asked for.
@@ -118,6 +120,8 @@ pub(super) fn resolve(
         }
         let present = present.get(&*partition.topic).copied();
         let span = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.span);
+        let sent_since =
+            committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.sent_since);
         let labelled =
             committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.topic);
         let was_held =
@@ -166,7 +170,8 @@ pub(super) fn resolve(
         };
         match start {
             Ok((offset, epoch)) => {
-                resolved.starts.push(StartAt { partition, offset, epoch, topic, span });
+                let start = StartAt { partition, offset, epoch, topic, span, sent_since };
+                resolved.starts.push(start);
             }
             Err(error) => {
                 let what = format!("no start position for `{partition}` yet");

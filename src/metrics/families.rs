@@ -50,6 +50,10 @@ families! {
         "Records that can never be stored, by the policy applied.");
     records_filtered: IntCounterVec = counter("records_filtered_total", &["mapping", "reason"],
         "Records of which no event is made, because their mapping says so.");
+    events_spared: IntCounterVec = counter("events_already_stored_total", HUB,
+        "Events that were not sent because their hub had them, for mappings that are delivered effectively once.");
+    looked_at: IntCounterVec = counter("lookup_events_read_total", HUB,
+        "Events that were read to find out which had been sent before.");
     records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
         "Records let go unacknowledged and not committed; they are read again.");
 

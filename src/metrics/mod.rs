@@ -126,6 +126,18 @@ impl Metrics {
         self.families.records_filtered.with_label_values(&[&**mapping, *reason]).inc_by(*records);
     }
 
+    /// Events that were not sent because their hub had them: `bridge_events_already_stored_total{namespace,hub}`.
+    pub fn events_spared(&self, hub: &HubName, events: u64) {
+        let labels = [&*hub.namespace, &*hub.hub];
+        self.families.events_spared.with_label_values(&labels).inc_by(events);
+    }
+
+    /// Events that were read to find those: `bridge_lookup_events_read_total{namespace,hub}`.
+    pub fn looked_at(&self, hub: &HubName, events: u64) {
+        let labels = [&*hub.namespace, &*hub.hub];
+        self.families.looked_at.with_label_values(&labels).inc_by(events);
+    }
+
     /// The configuration was to be reloaded: `bridge_config_reloads_total{outcome}` with outcome `applied|refused`.
     pub fn reloaded(&self, outcome: &'static str) {
         self.families.reloads.with_label_values(&[outcome]).inc();

@@ -27,6 +27,8 @@ pub(super) fn spoken() -> Metrics {
     metrics.record_refused("orders", "drop", "too_large");
     let (mapping, reason) = ("orders → default/orders".into(), "select");
     metrics.records_filtered(&bridge_core::Filtered { mapping, reason, records: 3 });
+    metrics.events_spared(&hub, 3);
+    metrics.looked_at(&hub, 7);
     metrics.records_let_go("revoked", 2);
     metrics.batch_sealed(&hub, "full", 10, 1200);
     metrics.batch_accepted(&hub, 10, 1200, second);

@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bridge_core::once::Found;
 use bridge_core::step::Reference;
 use tokio::sync::Notify;
 
 use crate::eventhubs::{ConnectError, LaneEvent};
-use crate::kafka::{End, Intake, Silent, Waker};
-use crate::record::{Position, TopicPartition};
+use crate::kafka::{Begun, End, Intake, Silent, Waker};
+use crate::record::{Commit, TopicPartition};
 use crate::registry::News;
 use crate::status::Word;
 
@@ -25,8 +26,8 @@ const NOTE: Duration = Duration::from_secs(5);
 /// One thing the pump is told. What has a sender is answered when it has taken effect.
 #[derive(Debug)]
 pub(super) enum Signal {
-    Assigned(Vec<TopicPartition>, SyncSender<()>),
-    Revoke(Vec<TopicPartition>, SyncSender<Vec<(TopicPartition, Position)>>),
+    Assigned(Vec<Begun>, SyncSender<()>),
+    Revoke(Vec<TopicPartition>, SyncSender<Vec<(TopicPartition, Commit)>>),
     Lost(Vec<TopicPartition>, SyncSender<()>),
     Lane(usize, LaneEvent),
     Hub {
@@ -47,6 +48,10 @@ pub(super) enum Signal {
     /// A value that is too large for its hub is stored, or is not yet.
     Stored(Reference, Result<(), String>),
     Ends(Vec<End>),
+    /// Commits that say since when more was sent were handed to Kafka then, and are taken.
+    Confirmed(Vec<TopicPartition>, Instant),
+    /// A hub was looked into, or could not be yet.
+    Looked(u64, Result<Vec<Found>, String>),
     /// Said at the desk: one question at a time, and what somebody types.
     Word(Word),
     Stop,
@@ -120,19 +125,24 @@ impl Rebalances {
 }
 
 impl Intake for Rebalances {
-    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
+    fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
         self.tell(NOTE, |reply| Signal::Assigned(partitions.to_vec(), reply))
     }
 
     fn revoke(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    ) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         self.tell(self.drain_timeout + NOTE, |reply| Signal::Revoke(partitions.to_vec(), reply))
     }
 
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
         self.tell(NOTE, |reply| Signal::Lost(partitions.to_vec(), reply))
+    }
+
+    fn confirmed(&self, partitions: Vec<TopicPartition>, handed: Instant) -> Result<(), Silent> {
+        self.mailbox.send(Signal::Confirmed(partitions, handed));
+        Ok(())
     }
 
     fn ends(&self, ends: Vec<End>) {
@@ -145,6 +155,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::record::Position;
 
     fn rebalances() -> (Rebalances, Receiver<Signal>) {
         let (mailbox, inbox) = Mailbox::new(Waker::default());
@@ -155,28 +166,29 @@ mod tests {
     fn a_rebalance_goes_on_only_when_the_pump_has_taken_note() {
         let (rebalances, inbox) = rebalances();
         let names = [TopicPartition::new("t", 0)];
+        let begun = [(names[0].clone(), Some(7))];
         let told = thread::scope(|scope| {
             let events = scope.spawn(|| {
                 rebalances.lost(&names)?;
-                rebalances.assigned(&names)?;
+                rebalances.assigned(&begun)?;
                 rebalances.revoke(&names)
             });
             // Each is told only when the one before it was answered.
             for _ in 0..2 {
-                let (signal, reply) = match inbox.recv().unwrap() {
-                    Signal::Lost(names, reply) | Signal::Assigned(names, reply) => (names, reply),
+                let reply = match inbox.recv().unwrap() {
+                    Signal::Lost(lost, reply) if lost == names => reply,
+                    Signal::Assigned(assigned, reply) if assigned == begun => reply,
                     other => panic!("{other:?}"),
                 };
-                assert_eq!(signal, names);
                 assert!(inbox.try_recv().is_err() && !events.is_finished());
                 reply.send(()).unwrap();
             }
             let Signal::Revoke(_, reply) = inbox.recv().unwrap() else { panic!("a revoke") };
             assert!(!events.is_finished());
-            reply.send(vec![(names[0].clone(), Position(7))]).unwrap();
+            reply.send(vec![(names[0].clone(), Position(7).into())]).unwrap();
             events.join().unwrap()
         });
-        assert_eq!(told, Ok(vec![(names[0].clone(), Position(7))]));
+        assert_eq!(told, Ok(vec![(names[0].clone(), Position(7).into())]));
     }
 
     #[test]

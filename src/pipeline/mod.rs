@@ -6,10 +6,12 @@
 mod cadence;
 mod inbox;
 mod letters;
+mod lookups;
 mod notes;
 mod post;
 mod pump;
 mod rate;
+mod reports;
 pub mod resolve;
 mod sends;
 pub mod shard;

@@ -14,16 +14,17 @@ use bridge_core::{Admitted, Core};
 use tokio::runtime::Handle;
 
 use crate::blob::Uploads;
-use crate::eventhubs::{Bell, Lane, LaneEvent, Namespace};
+use crate::eventhubs::{Bell, Lane, LaneEvent, Lessor, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
 use crate::metrics::Metrics;
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, TopicPartition};
 use crate::registry::{News, Registries};
 use crate::status::{View, Word};
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
+use super::lookups::Lookups;
 use super::notes::Notes;
 use super::post::Post;
 use super::rate::Rate;
@@ -40,7 +41,7 @@ const SOON: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_secs(1);
 
 /// A revoke the Kafka event thread waits for.
-pub(super) struct Revoke(SyncSender<Vec<(TopicPartition, Position)>>);
+pub(super) struct Revoke(SyncSender<Vec<(TopicPartition, Commit)>>);
 
 /// See the module.
 pub(super) struct Pump {
@@ -74,6 +75,10 @@ pub(super) struct Pump {
     pub(super) registries: Registries,
     /// Where values go that are too large.
     pub(super) uploads: Uploads,
+    /// What is asked of hubs that may hold what was sent before.
+    pub(super) lookups: Lookups,
+    /// Until when lanes send of which each event is to be stored once.
+    pub(super) lessor: Lessor,
     pub(super) rate: Rate,
     /// Where dead letters are sent again.
     pub(super) post: Option<Post>,
@@ -199,8 +204,8 @@ impl Pump {
         }
         match signal {
             Signal::Assigned(names, noted) => {
-                for name in &names {
-                    self.core.assign(name, now);
+                for (name, sent_since) in &names {
+                    self.core.assign_after(name, *sent_since, now);
                 }
                 noted.try_send(()).ok();
                 self.health.joined(true);
@@ -251,6 +256,9 @@ impl Pump {
                     }
                 }
             }
+            Signal::Confirmed(names, handed) => self.core.confirmed(&names, handed, now),
+            Signal::Looked(id, Ok(found)) => self.core.looked_up(id, &found, now),
+            Signal::Looked(id, Err(why)) => self.core.look_failed(id, &why),
             // Whoever asked may have left.
             Signal::Word(Word::View(reply)) => {
                 drop(reply.send(View::of(&mut self.core, now, wall())));
@@ -266,6 +274,7 @@ impl Pump {
     }
 
     fn send_due(&mut self, now: Instant) {
+        self.core.tell_time(wall());
         self.core.dispatch(now);
         self.carry_out();
         let ended = self.core.finish_drains(now);
@@ -279,18 +288,26 @@ impl Pump {
         }
     }
 
-    fn carry_out(&mut self) {
+    pub(super) fn carry_out(&mut self) {
         let mut bells = Vec::new();
         for action in self.core.take_actions() {
             match action {
                 Action::ResolveHub(name) => self.hubs.resolve(name.namespace, name.hub),
                 Action::ForgetHub(name) => self.hubs.forget(name.namespace, name.hub),
-                Action::OpenLane { hub, target } => {
+                Action::Commit(name, commit) => self.consumer.commit(&[(name, commit)]),
+                Action::LookUp(lookup) => {
+                    let mailbox = self.mailbox.clone();
+                    let tell = move |id, found| mailbox.send(Signal::Looked(id, found));
+                    self.lookups.want(lookup, tell);
+                }
+                Action::Lease(until) => self.lessor.lasts(until),
+                Action::OpenLane { hub, target, once } => {
                     let Some(handle) = self.namespaces.get(&*hub.namespace) else { continue };
                     self.sends.opened(&hub, &target);
                     let (number, mailbox) = (self.lanes.len(), self.mailbox.clone());
                     let tell = move |event| mailbox.post(Signal::Lane(number, event));
-                    self.lanes.push(handle.lane(&hub.hub, target, tell));
+                    let lease = once.then(|| self.lessor.lease());
+                    self.lanes.push(handle.lane_within(lease, &hub.hub, target, tell));
                 }
                 Action::Hold(name, from) => {
                     self.resume();
@@ -331,53 +348,10 @@ impl Pump {
             self.consumer.resume(&std::mem::take(&mut self.resumed));
         }
     }
-
-    /// Whether there was something to commit.
-    fn commit(&mut self) -> bool {
-        let mut idle = self.core.idle();
-        // What waits to be read again was polled and passed over. This is asked first: were the mark taken away between the
-        // two questions, the client's answer would still be from before.
-        idle.retain(|(_, name)| !self.queue.is_broken(name));
-        if !idle.is_empty() {
-            let positions = self.consumer.positions();
-            for (assignment, name) in idle {
-                if let Some(position) = positions.get(&name) {
-                    self.core.skip_to(assignment, *position);
-                }
-            }
-        }
-        let positions = self.core.positions_to_commit();
-        if !positions.is_empty() {
-            self.consumer.commit(&positions);
-        }
-        !positions.is_empty()
-    }
-
-    fn count_filtered(&mut self) {
-        for filtered in self.core.take_filtered() {
-            self.metrics.records_filtered(&filtered);
-        }
-    }
-
-    fn report(&mut self, now: Instant) {
-        for standing in self.core.standings(now, wall()) {
-            self.metrics.partition_state(&standing);
-        }
-        self.carry_out();
-        self.count_filtered();
-        self.notes.count_up(Some(now));
-        let governed: Vec<_> = self.core.governed().collect();
-        for name in self.namespaces.keys() {
-            let governed = governed.iter().find(|it| *it.namespace == **name);
-            self.metrics.throttled(name, self.shard, governed);
-        }
-        self.states.look(&self.core, now, wall());
-        self.metrics.buffered(self.shard, self.core.bytes() as u64, self.budget as u64);
-    }
 }
 
 /// The time of day, in milliseconds.
-fn wall() -> i64 {
+pub(super) fn wall() -> i64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
 }

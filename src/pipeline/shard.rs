@@ -11,7 +11,7 @@ use bridge_core::Core;
 
 use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
-use crate::eventhubs::Namespace;
+use crate::eventhubs::{Lessor, Namespace};
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
@@ -22,6 +22,7 @@ use crate::status::Desk;
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Rebalances, Signal};
+use super::lookups::Lookups;
 use super::notes::Notes;
 use super::post::Post;
 use super::pump::Pump;
@@ -135,11 +136,13 @@ impl Shard {
             config.kafka.discovery_interval,
         );
         let mut core = Core::new(Arc::new(Router::new(&config.mappings)), budget(config));
+        core.agree(config.once.terms);
         // Before the first record can come.
         core.pause(desk.paused(), Instant::now());
         if let Some(spans) = spans {
             core.follow(spans.ratio());
         }
+        let lookups = Lookups::new(config, &namespaces, runtime.handle.clone(), metrics);
         let pump = Pump {
             core,
             inbox,
@@ -165,6 +168,8 @@ impl Shard {
             cadence: Cadence::new(config.kafka.commit_interval),
             registries: Registries::new(&config.registries, runtime.handle.clone(), metrics),
             uploads: Uploads::new(config.claim_check.as_ref(), runtime.handle.clone(), metrics),
+            lookups,
+            lessor: Lessor::default(),
             rate: (*rate).clone(),
             post: Post::of(config),
             revokes: HashMap::new(),

@@ -20,6 +20,7 @@ mod kafka_faults;
 mod mapping;
 mod members;
 mod memory;
+mod once;
 mod partial;
 mod personal;
 mod positions;

@@ -70,6 +70,8 @@ pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
     /// Members that bring everything to its end, once all is well.
     pub(crate) last: usize,
+    /// Whether nothing may come twice.
+    pub(crate) once: bool,
     theme: Theme,
 }
 
@@ -94,7 +96,12 @@ impl Script {
         for _ in 0..rounds {
             author.round();
         }
-        Self { seed, rounds, steps: author.steps, last, theme }
+        Self { seed, rounds, steps: author.steps, last, once: false, theme }
+    }
+
+    /// The same, where `once` says whether nothing may come twice.
+    pub(crate) fn delivered(self, once: bool) -> Self {
+        Self { once, ..self }
     }
 
     /// Nothing happens that could make anything come twice.

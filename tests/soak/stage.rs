@@ -36,6 +36,9 @@ const POURED: [(&str, Make, i32, i64); 4] = [
     ("shop.a", record, 2, 20),
 ];
 const PAUSE: Duration = Duration::from_millis(40);
+/// How mappings say that nothing may come twice, and in what time a member is out.
+const ONCE: &str = "delivery = 'effectively_once'";
+const TERMS: &str = "effectively_once = { lease = '2s', late = '2s', clock_skew = '1s' }\nkafka.commit_interval = '1s'";
 
 /// A script being played.
 pub(crate) struct Stage<'a> {
@@ -117,6 +120,7 @@ impl<'a> Stage<'a> {
             hub = 'shop'",
             SESSION.as_millis()
         ));
+        let settings = if script.once { settings.each_mapping(ONCE).with(TERMS) } else { settings };
         let audits = audits(kafka, script, &topics, &group, &server, &trades.book);
         let (crew, faults) = (Crew::new(settings), HashMap::new());
         let (trades, node, hubs_away) = (Some(trades), None, false);

@@ -14,6 +14,7 @@ use crate::stage::{AUDITED, Stage};
 pub(crate) struct Account {
     seed: u64,
     rounds: usize,
+    once: bool,
     began: Instant,
     lines: Vec<String>,
     ahead: usize,
@@ -21,8 +22,15 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn open(script: &Script) -> Self {
-        let (seed, rounds) = (script.seed, script.rounds);
-        Self { seed, rounds, began: Instant::now(), lines: Vec::new(), ahead: script.steps.len() }
+        let Script { seed, rounds, once, .. } = *script;
+        Self {
+            seed,
+            rounds,
+            once,
+            began: Instant::now(),
+            lines: Vec::new(),
+            ahead: script.steps.len(),
+        }
     }
 
     pub(crate) fn enter(&mut self, step: &Step) {
@@ -40,10 +48,11 @@ impl Account {
         fs::remove_dir_all(&logs).ok();
         fs::create_dir_all(&logs).expect("a writable directory");
         crew.write_logs(&logs);
-        let Self { seed, rounds, lines, ahead, .. } = self;
+        let Self { seed, rounds, once, lines, ahead, .. } = self;
+        let once = if *once { "SOAK_ONCE=1 " } else { "" };
         eprintln!(
             "--- seed {seed} failed, and {ahead} steps were not played:\n{}\n--- after {:.2} s. The members' logs are in {}; to repeat it:\n\
-             SOAK_SEED={seed} SOAK_ROUNDS={rounds} make soak\n---",
+             {once}SOAK_SEED={seed} SOAK_ROUNDS={rounds} make soak\n---",
             lines.join("\n"),
             self.began.elapsed().as_secs_f64(),
             logs.display()
@@ -87,6 +96,7 @@ impl Verdict {
         }
         refused::assert_letters(stage.kafka, &stage.letters, &ends[0]);
         assert_eq!(stage.crew.halts(), 0, "a partition was halted");
+        assert!(verdict.duplicates == 0 || !script.once, "nothing may come twice: {verdict}");
         let explained = !script.is_orderly() || !verdict.reasons.is_empty();
         assert!(verdict.duplicates == 0 || explained, "nothing explains the duplicates: {verdict}");
         verdict

@@ -64,6 +64,16 @@ impl Settings {
         self.with(&format!("[[mappings]]\ntopic = '{topic}'\nhub = '{hub}'"))
     }
 
+    /// Lays this over each mapping.
+    pub fn each_mapping(mut self, text: &str) -> Self {
+        let mappings = self.table.get_mut("mappings").and_then(Value::as_array_mut);
+        for mapping in mappings.expect("it has mappings") {
+            let mapping = mapping.as_table_mut().expect("a mapping is a table");
+            merge(mapping, text.parse().expect("good TOML"));
+        }
+        self
+    }
+
     /// Keeps the mappings to these hubs.
     pub fn only_hubs(mut self, keep: impl Fn(&str) -> bool) -> Self {
         let mappings = self.table.get_mut("mappings").and_then(Value::as_array_mut);

@@ -1,7 +1,7 @@
 //! What the core wants done, and what it wants said.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -10,7 +10,8 @@ use crate::event::{Cause, Target};
 use crate::hubs::HubName;
 use crate::lane::Seal;
 use crate::mapping::{Holds, Policy};
-use crate::record::{Position, TopicPartition};
+use crate::once::Lookup;
+use crate::record::{Commit, Position, TopicPartition};
 use crate::step::Reference;
 use crate::trace::Origins;
 
@@ -25,12 +26,21 @@ pub enum Action {
     Fetch(Reference),
     /// Store what is too large for an event; tell by [`crate::Core::stored`]. It is gone once nobody waits for it any more.
     Store(Reference, Weak<Blob>),
+    /// Commit this, and tell by [`crate::Core::confirmed`] when Kafka has it.
+    Commit(TopicPartition, Commit),
+    /// Look which events a hub holds; tell by [`crate::Core::looked_up`]. It is gone once nobody waits for it any more.
+    LookUp(Weak<Lookup>),
+    /// From then on nothing leaves any more on lanes of which each event is to be stored once, and what is under way there is
+    /// given up; without, at once.
+    Lease(Option<Instant>),
     /// There is a lane more. Lanes are numbered as they are opened; nothing is sent on it yet.
     OpenLane {
         /// The hub.
         hub: HubName,
         /// Where in the hub.
         target: Target,
+        /// Whether each event is to be stored once.
+        once: bool,
     },
     /// Send a batch on a lane; the answer comes back by [`crate::Core::settled`].
     Send {

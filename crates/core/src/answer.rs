@@ -22,10 +22,14 @@ impl Core {
     ) {
         match result {
             Ok(()) => self.accepted(lane, now, wall),
-            Err(SendError::Retry { cause, after, detail }) => {
+            Err(SendError::Retry { cause, after, detail, doubtful }) => {
                 let connection = cause == Cause::Connection;
                 let setback = Setback { asked: after, connection, jitter };
+                let late = self.once.late();
                 let berth = &mut self.berths[lane];
+                if doubtful && berth.once {
+                    berth.lane.doubts(late, now);
+                }
                 let (attempts, wait) = berth.lane.resend(setback, now);
                 berth.failed(cause, &detail);
                 let partition = berth.name.clone();

@@ -54,6 +54,10 @@ impl Core {
             assert_eq!(berth.weighed, berth.lane.bytes(), "lane {number} is weighed");
             by_hub[berth.hub] += berth.weighed;
             let due = berth.lane.due().filter(|_| !berth.seat.waits());
+            if self.once.parked(number) {
+                assert!(berth.once && self.once.is_renewing(), "lane {number} waits for a commit");
+                continue;
+            }
             assert_eq!(self.due.of(number), due, "lane {number} is looked at in time");
             assert!(!berth.lane.is_empty() || berth.lane.due().is_none(), "nothing to do at rest");
         }
@@ -115,7 +119,12 @@ impl Core {
         let held = |partition: &&Partition| match &partition.intake {
             Intake::Held(held) => !matches!(
                 held.why,
-                Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped
+                Why::Window
+                    | Why::Letters
+                    | Why::Paused
+                    | Why::Reload
+                    | Why::Unmapped
+                    | Why::Claim(_)
             ),
             _ => false,
         };

@@ -23,6 +23,7 @@ use crate::hubs::{Berth, Hubs, Route};
 use crate::mapping::Events;
 use crate::missing::Missings;
 use crate::offsets::{Assignment, ENTRY, Ticket};
+use crate::once::{self, Once};
 use crate::partitions::{Intake, Partition, Partitions};
 use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
@@ -71,6 +72,8 @@ pub struct Core {
     pub(crate) for_common: Vec<Assignment>,
     /// What steps need to know, and was fetched.
     pub(crate) known: Known,
+    /// What is known of events that may have been sent before.
+    pub(crate) once: Once,
     /// What has to be fetched, and who waits for it.
     pub(crate) missing: Missings,
     /// Records that were filtered, since somebody last asked.
@@ -104,6 +107,7 @@ impl Core {
             tick: None,
             for_common: Vec::new(),
             known: Known::default(),
+            once: Once::default(),
             missing: Missings::default(),
             filtered: Vec::new(),
             drains: Vec::new(),
@@ -136,8 +140,13 @@ impl Core {
         self.actions.push(Action::Tell(note));
     }
 
-    /// A partition will be read from now on.
+    /// A partition will be read from now on, of which nothing beyond its position was sent before.
     pub fn assign(&mut self, name: &TopicPartition, now: Instant) {
+        self.assign_after(name, None, now);
+    }
+
+    /// The same where events beyond its position may have been sent since then, as the commit says that it begins with.
+    pub fn assign_after(&mut self, name: &TopicPartition, sent_since: Option<i64>, now: Instant) {
         if let Some(slot) = self.partitions.find(&name.topic, name.partition) {
             self.release(&[slot], now);
         }
@@ -146,7 +155,7 @@ impl Core {
             None => self.routes(&name.topic, now),
         };
         let paused = is_paused(&self.paused, &routes).then_some(now);
-        self.begin(name, routes, paused, now);
+        self.begin(name, routes, paused, sent_since, now);
     }
 
     /// Begins a stay of a partition, which has none.
@@ -155,6 +164,7 @@ impl Core {
         name: &TopicPartition,
         routes: Arc<[Route]>,
         paused: Option<Instant>,
+        sent_since: Option<i64>,
         now: Instant,
     ) {
         for route in &*routes {
@@ -162,7 +172,8 @@ impl Core {
             // They may be those of a partition that never went there, and nobody asks for the hub any more.
             self.watch(route.hub);
         }
-        self.partitions.assign(name, routes, paused, now);
+        let once = once::stay(&routes, sent_since);
+        self.partitions.assign(name, routes, paused, once, now);
         self.tell(Note::Assigned(name.clone()));
     }
 
@@ -209,6 +220,7 @@ impl Core {
             gone.push(partition);
         }
         self.purge(gone.iter().filter(|partition| partition.out > 0), now);
+        self.forget_questions();
         let partitions = &self.partitions;
         self.letters.retain(|_, ticket| partitions.of(ticket.assignment()).is_some());
         for Partition { name, .. } in gone {
@@ -225,6 +237,7 @@ impl Core {
             let events = self.partitions.get(slot).map_or(0, |partition| partition.out);
             self.tell(Note::LetGo { partition: name.clone(), reason: "lost", events });
         }
+        self.end_lease();
         self.release(&slots, now);
     }
 
@@ -255,7 +268,7 @@ impl Core {
         if !again && self.partitions.offsets.has_seen(partition.assignment, at.offset) {
             return Admitted::Taken;
         }
-        let routes = Arc::clone(&partition.routes);
+        let (routes, assignment) = (Arc::clone(&partition.routes), partition.assignment);
         let placed = if partition.paused.is_some() {
             Err(Why::Paused)
         } else if partition.letters >= MAX_LETTERS {
@@ -269,6 +282,8 @@ impl Core {
             Err(Why::Unmapped)
         } else if !self.window_is_open(partition, 1) {
             Err(Why::Window)
+        } else if !self.is_cleared(slot, Position(at.offset)) {
+            Err(Why::Claim(assignment))
         } else {
             self.place(slot, at, record, &routes, now)
         };
@@ -333,6 +348,7 @@ impl Core {
             .chain(self.drains.iter().map(Drain::deadline))
             .chain(turns)
             .chain(self.moves_end())
+            .chain(self.waits_end())
             .min()
     }
 }

@@ -10,7 +10,7 @@ use crate::action::Note;
 use crate::core::Core;
 use crate::offsets::Assignment;
 use crate::partitions::{Intake, Partition};
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, TopicPartition};
 
 /// A drain under way.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Drained {
     /// What [`Core::drain`] was given.
     pub id: u64,
     /// How far each partition is settled; those of which nothing was read are left out.
-    pub positions: Vec<(TopicPartition, Position)>,
+    pub positions: Vec<(TopicPartition, Commit)>,
 }
 
 impl Core {
@@ -84,9 +84,11 @@ impl Core {
             if events > 0 {
                 let partition = name.clone();
                 self.tell(Note::LetGo { partition, reason: "deadline", events });
+                self.end_lease();
             }
             let position = self.partitions.offsets.position(*stay);
-            positions.extend(position.map(|position| (name, position)));
+            let commit = position.and_then(|it| self.last_commit_of(stay.slot(), it));
+            positions.extend(commit.map(|commit| (name, commit)));
         }
         self.release(&slots, now);
         Drained { id: drain.id, positions }

@@ -26,6 +26,8 @@ pub enum SendError {
         after: Option<Duration>,
         /// What the peer or the system said.
         detail: String,
+        /// Whether it may be stored all the same: it may have left, and no answer came.
+        doubtful: bool,
     },
     /// Larger than the link takes: split it, or give the single event to the failure policy.
     #[error("larger than the {limit} bytes the link takes")]
@@ -64,6 +66,8 @@ pub enum Cause {
     NotFound,
     /// An internal or unknown condition of the service.
     Service,
+    /// Kafka has not confirmed for too long that the partitions are still of this member.
+    Fenced,
 }
 
 impl Cause {
@@ -79,6 +83,7 @@ impl Cause {
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
             Self::Service => "service",
+            Self::Fenced => "fenced",
         }
     }
 }

@@ -257,7 +257,7 @@ mod tests {
         for lane in lanes {
             core.settled(lane, Ok(()), 0.5, later, 0);
         }
-        assert_eq!(core.positions_to_commit(), [(place, Position(6))]);
+        assert_eq!(core.positions_to_commit(), [(place, Position(6).into())]);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) enum Why {
     Reload,
     /// No mapping takes its topic any more.
     Unmapped,
+    /// It is not known yet which of its events were sent before.
+    Claim(Assignment),
 }
 
 impl Core {
@@ -82,7 +84,12 @@ impl Core {
             Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
             Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
             Why::Missing(reference) => self.missing.waiting(reference),
-            Why::Window | Why::Letters | Why::Paused | Why::Reload | Why::Unmapped => None,
+            Why::Window
+            | Why::Letters
+            | Why::Paused
+            | Why::Reload
+            | Why::Unmapped
+            | Why::Claim(_) => None,
         }
     }
 
@@ -99,6 +106,7 @@ impl Core {
             Why::Letters => DEAD_LETTERS,
             Why::Paused => PAUSED,
             Why::Reload | Why::Unmapped => RELOAD,
+            Why::Claim(_) => LOOKUP,
         }
     }
 
@@ -126,6 +134,10 @@ impl Core {
             }
             Why::Lane(lane) => {
                 let berth = &self.berths[*lane];
+                if self.once.parked(*lane) {
+                    return "Kafka takes no commit, so nobody knows whether the partitions are still of this member"
+                        .to_owned();
+                }
                 let what = match berth.lane.is_stalled(now) {
                     true => "does not accept events",
                     false => "accepts events too slowly",
@@ -142,6 +154,7 @@ impl Core {
                 "its mappings have changed, and what was read before is delivered first".to_owned()
             }
             Why::Unmapped => "no mapping takes its topic any more".to_owned(),
+            Why::Claim(stay) => self.describe_claim(*stay, now),
         }
     }
 
@@ -280,8 +293,9 @@ const IN_FLIGHT: &str = "in_flight";
 const DEAD_LETTERS: &str = "dead_letters";
 pub(crate) const PAUSED: &str = "paused";
 const RELOAD: &str = "reload";
+const LOOKUP: &str = "lookup";
 /// Every label a held partition may have.
-pub const HELD: [&str; 9] = [
+pub const HELD: [&str; 10] = [
     HUB_UNAVAILABLE,
     HUB_SLOW,
     NO_PARTITION,
@@ -291,4 +305,5 @@ pub const HELD: [&str; 9] = [
     DEAD_LETTERS,
     PAUSED,
     RELOAD,
+    LOOKUP,
 ];

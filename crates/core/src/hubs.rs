@@ -69,12 +69,14 @@ impl Hub {
     }
 }
 
-/// Lanes are shared by all routes with the same hub, batch settings and way of addressing.
+/// Lanes are shared by all routes with the same hub, batch settings, way of addressing and delivery.
 #[derive(Debug)]
 pub(crate) struct Outlet {
     pub(crate) hub: HubNumber,
     batch: mapping::Batch,
     pub(crate) gateway: bool,
+    /// Whether an event may stand in the hub only once.
+    pub(crate) once: bool,
     /// Number of the lane of each hub partition, in the service's order.
     pub(crate) lanes: Vec<usize>,
     pub(crate) round_robin: route::RoundRobin,
@@ -97,6 +99,8 @@ pub(crate) struct Berth {
     pub(crate) lane: Lane,
     pub(crate) outlet: usize,
     pub(crate) hub: HubNumber,
+    /// Whether an event may stand in the hub only once.
+    pub(crate) once: bool,
     /// The hub partition.
     pub(crate) id: Arc<str>,
     /// What it is to people.
@@ -117,6 +121,7 @@ impl Berth {
             lane: Lane::new(of.settings(), hub.link_bytes, now),
             outlet,
             hub: of.hub,
+            once: of.once,
             id: Arc::clone(id),
             name: if of.gateway { GATEWAY.into() } else { Arc::clone(id) },
             failure: None,
@@ -168,10 +173,14 @@ impl Hubs {
             scale.add_hub()
         });
         let gateway = route.partitioning == Partitioning::Gateway;
-        let same = |it: &Outlet| it.hub == hub && it.gateway == gateway && it.batch == route.batch;
+        let same = |it: &Outlet| {
+            (it.hub, it.gateway, it.once) == (hub, gateway, route.is_once())
+                && it.batch == route.batch
+        };
         self.outlets.iter().position(same).unwrap_or_else(|| {
             let (batch, round_robin) = (route.batch.clone(), route::RoundRobin::default());
-            self.outlets.push(Outlet { hub, batch, gateway, lanes: Vec::new(), round_robin });
+            let once = route.is_once();
+            self.outlets.push(Outlet { hub, batch, gateway, once, lanes: Vec::new(), round_robin });
             self.outlets.len() - 1
         })
     }

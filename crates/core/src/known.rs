@@ -59,7 +59,7 @@ impl Core {
         let Some(ids) = &hub.ids else { return };
         let missing = &ids[of.lanes.len().min(ids.len())..];
         let name = hub.name.clone();
-        let first = of.lanes.len();
+        let (first, once) = (of.lanes.len(), of.once);
         let mut opened = Vec::with_capacity(missing.len());
         let mut targets = Vec::with_capacity(missing.len());
         for (number, id) in missing.iter().enumerate() {
@@ -72,7 +72,7 @@ impl Core {
         }
         self.hubs.outlets[outlet].lanes.extend(opened);
         for target in targets {
-            self.act(Action::OpenLane { hub: name.clone(), target });
+            self.act(Action::OpenLane { hub: name.clone(), target, once });
         }
     }
 

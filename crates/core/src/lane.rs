@@ -6,6 +6,7 @@
 //!
 //! Pure: time comes in as an argument, sending is somebody else's.
 
+mod doubt;
 mod room;
 mod terms;
 
@@ -19,6 +20,7 @@ use crate::batch::{self, EVENT_COST, Item, Open};
 use crate::encode;
 use crate::offsets::Ticket;
 use crate::retry;
+use doubt::Doubt;
 
 /// Sealed batches may be worth this much sending. More would only make a stop longer.
 const QUEUE: Duration = Duration::from_secs(1);
@@ -44,6 +46,8 @@ pub struct Lane {
     sealed_events: usize,
     flight: Option<Flight>,
     retry: Option<Retry>,
+    /// Whether the first one may be stored.
+    doubt: Option<Doubt>,
     attempts: u32,
     trouble: Option<Instant>,
     /// Smoothed time from when a batch could leave to its acknowledgement.
@@ -90,6 +94,7 @@ impl Lane {
             sealed_events: 0,
             flight: None,
             retry: None,
+            doubt: None,
             attempts: 0,
             trouble: None,
             pace: FIRST_PACE,
@@ -163,6 +168,9 @@ impl Lane {
         if self.flight.is_some() {
             return None;
         }
+        if let Some(doubt) = &self.doubt {
+            return doubt.due();
+        }
         // `opened` is in the past: at once.
         let ready = if !self.sealed.is_empty() || self.is_complete().is_some() {
             self.opened
@@ -226,6 +234,7 @@ impl Lane {
     fn calm(&mut self) {
         if self.is_empty() {
             self.retry = None;
+            self.doubt = None;
             self.attempts = 0;
             self.trouble = None;
             self.moved = None;

@@ -11,6 +11,7 @@
 //! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |
 //! | [`encode`], [`typed`] | a record as one AMQP message; what becomes of its key and of the values of its headers |
+//! | [`once`] | what may have been sent is looked for before it is sent again |
 //! | [`claim`], [`parts`] | a value that is too large for an event: what the event says instead, and how it is cut |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
 //! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
@@ -39,6 +40,7 @@ mod letters;
 pub mod mapping;
 mod missing;
 pub mod offsets;
+pub mod once;
 pub mod pace;
 mod partitions;
 pub mod parts;

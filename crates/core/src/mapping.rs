@@ -33,8 +33,20 @@ pub struct Mapping {
     pub failure: Failure,
     /// What happens to its records before they are events, if anything does.
     pub step: Option<Step>,
+    /// How often an event may stand in its hub.
+    pub delivery: Delivery,
     /// Whether it begins paused: its topics are not read until somebody resumes it.
     pub paused: bool,
+}
+
+/// How often the event of a record may stand in its hub.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Once, and again after a crash or a send whose answer was lost.
+    #[default]
+    AtLeastOnce,
+    /// Once: what may have been sent is looked for in the hub before it is sent again.
+    EffectivelyOnce,
 }
 
 impl Mapping {
@@ -307,6 +319,7 @@ pub(crate) fn sample() -> Mapping {
         events: Events::default(),
         failure: Failure::default(),
         step: None,
+        delivery: Delivery::AtLeastOnce,
         paused: false,
     }
 }

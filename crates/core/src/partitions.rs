@@ -8,6 +8,7 @@ use crate::again::Again;
 use crate::hold::Why;
 use crate::hubs::Route;
 use crate::offsets::{Assignment, Offsets, Ticket};
+use crate::once::Stay;
 use crate::record::{Position, TopicPartition};
 
 /// One stay of a partition.
@@ -30,6 +31,8 @@ pub(crate) struct Partition {
     pub(crate) letters: usize,
     /// Events whose records are to be read again.
     pub(crate) again: Again,
+    /// What has to be known where its events are to stand in their hubs once.
+    pub(crate) once: Option<Box<Stay>>,
     /// Last position handed to a commit.
     pub(crate) committed: Option<Position>,
     /// The position last looked at and since when it has not moved, for the age of the oldest record in flight.
@@ -96,6 +99,7 @@ impl Partitions {
         name: &TopicPartition,
         routes: Arc<[Route]>,
         paused: Option<Instant>,
+        once: Option<Box<Stay>>,
         now: Instant,
     ) {
         let assignment = self.offsets.assign();
@@ -114,6 +118,7 @@ impl Partitions {
             out: 0,
             letters: 0,
             again: Again::default(),
+            once,
             committed: None,
             standing: (None, now),
             unread: None,

@@ -39,6 +39,8 @@ enum Fate<'a> {
     Split(Exit, Split, &'a Record<'a>, &'a Layout),
     Refuse(&'static str, String),
     Filter(&'static str),
+    /// Its event stands in the hub already.
+    There,
 }
 
 /// How an event leaves.
@@ -148,8 +150,12 @@ impl Core {
     }
 
     fn track(&mut self, slot: usize, at: &Read<'_>, record: &Record<'_>) -> Option<Ticket> {
+        let wall = self.once.wall();
         let partition = self.partitions.get_mut(slot)?;
         partition.given_back = None;
+        if let Some(once) = partition.once.as_deref_mut() {
+            once.taken(at.offset, wall);
+        }
         let stay = partition.assignment;
         self.missing.placed(stay);
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
@@ -216,11 +222,14 @@ impl Core {
         route: &'a Route,
         now: Instant,
     ) -> Result<Plan<'a>, Why> {
+        let way = Way::by(index);
+        if self.is_there(record, route) {
+            return Ok(Plan { way, fate: Fate::There });
+        }
         let (hub, outlet) = (route.hub, &mut self.hubs.outlets[route.outlet]);
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
         }
-        let way = Way::by(index);
         let refused = |reason, detail: String| Ok(Plan { way, fate: Fate::Refuse(reason, detail) });
         let event = match encode::Plan::new(record, &route.layout) {
             Ok(event) => event,
@@ -323,6 +332,7 @@ impl Core {
                 self.refuse(slot, ticket, plan.way, reason, &detail, now);
             }
             Fate::Filter(reason) => self.filter(slot, ticket, plan.way.route, reason),
+            Fate::There => self.pass(slot, ticket, plan.way.route),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::hold::PAUSED;
 use crate::offsets::Assignment;
 use crate::partitions::{GivenBack, Held, Intake, Partition};
-use crate::record::{Position, TopicPartition};
+use crate::record::{Commit, Position, TopicPartition};
 
 /// How one partition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Reading {
 impl Core {
     /// Positions that moved since they were last asked for. Where a stay began is none: to commit it would gain nothing, and
     /// whoever waits for a first commit would take it for one.
-    pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Position)> {
+    pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Commit)> {
         let mut moved = Vec::new();
         let (partitions, offsets) = self.partitions.all_mut();
         for partition in partitions {
@@ -57,10 +57,13 @@ impl Core {
             let position = offsets.position(stay).filter(|_| offsets.has_moved(stay));
             if position.is_some() && position != partition.committed {
                 partition.committed = position;
-                moved.extend(position.map(|position| (partition.name.clone(), position)));
+                moved.extend(
+                    position.map(|position| (stay.slot(), partition.name.clone(), position)),
+                );
             }
         }
-        moved
+        let commit = |(slot, name, position)| Some((name, self.commit_of(slot, position)?));
+        moved.into_iter().filter_map(commit).collect()
     }
 
     /// Stays with nothing in flight that are read on: their position may skip what holds no records. Not those that drain,

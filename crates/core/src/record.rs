@@ -101,6 +101,23 @@ impl fmt::Display for Position {
     }
 }
 
+/// What is committed of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit {
+    /// How far it is settled.
+    pub position: Position,
+    /// Since when events of records from there on may have been sent, in milliseconds since the Unix epoch; `None` where none
+    /// was, or nobody wants to know.
+    pub sent_since: Option<i64>,
+}
+
+impl From<Position> for Commit {
+    /// Nobody wants to know.
+    fn from(position: Position) -> Self {
+        Self { position, sent_since: None }
+    }
+}
+
 /// A record with memory of its own, for the few that must wait without holding the client's fetch buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedRecord {

@@ -16,6 +16,7 @@ use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::hubs::Route;
 use crate::offsets::Assignment;
+use crate::once;
 use crate::partitions::{Intake, Next, Partition};
 use crate::route::{self, Router};
 
@@ -112,6 +113,10 @@ impl Core {
         self.end_hold(slot);
         if let Some(partition) = self.partitions.get_mut(slot) {
             let before = std::mem::replace(&mut partition.routes, next.routes);
+            partition.once = match (partition.once.take(), once::stay(&partition.routes, None)) {
+                (Some(known), Some(_)) => Some(known),
+                (_, new) => new,
+            };
             let after = Arc::clone(&partition.routes);
             after.iter().for_each(|route| self.scale.uses(route.hub, true));
             before.iter().for_each(|route| self.scale.uses(route.hub, false));
@@ -128,12 +133,15 @@ impl Core {
         let Some(Next { routes, .. }) = partition.next.take() else { return };
         let (name, events, paused) = (partition.name.clone(), partition.out, partition.paused);
         let position = self.partitions.offsets.position(stay);
+        let sent_since =
+            position.and_then(|it| self.last_commit_of(slot, it)).and_then(|it| it.sent_since);
         if events > 0 {
             let partition = name.clone();
             self.tell(Note::LetGo { partition, reason: "reload", events });
+            self.end_lease();
         }
         self.release(&[slot], now);
-        self.begin(&name, routes, paused, now);
+        self.begin(&name, routes, paused, sent_since, now);
         // Something was read of it, or nothing could be under way.
         if let Some(position) = position {
             self.act(Action::Hold(name.clone(), position));

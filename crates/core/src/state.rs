@@ -106,4 +106,11 @@ impl Berth {
     pub(crate) fn failed(&mut self, cause: Cause, detail: &str) {
         self.failure = Some(Failure { cause, detail: detail.into() });
     }
+
+    /// Nobody can tell whether it was.
+    pub(crate) fn doubt_lasts(&mut self, detail: &str) {
+        if let Some(failure) = &mut self.failure {
+            failure.detail = detail.into();
+        }
+    }
 }

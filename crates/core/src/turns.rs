@@ -24,15 +24,18 @@ impl Core {
     pub fn dispatch(&mut self, now: Instant) {
         self.finish_moves(now);
         self.end_spells(now);
+        self.look_for_stays(now);
         for number in self.due.until(now) {
-            if !self.waits_for_turn(number, now) {
+            if !self.is_barred(number, now) && !self.waits_for_turn(number, now) {
                 self.depart(number, now);
             }
         }
         for namespace in 0..self.hubs.namespaces.len() {
             while let Some(number) = self.hubs.namespaces[namespace].governor.call(now) {
                 self.berths[number].seat.called();
-                self.depart(number, now);
+                if !self.is_barred(number, now) {
+                    self.depart(number, now);
+                }
             }
         }
     }

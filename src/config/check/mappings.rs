@@ -64,6 +64,7 @@ impl Check<'_> {
                 hub.and_then(|hub| self.hubs(&at, hub, given.hubs.as_ref(), topics.as_ref()));
             if let (Some(topics), Some((hub, choice))) = (topics, hubs) {
                 let paused = given.paused.unwrap_or(false);
+                let delivery = self.delivery(&at, given.delivery, &events);
                 let mapping = Mapping {
                     topics,
                     hub,
@@ -74,6 +75,7 @@ impl Check<'_> {
                     events,
                     failure,
                     step,
+                    delivery,
                     paused,
                 };
                 mappings.push((at, mapping));

@@ -10,7 +10,7 @@ use crate::config::path::{Path, Step};
 use crate::config::problem::Place;
 
 /// Tables in the order of `config/bridge.full.toml`.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "kafka",
     "eventhubs",
     "mappings",
@@ -22,6 +22,7 @@ const TABLES: [&str; 12] = [
     "otlp",
     "registries",
     "claim_check",
+    "effectively_once",
     "log",
 ];
 /// Remarks stand under each other, unless a value is longer than this.

@@ -36,7 +36,9 @@ impl Inquiry {
         for (Standing { partition, topic, span, .. }, position) in positions {
             let mut element = list.add_partition(&partition.topic, partition.partition);
             element.set_offset(Offset::Offset(*position)).expect("a position is a valid offset");
-            if let Some(label) = (Label { topic: *topic, held: false, span: *span }).written() {
+            if let Some(label) =
+                (Label { topic: *topic, held: false, span: *span, sent_since: None }).written()
+            {
                 element.set_metadata(label);
             }
         }

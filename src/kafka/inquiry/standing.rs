@@ -156,7 +156,7 @@ impl Inquiry {
         let now = self.all_committed(&all.collect::<Vec<_>>(), limit)?;
         let is_other = |(Standing { partition, topic, span, .. }, position): &&(&Standing, i64)| {
             let Some(Committed::At(at)) = now.get(partition) else { return true };
-            let label = Label { topic: *topic, held: false, span: *span };
+            let label = Label { topic: *topic, held: false, span: *span, sent_since: None };
             at.offset != *position || at.label != label
         };
         let other = positions.iter().filter(is_other);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn at(offset: i64, topic: i64, held: bool) -> Committed {
-        let label = Label { topic: TopicId::new(0, topic), held, span: None };
+        let label = Label { topic: TopicId::new(0, topic), held, span: None, sent_since: None };
         Committed::At(At { offset, label })
     }
 

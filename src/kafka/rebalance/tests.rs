@@ -6,7 +6,7 @@ use rdkafka::mocking::MockCluster;
 
 use super::*;
 use crate::kafka::committer::Committer;
-use crate::kafka::{Intake, Queue, Silent};
+use crate::kafka::{Begun, Intake, Queue, Silent};
 
 /// What the pump was told.
 #[derive(Default)]
@@ -19,14 +19,15 @@ impl Told {
 }
 
 impl Intake for Told {
-    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
-        self.note("assigned", partitions);
+    fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
+        let names = partitions.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        self.note("assigned", &names);
         Ok(())
     }
     fn revoke(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    ) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         self.note("revoke", partitions);
         Ok(Vec::new())
     }
@@ -68,6 +69,7 @@ fn place(partition: i32) -> TopicPartition {
 
 fn starts(partitions: &[i32]) -> Vec<StartAt> {
     let start = |partition: &i32| StartAt {
+        sent_since: None,
         partition: place(*partition),
         offset: rdkafka::Offset::Beginning,
         epoch: -1,

@@ -151,7 +151,7 @@ fn note(context: &Context, case: &Case, at: i64, held: bool) -> Result<(), RDKaf
     if held {
         context.commits.is_held(&case.partition);
     }
-    let result = context.commit(&[(case.partition.clone(), Position(at))], ANSWER);
+    let result = context.commit(&[(case.partition.clone(), Position(at).into())], ANSWER);
     context.commits.release(&partitions);
     result
 }

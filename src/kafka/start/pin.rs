@@ -71,7 +71,8 @@ pub(super) fn starts(
     let ours = pins.into_iter().filter(|(partition, _)| asked.contains(partition));
     let start = |(partition, position): (TopicPartition, Position)| {
         let topic = ids.get(&*partition.topic).copied().flatten();
-        StartAt { partition, offset: Offset::Offset(position.0), epoch: -1, topic, span: None }
+        let offset = Offset::Offset(position.0);
+        StartAt { partition, offset, epoch: -1, topic, span: None, sent_since: None }
     };
     ours.map(start).collect()
 }
@@ -214,7 +215,8 @@ fn commit(
             context.commits.belongs(partition, id);
         }
     }
-    let result = context.commit(pins, ANSWER);
+    let commits = pins.iter().map(|(partition, position)| (partition.clone(), (*position).into()));
+    let result = context.commit(&commits.collect::<Vec<_>>(), ANSWER);
     context.commits.release(&partitions);
     result
 }

@@ -43,5 +43,5 @@ fn a_record_may_be_read_elsewhere_than_it_says_and_go_by_some_of_the_ways() {
     });
     assert_eq!(sent.collect::<Vec<_>>(), [1], "one batch, to the second hub");
     core.settled(1, Ok(()), 0.5, later, 0);
-    assert_eq!(core.positions_to_commit(), [(place, Position(8))]);
+    assert_eq!(core.positions_to_commit(), [(place, Position(8).into())]);
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::fork::Fork;
-use crate::mapping::{Batch, Events, Failure, Mapping, Partitioning, Pattern, Topics};
+use crate::mapping::{Batch, Delivery, Events, Failure, Mapping, Partitioning, Pattern, Topics};
 use crate::step::Step;
 
 /// The mappings, ready to be asked about topics.
@@ -53,6 +53,8 @@ pub struct Route {
     pub events: Events,
     /// What happens to a record that can never be stored.
     pub failure: Failure,
+    /// How often an event may stand in the hub.
+    pub delivery: Delivery,
     /// What happens to records first.
     pub step: Option<Step>,
     /// The mapping, by what it takes and where to.
@@ -97,6 +99,7 @@ fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
         batch: mapping.batch.clone(),
         events: mapping.events.clone(),
         failure: mapping.failure.clone(),
+        delivery: mapping.delivery,
         step: mapping.step.clone(),
         name: Arc::clone(&name),
         fork: fork.clone(),
@@ -106,6 +109,11 @@ fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
 }
 
 impl Route {
+    /// Whether an event may stand in the hub only once.
+    pub(crate) fn is_once(&self) -> bool {
+        self.delivery == Delivery::EffectivelyOnce
+    }
+
     /// How many ways stand side by side of which a record goes by one, this one the first of them.
     pub(crate) fn span(&self) -> usize {
         self.fork.as_ref().map_or(1, Fork::len)
@@ -122,12 +130,14 @@ impl Route {
             batch,
             events,
             failure,
+            delivery,
             step,
             fork,
             first,
         } = self;
         (namespace, hub, partitioning) == (&other.namespace, &other.hub, &other.partitioning)
             && (batch, events, failure) == (&other.batch, &other.events, &other.failure)
+            && *delivery == other.delivery
             && (step, fork, first) == (&other.step, &other.fork, &other.first)
     }
 }

@@ -109,6 +109,7 @@ fn world(budget: usize) -> World {
         poison: |_, _| false,
         registry: Registry::default(),
         too_large: TooLarge::ClaimCheck(container()),
+        once: false,
         forked: false,
     });
     world.resolve();
@@ -211,7 +212,10 @@ fn one_whose_headers_alone_are_too_large_goes_the_way_of_the_policy_and_is_not_s
         .iter()
         .any(|it| matches!(it, Action::Tell(Note::Refused { reason: "too_large", offset: 4, .. })));
     assert!(refused && !actions.iter().any(|it| matches!(it, Action::Store(..))), "{actions:?}");
-    assert_eq!(core.positions_to_commit(), [(TopicPartition::new("orders", 0), Position(5))]);
+    assert_eq!(
+        core.positions_to_commit(),
+        [(TopicPartition::new("orders", 0), Position(5).into())]
+    );
     let (_, actions) = admit(3, Policy::Drop);
     assert!(actions.iter().any(|it| matches!(it, Action::Store(..))), "{actions:?}");
 }

@@ -57,6 +57,7 @@ fn unresolved(topics: Vec<Vec<usize>>, policy: Policy) -> World {
         registry: Registry::default(),
         forked: true,
         too_large: TooLarge::Policy,
+        once: false,
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod claims;
 mod forked;
+mod once;
 mod pauses;
 mod plan;
 mod reloads;
@@ -119,6 +120,7 @@ fn plan(policy: Policy, budget: usize, forked: bool) -> Plan {
         registry: Registry::default(),
         forked,
         too_large: TooLarge::Policy,
+        once: false,
     }
 }
 

@@ -40,6 +40,7 @@ fn two_hubs(budget: usize) -> World {
         registry: Registry::default(),
         forked: false,
         too_large: TooLarge::Policy,
+        once: false,
     });
     world.resolve();
     world

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::mapping::{self, Mapping, Partitioning, Policy, TooLarge, Topics};
+use crate::mapping::{self, Delivery, Mapping, Partitioning, Policy, TooLarge, Topics};
 
 use super::forked;
 use super::shaped::Registry;
@@ -37,6 +37,8 @@ pub(super) enum Answer {
     TooLarge,
     /// The connection is lost, and was not stored.
     Lost,
+    /// The answer is lost, and it is stored some time later.
+    Late,
 }
 
 /// What a namespace takes, over all its hubs: so many bytes and thousandths of so many events a second. A second's worth may
@@ -97,6 +99,8 @@ pub(super) struct Plan {
     pub(super) forked: bool,
     /// What happens to values that are too large for every link; unless it is as the policy says, some are.
     pub(super) too_large: TooLarge,
+    /// Whether events are to stand in their hubs once.
+    pub(super) once: bool,
 }
 
 impl Plan {
@@ -112,6 +116,9 @@ impl Plan {
             mapping.failure.policy = self.policy;
             mapping.failure.dead_letter_topic = Some("dead".into());
             mapping.failure.too_large = self.too_large.clone();
+            if self.once {
+                mapping.delivery = Delivery::EffectivelyOnce;
+            }
             mapping.batch.max_events = self.max_events;
             mapping.step = self.registry.step(group.hubs[0], self.poison);
             if group.forks {

@@ -84,6 +84,7 @@ fn world(topics: usize, policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         registry: Registry::default(),
         forked: false,
         too_large: TooLarge::Policy,
+        once: false,
     });
     world.resolve();
     world

@@ -25,6 +25,7 @@ fn world(hubs: &[Partitioning]) -> World {
         registry: Registry::default(),
         forked: false,
         too_large: TooLarge::Policy,
+        once: false,
     });
     world.resolve();
     world

@@ -36,6 +36,7 @@ pub(super) fn estate(
         registry: Registry::default(),
         forked: false,
         too_large: TooLarge::Policy,
+        once: false,
     }
 }
 

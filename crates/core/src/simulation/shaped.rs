@@ -127,6 +127,7 @@ fn world() -> World {
         registry: Registry::shared(),
         forked: false,
         too_large: TooLarge::Policy,
+        once: false,
     });
     world.resolve();
     world

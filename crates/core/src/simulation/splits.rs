@@ -131,6 +131,7 @@ fn world(policy: Policy, poison: fn(Tp, i64) -> bool) -> World {
         poison,
         registry: Registry::default(),
         too_large: TooLarge::Split,
+        once: false,
         forked: false,
     });
     world.resolve();

@@ -15,6 +15,7 @@ use crate::record::{Header, Position, Record, TopicPartition};
 use crate::route::Router;
 
 use super::claims::{self, Blobs};
+use super::once::UnderWay;
 use super::plan::{Answer, Mode, Place, Plan, Tp, Units};
 use super::shaped::Registry;
 use super::splits::{self, Readers};
@@ -32,7 +33,7 @@ pub(super) struct World {
     pub(super) held: BTreeSet<Tp>,
     pub(super) halted: BTreeSet<Tp>,
     /// Where each lane leads.
-    lanes: Vec<Place>,
+    pub(super) lanes: Vec<Place>,
     pub(super) sends: BTreeMap<usize, Bytes>,
     /// Hubs whose partitions are asked for.
     pub(super) unresolved: Vec<usize>,
@@ -68,6 +69,8 @@ pub(super) struct World {
     /// What steps wait for, and what is known to them.
     pub(super) registry: Registry,
     pub(super) blobs: Blobs,
+    /// What is on its way where events are to stand in their hubs once.
+    pub(super) under_way: UnderWay,
     /// What readers have of values in parts.
     pub(super) readers: Readers,
 }
@@ -140,6 +143,7 @@ impl World {
             traced: false,
             registry: plan.registry.clone(),
             blobs: Blobs::default(),
+            under_way: UnderWay::default(),
             readers: Readers::default(),
             plan,
         };
@@ -169,12 +173,16 @@ impl World {
                 }
                 Action::Fetch(reference) => self.registry.ask(reference),
                 Action::Store(reference, blob) => self.blobs.ask(reference, blob),
-                Action::OpenLane { hub, target } => {
+                Action::OpenLane { hub, target, .. } => {
                     let Target::Partition(id) = target else { panic!("none is a gateway") };
                     let hub = hub.hub["hub-".len()..].parse().unwrap();
                     self.lanes.push((hub, id.parse().unwrap()));
                 }
+                Action::Commit(name, commit) => self.under_way.commit(tp(&name), commit, self.now),
+                Action::LookUp(lookup) => self.under_way.lookups.push(lookup),
+                Action::Lease(until) => self.under_way.lasts(until),
                 Action::Send { lane, message, origins } => {
+                    self.under_way.sent(lane, self.now, self.plan.once);
                     events(&message).for_each(|event| self.blobs.assert_holds(event));
                     self.assert_fits(&message);
                     let before = self.sends.insert(lane, message);
@@ -234,8 +242,10 @@ impl World {
     }
 
     pub(super) fn turn(&mut self) {
+        self.core.tell_time(self.wall());
         self.core.dispatch(self.now);
         self.act();
+        self.cut();
     }
 
     /// Whether the pump would take a record of `at`.
@@ -312,7 +322,12 @@ impl World {
         let bytes = events(&message).map(<[u8]>::len).sum();
         let events: Vec<_> = events(&message).map(identity).collect();
         let bad = events.iter().any(|(at, offset)| (self.plan.poison)(*at, *offset));
-        let retry = |cause, after| SendError::Retry { cause, after, detail: String::new() };
+        let retry = |cause, after| SendError::Retry {
+            cause,
+            after,
+            detail: String::new(),
+            doubtful: matches!(cause, Cause::Connection | Cause::Timeout),
+        };
         let gone = place.1 >= self.plan.hubs[place.0];
         let good = self.modes[place.0] == Mode::Good && !gone;
         let now = self.now;
@@ -326,7 +341,7 @@ impl World {
             _ if bad => Err(SendError::Refused { condition: "no".into(), detail: String::new() }),
             (_, Answer::Released) => Err(retry(Cause::Released, None)),
             (_, Answer::Lost) => Err(retry(Cause::Connection, None)),
-            (_, Answer::Forgotten) => Err(retry(Cause::Timeout, None)),
+            (_, Answer::Forgotten | Answer::Late) => Err(retry(Cause::Timeout, None)),
             (_, Answer::TooLarge) if events.len() > 1 => {
                 Err(SendError::TooLarge { limit: 100_000 })
             }
@@ -339,8 +354,11 @@ impl World {
         };
         if stored {
             let whole = self.whole(place, &message);
-            self.by_hub[place.0].extend(&whole);
-            self.stored.entry(place).or_default().extend(whole);
+            self.store(place, whole);
+        } else if let (Answer::Late, Err(SendError::Retry { cause: Cause::Timeout, .. })) =
+            (answer, &result)
+        {
+            self.under_way.late.push((self.now, place, events));
         }
         self.core.lane_ready(lane, self.plan.link);
         // As good as random, and the same each time.
@@ -358,23 +376,5 @@ impl World {
             self.core.letter_done(id, result.clone(), self.now);
         }
         self.act();
-    }
-
-    pub(super) fn committed(&mut self, positions: Vec<(TopicPartition, Position)>) {
-        for (partition, Position(position)) in positions {
-            let before = self.committed.insert(tp(&partition), position).unwrap_or(0);
-            assert!(before <= position, "a commit never goes back");
-        }
-    }
-
-    /// Commits as the pump does: an idle partition stands where the client does, behind what is no record.
-    pub(super) fn commit(&mut self) {
-        for (stay, partition) in self.core.idle() {
-            let Some(next) = self.polled.get(&tp(&partition)).copied() else { continue };
-            self.core
-                .skip_to(stay, Position(if next % 7 >= 5 { next + 7 - next % 7 } else { next }));
-        }
-        let positions = self.core.positions_to_commit();
-        self.committed(positions);
     }
 }

@@ -1,0 +1,62 @@
+//! `delivery` and `[effectively_once]`: events that are to stand in their hubs once.
+
+use bridge_core::once::Terms;
+
+use crate::config::path::Path;
+use crate::config::{Delivery, Events, Mapping, Once, raw};
+
+use super::Check;
+
+/// The consumer group that every hub has.
+const USUAL_GROUP: &str = "$Default";
+/// The longest name of a consumer group.
+const LONGEST_GROUP: usize = 50;
+
+impl Check<'_> {
+    pub(super) fn once(&mut self, given: &raw::EffectivelyOnce) -> Once {
+        let at = Path::top("effectively_once");
+        let usual = Terms::default();
+        let lease =
+            self.duration(&at.key("lease"), given.lease.as_ref(), usual.lease, "1s"..="60s");
+        let late = self.duration(&at.key("late"), given.late.as_ref(), usual.late, "1s"..="5m");
+        let skew = given.clock_skew.as_ref();
+        let skew = self.duration(&at.key("clock_skew"), skew, usual.skew, "0s"..="10m");
+        let group = given.consumer_group.as_deref().unwrap_or(USUAL_GROUP).trim();
+        if group.is_empty() || group.chars().count() > LONGEST_GROUP || group.contains('/') {
+            let why = "a consumer group of Event Hubs has a name of 1 to 50 characters";
+            let hint = "give the name of a group of the hubs, as `$Default`";
+            self.wrong(&at.key("consumer_group"), "is no consumer group", why, hint);
+        }
+        Once { terms: Terms { lease, late, skew }, group: group.to_owned() }
+    }
+
+    pub(super) fn delivery(
+        &mut self,
+        at: &Path,
+        given: Option<raw::Delivery>,
+        events: &Events,
+    ) -> Delivery {
+        let Some(raw::Delivery::EffectivelyOnce) = given else { return Delivery::AtLeastOnce };
+        if !events.source_properties {
+            self.wrong(
+                &at.key("delivery"),
+                "is `effectively_once`, and `source_properties` is off",
+                "an event is found again by the record it says that it is of",
+                "remove `source_properties = false` from `[events]` or from the mapping",
+            );
+        }
+        Delivery::EffectivelyOnce
+    }
+
+    /// Settings that no mapping uses are told.
+    pub(super) fn once_is_used(&mut self, mappings: &[(Path, Mapping)]) {
+        let at = Path::top("effectively_once");
+        let is_once =
+            |(_, mapping): &(Path, Mapping)| mapping.delivery == Delivery::EffectivelyOnce;
+        if self.layers.find(&at).is_some() && !mappings.iter().any(is_once) {
+            let why = "no mapping says `delivery = \"effectively_once\"`";
+            let hint = "write that into a mapping, or remove the table";
+            self.warn(&at, "is never used", why, hint);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `[effectively_once]`, checked: how it is found out what was sent.
+
+use bridge_core::once::Terms;
+
+/// `[effectively_once]`
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// What is taken for granted of other members and of Event Hubs.
+    pub terms: Terms,
+    /// The consumer group of the hubs that is read with.
+    pub group: String,
+}
+
+impl Default for Once {
+    fn default() -> Self {
+        Self { terms: Terms::default(), group: "$Default".to_owned() }
+    }
+}
