@@ -290,14 +290,13 @@ impl Worker {
             () = lease.over() => None,
             end = self.deliver(link, under_way, message) => Some(end),
         };
-        let (result, good) = match end {
-            Some(end) => end,
-            None => {
-                let why = "it was given up: Kafka has not confirmed for too long that its partitions are of this member";
-                let fault = Fault::new(Cause::Fenced, why);
-                self.namespace.give_up(&connected, &fault).await;
-                (Err(fault.into()), None)
-            }
+        let (result, good) = if let Some(end) = end {
+            end
+        } else {
+            let why = "it was given up: Kafka has not confirmed for too long that its partitions are of this member";
+            let fault = Fault::new(Cause::Fenced, why);
+            self.namespace.give_up(&connected, &fault).await;
+            (Err(fault.into()), None)
         };
         self.answer(result);
         good

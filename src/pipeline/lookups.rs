@@ -129,7 +129,9 @@ impl Reader {
             match told {
                 Told::Events(events) => {
                     self.metrics.looked_at(&lookup.hub, events.len() as u64);
-                    events.iter().for_each(|event| sought.see(event));
+                    for event in &events {
+                        sought.see(event);
+                    }
                 }
                 Told::Ended => {}
                 Told::Failed(error) => return Err(error),
