@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{
-    Access, Consumer, Delivery, Headers, Intake, Queue, Setup, Silent,
+    Access, Begun, Consumer, Delivery, Headers, Intake, Queue, Setup, Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
-use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
 
 use crate::member::{Member, Sink};
 use crate::support::{Kafka, Out, rest, unique};
@@ -50,16 +50,17 @@ impl Shelf {
 }
 
 impl Intake for Shelf {
-    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
-        self.open().flows.extend(partitions.iter().map(|p| (p.clone(), Flow::default())));
+    fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
+        self.open().flows.extend(partitions.iter().map(|(p, _)| (p.clone(), Flow::default())));
         Ok(())
     }
     fn revoke(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    ) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         let mut books = self.open();
-        let end = |p: &TopicPartition| Some((p.clone(), Position(books.flows.remove(p)?.next?)));
+        let end =
+            |p: &TopicPartition| Some((p.clone(), Position(books.flows.remove(p)?.next?).into()));
         Ok(partitions.iter().filter_map(end).collect())
     }
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {

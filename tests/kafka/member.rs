@@ -14,10 +14,10 @@ use kafka_eventhubs_bridge::config::{
     self, ClientValue, LeftOut, Limits, OutOfRange, Secret, Start, Topics,
 };
 use kafka_eventhubs_bridge::kafka::{
-    Access, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
+    Access, Begun, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
-use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
 
 use crate::support::{Kafka, rest, wait_for};
 
@@ -71,7 +71,7 @@ enum Order {
 }
 
 /// Where the pump says how far it got.
-type Reply = SyncSender<Vec<(TopicPartition, Position)>>;
+type Reply = SyncSender<Vec<(TopicPartition, Commit)>>;
 
 /// Passes the consumer's calls to the pump and waits until it has taken note.
 struct Door {
@@ -80,7 +80,7 @@ struct Door {
 }
 
 impl Door {
-    fn pass(&self, order: Order) -> Vec<(TopicPartition, Position)> {
+    fn pass(&self, order: Order) -> Vec<(TopicPartition, Commit)> {
         let (answer, answered) = sync_channel(1);
         self.orders.lock().unwrap().send((order, answer)).unwrap();
         self.waker.wake();
@@ -89,14 +89,15 @@ impl Door {
 }
 
 impl Intake for Door {
-    fn assigned(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
-        self.pass(Order::Assigned(partitions.to_vec()));
+    fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
+        let names = partitions.iter().map(|(name, _)| name.clone());
+        self.pass(Order::Assigned(names.collect()));
         Ok(())
     }
     fn revoke(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    ) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         Ok(self.pass(Order::Revoke(partitions.to_vec())))
     }
     fn lost(&self, partitions: &[TopicPartition]) -> Result<(), Silent> {
@@ -313,8 +314,8 @@ impl Pump {
         }
     }
 
-    fn positions(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
-        let position = |p: &TopicPartition| Some((p.clone(), self.flows.get(p)?.position?));
+    fn positions(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Commit)> {
+        let position = |p: &TopicPartition| Some((p.clone(), self.flows.get(p)?.position?.into()));
         partitions.iter().filter_map(position).collect()
     }
 
@@ -322,7 +323,7 @@ impl Pump {
         self.flows.retain(|partition, _| !partitions.contains(partition));
     }
 
-    fn obey(&mut self, order: Order) -> Vec<(TopicPartition, Position)> {
+    fn obey(&mut self, order: Order) -> Vec<(TopicPartition, Commit)> {
         let positions = match order {
             Order::Assigned(partitions) => {
                 for partition in partitions {

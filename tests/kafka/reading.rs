@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{LeftOut, Limits};
-use kafka_eventhubs_bridge::kafka::{Access, Consumer, Intake, Setup, Silent};
+use kafka_eventhubs_bridge::kafka::{Access, Begun, Consumer, Intake, Setup, Silent};
 use kafka_eventhubs_bridge::metrics::Metrics;
-use kafka_eventhubs_bridge::record::{Position, TopicPartition};
+use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{assert_same, shapes, values};
@@ -126,10 +126,10 @@ fn a_waker_interrupts_a_poll() {
 struct Nobody;
 
 impl Intake for Nobody {
-    fn assigned(&self, _: &[TopicPartition]) -> Result<(), Silent> {
+    fn assigned(&self, _: &[Begun]) -> Result<(), Silent> {
         Ok(())
     }
-    fn revoke(&self, _: &[TopicPartition]) -> Result<Vec<(TopicPartition, Position)>, Silent> {
+    fn revoke(&self, _: &[TopicPartition]) -> Result<Vec<(TopicPartition, Commit)>, Silent> {
         Ok(Vec::new())
     }
     fn lost(&self, _: &[TopicPartition]) -> Result<(), Silent> {
