@@ -113,7 +113,6 @@ pub(super) fn check(
     check.drain_fits(&kafka, &limits);
     check.routes(&mappings, &eventhubs, &failure);
     check.claims_are_used(&claims, &mappings);
-    check.once_is_used(&mappings);
 
     match Problems::new(check.problems) {
         Some(problems) => Err(problems),

@@ -3,7 +3,7 @@
 use bridge_core::once::Terms;
 
 use crate::config::path::Path;
-use crate::config::{Delivery, Events, Mapping, Once, raw};
+use crate::config::{Delivery, Events, Once, raw};
 
 use super::Check;
 
@@ -46,17 +46,5 @@ impl Check<'_> {
             );
         }
         Delivery::EffectivelyOnce
-    }
-
-    /// Settings that no mapping uses are told.
-    pub(super) fn once_is_used(&mut self, mappings: &[(Path, Mapping)]) {
-        let at = Path::top("effectively_once");
-        let is_once =
-            |(_, mapping): &(Path, Mapping)| mapping.delivery == Delivery::EffectivelyOnce;
-        if self.layers.find(&at).is_some() && !mappings.iter().any(is_once) {
-            let why = "no mapping says `delivery = \"effectively_once\"`";
-            let hint = "write that into a mapping, or remove the table";
-            self.warn(&at, "is never used", why, hint);
-        }
     }
 }
