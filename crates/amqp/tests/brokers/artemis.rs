@@ -6,7 +6,7 @@ use amqp::client::{Answer, Login};
 
 use crate::installed::skipped;
 use crate::server::{Server, free_port, java, place};
-use crate::talk::{self, Peer};
+use crate::talk::{self, Leaves, Peer};
 
 async fn artemis() -> Option<(Server, u16)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -30,7 +30,7 @@ async fn artemis_agrees() {
     let Some((server, port)) = artemis().await else { return };
     let named = Peer { host: "witness", port, login: talk::named("me", "secret") };
     let nameless = Peer { login: Login::Anonymous, ..named.clone() };
-    talk::agrees(&named, &nameless, "").await;
+    talk::agrees(&named, &nameless, "", Leaves::LinksAndSessions).await;
     talk::is_refused(&named, "me").await;
     for why in talk::finds_nothing(&named, "nowhere").await {
         talk::is_of_the_link(&why, "amqp:not-found");

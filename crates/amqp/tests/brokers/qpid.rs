@@ -4,7 +4,7 @@ use amqp::client::{Answer, Login};
 
 use crate::installed::skipped;
 use crate::server::{Server, free_port, java, place};
-use crate::talk::{self, Peer};
+use crate::talk::{self, Leaves, Peer};
 
 /// Bytes of the largest message it takes.
 const LIMIT: usize = 500_000;
@@ -32,7 +32,7 @@ async fn qpid_agrees() {
     let Some((server, plain, anonymous)) = qpid().await else { return };
     let named = Peer { host: "witness", port: plain, login: talk::named("me", "secret") };
     let nameless = Peer { login: Login::Anonymous, port: anonymous, ..named.clone() };
-    talk::agrees(&named, &nameless, "").await;
+    talk::agrees(&named, &nameless, "", Leaves::LinksAndSessions).await;
     talk::is_refused(&named, "me").await;
     for why in talk::finds_nothing(&named, "nowhere").await {
         talk::is_of_the_link(&why, "amqp:not-found");

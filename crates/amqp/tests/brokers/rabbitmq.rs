@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::child;
 use crate::installed::{done, installed, skipped, succeeds};
 use crate::server::{Server, free_port, manifests, place};
-use crate::talk::{self, Peer};
+use crate::talk::{self, Leaves, Peer};
 
 const PACKAGE: &str = "rabbitmq-server";
 const INSTALL: &str = "apt-get install erlang-base erlang-eldap erlang-inets erlang-mnesia \
@@ -104,7 +104,7 @@ async fn rabbitmq_agrees() {
     let Some((server, names, port)) = rabbitmq().await else { return };
     let named = Peer { host: "witness", port, login: talk::named("guest", "guest") };
     let nameless = Peer { login: Login::Anonymous, ..named.clone() };
-    talk::agrees(&named, &nameless, "/queue/").await;
+    talk::agrees(&named, &nameless, "/queue/", Leaves::Links).await;
     talk::is_refused(&named, "guest").await;
     // It ends the session where others end the link.
     for why in talk::finds_nothing(&named, "/exchange/nowhere").await {

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::timeout;
 
-/// Longer than the slowest of the servers waits for itself: a session of `RabbitMQ` gives its own channel 130 s.
+/// Longer than the slowest of the servers waits for itself: a session of `RabbitMQ` gives its own channel 130 s. One that is left
+/// while messages are on their way may wait for it for ever, so that is not asked of this server.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Messages of so many bytes, in frames of 4 KiB.
 const SIZES: [usize; 5] = [1, 100_000, 300_000, 0, 4_096];
@@ -113,12 +114,19 @@ async fn sends(sender: &Sender, bodies: &[Vec<u8>]) -> Vec<Answer> {
     answers
 }
 
+/// What a server lets a client leave while messages are on their way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    Links,
+    LinksAndSessions,
+}
+
 /// All that goes well with every queue: `named` and `nameless`, at addresses that begin with `queues`.
-pub(crate) async fn agrees(named: &Peer, nameless: &Peer, queues: &str) {
+pub(crate) async fn agrees(named: &Peer, nameless: &Peer, queues: &str, leaves: Leaves) {
     let orders = format!("{queues}orders");
     to_and_fro(named, &orders).await;
     to_and_fro(nameless, &orders).await;
-    leaves_in_the_middle(named, &format!("{queues}moved")).await;
+    leaves_in_the_middle(named, &format!("{queues}moved"), leaves).await;
 }
 
 /// Large messages and many small ones, there and back; then all is ended in good order.
@@ -143,12 +151,14 @@ pub(crate) async fn to_and_fro(peer: &Peer, address: &str) {
 }
 
 /// A link, then a session, are ended while messages come on them; the connection goes on, and nothing is lost.
-async fn leaves_in_the_middle(peer: &Peer, address: &str) {
+async fn leaves_in_the_middle(peer: &Peer, address: &str, leaves: Leaves) {
     let (connection, session) = peer.session().await;
     let bodies = fills(&session, address).await;
     let mut seen = BTreeSet::new();
     leaves_link(&session, address, &mut seen).await;
-    leaves_session(&connection, address, &mut seen).await;
+    if leaves == Leaves::LinksAndSessions {
+        leaves_session(&connection, address, &mut seen).await;
+    }
     // RabbitMQ keeps what was on its way to a link until its session ends.
     drop(session);
     let session = begin(&connection).await;
