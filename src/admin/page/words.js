@@ -39,6 +39,7 @@ const REASONS = {
   dead_letters: 'its dead letters are not written',
   paused: 'its mapping is paused',
   reload: 'its mappings have changed',
+  lookup: 'its hub is read for what was sent before',
 };
 
 export function reasonOf(name) {
