@@ -4,7 +4,7 @@
 //! a lane, one rebalance at a time), so the channel is.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use bridge_core::once::Found;
@@ -22,6 +22,8 @@ use super::resolve::Partitions;
 /// How long the pump may take to take note of a rebalance. It goes round many times a second; one that does not within this
 /// is stuck or starved.
 const NOTE: Duration = Duration::from_secs(5);
+/// It is waited in slices of this length. One that takes longer by the clock counts as one.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// One thing the pump is told. What has a sender is answered when it has taken effect.
 #[derive(Debug)]
@@ -119,8 +121,17 @@ impl Rebalances {
     ) -> Result<T, Silent> {
         let (reply, answer) = sync_channel(1);
         self.mailbox.send(signal(reply));
-        // A pump that is gone answers no more than one that stands.
-        answer.recv_timeout(patience).map_err(|_| Silent(patience))
+        // Only while this process runs: one that was frozen has not waited, and neither has its pump stood.
+        let mut left = patience;
+        loop {
+            let slice = left.min(SLICE);
+            match answer.recv_timeout(slice) {
+                Ok(reply) => return Ok(reply),
+                Err(RecvTimeoutError::Timeout) if left > slice => left -= slice,
+                // A pump that is gone answers no more than one that stands.
+                Err(_) => return Err(Silent(patience)),
+            }
+        }
     }
 }
 
