@@ -22,6 +22,8 @@ use super::{Cause, LaneEvent, SendError, Target};
 
 /// So often a batch looks for a link on a connection that stays.
 const MOVES: u32 = 3;
+/// Why nothing is sent once the lease is over.
+const FENCED: &str = "Kafka has not confirmed for too long that its partitions are of this member";
 
 type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
@@ -280,8 +282,7 @@ impl Worker {
             return good;
         };
         if !lease.lasts() {
-            let why = "Kafka has not confirmed for too long that its partitions are of this member";
-            self.answer(Err(Fault::new(Cause::Fenced, why).unsent().into()));
+            self.answer(Err(Fault::new(Cause::Fenced, FENCED).unsent().into()));
             return Some(link);
         }
         let connected = Arc::clone(&link.seat.connected);
@@ -293,8 +294,7 @@ impl Worker {
         let (result, good) = if let Some(end) = end {
             end
         } else {
-            let why = "it was given up: Kafka has not confirmed for too long that its partitions are of this member";
-            let fault = Fault::new(Cause::Fenced, why);
+            let fault = Fault::new(Cause::Fenced, format!("it was given up: {FENCED}"));
             self.namespace.give_up(&connected, &fault).await;
             (Err(fault.into()), None)
         };

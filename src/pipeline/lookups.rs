@@ -15,7 +15,8 @@ use crate::config::{Config, Delivery};
 use crate::eventhubs::reader::{HubEvent, Property, ReadError, Reading, Start, Told};
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::metrics::Metrics;
-use crate::retry;
+
+use super::resolve::pause;
 
 /// Questions that are answered at a time; each reads many partitions at once.
 const AT_ONCE: usize = 4;
@@ -93,7 +94,7 @@ impl Reader {
                 Err(error) => tell(id, Err(error.to_string())),
             }
             failures += 1;
-            sleep(retry::delay(failures, None, rand::random())).await;
+            sleep(pause(failures)).await;
         }
     }
 

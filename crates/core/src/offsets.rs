@@ -221,17 +221,19 @@ impl Offsets {
 
     /// Offset of the record a ticket stands for, while it is unsettled and its partition held.
     pub fn offset(&self, ticket: &Ticket) -> Option<i64> {
-        let slot = self.peek(ticket.assignment)?;
-        let index = ticket.sequence.checked_sub(slot.head)?;
-        slot.entries.get(usize::try_from(index).ok()?).map(|entry| entry.offset)
+        self.peek_entry(ticket).map(|entry| entry.offset)
     }
 
     /// When that record was written, as far as it says so.
     pub fn written(&self, ticket: &Ticket) -> Option<i64> {
+        let entry = self.peek_entry(ticket)?;
+        (entry.written != NO_TIME).then_some(entry.written)
+    }
+
+    fn peek_entry(&self, ticket: &Ticket) -> Option<&Entry> {
         let slot = self.peek(ticket.assignment)?;
         let index = ticket.sequence.checked_sub(slot.head)?;
-        let entry = slot.entries.get(usize::try_from(index).ok()?)?;
-        (entry.written != NO_TIME).then_some(entry.written)
+        slot.entries.get(usize::try_from(index).ok()?)
     }
 
     fn peek(&self, assignment: Assignment) -> Option<&Slot> {

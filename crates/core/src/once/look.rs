@@ -263,9 +263,7 @@ impl Core {
             Some(Phase::Waiting(_, until)) => {
                 let left = until.saturating_duration_since(now).as_secs_f64().ceil();
                 let left = Duration::from_secs_f64(left);
-                format!(
-                    "whoever read it before may still send for {left:?}; then its hubs are looked into"
-                )
+                format!("its former owner may still send for {left:?}; then its hubs are read")
             }
             Some(Phase::Asking(..)) => {
                 let waits = |it: &&super::Request| match &it.whose {
