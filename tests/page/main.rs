@@ -11,6 +11,7 @@
 #[allow(dead_code)]
 mod installed;
 mod runbooks;
+mod words;
 
 use std::fs;
 use std::io::Read as _;

@@ -28,14 +28,6 @@ fn every_file_is_served_and_they_are_small() {
     assert_eq!(long.map(|(path, ..)| path).collect::<Vec<_>>(), [&""; 0]);
 }
 
-#[test]
-fn whatever_a_partition_waits_for_has_words() {
-    let (.., words) = FILES.iter().find(|(path, ..)| path.ends_with("words.js")).unwrap();
-    for reason in bridge_core::HELD {
-        assert!(words.contains(&format!("\n  {reason}: '")), "`{reason}` has no words");
-    }
-}
-
 /// Below the prefix of a proxy only what is relative is found, and nothing may come from elsewhere.
 #[test]
 fn what_a_file_names_is_relative_and_served() {
