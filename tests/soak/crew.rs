@@ -56,6 +56,11 @@ impl Kit {
         ];
         Self { lines: lines.into_iter().filter(|line| !line.is_empty()).collect(), fixed }
     }
+
+    /// The same of a static member.
+    pub(crate) fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
 }
 
 impl fmt::Display for Kit {
@@ -241,6 +246,11 @@ impl Crew {
     pub(crate) fn interruptions(&self) -> u64 {
         let lines = REASONS.iter().chain(&CUTS);
         self.kills + self.thaws + lines.map(|line| self.logged(line)).sum::<u64>()
+    }
+
+    /// How often a member died by SIGKILL.
+    pub(crate) fn kills(&self) -> u64 {
+        self.kills
     }
 
     /// What members said themselves that explains a duplicate, without a cut connection.

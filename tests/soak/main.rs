@@ -10,6 +10,7 @@
 //! | `SOAK_MINUTES` | one random seed after the other, for so long |
 //! | `SOAK_SEED` | this seed, and no other |
 //! | `SOAK_ROUNDS` | how long a script is |
+//! | `SOAK_KILLS` | each script is so many deaths by SIGKILL |
 //! | `SOAK_ONCE` | every mapping is delivered effectively once, and nothing may come twice |
 
 #[path = "../support/mod.rs"]
@@ -36,16 +37,16 @@ const SHORT_ONCE: (u64, usize) = SHORT[1];
 /// Rounds of a script, unless said otherwise.
 const ROUNDS: usize = 14;
 
-fn number(variable: &str) -> Option<u64> {
+fn number_of(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("`{variable}` is a number, not `{text}`")))
 }
 
 /// The seeds to play and their rounds, until there are no more.
 fn seeds() -> Box<dyn Iterator<Item = (u64, usize)>> {
-    let rounds = number("SOAK_ROUNDS").map(|rounds| rounds as usize);
+    let rounds = number_of("SOAK_ROUNDS").map(|rounds| rounds as usize);
     let long = rounds.unwrap_or(ROUNDS);
-    match (number("SOAK_SEED"), number("SOAK_MINUTES")) {
+    match (number_of("SOAK_SEED"), number_of("SOAK_MINUTES")) {
         (Some(seed), _) => Box::new(std::iter::once((seed, long))),
         (None, Some(minutes)) => {
             let end = Instant::now() + Duration::from_secs(minutes * 60);
@@ -66,8 +67,12 @@ fn nothing_is_lost_whatever_happens() {
     let scripts = seeds().map(|(seed, rounds)| (seed, rounds, is_asked));
     let short_once = (all_short && !is_asked).then_some((SHORT_ONCE.0, SHORT_ONCE.1, true));
     for (number, (seed, rounds, once)) in (1..).zip(scripts.chain(short_once)) {
-        let script = Script::new(seed, rounds).delivered(once);
-        println!("{number}: seed {seed}, {rounds} rounds ...");
+        let script = match number_of("SOAK_KILLS") {
+            Some(kills) => Script::of_kills(seed, kills as usize),
+            None => Script::new(seed, rounds),
+        };
+        let script = script.delivered(once);
+        println!("{number}: seed {seed}, {} rounds ...", script.rounds);
         let began = Instant::now();
         let verdict = Stage::play(&kafka, &script);
         println!("{number}: {:.0?}: {verdict}", began.elapsed());

@@ -67,6 +67,7 @@ struct Theme {
 pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) rounds: usize,
+    of_kills: bool,
     pub(crate) steps: Vec<Step>,
     /// Members that bring everything to its end, once all is well.
     pub(crate) last: usize,
@@ -96,12 +97,42 @@ impl Script {
         for _ in 0..rounds {
             author.round();
         }
-        Self { seed, rounds, steps: author.steps, last, once: false, theme }
+        let of_kills = false;
+        Self { seed, rounds, of_kills, steps: author.steps, last, once: false, theme }
+    }
+
+    /// Members of static names that die one after the other, so many times: now and then one leaves, one sleeps past its session, and
+    /// answers are lost.
+    pub(crate) fn of_kills(seed: u64, kills: usize) -> Self {
+        let theme = Theme {
+            stop: true,
+            kill: true,
+            freeze: true,
+            hard: true,
+            nodes: false,
+            soft: false,
+            outage: false,
+            grow: false,
+        };
+        let mut author =
+            Author::new(StdRng::seed_from_u64(seed), StdRng::seed_from_u64(!seed), theme);
+        (1..CREW).for_each(|_| author.start_fixed());
+        (0..kills).for_each(|_| author.kill());
+        let (rounds, steps) = (kills, author.steps);
+        Self { seed, rounds, of_kills: true, steps, last: 2, once: false, theme }
     }
 
     /// The same, where `once` says whether nothing may come twice.
     pub(crate) fn delivered(self, once: bool) -> Self {
         Self { once, ..self }
+    }
+
+    /// The variables that repeat it.
+    pub(crate) fn again(&self) -> String {
+        let Self { seed, rounds, of_kills, once, .. } = self;
+        let once = if *once { "SOAK_ONCE=1 " } else { "" };
+        let long = if *of_kills { "SOAK_KILLS" } else { "SOAK_ROUNDS" };
+        format!("{once}SOAK_SEED={seed} {long}={rounds}")
     }
 
     /// Nothing happens that could make anything come twice.
@@ -198,6 +229,29 @@ impl Author {
         self.steps.push(Step::Start(self.members, kit));
         self.running.push(self.members);
         self.members += 1;
+    }
+
+    fn start_fixed(&mut self) {
+        let kit = Kit::new(&mut self.rng).fixed();
+        self.steps.push(Step::Start(self.members, kit));
+        self.running.push(self.members);
+        self.members += 1;
+    }
+
+    /// One dies and another takes its name, after something else or nothing.
+    fn kill(&mut self) {
+        match self.rng.random_range(0..10) {
+            0 => {
+                self.leave(Step::Stop);
+                self.start_fixed();
+            }
+            1 => self.freeze(),
+            2 | 3 => self.trouble(Trouble::hard),
+            _ => {}
+        }
+        self.steps.push(Step::Arrive([20, 200, 1_000, 3_000][self.rng.random_range(0..4)]));
+        self.leave(Step::Kill);
+        self.start_fixed();
     }
 
     fn leave(&mut self, how: fn(usize) -> Step) {

@@ -13,8 +13,8 @@ use crate::stage::{AUDITED, Stage};
 /// A script, as far as it has been played.
 pub(crate) struct Account {
     seed: u64,
-    rounds: usize,
-    once: bool,
+    /// What repeats it.
+    again: String,
     began: Instant,
     lines: Vec<String>,
     ahead: usize,
@@ -22,15 +22,8 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn open(script: &Script) -> Self {
-        let Script { seed, rounds, once, .. } = *script;
-        Self {
-            seed,
-            rounds,
-            once,
-            began: Instant::now(),
-            lines: Vec::new(),
-            ahead: script.steps.len(),
-        }
+        let (seed, again) = (script.seed, script.again());
+        Self { seed, again, began: Instant::now(), lines: Vec::new(), ahead: script.steps.len() }
     }
 
     pub(crate) fn enter(&mut self, step: &Step) {
@@ -48,11 +41,10 @@ impl Account {
         fs::remove_dir_all(&logs).ok();
         fs::create_dir_all(&logs).expect("a writable directory");
         crew.write_logs(&logs);
-        let Self { seed, rounds, once, lines, ahead, .. } = self;
-        let once = if *once { "SOAK_ONCE=1 " } else { "" };
+        let Self { seed, again, lines, ahead, .. } = self;
         eprintln!(
             "--- seed {seed} failed, and {ahead} steps were not played:\n{}\n--- after {:.2} s. The members' logs are in {}; to repeat it:\n\
-             {once}SOAK_SEED={seed} SOAK_ROUNDS={rounds} make soak\n---",
+             {again} make soak\n---",
             lines.join("\n"),
             self.began.elapsed().as_secs_f64(),
             logs.display()
@@ -65,6 +57,7 @@ impl Account {
 pub(crate) struct Verdict {
     records: u64,
     duplicates: usize,
+    killed: u64,
     stragglers: usize,
     proofs: u64,
     steps: usize,
@@ -76,7 +69,8 @@ impl Verdict {
     #[track_caller]
     pub(crate) fn of(stage: &mut Stage<'_>, script: &Script, ends: &[Vec<i64>]) -> Self {
         let reasons = stage.crew.reasons();
-        let mut verdict = Self { steps: script.steps.len(), reasons, ..Self::default() };
+        let (steps, killed) = (script.steps.len(), stage.crew.kills());
+        let mut verdict = Self { steps, killed, reasons, ..Self::default() };
         for ((topic, _), (hub, audit)) in AUDITED.into_iter().zip(stage.audits.drain(..)) {
             let report = audit.finish(&ends[topic]);
             verdict.records += report.records;
@@ -105,10 +99,10 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, duplicates, stragglers, proofs, steps, reasons } = self;
+        let Self { records, duplicates, killed, stragglers, proofs, steps, reasons } = self;
         write!(
             f,
-            "{steps} steps, {records} records, {duplicates} twice, {stragglers} late, {proofs} looks, {reasons:?}"
+            "{steps} steps, {killed} kills, {records} records, {duplicates} twice, {stragglers} late, {proofs} looks, {reasons:?}"
         )
     }
 }
