@@ -2,11 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use eventhubs_local::{Event, Server};
+use eventhubs_local::Server;
 use serde_json::{Value, json};
 
 use crate::said::{refused, text};
 use crate::support::child::spawn;
+use crate::support::plant::{self, Lanes, plants, record};
 use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const VERIFY: &[&str] = &["verify"];
@@ -22,20 +23,18 @@ struct Scene {
 
 fn scene(mapping: &str, records: impl IntoIterator<Item = Out>) -> Scene {
     let (kafka, topic) = (Kafka::shared(), unique("orders"));
-    let server = Server::builder().hub("orders", 3).start().unwrap();
     kafka.create_topic(&topic, 2);
     kafka.produce(&topic, records);
-    let settings = Settings::new(kafka, &unique("g"), &server)
+    copied(topic, mapping)
+}
+
+fn copied(topic: String, mapping: &str) -> Scene {
+    let server = Server::builder().hub("orders", 3).start().unwrap();
+    let settings = Settings::new(Kafka::shared(), &unique("g"), &server)
         .with(&format!("[[mappings]]\ntopic = '{topic}'\nhub = 'orders'\n{mapping}"));
     let bridge = settings.clone().until_caught_up().start();
     assert_eq!(bridge.wait_exit(PATIENCE), 0);
     Scene { server, settings, topic }
-}
-
-fn record(n: usize) -> Out {
-    let record = Out::value(format!(r#"{{"n":{n}}}"#)).to((n % 2) as i32);
-    let record = record.at(1_767_225_600_000 + n as i64).header("type", Some(b"created"));
-    if n.is_multiple_of(7) { record } else { record.key(format!("key-{}", n % 20)) }
 }
 
 impl Scene {
@@ -55,43 +54,15 @@ impl Scene {
     /// Another Event Hubs, with the same events as `change` has them, and a configuration for it.
     fn planted(&self, change: impl FnOnce(&mut Lanes)) -> (Server, Settings) {
         let hub = self.server.hub("orders");
-        let raw = |event: Event| event.raw().to_vec();
-        let mut events: Lanes =
-            [0, 1, 2].map(|id| hub.partition(id).events().into_iter().map(raw).collect());
-        change(&mut events);
+        let mut lanes = plant::lanes(&hub);
+        change(&mut lanes);
         let server = Server::builder().hub("orders", 3).start().unwrap();
-        for (id, events) in events.iter().enumerate() {
-            put(&server, &format!("orders/Partitions/{id}"), events);
-        }
+        plant::put(server.addr(), "orders", &lanes);
         let string = server.connection_string();
         let settings =
             self.settings.clone().with(&format!("[eventhubs]\nconnection_string = '{string}'"));
         (server, settings)
     }
-}
-
-/// The encoded events of three partitions.
-type Lanes = [Vec<Vec<u8>>; 3];
-
-/// Sends encoded events over our own client, in one link.
-fn put(server: &Server, address: &str, events: &[Vec<u8>]) {
-    use amqp::client::{Answer, Login, Settings as Terms};
-    use amqp::driver::{Connection, Outcome};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
-        let connection =
-            Connection::spawn(stream, Terms::new("localhost", "planter", Login::Anonymous), |_| {});
-        connection.opened().await.unwrap();
-        let session = connection.begin().await.unwrap();
-        let sender = session.sender("planter", address).await.unwrap();
-        for event in events {
-            let sent = sender.send(event.clone().into(), 0).unwrap();
-            assert_eq!(sent.await, Outcome::Answered(Answer::Accepted));
-        }
-        drop((sender, session));
-        connection.close().await;
-    });
 }
 
 fn faults(document: &Value) -> Vec<(String, u64)> {
@@ -126,110 +97,13 @@ fn nothing_is_found_where_nothing_is() {
     assert!(said.contains("600 events read by the bridge's own reader"), "{said}");
 }
 
-/// Where the event of a record is, in what is planted.
-fn place(events: &Lanes, id: &str) -> (usize, usize) {
-    let is = |event: &Vec<u8>| event.windows(id.len()).any(|part| part == id.as_bytes());
-    let mut lanes = events.iter().enumerate();
-    let found = lanes.find_map(|(lane, events)| Some((lane, events.iter().position(is)?)));
-    found.expect("it is there")
-}
-
-fn replace(bytes: &mut [u8], from: &str, to: &str) {
-    let at = bytes.windows(from.len()).position(|part| part == from.as_bytes());
-    let at = at.expect("it is there");
-    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-}
-
-/// The offset of the record in partition 1 that an event is of.
-fn offset(event: &[u8], topic: &str) -> Option<i64> {
-    let of = format!("{topic}/1/").into_bytes();
-    let at = event.windows(of.len()).position(|part| part == of)? + of.len();
-    let digits = event[at..].iter().take_while(|byte| byte.is_ascii_digit());
-    str::from_utf8(&digits.copied().collect::<Vec<_>>()).unwrap().parse().ok()
-}
-
-type Plant<'a> = Box<dyn Fn(&mut Lanes) + 'a>;
-
-/// One fault each, at the record `id` of partition 1: its name, what differs, and how it comes about.
-fn plants<'a>(topic: &'a str, id: &'a str) -> Vec<(&'static str, Value, Plant<'a>)> {
-    let at = move |events: &Lanes| place(events, id);
-    let none = || json!([]);
-    let before = move |events: &Lanes, lane: usize, at: usize| {
-        // The one before of the same Kafka partition.
-        (0..at).rev().find(|at| offset(&events[lane][*at], topic).is_some()).unwrap()
-    };
-    vec![
-        (
-            "missing",
-            none(),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                events[lane].remove(at);
-            }),
-        ),
-        (
-            "twice",
-            none(),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                let again = events[lane][at].clone();
-                events[lane].push(again);
-            }),
-        ),
-        (
-            "altered",
-            json!(["body"]),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                *events[lane][at].last_mut().unwrap() ^= 1;
-            }),
-        ),
-        (
-            "altered",
-            json!(["headers"]),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                replace(&mut events[lane][at], "created", "deleted");
-            }),
-        ),
-        (
-            "altered",
-            json!(["key"]),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                replace(&mut events[lane][at], "key-1", "kez-1");
-            }),
-        ),
-        (
-            "wrong_partition",
-            none(),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                let moved = events[lane].remove(at);
-                let other = &mut events[(lane + 1) % 3];
-                // Before the first later one of the same Kafka partition, so that the order is kept.
-                let later = other.iter().position(|event| offset(event, topic) > Some(250));
-                other.insert(later.unwrap_or(other.len()), moved);
-            }),
-        ),
-        (
-            "out_of_order",
-            none(),
-            Box::new(move |events| {
-                let (lane, at) = at(events);
-                let before = before(events, lane, at);
-                events[lane].swap(before, at);
-            }),
-        ),
-    ]
-}
-
 #[test]
 fn each_planted_fault_is_found_in_its_place() {
     let scene = Scene::plain();
-    let id = format!("{}/1/250", scene.topic);
-    for (fault, differs, plant) in plants(&scene.topic, &id) {
-        let (_server, settings) = scene.planted(plant);
+    for (offset, plant) in plants(&scene.topic, 200) {
+        let id = format!("{}/1/{offset}", scene.topic);
+        let (_server, settings) = scene.planted(plant.change);
+        let (fault, differs) = (plant.fault, plant.differs);
         let arguments = ["--from", "earliest", "--json", "--reader", "bridge"];
         let output = settings.call(VERIFY, &arguments);
         let said = text(&output.stdout);
@@ -272,12 +146,47 @@ fn what_cannot_be_proven_and_what_must_not_be_there_are_told() {
     assert_eq!((code, &document["letters_missing"]), (Some(76), &json!(2)), "{document}");
 }
 
+/// A value that goes to its hub in parts is there when all of them are.
+#[test]
+fn a_value_in_parts_is_there_when_each_part_is() {
+    let (kafka, topic) = (Kafka::shared(), unique("orders"));
+    kafka.create_topic_with(&topic, 2, &[("max.message.bytes", "4000000")]);
+    let large = |n: usize| Out { value: Some(vec![b'a' + n as u8; 2_500_000]), ..record(n) };
+    let records = (0..40).map(|n| if n % 10 == 5 { large(n) } else { record(n) });
+    kafka.produce_with(&topic, records, &[("message.max.bytes", "4000000")]);
+    let scene = copied(topic, "failure.too_large = 'split'");
+    let (code, document) = scene.verify(&["--reader", "bridge"]);
+    assert_eq!((code, &document["good"]), (Some(0), &json!(true)), "{document}");
+    let parts = document["events"].as_u64().unwrap() - 36;
+    assert_eq!(parts, 4 * 3, "each of four in three: {document}");
+    // The last of the parts of one is lost, and a byte of another's first is not what it was.
+    let (_server, settings) = scene.planted(|lanes| {
+        let is_of = |event: &Vec<u8>, n: u8| event.ends_with(&[b'a' + n; 1000]);
+        for lane in lanes {
+            if let Some(last) = lane.iter().rposition(|event| is_of(event, 5)) {
+                lane.remove(last);
+            }
+            if let Some(event) = lane.iter_mut().find(|event| is_of(event, 15)) {
+                *event.last_mut().unwrap() ^= 1;
+            }
+        }
+    });
+    let output = settings.call(VERIFY, &["--from", "earliest", "--json", "--reader", "bridge"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = faults(&document);
+    assert_eq!(found, [("altered".to_owned(), 1), ("missing".to_owned(), 1)], "{document}");
+    let examples = document["examples"].as_array().unwrap();
+    let mut told: Vec<_> = examples.iter().map(|it| (&it["fault"], &it["record"])).collect();
+    told.sort_by_key(|(fault, _)| fault.as_str());
+    let id = |n: usize| json!(format!("{}/{}/{}", scene.topic, n % 2, n / 2));
+    assert_eq!(told, [(&json!("altered"), &id(15)), (&json!("missing"), &id(5))]);
+}
+
 #[test]
 fn one_that_is_killed_or_stopped_goes_on_with_the_same_result() {
     let scene = Scene::plain();
-    let id = format!("{}/1/250", scene.topic);
-    let plants = plants(&scene.topic, &id);
-    let (server, settings) = scene.planted(&plants[0].2);
+    let (_, missing) = plants(&scene.topic, 250).swap_remove(0);
+    let (server, settings) = scene.planted(missing.change);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bridge.toml");
     std::fs::write(&file, settings.to_toml()).unwrap();

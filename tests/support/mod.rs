@@ -21,6 +21,7 @@ pub mod jars;
 pub mod kafka;
 pub mod listener;
 pub mod node;
+pub mod plant;
 pub mod produce;
 pub mod reader;
 pub mod records;
