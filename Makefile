@@ -75,6 +75,9 @@ steady: deps-test ## measure CPU and latency at 200, 2 000 and 20 000 records a 
 verify: deps-test ## measure how fast `verify` compares, beside reading alone (VERIFY_RECORDS, 1 000 000)
 	cargo bench -p kafka-eventhubs-bridge --bench verify
 
+once: deps-test ## measure what a start after a crash costs with `effectively_once` (ONCE_RECORDS, 1 000 000)
+	cargo bench -p kafka-eventhubs-bridge --bench once
+
 instructions: deps-instructions ## count the instructions a record costs, step by step: the same on every run (INSTRUCTIONS_ONLY)
 	cargo bench -p kafka-eventhubs-bridge --bench instructions
 
@@ -99,4 +102,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
