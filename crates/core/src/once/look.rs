@@ -71,7 +71,7 @@ struct Question {
 impl Core {
     /// Asks for the stays that have waited for long enough: each hub once for all of them.
     pub(crate) fn look_for_stays(&mut self, now: Instant) {
-        if self.once.waiting.is_empty() {
+        if self.waits_end().is_none_or(|end| now < end) {
             return;
         }
         let mut questions: BTreeMap<HubNumber, Question> = BTreeMap::new();

@@ -32,6 +32,9 @@ use look::Request;
 pub use look::{Found, Lookup};
 pub(crate) use stay::{Phase, Stay};
 
+/// The claims of partitions that are assigned together are confirmed within this time, most likely.
+const TOGETHER: Duration = Duration::from_millis(500);
+
 /// What is taken for granted of the others.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -152,6 +155,7 @@ impl Core {
         let Phase::Claiming(from) = once.phase else { return };
         if once.inherited.is_some() {
             once.phase = Phase::Waiting(from, now + lease + late);
+            self.once.waiting.retain(|of| self.partitions.of(*of).is_some());
             self.once.waiting.push(stay);
         } else {
             once.phase = Phase::Ready;
@@ -159,13 +163,16 @@ impl Core {
         }
     }
 
-    /// When a stay has waited for long enough.
+    /// When stays have waited for long enough. Those that are to end soon after the first end with it, so that their hubs
+    /// are read once for all of them.
     pub(crate) fn waits_end(&self) -> Option<Instant> {
         let end = |stay: &Assignment| match self.partitions.of(*stay)?.once.as_deref()?.phase {
             Phase::Waiting(_, until) => Some(until),
             _ => None,
         };
-        self.once.waiting.iter().filter_map(end).min()
+        let ends = || self.once.waiting.iter().filter_map(end);
+        let first = ends().min()?;
+        ends().filter(|it| *it <= first + TOGETHER).max()
     }
 
     /// Whether a lane is due that must not send now: its hub is looked into first, or nobody knows whether its partitions

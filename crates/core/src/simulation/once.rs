@@ -372,3 +372,25 @@ proptest! {
         }
     }
 }
+
+/// Partitions that are assigned together are not each a reason to read a hub.
+#[test]
+fn a_hub_is_looked_into_once_for_all_partitions_that_begin() {
+    let mut world = world(1 << 20, Policy::Drop, false);
+    for crashed in [false, true] {
+        for at in world.partitions() {
+            world.read(at, 3);
+            world.act();
+        }
+        while !world.under_way.commits.is_empty() {
+            world.pass(Duration::from_millis(80));
+            world.confirm(0);
+        }
+        for _ in 0..90 {
+            world.pass(Duration::from_millis(100));
+            world.turn();
+        }
+        assert_eq!(world.under_way.lookups.len(), if crashed { 3 } else { 0 }, "one a hub");
+        world.crash(&[0]);
+    }
+}
