@@ -48,9 +48,11 @@ pub enum Reading {
 
 impl Core {
     /// Positions that moved since they were last asked for. Where a stay began is none: to commit it would gain nothing, and
-    /// whoever waits for a first commit would take it for one.
+    /// whoever waits for a first commit would take it for one. And those that have rested for long: their commit says that nothing
+    /// beyond them was sent.
     pub fn positions_to_commit(&mut self) -> Vec<(TopicPartition, Commit)> {
-        let mut moved = Vec::new();
+        let (mut moved, mut rested) = (Vec::new(), Vec::new());
+        let (rest, wall) = self.once.rest();
         let (partitions, offsets) = self.partitions.all_mut();
         for partition in partitions {
             let stay = partition.assignment;
@@ -60,10 +62,16 @@ impl Core {
                 moved.extend(
                     position.map(|position| (stay.slot(), partition.name.clone(), position)),
                 );
+            } else if let (Some(position), Some(once)) = (position, partition.once.as_deref_mut())
+                && offsets.in_flight(stay) == 0
+                && once.rests(position, wall, rest)
+            {
+                rested.push((partition.name.clone(), position.into()));
             }
         }
         let commit = |(slot, name, position)| Some((name, self.commit_of(slot, position)?));
-        moved.into_iter().filter_map(commit).collect()
+        rested.extend(moved.into_iter().filter_map(commit));
+        rested
     }
 
     /// Stays with nothing in flight that are read on: their position may skip what holds no records. Not those that drain,

@@ -44,6 +44,9 @@ pub struct Terms {
     pub late: Duration,
     /// The clocks of members and of Event Hubs differ by no more.
     pub skew: Duration,
+    /// A partition of which nothing was read for so long says so in Kafka, and claims again before it sends: a crash hours later
+    /// has nothing to look for.
+    pub rest: Duration,
 }
 
 impl Default for Terms {
@@ -52,6 +55,7 @@ impl Default for Terms {
             lease: Duration::from_secs(5),
             late: Duration::from_secs(5),
             skew: Duration::from_mins(1),
+            rest: Duration::from_secs(30),
         }
     }
 }
@@ -80,6 +84,11 @@ impl Once {
     /// The time of day when it was last told.
     pub(crate) fn wall(&self) -> i64 {
         self.wall
+    }
+
+    /// How long nothing is read of a partition that rests, in milliseconds, and the time of day when it was last told.
+    pub(crate) fn rest(&self) -> (i64, i64) {
+        (i64::try_from(self.terms.rest.as_millis()).unwrap_or(i64::MAX), self.wall)
     }
 
     /// Whether a lane waits until Kafka takes a commit.
@@ -118,13 +127,15 @@ impl Core {
     /// Whether a partition may send. Where it may not yet, its claim is under way from the record at `from` on.
     pub(crate) fn is_cleared(&mut self, slot: usize, from: Position) -> bool {
         let wall = self.once.wall;
-        let Some(partition) = self.partitions.get_mut(slot) else { return true };
+        let Some((partition, offsets)) = self.partitions.get_beside(slot) else { return true };
         let Some(once) = partition.once.as_deref_mut() else { return true };
         if once.phase == Phase::New {
-            once.phase = Phase::Claiming(from);
+            // Before the record there may be markers, which a later commit must not go back to.
+            let position = offsets.position(partition.assignment).unwrap_or(from);
+            once.phase = Phase::Claiming(position);
             let sent_since = Some(once.inherited.unwrap_or(wall));
             let name = partition.name.clone();
-            self.act(Action::Commit(name, Commit { position: from, sent_since }));
+            self.act(Action::Commit(name, Commit { position, sent_since }));
             return false;
         }
         once.phase == Phase::Ready

@@ -97,6 +97,17 @@ impl Stay {
         Some(others.map_or(own, |others| own.min(others)).min(wall))
     }
 
+    /// Ends what was claimed, if nothing was read for so many milliseconds and nothing beyond `position`, which is committed, can have
+    /// been sent. Says whether it did.
+    pub(crate) fn rests(&mut self, position: Position, wall: i64, rest: i64) -> bool {
+        let is_long = self.marks.back().is_some_and(|(_, at)| wall - at >= rest);
+        let rests = is_long && self.is_clean(position);
+        if rests {
+            *self = Self::new(None);
+        }
+        rests
+    }
+
     /// Whether nothing beyond `position` can have been sent, once what was read is settled.
     pub(crate) fn is_clean(&self, position: Position) -> bool {
         self.phase == Phase::Ready && self.others.is_none_or(|it| it < position.0)
@@ -140,6 +151,20 @@ mod tests {
         assert!(stay.is_clean(Position(8)));
         stay.taken(8, 3_000);
         assert!(stay.found.is_empty());
+    }
+
+    #[test]
+    fn one_that_rests_has_to_claim_again() {
+        let mut stay = Stay::new(Some(500));
+        stay.phase = Phase::Ready;
+        stay.find(7, 0, None);
+        stay.taken(4, 1_000);
+        assert!(!stay.rests(Position(7), 90_000, 30_000), "others may have sent what is beyond");
+        stay.taken(7, 61_000);
+        assert!(!stay.rests(Position(8), 90_000, 30_000), "not for so long");
+        assert!(stay.rests(Position(8), 91_000, 30_000));
+        assert_eq!((stay.phase, stay.inherited), (Phase::New, None));
+        assert!(!stay.rests(Position(8), 999_000, 30_000), "it rests");
     }
 
     #[test]
