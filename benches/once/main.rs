@@ -116,6 +116,7 @@ impl Case<'_> {
             until(&mut estate, sent + 1);
             let first = joined.elapsed().as_secs_f64();
             let read = bridge.events_read();
+            let looks: Vec<f64> = bridge.looks.try_iter().collect();
             let is_last = ended == "SIGKILL";
             until(&mut estate, if is_last { self.records } else { self.records * 2 / 3 });
             if is_last {
@@ -136,8 +137,10 @@ impl Case<'_> {
             assert!(!once || twice == 0, "{twice} came twice");
             let waits = if once && is_last { WAITS } else { 0.0 };
             println!(
-                "| {} | `{}` | {ended} | {first:.1} | {waits:.1} | {ahead} | {read} | {twice} |",
-                self.shape.lanes, self.delivery
+                "| {} | `{}` | {ended} | {first:.1} | {waits:.1} | {:.1} | {ahead} | {read} | {twice} |",
+                self.shape.lanes,
+                self.delivery,
+                looks.iter().sum::<f64>()
             );
         }
     }
@@ -145,9 +148,9 @@ impl Case<'_> {
     fn configure(&self, estate: &Estate, group: &str) {
         let topic = self.shape.topic(0);
         let text = format!(
-            "[kafka]\nbrokers = '{}'\ngroup_id = '{group}'\ninstance_id = 'one'\n\
+            "[kafka]\nbrokers = '{}'\ngroup_id = '{group}'\ninstance_id = 'one'\ncommit_interval = '1s'\n\
              [eventhubs]\nconnection_string = '{}'\n[effectively_once]\nclock_skew = '100ms'\n\
-             [[mappings]]\ntopic = '{topic}'\nhub = '{topic}'\ndelivery = '{}'\n[admin]\nlisten = '127.0.0.1:0'\n",
+             [[mappings]]\ntopic = '{topic}'\nhub = '{topic}'\ndelivery = '{}'\n[log]\nlevel = 'info,kafka_eventhubs_bridge::pipeline::lookups=debug'\n[admin]\nlisten = '127.0.0.1:0'\n",
             self.kafka.bootstrap(),
             estate.connection_string,
             self.delivery,
@@ -178,6 +181,8 @@ struct Bridge {
     joined: mpsc::Receiver<Instant>,
     /// Where its metrics are served.
     admin: mpsc::Receiver<String>,
+    /// How long it has looked into the hub, each time.
+    looks: mpsc::Receiver<f64>,
 }
 
 fn start(file: &Path) -> Bridge {
@@ -187,8 +192,14 @@ fn start(file: &Path) -> Bridge {
     let lines = BufReader::new(process.stderr()).lines();
     let (joins, joined) = mpsc::sync_channel(1);
     let (serves, admin) = mpsc::sync_channel(1);
+    let (looked, looks) = mpsc::channel();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
+            if let Some((_, after)) = line.split_once("hub looked into") {
+                let seconds = after.split_once("seconds=").map_or(after, |(_, after)| after);
+                let end = seconds.find(' ').unwrap_or(seconds.len());
+                looked.send(seconds[..end].parse().expect("seconds")).ok();
+            }
             if line.contains("subscribing") {
                 joins.try_send(Instant::now()).ok();
             }
@@ -197,7 +208,7 @@ fn start(file: &Path) -> Bridge {
             }
         }
     });
-    Bridge { process, joined, admin }
+    Bridge { process, joined, admin, looks }
 }
 
 impl Bridge {

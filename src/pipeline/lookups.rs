@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::stream::iter;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Delivery};
 use crate::eventhubs::reader::{HubEvent, Property, ReadError, Reading, Start, Told};
@@ -124,11 +124,13 @@ impl Reader {
                 until: Some(extent.last_sequence),
             });
         }
+        let (begun, asked, mut read) = (Instant::now(), readings.len(), 0);
         let mut sought = Sought::new(lookup, &self.prefixes);
         let mut many = namespace.read_all(readings, PARTITIONS);
         while let Some((_, told)) = many.next().await {
             match told {
                 Told::Events(events) => {
+                    read += events.len();
                     self.metrics.looked_at(&lookup.hub, events.len() as u64);
                     for event in &events {
                         sought.see(event);
@@ -138,7 +140,18 @@ impl Reader {
                 Told::Failed(error) => return Err(error),
             }
         }
-        Ok(sought.found())
+        let found = sought.found();
+        tracing::debug!(
+            namespace = &*lookup.hub.namespace,
+            hub,
+            of = lookup.of.len(),
+            partitions = asked,
+            events = read,
+            found = found.len(),
+            seconds = begun.elapsed().as_secs_f64(),
+            "hub looked into for events that were sent before"
+        );
+        Ok(found)
     }
 }
 

@@ -33,7 +33,7 @@ pub use look::{Found, Lookup};
 pub(crate) use stay::{Phase, Stay};
 
 /// The claims of partitions that are assigned together are confirmed within this time, most likely.
-const TOGETHER: Duration = Duration::from_millis(500);
+const TOGETHER: Duration = Duration::from_secs(2);
 
 /// What is taken for granted of the others.
 #[derive(Debug, Clone, Copy)]
