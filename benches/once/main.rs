@@ -74,9 +74,9 @@ fn main() {
     let kafka = Kafka::start(1);
     let folder = tempfile::tempdir().expect("a temporary directory");
     println!(
-        "| hub partitions | delivery | start after | s to the first new event | of this it waits | events since the last commit | events read | twice |"
+        "| hub partitions | delivery | start after | s to the first new event | of this it waits | of this it reads | events since the last commit | events read | twice |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for shape in SHAPES {
         let topic = shape.topic(0);
         kafka.create_topic(&topic, shape.partitions as i32);
@@ -140,7 +140,7 @@ impl Case<'_> {
                 "| {} | `{}` | {ended} | {first:.1} | {waits:.1} | {:.1} | {ahead} | {read} | {twice} |",
                 self.shape.lanes,
                 self.delivery,
-                looks.iter().sum::<f64>()
+                looks.iter().fold(0.0, |sum, look| sum + look)
             );
         }
     }

@@ -153,6 +153,14 @@ impl Commits {
         partitions.iter().filter_map(wanted).collect()
     }
 
+    /// Whether somebody waits for the answer to a commit that was not handed over, because another was under way.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let waits = |entry: &Entry| {
+            !entry.is_handed && entry.wanted.is_some_and(|it| it.sent_since.is_some())
+        };
+        self.lock().partitions.values().any(waits)
+    }
+
     /// The commit under way is over. What it did not confirm is still wanted. Gives those that were confirmed for somebody who
     /// waits for it, and when they were handed over.
     pub(super) fn end(&self, answer: &Answer) -> Option<(Vec<TopicPartition>, Instant)> {
@@ -279,6 +287,23 @@ mod tests {
         // An answer that never comes does not stop it for ever.
         let late = Instant::now() + ANSWER;
         assert_eq!(commits.begin(late, |_| Ok::<(), ()>(())), Ok(true));
+    }
+
+    #[test]
+    fn a_claim_does_not_wait_for_more_than_the_commit_before() {
+        let commits = Commits::default();
+        commits.assign(&[place(0), place(1)]);
+        assert_eq!(sent(&commits, &[(place(0), Position(5))]), [(0, 5)]);
+        let claim = |sent_since| Commit { position: Position(2), sent_since };
+        commits.want(&[(place(1), claim(None))]);
+        assert!(!commits.is_waited_for(), "any other has time");
+        commits.want(&[(place(1), claim(Some(1_800_000_000_000)))]);
+        assert_eq!(sent(&commits, &[]), []);
+        assert!(commits.end(&answer(0, 5, Ok(()))).is_none());
+        assert!(commits.is_waited_for());
+        assert_eq!(sent(&commits, &[]), [(1, 2)]);
+        assert!(!commits.is_waited_for());
+        assert!(commits.end(&answer(1, 2, Ok(()))).is_some());
     }
 
     #[test]

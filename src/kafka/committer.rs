@@ -59,11 +59,13 @@ impl Committer {
         Ok(())
     }
 
-    /// Hears the answers that have come.
+    /// Hears the answers that have come. What somebody waits for follows at once, and not when something else is committed.
     pub(super) fn listen(&self) {
         while let Some(answer) = self.queue.poll(Duration::ZERO) {
             self.hear(&answer);
-            if let Err(error) = answer.result(|_| true) {
+            let went = answer.result(|_| true);
+            let next = went.is_ok() && self.context().commits.is_waited_for();
+            if let Err(error) = went.and_then(|()| if next { self.begin() } else { Ok(false) }) {
                 self.complain(error);
             }
         }

@@ -27,8 +27,7 @@ impl Check<'_> {
             let hint = "give the name of a group of the hubs, as `$Default`";
             self.wrong(&at.key("consumer_group"), "is no consumer group", why, hint);
         }
-        let terms = Terms { lease, late, skew, ..Terms::default() };
-        Once { terms, group: group.to_owned() }
+        Once { terms: Terms { lease, late, skew }, group: group.to_owned() }
     }
 
     pub(super) fn delivery(

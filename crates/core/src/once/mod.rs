@@ -33,7 +33,7 @@ pub use look::{Found, Lookup};
 pub(crate) use stay::{Phase, Stay};
 
 /// The claims of partitions that are assigned together are confirmed within this time, most likely.
-const TOGETHER: Duration = Duration::from_secs(2);
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// What is taken for granted of the others.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,6 @@ pub struct Terms {
     pub late: Duration,
     /// The clocks of members and of Event Hubs differ by no more.
     pub skew: Duration,
-    /// A partition of which nothing was read for so long says so in Kafka, and claims again before it sends: a crash hours later
-    /// has nothing to look for.
-    pub rest: Duration,
 }
 
 impl Default for Terms {
@@ -55,7 +52,6 @@ impl Default for Terms {
             lease: Duration::from_secs(5),
             late: Duration::from_secs(5),
             skew: Duration::from_mins(1),
-            rest: Duration::from_secs(30),
         }
     }
 }
@@ -86,9 +82,10 @@ impl Once {
         self.wall
     }
 
-    /// How long nothing is read of a partition that rests, in milliseconds, and the time of day when it was last told.
+    /// How long nothing is read of a partition that rests, in milliseconds: after that the lease is over, and somebody has to commit
+    /// before anything is sent. And the time of day when it was last told.
     pub(crate) fn rest(&self) -> (i64, i64) {
-        (i64::try_from(self.terms.rest.as_millis()).unwrap_or(i64::MAX), self.wall)
+        (i64::try_from(self.terms.lease.as_millis()).unwrap_or(i64::MAX), self.wall)
     }
 
     /// Whether a lane waits until Kafka takes a commit.

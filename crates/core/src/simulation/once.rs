@@ -19,12 +19,8 @@ use super::world::{World, identity, name, tp};
 use super::{budget, histories, plan};
 
 /// Clocks are the same here, so that nothing is found by luck.
-const TERMS: Terms = Terms {
-    lease: Duration::from_secs(5),
-    late: Duration::from_secs(3),
-    skew: Duration::ZERO,
-    rest: Duration::from_secs(2),
-};
+const TERMS: Terms =
+    Terms { lease: Duration::from_secs(5), late: Duration::from_secs(3), skew: Duration::ZERO };
 
 /// A batch that was given up at that moment, and is stored later: where, and the events of it.
 type Late = (Instant, Place, Vec<(Tp, i64)>);
