@@ -1,6 +1,11 @@
-//! The hubs: that they exist, and that we may send.
+//! The hubs: that they exist, that we may send, and whether we may read.
+//!
+//! Sending and reading are two rights, so one is tried whatever became of the other. Only `delivery = "effectively_once"` needs to read.
 
 use tokio::time::timeout;
+
+use crate::eventhubs::HubProperties;
+use crate::eventhubs::reader::{DEFAULT_GROUP, ReadError};
 
 use super::deadline::Deadline;
 use super::namespace::{Entered, answered, lasting};
@@ -14,18 +19,32 @@ pub(super) struct Facts {
     pub(super) limit: u64,
 }
 
+/// What reading a hub is good for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reading<'a> {
+    /// A mapping sends nothing where it may not read for this consumer group.
+    Needed(&'a str),
+    /// Only commands read.
+    Spare,
+}
+
 pub(super) async fn ask(
     door: Option<&Entered>,
     namespace: &str,
     name: &str,
+    reading: Reading<'_>,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Facts>) {
     let subject = Subject::Hub(namespace.to_owned(), name.to_owned());
-    let mut steps = Steps::new(subject, vec!["log in", "partitions", "send"]);
+    let mut steps = Steps::new(subject, vec!["log in", "partitions", "send", "listen"]);
     let facts = match door {
         None => None,
-        Some(door) => match take(door, name, deadline, &mut steps).await {
-            Ok(facts) => Some(facts),
+        Some(door) => match enter(door, name, deadline, &mut steps).await {
+            Ok(found) => {
+                let facts = send(door, name, &found, deadline, &mut steps).await;
+                steps.took(listen(door, name, &found, reading, deadline).await);
+                facts
+            }
             Err(said) => {
                 steps.took(said);
                 None
@@ -36,12 +55,12 @@ pub(super) async fn ask(
 }
 
 /// `Err` is what ends the steps.
-async fn take(
+async fn enter(
     door: &Entered,
     hub: &str,
     deadline: Deadline,
     steps: &mut Steps,
-) -> Result<Facts, Said> {
+) -> Result<HubProperties, Said> {
     let limit = deadline.share();
     let admitted = answered(timeout(limit, door.admit(hub)).await, limit)?;
     let until = lasting(admitted.left);
@@ -55,11 +74,80 @@ async fn take(
         Said::ok(format!("good for {until}"))
     });
     let limit = deadline.share();
-    let properties = answered(timeout(limit, door.hub(hub)).await, limit)?;
-    let partitions = properties.partition_ids.len();
-    steps.took(Said::ok(format!("partitions: {partitions}")));
+    let found = answered(timeout(limit, door.hub(hub)).await, limit)?;
+    steps.took(Said::ok(format!("partitions: {}", found.partition_ids.len())));
+    Ok(found)
+}
+
+async fn send(
+    door: &Entered,
+    hub: &str,
+    found: &HubProperties,
+    deadline: Deadline,
+    steps: &mut Steps,
+) -> Option<Facts> {
     let wait = deadline.share();
-    let limit = answered(timeout(wait, door.may_send(hub)).await, wait)?;
-    steps.took(Said::ok(format!("may be sent to; events of up to {limit} bytes")));
-    Ok(Facts { partitions, limit })
+    match answered(timeout(wait, door.may_send(hub)).await, wait) {
+        Ok(limit) => {
+            steps.took(Said::ok(format!("may be sent to; events of up to {limit} bytes")));
+            Some(Facts { partitions: found.partition_ids.len(), limit })
+        }
+        Err(said) => {
+            steps.took(said);
+            None
+        }
+    }
+}
+
+async fn listen(
+    door: &Entered,
+    hub: &str,
+    found: &HubProperties,
+    reading: Reading<'_>,
+    deadline: Deadline,
+) -> Said {
+    let group = match reading {
+        Reading::Needed(group) => group,
+        Reading::Spare => DEFAULT_GROUP,
+    };
+    let Some(partition) = found.partition_ids.first() else {
+        return Said::new(Outcome::Skipped, "");
+    };
+    let wait = deadline.share();
+    match timeout(wait, door.may_read(hub, group, partition)).await {
+        Ok(Ok(())) => Said::ok(format!("may be read, for the consumer group `{group}`")),
+        Ok(Err(error)) => unread(reading, &error),
+        Err(_) => unread(reading, &ReadError::Unreachable(format!("no answer within {wait:.1?}"))),
+    }
+}
+
+/// What it means that a hub cannot be read.
+fn unread(reading: Reading<'_>, error: &ReadError) -> Said {
+    let Reading::Needed(group) = reading else {
+        // In the same words for each hub: most bridges have no right to read, and need none.
+        return match error {
+            ReadError::Unauthorized(_) => Said::new(
+                Outcome::Note,
+                "may not be read: the right `Listen` is missing, which only `tail` and `verify` need",
+            ),
+            other => Said::bad(
+                Outcome::Note,
+                &format!("whether it may be read, which only `tail` and `verify` need: {other}"),
+            ),
+        };
+    };
+    let needs = "`delivery = \"effectively_once\"` reads the hub";
+    let outcome = match error {
+        ReadError::Unauthorized(_) | ReadError::NotFound(_) => Outcome::Refused,
+        // The places may be free when something is to be looked for.
+        ReadError::Occupied(_) => Outcome::Warning,
+        _ => Outcome::Failed,
+    };
+    let said = Said::bad(outcome, &format!("{needs}: {error}"));
+    match error {
+        ReadError::NotFound(_) => said.hint(format!(
+            "create the consumer group `{group}`, or correct `consumer_group` of `[effectively_once]`"
+        )),
+        _ => said.or_hint("try again; what may have been sent waits until the hub can be read"),
+    }
 }

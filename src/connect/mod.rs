@@ -5,7 +5,7 @@
 //! namespace   resolve, connect, (tls, websocket,) amqp, token
 //! cluster     advertised, group                        asked of the first broker that let us in
 //! topic       exists, read, size                       each topic of the mappings, and the dead-letter topics
-//! hub         log in, partitions, send                 each hub that a topic goes to
+//! hub         log in, partitions, send, listen         each hub that a topic goes to
 //! registry    ask                                      each address of each registry
 //! mapping     topic → hub                              what was learned of both, judged without asking anybody
 //! ```
@@ -42,6 +42,7 @@ pub use report::{Finding, Outcome, Pair, Report, Subject};
 use broker::Met;
 use cluster::TopicFacts;
 use deadline::Deadline;
+use hub::Reading;
 use letters::Letters;
 use namespace::Entered;
 
@@ -88,7 +89,7 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
     let letters = Letters::of(config, &routes);
     let (asked, hubs) = tokio::join!(
         cluster::ask(config, met.as_ref(), &topics, &letters, deadline),
-        all_hubs(&routes, &entered, deadline)
+        all_hubs(&routes, &config.once.group, &entered, deadline)
     );
     let (findings, facts) = asked;
     report.findings.extend(findings);
@@ -111,20 +112,25 @@ async fn all(config: &Config, deadline: Deadline) -> Report {
 /// Each hub once, however many topics go there; those of a namespace one after the other.
 async fn all_hubs(
     routes: &[(String, Route)],
+    group: &str,
     entered: &BTreeMap<String, Entered>,
     deadline: Deadline,
 ) -> BTreeMap<Hub, (Vec<Finding>, Option<hub::Facts>)> {
-    let mut hubs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut hubs: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
     for (_, route) in routes {
-        hubs.entry(route.namespace.to_string()).or_default().insert(route.hub.to_string());
+        let hubs = hubs.entry(route.namespace.to_string()).or_default();
+        *hubs.entry(route.hub.to_string()).or_default() |= route.is_once();
     }
     let mut tasks = JoinSet::new();
     for (namespace, hubs) in hubs {
         let door = entered.get(&namespace).cloned();
+        let group = group.to_owned();
         tasks.spawn(async move {
             let mut found = Vec::new();
-            for name in hubs {
-                let answer = Box::pin(hub::ask(door.as_ref(), &namespace, &name, deadline)).await;
+            for (name, once) in hubs {
+                let reading = if once { Reading::Needed(&group) } else { Reading::Spare };
+                let asked = hub::ask(door.as_ref(), &namespace, &name, reading, deadline);
+                let answer = Box::pin(asked).await;
                 found.push(((namespace.clone(), name), answer));
             }
             found

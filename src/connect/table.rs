@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::report::{Outcome, Pair, Report};
+use super::report::{Finding, Outcome, Pair, Report};
 
 /// Columns a table may take.
 const WIDTH: u16 = 120;
@@ -77,26 +77,22 @@ impl Report {
             }
             text
         };
-        let findings = self.findings.iter().filter(|it| said(it.outcome)).map(|it| {
-            let what = format!("{}, {}", it.subject, it.step);
+        // Many of one kind have one remark.
+        let bad = self.findings.iter().filter(|it| said(it.outcome));
+        let same = |one: &Finding, it: &Finding| {
+            (one.step, one.outcome, &one.detail, &one.hint)
+                == (it.step, it.outcome, &it.detail, &it.hint)
+        };
+        let findings = kinds(bad, same).into_iter().map(|(it, more)| {
+            let what = format!("{}, {}{more}", it.subject, it.step);
             (it.outcome, text(what, &it.detail, it.hint.as_deref()))
         });
-        // Many mappings of one kind have one remark.
-        let mut kinds: Vec<(&Pair, usize)> = Vec::new();
-        for pair in self.pairs.iter().filter(|it| said(it.outcome)) {
-            let same = |it: &Pair| {
-                (it.outcome, &it.detail, &it.hint) == (pair.outcome, &pair.detail, &pair.hint)
-            };
-            match kinds.iter_mut().find(|(first, _)| same(first)) {
-                Some((_, more)) => *more += 1,
-                None => kinds.push((pair, 0)),
-            }
-        }
-        let pairs = kinds.into_iter().map(|(it, more)| {
-            let what = match more {
-                0 => format!("mapping {}", way(it)),
-                more => format!("mapping {} and {more} more", way(it)),
-            };
+        let bad = self.pairs.iter().filter(|it| said(it.outcome));
+        let same = |one: &Pair, it: &Pair| {
+            (one.outcome, &one.detail, &one.hint) == (it.outcome, &it.detail, &it.hint)
+        };
+        let pairs = kinds(bad, same).into_iter().map(|(it, more)| {
+            let what = format!("mapping {}{more}", way(it));
             (it.outcome, text(what, &it.detail, it.hint.as_deref()))
         });
         let mut remarks = findings.chain(pairs).collect::<Vec<_>>();
@@ -129,6 +125,22 @@ impl Display for Report {
         }
         write!(f, "{} ({:.1} s); nothing was sent", self.sum(), self.took.as_secs_f64())
     }
+}
+
+/// The first of each kind, and how many more there are, in words.
+fn kinds<'a, T>(
+    all: impl Iterator<Item = &'a T>,
+    same: impl Fn(&T, &T) -> bool,
+) -> Vec<(&'a T, String)> {
+    let mut kinds: Vec<(&T, usize)> = Vec::new();
+    for one in all {
+        match kinds.iter_mut().find(|(first, _)| same(first, one)) {
+            Some((_, more)) => *more += 1,
+            None => kinds.push((one, 0)),
+        }
+    }
+    let words = |more| if more == 0 { String::new() } else { format!(" and {more} more") };
+    kinds.into_iter().map(|(first, more)| (first, words(more))).collect()
 }
 
 fn empty<const N: usize>(header: [&str; N]) -> Table {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use eventhubs_local::{Rights, Server, Tls};
 use tempfile::NamedTempFile;
 
-use crate::scene::{HUB, KEY, PARTITIONS, check, scene, server};
+use crate::scene::{HUB, KEY, PARTITIONS, check, scene, server, table};
 
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -43,7 +43,71 @@ fn a_key_that_may_only_listen_may_look_and_not_send() {
     checked.found(("hub", "default/orders", "partitions"), "ok", &[]);
     let words = ["unauthorized", "`listen`", "the `Send` right", HUB];
     checked.found(("hub", "default/orders", "send"), "refused", &words);
+    // Whoever is to call `verify` may well have this right alone.
+    checked.found(("hub", "default/orders", "listen"), "ok", &["`$Default`"]);
     assert_eq!(checked.mapping()["outcome"], "skipped");
+}
+
+const ONCE: &str = "delivery = 'effectively_once'";
+const LISTEN: (&str, &str, &str) = ("hub", "default/orders", "listen");
+
+/// The right to read is the bridge's business only where a mapping looks into its hub.
+#[test]
+fn a_key_that_may_only_send_is_enough_unless_a_mapping_looks_into_the_hub() {
+    let server = Server::builder()
+        .hub(HUB, PARTITIONS)
+        .hub("invoices", 1)
+        .key("root", KEY)
+        .limited_key(None, "send", KEY, Rights::SEND)
+        .start()
+        .unwrap();
+    let (settings, topic) = scene(&server, 1);
+    let send = server.connection_string().replace("=root", "=send");
+    let settings = settings.with(&format!("[eventhubs]\nconnection_string = '{send}'"));
+    let plain = settings.clone().mapping(&topic, "invoices");
+    let checked = check(&plain);
+    assert_eq!(checked.code, 0, "{:#}", checked.json);
+    checked.found(LISTEN, "note", &["may not be read", "only `tail` and `verify`"]);
+    let (code, text) = table(&plain);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("hub default/invoices, listen and 1 more: may not be read"), "{text}");
+
+    let checked = check(&settings.clone().each_mapping(ONCE));
+    let words = ["effectively_once", "'Listen' claim(s)", "the `Listen` right on", "`send`"];
+    checked.found(LISTEN, "refused", &words);
+    checked.found(("hub", "default/orders", "send"), "ok", &[]);
+    // And it is good with a key that may do both.
+    let both = settings
+        .with(&format!("[eventhubs]\nconnection_string = '{}'", server.connection_string()));
+    check(&both.each_mapping(ONCE)).found(LISTEN, "ok", &["`$Default`"]);
+}
+
+#[test]
+fn a_consumer_group_that_a_mapping_needs_is_asked_for() {
+    let server = Server::builder().hub(HUB, 4).key("root", KEY);
+    let server = server.consumer_group(HUB, "bridge").start().unwrap();
+    let (settings, _) = scene(&server, 1);
+    let settings = settings.with("[effectively_once]\nconsumer_group = 'nobodys'");
+    let checked = check(&settings.clone().each_mapping(ONCE));
+    let words = ["not found", "create the consumer group `nobodys`", "[effectively_once]"];
+    checked.found(LISTEN, "refused", &words);
+    let right = settings.clone().with("[effectively_once]\nconsumer_group = 'bridge'");
+    check(&right.each_mapping(ONCE)).found(LISTEN, "ok", &["`bridge`"]);
+    // Whoever looks nowhere needs no group.
+    check(&settings).found(LISTEN, "ok", &["`$Default`"]);
+}
+
+#[test]
+fn a_hub_that_does_not_answer_readers_fails_only_where_it_is_to_be_read() {
+    let server = server();
+    let (settings, _) = scene(&server, 1);
+    let busy = server.faults().hub(HUB).partition(0).refuse_attach("com.microsoft:server-busy");
+    let checked = check(&settings);
+    assert_eq!(checked.code, 0, "{:#}", checked.json);
+    checked.found(LISTEN, "note", &["whether it may be read", "server-busy"]);
+    let checked = check(&settings.each_mapping(ONCE));
+    checked.found(LISTEN, "failed", &["effectively_once", "server-busy", "try again"]);
+    assert!(busy.fired() > 1);
 }
 
 #[test]

@@ -133,6 +133,25 @@ pub struct PartitionReader {
 }
 
 impl Namespace {
+    /// Attaches a link that could read a partition of `hub` for `group`, and detaches it again. Nothing is read: it would begin behind
+    /// the last event.
+    pub async fn may_read(&self, hub: &str, group: &str, partition: &str) -> Result<(), ReadError> {
+        let path = path(hub, group, partition);
+        let mut refusals = 0;
+        loop {
+            match Box::pin(Feed::attach(self, &path, "amqp.annotation.x-opt-offset > '@latest'"))
+                .await
+            {
+                Ok(_feed) => return Ok(()),
+                // Where there is a second key, it is its turn now.
+                Err(fault) if fault.cause == Cause::Unauthorized && refusals + 1 < REFUSALS => {
+                    refusals += 1
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+
     /// A reader; nothing is attached before it is asked for events.
     pub fn reader(&self, what: Reading) -> PartitionReader {
         let next = match what.start {
@@ -142,6 +161,11 @@ impl Namespace {
         let namespace = self.clone();
         PartitionReader { namespace, what, next, feed: None, failures: 0, over: false }
     }
+}
+
+/// Where a partition is read for a consumer group.
+fn path(hub: &str, group: &str, partition: &str) -> String {
+    format!("{hub}/ConsumerGroups/{group}/Partitions/{partition}")
 }
 
 impl PartitionReader {
@@ -236,7 +260,7 @@ impl PartitionReader {
     async fn attach(&mut self) -> Result<(), ReadError> {
         let start = self.next.map_or(self.what.start, Start::Sequence);
         let Reading { hub, group, partition, .. } = &self.what;
-        let path = format!("{hub}/ConsumerGroups/{group}/Partitions/{partition}");
+        let path = path(hub, group, partition);
         match Box::pin(Feed::attach(&self.namespace, &path, &start.selector())).await {
             Ok(feed) => self.feed = Some(feed),
             Err(fault) => self.failed(fault).await?,

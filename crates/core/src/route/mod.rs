@@ -110,7 +110,7 @@ fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
 
 impl Route {
     /// Whether an event may stand in the hub only once.
-    pub(crate) fn is_once(&self) -> bool {
+    pub fn is_once(&self) -> bool {
         self.delivery == Delivery::EffectivelyOnce
     }
 
