@@ -25,6 +25,7 @@ mod lag;
 mod man;
 mod offsets;
 mod progress;
+mod reading;
 mod replay;
 mod run;
 mod signals;

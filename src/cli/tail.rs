@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::asking::answered;
+use super::reading::{Reading, no_runtime};
 use super::replay::bound;
-use super::{INTERNAL, REFUSED, Source, say, signals, time};
+use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
-use crate::eventhubs::reader::{DEFAULT_GROUP, Many, Start, Told};
+use crate::eventhubs::reader::{Many, Start, Told};
 use crate::group::{Failure, Target};
 use crate::readback::{Hub, Place, Seen, failure};
 
@@ -45,24 +45,11 @@ pub(super) struct Question {
     /// Go on with what is stored later, until a signal
     #[arg(long)]
     follow: bool,
-    /// The consumer group to read for; a service lets five readers at a time read a partition for one
-    #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP)]
-    consumer_group: String,
     /// Write one JSON document a line for each event
     #[arg(long)]
     json: bool,
-    /// Who reads: Microsoft's own client where it can go, or the bridge's own reader
-    #[arg(long, value_enum, default_value_t = Reader::Microsoft)]
-    reader: Reader,
-    /// How long each answer of Event Hubs may take
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
-    timeout: Duration,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Reader {
-    Microsoft,
-    Bridge,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Where to begin.
@@ -121,15 +108,11 @@ fn stopped(stop: &Receiver<()>) {
     }
 }
 
-pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
-    say(std::io::stderr(), format_args!("error: no runtime: {error}"));
-    ExitCode::from(INTERNAL)
-}
-
 impl Question {
     async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, Failure> {
-        let own = self.reader == Reader::Bridge;
-        let mut hub = Hub::open(config, place, &self.consumer_group, own, self.timeout).await?;
+        let Reading { consumer_group, timeout, .. } = &self.reading;
+        let own = self.reading.is_own();
+        let mut hub = Hub::open(config, place, consumer_group, own, *timeout).await?;
         let chosen = self.chosen(&hub)?;
         let what = chosen
             .iter()

@@ -1,21 +1,22 @@
 //! `verify`: whether all that is in Kafka is in the hubs.
 
+mod live;
+
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::Args;
 
+use self::live::Live;
 use super::asking::{failed, meant, read};
 use super::progress::Progress;
+use super::reading::{Reading, no_runtime};
 use super::replay::bound;
-use super::tail::{Reader, no_runtime};
-use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals, time};
+use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
-use crate::eventhubs::reader::DEFAULT_GROUP;
 use crate::group::{Failure, Selection, Target};
 use crate::letters::Time;
 use crate::verify::{self, Outcome, Watch};
@@ -26,11 +27,11 @@ pub(super) struct Question {
     #[command(flatten)]
     source: Source,
     /// From where on, in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, or, of one partition, an
-    /// offset
-    #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
-    from: Target,
+    /// offset. With `--live`, what the group has committed unless it is said
+    #[arg(long, value_name = "TIME|OFFSET", value_parser = bound, required_unless_present = "live")]
+    from: Option<Target>,
     /// Up to where, without what stands there; the end at the first start unless it is said
-    #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
+    #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound, conflicts_with = "live")]
     to: Target,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
@@ -47,18 +48,13 @@ pub(super) struct Question {
     /// How many of each fault are told with their place
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
     examples: u16,
-    /// The consumer group to read for; a service lets five readers at a time read a partition for one
-    #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP)]
-    consumer_group: String,
-    /// Tell what was found as one JSON document
+    /// Tell what was found as one JSON document; with `--live` a line for each round
     #[arg(long)]
     json: bool,
-    /// Who reads the hubs: Microsoft's own client where it can go, or the bridge's own reader
-    #[arg(long, value_enum, default_value_t = Reader::Microsoft)]
-    reader: Reader,
-    /// How long each answer of Kafka or of Event Hubs may take
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
-    timeout: Duration,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    live: Live,
 }
 
 /// Draws how far it is, and hears of a wish to stop.
@@ -124,50 +120,57 @@ pub(super) fn verify(question: &Question) -> ExitCode {
 
 impl Question {
     fn run(&self, config: &Config) -> Result<ExitCode, Failure> {
+        // Without a beginning it is where the group stands.
         let asked = verify::Question {
-            from: self.from,
+            from: self.from.unwrap_or(Target::Shift(0)),
             to: self.to,
             stored_from: self.stored_from.map(|Time(time)| time),
             topics: self.topics.clone(),
             mappings: meant(config, &self.mappings)?,
-            group: self.consumer_group.clone(),
-            own: self.reader == Reader::Bridge,
-            limit: self.timeout,
+            group: self.reading.consumer_group.clone(),
+            own: self.reading.is_own(),
+            limit: self.reading.timeout,
             examples: self.examples.into(),
         };
-        let stopped = Arc::new(AtomicBool::new(false));
-        match signals::watch(None) {
-            Ok((others, stop)) => {
-                let stopped = Arc::clone(&stopped);
-                std::thread::spawn(move || {
-                    // Kept, so that only a signal speaks.
-                    let _others = others;
-                    if stop.recv().is_ok() {
-                        stopped.store(true, Ordering::Relaxed);
-                    }
-                });
-            }
+        let (others, stop) = match signals::watch(None) {
+            Ok(signals) => signals,
             Err(error) => return Ok(no_runtime(&error)),
+        };
+        let folder = Folder::new(self.work_dir.as_deref())?;
+        if self.live.is_meant() {
+            return self.live.follow(config, &asked, &folder.path, self.json, (others, stop));
         }
+        let stopped = Arc::new(AtomicBool::new(false));
+        let hears = Arc::clone(&stopped);
+        std::thread::spawn(move || {
+            // Kept, so that only a signal speaks.
+            let _others = others;
+            if stop.recv().is_ok() {
+                hears.store(true, Ordering::Relaxed);
+            }
+        });
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return Ok(no_runtime(&error)),
         };
-        let folder = Folder::new(self.work_dir.as_deref())?;
         let progress = Progress::of(!self.json);
         let looking = Looking { progress: progress.clone(), drawn: Cell::new(false), stopped };
         let came = verify::verify(config, &asked, &folder.path, &looking);
         let came = runtime.block_on(came);
         progress.end();
         runtime.shutdown_background();
-        match came? {
+        Ok(self.told(&came?))
+    }
+
+    fn told(&self, came: &Outcome) -> ExitCode {
+        match came {
             Outcome::Compared(report) => {
                 let good = report.sums.is_good();
                 let code = if good { ExitCode::SUCCESS } else { ExitCode::from(UNPROVEN) };
-                Ok(match self.json {
+                match self.json {
                     true => answer(format_args!("{}", report.json()), code),
                     false => answer(format_args!("{report}"), code),
-                })
+                }
             }
             Outcome::Stopped => {
                 let on = match &self.work_dir {
@@ -175,7 +178,7 @@ impl Question {
                     None => "with `--work-dir` it could go on",
                 };
                 say(std::io::stderr(), format_args!("stopped before all was compared; {on}"));
-                Ok(ExitCode::from(TRY_AGAIN))
+                ExitCode::from(TRY_AGAIN)
             }
         }
     }

@@ -76,6 +76,12 @@ impl Failure {
         Self::usage(what, format!("it has {partitions}: 0 to {}", partitions - 1))
     }
 
+    /// An offset was named where several partitions are meant.
+    pub(crate) fn offset_of_many(partitions: usize) -> Self {
+        let what = format!("an offset is of one partition, and {partitions} are meant");
+        Self::usage(what, "name one, such as `--topic orders:3`")
+    }
+
     /// Kafka does not say where its log begins and ends.
     pub(crate) fn no_log(place: &TopicPartition) -> Self {
         let why = "kafka does not say what its log holds";
@@ -83,7 +89,7 @@ impl Failure {
         Self::denied(&format!("partition `{place}`"), &why, hint)
     }
 
-    pub(super) fn of_group(group: &str, denied: &Denied) -> Self {
+    pub(crate) fn of_group(group: &str, denied: &Denied) -> Self {
         let doing = format!("group `{group}` cannot be asked for");
         let hint = format!(
             "the operation `Describe` on the group `{group}`, and on its topics, is what it needs"

@@ -21,7 +21,7 @@ const AGE: &[f64] = &[
 const DRAIN: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
 /// A hub: two namespaces may have one of the same name.
-const HUB: &[&str] = &["eventhubs_namespace", "hub"];
+pub(super) const HUB: &[&str] = &["eventhubs_namespace", "hub"];
 
 /// One line a family: what it is in code, and how it is made.
 macro_rules! families {
@@ -188,15 +188,20 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, family: C) -> C
     family
 }
 
-fn counter(registry: &Registry, name: &str, labels: &[&str], help: &str) -> IntCounterVec {
+pub(super) fn counter(
+    registry: &Registry,
+    name: &str,
+    labels: &[&str],
+    help: &str,
+) -> IntCounterVec {
     register(registry, IntCounterVec::new(opts(name, help), labels).expect(VALID))
 }
 
-fn gauge(registry: &Registry, name: &str, labels: &[&str], help: &str) -> IntGaugeVec {
+pub(super) fn gauge(registry: &Registry, name: &str, labels: &[&str], help: &str) -> IntGaugeVec {
     register(registry, IntGaugeVec::new(opts(name, help), labels).expect(VALID))
 }
 
-fn seconds(registry: &Registry, name: &str, labels: &[&str], help: &str) -> GaugeVec {
+pub(super) fn seconds(registry: &Registry, name: &str, labels: &[&str], help: &str) -> GaugeVec {
     register(registry, GaugeVec::new(opts(name, help), labels).expect(VALID))
 }
 
@@ -209,4 +214,22 @@ fn histogram(
 ) -> HistogramVec {
     let opts = HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec());
     register(registry, HistogramVec::new(opts, labels).expect(VALID))
+}
+
+/// What every process tells of itself.
+pub(super) fn process(registry: &Registry) {
+    register_build(registry);
+    #[cfg(target_os = "linux")]
+    registry
+        .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+        .expect("process metrics have names of their own");
+}
+
+/// `bridge_build_info{version,commit}`; whoever builds a release sets `BRIDGE_COMMIT`.
+fn register_build(registry: &Registry) {
+    let opts = Opts::new("bridge_build_info", "Always 1; the labels say what runs.");
+    let info = IntGaugeVec::new(opts, &["version", "commit"]).expect("a valid name");
+    let commit = option_env!("BRIDGE_COMMIT").unwrap_or("unknown");
+    info.with_label_values(&[env!("CARGO_PKG_VERSION"), commit]).set(1);
+    registry.register(Box::new(info)).expect("a name of its own");
 }

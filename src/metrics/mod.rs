@@ -7,18 +7,20 @@ mod families;
 mod otlp;
 mod series;
 mod totals;
+mod verified;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bridge_core::{Filtered, Governed, HubName, Standing, State};
-use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
-use families::Families;
+use families::{Families, process};
 use series::{ByName, Hub, Partitions, Topic};
 
 pub use totals::{Sent, Taken, Totals};
+pub use verified::Verified;
 
 /// What the bridge has done and how it stands.
 pub struct Metrics {
@@ -41,11 +43,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
         let families = Families::new(&registry);
-        register_build(&registry);
-        #[cfg(target_os = "linux")]
-        registry
-            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
-            .expect("process metrics have names of their own");
+        process(&registry);
         Self {
             registry,
             began: SystemTime::now(),
@@ -55,15 +53,6 @@ impl Default for Metrics {
             partitions: Partitions::default(),
         }
     }
-}
-
-/// `bridge_build_info{version,commit}`; whoever builds a release sets `BRIDGE_COMMIT`.
-fn register_build(registry: &Registry) {
-    let opts = Opts::new("bridge_build_info", "Always 1; the labels say what runs.");
-    let info = IntGaugeVec::new(opts, &["version", "commit"]).expect("a valid name");
-    let commit = option_env!("BRIDGE_COMMIT").unwrap_or("unknown");
-    info.with_label_values(&[env!("CARGO_PKG_VERSION"), commit]).set(1);
-    registry.register(Box::new(info)).expect("a name of its own");
 }
 
 fn outcome(ok: bool) -> &'static str {

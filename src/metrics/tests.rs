@@ -79,9 +79,21 @@ fn type_name(kind: MetricType) -> &'static str {
     }
 }
 
+/// All that `verify --live` can say, once.
+fn found() -> Verified {
+    let verified = Verified::default();
+    verified.round("good");
+    verified.compared(10, 9, 1_800_000_000.5);
+    verified.faults(("contoso", "hub"), true, "missing", 1);
+    verified.faults(("contoso", "hub"), false, "twice", 0);
+    verified.unproven("expired", 2);
+    verified.left(3, 4);
+    verified
+}
+
 /// Name → type and labels, as the registry has them.
-fn registered() -> BTreeMap<String, (String, String)> {
-    let families = spoken().registry.gather();
+fn registered(registry: &Registry) -> BTreeMap<String, (String, String)> {
+    let families = registry.gather();
     let entry = |family: &prometheus::proto::MetricFamily| {
         let metric = &family.get_metric()[0];
         let labels: BTreeSet<&str> =
@@ -92,9 +104,14 @@ fn registered() -> BTreeMap<String, (String, String)> {
     families.iter().map(entry).collect()
 }
 
-/// Name → type and labels, as `docs/metrics.md` has them: rows of `| `name` | type | labels | meaning | alert |`.
-fn documented() -> BTreeMap<String, (String, String)> {
+/// The part of `docs/metrics.md` about the bridge, and the one about `verify --live`.
+fn pages() -> (&'static str, &'static str) {
     let page = include_str!("../../docs/metrics.md");
+    page.split_once("\n## Of `verify --live`\n").expect("a section of its own")
+}
+
+/// Name → type and labels, as `docs/metrics.md` has them: rows of `| `name` | type | labels | meaning | alert |`.
+fn documented(page: &str) -> BTreeMap<String, (String, String)> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -113,7 +130,8 @@ fn documented() -> BTreeMap<String, (String, String)> {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_documented_table_is_the_registry() {
-    let (documented, registered) = (documented(), registered());
+    let (bridge, verify) = pages();
+    let (documented, registered) = (documented(bridge), registered(&spoken().registry));
     for (name, entry) in &registered {
         assert_eq!(documented.get(name), Some(entry), "`{name}` in docs/metrics.md");
     }
@@ -122,6 +140,30 @@ fn the_documented_table_is_the_registry() {
             registered.contains_key(name),
             "docs/metrics.md has `{name}`, the registry has not"
         );
+    }
+    // What a process tells of itself is the same.
+    let mut own = self::registered(&found().registry);
+    own.retain(|name, entry| documented.get(name) != Some(entry));
+    assert_eq!(self::documented(verify), own);
+}
+
+#[test]
+fn what_was_found_can_be_read_and_rises_from_a_zero() {
+    let page = found().render();
+    for line in [
+        r#"bridge_verify_rounds_total{outcome="good"} 1"#,
+        r#"bridge_verify_rounds_total{outcome="failed"} 0"#,
+        "bridge_verify_records_compared_total 10",
+        "bridge_verify_events_compared_total 9",
+        "bridge_verify_compared_timestamp_seconds 1800000000.5",
+        r#"bridge_verify_faults_total{delivery="effectively_once",eventhubs_namespace="contoso",fault="missing",hub="hub"} 1"#,
+        r#"bridge_verify_faults_total{delivery="at_least_once",eventhubs_namespace="contoso",fault="twice",hub="hub"} 0"#,
+        r#"bridge_verify_unproven_total{reason="expired"} 2"#,
+        r#"bridge_verify_unproven_total{reason="no_record"} 0"#,
+        "bridge_verify_waiting_events 3",
+        "bridge_verify_partitions_without_position 4",
+    ] {
+        assert!(page.lines().any(|it| it == line), "`{line}` is not in\n{page}");
     }
 }
 

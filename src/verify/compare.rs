@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use super::entry::{ANYWHERE, Digests, Entry, Kind};
 
+/// The offset of what is of no record: before all of them.
+const NONE: i64 = -1;
+
 /// A fault, or what may be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
@@ -72,14 +75,14 @@ pub struct Sums {
     pub expected: u64,
     /// Events of records in the range that are there.
     pub found: u64,
-    /// How many of each fault there are.
-    pub faults: HashMap<Fault, u64>,
+    /// How many of each fault there are, by the number of the topic and hub.
+    pub faults: HashMap<(u32, Fault), u64>,
     /// Records that their mapping filters.
     pub filtered: u64,
     /// Records that are refused and have their letter, or should have one.
     pub dead_lettered: u64,
-    /// Refused records whose letter is not there.
-    pub letters_missing: u64,
+    /// Refused records whose letter is not there, by the number of the topic and hub.
+    pub letters_missing: HashMap<u32, u64>,
     /// Records that are refused and dropped.
     pub dropped: u64,
     /// Events whose record is not there any more, or never was: compaction, retention, an aborted transaction.
@@ -95,12 +98,17 @@ pub struct Sums {
 impl Sums {
     /// How many there are of a fault.
     pub fn of(&self, fault: Fault) -> u64 {
-        self.faults.get(&fault).copied().unwrap_or(0)
+        self.faults.iter().filter(|((_, of), _)| *of == fault).map(|(_, count)| count).sum()
+    }
+
+    /// How many letters are not there.
+    pub fn letters_missing(&self) -> u64 {
+        self.letters_missing.values().sum()
     }
 
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.faults.values().all(|count| *count == 0) && self.letters_missing == 0
+        self.faults.values().all(|count| *count == 0) && self.letters_missing() == 0
     }
 }
 
@@ -117,6 +125,10 @@ pub(super) struct Comparison<'a> {
     place: Option<(u32, i32)>,
     /// Where the last one stands in each hub partition.
     last: HashMap<u32, i64>,
+    /// The same of the partitions that are behind, where somebody goes on from there.
+    ends: Option<Vec<Entry>>,
+    /// How many of each fault there are.
+    told: HashMap<Fault, usize>,
 }
 
 /// What retention has taken.
@@ -135,7 +147,14 @@ impl<'a> Comparison<'a> {
             group: Vec::new(),
             place: None,
             last: HashMap::new(),
+            ends: None,
+            told: HashMap::new(),
         }
+    }
+
+    /// The same, for one that goes on where this one ends: see [`Comparison::ends`].
+    pub(super) fn on_and_on(most: usize, trimmed: &'a dyn Trimmed) -> Self {
+        Self { ends: Some(Vec::new()), ..Self::new(most, trimmed) }
     }
 
     /// Takes the next entry; they come sorted.
@@ -149,10 +168,58 @@ impl<'a> Comparison<'a> {
         self.group.push(entry);
     }
 
+    /// Takes where the event of the last record stood; it comes before the records of its partition.
+    pub(super) fn goes_on(&mut self, entry: &Entry) {
+        self.enter(entry);
+        self.last.insert(entry.hub_partition, entry.at);
+    }
+
+    /// Takes an event of a record that was compared before, with all its events.
+    pub(super) fn again(&mut self, entry: &Entry) {
+        self.enter(entry);
+        self.fault(Fault::Twice, entry, Some(entry));
+    }
+
+    /// Where the last events of the partitions stand that are behind, for the comparison that goes on from there.
+    pub(super) fn ends(&mut self) -> Vec<Entry> {
+        self.ends.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// What came of it.
-    pub(super) fn end(mut self) -> Sums {
+    pub(super) fn end(self) -> Sums {
+        self.end_of_all().0
+    }
+
+    /// What came of it, and the last [`Comparison::ends`].
+    pub(super) fn end_of_all(mut self) -> (Sums, Vec<Entry>) {
         self.settle();
-        self.sums
+        self.leave();
+        (self.sums, self.ends.unwrap_or_default())
+    }
+
+    /// What follows is of the way and partition of `entry`.
+    fn enter(&mut self, entry: &Entry) {
+        self.settle();
+        if self.place != Some((entry.way, entry.partition)) {
+            self.leave();
+            self.place = Some((entry.way, entry.partition));
+        }
+    }
+
+    /// A partition is behind.
+    fn leave(&mut self) {
+        if let (Some(ends), Some((way, partition))) = (&mut self.ends, self.place) {
+            ends.extend(self.last.iter().map(|(hub_partition, at)| Entry {
+                way,
+                partition,
+                offset: NONE,
+                kind: Kind::Last,
+                hub_partition: *hub_partition,
+                at: *at,
+                digests: Digests::default(),
+            }));
+        }
+        self.last.clear();
     }
 
     /// Compares the entries of one record.
@@ -160,8 +227,8 @@ impl<'a> Comparison<'a> {
         let group = std::mem::take(&mut self.group);
         let Some(first) = group.first() else { return };
         if self.place != Some((first.way, first.partition)) {
+            self.leave();
             self.place = Some((first.way, first.partition));
-            self.last.clear();
         }
         let count = |kind| group.iter().filter(|entry| entry.kind == kind).count() as u64;
         let expected = part(&group, Kind::Expected);
@@ -178,7 +245,9 @@ impl<'a> Comparison<'a> {
         self.sums.dropped += count(Kind::Dropped);
         self.sums.unknown += count(Kind::Unknown);
         self.sums.dead_lettered += due;
-        self.sums.letters_missing += due.saturating_sub(letters);
+        if due > letters {
+            *self.sums.letters_missing.entry(first.way).or_default() += due - letters;
+        }
         if count(Kind::Unknown) == 0 {
             self.pair(expected, found, letters.saturating_sub(due));
         }
@@ -271,9 +340,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn fault(&mut self, fault: Fault, of: &Entry, event: Option<&Entry>) {
-        let count = self.sums.faults.entry(fault).or_default();
-        *count += 1;
-        if *count <= self.most as u64 {
+        *self.sums.faults.entry((of.way, fault)).or_default() += 1;
+        let told = self.told.entry(fault).or_default();
+        *told += 1;
+        if *told <= self.most {
             self.sums.examples.push(Example {
                 fault,
                 way: of.way,

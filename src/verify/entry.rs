@@ -27,9 +27,11 @@ pub(super) enum Kind {
     Letter,
     /// An event that is there.
     Found,
+    /// Where the event of the last record stood that was compared before, in its hub partition. Such an entry is of no offset.
+    Last,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Expected,
     Kind::Filtered,
     Kind::DeadLetter,
@@ -37,6 +39,7 @@ const KINDS: [Kind; 7] = [
     Kind::Unknown,
     Kind::Letter,
     Kind::Found,
+    Kind::Last,
 ];
 
 /// Digests of the parts of an event.

@@ -136,22 +136,37 @@ fn left(
     (places, what)
 }
 
-/// The ways to one hub, by topic: the number, and the property that does not count.
-struct Ways(HashMap<String, (u32, String)>);
+/// The ways to one hub.
+struct Ways {
+    /// By topic: the number, and the property that does not count.
+    ways: HashMap<String, (u32, String)>,
+    /// Where what was compared before ends, by topic and partition; of one that goes on.
+    behind: HashMap<String, HashMap<i32, i64>>,
+}
 
 impl Ways {
     fn of(ledger: &Ledger, hub: usize) -> Self {
         let ways = ledger.state.ways.iter().enumerate().filter(|(_, way)| way.hub == hub);
-        Self(
-            ways.map(|(number, way)| (way.topic.clone(), (number as u32, way.replayed.clone())))
-                .collect(),
-        )
+        let ways = ways
+            .map(|(number, way)| (way.topic.clone(), (number as u32, way.replayed.clone())))
+            .collect();
+        let mut behind: HashMap<String, HashMap<i32, i64>> = HashMap::new();
+        let sources = ledger.state.sources.iter().filter(|it| !it.fresh);
+        for source in sources {
+            behind.entry(source.topic.clone()).or_default().insert(source.partition, source.from);
+        }
+        Self { ways, behind }
     }
 
-    /// `None` for what no mapping that is meant has sent.
+    /// `None` for what no mapping that is meant has sent, and for what was replayed of records that were compared before: it is to be there
+    /// again.
     fn entry(&self, event: &HubEvent, lane: usize) -> Option<Entry> {
         let (topic, partition, offset) = coordinates(event.message_id.as_deref()?)?;
-        let (way, replayed) = self.0.get(topic)?;
+        let (way, replayed) = self.ways.get(topic)?;
+        let behind = self.behind.get(topic).and_then(|all| all.get(&partition));
+        if behind.is_some_and(|end| offset < *end) && event.property(replayed).is_some() {
+            return None;
+        }
         Some(Entry {
             way: *way,
             partition,

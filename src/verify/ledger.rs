@@ -11,7 +11,7 @@ use super::runs::{Merged, Runs};
 use super::state::State;
 
 /// Entries in memory: some 20 MB.
-const MOST: usize = 300_000;
+pub(super) const MOST: usize = 300_000;
 /// A run is written at least so often while something comes.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -66,6 +66,11 @@ impl Ledger {
         self.state.runs = self.runs.names().to_vec();
         self.saved = Instant::now();
         self.state.save(&self.folder).map_err(|error| of(&self.folder, &error))
+    }
+
+    /// The state, and the runs, of which nothing counts until [`Ledger::save`].
+    pub(super) fn parts(&mut self) -> (&State, &mut Runs) {
+        (&self.state, &mut self.runs)
     }
 
     /// All entries in order.

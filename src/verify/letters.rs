@@ -1,4 +1,4 @@
-//! The dead letters of the records that are compared.
+//! The dead letters of the records that are compared, from where the last reading ended.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -11,8 +11,9 @@ use crate::record::{Record, TopicPartition};
 
 use super::entry::{ANYWHERE, Digests, Entry, Kind};
 use super::ledger::Ledger;
+use super::state::LetterBox;
 
-/// Reads the dead-letter topics of the `wanted` mappings, whole: a letter may be much younger than its record.
+/// Reads the dead-letter topics of the `wanted` mappings, whole the first time: a letter may be much younger than its record.
 pub(super) fn read(
     ledger: &mut Ledger,
     config: &Config,
@@ -32,11 +33,17 @@ pub(super) fn read(
         places.extend((0..facts.partitions).map(|number| TopicPartition::new(topic, number)));
     }
     let logs = inquiry.logs(&places, limit);
-    let mut stretches = Vec::new();
+    let (mut stretches, mut boxes) = (Vec::new(), Vec::new());
     for partition in places {
-        let Some((from, to)) = logs.get(&partition).copied() else {
+        let Some((first, to)) = logs.get(&partition).copied() else {
             return Err(Failure::no_log(&partition));
         };
+        let (topic, number) = (partition.topic.to_string(), partition.partition);
+        let known = ledger.state.letters.iter().find(|it| it.is(&topic, number));
+        // One that ends before where it was read to was made anew.
+        let from =
+            known.map(|it| it.next).filter(|next| *next <= to).map_or(first, |it| it.max(first));
+        boxes.push(LetterBox { topic, partition: number, next: to });
         stretches.push(Stretch { partition, from, to });
     }
     let hubs: HashMap<(String, String), usize> = ledger
@@ -87,6 +94,7 @@ pub(super) fn read(
         let doing = format!("{} cannot be read", unread.rest.partition);
         return Err(Failure::denied(&doing, &unread.why, ""));
     }
+    ledger.state.letters = boxes;
     ledger.state.letters_read = true;
     ledger.save()
 }

@@ -11,6 +11,7 @@
 //! state      how far it is, in the folder of the runs
 //! compare    entries that should be there against those that are               pure
 //! report     what came of it, for people and for scripts                       pure
+//! live       a running bridge, followed in rounds
 //! ```
 //! The invariants: no group is joined, nothing is sent and nothing is changed; memory does not grow with the range; and whoever is killed
 //! goes on after the last run, with the same result.
@@ -20,6 +21,7 @@ mod entry;
 mod hubs;
 mod ledger;
 mod letters;
+mod live;
 mod plan;
 mod report;
 mod runs;
@@ -39,7 +41,8 @@ use crate::readback::Hub;
 use crate::trial;
 
 pub use compare::{Example, Fault, Sums};
-pub use report::Report;
+pub use live::{Round, Rounds, follow};
+pub use report::{AtHub, Report};
 pub use watch::Watch;
 
 use compare::{Comparison, Trimmed};
@@ -99,8 +102,7 @@ pub async fn verify(
     let name = question.name(config);
     let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
     if known.as_ref().is_some_and(|state| state.question != name) {
-        let what = format!("folder `{}` belongs to another question", folder.display());
-        return Err(Failure::usage(what, "name an empty folder, or ask the same"));
+        return Err(other_question(folder));
     }
     let asked = plan::ask(config, question)?;
     // First where Kafka ends, then where the hubs do: what is delivered meanwhile is there.
@@ -117,22 +119,40 @@ pub async fn verify(
     };
     let mut ledger = Ledger::open(folder, state)?;
     ledger.save()?;
-    let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
-    let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };
-    let sizes = sizes(&hubs).await;
-    let (inquiry, limit) = (&asked.inquiry, question.limit);
-    if !source::read(&mut ledger, config, wanted, &sizes, (inquiry, limit), watch)? {
+    if !read(&mut ledger, (config, question), &asked, &mut hubs, watch).await? {
         return Ok(Outcome::Stopped);
     }
-    if !hubs::read(&mut ledger, &mut hubs, watch).await? {
-        return Ok(Outcome::Stopped);
-    }
-    letters::read(&mut ledger, config, wanted, (inquiry, &asked.cluster), limit)?;
     for hub in hubs {
         hub.leave().await;
     }
     let sums = compare(&mut ledger, question.examples)?;
     Ok(Outcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+}
+
+fn other_question(folder: &Path) -> Failure {
+    let what = format!("folder `{}` belongs to another question", folder.display());
+    Failure::usage(what, "name an empty folder, or ask the same")
+}
+
+/// Reads what is left of all sides; `false` when it was stopped before.
+async fn read(
+    ledger: &mut Ledger,
+    (config, question): (&Config, &Question),
+    asked: &plan::Asked,
+    hubs: &mut [Hub],
+    watch: &dyn Watch,
+) -> Result<bool, Failure> {
+    let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
+    let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };
+    let sizes = sizes(hubs).await;
+    let (inquiry, limit) = (&asked.inquiry, question.limit);
+    if !source::read(ledger, config, wanted, &sizes, (inquiry, limit), watch)?
+        || !hubs::read(ledger, hubs, watch).await?
+    {
+        return Ok(false);
+    }
+    letters::read(ledger, config, wanted, (inquiry, &asked.cluster), limit)?;
+    Ok(true)
 }
 
 /// What the hubs are: where an event goes, and whether it is too large, follows from that.

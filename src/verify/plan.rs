@@ -14,14 +14,28 @@ use super::source::replayed;
 use super::state::{Counts, HubState, Lane, Source, State, Way};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
-const SLACK: i64 = 600_000;
+pub(super) const SLACK: i64 = 600_000;
 
 /// Kafka as it was asked.
 pub(super) struct Asked {
     pub(super) inquiry: Inquiry,
     pub(super) cluster: Cluster,
     /// The topics that are meant, and the ways of their records.
-    topics: Vec<(String, Vec<Route>)>,
+    pub(super) topics: Vec<(String, Vec<Route>)>,
+}
+
+/// The offset that a target is, in a log; `found` is the first record at or after its time. `None`: Kafka did not say.
+pub(super) fn offset(
+    target: Target,
+    (first, end): (i64, i64),
+    found: Option<Option<i64>>,
+) -> Option<i64> {
+    match target {
+        Target::Start(config::Start::Earliest) => Some(first),
+        Target::Start(config::Start::At(_)) => Some(found?.unwrap_or(end)),
+        Target::Offset(offset) => Some(offset),
+        Target::Start(config::Start::Latest) | Target::Shift(_) => Some(end),
+    }
 }
 
 /// Logs in to Kafka, and finds the topics.
@@ -86,12 +100,12 @@ impl Asked {
             hubs: Vec::new(),
             ways: Vec::new(),
             letters_read: false,
+            letters: Vec::new(),
+            live: None,
             runs: Vec::new(),
             counts: Counts::default(),
         };
-        let mut numbers = HashMap::new();
-        for (number, hub) in hubs.iter().enumerate() {
-            numbers.insert(hub.place().clone(), number);
+        for hub in hubs {
             let mut lanes = Vec::new();
             for (place, (id, found)) in hub.partitions.iter().enumerate() {
                 lanes.push(Lane {
@@ -110,18 +124,32 @@ impl Asked {
                 by: hub.by.as_str().to_owned(),
             });
         }
+        self.add_ways(&mut state);
+        Ok(state)
+    }
+
+    /// Adds the ways to the hubs of `state` that are not there yet.
+    pub(super) fn add_ways(&self, state: &mut State) {
+        let places = state.places();
         for (topic, routes) in &self.topics {
+            let place = |route: &Route| Place {
+                namespace: route.namespace.to_string(),
+                hub: route.hub.to_string(),
+            };
             for route in routes {
-                let place =
-                    Place { namespace: route.namespace.to_string(), hub: route.hub.to_string() };
-                let hub = numbers[&place];
+                let to = place(route);
+                let Some(hub) = places.iter().position(|it| *it == to) else { continue };
                 if state.way(topic, hub).is_none() {
-                    let replayed = replayed(route);
-                    state.ways.push(Way { topic: topic.clone(), hub, replayed });
+                    let same = routes.iter().filter(|other| place(other) == to);
+                    state.ways.push(Way {
+                        topic: topic.clone(),
+                        hub,
+                        replayed: replayed(route),
+                        once: same.map(Route::is_once).all(|once| once),
+                    });
                 }
             }
         }
-        Ok(state)
     }
 
     /// The offsets of the range, as Kafka has them now.
@@ -133,11 +161,9 @@ impl Asked {
             let numbers = (0..count).filter(is_meant);
             places.extend(numbers.map(|number| TopicPartition::new(topic.as_str(), number)));
         }
-        let offset =
-            matches!(question.from, Target::Offset(_)) || matches!(question.to, Target::Offset(_));
-        if offset && places.len() > 1 {
-            let what = format!("an offset is of one partition, and {} are meant", places.len());
-            return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+        let is_offset = |target| matches!(target, Target::Offset(_));
+        if (is_offset(question.from) || is_offset(question.to)) && places.len() > 1 {
+            return Err(Failure::offset_of_many(places.len()));
         }
         let limit = question.limit;
         let logs = self.inquiry.logs(&places, limit);
@@ -150,14 +176,9 @@ impl Asked {
             let Some((first, end)) = logs.get(&place).copied() else {
                 return Err(Failure::no_log(&place));
             };
-            let at = |target, found: &HashMap<TopicPartition, Option<i64>>| match target {
-                Target::Start(config::Start::Earliest) => Ok(first),
-                Target::Start(config::Start::At(_)) => {
-                    let found = found.get(&place).ok_or_else(|| Failure::no_log(&place))?;
-                    Ok(found.unwrap_or(end))
-                }
-                Target::Offset(offset) => Ok(offset),
-                Target::Start(config::Start::Latest) | Target::Shift(_) => Ok(end),
+            let at = |target, found: &HashMap<TopicPartition, Option<i64>>| {
+                let offset = offset(target, (first, end), found.get(&place).copied());
+                offset.ok_or_else(|| Failure::no_log(&place))
             };
             let (asked, until) = (at(question.from, &from)?, at(question.to, &to)?);
             let begin = asked.clamp(first, end);
@@ -168,6 +189,8 @@ impl Asked {
                 to: until.clamp(begin, end),
                 trimmed: first > 0 && begin == first,
                 next: begin,
+                fresh: true,
+                topic_id: None,
             });
         }
         Ok(sources)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::plain;
 
 use super::compare::{Example, Fault, Sums};
-use super::state::State;
+use super::state::{HubState, State};
 
 /// See the module. `docs/operate.md` says what each key of its JSON means.
 #[derive(Debug)]
@@ -18,6 +18,36 @@ pub struct Report {
     /// What was found.
     pub sums: Sums,
     took: Duration,
+}
+
+/// A refused record without its letter, among the faults.
+const LETTER_MISSING: &str = "letter_missing";
+
+/// How many there are of a fault at a hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtHub<'a> {
+    /// The namespace's name in the configuration.
+    pub namespace: &'a str,
+    /// The hub.
+    pub hub: &'a str,
+    /// Whether it is of mappings that are delivered effectively once.
+    pub once: bool,
+    /// In one word.
+    pub fault: &'static str,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl AtHub<'_> {
+    fn is_beside(&self, other: &Self) -> bool {
+        (self.namespace, self.hub, self.once, self.fault)
+            == (other.namespace, other.hub, other.once, other.fault)
+    }
+
+    /// Whether it is what is promised: at least once is also twice.
+    fn is_no_fault(&self) -> bool {
+        !self.once && self.fault == Fault::Twice.as_str()
+    }
 }
 
 /// What differs of an event, in the order of [`Example::differs`].
@@ -74,8 +104,46 @@ impl Report {
         readers
     }
 
+    /// Records that were read.
+    pub fn records(&self) -> u64 {
+        self.state.counts.records
+    }
+
+    /// How many of each fault there are at each hub, also where there is none; those of mappings that are delivered effectively once apart.
+    pub fn at_hubs(&self) -> Vec<AtHub<'_>> {
+        let mut all: Vec<AtHub<'_>> = Vec::new();
+        for (number, way) in self.state.ways.iter().enumerate() {
+            let HubState { namespace, hub, .. } = &self.state.hubs[way.hub];
+            let (once, number) = (way.once, number as u32);
+            let letters = self.sums.letters_missing.get(&number).copied();
+            let counts = Fault::ALL.map(|fault| {
+                (fault.as_str(), self.sums.faults.get(&(number, fault)).copied().unwrap_or(0))
+            });
+            let counts = counts.into_iter().chain([(LETTER_MISSING, letters.unwrap_or(0))]);
+            for (fault, count) in counts {
+                let one = AtHub { namespace, hub, once, fault, count };
+                match all.iter_mut().find(|it| it.is_beside(&one)) {
+                    Some(known) => known.count += count,
+                    None => all.push(one),
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether every mapping has kept what it promises: an event that is there twice is a fault only where it is to be there once.
+    pub fn keeps_promises(&self) -> bool {
+        self.at_hubs().iter().all(|at| at.count == 0 || at.is_no_fault())
+    }
+
     /// One JSON document.
     pub fn json(&self) -> String {
+        let text = serde_json::to_string_pretty(&self.document());
+        plain::json(&text.expect("its maps have names"))
+    }
+
+    /// What [`Report::json`] writes.
+    pub(super) fn document(&self) -> Value {
         let (sums, counts) = (&self.sums, &self.state.counts);
         let faults: serde_json::Map<String, Value> = Fault::ALL
             .iter()
@@ -83,7 +151,7 @@ impl Report {
             .collect();
         let samples = sums.examples.iter().map(|example| json!(self.sample(example)));
         let (kafka, hubs) = self.trimmed();
-        let document = json!({
+        json!({
             "version": 1,
             "good": sums.is_good(),
             "read_by": self.readers(),
@@ -94,7 +162,7 @@ impl Report {
             "faults": faults,
             "filtered": sums.filtered,
             "dead_lettered": sums.dead_lettered,
-            "letters_missing": sums.letters_missing,
+            "letters_missing": sums.letters_missing(),
             "dropped": sums.dropped,
             "not_provable": {
                 "no_record": sums.no_record,
@@ -106,8 +174,26 @@ impl Report {
             "others": counts.others,
             "examples": samples.collect::<Vec<_>>(),
             "seconds": { "all": self.took.as_secs_f64(), "reading": counts.seconds },
-        });
-        plain::json(&serde_json::to_string_pretty(&document).expect("its maps have names"))
+        })
+    }
+
+    /// The examples, a line each.
+    pub(super) fn examples(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for example in &self.sums.examples {
+            let it = self.sample(example);
+            write!(f, "{}: {} in {}", it.fault, plain::line(&it.record), plain::line(&it.hub))?;
+            if let (Some(partition), Some(sequence)) = (it.hub_partition, it.sequence) {
+                write!(f, ", partition {}, event {sequence}", plain::line(&partition))?;
+            }
+            if let Some(partition) = it.should_be_in {
+                write!(f, ", should be in {}", plain::line(&partition))?;
+            }
+            if !it.differs.is_empty() {
+                write!(f, ", {} differs", it.differs.join(" and "))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
     }
 }
 
@@ -131,7 +217,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {:>10} {says}", sums.of(fault))?;
         }
         for (count, says) in [
-            (sums.letters_missing, "refused, and without their dead letter"),
+            (sums.letters_missing(), "refused, and without their dead letter"),
             (sums.filtered, "filtered, as their mapping says"),
             (sums.dead_lettered, "dead-lettered"),
             (sums.dropped, "dropped, as their policy says"),
@@ -147,20 +233,7 @@ impl fmt::Display for Report {
                 writeln!(f, "  {count:>10} {says}")?;
             }
         }
-        for example in &sums.examples {
-            let it = self.sample(example);
-            write!(f, "{}: {} in {}", it.fault, plain::line(&it.record), plain::line(&it.hub))?;
-            if let (Some(partition), Some(sequence)) = (it.hub_partition, it.sequence) {
-                write!(f, ", partition {}, event {sequence}", plain::line(&partition))?;
-            }
-            if let Some(partition) = it.should_be_in {
-                write!(f, ", should be in {}", plain::line(&partition))?;
-            }
-            if !it.differs.is_empty() {
-                write!(f, ", {} differs", it.differs.join(" and "))?;
-            }
-            writeln!(f)?;
-        }
+        self.examples(f)?;
         let (kafka, hubs) = self.trimmed();
         for (what, all) in [("kafka", kafka), ("the hubs", hubs)] {
             if !all.is_empty() {

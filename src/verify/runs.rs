@@ -75,6 +75,13 @@ impl Runs {
         Ok(name)
     }
 
+    /// All entries in order; what is added from here on is kept instead of them. Their files are there until [`Runs::open`].
+    pub(super) fn turn(&mut self) -> io::Result<Merged> {
+        let merged = self.merged()?;
+        self.names.clear();
+        Ok(merged)
+    }
+
     /// All entries in order.
     pub(super) fn merged(&mut self) -> io::Result<Merged> {
         while self.names.len() > AT_ONCE {

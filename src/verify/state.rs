@@ -26,6 +26,12 @@ pub(super) struct Source {
     pub(super) trimmed: bool,
     /// The first that was not read.
     pub(super) next: i64,
+    /// Whether nothing of it was compared before the range.
+    #[serde(default)]
+    pub(super) fresh: bool,
+    /// What tells the topic from another of its name, where Kafka says so.
+    #[serde(default)]
+    pub(super) topic_id: Option<String>,
 }
 
 /// A partition of a hub.
@@ -59,6 +65,39 @@ pub(super) struct Way {
     pub(super) hub: usize,
     /// The property by which an event says that it was replayed.
     pub(super) replayed: String,
+    /// Whether each event is to be there once, whatever fails.
+    #[serde(default)]
+    pub(super) once: bool,
+}
+
+/// A partition of a dead-letter topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LetterBox {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// The first that was not read.
+    pub(super) next: i64,
+}
+
+impl LetterBox {
+    pub(super) fn is(&self, topic: &str, partition: i32) -> bool {
+        self.topic == topic && self.partition == partition
+    }
+}
+
+/// How far it is in following a bridge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Live {
+    /// The number of the round, from 1.
+    pub(super) round: u64,
+    /// Whether its ranges are fixed, and not compared yet.
+    pub(super) open: bool,
+    /// When it was asked what is committed, in milliseconds since the Unix epoch.
+    pub(super) asked: i64,
+    /// The same of the last round that was compared.
+    pub(super) settled: Option<i64>,
+    /// Partitions of which nothing is committed.
+    pub(super) uncommitted: usize,
 }
 
 /// See the module.
@@ -72,6 +111,11 @@ pub(super) struct State {
     pub(super) hubs: Vec<HubState>,
     pub(super) ways: Vec<Way>,
     pub(super) letters_read: bool,
+    #[serde(default)]
+    pub(super) letters: Vec<LetterBox>,
+    /// Only of one that follows a bridge.
+    #[serde(default)]
+    pub(super) live: Option<Live>,
     pub(super) runs: Vec<String>,
     pub(super) counts: Counts,
 }

@@ -71,9 +71,11 @@ pub struct Server {
 /// Why the endpoint cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Free the address, or set another `admin.listen`.
-    #[error("cannot listen on `{address}`, the `admin.listen` address")]
+    /// Free the address, or set another.
+    #[error("cannot listen on `{address}`, the {by} address")]
     Listen {
+        /// What says so.
+        by: &'static str,
         /// Where it should listen.
         address: SocketAddr,
         /// What the system said.
@@ -87,12 +89,38 @@ pub enum StartError {
 impl Server {
     /// Opens the endpoint as `settings` say and answers from `views`. Port 0 takes any free port.
     pub fn start(settings: &config::Admin, views: Views) -> Result<Self, StartError> {
-        let (listen, token_file) = (settings.listen, settings.token_file.clone());
+        let token_file = settings.token_file.clone();
+        Self::serving(settings.listen, "`admin.listen`", move |listener, address| async move {
+            tokio::select! {
+                () = views.status.clone().sample() => {}
+                () = here(address.port(), views.clone()) => {}
+                () = accept(listener, endpoints(views, token_file)) => {}
+            }
+        })
+    }
+
+    /// Serves `GET /metrics` at `listen` and nothing else, with what `render` gives; `by` says what the address comes from.
+    pub fn of_metrics(
+        listen: SocketAddr,
+        by: &'static str,
+        render: impl Fn() -> String + Clone + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let endpoints =
+            Router::new().route("/metrics", get(move || std::future::ready(scraped(render()))));
+        Self::serving(listen, by, move |listener, _| accept(listener, endpoints))
+    }
+
+    /// Listens, and does `work` on a thread of its own until this is dropped.
+    fn serving<W, F>(listen: SocketAddr, by: &'static str, work: W) -> Result<Self, StartError>
+    where
+        W: FnOnce(TcpListener, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(StartError::System)?;
-        let refused = |source| StartError::Listen { address: listen, source };
+        let refused = |source| StartError::Listen { by, address: listen, source };
         let listener = runtime.block_on(TcpListener::bind(listen)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -102,9 +130,7 @@ impl Server {
                 runtime.block_on(async {
                     tokio::select! {
                         _ = stopped => {}
-                        () = views.status.clone().sample() => {}
-                        () = here(address.port(), views.clone()) => {}
-                        () = accept(listener, endpoints(views, token_file)) => {}
+                        () = work(listener, address) => {}
                     }
                 });
             })
@@ -272,8 +298,13 @@ fn page(health: &Health, metrics: &Metrics) -> Response {
     for (topic, unavailable) in health.topics() {
         metrics.topic_unavailable(&topic, unavailable);
     }
+    scraped(metrics.render())
+}
+
+/// A page for Prometheus.
+fn scraped(page: String) -> Response {
     let form = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, form)], metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, form)], page).into_response()
 }
 
 #[cfg(test)]

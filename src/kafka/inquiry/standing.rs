@@ -74,6 +74,29 @@ impl Standing {
         Some((end - self.next.unwrap_or(first)).max(0)).filter(|_| self.case != Case::Unknown)
     }
 
+    /// One as a test needs it.
+    #[cfg(test)]
+    pub(crate) fn sample(
+        partition: TopicPartition,
+        case: Case,
+        committed: Option<i64>,
+        log: Option<(i64, i64)>,
+    ) -> Self {
+        let (next, is_identified, span, topic) = (None, false, None, None);
+        Self { partition, committed, log, case, next, is_identified, span, topic }
+    }
+
+    /// The same of another topic of that name.
+    #[cfg(test)]
+    pub(crate) fn of_topic(self, number: i64) -> Self {
+        Self { topic: TopicId::new(0, number), ..self }
+    }
+
+    /// What tells the topic from another of its name, where Kafka says so.
+    pub fn topic_id(&self) -> Option<String> {
+        self.topic.map(|id| format!("{id:?}"))
+    }
+
     /// Records that were deleted before they were read, at most.
     pub fn lost(&self) -> i64 {
         match (self.case, self.committed, self.log) {

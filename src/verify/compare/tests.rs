@@ -32,7 +32,7 @@ fn by_hand(entries: &[Entry]) -> Sums {
         records.entry((entry.way, entry.partition, entry.offset)).or_default().push(*entry);
     }
     let mut sums = Sums::default();
-    let mut faults: BTreeMap<Fault, u64> = BTreeMap::new();
+    let mut faults: BTreeMap<(u32, Fault), u64> = BTreeMap::new();
     let mut places: BTreeMap<(u32, i32, u32), Vec<i64>> = BTreeMap::new();
     for group in records.values() {
         let of = |kind: Kind| group.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
@@ -50,7 +50,9 @@ fn by_hand(entries: &[Entry]) -> Sums {
         sums.dropped += dropped as u64;
         sums.unknown += unknown as u64;
         sums.dead_lettered += due as u64;
-        sums.letters_missing += due.saturating_sub(letters) as u64;
+        if due > letters {
+            *sums.letters_missing.entry(group[0].way).or_default() += (due - letters) as u64;
+        }
         let mut firsts: BTreeMap<u32, i64> = BTreeMap::new();
         for event in &found {
             let first = firsts.entry(event.hub_partition).or_insert(event.at);
@@ -77,7 +79,8 @@ fn by_hand(entries: &[Entry]) -> Sums {
         let strange = sum(|(should, are)| if *should > 0 { 0 } else { *are });
         let open = sum(|(should, are)| should.saturating_sub(*are));
         let paired = strange.min(open);
-        let mut count = |fault, of: u64| *faults.entry(fault).or_default() += of;
+        let way = group[0].way;
+        let mut count = |fault, of: u64| *faults.entry((way, fault)).or_default() += of;
         if expected.is_empty() {
             count(Fault::Unexpected, found.len() as u64);
         } else {
@@ -100,20 +103,20 @@ fn by_hand(entries: &[Entry]) -> Sums {
             } else if [3, ANYWHERE].contains(&record.hub_partition) && record.at < 100 {
                 sums.expired += 1;
             } else {
-                *faults.entry(Fault::Missing).or_default() += 1;
+                *faults.entry((way, Fault::Missing)).or_default() += 1;
             }
         }
         for event in found.iter().filter(|_| !expected.is_empty()) {
             if expected.iter().all(|record| {
                 record.hub_partition != ANYWHERE && record.hub_partition != event.hub_partition
             }) {
-                *faults.entry(Fault::Misplaced).or_default() += 1;
+                *faults.entry((way, Fault::Misplaced)).or_default() += 1;
             }
         }
     }
-    for numbers in places.values() {
+    for ((way, ..), numbers) in &places {
         let turned = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count() as u64;
-        *faults.entry(Fault::Disorder).or_default() += turned;
+        *faults.entry((*way, Fault::Disorder)).or_default() += turned;
     }
     sums.faults = faults.into_iter().filter(|(_, count)| *count > 0).collect();
     sums

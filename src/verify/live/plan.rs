@@ -1,0 +1,201 @@
+//! What a round compares, fixed when it begins.
+//!
+//! The order is what makes it a proof: first Kafka says what is committed, then the hubs how far they reach, and then Kafka which topics
+//! there are. So all that is committed is read, and no event is read of a topic that is not known.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::config::{self, Config};
+use crate::group::{Failure, Selection, Target};
+use crate::kafka::{Oldest, Standing, Topic};
+use crate::readback::{Hub, Place};
+use crate::record::TopicPartition;
+
+use super::super::Question;
+use super::super::plan::{Asked, SLACK, ask};
+use super::super::state::{Counts, HubState, Live, Source, State};
+use super::next::{self, Taken};
+
+/// A new round, after the one that `known` has ended with, if there was one; opens all hubs.
+pub(super) async fn begin(
+    known: Option<State>,
+    name: &str,
+    (config, question): (&Config, &Question),
+    asked: &Asked,
+    hubs: &mut Vec<Hub>,
+) -> Result<State, Failure> {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let mut state = known.unwrap_or_else(|| empty(name));
+    let last = state.live.unwrap_or_default();
+    let standings = asked.standings(config, question)?;
+    let meant = standings.len();
+    state.sources = sources(&state.sources, &standings, asked, question)?;
+    let compared = |it: &&Standing| state.sources.iter().any(|source| is_of(source, it));
+    let uncommitted = meant - standings.iter().filter(compared).count();
+    state.since = match last.settled {
+        Some(settled) => Some(settled - SLACK),
+        None => first_since(&state.sources, &standings, asked, question, now)?,
+    };
+    let mut places = state.places();
+    places.extend(asked.places().into_iter().filter(|place| !state.places().contains(place)));
+    open_hubs(hubs, places, config, question).await?;
+    for (number, hub) in hubs.iter().enumerate() {
+        let known = state.hubs.get(number);
+        let reaches = reaches(known, hub, now).await?;
+        match state.hubs.get_mut(number) {
+            Some(known) => *known = reaches,
+            None => state.hubs.push(reaches),
+        }
+    }
+    ask(config, question)?.add_ways(&mut state);
+    state.live = Some(Live { round: last.round + 1, open: true, asked: now, uncommitted, ..last });
+    Ok(state)
+}
+
+fn empty(name: &str) -> State {
+    State {
+        question: name.to_owned(),
+        since: None,
+        sources: Vec::new(),
+        hubs: Vec::new(),
+        ways: Vec::new(),
+        letters_read: false,
+        letters: Vec::new(),
+        live: None,
+        runs: Vec::new(),
+        counts: Counts::default(),
+    }
+}
+
+/// Opens the hubs at `places`, in their order.
+pub(super) async fn open_hubs(
+    hubs: &mut Vec<Hub>,
+    places: Vec<Place>,
+    config: &Config,
+    question: &Question,
+) -> Result<(), Failure> {
+    for place in places {
+        let Question { group, own, limit, .. } = question;
+        hubs.push(Hub::open(config, place, group, *own, *limit).await?);
+    }
+    Ok(())
+}
+
+/// A round that is gone on with, with hubs that may have been made anew meanwhile.
+pub(super) fn mended(mut state: State, hubs: &[Hub]) -> State {
+    for (known, hub) in state.hubs.iter_mut().zip(hubs) {
+        for lane in &mut known.lanes {
+            let found = hub.partitions.iter().find(|(id, _)| *id == lane.id);
+            if let Some((_, found)) = found.filter(|(_, found)| found.last_sequence < lane.until) {
+                lane.until = found.last_sequence;
+                lane.done |= found.is_empty || lane.next.is_some_and(|next| next > lane.until);
+            }
+        }
+    }
+    state
+}
+
+impl Asked {
+    /// How the group stands in each partition that is meant.
+    fn standings(&self, config: &Config, question: &Question) -> Result<Vec<Standing>, Failure> {
+        let topics =
+            self.topics.iter().map(|(topic, _)| (topic.clone(), self.cluster.topics[topic]));
+        let topics: BTreeMap<String, Topic> = topics.collect();
+        let (unled, limit) = (&self.cluster.unled, question.limit);
+        let all = self.inquiry.standings(&config.kafka, &topics, unled, limit);
+        let group = &config.kafka.group_id;
+        let mut all = all.map_err(|denied| Failure::of_group(group, &denied))?;
+        all.retain(|Standing { partition: place, .. }| {
+            Selection::any(&question.topics, &place.topic, place.partition)
+        });
+        Ok(all)
+    }
+}
+
+fn is_of(source: &Source, standing: &Standing) -> bool {
+    source.topic == *standing.partition.topic && source.partition == standing.partition.partition
+}
+
+/// The ranges of the round. A partition that is not there any more has an empty one.
+fn sources(
+    known: &[Source],
+    standings: &[Standing],
+    asked: &Asked,
+    question: &Question,
+) -> Result<Vec<Source>, Failure> {
+    let places = || standings.iter().map(|standing| &standing.partition);
+    if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
+        return Err(Failure::offset_of_many(standings.len()));
+    }
+    let of: HashMap<(&str, i32), &Source> =
+        known.iter().map(|source| ((source.topic.as_str(), source.partition), source)).collect();
+    let at = |place: &TopicPartition| of.get(&(&*place.topic, place.partition)).copied();
+    let found = match question.from {
+        Target::Start(config::Start::At(time)) => {
+            let fresh: Vec<_> = places().filter(|place| at(place).is_none()).cloned().collect();
+            asked.inquiry.at_time(&fresh, time, question.limit)
+        }
+        _ => HashMap::new(),
+    };
+    let next = |standing: &Standing| {
+        let found = found.get(&standing.partition).copied();
+        next::source(at(&standing.partition), standing, question.from, found)
+    };
+    let mut sources: Vec<Source> = standings.iter().filter_map(next).collect();
+    let gone = known.iter().filter(|source| !standings.iter().any(|it| is_of(source, it)));
+    sources.extend(gone.map(|it| Source { from: it.to, next: it.to, ..it.clone() }));
+    Ok(sources)
+}
+
+/// From when on events are read in the first round: those of the range are not older than its first records.
+fn first_since(
+    sources: &[Source],
+    standings: &[Standing],
+    asked: &Asked,
+    question: &Question,
+    now: i64,
+) -> Result<Option<i64>, Failure> {
+    let time = match (question.stored_from, question.from) {
+        (Some(time), _) => return Ok(Some(time)),
+        (None, Target::Start(config::Start::At(time))) => time,
+        (None, Target::Shift(_)) => {
+            let begins = sources.iter().filter_map(|source| {
+                let standing = standings.iter().find(|it| is_of(source, it))?;
+                let (_, end) = standing.log?;
+                (source.from < end).then(|| (standing.partition.clone(), source.from))
+            });
+            let begins: Vec<_> = begins.collect();
+            let oldest = asked.inquiry.oldest(&begins, question.limit);
+            let mut time = now;
+            for (place, _) in begins {
+                match oldest.get(&place) {
+                    Some(Oldest::Record { time: Some(written), .. }) => time = time.min(*written),
+                    Some(Oldest::Nothing) => {}
+                    // As old as can be.
+                    Some(Oldest::Record { time: None, .. }) => return Ok(None),
+                    None => return Err(Failure::no_log(&place)),
+                }
+            }
+            time
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(time.saturating_sub(SLACK)))
+}
+
+/// What the round reads of a hub: from where the last one has read to, up to where it reaches now.
+async fn reaches(known: Option<&HubState>, hub: &Hub, now: i64) -> Result<HubState, Failure> {
+    let mut lanes = Vec::with_capacity(hub.partitions.len());
+    for (place, (id, found)) in hub.partitions.iter().enumerate() {
+        let lane = known.and_then(|known| known.lanes.iter().find(|lane| lane.id == *id));
+        let (mut lane, taken) = next::lane(lane, id, found);
+        lane.trimmed = match taken {
+            Taken::None => None,
+            Taken::Some => hub.oldest(place).await?,
+            Taken::All => Some(now),
+        };
+        lanes.push(lane);
+    }
+    let Place { namespace, hub: name } = hub.place().clone();
+    Ok(HubState { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() })
+}
