@@ -8,8 +8,8 @@
 //! | 69 | Kafka or Event Hubs refuse for good, and nothing can run (`--strict`: not everything); commands that ask: or somebody does not answer |
 //! | 70 | a fault of the bridge |
 //! | 74 | what was asked for could not be written: to standard output, or where it was to go |
-//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, `run --until-caught-up` and `replay`, not everything is delivered yet; `verify`, stopped before it was done |
-//! | 76 | `verify`: not everything is in the hubs as it should be |
+//! | 75 | not now: `offsets set`, somebody is in the group, and nothing was changed; `drain`, `run --until-caught-up` and `replay`, not everything is delivered yet; `verify` without `--live`, stopped before it was done |
+//! | 76 | `verify`: not everything is in the hubs as it should be; with `--live`, until it was stopped |
 //! | 78 | the configuration is wrong |
 //! | 130 | a second SIGTERM, SIGINT or SIGQUIT, not within 200 ms of the first signal, stopped it at once |
 

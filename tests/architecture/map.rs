@@ -18,6 +18,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "kafka",
             "eventhubs",
             "status",
+            "metrics",
             "config",
             "causes",
             "route",

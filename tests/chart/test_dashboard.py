@@ -82,10 +82,10 @@ def test_prometheus_can_read_every_query(tmp_path):
 
 
 def test_every_metric_of_the_bridge_is_shown():
-    """A metric nobody sees is one too many, or a panel is missing."""
+    """A metric nobody sees is one too many, or a panel is missing. What `verify --live` serves is of another process, which the chart does not run."""
     shown = {name for _, expression in queries() for name in re.findall(r"\b(bridge_\w+)\b", expression)}
     base = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown} | shown
-    missing = {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRICS if name.startswith("bridge_")} - base
+    missing = {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRICS if re.match("bridge_(?!verify_)", name)} - base
     assert not missing
 
 

@@ -19,3 +19,4 @@ mod tail;
 mod terminal;
 mod trial;
 mod verify;
+mod verify_live;
