@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
-use self::live::Live;
+use self::live::Following;
 use super::asking::{failed, meant, read};
 use super::progress::Progress;
 use super::reading::{Reading, no_runtime};
@@ -54,7 +54,7 @@ pub(super) struct Question {
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
-    live: Live,
+    following: Following,
 }
 
 /// Draws how far it is, and hears of a wish to stop.
@@ -137,8 +137,8 @@ impl Question {
             Err(error) => return Ok(no_runtime(&error)),
         };
         let folder = Folder::new(self.work_dir.as_deref())?;
-        if self.live.is_meant() {
-            return self.live.follow(config, &asked, &folder.path, self.json, (others, stop));
+        if self.following.is_meant() {
+            return self.following.follow(config, &asked, &folder.path, self.json, (others, stop));
         }
         let stopped = Arc::new(AtomicBool::new(false));
         let hears = Arc::clone(&stopped);

@@ -24,15 +24,11 @@ pub(super) struct Asked {
     pub(super) topics: Vec<(String, Vec<Route>)>,
 }
 
-/// The offset that a target is, in a log; `found` is the first record at or after its time. `None`: Kafka did not say.
-pub(super) fn offset(
-    target: Target,
-    (first, end): (i64, i64),
-    found: Option<Option<i64>>,
-) -> Option<i64> {
+/// The offset that a target is, in a log; `found` is the first record at or after its time, or the end. `None`: Kafka did not say.
+pub(super) fn offset(target: Target, (first, end): (i64, i64), found: Option<i64>) -> Option<i64> {
     match target {
         Target::Start(config::Start::Earliest) => Some(first),
-        Target::Start(config::Start::At(_)) => Some(found?.unwrap_or(end)),
+        Target::Start(config::Start::At(_)) => found,
         Target::Offset(offset) => Some(offset),
         Target::Start(config::Start::Latest) | Target::Shift(_) => Some(end),
     }
@@ -140,12 +136,12 @@ impl Asked {
                 let to = place(route);
                 let Some(hub) = places.iter().position(|it| *it == to) else { continue };
                 if state.way(topic, hub).is_none() {
-                    let same = routes.iter().filter(|other| place(other) == to);
+                    let mut same = routes.iter().filter(|other| place(other) == to);
                     state.ways.push(Way {
                         topic: topic.clone(),
                         hub,
                         replayed: replayed(route),
-                        once: same.map(Route::is_once).all(|once| once),
+                        once: same.all(Route::is_once),
                     });
                 }
             }
@@ -177,7 +173,8 @@ impl Asked {
                 return Err(Failure::no_log(&place));
             };
             let at = |target, found: &HashMap<TopicPartition, Option<i64>>| {
-                let offset = offset(target, (first, end), found.get(&place).copied());
+                let found = found.get(&place).map(|found| found.unwrap_or(end));
+                let offset = offset(target, (first, end), found);
                 offset.ok_or_else(|| Failure::no_log(&place))
             };
             let (asked, until) = (at(question.from, &from)?, at(question.to, &to)?);

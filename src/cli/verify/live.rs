@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug, Args)]
-pub(super) struct Live {
+pub(super) struct Following {
     /// Follow the bridge: in rounds, compare what its group has committed since the last one, until a signal
     #[arg(long)]
     live: bool,
@@ -101,7 +101,7 @@ impl Rounds for Telling {
     }
 }
 
-impl Live {
+impl Following {
     pub(super) fn is_meant(&self) -> bool {
         self.live
     }

@@ -145,7 +145,7 @@ impl Namespace {
                 Ok(_feed) => return Ok(()),
                 // Where there is a second key, it is its turn now.
                 Err(fault) if fault.cause == Cause::Unauthorized && refusals + 1 < REFUSALS => {
-                    refusals += 1
+                    refusals += 1;
                 }
                 Err(fault) => return Err(fault.into()),
             }

@@ -8,12 +8,12 @@ use super::super::plan::offset;
 use super::super::state::{Lane, Source};
 
 /// The range of a partition in the next round, if it has one: from where the last one ended, or as `from` says, up to what is committed.
-/// `found` is the first record at or after the time of `from`.
+/// `found` is the first record at or after the time of `from`, or the end.
 pub(super) fn source(
     known: Option<&Source>,
     at: &Standing,
     from: Target,
-    found: Option<Option<i64>>,
+    found: Option<i64>,
 ) -> Option<Source> {
     let stays =
         |known: &Source| Source { from: known.to, next: known.to, trimmed: false, ..known.clone() };
@@ -112,8 +112,8 @@ mod tests {
         assert_eq!(range(first), (2, 2, 7, true));
         let at = Target::Start(Start::At(1));
         let first = |found| source(None, &standing(Case::Good, Some(7), (2, 20)), at, found);
-        assert_eq!(range(first(Some(Some(5)))), (5, 5, 7, true));
-        assert_eq!(range(first(Some(None))), (20, 20, 20, true), "the bridge is not there yet");
+        assert_eq!(range(first(Some(5))), (5, 5, 7, true));
+        assert_eq!(range(first(Some(20))), (20, 20, 20, true), "the bridge is not there yet");
         assert!(first(None).is_none(), "kafka did not say");
         let next = |at: &Standing| range(source(Some(&compared(7)), at, committed, None));
         assert_eq!(next(&standing(Case::Good, Some(12), (0, 20))), (7, 7, 12, false));

@@ -138,7 +138,8 @@ fn sources(
         _ => HashMap::new(),
     };
     let next = |standing: &Standing| {
-        let found = found.get(&standing.partition).copied();
+        let found = found.get(&standing.partition).zip(standing.log);
+        let found = found.map(|(found, (_, end))| found.unwrap_or(end));
         next::source(at(&standing.partition), standing, question.from, found)
     };
     let mut sources: Vec<Source> = standings.iter().filter_map(next).collect();

@@ -165,7 +165,9 @@ proptest! {
         all.sort_unstable();
         let whole = state(&[], false);
         let mut comparison = Comparison::new(1_000, &whole);
-        all.into_iter().for_each(|entry| comparison.take(entry));
+        for entry in all {
+            comparison.take(entry);
+        }
         let sums = comparison.end();
         prop_assert_eq!(expected, sums.expected);
         prop_assert_eq!(left, 0, "nothing waits for ever");
