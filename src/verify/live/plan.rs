@@ -3,13 +3,12 @@
 //! The order is what makes it a proof: first Kafka says what is committed, then the hubs how far they reach, and then Kafka which topics
 //! there are. So all that is committed is read, and no event is read of a topic that is not known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::{self, Config};
 use crate::group::{Failure, Selection, Target};
 use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::{Hub, Place};
-use crate::record::TopicPartition;
 
 use super::super::Question;
 use super::super::plan::{Asked, SLACK, ask};
@@ -28,10 +27,9 @@ pub(super) async fn begin(
     let mut state = known.unwrap_or_else(|| empty(name));
     let last = state.live.unwrap_or_default();
     let standings = asked.standings(config, question)?;
-    let meant = standings.len();
     state.sources = sources(&state.sources, &standings, asked, question)?;
-    let compared = |it: &&Standing| state.sources.iter().any(|source| is_of(source, it));
-    let uncommitted = meant - standings.iter().filter(compared).count();
+    let compared: HashSet<Name<'_>> = state.sources.iter().map(of_source).collect();
+    let uncommitted = standings.iter().filter(|it| !compared.contains(&of_standing(it))).count();
     state.since = match last.settled {
         Some(settled) => Some(settled - SLACK),
         None => first_since(&state.sources, &standings, asked, question, now)?,
@@ -112,8 +110,15 @@ impl Asked {
     }
 }
 
-fn is_of(source: &Source, standing: &Standing) -> bool {
-    source.topic == *standing.partition.topic && source.partition == standing.partition.partition
+/// A topic and the number of a partition.
+type Name<'a> = (&'a str, i32);
+
+fn of_source(source: &Source) -> Name<'_> {
+    (&source.topic, source.partition)
+}
+
+fn of_standing(standing: &Standing) -> Name<'_> {
+    (&standing.partition.topic, standing.partition.partition)
 }
 
 /// The ranges of the round. A partition that is not there any more has an empty one.
@@ -123,16 +128,14 @@ fn sources(
     asked: &Asked,
     question: &Question,
 ) -> Result<Vec<Source>, Failure> {
-    let places = || standings.iter().map(|standing| &standing.partition);
     if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
         return Err(Failure::offset_of_many(standings.len()));
     }
-    let of: HashMap<(&str, i32), &Source> =
-        known.iter().map(|source| ((source.topic.as_str(), source.partition), source)).collect();
-    let at = |place: &TopicPartition| of.get(&(&*place.topic, place.partition)).copied();
+    let of: HashMap<Name<'_>, &Source> = known.iter().map(|it| (of_source(it), it)).collect();
     let found = match question.from {
         Target::Start(config::Start::At(time)) => {
-            let fresh: Vec<_> = places().filter(|place| at(place).is_none()).cloned().collect();
+            let fresh = standings.iter().filter(|it| !of.contains_key(&of_standing(it)));
+            let fresh: Vec<_> = fresh.map(|it| it.partition.clone()).collect();
             asked.inquiry.at_time(&fresh, time, question.limit)
         }
         _ => HashMap::new(),
@@ -140,10 +143,11 @@ fn sources(
     let next = |standing: &Standing| {
         let found = found.get(&standing.partition).zip(standing.log);
         let found = found.map(|(found, (_, end))| found.unwrap_or(end));
-        next::source(at(&standing.partition), standing, question.from, found)
+        next::source(of.get(&of_standing(standing)).copied(), standing, question.from, found)
     };
     let mut sources: Vec<Source> = standings.iter().filter_map(next).collect();
-    let gone = known.iter().filter(|source| !standings.iter().any(|it| is_of(source, it)));
+    let there: HashSet<Name<'_>> = standings.iter().map(of_standing).collect();
+    let gone = known.iter().filter(|source| !there.contains(&of_source(source)));
     sources.extend(gone.map(|it| Source { from: it.to, next: it.to, ..it.clone() }));
     Ok(sources)
 }
@@ -160,12 +164,13 @@ fn first_since(
         (Some(time), _) => return Ok(Some(time)),
         (None, Target::Start(config::Start::At(time))) => time,
         (None, Target::Shift(_)) => {
-            let begins = sources.iter().filter_map(|source| {
-                let standing = standings.iter().find(|it| is_of(source, it))?;
-                let (_, end) = standing.log?;
-                (source.from < end).then(|| (standing.partition.clone(), source.from))
-            });
-            let begins: Vec<_> = begins.collect();
+            let of: HashMap<Name<'_>, i64> =
+                sources.iter().map(|source| (of_source(source), source.from)).collect();
+            let begin = |standing: &Standing| {
+                let (from, (_, end)) = (*of.get(&of_standing(standing))?, standing.log?);
+                (from < end).then(|| (standing.partition.clone(), from))
+            };
+            let begins: Vec<_> = standings.iter().filter_map(begin).collect();
             let oldest = asked.inquiry.oldest(&begins, question.limit);
             let mut time = now;
             for (place, _) in begins {
