@@ -153,7 +153,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The same, for one that goes on where this one ends: see [`Comparison::ends`].
-    pub(super) fn on_and_on(most: usize, trimmed: &'a dyn Trimmed) -> Self {
+    pub(super) fn continued(most: usize, trimmed: &'a dyn Trimmed) -> Self {
         Self { ends: Some(Vec::new()), ..Self::new(most, trimmed) }
     }
 

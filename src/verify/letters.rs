@@ -40,7 +40,7 @@ pub(super) fn read(
         };
         let (topic, number) = (partition.topic.to_string(), partition.partition);
         let known = ledger.state.letters.iter().find(|it| it.is(&topic, number));
-        // One that ends before where it was read to was made anew.
+        // One that ends before where it was read to was created again.
         let from =
             known.map(|it| it.next).filter(|next| *next <= to).map_or(first, |it| it.max(first));
         boxes.push(LetterBox { topic, partition: number, next: to });

@@ -97,7 +97,7 @@ impl Rounds for Telling {
 
     fn failed(&self, failure: &Failure) {
         self.metrics.round("failed");
-        say(std::io::stderr(), format_args!("{failure}\nthe round goes on with the next one"));
+        say(std::io::stderr(), format_args!("{failure}\n  the next round tries it again"));
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn source(
             topic_id,
         });
     }
-    // A topic that was made anew begins anew, and one of which nothing is committed cannot begin.
+    // A topic that was created again begins at what is committed, and one of which nothing is committed cannot begin.
     let committed = committed?;
     let asked = match from {
         Target::Shift(_) => committed,
@@ -78,7 +78,7 @@ pub(super) enum Taken {
     None,
     /// Retention may have taken its beginning.
     Some,
-    /// The hub was made anew.
+    /// The hub was created again.
     All,
 }
 
@@ -145,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_was_made_anew_begins_anew() {
-        let anew = standing(Case::Good, Some(2), (0, 3));
-        let next = source(Some(&compared(7)), &anew, Target::Shift(0), None);
+    fn a_topic_that_was_created_again_begins_again() {
+        let again = standing(Case::Good, Some(2), (0, 3));
+        let next = source(Some(&compared(7)), &again, Target::Shift(0), None);
         assert_eq!(range(next), (2, 2, 2, true));
         let known = Source { topic_id: Some("old".to_owned()), ..compared(7) };
         let longer = standing(Case::Good, Some(9), (0, 9));

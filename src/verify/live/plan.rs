@@ -79,7 +79,7 @@ pub(super) async fn open_hubs(
     Ok(())
 }
 
-/// A round that is gone on with, with hubs that may have been made anew meanwhile.
+/// A round that is gone on with, with hubs that may have been created again meanwhile.
 pub(super) fn mended(mut state: State, hubs: &[Hub]) -> State {
     for (known, hub) in state.hubs.iter_mut().zip(hubs) {
         for lane in &mut known.lanes {

@@ -43,7 +43,7 @@ fn sift(
     examples: usize,
 ) -> io::Result<(Sums, u64)> {
     let ranges = Ranges::of(state, meant);
-    let mut comparison = Comparison::on_and_on(examples, state);
+    let mut comparison = Comparison::continued(examples, state);
     let (mut kept, mut waiting) = (Vec::new(), 0);
     for entry in runs.turn()? {
         let entry = entry?;
