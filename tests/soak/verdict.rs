@@ -70,7 +70,7 @@ impl Verdict {
     pub(crate) fn of(stage: &mut Stage<'_>, script: &Script, ends: &[Vec<i64>]) -> Self {
         let reasons = stage.crew.reasons();
         let (steps, killed) = (script.steps.len(), stage.crew.kills());
-        let mut verdict = Self { steps, killed, reasons, ..Self::default() };
+        let mut verdict = Self { killed, steps, reasons, ..Self::default() };
         for ((topic, _), (hub, audit)) in AUDITED.into_iter().zip(stage.audits.drain(..)) {
             let report = audit.finish(&ends[topic]);
             verdict.records += report.records;

@@ -123,11 +123,14 @@ impl Target {
     }
 }
 
+/// What is done to the event of the target.
+type Change = fn(&Target, &mut Lanes);
+
 /// A fault of each kind; that of number n is at the record `first` + 10 n of partition 1.
 pub fn plants(topic: &str, first: i64) -> Vec<(i64, Plant)> {
     let key = |target: &Target, lanes: &mut Lanes| target.replace(lanes, "key-1", "kez-1");
     let header = |target: &Target, lanes: &mut Lanes| target.replace(lanes, "created", "deleted");
-    let kinds: [(&'static str, &[&str], fn(&Target, &mut Lanes)); 7] = [
+    let kinds: [(&'static str, &[&str], Change); 7] = [
         ("missing", &[], Target::remove),
         ("twice", &[], Target::double),
         ("altered", &["body"], Target::alter),
@@ -136,12 +139,11 @@ pub fn plants(topic: &str, first: i64) -> Vec<(i64, Plant)> {
         ("wrong_partition", &[], Target::move_on),
         ("out_of_order", &[], Target::swap),
     ];
-    let plant =
-        |(number, (fault, differs, change)): (i64, (_, &[&str], fn(&Target, &mut Lanes)))| {
-            let target = Target { topic: topic.to_owned(), offset: first + 10 * number };
-            let offset = target.offset;
-            let change = Box::new(move |lanes: &mut Lanes| change(&target, lanes));
-            (offset, Plant { fault, differs: json!(differs), change })
-        };
-    (0..).zip(kinds).map(plant).collect()
+    let mut plants = Vec::new();
+    for (offset, (fault, differs, change)) in (first..).step_by(10).zip(kinds) {
+        let target = Target { topic: topic.to_owned(), offset };
+        let change = Box::new(move |lanes: &mut Lanes| change(&target, lanes));
+        plants.push((offset, Plant { fault, differs: json!(differs), change }));
+    }
+    plants
 }
