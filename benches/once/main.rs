@@ -192,13 +192,13 @@ fn start(file: &Path) -> Bridge {
     let lines = BufReader::new(process.stderr()).lines();
     let (joins, joined) = mpsc::sync_channel(1);
     let (serves, admin) = mpsc::sync_channel(1);
-    let (looked, looks) = mpsc::channel();
+    let (looked, looks) = mpsc::sync_channel(100);
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             if let Some((_, after)) = line.split_once("hub looked into") {
                 let seconds = after.split_once("seconds=").map_or(after, |(_, after)| after);
                 let end = seconds.find(' ').unwrap_or(seconds.len());
-                looked.send(seconds[..end].parse().expect("seconds")).ok();
+                looked.try_send(seconds[..end].parse().expect("seconds")).ok();
             }
             if line.contains("subscribing") {
                 joins.try_send(Instant::now()).ok();
