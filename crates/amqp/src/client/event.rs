@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::performative::{Outcome, Reason};
+use crate::performative::{Attach, Outcome, Reason};
+use crate::read::Reader;
+use crate::value::Value;
 
 /// A session of one connection. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,6 +140,35 @@ fn said(failure: Option<&Failure>) -> String {
     failure.map(|failure| format!(": {failure}")).unwrap_or_default()
 }
 
+/// What the peer of a link says of it beside what every link needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Capabilities that it has.
+    pub capabilities: Vec<String>,
+    /// Properties of the link, as they stand on the wire: [`lookup`](crate::sections::lookup) finds them.
+    pub properties: Vec<u8>,
+}
+
+impl Offer {
+    /// What an attach says.
+    pub(super) fn of(attach: &Attach<'_>) -> Self {
+        let offered = attach.offered_capabilities.and_then(|raw| Reader::new(raw).value().ok());
+        let names = match offered {
+            Some(Value::Array(names)) => names,
+            one => one.into_iter().collect(),
+        };
+        Self {
+            capabilities: names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            properties: attach.properties.unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Whether it has that capability.
+    pub fn has(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|offered| offered == capability)
+    }
+}
+
 /// What happened.
 ///
 /// The end of a session is told after that of its links, the end of the connection last, and of each link after that of
@@ -154,6 +185,8 @@ pub enum Event {
         link: LinkId,
         /// Bytes of the largest message it takes, if the peer said so.
         max_message_size: Option<u64>,
+        /// What else it says.
+        offer: Offer,
     },
     /// The peer answered a message.
     Settled {

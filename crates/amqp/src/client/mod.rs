@@ -38,8 +38,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use event::{Answer, DeliveryId, End, Event, Failure, LinkId, SessionId, Why};
-pub use settings::{Attach, Credit, Login, Receives, Settings};
+pub use event::{Answer, DeliveryId, End, Event, Failure, LinkId, Offer, SessionId, Why};
+pub use settings::{Attach, Credit, Login, Receives, Settings, Wants};
 
 use crate::frame::HEARTBEAT;
 use crate::performative::write;
@@ -235,9 +235,19 @@ impl Connection {
 
     /// Asks for a link on a session that has begun; `None` when the peer lets it have no more, or it has ended.
     pub fn attach(&mut self, session: SessionId, attach: &Attach<'_>) -> Option<LinkId> {
+        self.attach_wanting(session, attach, &Wants::default())
+    }
+
+    /// The same, where more is asked of the peer. What it says to that comes with [`Event::Attached`].
+    pub fn attach_wanting(
+        &mut self,
+        session: SessionId,
+        attach: &Attach<'_>,
+        wants: &Wants<'_>,
+    ) -> Option<LinkId> {
         let serial = self.next_serial();
         let (session, outside) = self.session_of(session)?;
-        session.attach(attach, serial, outside.output)
+        session.attach((attach, wants), serial, outside.output)
     }
 
     /// Has a message sent as soon as there is credit; `None` when the link is not there, or is no sender.

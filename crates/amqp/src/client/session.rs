@@ -7,11 +7,11 @@ pub(super) use sending::Turn;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::Attach;
-use super::event::{DeliveryId, Event, LinkId, SessionId, Why};
+use super::event::{DeliveryId, Event, LinkId, Offer, SessionId, Why};
 use super::link::{Link, LinkEnd, Message, Receiver, Sender, State};
 use super::output::Output;
-use crate::performative::write::{self, far_source, own_source, symbols, terminus};
+use super::{Attach, Wants};
+use crate::performative::write::{self, far_source, own_source, symbol_map, symbols, terminus};
 use crate::performative::{self as wire, Begin, Detach, Reason, Role};
 
 /// Transfer frames that the peer may send before it hears from us.
@@ -131,7 +131,7 @@ impl Session {
     /// Asks for a link; `None` when the peer takes no more.
     pub(super) fn attach(
         &mut self,
-        attach: &Attach<'_>,
+        (attach, wants): (&Attach<'_>, &Wants<'_>),
         serial: u32,
         output: &mut Output,
     ) -> Option<LinkId> {
@@ -153,8 +153,10 @@ impl Session {
         };
         let receives = attach.receives.as_ref();
         let settled = receives.is_some_and(|it| it.settled);
-        let wanted = receives.map_or(&[][..], |it| it.capabilities);
-        let desired = symbols(wanted);
+        let of_source = receives.map_or(&[][..], |it| it.capabilities);
+        let wanted = [of_source, wants.capabilities].concat();
+        let desired = symbols(&wanted);
+        let properties = (!wants.properties.is_empty()).then(|| symbol_map(wants.properties));
         let frame = wire::Attach {
             name: attach.name,
             handle,
@@ -165,8 +167,9 @@ impl Session {
             target: Some(&target),
             initial_delivery_count: (role == Role::Sender).then_some(0),
             max_message_size: receives.map(|it| it.largest as u64),
+            offered_capabilities: None,
             desired_capabilities: (!wanted.is_empty()).then_some(&*desired),
-            properties: None,
+            properties: properties.as_deref(),
         };
         output.make(|out| write::attach(out, self.id.channel, &frame));
         let name = attach.name.to_owned();
@@ -205,7 +208,8 @@ impl Session {
         }
         link.state = State::Attached;
         let max_message_size = attach.max_message_size.filter(|size| *size > 0);
-        outside.events.push_back(Event::Attached { link: link.id, max_message_size });
+        let (link_id, offer) = (link.id, Offer::of(attach));
+        outside.events.push_back(Event::Attached { link: link_id, max_message_size, offer });
         if let LinkEnd::Receiver(receiver) = &mut link.end {
             // Microsoft's own library leaves it out; that is 0.
             receiver.delivery_count = attach.initial_delivery_count.unwrap_or(0);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::value::Value;
+
 /// How a client says who it is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
@@ -58,6 +60,15 @@ pub struct Attach<'a> {
     pub own: &'a str,
     /// For a link that receives: what may come on it.
     pub receives: Option<Receives<'a>>,
+}
+
+/// What is asked of the peer of a link beside what every link needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Wants<'a> {
+    /// Capabilities that the peer is to have. One that it does not offer in its answer it does not have.
+    pub capabilities: &'a [&'a str],
+    /// Properties of the link.
+    pub properties: &'a [(&'a str, Value)],
 }
 
 /// What may come on a link that receives.

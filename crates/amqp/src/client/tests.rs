@@ -2,6 +2,7 @@
 //! left out, and bytes one by one.
 
 mod ending;
+mod offered;
 mod receiving;
 
 use std::io::IoSlice;
@@ -114,7 +115,7 @@ impl Peer {
             out.extend_from_slice(&terminus);
         });
         self.says(&answer);
-        let attached = Event::Attached { link, max_message_size: None };
+        let attached = Event::Attached { link, max_message_size: None, offer: Offer::default() };
         assert_eq!(self.client.event(), Some(attached));
         link
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{Connection, Outcome};
-use crate::client::{Attach, DeliveryId, LinkId, SessionId, Why};
+use crate::client::{Attach, DeliveryId, LinkId, Offer, SessionId, Wants, Why};
 
 /// Why there is nothing of what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +59,19 @@ impl Session {
 
     /// Attaches a link that sends.
     pub async fn sender(&self, name: &str, address: &str) -> Result<Sender, Gone> {
+        self.sender_wanting(name, address, &Wants::default()).await
+    }
+
+    /// The same, where more is asked of the peer; [`Sender::offer`] is what it says to that.
+    pub async fn sender_wanting(
+        &self,
+        name: &str,
+        address: &str,
+        wants: &Wants<'_>,
+    ) -> Result<Sender, Gone> {
         let attach = Attach { name, address, own: name, receives: None };
-        let (link, max_message_size) = self.attach(&attach, None).await?;
-        Ok(Sender { link, max_message_size })
+        let (link, (max_message_size, offer)) = self.attach(&attach, wants, None).await?;
+        Ok(Sender { link, max_message_size, offer })
     }
 
     /// Attaches a link that receives. `hear` is called with each message, on the task of the connection.
@@ -70,19 +80,20 @@ impl Session {
         attach: &Attach<'_>,
         hear: impl FnMut(Bytes) + Send + 'static,
     ) -> Result<Receiver, Gone> {
-        let (link, _) = self.attach(attach, Some(Box::new(hear))).await?;
+        let (link, _) = self.attach(attach, &Wants::default(), Some(Box::new(hear))).await?;
         Ok(Receiver { link })
     }
 
     async fn attach(
         &self,
         attach: &Attach<'_>,
+        wants: &Wants<'_>,
         hear: Option<super::Hear>,
-    ) -> Result<(Link, Option<u64>), Gone> {
+    ) -> Result<(Link, (Option<u64>, Offer)), Gone> {
         let (tell, told) = oneshot::channel();
         let (tell_gone, gone) = oneshot::channel();
         let id = self.connection.shared().with(|state| {
-            let id = state.client.attach(self.id, attach)?;
+            let id = state.client.attach_wanting(self.id, attach, wants)?;
             state.waiting.attached.insert(id, tell);
             state.waiting.gone.insert(id, tell_gone);
             if let Some(hear) = hear {
@@ -93,8 +104,8 @@ impl Session {
         let id = id.ok_or(Gone::NoPlace)?;
         // Dropped while it waits, it is detached.
         let link = Link { connection: self.connection.clone(), id, gone, why: None };
-        let max_message_size = told.await?.map_err(Gone::Ended)?;
-        Ok((link, max_message_size))
+        let said = told.await?.map_err(Gone::Ended)?;
+        Ok((link, said))
     }
 }
 
@@ -133,12 +144,18 @@ impl Link {
 pub struct Sender {
     link: Link,
     max_message_size: Option<u64>,
+    offer: Offer,
 }
 
 impl Sender {
     /// Bytes of the largest message it takes, if the peer said so.
     pub fn max_message_size(&self) -> Option<u64> {
         self.max_message_size
+    }
+
+    /// What else the peer said of it.
+    pub fn offer(&self) -> &Offer {
+        &self.offer
     }
 
     /// Has a message sent as soon as there is credit for it.

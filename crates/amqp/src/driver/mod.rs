@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use handles::{Delivery, Gone, Receiver, Sender, Session};
 
-use crate::client::{self, Answer, DeliveryId, End, Event, LinkId, SessionId, Settings, Why};
+use crate::client::{self, Answer, DeliveryId, End, Event, LinkId, Offer, SessionId, Settings, Why};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ type Hear = Box<dyn FnMut(Bytes) + Send>;
 struct Waiting {
     opened: Option<oneshot::Sender<()>>,
     begun: HashMap<SessionId, oneshot::Sender<Result<(), Why>>>,
-    attached: HashMap<LinkId, oneshot::Sender<Result<Option<u64>, Why>>>,
+    attached: HashMap<LinkId, oneshot::Sender<Result<(Option<u64>, Offer), Why>>>,
     gone: HashMap<LinkId, oneshot::Sender<Why>>,
     hearing: HashMap<LinkId, Hear>,
     deliveries: HashMap<DeliveryId, oneshot::Sender<Outcome>>,
@@ -191,9 +191,9 @@ impl State {
                         self.client.end(session);
                     }
                 }
-                Event::Attached { link, max_message_size } => {
+                Event::Attached { link, max_message_size, offer } => {
                     let tell = waiting.attached.remove(&link);
-                    let told = tell.map(|tell| tell.send(Ok(max_message_size)));
+                    let told = tell.map(|tell| tell.send(Ok((max_message_size, offer))));
                     if !matches!(told, Some(Ok(()))) {
                         self.client.detach(link);
                     }

@@ -122,6 +122,8 @@ pub struct Attach<'a> {
     pub initial_delivery_count: Option<u32>,
     /// Bytes of the largest message; 0 is the same as none.
     pub max_message_size: Option<u64>,
+    /// The encoded capabilities that are there.
+    pub offered_capabilities: Option<&'a [u8]>,
     /// The encoded capabilities that are wanted.
     pub desired_capabilities: Option<&'a [u8]>,
     /// The encoded properties.
@@ -297,7 +299,7 @@ fn attach<'a>(fields: &mut Fields<'a>) -> Decoded<Attach<'a>> {
     skip(fields, 2)?;
     let initial_delivery_count = fields.u32()?;
     let max_message_size = fields.u64()?;
-    skip(fields, 1)?;
+    let offered_capabilities = fields.raw()?;
     let desired_capabilities = fields.raw()?;
     let properties = fields.raw()?;
     Ok(Attach {
@@ -310,6 +312,7 @@ fn attach<'a>(fields: &mut Fields<'a>) -> Decoded<Attach<'a>> {
         target,
         initial_delivery_count,
         max_message_size,
+        offered_capabilities,
         desired_capabilities,
         properties,
     })

@@ -9,6 +9,7 @@ use super::{
     Outcome, Reason, Role, SOURCE, TARGET, TRANSFER, Transfer,
 };
 use crate::frame::{self, Kind};
+use crate::value::Value;
 use crate::write;
 
 /// Bytes of a transfer frame that are not payload, at most.
@@ -94,6 +95,18 @@ pub fn far_source(address: &str, selector: Option<&str>) -> Vec<u8> {
     out
 }
 
+/// A map whose keys are symbols.
+pub fn symbol_map(pairs: &[(&str, Value)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let map = write::open_map(&mut out);
+    for (name, value) in pairs {
+        write::symbol(&mut out, name);
+        write::value(&mut out, value);
+    }
+    write::close(&mut out, &map, pairs.len() as u32 * 2);
+    out
+}
+
 /// An array of symbols.
 pub fn symbols(names: &[&str]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -150,7 +163,7 @@ pub fn attach(out: &mut Vec<u8>, channel: u16, attach: &Attach<'_>) {
         nulls(out, 2);
         optional(out, attach.initial_delivery_count, write::uint);
         optional(out, attach.max_message_size, write::ulong);
-        write::null(out);
+        raw(out, attach.offered_capabilities);
         raw(out, attach.desired_capabilities);
         raw(out, attach.properties);
     });
