@@ -5,6 +5,7 @@ use amqp::sections::{self, Sections};
 use amqp::write;
 
 use crate::log::Newest;
+use crate::numbers;
 
 const SEQUENCE_NUMBER: &str = "x-opt-sequence-number";
 const OFFSET: &str = "x-opt-offset";
@@ -57,9 +58,10 @@ fn write_annotations(out: &mut Vec<u8>, stored: Option<&[u8]>, stamp: Stamp<'_>)
     if let Some(mut fields) = stored.and_then(|stored| Reader::new(stored).map().ok()) {
         while fields.left() >= 2 {
             let (Ok(Some(key)), Ok(value)) = (fields.raw(), fields.raw()) else { break };
-            // What only the service may say is not taken from a client.
+            // What only the service may say is not taken from a client, and what is for the service is not told.
             let name = Reader::new(key).text().unwrap_or_default();
-            if matches!(name, SEQUENCE_NUMBER | OFFSET | ENQUEUED_TIME | PUBLISHER) {
+            let is_service = matches!(name, SEQUENCE_NUMBER | OFFSET | ENQUEUED_TIME | PUBLISHER);
+            if is_service || numbers::is_ours(name) {
                 continue;
             }
             out.extend_from_slice(key);

@@ -293,6 +293,13 @@ impl Builder {
         self
     }
 
+    /// Whether senders may number their events (`com.microsoft:idempotent-producer`). They may, unless this says not: then the
+    /// server is silent about it, as one that has never heard of it.
+    pub fn idempotent_producers(mut self, known: bool) -> Self {
+        self.settings.numbers = known;
+        self
+    }
+
     /// Listens and serves.
     pub fn start(self) -> Result<Server, StartError> {
         let policy = Policy::new(self.retention.bytes, self.sync);

@@ -13,6 +13,9 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// Another producer of the same id has a larger epoch.
+    pub(crate) const EPOCH_STOLEN: &str = "com.microsoft:producer-epoch-stolen";
+
     /// Any condition with any text.
     pub fn new(
         name: impl Into<Cow<'static, str>>,

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::condition::Condition;
 use crate::event::partition_key;
+use crate::producers::Numbers;
 
 /// The message-format of a batch.
 pub(crate) const BATCH_FORMAT: u32 = 0x8001_3700;
@@ -34,6 +35,8 @@ impl Span {
 pub(crate) struct Arrival {
     pub(crate) payload: Bytes,
     pub(crate) spans: Arc<[Span]>,
+    /// The numbers that a producer gave them, if the link is of one.
+    pub(crate) numbers: Option<Numbers>,
 }
 
 impl Arrival {
@@ -49,7 +52,8 @@ impl Arrival {
                 ));
             }
         };
-        Ok(Self { spans: spans.map_err(|error| Condition::decode(&error))?, payload })
+        let spans = spans.map_err(|error| Condition::decode(&error))?;
+        Ok(Self { payload, spans, numbers: None })
     }
 
     /// The key the delivery is routed by: of a batch only the envelope's counts.

@@ -17,6 +17,7 @@ use crate::envelope::Arrival;
 use crate::event::Event;
 use crate::hash;
 use crate::log::{Batch, Counters, Log, Retention};
+use crate::producers::{Asked, Producers, Told, Verdict};
 use crate::readers::Readers;
 use crate::registry::ConnectionHandle;
 use crate::store::{self, DirectoryError, HubFolder};
@@ -27,7 +28,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Milliseconds since the Unix epoch.
+/// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
@@ -198,7 +199,8 @@ impl Hub {
         }
     }
 
-    /// Stores one delivery and tells everyone who waits; or says what the sender is to be told.
+    /// Stores one delivery and tells everyone who waits; or says what the sender is to be told. What its numbers say was stored
+    /// is not stored again.
     pub(crate) fn append(
         &self,
         partition: &Partition,
@@ -208,6 +210,7 @@ impl Hub {
         partition.append(arrival, by).map_err(|refusal| match refusal {
             Refusal::Deleted => Condition::not_found(&self.name),
             Refusal::Store(error) => store::refusal(&error),
+            Refusal::Numbers(condition) => condition,
         })?;
         self.progress.stored.notify_waiters();
         if self.progress.blocked.load(Ordering::SeqCst) > 0 {
@@ -252,10 +255,31 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     log: Log,
+    /// In memory only: a server that starts again knows none.
+    producers: Producers,
     /// Whether its hub was deleted.
     ended: bool,
     /// Connections that read to the end and want to be woken by the next event, once each.
     waiting: Vec<Arc<ConnectionHandle>>,
+}
+
+impl State {
+    fn store(&mut self, arrival: Arrival, publisher: Option<Arc<str>>) -> Result<(), Refusal> {
+        if self.ended {
+            return Err(Refusal::Deleted);
+        }
+        let numbers = arrival.numbers;
+        let verdict = numbers.as_ref().map(|numbers| self.producers.look_at(numbers)).transpose();
+        if verdict.map_err(Refusal::Numbers)? == Some(Verdict::Repeated) {
+            self.log.counters.repeated += 1;
+            return Ok(());
+        }
+        self.log.append(arrival, publisher, now_ms()).map_err(Refusal::Store)?;
+        if let Some(numbers) = &numbers {
+            self.producers.stored(numbers);
+        }
+        Ok(())
+    }
 }
 
 /// Why events are not stored.
@@ -263,11 +287,13 @@ struct State {
 enum Refusal {
     Deleted,
     Store(io::Error),
+    Numbers(Condition),
 }
 
 impl Partition {
     fn new(id: u32, log: Log) -> Self {
-        let state = State { log, ended: false, waiting: Vec::new() };
+        let state =
+            State { log, producers: Producers::default(), ended: false, waiting: Vec::new() };
         Self(Arc::new(Shared { id, state: Mutex::new(state), readers: Mutex::default() }))
     }
 
@@ -329,14 +355,15 @@ impl Partition {
         state.log.counters = counters;
     }
 
+    /// See [`Producers::attach`].
+    pub(crate) fn produce(&self, asked: Asked) -> Result<Told, Condition> {
+        lock(&self.0.state).producers.attach(asked, now_ms())
+    }
+
     fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) -> Result<(), Refusal> {
         let waiting = {
             let mut state = lock(&self.0.state);
-            let stored = if state.ended {
-                Err(Refusal::Deleted)
-            } else {
-                state.log.append(arrival, publisher, now_ms()).map_err(Refusal::Store)
-            };
+            let stored = state.store(arrival, publisher);
             if stored.is_err() {
                 state.log.counters.refused += 1;
                 return stored;

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) require_tokens: bool,
     /// Whether links go when their token ends.
     pub(crate) expire_tokens: bool,
+    /// Whether senders may number their events.
+    pub(crate) numbers: bool,
     /// When idle links and connections go; `None`: never.
     pub(crate) idle_rules: Option<IdleRules>,
     /// What the port shows to clients that speak TLS.
@@ -72,6 +74,7 @@ impl Default for Settings {
             idle_time_out: Duration::from_mins(4),
             require_tokens: false,
             expire_tokens: true,
+            numbers: true,
             idle_rules: None,
             tls: None,
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use amqp::performative::{Attach, Role, decode_terminus};
-use amqp::read::Reader;
 use amqp::sections::lookup;
 use amqp::value::Value;
 
@@ -19,6 +18,8 @@ use crate::condition::Condition;
 use crate::faults::Site;
 use crate::filter;
 use crate::hub::{Hub, now_ms};
+use crate::numbers;
+use crate::producers::Told;
 use crate::readers::{Reader as EventReader, Seat};
 
 const RUNTIME_METRICS: &str = "com.microsoft:enable-receiver-runtime-metric";
@@ -30,6 +31,8 @@ pub(super) struct Accepted {
     pub(super) kind: Kind,
     pub(super) entity: Option<String>,
     pub(super) max_message_size: u64,
+    /// What a sender that numbers its events is told.
+    pub(super) producer: Option<Told>,
 }
 
 /// The address of the node an attach is for: the target of a client's sender, the source of its receiver.
@@ -95,7 +98,7 @@ fn node(core: &Core, node: Node, role: Role, attach: &Attach<'_>) -> Accepted {
             Kind::Replies(Replies::new(node, target.map(str::to_owned), settled))
         }
     };
-    Accepted { kind, entity: None, max_message_size: MAX_REQUEST }
+    Accepted { kind, entity: None, max_message_size: MAX_REQUEST, producer: None }
 }
 
 fn find<'a>(core: &'a Core, name: &str) -> Result<&'a Arc<Hub>, Condition> {
@@ -139,9 +142,26 @@ fn sender(
     let max_message_size = shrunk.unwrap_or(core.namespace.settings.max_message_size);
     let delivery_count = attach.initial_delivery_count.unwrap_or(0);
     let assembly = Assembly::new(max_message_size, &core.budget);
-    let ingest =
-        Ingest::new(Arc::clone(hub), attach.name.to_owned(), route, assembly, delivery_count);
-    Ok(Accepted { kind: Kind::Ingest(ingest), entity: Some(entity), max_message_size })
+    let producer = producer(core, attach, hub, partition)?;
+    let (name, of) = (attach.name.to_owned(), (route, producer));
+    let ingest = Ingest::new(Arc::clone(hub), name, of, assembly, delivery_count);
+    Ok(Accepted { kind: Kind::Ingest(ingest), entity: Some(entity), max_message_size, producer })
+}
+
+/// What a sender that wants to number its events is told. A server that does not have that is silent about it.
+fn producer(
+    core: &Core,
+    attach: &Attach<'_>,
+    hub: &Hub,
+    partition: Option<u32>,
+) -> Result<Option<Told>, Condition> {
+    let asked = if core.namespace.settings.numbers { numbers::asked(attach)? } else { None };
+    let Some(asked) = asked else { return Ok(None) };
+    let partition = partition.ok_or_else(|| {
+        let text = "An idempotent producer sends to one partition, and not to the hub.";
+        Condition::new("amqp:not-allowed", text)
+    })?;
+    hub.partition(partition).produce(asked).map(Some)
 }
 
 fn receiver(
@@ -179,25 +199,16 @@ fn receiver(
         seat,
         cursor,
         settled: attach.snd_settle_mode == Some(SETTLED),
-        metrics: wants_metrics(attach),
+        metrics: numbers::wants(attach, RUNTIME_METRICS),
     });
     Ok(Accepted {
         kind: Kind::Outlet(Box::new(outlet)),
         entity: Some(entity),
         max_message_size: core.namespace.settings.max_message_size,
+        producer: None,
     })
 }
 
 fn property(attach: &Attach<'_>, name: &str) -> Option<Value> {
     lookup(attach.properties?, name)?.value().ok()
-}
-
-/// Capabilities are one symbol or an array of them.
-fn wants_metrics(attach: &Attach<'_>) -> bool {
-    let desired = attach.desired_capabilities.and_then(|raw| Reader::new(raw).value().ok());
-    match desired {
-        Some(Value::Array(all)) => all.iter().any(|one| one.as_str() == Some(RUNTIME_METRICS)),
-        Some(one) => one.as_str() == Some(RUNTIME_METRICS),
-        None => false,
-    }
 }

@@ -17,6 +17,8 @@ use crate::event::Event;
 use crate::faults::{DeliveryFault, Site};
 use crate::hash;
 use crate::hub::{Hub, now_ms};
+use crate::numbers;
+use crate::producers::Told;
 
 /// Deliveries a client may have unanswered on one link.
 pub(super) const CREDIT: u32 = 1_000;
@@ -57,6 +59,8 @@ pub(super) struct Ingest {
     /// The link's name.
     name: String,
     pub(super) route: Route,
+    /// Who numbers the events, if they are numbered.
+    producer: Option<Told>,
     assembly: Assembly,
     pub(super) delivery_count: u32,
     pub(super) credit: u32,
@@ -68,11 +72,12 @@ impl Ingest {
     pub(super) fn new(
         hub: Arc<Hub>,
         name: String,
-        route: Route,
+        (route, producer): (Route, Option<Told>),
         assembly: Assembly,
         delivery_count: u32,
     ) -> Self {
-        Self { hub, name, route, assembly, delivery_count, credit: CREDIT, unsettled: 0 }
+        let (credit, unsettled) = (CREDIT, 0);
+        Self { hub, name, route, producer, assembly, delivery_count, credit, unsettled }
     }
 
     /// Whether the link is to that partition, as far as its address says.
@@ -123,6 +128,7 @@ impl Ingest {
         let arrival = payload
             .map_err(|size| Condition::message_too_large(id, size, limit))
             .and_then(|payload| Arrival::open(format, payload))
+            .and_then(|arrival| self.numbered(arrival))
             .and_then(|arrival| Ok((self.partition_for(&arrival)?, arrival)));
         let (partition, arrival) = match arrival {
             Ok(routed) => routed,
@@ -145,6 +151,12 @@ impl Ingest {
         match faults.delivery(site, size, seen) {
             None => {
                 let stored = self.store(partition, arrival);
+                // The link of a producer whose epoch was taken over is of no use any more.
+                if let Err(condition) = &stored
+                    && condition.name() == Condition::EPOCH_STOLEN
+                {
+                    return Verdict::Detach(condition.clone());
+                }
                 let refused = |condition| Outcome::Rejected(Some(condition));
                 let outcome = stored.map_or_else(refused, |()| Outcome::Accepted);
                 self.answer(core, place, (id, settled), outcome, delay)
@@ -217,6 +229,12 @@ impl Ingest {
         let later = Later::Settle { channel, serial, handle, delivery_id, outcome };
         core.due.push(Instant::now() + delay, later);
         Verdict::Silent
+    }
+
+    /// With the numbers of its events, where the link is of a producer that numbers them.
+    fn numbered(&self, arrival: Arrival) -> Result<Arrival, Condition> {
+        let numbers = self.producer.as_ref().map(|told| numbers::of(&arrival, told)).transpose()?;
+        Ok(Arrival { numbers: numbers.flatten(), ..arrival })
     }
 
     fn partition_for(&self, arrival: &Arrival) -> Result<u32, Condition> {

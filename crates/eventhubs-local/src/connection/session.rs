@@ -14,6 +14,7 @@ use super::link::{Kind, Link};
 use super::requests::{Call, Node};
 use crate::condition::{Condition, Outcome};
 use crate::faults::Site;
+use crate::numbers;
 use crate::registry::LinkView;
 
 /// Transfers a client may send ahead; renewed at half.
@@ -98,7 +99,14 @@ impl Session {
         let (kind, entity) = match super::attach::accept(core, attach) {
             Ok(accepted) => {
                 let (channel, limit) = (self.channel, accepted.max_message_size);
-                reply::attach(&mut core.out, channel, &admission(attach, limit));
+                let answer = accepted.producer.as_ref().map(numbers::answer);
+                let (offered, told) = answer.as_ref().map(|(it, told)| (&**it, &**told)).unzip();
+                let admission = Attach {
+                    offered_capabilities: offered,
+                    properties: told,
+                    ..admission(attach, limit)
+                };
+                reply::attach(&mut core.out, channel, &admission);
                 (accepted.kind, accepted.entity)
             }
             Err(condition) => {
@@ -351,6 +359,7 @@ fn admission<'a>(attach: &Attach<'a>, max_message_size: u64) -> Attach<'a> {
         target: attach.target.or(Some(&reply::EMPTY_TARGET)),
         initial_delivery_count: (attach.role == Role::Receiver).then_some(0),
         max_message_size: Some(max_message_size),
+        offered_capabilities: None,
         desired_capabilities: None,
         properties: None,
         ..*attach

@@ -18,6 +18,7 @@ struct HubCounters<'a> {
     deliveries: u64,
     bytes: u64,
     refused: u64,
+    repeated: u64,
     partitions: Vec<PartitionCounters>,
 }
 
@@ -58,6 +59,7 @@ fn counters<'a>(namespace: &'a str, hub: &'a Hub) -> HubCounters<'a> {
         deliveries: sum(|counters| counters.deliveries),
         bytes: sum(|counters| counters.bytes),
         refused: sum(|counters| counters.refused),
+        repeated: sum(|counters| counters.repeated),
         partitions,
     }
 }

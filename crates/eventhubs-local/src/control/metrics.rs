@@ -45,6 +45,10 @@ fn partitions(control: &Control, registry: &Registry) -> prometheus::Result<()> 
     let bytes = counter("payload_bytes_total", "Payload bytes stored.")?;
     let refused =
         counter("refused_deliveries_total", "Deliveries that were not accepted, or not answered.")?;
+    let repeated = counter(
+        "repeated_deliveries_total",
+        "Deliveries of numbered events that were accepted and not stored again.",
+    )?;
     let retained = IntGaugeVec::new(opts("retained_events", "Events kept."), PLACE)?;
     registry.register(Box::new(retained.clone()))?;
     for namespace in control.server.namespaces() {
@@ -57,6 +61,7 @@ fn partitions(control: &Control, registry: &Registry) -> prometheus::Result<()> 
                 deliveries.with_label_values(&place).inc_by(counters.deliveries);
                 bytes.with_label_values(&place).inc_by(counters.bytes);
                 refused.with_label_values(&place).inc_by(counters.refused);
+                repeated.with_label_values(&place).inc_by(counters.repeated);
                 retained.with_label_values(&place).set(partition.len() as i64);
             }
         }

@@ -52,6 +52,8 @@ pub struct Counters {
     pub bytes: u64,
     /// Deliveries answered with something else than `accepted`, or not answered.
     pub refused: u64,
+    /// Deliveries accepted and not stored, because their numbers say that they were stored before.
+    pub repeated: u64,
 }
 
 #[derive(Debug)]
@@ -109,7 +111,7 @@ impl Log {
         publisher: Option<Arc<str>>,
         now_ms: i64,
     ) -> io::Result<()> {
-        let Arrival { payload, spans } = arrival;
+        let Arrival { payload, spans, .. } = arrival;
         let count = spans.len();
         if count == 0 {
             return Ok(());

@@ -7,6 +7,7 @@ mod idle;
 mod limits;
 mod mutated;
 mod nodes;
+mod numbered;
 mod receiving;
 mod sending;
 

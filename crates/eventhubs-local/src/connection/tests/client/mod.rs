@@ -6,7 +6,7 @@ mod reading;
 use std::io::IoSlice;
 
 use amqp::client::{
-    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, Receives,
+    Answer, Attach, Connection as Client, DeliveryId, End, Event, LinkId, Login, Offer, Receives,
     SessionId, Settings as ClientSettings, Why,
 };
 use bytes::Bytes;
@@ -137,7 +137,8 @@ fn what_is_sent_is_stored_and_answered() {
     let (mut line, session) = Line::open(&namespace);
     let link = line.attach(session, "a", "orders/Partitions/1");
     line.settle();
-    let attached = Event::Attached { link, max_message_size: Some(1_048_576) };
+    let (max_message_size, offer) = (Some(1_048_576), Offer::default());
+    let attached = Event::Attached { link, max_message_size, offer };
     assert_eq!(line.take(), [attached]);
     let sent: Vec<DeliveryId> = (0..20)
         .map(|n| line.client.send(link, payload(&n.to_string(), n * 20_000), 0).unwrap())
