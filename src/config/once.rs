@@ -9,10 +9,13 @@ pub struct Once {
     pub terms: Terms,
     /// The consumer group of the hubs that is read with.
     pub group: String,
+    /// Whether the service is asked to recognise a batch that comes again, too.
+    pub idempotent_producer: bool,
 }
 
 impl Default for Once {
     fn default() -> Self {
-        Self { terms: Terms::default(), group: "$Default".to_owned() }
+        let group = "$Default".to_owned();
+        Self { terms: Terms::default(), group, idempotent_producer: false }
     }
 }

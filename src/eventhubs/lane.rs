@@ -4,9 +4,11 @@
 //! idle for long it lets it go and ends. The task never waits for the pump and the pump never for the task: what fails is
 //! answered at once, so the pump decides when to try again. Every wait has an end.
 
+mod deliver;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use amqp::driver::Delivery;
+use amqp::client::Wants;
 use bridge_core::HubName;
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -14,9 +16,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::lease::Lease;
-use super::link::{self, End, Link};
+use super::link::{self, Link};
 use super::namespace::Namespace;
 use super::outcome::Fault;
+use super::producer::{self, Heard, Producer};
 use super::traffic::UnderWay;
 use super::{Cause, LaneEvent, SendError, Target};
 
@@ -119,7 +122,11 @@ pub(super) fn new(
         Target::Gateway { .. } => hub.to_owned(),
     };
     let hub = HubName { namespace: namespace.0.name.as_str().into(), hub: hub.into() };
-    let worker = Worker { namespace, number, lease, attempts: 0, alone: false, hub, path, tell };
+    let is_numbered =
+        lease.is_some() && namespace.numbers_events() && matches!(target, Target::Partition(_));
+    let producer = is_numbered.then(Producer::default);
+    let (attempts, alone) = (0, false);
+    let worker = Worker { namespace, number, lease, producer, attempts, alone, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
     Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
@@ -180,6 +187,8 @@ struct Worker {
     number: u64,
     /// Where each event is to be stored once: until when it may send.
     lease: Option<Lease>,
+    /// Where the service is to recognise a batch that comes again.
+    producer: Option<Producer>,
     attempts: u64,
     /// Whether its last attach was not answered.
     alone: bool,
@@ -236,28 +245,76 @@ impl Worker {
     }
 
     fn answer(&mut self, result: Result<(), SendError>) {
+        if let Some(producer) = self.producer.as_mut().filter(|_| result.is_ok()) {
+            producer.accepted();
+        }
         (self.tell)(LaneEvent::Settled(result));
     }
 
-    async fn attach(&mut self) -> Result<Link, Fault> {
+    /// For that batch.
+    async fn attach(&mut self, message: &Bytes) -> Result<Link, Fault> {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
-        let link = link::attach(&self.namespace, &self.hub.hub, &self.path, &name, &mut self.alone)
-            .await?;
+        let asked = self.producer.as_mut().map(|producer| producer.asks(message));
+        let wants = asked.as_ref().map_or_else(Wants::default, |properties| Wants {
+            capabilities: &[producer::CAPABILITY],
+            properties,
+        });
+        let (hub, to) = (&self.hub.hub, (&*self.path, &*name));
+        let attached =
+            link::attach_wanting(&self.namespace, hub, to, &wants, &mut self.alone).await;
+        let link = attached.inspect_err(|fault| self.counts(fault))?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
         tracing::debug!(namespace = &*self.hub.namespace, link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
-        Ok(link)
+        match self.introduced(&link, message) {
+            Ok(()) => Ok(link),
+            Err(fault) => {
+                self.release(Some(link));
+                Err(fault)
+            }
+        }
+    }
+
+    /// What the peer says to the numbers of that batch.
+    fn introduced(&mut self, link: &Link, message: &Bytes) -> Result<(), Fault> {
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        match producer.hears(link.sender.offer(), message) {
+            Heard::Ready => {}
+            Heard::NotOffered => {
+                self.producer = None;
+                self.namespace.does_not_number(&self.hub);
+            }
+            Heard::Doubtful => {
+                let detail = "what was sent before may be stored by now, as the service counts";
+                return Err(Fault { out_of_step: true, ..Fault::new(Cause::Link, detail) });
+            }
+        }
+        Ok(())
+    }
+
+    /// One that counts differently is another producer from now on.
+    fn counts(&mut self, fault: &Fault) {
+        if let Some(producer) = self.producer.as_mut().filter(|_| fault.out_of_step) {
+            producer.forget();
+        }
     }
 
     /// Counts a batch on the link, or on a new one where there is none or its connection is being left.
-    async fn set_out(&mut self, mut link: Option<Link>) -> Result<(Link, UnderWay), Fault> {
+    async fn set_out(
+        &mut self,
+        mut link: Option<Link>,
+        message: &Bytes,
+    ) -> Result<(Link, UnderWay), Fault> {
+        if self.producer.as_ref().is_some_and(|producer| producer.has_to_attach(message)) {
+            self.release(link.take());
+        }
         for _ in 0..MOVES {
             let link = match link.take() {
                 Some(link) => link,
-                None => Box::pin(self.attach()).await?,
+                None => Box::pin(self.attach(message)).await?,
             };
             if let Some(under_way) = link.seat.connected.traffic.set_out() {
                 return Ok((link, under_way));
@@ -269,10 +326,12 @@ impl Worker {
 
     /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
     async fn send(&mut self, link: Option<Link>, message: Bytes) -> Option<Link> {
-        let (link, under_way) = match self.set_out(link).await {
+        let (link, under_way) = match self.set_out(link, &message).await {
             Ok(ready) => ready,
             Err(fault) => {
-                self.answer(Err(fault.unsent().into()));
+                // It was not sent now. Where the service counts differently it may have been before.
+                let fault = if fault.out_of_step { fault } else { fault.unsent() };
+                self.answer(Err(fault.into()));
                 return None;
             }
         };
@@ -300,68 +359,5 @@ impl Worker {
         };
         self.answer(result);
         good
-    }
-
-    /// Sends over the link, and gives it back if it is still good.
-    async fn deliver(
-        &mut self,
-        mut link: Link,
-        under_way: UnderWay,
-        message: Bytes,
-    ) -> (Result<(), SendError>, Option<Link>) {
-        let limit = self.namespace.0.settings.send_timeout;
-        let end = link.send(message, limit).await;
-        // Nobody waits for a batch that had its time.
-        drop(under_way);
-        match end {
-            End::Settled(result) => (result, Some(link)),
-            End::Lost(fault) => {
-                link.seat.retire();
-                self.lost(link, &fault).await;
-                (Err(fault.into()), None)
-            }
-            End::Unsent => (Err(self.unsent(link).await.into()), None),
-            End::Silent(delivery) => (self.silent(link, delivery).await, None),
-        }
-    }
-
-    /// The peer gave no credit in time: it can not have the batch.
-    async fn unsent(&mut self, link: Link) -> Fault {
-        let limit = self.namespace.0.settings.send_timeout;
-        if link.seat.connected.silent_for(limit) {
-            let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
-            let fault = Fault::new(Cause::Connection, detail);
-            self.namespace.give_up(&link.seat.connected, &fault).await;
-            return fault.unsent();
-        }
-        self.namespace.0.runtime.spawn(link.close(limit));
-        let detail = format!("the link gave no credit within {limit:?}; the batch was not sent");
-        Fault::new(Cause::Link, detail).unsent()
-    }
-
-    /// There was no answer in time. The link has to be gone before the batch may be sent again: if need be with its
-    /// connection, once the others have left that.
-    async fn silent(&mut self, link: Link, delivery: Delivery) -> Result<(), SendError> {
-        let limit = self.namespace.0.settings.send_timeout;
-        let connected = Arc::clone(&link.seat.connected);
-        let detail = format!("no acknowledgement within {limit:?}");
-        match link.abandon(delivery, limit, &self.namespace.0.runtime).await {
-            Ok(Some(result)) => result,
-            Ok(None) => {
-                tracing::debug!(
-                    namespace = &*self.hub.namespace,
-                    link = self.path,
-                    detail,
-                    "silent link released"
-                );
-                let fault = Fault::new(Cause::Timeout, detail);
-                Err(Fault { connection: false, ..fault }.into())
-            }
-            Err(left) => {
-                let fault = Fault::new(Cause::Timeout, format!("{detail}; {left}"));
-                self.namespace.give_up(&connected, &fault).await;
-                Err(fault.into())
-            }
-        }
     }
 }

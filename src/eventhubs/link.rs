@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use amqp::client::{Answer, Wants};
 use amqp::driver::{Delivery, Outcome, Sender};
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -13,6 +14,7 @@ use crate::metrics::Metrics;
 use super::connection::Connected;
 use super::namespace::Namespace;
 use super::outcome::{self, Fault};
+use super::producer;
 use super::session::Seat;
 use super::token::Token;
 use super::{Cause, SendError};
@@ -59,6 +61,8 @@ pub(super) enum End {
     Settled(Result<(), SendError>),
     /// The link is gone, and the answer with it.
     Lost(Fault),
+    /// The peer counts differently from this idempotent producer: the link is of no use.
+    OutOfStep(Fault),
     /// The peer has not got the whole batch, and will not.
     Unsent,
     /// The peer has the batch and does not answer.
@@ -74,12 +78,23 @@ pub(super) async fn attach(
     name: &str,
     alone: &mut bool,
 ) -> Result<Link, Fault> {
+    attach_wanting(namespace, hub, (path, name), &Wants::default(), alone).await
+}
+
+/// The same, where more is wanted of the peer.
+pub(super) async fn attach_wanting(
+    namespace: &Namespace,
+    hub: &str,
+    (path, name): (&str, &str),
+    wants: &Wants<'_>,
+    alone: &mut bool,
+) -> Result<Link, Fault> {
     let seat = namespace.seat(*alone).await?;
     let connected = Arc::clone(&seat.connected);
     let audience = namespace.audience(hub);
     let attached = async {
         let token = namespace.authorize(&connected, &audience).await?;
-        let sender = seat.attach(path, name).await;
+        let sender = seat.attach(path, name, wants).await;
         *alone = matches!(sender, Err(None));
         let sender = sender.map_err(|fault| {
             let late = || connected.unanswered("attaching a link", connected.limit);
@@ -113,6 +128,11 @@ impl Link {
             return End::Lost(Fault::ended(&self.sender.gone().await).unsent());
         };
         match timeout(limit, &mut delivery).await {
+            Ok(Outcome::Answered(Answer::Rejected(Some(said))))
+                if producer::is_out_of_step(&said.condition) =>
+            {
+                End::OutOfStep(Fault::said(&said))
+            }
             Ok(Outcome::Answered(answer)) => End::Settled(outcome::settled(answer)),
             Ok(Outcome::Unsettled { sent, why }) => {
                 let fault = Fault::ended(&why);

@@ -13,6 +13,7 @@ mod login;
 mod namespace;
 mod outcome;
 mod probe;
+mod producer;
 mod properties;
 mod question;
 pub mod reader;
@@ -30,6 +31,7 @@ pub use lane::{Bell, Lane};
 pub use lease::{Lease, Lessor};
 pub use namespace::Namespace;
 pub use probe::{Admission, Passed};
+pub use producer::ROOM;
 pub use properties::{ConnectError, PartitionProperties};
 
 /// What a hub is made of.

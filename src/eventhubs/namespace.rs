@@ -4,6 +4,8 @@
 //! the others wait for it, and after a failure all are told so until a short pause is over: a dead namespace is not
 //! hammered by every lane. A connection that was lost is asked for in the background until there is one again.
 
+mod numbering;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +13,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config;
 use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
-use crate::retry;
+use crate::{config, retry};
 
 use super::access::Renewed;
 use super::connection::{Connected, Terms};
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     trying: AtomicBool,
     left: AtomicBool,
     idle: AtomicU64,
+    numbering: numbering::Numbering,
 }
 
 #[derive(Default)]
@@ -108,6 +110,7 @@ impl Namespace {
             trying: AtomicBool::new(false),
             left: AtomicBool::new(false),
             idle: AtomicU64::new(LINK_IDLE.as_millis() as u64),
+            numbering: numbering::Numbering::default(),
         }))
     }
 
@@ -145,8 +148,7 @@ impl Namespace {
         target: Target,
         tell: impl FnMut(LaneEvent) + Send + 'static,
     ) -> Lane {
-        let number = self.number();
-        lane::new(self.clone(), number, lease, hub, &target, Box::new(tell))
+        lane::new(self.clone(), self.number(), lease, hub, &target, Box::new(tell))
     }
 
     /// A number of its own: for a connection, a lane or a reader.

@@ -7,6 +7,7 @@
 //! | `amqp:unauthorized-access`, `com.microsoft:auth-failed` | no right to send | again, with a new token |
 //! | `amqp:not-found`, `com.microsoft:entity-disabled` | no such hub or partition | again, it may come |
 //! | `amqp:not-allowed`, `com.microsoft:argument-error` and their kin, *on a transfer* | this content | the failure policy |
+//! | `com.microsoft:out-of-order-sequence`, `com.microsoft:producer-epoch-stolen` | an idempotent producer counts differently | attached anew, as another producer; what was sent is in doubt |
 //! | any other, and every unknown one | trouble at the service | again |
 //!
 //! Only `accepted` is an acknowledgement. `released` and `modified` mean *not stored*.
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use amqp::client::{Answer, End, Failure, Why};
 
-use super::{Cause, SendError};
+use super::{Cause, SendError, producer};
 
 /// The wait Event Hubs asks for when it throttles.
 const BUSY: Duration = Duration::from_secs(4);
@@ -30,18 +31,22 @@ pub(super) struct Fault {
     pub(super) connection: bool,
     /// Whether a batch that was in flight may be stored all the same.
     pub(super) doubtful: bool,
+    /// Whether the service and an idempotent producer count differently.
+    pub(super) out_of_step: bool,
 }
 
 impl Fault {
     pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let connection = matches!(cause, Cause::Connection | Cause::Timeout);
-        Self { cause, after: None, detail: detail.into(), connection, doubtful: true }
+        let detail = detail.into();
+        Self { cause, after: None, detail, connection, doubtful: true, out_of_step: false }
     }
 
     /// What a peer said while closing something.
     pub(super) fn said(failure: &Failure) -> Self {
         let (cause, after) = meaning(&failure.condition);
-        Self { cause, after, detail: failure.to_string(), connection: false, doubtful: true }
+        let out_of_step = producer::is_out_of_step(&failure.condition);
+        Self { after, connection: false, out_of_step, ..Self::new(cause, failure.to_string()) }
     }
 
     /// A link or a session has ended.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use amqp::client::{Attach, Why};
+use amqp::client::{Attach, Wants, Why};
 use amqp::driver::{Gone, Receiver, Sender, Session};
 use bytes::Bytes;
 use tokio::sync::OnceCell;
@@ -74,9 +74,15 @@ impl Seat {
         self.session.retire();
     }
 
-    /// Attaches a link for sending to `path`. `Err(None)` when it is not answered.
-    pub(super) async fn attach(&self, path: &str, name: &str) -> Result<Sender, Option<Fault>> {
-        self.attached(async |session: &Session| session.sender(name, path).await).await
+    /// Attaches a link for sending to `path`, of which more may be wanted. `Err(None)` when it is not answered.
+    pub(super) async fn attach(
+        &self,
+        path: &str,
+        name: &str,
+        wants: &Wants<'_>,
+    ) -> Result<Sender, Option<Fault>> {
+        let attach = async |session: &Session| session.sender_wanting(name, path, wants).await;
+        self.attached(attach).await
     }
 
     /// Attaches a link that receives. `Err(None)` when it is not answered.

@@ -8,10 +8,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bridge_core::Core;
+use bridge_core::once::Terms;
 
 use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
-use crate::eventhubs::{Lessor, Namespace};
+use crate::eventhubs::{Lessor, Namespace, ROOM};
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
 use crate::metrics::Metrics;
@@ -110,6 +111,9 @@ impl Shard {
                 Arc::clone(metrics),
                 Some(health.clone()),
             );
+            if config.once.idempotent_producer {
+                namespace.number_events();
+            }
             namespaces.insert(name.clone(), namespace);
         }
         let fatal = Arc::new(OnceLock::new());
@@ -136,7 +140,8 @@ impl Shard {
             config.kafka.discovery_interval,
         );
         let mut core = Core::new(Arc::new(Router::new(&config.mappings)), budget(config));
-        core.agree(config.once.terms);
+        let room = if config.once.idempotent_producer { ROOM } else { 0 };
+        core.agree(Terms { room, ..config.once.terms });
         // Before the first record can come.
         core.pause(desk.paused(), Instant::now());
         if let Some(spans) = spans {

@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 mod late;
 mod limits;
 mod links;
+mod numbered;
 mod reading;
 
 struct World {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::members::wait_busy;
 use crate::scene::{HUB, Scene, count};
+use crate::support::reader::{Next, Source};
 use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
 
 const ONCE: &str = "[effectively_once]
@@ -94,4 +95,48 @@ fn a_lost_answer_doubles_nothing() {
     }
     assert!(spared(&bridge) > 0, "some were stored");
     assert_eq!(scene.finish(&bridge), []);
+}
+
+/// What the network hands over when the hub was looked into already: stored twice, unless the service recognises it.
+#[test]
+fn a_lost_answer_is_recognised_by_the_service() {
+    for recognised in [true, false] {
+        let setting = format!("effectively_once.idempotent_producer = {recognised}");
+        let scene = scene("numbered", "effectively_once")
+            .with("eventhubs.send_timeout = '2s'")
+            .with(&setting);
+        let bridge = scene.settings.start();
+        wait_busy(&bridge);
+        let hub = || scene.server.faults().hub(HUB);
+        for fault in [hub().times(3).late(), hub().times(3).forget_ack()] {
+            wait_for("answers are lost", PATIENCE, || (fault.fired() == 3).then_some(()));
+            scene.wait_more(2_000);
+            scene.server.faults().drop_connections();
+            scene.wait_more(2_000);
+        }
+        let server = scene.server.hub(HUB);
+        let repeated: u64 = server.partitions().iter().map(|it| it.counters().repeated).sum();
+        let event = server.partition(0).events().pop().unwrap();
+        let is_numbered = event.annotations().iter().any(|(name, _)| name.ends_with("producer-id"));
+        assert_eq!(is_numbered, recognised);
+        let source = Source {
+            address: scene.server.addr().to_string(),
+            connection_string: scene.server.connection_string(),
+            hub: HUB.to_owned(),
+            partition: 0,
+        };
+        source.read(|event| {
+            let names: Vec<_> = event.system_properties().keys().collect();
+            assert!(!names.iter().any(|name| name.contains("producer")), "{names:?}");
+            Next::Enough
+        });
+        let duplicates = scene.finish(&bridge);
+        if recognised {
+            assert!(repeated > 0, "some came twice");
+            assert_eq!(duplicates, [], "and are stored once");
+        } else {
+            assert_eq!(repeated, 0);
+            assert!(!duplicates.is_empty(), "the same without it");
+        }
+    }
 }

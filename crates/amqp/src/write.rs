@@ -24,6 +24,12 @@ pub fn ubyte(out: &mut Vec<u8>, value: u8) {
     out.extend_from_slice(&[0x50, value]);
 }
 
+/// A short.
+pub fn short(out: &mut Vec<u8>, value: i16) {
+    out.push(0x61);
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
 /// A ushort.
 pub fn ushort(out: &mut Vec<u8>, value: u16) {
     out.push(0x60);

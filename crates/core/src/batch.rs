@@ -19,6 +19,8 @@ pub struct Bounds {
     pub bytes: usize,
     /// Events.
     pub events: usize,
+    /// Bytes that the wire adds to each event beyond what is written here.
+    pub room: usize,
 }
 
 /// An event that is still to be written, and the ticket of its record.
@@ -117,7 +119,9 @@ impl Open {
 
     /// Whether an event of `weight` bytes has room within `bounds`. One that is alone always has.
     pub fn fits(&self, weight: usize, bounds: Bounds) -> bool {
-        self.is_empty() || (self.bytes() + weight <= bounds.bytes && self.len() < bounds.events)
+        let added = bounds.room * (self.len() + 1);
+        let fits = self.bytes() + weight + added <= bounds.bytes;
+        self.is_empty() || (fits && self.len() < bounds.events)
     }
 
     /// The memory it needs for `weight` bytes more: `usual` at least, then twice what it had, so that an event is hardly ever
@@ -325,16 +329,16 @@ mod tests {
 
     #[test]
     fn remembers_the_oldest_timestamp() {
-        let (_, _, batches) = filled(&[1, 1, 1], Bounds { bytes: 100, events: 9 });
+        let (_, _, batches) = filled(&[1, 1, 1], Bounds { bytes: 100, events: 9, room: 0 });
         assert_eq!(batches[0].oldest(), Some(998));
     }
 
     proptest! {
         #[test]
         fn keeps_order_and_bounds_and_loses_nothing(
-            weights in prop::collection::vec(1..60usize, 0..200), max_bytes in 100..300usize, max_events in 1..20usize,
+            weights in prop::collection::vec(1..60usize, 0..200), max_bytes in 100..300usize, max_events in 1..20usize, room in 0..40usize,
         ) {
-            let bounds = Bounds { bytes: max_bytes, events: max_events };
+            let bounds = Bounds { bytes: max_bytes, events: max_events, room };
             let envelope = encode::envelope_size(KEY);
             let (mut offsets, partition, batches) = filled(&weights, bounds);
             let all: Vec<u8> = (0..weights.len()).map(|number| number as u8).collect();
@@ -342,6 +346,8 @@ mod tests {
             for batch in &batches {
                 let weight: usize = events(batch).iter().map(|n| weights[usize::from(*n)]).sum();
                 prop_assert_eq!(batch.bytes(), weight + envelope);
+                let alone = batch.len() == 1;
+                prop_assert!(alone || batch.bytes() + batch.len() * room <= max_bytes);
                 prop_assert!(batch.bytes() <= max_bytes && batch.held() <= max_bytes);
                 prop_assert!(batch.len() <= max_events);
             }
@@ -355,7 +361,7 @@ mod tests {
         fn split_and_purge_hand_everything_back(
             weights in prop::collection::vec(1..60usize, 2..100), drop_every in 2..5i64,
         ) {
-            let (mut offsets, partition, mut batches) = filled(&weights, Bounds { bytes: usize::MAX, events: usize::MAX });
+            let (mut offsets, partition, mut batches) = filled(&weights, Bounds { bytes: usize::MAX, events: usize::MAX, room: 0 });
             let mut front = batches.remove(0);
             let whole = front.bytes();
             let mut back = front.split();

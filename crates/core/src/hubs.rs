@@ -83,12 +83,14 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(crate) fn settings(&self) -> Settings {
+    /// `room` is added to each event on its way out, where events are to stand once.
+    pub(crate) fn settings(&self, room: usize) -> Settings {
         let max_bytes = self.batch.max_bytes;
         Settings {
             linger: self.batch.linger,
             max_bytes: max_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             max_events: self.batch.max_events.map_or(usize::MAX, |events| events as usize),
+            room: if self.once && !self.gateway { room } else { 0 },
         }
     }
 }
@@ -116,9 +118,16 @@ pub(crate) struct Berth {
 }
 
 impl Berth {
-    pub(crate) fn new(outlet: usize, of: &Outlet, hub: &Hub, id: &Arc<str>, now: Instant) -> Self {
+    pub(crate) fn new(
+        outlet: usize,
+        of: &Outlet,
+        room: usize,
+        hub: &Hub,
+        id: &Arc<str>,
+        now: Instant,
+    ) -> Self {
         Self {
-            lane: Lane::new(of.settings(), hub.link_bytes, now),
+            lane: Lane::new(of.settings(room), hub.link_bytes, now),
             outlet,
             hub: of.hub,
             once: of.once,

@@ -59,7 +59,7 @@ impl Core {
         let Some(ids) = &hub.ids else { return };
         let missing = &ids[of.lanes.len().min(ids.len())..];
         let name = hub.name.clone();
-        let (first, once) = (of.lanes.len(), of.once);
+        let (first, once, room) = (of.lanes.len(), of.once, self.once.terms().room);
         let mut opened = Vec::with_capacity(missing.len());
         let mut targets = Vec::with_capacity(missing.len());
         for (number, id) in missing.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Core {
                 false => Target::Partition(id.to_string()),
             });
             opened.push(self.berths.len());
-            self.berths.push(Berth::new(outlet, of, hub, id, now));
+            self.berths.push(Berth::new(outlet, of, room, hub, id, now));
         }
         self.hubs.outlets[outlet].lanes.extend(opened);
         for target in targets {

@@ -299,7 +299,7 @@ impl Core {
     /// Since when a batch of `lane` waits that is opened now. Lanes that are opened nearly together are due together: one
     /// turn seals them, one wake-up of each thread sends them.
     fn opening(&mut self, lane: usize, now: Instant) -> Instant {
-        let linger = self.hubs.outlets[self.berths[lane].outlet].settings().linger;
+        let linger = self.hubs.outlets[self.berths[lane].outlet].settings(0).linger;
         let tick = self.tick.filter(|tick| {
             now.saturating_duration_since(*tick) <= (linger / TICK).min(LONGEST_TICK)
         });

@@ -4,8 +4,9 @@
 //! connections and whoever waits for a count; nothing here knows AMQP links. A hub can grow while it is used, and end: from
 //! then on it takes nothing, and what it held is gone.
 
+mod state;
+
 use std::collections::HashSet;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,11 +18,12 @@ use crate::envelope::Arrival;
 use crate::event::Event;
 use crate::hash;
 use crate::log::{Batch, Counters, Log, Retention};
-use crate::producers::{Asked, Producers, Told, Verdict};
+use crate::producers::{Asked, Told};
 use crate::readers::Readers;
 use crate::registry::ConnectionHandle;
 use crate::store::{self, DirectoryError, HubFolder};
 use crate::versions::Versions;
+use state::{Refusal, State};
 
 /// Locks, ignoring poison: every critical section here leaves its data whole even if a test's closure panics.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -252,48 +254,9 @@ struct Shared {
     readers: Mutex<Readers>,
 }
 
-#[derive(Debug)]
-struct State {
-    log: Log,
-    /// In memory only: a server that starts again knows none.
-    producers: Producers,
-    /// Whether its hub was deleted.
-    ended: bool,
-    /// Connections that read to the end and want to be woken by the next event, once each.
-    waiting: Vec<Arc<ConnectionHandle>>,
-}
-
-impl State {
-    fn store(&mut self, arrival: Arrival, publisher: Option<Arc<str>>) -> Result<(), Refusal> {
-        if self.ended {
-            return Err(Refusal::Deleted);
-        }
-        let numbers = arrival.numbers;
-        let verdict = numbers.as_ref().map(|numbers| self.producers.look_at(numbers)).transpose();
-        if verdict.map_err(Refusal::Numbers)? == Some(Verdict::Repeated) {
-            self.log.counters.repeated += 1;
-            return Ok(());
-        }
-        self.log.append(arrival, publisher, now_ms()).map_err(Refusal::Store)?;
-        if let Some(numbers) = &numbers {
-            self.producers.stored(numbers);
-        }
-        Ok(())
-    }
-}
-
-/// Why events are not stored.
-#[derive(Debug)]
-enum Refusal {
-    Deleted,
-    Store(io::Error),
-    Numbers(Condition),
-}
-
 impl Partition {
     fn new(id: u32, log: Log) -> Self {
-        let state =
-            State { log, producers: Producers::default(), ended: false, waiting: Vec::new() };
+        let state = State::new(log);
         Self(Arc::new(Shared { id, state: Mutex::new(state), readers: Mutex::default() }))
     }
 
@@ -360,9 +323,15 @@ impl Partition {
         lock(&self.0.state).producers.attach(asked, now_ms())
     }
 
+    /// Keeps a delivery that arrives just before the next one.
+    pub(crate) fn delay(&self, arrival: Arrival, publisher: Option<Arc<str>>) {
+        lock(&self.0.state).late.push((arrival, publisher));
+    }
+
     fn append(&self, arrival: Arrival, publisher: Option<Arc<str>>) -> Result<(), Refusal> {
         let waiting = {
             let mut state = lock(&self.0.state);
+            state.catch_up();
             let stored = state.store(arrival, publisher);
             if stored.is_err() {
                 state.log.counters.refused += 1;

@@ -27,7 +27,11 @@ impl Check<'_> {
             let hint = "give the name of a group of the hubs, as `$Default`";
             self.wrong(&at.key("consumer_group"), "is no consumer group", why, hint);
         }
-        Once { terms: Terms { lease, late, skew }, group: group.to_owned() }
+        Once {
+            terms: Terms { lease, late, skew, ..usual },
+            group: group.to_owned(),
+            idempotent_producer: given.idempotent_producer.unwrap_or(false),
+        }
     }
 
     pub(super) fn delivery(

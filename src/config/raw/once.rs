@@ -31,4 +31,7 @@ pub(in crate::config) struct EffectivelyOnce {
     /// How far the clocks of members and of Event Hubs may differ, 0s to 10m. So much more of a hub is read.
     #[schemars(extend("default" = "1m"))]
     pub(in crate::config) clock_skew: Option<Duration>,
+    /// Whether the service is asked to recognise a batch that comes again, too (its idempotent producer). Not tried on Azure yet.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) idempotent_producer: Option<bool>,
 }

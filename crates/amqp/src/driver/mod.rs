@@ -21,7 +21,9 @@ use tokio::sync::{oneshot, watch};
 
 pub use handles::{Delivery, Gone, Receiver, Sender, Session};
 
-use crate::client::{self, Answer, DeliveryId, End, Event, LinkId, Offer, SessionId, Settings, Why};
+use crate::client::{
+    self, Answer, DeliveryId, End, Event, LinkId, Offer, SessionId, Settings, Why,
+};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ impl Lane {
     pub(super) fn bounds(&self) -> Bounds {
         let link = self.link_bytes.unwrap_or(USUAL_LINK);
         let bytes = self.settings.max_bytes.map_or(link, |own| own.min(link));
-        Bounds { bytes, events: self.settings.max_events }
+        Bounds { bytes, events: self.settings.max_events, room: self.settings.room }
     }
 
     /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
@@ -31,10 +31,11 @@ impl Lane {
         now: Instant,
     ) -> Room {
         // The link's limit decides what can never be sent; a smaller limit of the operator only makes batches smaller.
-        if let Some(link) = self.link_bytes
-            && overhead + weight > link
-        {
-            return Room::Never(link);
+        if let Some(link) = self.link_bytes {
+            let left = link.saturating_sub(self.settings.room);
+            if overhead + weight > left {
+                return Room::Never(left);
+            }
         }
         if self.is_stalled(now) {
             return Room::Later;

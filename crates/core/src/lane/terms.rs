@@ -39,6 +39,8 @@ pub struct Settings {
     pub max_bytes: Option<usize>,
     /// Most events in a batch.
     pub max_events: usize,
+    /// Bytes that are added to each event on its way out, at most.
+    pub room: usize,
 }
 
 /// What can be done with an event.

@@ -3,7 +3,7 @@ use crate::offsets::{Assignment, Offsets};
 use proptest::prelude::*;
 
 const SETTINGS: Settings =
-    Settings { linger: Duration::from_millis(10), max_bytes: None, max_events: 2 };
+    Settings { linger: Duration::from_millis(10), max_bytes: None, max_events: 2, room: 0 };
 
 fn setback(asked: Option<Duration>) -> Setback {
     Setback { asked, connection: false, jitter: 0.5 }
@@ -64,6 +64,19 @@ fn a_queue_is_worth_a_second_of_sending() {
     let before = rig.next;
     while rig.push() == Room::Now {}
     assert_eq!(rig.next - before, 2 * 3, "two sealed and one open, when an answer takes longer");
+}
+
+#[test]
+fn room_is_left_for_what_is_added_on_the_way_out() {
+    let settings = Settings { max_events: 100, room: 90, ..SETTINGS };
+    let mut rig = Rig::new();
+    rig.lane = Lane::new(settings, Some(1_000), rig.now);
+    assert_eq!(rig.lane.room(910, 0, None, rig.now), Room::Now);
+    assert_eq!(rig.lane.room(911, 0, None, rig.now), Room::Never(910));
+    for _ in 0..11 {
+        assert_eq!(rig.push(), Room::Now);
+    }
+    assert_eq!(rig.send().unwrap().len(), 10, "each takes 100 of the 1000 bytes");
 }
 
 /// Parts have room when any other event has, and however many there are: they make the queue longer.

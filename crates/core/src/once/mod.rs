@@ -44,6 +44,8 @@ pub struct Terms {
     pub late: Duration,
     /// The clocks of members and of Event Hubs differ by no more.
     pub skew: Duration,
+    /// Bytes that whoever sends adds to each event, at most, where a hub partition is named.
+    pub room: usize,
 }
 
 impl Default for Terms {
@@ -52,6 +54,7 @@ impl Default for Terms {
             lease: Duration::from_secs(5),
             late: Duration::from_secs(5),
             skew: Duration::from_mins(1),
+            room: 0,
         }
     }
 }
@@ -96,6 +99,11 @@ impl Once {
     #[cfg(test)]
     pub(crate) fn is_renewing(&self) -> bool {
         self.renewing.is_some()
+    }
+
+    /// What is taken for granted of the others.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// What was given up is stored within this time, or never.

@@ -19,8 +19,12 @@ use super::world::{World, identity, name, tp};
 use super::{budget, histories, plan};
 
 /// Clocks are the same here, so that nothing is found by luck.
-const TERMS: Terms =
-    Terms { lease: Duration::from_secs(5), late: Duration::from_secs(3), skew: Duration::ZERO };
+const TERMS: Terms = Terms {
+    lease: Duration::from_secs(5),
+    late: Duration::from_secs(3),
+    skew: Duration::ZERO,
+    room: 40,
+};
 
 /// A batch that was given up at that moment, and is stored later: where, and the events of it.
 type Late = (Instant, Place, Vec<(Tp, i64)>);

@@ -189,6 +189,11 @@ impl Ingest {
                 let _unknown = self.store(partition, arrival);
                 core.fate = Fate::Abort;
             }
+            DeliveryFault::Late => {
+                let publisher = self.publisher();
+                self.hub.partition(partition).delay(arrival, publisher);
+                core.fate = Fate::Abort;
+            }
             DeliveryFault::ForgetAck => {
                 let _unknown = self.store(partition, arrival);
                 self.unsettled += 1;
@@ -205,11 +210,14 @@ impl Ingest {
     }
 
     fn store(&self, partition: u32, arrival: Arrival) -> Result<(), Condition> {
-        let publisher = match &self.route {
+        self.hub.append(self.hub.partition(partition), arrival, self.publisher())
+    }
+
+    fn publisher(&self) -> Option<Arc<str>> {
+        match &self.route {
             Route::Publisher(name) => Some(Arc::clone(name)),
             Route::Gateway | Route::Partition(_) => None,
-        };
-        self.hub.append(self.hub.partition(partition), arrival, publisher)
+        }
     }
 
     fn answer(

@@ -124,6 +124,12 @@ pub(super) const KINDS: &[Kind] = &[
     local("drop_before_store", &[], "the connection is cut, nothing is stored", |plan, _| {
         Made::Lasting(plan.drop_before_store())
     }),
+    local(
+        "late",
+        &[],
+        "the connection is cut, and the delivery arrives before the next one",
+        |plan, _| Made::Lasting(plan.late()),
+    ),
     local("drop_after_store", &[], "the delivery is stored and the connection cut", |plan, _| {
         Made::Lasting(plan.drop_after_store())
     }),

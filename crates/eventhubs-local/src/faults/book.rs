@@ -21,6 +21,8 @@ pub(crate) enum DeliveryFault {
     Answer(Outcome),
     DropBeforeStore,
     DropAfterStore,
+    /// Given up by its connection, and there before the next one.
+    Late,
     ForgetAck,
     BlackHole,
     /// Neither stored nor answered; the connection goes on.

@@ -176,6 +176,11 @@ impl Plan<'_> {
         self.delivery(DeliveryFault::DropAfterStore)
     }
 
+    /// The connection is cut, and the network still has the delivery: it arrives just before the next one to its partition.
+    pub fn late(self) -> Fault {
+        self.delivery(DeliveryFault::Late)
+    }
+
     /// The delivery is stored and never answered; the connection goes on.
     pub fn forget_ack(self) -> Fault {
         self.delivery(DeliveryFault::ForgetAck)

@@ -47,8 +47,7 @@ fn what_is_wanted_is_said_with_the_attach() {
     let symbol = |name: &str| Value::Symbol(name.into());
     assert_eq!(attach.offered_capabilities, None);
     assert_eq!(read(attach.desired_capabilities), Value::Array(vec![symbol(WANTED)]));
-    let pairs =
-        vec![(symbol("example:id"), Value::Long(7)), (symbol("example:last"), Value::Null)];
+    let pairs = vec![(symbol("example:id"), Value::Long(7)), (symbol("example:last"), Value::Null)];
     assert_eq!(read(attach.properties), Value::Map(pairs));
 }
 

@@ -1,6 +1,7 @@
 //! Senders that number their events.
 
 use super::*;
+use crate::faults::Faults;
 
 const ACCEPTED: u64 = 0x24;
 const PLACE: &str = "orders/Partitions/1";
@@ -172,4 +173,36 @@ fn readers_are_not_told_of_the_numbers() {
     let Some(Value::Map(pairs)) = annotations else { panic!("{transfer:?}") };
     let names: Vec<_> = pairs.iter().filter_map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["custom", "x-opt-sequence-number", "x-opt-offset", "x-opt-enqueued-time"]);
+}
+
+#[test]
+fn what_arrives_late_is_met_by_its_numbers() {
+    let namespace = namespace(|_, _| {});
+    let faults = Faults {
+        book: &namespace.faults,
+        registry: &namespace.registry,
+        namespace: &namespace.name,
+    };
+    let mut peer = Peer::open(&namespace);
+    let (epoch, id, _) = anew(&mut peer, 0);
+    let payload = run(&["a"], (epoch, id), 1);
+    for (number, larger) in [(1, 0), (2, 1)] {
+        faults.everywhere().times(1).late();
+        let mut cut = Peer::open(&namespace);
+        let mine = said(Value::Short(epoch as i16), Value::Long(id), Value::Int(number - 1));
+        attach(&mut cut, 0, PLACE, mine);
+        let late = if number == 1 { payload.clone() } else { run(&["late"], (epoch, id), number) };
+        cut.transfer(0, 0, BATCH, false, &late);
+        assert_eq!(cut.fate(), Fate::Abort);
+        // The same, or another that has taken over.
+        let epoch = epoch + larger;
+        let mut next = Peer::open(&namespace);
+        let mine = said(Value::Short(epoch as i16), Value::Long(id), Value::Int(number - 1));
+        assert_eq!(told(&attach(&mut next, 0, PLACE, mine)).2, i64::from(number) - 1);
+        let again = if larger == 0 { payload.clone() } else { run(&["b"], (epoch, id), number) };
+        next.transfer(0, 0, BATCH, false, &again);
+        assert_eq!(next.only().outcome(), Some(ACCEPTED));
+    }
+    assert_eq!(ids(&namespace), ["a", "b"]);
+    assert_eq!(namespace.hub("orders").unwrap().partition(1).counters().repeated, 1);
 }

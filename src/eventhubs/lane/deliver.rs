@@ -1,0 +1,87 @@
+//! A batch on its way over a link, and what is left of the link when it has ended.
+
+use std::sync::Arc;
+
+use amqp::driver::Delivery;
+use bytes::Bytes;
+
+use super::Worker;
+use crate::eventhubs::link::{End, Link};
+use crate::eventhubs::outcome::Fault;
+use crate::eventhubs::traffic::UnderWay;
+use crate::eventhubs::{Cause, SendError};
+
+impl Worker {
+    /// Sends over the link, and gives it back if it is still good.
+    pub(super) async fn deliver(
+        &mut self,
+        mut link: Link,
+        under_way: UnderWay,
+        message: Bytes,
+    ) -> (Result<(), SendError>, Option<Link>) {
+        let limit = self.namespace.0.settings.send_timeout;
+        let message = match &mut self.producer {
+            Some(producer) => producer.numbered(&message),
+            None => message,
+        };
+        let end = link.send(message, limit).await;
+        // Nobody waits for a batch that had its time.
+        drop(under_way);
+        match end {
+            End::Settled(result) => (result, Some(link)),
+            End::OutOfStep(fault) => {
+                self.counts(&fault);
+                self.release(Some(link));
+                (Err(fault.into()), None)
+            }
+            End::Lost(fault) => {
+                self.counts(&fault);
+                link.seat.retire();
+                self.lost(link, &fault).await;
+                (Err(fault.into()), None)
+            }
+            End::Unsent => (Err(self.unsent(link).await.into()), None),
+            End::Silent(delivery) => (self.silent(link, delivery).await, None),
+        }
+    }
+
+    /// The peer gave no credit in time: it can not have the batch.
+    async fn unsent(&mut self, link: Link) -> Fault {
+        let limit = self.namespace.0.settings.send_timeout;
+        if link.seat.connected.silent_for(limit) {
+            let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
+            let fault = Fault::new(Cause::Connection, detail);
+            self.namespace.give_up(&link.seat.connected, &fault).await;
+            return fault.unsent();
+        }
+        self.namespace.0.runtime.spawn(link.close(limit));
+        let detail = format!("the link gave no credit within {limit:?}; the batch was not sent");
+        Fault::new(Cause::Link, detail).unsent()
+    }
+
+    /// There was no answer in time. The link has to be gone before the batch may be sent again: if need be with its
+    /// connection, once the others have left that.
+    async fn silent(&mut self, link: Link, delivery: Delivery) -> Result<(), SendError> {
+        let limit = self.namespace.0.settings.send_timeout;
+        let connected = Arc::clone(&link.seat.connected);
+        let detail = format!("no acknowledgement within {limit:?}");
+        match link.abandon(delivery, limit, &self.namespace.0.runtime).await {
+            Ok(Some(result)) => result,
+            Ok(None) => {
+                tracing::debug!(
+                    namespace = &*self.hub.namespace,
+                    link = self.path,
+                    detail,
+                    "silent link released"
+                );
+                let fault = Fault::new(Cause::Timeout, detail);
+                Err(Fault { connection: false, ..fault }.into())
+            }
+            Err(left) => {
+                let fault = Fault::new(Cause::Timeout, format!("{detail}; {left}"));
+                self.namespace.give_up(&connected, &fault).await;
+                Err(fault.into())
+            }
+        }
+    }
+}
