@@ -253,6 +253,16 @@ impl Worker {
 
     /// For that batch.
     async fn attach(&mut self, message: &Bytes) -> Result<Link, Fault> {
+        // Where numbers begin anew, what was has to end first.
+        for _ in 0..2 {
+            if let Some(link) = self.attach_once(message).await? {
+                return Ok(link);
+            }
+        }
+        Err(Fault::new(Cause::Link, "the service counts differently each time"))
+    }
+
+    async fn attach_once(&mut self, message: &Bytes) -> Result<Option<Link>, Fault> {
         self.attempts += 1;
         let name = format!("{}#{}.{}", self.path, self.number, self.attempts);
         let asked = self.producer.as_mut().map(|producer| producer.asks(message));
@@ -263,41 +273,46 @@ impl Worker {
         let (hub, to) = (&self.hub.hub, (&*self.path, &*name));
         let attached =
             link::attach_wanting(&self.namespace, hub, to, &wants, &mut self.alone).await;
-        let link = attached.inspect_err(|fault| self.counts(fault))?;
+        let link = attached.inspect_err(|fault| {
+            // Where it cannot be who it was, it is somebody else the next time.
+            if fault.out_of_step || fault.cause == Cause::Service {
+                self.forgets();
+            }
+        })?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
         self.namespace.let_in();
         tracing::debug!(namespace = &*self.hub.namespace, link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
-        match self.introduced(&link, message) {
-            Ok(()) => Ok(link),
-            Err(fault) => {
-                self.release(Some(link));
-                Err(fault)
-            }
+        let introduced = self.introduced(&link, message);
+        if let Ok(true) = introduced {
+            return Ok(Some(link));
         }
+        self.release(Some(link));
+        introduced.map(|_| None)
     }
 
-    /// What the peer says to the numbers of that batch.
-    fn introduced(&mut self, link: &Link, message: &Bytes) -> Result<(), Fault> {
-        let Some(producer) = &mut self.producer else { return Ok(()) };
+    /// Whether that batch may be sent over the link, as far as numbers go.
+    fn introduced(&mut self, link: &Link, message: &Bytes) -> Result<bool, Fault> {
+        let Some(producer) = &mut self.producer else { return Ok(true) };
         match producer.hears(link.sender.offer(), message) {
-            Heard::Ready => {}
+            Heard::Ready => Ok(true),
+            Heard::Again => Ok(false),
             Heard::NotOffered => {
                 self.producer = None;
                 self.namespace.does_not_number(&self.hub);
+                Ok(true)
             }
             Heard::Doubtful => {
                 let detail = "what was sent before may be stored by now, as the service counts";
-                return Err(Fault { out_of_step: true, ..Fault::new(Cause::Link, detail) });
+                Err(Fault { out_of_step: true, ..Fault::new(Cause::Link, detail) })
             }
         }
-        Ok(())
     }
 
-    /// One that counts differently is another producer from now on.
-    fn counts(&mut self, fault: &Fault) {
-        if let Some(producer) = self.producer.as_mut().filter(|_| fault.out_of_step) {
+    /// It is another producer from now on.
+    fn forgets(&mut self) {
+        if let Some(producer) = &mut self.producer {
             producer.forget();
         }
     }

@@ -1,12 +1,13 @@
 //! The service's own idempotent producer: what a lane knows of itself as one, and what it may send with which numbers.
 //!
-//! A number stands for the same bytes for ever. A batch that is repeated as it is repeats its numbers, so the service stores it
-//! once, whenever the first one arrives. A batch that differs from one that was sent and not accepted may not have its
-//! numbers: one of them would be taken for the other. So the lane attaches with a larger epoch first, from which on the service
-//! refuses the old one. What it then says of the last number shows whether the old one was stored before: then the new one is
-//! in doubt, and is looked for once more.
+//! A number of a producer id stands for the same bytes for ever. A batch that is repeated as it is repeats its numbers, so the
+//! service stores it once, whenever the first one arrives. A batch that differs from one that was sent and not accepted may not have
+//! its numbers, nor those behind them as long as nobody knows which are used: it could be taken for stored. So the lane attaches with a
+//! larger epoch, from which on the service refuses the old one, and goes on with a new id. Where the service says then that the old one was
+//! stored before, and the new one has events of it, the new one is in doubt, and is looked for once more.
 //!
-//! Pure: what is said and heard comes in, what is to be said comes out.
+//! Nothing is lost by it, whatever the service makes of the last number that it is told, and of a larger epoch. Pure: what is said and
+//! heard comes in, what is to be said comes out.
 
 mod numbering;
 
@@ -51,6 +52,8 @@ struct Tried {
 pub(super) enum Heard {
     /// The batch may be sent.
     Ready,
+    /// The link is to be attached once more: what was is settled, and a new id is next.
+    Again,
     /// The peer knows nothing of it.
     NotOffered,
     /// The batch may be stored by now, as far as the numbers say.
@@ -73,10 +76,11 @@ impl Producer {
     /// The properties of an attach for that batch: nothing, which the service decides, or what is known.
     pub(super) fn asks(&mut self, message: &Bytes) -> [(&'static str, Value); 3] {
         if self.has_to_attach(message) {
-            match self.own.as_mut().map(|own| own.epoch.checked_add(1)) {
-                Some(Some(epoch)) => self.own = self.own.map(|own| Identity { epoch, ..own }),
-                // There is no larger one.
-                _ => self.forget(),
+            let larger = |own: Identity| Some(Identity { epoch: own.epoch.checked_add(1)?, ..own });
+            self.own = self.own.and_then(larger);
+            if self.own.is_none() {
+                // Nobody yet, or there is no larger epoch.
+                self.forget();
             }
         }
         let of = |value: fn(&Identity) -> Value| self.own.as_ref().map_or(Value::Null, value);
@@ -90,22 +94,32 @@ impl Producer {
     /// The answer to an attach for that batch.
     pub(super) fn hears(&mut self, offer: &Offer, message: &Bytes) -> Heard {
         let Some(told) = told(offer) else { return Heard::NotOffered };
-        let (own, tried) = (self.own.replace(told), self.tried.take());
-        let Some(tried) = tried else { return Heard::Ready };
-        let own = own.filter(|own| (own.id, own.epoch) == (told.id, told.epoch));
-        let Some(own) = own else { return Heard::Doubtful };
-        if tried.message == *message && (told.last == own.last || told.last == tried.last) {
+        let Self { own, tried } = std::mem::take(self);
+        let Some(own) = own else {
+            self.own = Some(told);
+            return Heard::Ready;
+        };
+        let is_same = (told.id, told.epoch) == (own.id, own.epoch);
+        let was_not_stored = is_same && told.last == own.last;
+        match tried {
+            None if was_not_stored => {
+                self.own = Some(own);
+                Heard::Ready
+            }
+            None => Heard::Again,
             // It repeats its numbers, wherever the service is.
-            self.own = Some(own);
-            self.tried = Some(tried);
-            return Heard::Ready;
+            Some(tried) if tried.message == *message => {
+                if !was_not_stored && !(is_same && told.last == tried.last) {
+                    return Heard::Doubtful;
+                }
+                (self.own, self.tried) = (Some(own), Some(tried));
+                Heard::Ready
+            }
+            Some(tried) if was_not_stored || !numbering::share(&tried.message, message) => {
+                Heard::Again
+            }
+            Some(_) => Heard::Doubtful,
         }
-        let is_other = tried.message != *message;
-        let was_not_stored = told.last == own.last;
-        if is_other && (was_not_stored || !numbering::share(&tried.message, message)) {
-            return Heard::Ready;
-        }
-        Heard::Doubtful
     }
 
     /// The batch with its numbers, which are its own from now on.
@@ -138,7 +152,7 @@ fn told(offer: &Offer) -> Option<Identity> {
     Some(Identity {
         id: number(ID)?,
         epoch: number(EPOCH)?.try_into().ok()?,
-        last: number(NUMBER)?.try_into().ok().filter(|last| *last >= 0)?,
+        last: number(NUMBER)?.try_into().ok()?,
     })
 }
 

@@ -30,12 +30,14 @@ impl Worker {
         match end {
             End::Settled(result) => (result, Some(link)),
             End::OutOfStep(fault) => {
-                self.counts(&fault);
+                self.forgets();
                 self.release(Some(link));
                 (Err(fault.into()), None)
             }
             End::Lost(fault) => {
-                self.counts(&fault);
+                if fault.out_of_step {
+                    self.forgets();
+                }
                 link.seat.retire();
                 self.lost(link, &fault).await;
                 (Err(fault.into()), None)
