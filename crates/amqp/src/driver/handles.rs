@@ -89,7 +89,7 @@ impl Session {
         attach: &Attach<'_>,
         wants: &Wants<'_>,
         hear: Option<super::Hear>,
-    ) -> Result<(Link, (Option<u64>, Offer)), Gone> {
+    ) -> Result<(Link, super::Said), Gone> {
         let (tell, told) = oneshot::channel();
         let (tell_gone, gone) = oneshot::channel();
         let id = self.connection.shared().with(|state| {

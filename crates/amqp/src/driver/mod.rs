@@ -39,6 +39,8 @@ pub enum Outcome {
     },
 }
 
+/// What a peer says of a link: bytes of the largest message, and what else.
+type Said = (Option<u64>, Offer);
 type Hear = Box<dyn FnMut(Bytes) + Send>;
 
 /// Who waits for what.
@@ -46,7 +48,7 @@ type Hear = Box<dyn FnMut(Bytes) + Send>;
 struct Waiting {
     opened: Option<oneshot::Sender<()>>,
     begun: HashMap<SessionId, oneshot::Sender<Result<(), Why>>>,
-    attached: HashMap<LinkId, oneshot::Sender<Result<(Option<u64>, Offer), Why>>>,
+    attached: HashMap<LinkId, oneshot::Sender<Result<Said, Why>>>,
     gone: HashMap<LinkId, oneshot::Sender<Why>>,
     hearing: HashMap<LinkId, Hear>,
     deliveries: HashMap<DeliveryId, oneshot::Sender<Outcome>>,

@@ -28,12 +28,18 @@ impl Program {
 pub(crate) fn program(language: &str, folder: &Path) -> Option<Program> {
     let found = match language {
         "python" => python(folder),
-        "javascript" => javascript(folder),
+        "javascript" => javascript(folder, "client.mjs"),
         "java" => java(folder),
         "go" => go(folder),
         _ => unreachable!("no client in {language}"),
     };
     found.inspect_err(|reason| skipped(&format!("the {language} client"), reason)).ok()
+}
+
+/// The program that numbers its events; of those languages one client can.
+pub(crate) fn numbering(folder: &Path) -> Option<Program> {
+    let found = javascript(folder, "numbered.mjs");
+    found.inspect_err(|reason| skipped("the javascript client that numbers events", reason)).ok()
 }
 
 type Found = Result<Program, String>;
@@ -47,17 +53,18 @@ fn python(folder: &Path) -> Found {
     Ok(Program { program, arguments: vec!["-B".into(), folder.join("client.py").into()] })
 }
 
-fn javascript(folder: &Path) -> Found {
+fn javascript(folder: &Path, program: &str) -> Found {
     at_least("node", &["--version"], (20, 0))?;
     at_least("npm", &["--version"], (7, 0))?;
     // Node looks for packages beside the program, so the program is installed with them.
-    let manifests = ["package.json", "package-lock.json", "client.mjs", "checkpoints.mjs"];
+    let manifests =
+        ["package.json", "package-lock.json", "client.mjs", "checkpoints.mjs", "numbered.mjs"];
     let home = installed(KIND, "javascript", folder, &manifests, |home| {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
         done(npm.current_dir(home));
     });
-    Ok(Program { program: "node".into(), arguments: vec![home.join("client.mjs").into()] })
+    Ok(Program { program: "node".into(), arguments: vec![home.join(program).into()] })
 }
 
 fn java(folder: &Path) -> Found {

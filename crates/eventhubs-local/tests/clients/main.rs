@@ -58,6 +58,32 @@ async fn javascript() {
     check(&JAVASCRIPT).await;
 }
 
+/// An idempotent producer that is not ours, of which one delivery is stored and not answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn javascript_numbers_what_it_sends() {
+    let Some(program) = install::numbering(&folder("javascript")) else { return };
+    let scene = Arc::new(Scene::new(Transport::Plain).await);
+    let forgotten = scene.server.faults().hub(seed::HUB).partition(1).times(1).forget_ack();
+    let (running, command) = (Arc::clone(&scene), program.command());
+    let running = tokio::task::spawn_blocking(move || run("javascript", command, &running));
+    let seen = running.await.expect("the program ends as it should");
+    assert_eq!(seen["send_numbered"], 15);
+    assert_eq!(forgotten.fired(), 1);
+    let partition = scene.server.hub(seed::HUB).partition(1).clone();
+    let events = partition.events();
+    let bodies =
+        events.iter().map(|event| String::from_utf8_lossy(&event.body().unwrap()).into_owned());
+    let expected = (0..3).flat_map(|delivery| (0..5).map(move |n| format!("{delivery}.{n}")));
+    assert_eq!(bodies.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(partition.counters().repeated, 1, "what was not answered came again");
+    let numbers = events.iter().map(|event| {
+        let found =
+            event.annotations().into_iter().find(|(name, _)| name.ends_with("sequence-number"));
+        found.unwrap().1.as_i64().unwrap()
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), (1..=15).collect::<Vec<_>>());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn java() {
     check(&JAVA).await;
