@@ -66,7 +66,8 @@ impl Filled {
     fn new() -> Self {
         let (now, mut offsets) = (Instant::now(), Offsets::default());
         let partition = offsets.assign();
-        let settings = Settings { linger: LINGER, max_bytes: None, max_events: usize::MAX };
+        let settings =
+            Settings { linger: LINGER, max_bytes: None, max_events: usize::MAX, room: 0 };
         let lane = Lane::new(settings, Some(1 << 20), now);
         Self { lane, offsets, partition, layout: Layout::new(&Events::default()), now, next: 0 }
     }

@@ -109,7 +109,8 @@ impl Producer {
             None => Heard::Again,
             // It repeats its numbers, wherever the service is.
             Some(tried) if tried.message == *message => {
-                if !was_not_stored && !(is_same && told.last == tried.last) {
+                let was_stored = is_same && told.last == tried.last;
+                if !(was_stored || was_not_stored) {
                     return Heard::Doubtful;
                 }
                 (self.own, self.tried) = (Some(own), Some(tried));

@@ -36,14 +36,14 @@ fn events(message: &[u8]) -> Vec<&[u8]> {
     values.map(|value| Reader::new(value).binary().unwrap()).collect()
 }
 
-/// The annotations of an event, and all that stands behind them.
-fn parts(event: &[u8]) -> (Vec<(Value, Value)>, Vec<(u8, &[u8])>) {
-    let Some(Value::Map(pairs)) = Sections::value(event, sections::MESSAGE_ANNOTATIONS) else {
-        return (Vec::new(), rest(event));
-    };
-    (pairs, rest(event))
+fn annotations(event: &[u8]) -> Vec<(Value, Value)> {
+    match Sections::value(event, sections::MESSAGE_ANNOTATIONS) {
+        Some(Value::Map(pairs)) => pairs,
+        _ => Vec::new(),
+    }
 }
 
+/// All else that it is made of.
 fn rest(event: &[u8]) -> Vec<(u8, &[u8])> {
     let all = Sections::of(event).map(Result::unwrap).map(|section| (section.code, section.value));
     all.filter(|(code, _)| *code != sections::MESSAGE_ANNOTATIONS).collect()
@@ -67,12 +67,13 @@ proptest! {
         let mut expected = OWN.last;
         for (made, numbered) in made.iter().zip(numbered) {
             expected = next(expected);
-            let ((mut pairs, behind), (now, behind_now)) = (parts(made), parts(numbered));
+            let mut pairs = annotations(made);
             let symbol = |name: &str| Value::Symbol(name.into());
             pairs.push((symbol(EPOCH), Value::Short(OWN.epoch)));
             pairs.push((symbol(ID), Value::Long(OWN.id)));
             pairs.push((symbol(NUMBER), Value::Int(expected)));
-            prop_assert_eq!((now, behind_now), (pairs, behind));
+            prop_assert_eq!(annotations(numbered), pairs);
+            prop_assert_eq!(rest(numbered), rest(made));
         }
         prop_assert_eq!(last, expected);
     }
