@@ -13,7 +13,7 @@ demo: deps ## run an order-processing system in this terminal
 # Most tests wait for a Kafka or a bridge and not for a core: a small machine runs four at a time.
 test: export RUST_TEST_THREADS ?= $(shell cores=$$(nproc); echo $$((cores > 4 ? cores : 4)))
 test: deps-test ## run every test, on a real Kafka
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 check: deps-test ## run all that CI runs
 	cargo fmt --all --check
