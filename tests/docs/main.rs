@@ -13,3 +13,4 @@ mod inventory;
 mod links;
 mod pages;
 mod schemas;
+mod words;

@@ -50,7 +50,7 @@ export const RUNBOOKS = {
     ]
   },
   "EventHubsBridgeHubUnavailable": {
-    "means": "One hub takes nothing, for five minutes, while the process lives. What waits for it is not read; the rest flows. It goes on by itself.",
+    "means": "One hub accepts no events, for five minutes, while the process lives. What waits for it is not read; the rest flows. It goes on by itself.",
     "steps": [
       "`bridge_send_retries_total` of this namespace and hub, by `cause`: `not_found`: somebody deleted or renamed the hub; `unauthorized`: the role or the key is for other hubs; `service`, `timeout`, `connection`: the namespace's own health, see Service Health in the portal.",
       "A hub disabled by hand (\"Disabled\" or \"SendDisabled\" in the portal) looks the same."
@@ -147,7 +147,7 @@ export const RUNBOOKS = {
     "means": "Records arrive in Kafka, and none is sent: for at least ten minutes, all partitions together.",
     "steps": [
       "`/readyz`: not a member of its group → Kafka (EventHubsBridgeNoBroker); a namespace not connected → EventHubsBridgeDisconnected or EventHubsBridgeTokenRefused.",
-      "`bridge_partition_held` at 1: halted, or its hub takes nothing.",
+      "`bridge_partition_held` at 1: halted, or its hub accepts no events.",
       "`bridge_send_retries_total` by `cause` says why sends are repeated: the table \"When something fails\" in delivery.md.",
       "None of these: restart one pod. It loses nothing. Keep its log and its `/metrics` from before, and report a defect."
     ]
