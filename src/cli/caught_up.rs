@@ -134,7 +134,7 @@ fn in_session(
         progress.at(goal.settled().unsigned_abs());
         stands.look(goal, Instant::now());
         for partition in goal.take_gone() {
-            tracing::warn!(%partition, "its topic was deleted and made anew, or its position was deleted: nothing more of it is replayed");
+            tracing::warn!(%partition, "its topic was deleted and created again, or its position was deleted: nothing more of it is replayed");
         }
         match look {
             Look::Arrived => return Ok(true),

@@ -61,7 +61,7 @@ impl Progress {
         self.bar.set_position(done);
     }
 
-    /// Wipes it; so does whoever drops the last clone.
+    /// Wipes it; so does the drop of the last clone.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }

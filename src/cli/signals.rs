@@ -44,8 +44,8 @@ const OTHERS: [(i32, &str); 10] = [
     (libc::SIGXCPU, "SIGXCPU"),
 ];
 
-/// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks. Whoever else may
-/// stop the bridge speaks by the sender. SIGHUP asks for one of the `reloads`.
+/// Watches for signals on a thread of its own, from now to the end of the process; the first one speaks. Others that may
+/// stop the bridge speak by the sender. SIGHUP asks for one of the `reloads`.
 pub(super) fn watch(reloads: Option<Reloads>) -> io::Result<(SyncSender<()>, Receiver<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let wishes = {

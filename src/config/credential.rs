@@ -205,7 +205,7 @@ impl Principal {
             }
             Self::AzureCli { .. } => "the account of the Azure CLI (azure_cli)".to_owned(),
             Self::DeveloperCli { .. } => "the account of the Azure Developer CLI".to_owned(),
-            Self::Chain { .. } => format!("whoever `{kind}` finds"),
+            Self::Chain { .. } => format!("the identity that `{kind}` finds"),
         }
     }
 }

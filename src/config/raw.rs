@@ -86,7 +86,7 @@ pub(super) struct Kafka {
     /// How often new topics and partitions are looked for, 100ms to 1h.
     #[schemars(extend("default" = "30s"))]
     pub(super) discovery_interval: Option<Duration>,
-    /// How the bridge is let in by the brokers.
+    /// How the bridge authenticates to the brokers.
     pub(super) security: Option<Security>,
     /// Properties of librdkafka, names in quotes: `"client.rack" = "west"`. Those the bridge must own are refused, and
     /// so is what `[kafka.security]` says already.

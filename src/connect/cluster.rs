@@ -189,7 +189,7 @@ fn company(members: &Members) -> Said {
             format!("members: {count}, of another kind: they share partitions by `{way}`"),
         )
         .hint(
-            "whoever they are, they take partitions from the bridge, or keep it out: stop them, or choose another `kafka.group_id`",
+            "they take partitions from the bridge, or keep it out: stop them, or choose another `kafka.group_id`",
         ),
     }
 }

@@ -27,7 +27,7 @@ const HINTS: &[(&str, &str)] = &[
     ("AADSTS700016", "check `client_id`, and that the application is in the tenant of `tenant_id`"),
     ("AADSTS90002", "check `tenant_id`"),
     ("AADSTS900023", "check `tenant_id`"),
-    ("AADSTS700024", "the federated token has ended: whoever writes its file must renew it"),
+    ("AADSTS700024", "the federated token has ended: its writer must renew the file"),
     ("AADSTS700027", "upload the certificate to the application"),
     (
         "AADSTS70021",

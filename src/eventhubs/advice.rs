@@ -111,7 +111,7 @@ impl Reason {
             }
             Self::NotYet => {
                 "the token begins later than the clock of the service says: set the clock of this machine, or of \
-                 whoever issues the token"
+                 the issuer of the token"
                     .to_owned()
             }
             Self::Expired => expired(who, also),

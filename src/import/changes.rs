@@ -88,10 +88,10 @@ fn converter(part: &str, class: &str, schemas: bool) -> Option<Note> {
             format!("is not needed: the bytes of the {part} travel as they are"),
         )),
         (_, "JsonConverter") if schemas => is(format!(
-            "took the {part} out of `schema` and `payload`, and wrote it anew: events hold the bytes of Kafka now, both around it"
+            "took the {part} out of `schema` and `payload`, and wrote it again: events hold the bytes of Kafka now, both around it"
         )),
         (_, "JsonConverter") => is(format!(
-            "read the {part} as JSON and wrote it anew: events hold the bytes of Kafka now"
+            "read the {part} as JSON and wrote it again: events hold the bytes of Kafka now"
         )),
         (_, "AvroConverter" | "ProtobufConverter" | "JsonSchemaConverter") => is(format!(
             "decoded the {part} by a schema registry: events hold the bytes of Kafka now, the number of the schema before them"

@@ -214,7 +214,7 @@ impl Context {
 
     /// Says that a topic is not the one any more that it was; once, though each partition is found out by itself.
     pub(super) fn made_anew(&self, topic: &str) {
-        let what = format!("topic `{topic}` was deleted and made anew");
+        let what = format!("topic `{topic}` was deleted and created again");
         self.complain(&what, "reading it from its beginning");
     }
 

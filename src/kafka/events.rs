@@ -186,7 +186,7 @@ impl Events {
         if let Some(Ok(record)) = self.consumer.poll(POLL) {
             let place = TopicPartition::new(record.topic(), record.partition());
             drop(record);
-            tracing::error!(partition = %place, "a record went astray; reading its partition again");
+            tracing::error!(partition = %place, "a record came the wrong way and was dropped; reading its partition again");
             rebalance::restart(&self.consumer, self.context(), &HashMap::from([(place, None)]));
         }
     }

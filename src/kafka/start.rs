@@ -139,7 +139,7 @@ pub(super) fn resolve(
         let start = match (committed, doubt) {
             (Err(error), _) => Err(error),
             (Ok(_), Some(Doubt::Recreated)) if context.bounded => {
-                let what = format!("topic `{}` was deleted and made anew", partition.topic);
+                let what = format!("topic `{}` was deleted and created again", partition.topic);
                 context.complain(&what, "nothing of the new one is to be read");
                 continue;
             }

@@ -128,7 +128,7 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
         }
         "wrong_type" => {
             "correct `key_type`, `header_type` or `header_types` under `[events]`, and send it again by `dead-letters \
-             replay`; or whoever writes such records"
+             replay`; or correct the program that writes such records"
         }
         "no_such_partition" => {
             "give the hub as many partitions as the topic has, or the mapping another `partitioning`, and send it again \
@@ -136,19 +136,19 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
         }
         "not_framed" => {
             "it was not written with a schema, or by another serializer than `decode` of the mapping says: correct the \
-             mapping and send it again by `dead-letters replay`, or whoever writes such records"
+             mapping and send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         "unknown_hub" => {
             "the hub that it chooses is none of `hubs` of its mapping: make the hub and name it there, and send it again by \
-             `dead-letters replay`; or whoever writes such records has to correct them"
+             `dead-letters replay`; or correct the program that writes such records"
         }
         "unreadable" | "no_schema" => {
-            "`detail` says what is wrong with it or with its schema: whoever writes such records has to correct that; a schema \
+            "`detail` says what is wrong with it or with its schema: correct the program that writes such records; a schema \
              that was replaced in the registry counts after a restart"
         }
         "no_field" | "no_envelope" | "no_cloudevent" | "expression" => {
             "it is not what the mapping makes events of, and `detail` says where: correct the mapping (docs/shaping.md) and \
-             send it again by `dead-letters replay`, or whoever writes such records"
+             send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         _ => "`detail` says why; a newer bridge may have written it",
     }

@@ -55,7 +55,7 @@ families! {
     looked_at: IntCounterVec = counter("lookup_events_read_total", HUB,
         "Events that were read to find out which had been sent before.");
     records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
-        "Records let go unacknowledged and not committed; they are read again.");
+        "Records given up unacknowledged and not committed; they are read again.");
 
     batches_sealed: IntCounterVec = counter("batches_sealed_total", &["eventhubs_namespace", "hub", "reason"],
         "Batches closed, by what closed them.");

@@ -69,7 +69,7 @@ impl Notes {
                     tracing::warn!(
                         name: "drain_incomplete",
                         %partition, events,
-                        "let go before everything was acknowledged: these events may be delivered twice"
+                        "given up before everything was acknowledged: these events may be delivered twice"
                     );
                 } else if reason == "reload" {
                     tracing::warn!(

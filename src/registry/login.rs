@@ -1,6 +1,6 @@
 //! Who asks a registry: what is said of that with each request, and what of it is never repeated.
 //!
-//! Files are read anew for each request. A token of Entra is kept until it is to be renewed, or until the registry refuses it.
+//! Files are read again for each request. A token of Entra is kept until it is to be renewed, or until the registry refuses it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

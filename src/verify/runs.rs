@@ -131,7 +131,10 @@ impl Merged {
 }
 
 fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a run is damaged; delete the folder and begin anew")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a run is damaged; delete the folder and begin again",
+    )
 }
 
 impl Iterator for Merged {

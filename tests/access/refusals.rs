@@ -51,7 +51,7 @@ fn who_is_not_believed_is_told_in_the_issuers_words() {
         "kind = 'federated'\ntenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\ntoken_file = '{}'",
         file.display()
     );
-    let words = ["(federated)", "AADSTS700024", "whoever writes its file must renew it"];
+    let words = ["(federated)", "AADSTS700024", "its writer must renew the file"];
     assert_refused(&issuer, &server, &expired, &words);
 
     let unassigned = "kind = 'managed_identity'\nclient_id = 'nobody'";

@@ -1,4 +1,6 @@
-//! Words of our own that have one in the field: a page says the field's.
+//! Words of our own that have one in the field: pages, messages, help and configurations say the field's.
+
+use std::fs;
 
 use regex::Regex;
 
@@ -53,6 +55,55 @@ fn pages_say_the_words_of_the_field() {
     for page in pages::all() {
         let found = said(&page.text).into_iter();
         problems.extend(found.map(|(line, what)| format!("{}:{line}: {what}", page.name())));
+    }
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// What the program says: its texts, and what makes the help and the schema; and the comments of configurations.
+fn spoken(path: &str, text: &str) -> Option<String> {
+    let texts = Regex::new(r#""(?:[^"\\]|\\.)*("|\\$)"#).unwrap();
+    let is_told = path.starts_with("src/cli/") || path.starts_with("src/config/raw");
+    let mut goes_on = false;
+    let mut line = |line: &str| {
+        let comment = line.trim_start();
+        // Within a text that began before.
+        let is_within = std::mem::replace(&mut goes_on, line.ends_with('\\'));
+        if comment.starts_with("//") {
+            let told = is_told && comment.starts_with("/// ");
+            return if told { comment.to_owned() } else { String::new() };
+        }
+        if is_within {
+            return line.to_owned();
+        }
+        texts.find_iter(line).map(|it| it.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let mut lines = |text: &str| text.lines().map(&mut line).collect::<Vec<_>>().join("\n");
+    match path.rsplit_once('.')?.1 {
+        // Tests say what they like.
+        "rs" => Some(lines(text.split("#[cfg(test)]").next()?)),
+        "toml" | "yaml" | "json" => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_program_says_the_words_of_the_field() {
+    let mut problems = Vec::new();
+    let mut folders: Vec<_> =
+        ["src", "config", "charts/kafka-eventhubs-bridge"].map(|it| pages::root().join(it)).into();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.strip_prefix(pages::root()).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.ends_with("tests.rs")
+                && let Ok(text) = fs::read_to_string(&path)
+                && let Some(spoken) = spoken(&name, &text)
+            {
+                let found = said(&spoken).into_iter();
+                problems.extend(found.map(|(line, what)| format!("{name}:{line}: {what}")));
+            }
+        }
     }
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }

@@ -339,7 +339,7 @@ fn holds_more(crash: bool) {
     wait_for("everything of the new topic", PATIENCE, || {
         (offsets_since(&hub, &before).len() == 1500).then_some(())
     });
-    bridge.wait_log(&["WARN", &topic, "deleted and made anew"]);
+    bridge.wait_log(&["WARN", &topic, "deleted and created again"]);
     wait_committed(kafka, &group, &topic, supply.ends());
     bridge.stop();
 }

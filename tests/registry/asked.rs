@@ -93,7 +93,7 @@ fn who_is_not_let_in_says_what_the_registry_says_and_no_secret() {
         detail.contains("401 Unauthorized: not with") && !detail.contains("wrong-token"),
         "{detail}"
     );
-    // It is read anew for each question.
+    // It is read again for each question.
     std::fs::write(&file, "Authorization: Bearer good-token").unwrap();
     assert!(block_on(client.fetch(SchemaId::Id(7))).is_ok());
     let password = folder.path().join("password");

@@ -14,11 +14,11 @@ use crate::support::{Bridge, PATIENCE, Settings, wait_for};
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 /// Lines of a log that tell why something was, or may be, sent twice.
 const REASONS: [&str; 6] = [
-    "let go before everything was acknowledged",
+    "given up before everything was acknowledged",
     "partitions lost",
     "the last commit of revoked partitions failed",
     "records in flight may be delivered twice",
-    "a record went astray",
+    "a record came the wrong way",
     "it is read again from its position, by the new mappings",
 ];
 /// Each time, whatever a member had in flight may come twice.

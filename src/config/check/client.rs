@@ -26,7 +26,7 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
         | "offset.store.sync.interval.ms" => (OFFSETS, REMOVE),
         "auto.commit.interval.ms" => (OFFSETS, "use `commit_interval` under `[kafka]`"),
         "auto.offset.reset" => (
-            "with a reset policy librdkafka would jump over records without a word",
+            "with a reset policy librdkafka would skip records silently",
             "use `start` under `[kafka]` for a group without committed offsets, and `out_of_range` for offsets that are gone",
         ),
         "partition.assignment.strategy" | "group.protocol.type" | "group.remote.assignor" => {

@@ -170,7 +170,7 @@ impl Check<'_> {
             self.wrong(
                 &at,
                 "names a file that holds no good token",
-                "whoever guesses the token may stop the flow of records",
+                "somebody who guesses the token may stop the flow of records",
                 format!(
                     "write {} or more letters and digits into it, such as those of `openssl rand -hex 32`",
                     Admin::SHORTEST

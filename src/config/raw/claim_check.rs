@@ -16,7 +16,7 @@ pub(in crate::config) struct ClaimCheck {
     pub(in crate::config) prefix: Option<String>,
     /// Whose token of Entra ID is shown.
     pub(in crate::config) credential: Option<Credential>,
-    /// File with a shared access signature of the container, instead; read anew for each upload.
+    /// File with a shared access signature of the container, instead; read again for each upload.
     pub(in crate::config) sas_file: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; read again every ten minutes.
     pub(in crate::config) ca_file: Option<String>,

@@ -18,7 +18,7 @@ pub(in crate::config) struct Connection {
     pub(in crate::config) proxy: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; by requests for tokens, too.
     pub(in crate::config) ca_file: Option<String>,
-    /// A certificate to show to whoever asks for one, in PEM, with those that lead to its authority.
+    /// A client certificate, for a server that asks for one, in PEM, with those that lead to its authority.
     pub(in crate::config) certificate_file: Option<String>,
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,

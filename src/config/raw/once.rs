@@ -22,7 +22,7 @@ pub(in crate::config) struct EffectivelyOnce {
     /// The consumer group of the hubs that is read with.
     #[schemars(extend("default" = "$Default"))]
     pub(in crate::config) consumer_group: Option<String>,
-    /// How long a member sends after Kafka has last confirmed that it is one, 1s to 60s. Whoever takes over waits as long.
+    /// How long a member sends after Kafka has last confirmed that it is one, 1s to 60s. The member that takes over waits as long.
     #[schemars(extend("default" = "5s"))]
     pub(in crate::config) lease: Option<Duration>,
     /// What was sent and not answered is stored within this time, or never, 1s to 5m. It is waited for before the hub is read.

@@ -12,7 +12,7 @@ pub(in crate::config) struct Otlp {
     /// The URL of a collector. `/v1/metrics` and `/v1/traces` are appended.
     #[schemars(extend("examples" = ["http://otel-collector:4318", "https://otlp.example.com/otlp"]))]
     pub(in crate::config) endpoint: Option<String>,
-    /// File with headers of each request, `name: value`, one a line: a token, a tenant. It is read anew for each request.
+    /// File with headers of each request, `name: value`, one a line: a token, a tenant. It is read again for each request.
     pub(in crate::config) headers_file: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
     pub(in crate::config) ca_file: Option<String>,

@@ -14,11 +14,11 @@ pub(in crate::config) struct Registry {
     pub(in crate::config) addresses: Vec<String>,
     /// Who asks, if the registry wants to know (HTTP Basic).
     pub(in crate::config) username: Option<String>,
-    /// File with the password of that user; read anew for each request.
+    /// File with the password of that user; read again for each request.
     pub(in crate::config) password_file: Option<String>,
     /// Whose token of Entra ID is shown, if the registry wants one; `scope` says what it is for.
     pub(in crate::config) credential: Option<Credential>,
-    /// File with headers of each request, `name: value`, one a line: a bearer token, an identity pool. It is read anew for each request.
+    /// File with headers of each request, `name: value`, one a line: a bearer token, an identity pool. It is read again for each request.
     pub(in crate::config) headers_file: Option<String>,
     /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
     pub(in crate::config) ca_file: Option<String>,

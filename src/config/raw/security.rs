@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Credential, Kind};
 
-/// How the bridge is let in by the brokers. Without this table, and without `security.protocol` under
+/// How the bridge authenticates to the brokers. Without this table, and without `security.protocol` under
 /// `[kafka.client]`, it speaks plaintext and shows no identity.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -197,7 +197,7 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
             skipped,
             again,
             ?doubt,
-            "the committed position {committed} does not exist any more (log cut or topic created anew): going on at \
+            "the committed position {committed} does not exist any more (log cut or topic created again): going on at \
              {start}; at most {skipped} records are skipped, and {again} come again"
         );
     }

@@ -174,7 +174,7 @@ pub(super) const KINDS: &[Kind] = &[
     local(
         "drop_connections",
         &[],
-        "at once: open connections are cut without a word",
+        "at once: open connections are cut, and nothing is said",
         |plan, _| {
             plan.drop_connections();
             Made::Done
