@@ -136,7 +136,8 @@ fn a_value_that_is_too_large_goes_in_parts_between_its_neighbours() {
 fn a_bridge_that_is_killed_between_two_parts_loses_nothing_and_readers_join_what_comes_again() {
     let scene = Scene::new();
     let silence = scene.server.faults().hub(HUB).forget_ack();
-    let bridge = scene.settings.start();
+    // The first batch leaves when it is full: with the first part.
+    let bridge = scene.settings.clone().with("batch.linger = '5s'").start();
     scene.wait(2);
     bridge.kill();
     silence.clear();

@@ -158,10 +158,13 @@ pub fn fresh_dir() -> PathBuf {
     root.join(format!("{}-{number}", std::process::id()))
 }
 
+/// Ports that are free now, below those that the system gives to clients: a node that restarts finds its own free again.
 pub fn free_ports(count: usize) -> Vec<u16> {
     // All held at once, so that they differ.
-    let sockets = (0..count)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"))
-        .collect::<Vec<_>>();
+    let mut sockets = Vec::with_capacity(count);
+    while sockets.len() < count {
+        let port = rand::random_range(18_000..32_000);
+        sockets.extend(TcpListener::bind(("127.0.0.1", port)));
+    }
     sockets.iter().map(|socket| socket.local_addr().expect("bound").port()).collect()
 }
