@@ -318,7 +318,7 @@ impl Partition {
         state.log.counters = counters;
     }
 
-    /// See [`Producers::attach`].
+    /// Attaches a producer that numbers its events: see `producers`.
     pub(crate) fn produce(&self, asked: Asked) -> Result<Told, Condition> {
         lock(&self.0.state).producers.attach(asked, now_ms())
     }
