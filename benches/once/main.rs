@@ -40,7 +40,7 @@ const SHAPES: [Shape; 2] =
 const PACE: Duration = Duration::from_millis(5);
 const SETTLE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(300);
-/// After a crash it waits for so long before it reads: `lease` and `late` as they are without a word.
+/// After a crash it waits for so long before it reads: `lease` and `late` by default.
 const WAITS: f64 = 10.0;
 
 #[derive(Debug, Parser)]

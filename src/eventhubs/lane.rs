@@ -253,7 +253,7 @@ impl Worker {
 
     /// For that batch.
     async fn attach(&mut self, message: &Bytes) -> Result<Link, Fault> {
-        // Where numbers begin anew, what was has to end first.
+        // Where numbers begin again, what was has to end first.
         for _ in 0..2 {
             if let Some(link) = self.attach_once(message).await? {
                 return Ok(link);

@@ -200,9 +200,13 @@ impl<'a> Comparison<'a> {
     /// What follows is of the way and partition of `entry`.
     fn enter(&mut self, entry: &Entry) {
         self.settle();
-        if self.place != Some((entry.way, entry.partition)) {
+        self.arrive((entry.way, entry.partition));
+    }
+
+    fn arrive(&mut self, place: (u32, i32)) {
+        if self.place != Some(place) {
             self.leave();
-            self.place = Some((entry.way, entry.partition));
+            self.place = Some(place);
         }
     }
 
@@ -226,10 +230,7 @@ impl<'a> Comparison<'a> {
     fn settle(&mut self) {
         let group = std::mem::take(&mut self.group);
         let Some(first) = group.first() else { return };
-        if self.place != Some((first.way, first.partition)) {
-            self.leave();
-            self.place = Some((first.way, first.partition));
-        }
+        self.arrive((first.way, first.partition));
         let count = |kind| group.iter().filter(|entry| entry.kind == kind).count() as u64;
         let expected = part(&group, Kind::Expected);
         let found = part(&group, Kind::Found);

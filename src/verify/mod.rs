@@ -37,7 +37,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::group::{Failure, Selection, Target};
-use crate::readback::Hub;
+use crate::readback::{Hub, Place};
 use crate::trial;
 
 pub use compare::{Example, Fault, Sums};
@@ -110,9 +110,7 @@ pub async fn verify(
     let mut hubs = Vec::new();
     // What was fixed goes by their numbers.
     let places = known.as_ref().map_or_else(|| asked.places(), State::places);
-    for place in places {
-        hubs.push(Hub::open(config, place, &question.group, question.own, question.limit).await?);
-    }
+    open_hubs(&mut hubs, places, config, question).await?;
     let state = match known {
         Some(state) => state,
         None => asked.plan(name, question, sources, &hubs).await?,
@@ -127,6 +125,20 @@ pub async fn verify(
     }
     let sums = compare(&mut ledger, question.examples)?;
     Ok(Outcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+}
+
+/// Opens the hubs at `places`, in their order.
+async fn open_hubs(
+    hubs: &mut Vec<Hub>,
+    places: Vec<Place>,
+    config: &Config,
+    question: &Question,
+) -> Result<(), Failure> {
+    for place in places {
+        let Question { group, own, limit, .. } = question;
+        hubs.push(Hub::open(config, place, group, *own, *limit).await?);
+    }
+    Ok(())
 }
 
 fn other_question(folder: &Path) -> Failure {

@@ -11,7 +11,7 @@ use crate::route::{Route, Router};
 
 use super::Question;
 use super::source::replayed;
-use super::state::{Counts, HubState, Lane, Source, State, Way};
+use super::state::{HubState, Lane, Source, State, Way};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
 pub(super) const SLACK: i64 = 600_000;
@@ -89,18 +89,7 @@ impl Asked {
             (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
             (None, _) => None,
         };
-        let mut state = State {
-            question: name,
-            since,
-            sources,
-            hubs: Vec::new(),
-            ways: Vec::new(),
-            letters_read: false,
-            letters: Vec::new(),
-            live: None,
-            runs: Vec::new(),
-            counts: Counts::default(),
-        };
+        let mut state = State { since, sources, ..State::new(name) };
         for hub in hubs {
             let mut lanes = Vec::new();
             for (place, (id, found)) in hub.partitions.iter().enumerate() {
@@ -112,13 +101,7 @@ impl Asked {
                     done: found.is_empty,
                 });
             }
-            let place = hub.place();
-            state.hubs.push(HubState {
-                namespace: place.namespace.clone(),
-                hub: place.hub.clone(),
-                lanes,
-                by: hub.by.as_str().to_owned(),
-            });
+            state.hubs.push(HubState::of(hub, lanes));
         }
         self.add_ways(&mut state);
         Ok(state)

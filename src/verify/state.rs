@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::readback::Place;
+use crate::readback::{Hub, Place};
 
 /// The file, in the folder of the runs.
 const FILE: &str = "verify.json";
@@ -120,6 +120,14 @@ pub(super) struct State {
     pub(super) counts: Counts,
 }
 
+impl HubState {
+    /// What is to be read of a hub.
+    pub(super) fn of(hub: &Hub, lanes: Vec<Lane>) -> Self {
+        let Place { namespace, hub: name } = hub.place().clone();
+        Self { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() }
+    }
+}
+
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Counts {
@@ -132,6 +140,22 @@ pub(super) struct Counts {
 }
 
 impl State {
+    /// Nothing was read yet.
+    pub(super) fn new(question: String) -> Self {
+        Self {
+            question,
+            since: None,
+            sources: Vec::new(),
+            hubs: Vec::new(),
+            ways: Vec::new(),
+            letters_read: false,
+            letters: Vec::new(),
+            live: None,
+            runs: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
     /// What stands in `folder`, if something does.
     pub(super) fn load(folder: &Path) -> io::Result<Option<Self>> {
         let text = match fs::read(folder.join(FILE)) {

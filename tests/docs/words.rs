@@ -1,6 +1,7 @@
 //! Words of our own that have one in the field: pages, messages, help and configurations say the field's.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -37,11 +38,12 @@ fn prose(text: &str) -> String {
 
 /// Where a text says what it should not, by line, and what it may say.
 fn said(text: &str) -> Vec<(usize, String)> {
-    let words = INSTEAD
-        .map(|(word, instead)| (Regex::new(&format!(r"(?i)\b({word})\b")).unwrap(), instead));
+    static WORDS: LazyLock<[(Regex, &str); INSTEAD.len()]> = LazyLock::new(|| {
+        INSTEAD.map(|(word, instead)| (Regex::new(&format!(r"(?i)\b({word})\b")).unwrap(), instead))
+    });
     let mut said = Vec::new();
     for (number, line) in (1..).zip(prose(text).lines()) {
-        for (word, instead) in &words {
+        for (word, instead) in WORDS.iter() {
             let found = word.find_iter(line);
             said.extend(found.map(|it| (number, format!("`{}`: say {instead}", it.as_str()))));
         }

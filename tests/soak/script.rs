@@ -226,6 +226,10 @@ impl Author {
             return self.mend();
         }
         let kit = Kit::new(&mut self.rng);
+        self.enlist(kit);
+    }
+
+    fn enlist(&mut self, kit: Kit) {
         self.steps.push(Step::Start(self.members, kit));
         self.running.push(self.members);
         self.members += 1;
@@ -233,9 +237,7 @@ impl Author {
 
     fn start_fixed(&mut self) {
         let kit = Kit::new(&mut self.rng).fixed();
-        self.steps.push(Step::Start(self.members, kit));
-        self.running.push(self.members);
-        self.members += 1;
+        self.enlist(kit);
     }
 
     /// One dies and another takes its name, after something else or nothing.

@@ -25,7 +25,7 @@ impl Core {
             Err(SendError::Retry { cause, after, detail, doubtful }) => {
                 let connection = cause == Cause::Connection;
                 let setback = Setback { asked: after, connection, jitter };
-                let late = self.once.late();
+                let late = self.once.terms().late;
                 let berth = &mut self.berths[lane];
                 if doubtful && berth.once {
                     berth.lane.doubts(late, now);

@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(producers.known.len(), REMEMBERED);
         let verdict = producers.look_at(&run(second, 1, 1));
         assert_eq!(refused(verdict), "com.microsoft:out-of-order-sequence");
-        // Whoever is forgotten says what it had, and is believed.
+        // A producer that is forgotten says what it had, and is believed.
         let asked = Asked { id: Some(second.id), epoch: Some(3), last: Some(7) };
         let told = producers.attach(asked, NOW).unwrap();
         assert_eq!(told, Told { id: second.id, epoch: 3, last: 7 });

@@ -131,7 +131,7 @@ impl Following {
         let folder = folder.to_owned();
         let follow = move || {
             let came = rounds(&config, &asked, every, &folder, telling);
-            // Whoever waits for a wish hears that there is nothing to wait for.
+            // A receiver that waits hears that there is nothing to wait for.
             drop((tell.send(came), wish.send(())));
         };
         let thread = std::thread::Builder::new().name("rounds".into()).spawn(follow);

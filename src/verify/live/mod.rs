@@ -122,7 +122,7 @@ async fn round(
         let asked = super::plan::ask(config, question)?;
         let state = match known {
             Some(state) if state.live.is_some_and(|live| live.open) => {
-                plan::open_hubs(&mut hubs, state.places(), config, question).await?;
+                super::open_hubs(&mut hubs, state.places(), config, question).await?;
                 plan::mended(state, &hubs)
             }
             known => plan::begin(known, name, (config, question), &asked, &mut hubs).await?,

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::config::{self, Config};
 use crate::group::{Failure, Selection, Target};
 use crate::kafka::{Oldest, Standing, Topic};
-use crate::readback::{Hub, Place};
+use crate::readback::Hub;
 
-use super::super::Question;
 use super::super::plan::{Asked, SLACK, ask};
-use super::super::state::{Counts, HubState, Live, Source, State};
+use super::super::state::{HubState, Live, Source, State};
+use super::super::{Question, open_hubs};
 use super::next::{self, Taken};
 
 /// A new round, after the one that `known` has ended with, if there was one; opens all hubs.
@@ -24,7 +24,7 @@ pub(super) async fn begin(
     hubs: &mut Vec<Hub>,
 ) -> Result<State, Failure> {
     let now = jiff::Timestamp::now().as_millisecond();
-    let mut state = known.unwrap_or_else(|| empty(name));
+    let mut state = known.unwrap_or_else(|| State::new(name.to_owned()));
     let last = state.live.unwrap_or_default();
     let standings = asked.standings(config, question)?;
     state.sources = sources(&state.sources, &standings, asked, question)?;
@@ -48,35 +48,6 @@ pub(super) async fn begin(
     ask(config, question)?.add_ways(&mut state);
     state.live = Some(Live { round: last.round + 1, open: true, asked: now, uncommitted, ..last });
     Ok(state)
-}
-
-fn empty(name: &str) -> State {
-    State {
-        question: name.to_owned(),
-        since: None,
-        sources: Vec::new(),
-        hubs: Vec::new(),
-        ways: Vec::new(),
-        letters_read: false,
-        letters: Vec::new(),
-        live: None,
-        runs: Vec::new(),
-        counts: Counts::default(),
-    }
-}
-
-/// Opens the hubs at `places`, in their order.
-pub(super) async fn open_hubs(
-    hubs: &mut Vec<Hub>,
-    places: Vec<Place>,
-    config: &Config,
-    question: &Question,
-) -> Result<(), Failure> {
-    for place in places {
-        let Question { group, own, limit, .. } = question;
-        hubs.push(Hub::open(config, place, group, *own, *limit).await?);
-    }
-    Ok(())
 }
 
 /// A round that is gone on with, with hubs that may have been created again meanwhile.
@@ -202,6 +173,5 @@ async fn reaches(known: Option<&HubState>, hub: &Hub, now: i64) -> Result<HubSta
         };
         lanes.push(lane);
     }
-    let Place { namespace, hub: name } = hub.place().clone();
-    Ok(HubState { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() })
+    Ok(HubState::of(hub, lanes))
 }

@@ -44,7 +44,7 @@ pub struct Terms {
     pub late: Duration,
     /// The clocks of members and of Event Hubs differ by no more.
     pub skew: Duration,
-    /// Bytes that whoever sends adds to each event, at most, where a hub partition is named.
+    /// Bytes that the sender adds to each event, at most, where a hub partition is named.
     pub room: usize,
 }
 
@@ -104,11 +104,6 @@ impl Once {
     /// What is taken for granted of the others.
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
-    }
-
-    /// What was given up is stored within this time, or never.
-    pub(crate) fn late(&self) -> Duration {
-        self.terms.late
     }
 }
 
@@ -243,7 +238,7 @@ impl Core {
         Some(Commit { position, sent_since })
     }
 
-    /// The same when nothing more of it is sent: whoever comes next need not look for what was all answered.
+    /// The same when nothing more of it is sent: the next owner need not look for what was all answered.
     pub(crate) fn last_commit_of(&mut self, slot: usize, position: Position) -> Option<Commit> {
         let commit = self.commit_of(slot, position)?;
         let partition = self.partitions.get(slot)?;
