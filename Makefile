@@ -37,9 +37,14 @@ check-msk: deps-test ## tests of the cargo feature aws-msk-iam, on a real Kafka 
 
 check-cluster: deps-test deps-cluster ## install, upgrade and remove the chart on a real Kubernetes API, and run its Jobs (slow the first time)
 	cargo build --workspace --bins
-	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && \
-		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server \
+	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && before=$$(scripts/before.sh files) && \
+		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server VERSION_BEFORE=$$before \
 		python -B -m pytest -q -p no:cacheprovider tests/cluster
+
+check-upgrade: deps-test deps-chart ## upgrade from the version before under load, and go back (builds that version the first time)
+	cargo build --workspace --bins
+	@tools=$$(scripts/chart-tools.sh) && before=$$(scripts/before.sh program) && \
+		PATH=$$tools/python/bin:$$PATH VERSION_BEFORE=$$before python -B -m pytest -q -p no:cacheprovider tests/upgrade
 
 check-watch: deps-test deps-chart ## make every alert's cause, with a real Prometheus watching (slow)
 	cargo build --workspace --bins
@@ -102,4 +107,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-upgrade check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image

@@ -137,13 +137,13 @@ class Namespace:
                 value = file
             yield from ("--values", value)
 
-    def install(self, *values, release="r"):
+    def install(self, *values, release="r", chart=CHART):
         """A first `helm install`."""
-        return self.cluster.helm("install", release, CHART, "--namespace", self.name, *self._values(values))
+        return self.cluster.helm("install", release, chart, "--namespace", self.name, *self._values(values))
 
-    def upgrade(self, *values):
+    def upgrade(self, *values, chart=CHART):
         """The next revision."""
-        return self.cluster.helm("upgrade", "r", CHART, "--namespace", self.name, *self._values(values))
+        return self.cluster.helm("upgrade", "r", chart, "--namespace", self.name, *self._values(values))
 
     def rollback(self, revision):
         """Back to `revision`."""
