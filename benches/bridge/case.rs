@@ -67,7 +67,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    fn usual(keys: Keys) -> Self {
+    /// As most cases have it.
+    pub(crate) fn usual(keys: Keys) -> Self {
         Self { keys, size: VALUE, form: Form::Plain }
     }
 

@@ -9,6 +9,7 @@ mod consume;
 mod hub;
 mod own;
 mod process;
+mod record;
 mod report;
 mod run;
 mod send;
@@ -82,6 +83,10 @@ fn main() {
         overrides: args.overrides,
         beside: args.beside.or_else(|| variable("BENCH_BESIDE").map(PathBuf::from)),
     };
+    let record = variable("BENCH_RECORD").map(|page| report::Record::begin(page, &plan));
     let results = run::all(&plan);
     report::print(&plan, &results);
+    if let Some(record) = record {
+        record.finish(&results);
+    }
 }

@@ -1,8 +1,11 @@
-//! The table and the verdicts.
+//! The table and the verdicts; and a row of the page of all versions.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::case::{Case, Keys, Load, Step, VALUE, Way};
+use crate::record::{self, Range, Row};
 use crate::run::{Outcome, Plan, Run};
 
 const FLOORS: f64 = 1.3;
@@ -144,6 +147,73 @@ fn goals(outcomes: &[Outcome]) {
     );
     let first = most(all(&|runs| Spread::of(runs, |run| run.first).median));
     verdict("first event within 0.5 s of joining", format!("{first:.2} s"), first <= FIRST);
+}
+
+/// A row that is to be written when all is measured.
+pub(crate) struct Record {
+    page: PathBuf,
+    commit: String,
+}
+
+impl Record {
+    /// Ends the process where the figures would not be those of a commit, or not all of them.
+    pub(crate) fn begin(page: String, plan: &Plan) -> Self {
+        let git = |args: &[&str]| {
+            let output = Command::new("git").args(args).output().expect("git");
+            assert!(output.status.success(), "git: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("text").trim().to_owned()
+        };
+        assert_eq!(
+            git(&["status", "--porcelain"]),
+            "",
+            "BENCH_RECORD wants a commit without changes"
+        );
+        let whole = plan.only.is_empty() && plan.overrides.is_empty() && plan.rounds >= 3;
+        assert!(whole && plan.records >= 400_000, "BENCH_RECORD wants the whole benchmark");
+        Self { page: page.into(), commit: git(&["rev-parse", "--short=12", "HEAD"]) }
+    }
+
+    /// Writes the row.
+    pub(crate) fn finish(self, outcomes: &[Outcome]) {
+        let usual = |case: &Case| case.twin() == *case && case.load == Load::usual(case.load.keys);
+        let plain: Vec<_> = outcomes.iter().filter(|outcome| usual(&outcome.case)).collect();
+        let median =
+            |of: fn(&Run) -> f64| plain.iter().map(move |it| Spread::of(&it.runs, of).median);
+        let range = |of: fn(&Run) -> f64| Range::of(median(of)).expect("a case");
+        let row = Row {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: self.commit,
+            machine: machine(),
+            cpu: range(|run| run.cpu),
+            floors: range(|run| run.consume + run.send),
+            ratio: Range::of(plain.iter().map(|it| ratio(&it.runs))).expect("a case"),
+            rate: range(|run| run.rate),
+            peak: plain.iter().flat_map(|it| &it.runs).map(|run| run.peak).fold(0.0, f64::max),
+            first: range(|run| run.first).most,
+        };
+        let page = std::fs::read_to_string(&self.page).expect("the page");
+        let page = record::recorded(&page, &row).expect("a page with the table");
+        std::fs::write(&self.page, page).expect("a page that can be written");
+        println!("\n{row}\nis written to {}", self.page.display());
+    }
+}
+
+/// What this machine is, in a few words.
+fn machine() -> String {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+        line.split([':', '=']).nth(1).unwrap_or("unknown").trim().trim_matches('"').to_owned()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = value(&read("/proc/meminfo"), "MemTotal");
+    let kilobytes = memory.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0.0_f64);
+    format!(
+        "{cores} cores, {}, {:.0} GB, {}",
+        value(&read("/proc/cpuinfo"), "model name"),
+        kilobytes / 1e6,
+        value(&read("/etc/os-release"), "PRETTY_NAME"),
+    )
 }
 
 /// CPU per record of a case and of its plain twin.

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod benchmarks;
 mod changes;
 mod claims;
 mod commands;
