@@ -41,10 +41,11 @@ check-cluster: deps-test deps-cluster ## install, upgrade and remove the chart o
 		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server VERSION_BEFORE=$$before \
 		python -B -m pytest -q -p no:cacheprovider tests/cluster
 
-check-upgrade: deps-test deps-chart ## upgrade from the version before under load, and go back (builds that version the first time)
+check-upgrade: deps-test deps-cluster ## upgrade from the version before under load, and go back (builds that version the first time)
 	cargo build --workspace --bins
-	@tools=$$(scripts/chart-tools.sh) && before=$$(scripts/before.sh program) && \
-		PATH=$$tools/python/bin:$$PATH VERSION_BEFORE=$$before python -B -m pytest -q -p no:cacheprovider tests/upgrade
+	@tools=$$(scripts/chart-tools.sh) && server=$$(scripts/kube-apiserver.sh) && before=$$(scripts/before.sh program) && \
+		PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools KUBE_APISERVER=$$server VERSION_BEFORE=$$before \
+		python -B -m pytest -q -p no:cacheprovider tests/upgrade
 
 check-watch: deps-test deps-chart ## make every alert's cause, with a real Prometheus watching (slow)
 	cargo build --workspace --bins

@@ -4,7 +4,6 @@ There is no node. So a test does what one would: it takes command, environment a
 not shown is what Kubernetes alone does: that a controller makes a pod of a Job, that its image is pulled, that it is removed a day later.
 """
 
-import base64
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from chart import CHART
+from pod import started
 from ports import free_ports
 from stage import BRIDGE, PATIENCE, Stage, wait_for
 
@@ -104,25 +104,9 @@ def place(tmp_path_factory):
 
 
 def run(namespace, job, folder):
-    """What its container would do: (exit code, standard output). The files are where a node would mount them, but below `folder`."""
-    spec = job["spec"]["template"]["spec"]
-    [container] = spec["containers"]
-    volumes = {volume["name"]: volume for volume in spec["volumes"]}
-    environment = {"PATH": os.environ["PATH"]}
-    for source in container.get("envFrom", []):
-        data = namespace.get("secret", source["secretRef"]["name"])["data"]
-        environment |= {key: base64.b64decode(value).decode() for key, value in data.items()}
-    environment |= {it["name"]: it["value"] for it in container["env"] if "value" in it}
-    arguments = container["args"]
-    for mount in container["volumeMounts"]:
-        if "configMap" not in volumes[mount["name"]]:
-            continue
-        files = namespace.get("configmap", volumes[mount["name"]]["configMap"]["name"])["data"]
-        here = folder / mount["mountPath"].lstrip("/")
-        here.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (here / name).write_text(text)
-        arguments = [word.replace(mount["mountPath"], str(here)) for word in arguments]
+    """What its container would do: its exit code, what it says, its log."""
+    arguments, environment = started(namespace, job["spec"]["template"]["spec"], folder)
+    environment["PATH"] = os.environ["PATH"]
     done = subprocess.run([str(BRIDGE), *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout, done.stderr
 

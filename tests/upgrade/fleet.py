@@ -76,16 +76,22 @@ class Fleet(Stage):
             {more}""")
         return file
 
-    def join(self, name, program, configuration, instance=None):
+    def join(self, name, program, *arguments, **environment):
         """Starts a member, and returns when it is ready, as Kubernetes waits for a pod."""
         [port] = free_ports(1)
         self.addresses[name] = f"127.0.0.1:{port}"
-        environment = {"BRIDGE_ADMIN__LISTEN": self.addresses[name], "BRIDGE_EVENTHUBS__CONNECTION_STRING": self.connection()}
+        # As in a pod, a port of its own.
+        environment["BRIDGE_ADMIN__LISTEN"] = self.addresses[name]
+        self.start(name, program, *arguments, **environment)
+        wait_for(name, lambda: self.ended(name) or get(f"http://{self.addresses[name]}/readyz"))
+        assert not self.ended(name), f"{name} ended: {(self.folder / f'{name}.log').read_text()[-2000:]}"
+
+    def run(self, name, program, configuration, instance=None):
+        """The same, with a file."""
+        environment = {"BRIDGE_EVENTHUBS__CONNECTION_STRING": self.connection()}
         if instance:
             environment["BRIDGE_KAFKA__INSTANCE_ID"] = instance
-        self.start(name, program, "run", "--config", configuration, **environment)
-        wait_for(f"{name}", lambda: self.ended(name) or get(f"http://{self.addresses[name]}/readyz"))
-        assert not self.ended(name), f"{name} ended: {(self.folder / f'{name}.log').read_text()[-2000:]}"
+        self.join(name, program, "run", "--config", configuration, **environment)
 
     def ended(self, name):
         return self.running[name].poll() is not None

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from fleet import BEFORE, FOLDER, NOW, Fleet
-from stage import get
+from stage import ROOT, get
 
 FILES = sorted((FOLDER / "config").rglob("*.toml"))
 LEAST = '[kafka]\nbrokers = "kafka:9092"\ngroup_id = "orders-bridge"\n[eventhubs]\nconnection_string_file = "secret"\n'
@@ -97,21 +97,30 @@ def test_no_command_and_no_flag_is_gone():
 
 def test_metrics_keep_their_names_and_labels(tmp_path):
     """Dashboards and alerts of before go on working."""
+    kinds = dict(re.findall(r"(?m)^\| `(bridge_\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text()))
 
-    def families(fleet, name):
+    def series(fleet, name):
+        """Family → its labels, of those that have a series; of some there is one only when something happens."""
         text = get(f"http://{fleet.addresses[name]}/metrics")
-        kinds = set(re.findall(r"(?m)^# TYPE (\S+ \S+)$", text))
-        labels = {(series, tuple(sorted(re.findall(r'([a-z_]+)="', given)))) for series, given in re.findall(r"(?m)^(bridge_\w+)(?:\{(.*)\})? ", text)}
-        return kinds | labels
+        for family, kind in re.findall(r"(?m)^# TYPE (bridge_\S+) (\S+)$", text):
+            assert kinds.get(family) == kind, f"{family} is a {kind} in {name}"
+        found = re.findall(r"(?m)^(bridge_\w+)(?:\{(.*)\})? ", text)
+        return {of: set(re.findall(r'([a-z_]+)="', given)) for of, given in found}
 
     with Fleet(tmp_path) as fleet:
         configuration = fleet.configuration()
         found = {}
         # One after the other, each with every partition.
         for name, program in {"before": BEFORE, "now": NOW}.items():
-            fleet.join(name, program, configuration)
+            fleet.run(name, program, configuration)
             fleet.grows()
-            found[name] = families(fleet, name)
+            found[name] = series(fleet, name)
             fleet.leave(name)
-        assert len(found["before"]) > 50
-        assert not found["before"] - found["now"]
+    both = found["before"].keys() & found["now"].keys()
+    assert len(both) > 30
+    assert {of: found["before"][of] for of in both} == {of: found["now"][of] for of in both}
+    # What people watch by.
+    for file in ("alerts.yaml", "dashboard.json"):
+        named = set(re.findall(r"\bbridge_[a-z_]+[a-z]\b", (FOLDER / "chart/files" / file).read_text()))
+        bare = {re.sub("_(bucket|sum|count)$", "", name) for name in named}
+        assert len(bare) > 10 and not bare - kinds.keys(), f"{file}: {bare - kinds.keys()}"
