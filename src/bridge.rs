@@ -22,7 +22,7 @@ use crate::health::{self, Health};
 use crate::kafka::{Access, Fatal};
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
-use crate::pipeline::resolve::Found;
+use crate::pipeline::found::Found;
 use crate::pipeline::shard::{Failure, StartError};
 use crate::route::named_topics;
 use crate::status::Status;

@@ -17,7 +17,8 @@ use crate::config::Config;
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::{Health, Trouble};
 use crate::kafka::Access;
-use crate::pipeline::resolve::{AT_ONCE, Found, Partitions, ask, pause};
+use crate::pipeline::found::{Found, Partitions};
+use crate::pipeline::resolve::{AT_ONCE, ask, pause};
 
 use super::RunError;
 use super::board::{Answer, Board, Name, Way};

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::health::{Health, Trouble};
 use crate::kafka::{Access, Denied, Inquiry, Shut};
-use crate::pipeline::resolve::Found;
+use crate::pipeline::found::Found;
 use crate::route::named_topics;
 
 use super::board::{Board, Cluster};

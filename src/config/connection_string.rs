@@ -8,7 +8,7 @@ use super::held::{ONE_LINE, misshapen, unfit};
 use super::hint::nearest;
 use super::instead::instead;
 use super::names::{HUB_NAMES, is_hub};
-use super::{Access, Address, Given, Protocol, Secret};
+use super::{Access, Address, Flaw, Given, Protocol, Secret};
 
 /// What a connection string says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +21,6 @@ pub struct ConnectionString {
     pub protocol: Option<Protocol>,
     /// What it says that means nothing here, for people.
     pub unheeded: Vec<String>,
-}
-
-/// Why text is no connection string, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{why}")]
-pub struct Flaw {
-    /// What is wrong with it.
-    pub why: String,
-    /// What to do.
-    pub hint: &'static str,
 }
 
 const SIGNATURE: &str = "SharedAccessSignature";

@@ -1,6 +1,7 @@
 //! On which line of a TOML text each key stands.
 //!
-//! The `config` crate merges layers well but forgets positions; this remembers them.
+//! The `config` crate merges layers well, and could carry a line as the origin of a value; but merging makes every table again,
+//! without its origin, and what is missing is told at the line of its table. So lines are kept beside the merged tree, and not in it.
 
 use std::collections::HashMap;
 

@@ -3,21 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::names::expand;
-use super::{ClientValue, Config, Delivery, OutOfRange, Policy, Start, Topics};
+use super::{ClientValue, Config, Delivery, OutOfRange, Policy, Replay, Start, Topics};
 
 /// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
 const SESSION: i64 = 10_000;
-
-/// What makes a run a replay. No file says it: the command does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Replay {
-    /// Records a second, at most.
-    pub rate: Option<u64>,
-    /// Whether it is served how the replay stands, as of a bridge.
-    pub is_served: bool,
-    /// Where dead letters are sent again: of each mapping, the topic whose letters it takes.
-    pub letters: Option<Vec<String>>,
-}
 
 impl Config {
     /// The same for a replay in the group `group`.

@@ -40,9 +40,20 @@ pub struct Config {
     /// `[effectively_once]`
     pub once: super::Once,
     /// That it is one of a replay.
-    pub replay: Option<super::Replay>,
+    pub replay: Option<Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.
     pub warnings: Vec<super::Warning>,
+}
+
+/// What makes a run a replay. No file says it: the command does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Records a second, at most.
+    pub rate: Option<u64>,
+    /// Whether it is served how the replay stands, as of a bridge.
+    pub is_served: bool,
+    /// Where dead letters are sent again: of each mapping, the topic whose letters it takes.
+    pub letters: Option<Vec<String>>,
 }
 
 /// `[kafka]`

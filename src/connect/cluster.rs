@@ -15,6 +15,7 @@ use super::broker::{self, Met};
 use super::deadline::Deadline;
 use super::letters::Letters;
 use super::positions;
+use super::question::{self, absent, apart, bad, ended, untold};
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
 /// What is asked of the group.
@@ -168,17 +169,6 @@ async fn group(
     steps.end()
 }
 
-/// The answer to a question that blocks.
-async fn apart<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, Denied> + Send + 'static,
-) -> Result<T, Denied> {
-    spawn_blocking(ask).await.unwrap_or_else(|_| Err(ended()))
-}
-
-fn ended() -> Denied {
-    Denied::Unanswered("the kafka client ended".to_owned())
-}
-
 /// What it means to come to these.
 fn company(members: &Members) -> Said {
     match (members.count, &members.foreign) {
@@ -256,45 +246,10 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
         Err(denied) => Some(Err(denied.clone())),
     };
     let (said, limit) = match size {
-        Some(Ok(limit)) => (Said::ok(self::size(limit)), Some(limit)),
+        Some(Ok(limit)) => (Said::ok(question::size(limit)), Some(limit)),
         Some(Err(denied)) => (untold(&denied), None),
         None => (untold(&ended()), None),
     };
     steps.after(asked.sized, said);
     limit
-}
-
-pub(super) fn size(limit: Limit) -> String {
-    let whose = if limit.is_default { " (kafka's default)" } else { "" };
-    format!("max.message.bytes: {}{whose}", limit.bytes)
-}
-
-/// The bridge does not need to know.
-pub(super) fn untold(denied: &Denied) -> Said {
-    let said = Said::new(Outcome::Note, format!("`max.message.bytes` is not known: {denied}"));
-    said.hint("the operation `DescribeConfigs` on the topic would tell")
-}
-
-pub(super) async fn absent(
-    steps: &mut Steps,
-    inquiry: &Arc<Inquiry>,
-    name: &str,
-    deadline: Deadline,
-) {
-    let (inquiry, topic, limit) = (Arc::clone(inquiry), name.to_owned(), deadline.share());
-    let asked = apart(move || Ok(inquiry.missing(&topic, limit))).await;
-    steps.took(match asked {
-        Ok(denied) => bad(&denied).or_hint(format!(
-            "make the topic `{name}`, correct its name, or let the bridge see it (`Describe`)"
-        )),
-        Err(ended) => bad(&ended),
-    });
-}
-
-fn bad(denied: &Denied) -> Said {
-    let outcome = match denied {
-        Denied::Refused(_) => Outcome::Refused,
-        Denied::Unanswered(_) => Outcome::Failed,
-    };
-    Said::bad(outcome, &denied.to_string())
 }

@@ -7,8 +7,8 @@ use crate::config::{Config, Policy};
 use crate::kafka::{Denied, Inquiry, Limit, Topic};
 use crate::route::Route;
 
-use super::cluster::{self, absent};
 use super::deadline::Deadline;
+use super::question;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
 /// What is asked of a topic for dead letters.
@@ -71,11 +71,11 @@ impl Letters {
                 });
                 steps.took(match limit(name) {
                     Some(Ok(limit)) => against(name, limit, &sources.collect::<Vec<_>>()),
-                    Some(Err(denied)) => cluster::untold(&denied),
-                    None => cluster::untold(&Denied::Unanswered("not asked".to_owned())),
+                    Some(Err(denied)) => question::untold(&denied),
+                    None => question::untold(&Denied::Unanswered("not asked".to_owned())),
                 });
             } else {
-                absent(&mut steps, inquiry, name, deadline).await;
+                question::absent(&mut steps, inquiry, name, deadline).await;
             }
             findings.extend(steps.end());
         }
@@ -90,7 +90,7 @@ fn steps(name: &str) -> Steps {
 /// What a topic takes, against what those that may send to it take. What the bridge adds does not count: it is left out where
 /// there is no room.
 fn against(name: &str, limit: Limit, sources: &[(&str, u64)]) -> Said {
-    let size = cluster::size(limit);
+    let size = question::size(limit);
     let mut larger: Vec<_> = sources.iter().filter(|(_, bytes)| *bytes > limit.bytes).collect();
     larger.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let Some((source, bytes)) = larger.first() else { return Said::ok(size) };

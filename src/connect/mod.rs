@@ -23,6 +23,7 @@ mod letters;
 mod mapping;
 mod namespace;
 mod positions;
+mod question;
 mod registry;
 mod report;
 mod table;

@@ -5,6 +5,7 @@
 //! answered at once, so the pump decides when to try again. Every wait has an end.
 
 mod deliver;
+mod opening;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -17,7 +17,6 @@ use crate::retry;
 use super::Cause;
 use super::advice::{Reason, Right, Who};
 use super::outcome::Fault;
-use super::reader::witness::Pass;
 use super::token::{self, Kind, Token};
 
 /// A token of Entra that a service refuses is not asked for anew more often.
@@ -28,6 +27,15 @@ pub(super) struct Login {
     namespace: String,
     limit: Duration,
     way: Way,
+}
+
+/// What Microsoft's client logs in with.
+#[derive(Clone)]
+pub(super) enum Pass {
+    /// A key or a signature.
+    ConnectionString(Secret),
+    /// Tokens of Entra ID.
+    Tokens(Arc<Tokens>),
 }
 
 enum Way {

@@ -30,9 +30,10 @@ pub use content::Content;
 pub use lane::{Bell, Lane};
 pub use lease::{Lease, Lessor};
 pub use namespace::Namespace;
-pub use probe::{Admission, Passed};
+pub use probe::Admission;
 pub use producer::ROOM;
 pub use properties::{ConnectError, PartitionProperties};
+pub use transport::Passed;
 
 /// What a hub is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

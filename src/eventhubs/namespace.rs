@@ -17,13 +17,13 @@ use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
 use crate::{config, retry};
 
+use super::Cause;
 use super::access::Renewed;
 use super::connection::{Connected, Terms};
 use super::login::Login;
 use super::outcome::Fault;
 use super::session::Seat;
-use super::transport::{self, Switch, Tell};
-use super::{Cause, Lane, LaneEvent, Lease, Passed, Target, lane};
+use super::transport::{self, Passed, Switch, Tell};
 
 /// A link that was not used for so long is let go.
 const LINK_IDLE: Duration = Duration::from_secs(120);
@@ -126,29 +126,6 @@ impl Namespace {
     /// `tell` is called each time a connection has been made: what failed for want of one may be tried again.
     pub fn on_connected(&self, tell: impl Fn() + Send + Sync + 'static) {
         lock(&self.0.hearers).push(Arc::new(tell));
-    }
-
-    /// A lane. Nothing is attached before the first batch is sent. `tell` hears of the link and of the end of every
-    /// send, on a task of the runtime.
-    pub fn lane(
-        &self,
-        hub: &str,
-        target: Target,
-        tell: impl FnMut(LaneEvent) + Send + 'static,
-    ) -> Lane {
-        self.lane_within(None, hub, target, tell)
-    }
-
-    /// The same of a lane that sends while its lease lasts. What is under way when that is over is given up with its
-    /// connection.
-    pub fn lane_within(
-        &self,
-        lease: Option<Lease>,
-        hub: &str,
-        target: Target,
-        tell: impl FnMut(LaneEvent) + Send + 'static,
-    ) -> Lane {
-        lane::new(self.clone(), self.number(), lease, hub, &target, Box::new(tell))
     }
 
     /// A number of its own: for a connection, a lane or a reader.

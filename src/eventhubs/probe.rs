@@ -8,22 +8,8 @@ use std::time::{Duration, SystemTime};
 use super::link;
 use super::namespace::Namespace;
 use super::properties::ConnectError;
+use super::transport::Passed;
 use super::{Cause, outcome::Fault};
-
-/// A part of connecting that is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Passed {
-    /// The name was looked up: to these addresses, or by whom.
-    Resolve(String),
-    /// There is a TCP connection: to which port, through what.
-    Connect(String),
-    /// The peer has proved who it is: the version of TLS.
-    Tls(String),
-    /// The connection carries AMQP in `WebSocket` messages.
-    WebSocket,
-    /// AMQP is spoken.
-    Amqp,
-}
 
 /// What let us in to a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]

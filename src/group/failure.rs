@@ -5,6 +5,8 @@ use std::fmt;
 use crate::kafka::{Denied, Group, Shut, StartError};
 use crate::record::TopicPartition;
 
+use super::members::{NAMED, member};
+
 /// What is to be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -99,7 +101,7 @@ impl Failure {
 
     /// The names of its members say whom to stop.
     pub(super) fn alive(name: &str, group: &Group) -> Self {
-        let mut who = group.members.iter().take(NAMED).map(super::table::member);
+        let mut who = group.members.iter().take(NAMED).map(member);
         let who = who.by_ref().collect::<Vec<_>>().join("; ");
         let more = match group.members.len().saturating_sub(NAMED) {
             0 => String::new(),
@@ -128,6 +130,3 @@ pub(crate) fn some(all: &[String], most: usize) -> String {
         more => format!("{named} and {more} more"),
     }
 }
-
-/// How many members are named.
-const NAMED: usize = 8;

@@ -16,6 +16,7 @@ mod failure;
 mod goal;
 mod json;
 mod lag;
+mod members;
 mod placing;
 mod replay;
 mod session;

@@ -8,27 +8,15 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use crate::kafka::{Case, Group, Member, Standing};
+use crate::kafka::{Case, Group, Standing};
 
+use super::members::{NAMED, member};
 use super::{Behind, Change, Forecast, Lag, Part, Plan, Replayed};
 
 /// Columns a table may take.
 const WIDTH: u16 = 80;
 /// A line under the header, and nothing else that would have to be cut out of a paste.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
-/// How many members are named.
-const NAMED: usize = 8;
-
-/// A member, by what tells somebody where it runs.
-pub(super) fn member(member: &Member) -> String {
-    let Member { client, host, instance, .. } = member;
-    let host = host.trim_start_matches('/');
-    match instance {
-        Some(instance) => format!("{client} at {host} (`{instance}`)"),
-        None => format!("{client} at {host}"),
-    }
-}
-
 /// A table with these columns, of which those in `numbers` hold numbers or times.
 pub(crate) fn empty<const N: usize>(header: [&str; N], numbers: Range<usize>) -> Table {
     let mut table = Table::new();

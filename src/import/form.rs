@@ -4,7 +4,9 @@
 
 mod answer;
 mod mirrors;
+mod properties;
 mod resource;
+mod strimzi;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -65,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Held, ImportError> {
             document(tree, &mut held)?;
         }
     } else {
-        held.connectors.push(Given::new(properties(text)?));
+        held.connectors.push(Given::new(keyed(text)?));
     }
     resource::join(&mut held);
     if held.connectors.is_empty() && held.refused.is_empty() {
@@ -150,10 +152,8 @@ fn text(object: &Map<String, Value>, path: &[&str]) -> Option<String> {
     at.get(*last).and_then(scalar)
 }
 
-fn properties(text: &str) -> Result<BTreeMap<String, String>, ImportError> {
-    let read = java_properties::read(text.as_bytes());
-    let keys: BTreeMap<_, _> =
-        read.map_err(|error| ImportError::Unreadable(error.to_string()))?.into_iter().collect();
+fn keyed(text: &str) -> Result<BTreeMap<String, String>, ImportError> {
+    let keys = properties::read(text).map_err(ImportError::Unreadable)?;
     if keys.is_empty() {
         return Err(ImportError::Unreadable("it holds no key".to_owned()));
     }

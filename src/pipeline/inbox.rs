@@ -17,7 +17,7 @@ use crate::record::{Commit, TopicPartition};
 use crate::registry::News;
 use crate::status::Word;
 
-use super::resolve::Partitions;
+use super::found::Partitions;
 
 /// How long the pump may take to take note of a rebalance. It goes round many times a second; one that does not within this
 /// is stuck or starved.

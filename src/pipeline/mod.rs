@@ -4,6 +4,7 @@
 //! feeds it records, answers and time, and carries the actions out; [`notes`] logs and counts what it says.
 
 mod cadence;
+pub mod found;
 mod inbox;
 mod letters;
 mod lookups;

@@ -5,8 +5,8 @@
 //! asked for a moment is no news: its lanes know better whether it takes events.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -16,49 +16,13 @@ use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::{ShardHealth, Trouble};
 use crate::retry;
 
+use super::found::{Found, Partitions};
 use super::inbox::{Mailbox, Signal};
 
 /// Hubs of one namespace that are asked at once.
 pub const AT_ONCE: usize = 16;
 /// Between two questions about one hub, however often it is asked for.
 const SPACING: Duration = Duration::from_millis(500);
-
-/// The partitions of hubs as they were answered last, for whoever asks next.
-#[derive(Debug, Clone, Default)]
-pub struct Found(Arc<Mutex<Answers>>);
-
-type Answers = HashMap<(Arc<str>, Arc<str>), (Partitions, Instant)>;
-
-/// What a hub says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partitions {
-    /// Its partitions, in its order.
-    pub partition_ids: Vec<String>,
-    /// The largest batch its links take, if one was attached to see.
-    pub limit: Option<u64>,
-}
-
-impl Found {
-    fn all(&self) -> MutexGuard<'_, Answers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The partitions of a hub that lets us send, if they were answered no longer than `age` ago.
-    pub fn get(&self, namespace: &Arc<str>, hub: &Arc<str>, age: Duration) -> Option<Partitions> {
-        let all = self.all();
-        let (answer, answered) = all.get(&(Arc::clone(namespace), Arc::clone(hub)))?;
-        (answered.elapsed() <= age).then(|| answer.clone())
-    }
-
-    /// Notes an answer; `None` when what was known is not so any more.
-    pub fn set(&self, namespace: &Arc<str>, hub: &Arc<str>, answer: Option<&Partitions>) {
-        let key = (Arc::clone(namespace), Arc::clone(hub));
-        match answer {
-            Some(answer) => drop(self.all().insert(key, (answer.clone(), Instant::now()))),
-            None => drop(self.all().remove(&key)),
-        }
-    }
-}
 
 /// The partitions of `hub`, and with `sending` whether we may send to it: one attempt. Who may only read is told of the
 /// partitions, too.

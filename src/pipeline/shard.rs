@@ -22,13 +22,14 @@ use crate::route::Router;
 use crate::status::Desk;
 
 use super::cadence::Cadence;
+use super::found::Found;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::lookups::Lookups;
 use super::notes::Notes;
 use super::post::Post;
 use super::pump::Pump;
 use super::rate::Rate;
-use super::resolve::{Found, Hubs};
+use super::resolve::Hubs;
 use super::sends::Sends;
 use super::states::States;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bridge_schema::SchemaId;
+use bridge_schema::{Schema, SchemaId, Source};
 use bridge_shape::Fetched;
 use tokio::sync::Semaphore;
 
@@ -12,7 +12,6 @@ use crate::lasting::{Lasting, Told};
 use crate::metrics::Metrics;
 
 use super::client::{Client, Failure};
-use super::registries::compiled;
 
 /// Questions at a time.
 const AT_ONCE: usize = 4;
@@ -79,4 +78,17 @@ impl Asked {
             tracing::info!(name: "registry_restored", registry = self.name(), %lasted, "the registry answers again");
         }
     }
+}
+
+/// The schema of an answer, or why it never can be used; an answer that may be another one later stays what it is.
+pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched, Failure> {
+    let source = match answer {
+        Ok(source) => source,
+        Err(Failure::Unusable(why)) => return Ok(Err(why)),
+        Err(failure) => return Err(failure),
+    };
+    // Some take long enough to be a burden to who else runs on this thread.
+    let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
+    let compiled = tokio::task::spawn_blocking(compile).await;
+    compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
 }

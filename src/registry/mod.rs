@@ -17,6 +17,6 @@ mod login;
 mod registries;
 mod schema;
 
+pub(crate) use asked::compiled;
 pub use client::{Client, Failure};
-pub(crate) use registries::compiled;
 pub use registries::{News, Registries};

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use bridge_core::step::{Reference, Thing};
-use bridge_schema::{Schema, SchemaId, Source};
-use bridge_shape::{Fetched, schema_id};
+use bridge_schema::SchemaId;
+use bridge_shape::schema_id;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
@@ -75,17 +75,4 @@ async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
         Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
     }
     tell(News::Here(Arc::new(fetched)));
-}
-
-/// The schema of an answer, or why it never can be used; an answer that may be another one later stays what it is.
-pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched, Failure> {
-    let source = match answer {
-        Ok(source) => source,
-        Err(Failure::Unusable(why)) => return Ok(Err(why)),
-        Err(failure) => return Err(failure),
-    };
-    // Some take long enough to be a burden to who else runs on this thread.
-    let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
-    let compiled = tokio::task::spawn_blocking(compile).await;
-    compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
 }

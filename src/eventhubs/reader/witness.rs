@@ -18,10 +18,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
-use crate::config::{self, Protocol, Secret};
-use crate::credential::Tokens;
+use crate::config::{self, Protocol};
 use crate::retry;
 
+use super::super::login::Pass;
 use super::super::namespace::Namespace;
 use super::many::{Many, Told, WAITING};
 use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, Reading, Start};
@@ -32,15 +32,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(120);
 /// Events that may be under way.
 const PREFETCH: u32 = 300;
-
-/// What it logs in with.
-#[derive(Clone)]
-pub(in crate::eventhubs) enum Pass {
-    /// A key or a signature.
-    ConnectionString(Secret),
-    /// Tokens of Entra ID.
-    Tokens(Arc<Tokens>),
-}
 
 impl Namespace {
     /// Why Microsoft's client cannot read here; `None` when it can.

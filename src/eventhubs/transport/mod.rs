@@ -20,10 +20,23 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::config::{Address, Protocol, Way};
 
-use super::Passed;
-
 use line::Line;
 pub(super) use line::Switch;
+
+/// A part of connecting that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// The name was looked up: to these addresses, or by whom.
+    Resolve(String),
+    /// There is a TCP connection: to which port, through what.
+    Connect(String),
+    /// The peer has proved who it is: the version of TLS.
+    Tls(String),
+    /// The connection carries AMQP in `WebSocket` messages.
+    WebSocket,
+    /// AMQP is spoken.
+    Amqp,
+}
 
 /// Hears how far a connection came.
 pub(super) type Tell<'a> = &'a mut (dyn FnMut(Passed) + Send);

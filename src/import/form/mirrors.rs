@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::resource::client;
+use super::strimzi::client;
 use super::{Held, flat, scalar, text};
 use crate::import::ImportError;
 use crate::import::given::Given;
