@@ -37,6 +37,16 @@ macro_rules! families {
                 families.start_at_zero();
                 families
             }
+
+            /// Those that have no series, by their names in code.
+            #[cfg(test)]
+            pub(super) fn silent(&self) -> Vec<&'static str> {
+                let mut silent = Vec::new();
+                $(if self.$field.collect().iter().all(|it| it.get_metric().is_empty()) {
+                    silent.push(stringify!($field));
+                })+
+                silent
+            }
         }
     };
 }
