@@ -1,11 +1,14 @@
 //! The other end: asks a running bridge over HTTP, or over its local socket.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, header};
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
+use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -69,18 +72,32 @@ impl Client {
     }
 }
 
-async fn talk<S>(stream: S, request: axum::http::request::Builder) -> Result<Reply, String>
+async fn talk<S>(stream: S, request: Builder) -> Result<Reply, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let request = request.body(Body::empty()).map_err(|error| causes::whole(&error))?;
+    let request = request.body(String::new()).map_err(|error| causes::whole(&error))?;
     let whole = |error: hyper::Error| causes::whole(&error);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(whole)?;
     // It ends with its stream; what goes wrong is told by the sender.
     let driver = tokio::spawn(async move { drop(connection.await) });
     let answer = sender.send_request(request).await.map_err(whole)?;
     let status = answer.status().as_u16();
-    let body = to_bytes(Body::new(answer.into_body()), LARGEST).await;
+    let body = all_of(answer.into_body()).await;
     driver.abort();
-    Ok(Reply { status, body: body.map_err(|error| causes::whole(&error))?.to_vec() })
+    Ok(Reply { status, body: body? })
+}
+
+/// A body, up to a limit.
+async fn all_of(mut body: Incoming) -> Result<Vec<u8>, String> {
+    let mut all = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame.map_err(|error| causes::whole(&error))?.into_data() {
+            if all.len() + data.len() > LARGEST {
+                return Err(format!("the answer is larger than {LARGEST} bytes"));
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(all)
 }

@@ -9,6 +9,7 @@ mod client;
 pub mod log;
 mod page;
 mod reloads;
+mod response;
 mod server;
 
 pub use changes::{Answer, Change, Changes};

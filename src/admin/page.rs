@@ -3,10 +3,9 @@
 //! Its files are in the binary, and they are all there is: no script, style, picture or font comes from elsewhere, and the browser is
 //! told to refuse any that would. What they show goes in as text, which is the page's own part of that. It only reads.
 
-use axum::Router;
-use axum::http::{HeaderName, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use hyper::header::{self, HeaderName};
+
+use super::response::{Response, with};
 
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -28,7 +27,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/words.js", SCRIPT, include_str!("page/words.js")),
 ];
 
-/// Scripts, styles and answers of this origin, and nothing else; in no frame.
+/// Scripts, styles and responses of this origin, and nothing else; in no frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -40,12 +39,11 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// The page and its files.
-pub(super) fn routes() -> Router {
-    FILES.iter().fold(Router::new(), |routes, &(path, kind, text)| {
-        let answer = async move || (HEADERS, [(header::CONTENT_TYPE, kind)], text).into_response();
-        routes.route(path, get(answer))
-    })
+/// The page or one of its files.
+pub(super) fn file(path: &str) -> Option<Response> {
+    let (_, kind, text) = FILES.iter().find(|(name, ..)| *name == path)?;
+    let response = with(Response::new((*text).to_owned()), header::CONTENT_TYPE, kind);
+    Some(HEADERS.into_iter().fold(response, |response, (name, value)| with(response, name, value)))
 }
 
 #[cfg(test)]

@@ -2,35 +2,34 @@
 //!
 //! Bounded against whoever connects: so many connections at once, one request and a few seconds each, small headers.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::config;
-use crate::health::{Health, Held, Trouble, Verdict};
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::status::Status;
 
 use super::log::Levels;
+use super::response::{Response, only_read, scraped};
 use super::{Changes, Reloads};
+use endpoints::Endpoints;
+use writes::Guard;
 
+mod endpoints;
 pub(super) mod local;
 mod writes;
 
@@ -89,12 +88,14 @@ pub enum StartError {
 impl Server {
     /// Opens the endpoint as `settings` say and answers from `views`. Port 0 takes any free port.
     pub fn start(settings: &config::Admin, views: Views) -> Result<Self, StartError> {
-        let token_file = settings.token_file.clone();
+        let guard = Guard::Token(settings.token_file.clone());
+        let endpoints = Arc::new(Endpoints { views: views.clone(), guard });
+        let answer = move |request| Arc::clone(&endpoints).answer(request);
         Self::serving(settings.listen, "`admin.listen`", move |listener, address| async move {
             tokio::select! {
                 () = views.status.clone().sample() => {}
-                () = here(address.port(), views.clone()) => {}
-                () = accept(listener, endpoints(views, token_file)) => {}
+                () = here(address.port(), views) => {}
+                () = over(listener, answer) => {}
             }
         })
     }
@@ -105,9 +106,11 @@ impl Server {
         by: &'static str,
         render: impl Fn() -> String + Clone + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let endpoints =
-            Router::new().route("/metrics", get(move || std::future::ready(scraped(render()))));
-        Self::serving(listen, by, move |listener, _| accept(listener, endpoints))
+        let answer = move |request: Request<Incoming>| {
+            let page = (request.uri().path() == "/metrics").then(|| scraped(render()));
+            std::future::ready(only_read(request.method(), page))
+        };
+        Self::serving(listen, by, move |listener, _| over(listener, answer))
     }
 
     /// Listens, and does `work` on a thread of its own until this is dropped.
@@ -164,36 +167,44 @@ async fn here(port: u16, views: Views) {
             return std::future::pending().await;
         }
     };
-    let writes = writes::free(&views);
-    let (endpoints, slots) = (reads(views).merge(writes), Arc::new(Semaphore::new(CONNECTIONS)));
-    loop {
-        let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
-        match socket.accept().await {
-            Ok((stream, _)) if local::is_friend(&stream) => {
-                tokio::spawn(serve(stream, endpoints.clone(), slot));
-            }
-            Ok(_) => {
-                tracing::warn!(name: "change_refused", "another user of this machine was refused at the local socket");
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot accept a connection to the local socket");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
+    let friend = async || loop {
+        let (stream, _) = socket.accept().await?;
+        if local::is_friend(&stream) {
+            return Ok(stream);
         }
-    }
+        tracing::warn!(name: "change_refused", "another user of this machine was refused at the local socket");
+    };
+    let endpoints = Arc::new(Endpoints { views, guard: Guard::None });
+    let answer = move |request| Arc::clone(&endpoints).answer(request);
+    accept("local socket", friend, answer).await;
 }
 
-/// Accepts for ever.
-async fn accept(listener: TcpListener, endpoints: Router) {
+/// Serves the network for ever.
+async fn over<A, F>(listener: TcpListener, answer: A)
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let anybody = async || listener.accept().await.map(|(stream, _)| stream);
+    accept("admin endpoint", anybody, answer).await;
+}
+
+/// Serves for ever whoever comes to a `place`.
+async fn accept<S, A, F>(place: &'static str, next: impl AsyncFn() -> io::Result<S>, answer: A)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(serve(stream, endpoints.clone(), slot));
+        match next().await {
+            Ok(stream) => {
+                tokio::spawn(serve(stream, answer.clone(), slot));
             }
             Err(error) => {
-                tracing::debug!(%error, "cannot accept a connection to the admin endpoint");
+                tracing::debug!(%error, "cannot accept a connection to the {place}");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
@@ -201,110 +212,25 @@ async fn accept(listener: TcpListener, endpoints: Router) {
 }
 
 /// Answers one request of one connection.
-async fn serve<S>(stream: S, endpoints: Router, _slot: OwnedSemaphorePermit)
+async fn serve<S, A, F>(stream: S, answer: A, _slot: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response>,
 {
+    let service = service_fn(move |request| {
+        let answer = answer(request);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(endpoints));
+        .serve_connection(TokioIo::new(stream), service);
     match tokio::time::timeout(LIFETIME, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin connection failed"),
         Err(_) => tracing::debug!("an admin connection took too long"),
     }
-}
-
-fn endpoints(views: Views, token_file: Option<PathBuf>) -> Router {
-    let writes = writes::guarded(&views, token_file);
-    reads(views).merge(writes)
-}
-
-/// What only tells.
-fn reads(Views { health, metrics, status, changes, .. }: Views) -> Router {
-    Router::new()
-        .route(
-            "/livez",
-            get(async |State(health): State<Health>| answer(&health.live(Instant::now()))),
-        )
-        .route("/readyz", get(async |State(health): State<Health>| answer(&health.ready())))
-        .with_state(health.clone())
-        .route("/metrics", get(async move || page(&health, &metrics)))
-        .route("/status", get(async move || told(status.text().await.to_string())))
-        .route("/events", get(async move |Query(Since { since })| events(&changes, since)))
-        .merge(super::page::routes())
-}
-
-/// `GET /events?since=N`
-#[derive(Deserialize)]
-struct Since {
-    #[serde(default)]
-    since: u64,
-}
-
-fn events(changes: &Changes, since: u64) -> Response {
-    // Nothing in it is a key that is not text.
-    told(serde_json::to_string(&changes.since(since)).unwrap_or_default())
-}
-
-/// What is so now, and not any more when somebody looks again.
-fn told(text: String) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (headers, text).into_response()
-}
-
-/// 200 or 503, with the reasons, and with what is held while the rest runs.
-fn answer(verdict: &Verdict) -> Response {
-    let good = verdict.is_good();
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let down = verdict.down.iter().map(|(name, why)| json!({ "namespace": name, "detail": why }));
-    let held = down.chain(verdict.held.iter().map(entry)).collect::<Vec<_>>();
-    let body = json!({ "ok": good, "reasons": verdict.reasons, "held": held });
-    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
-}
-
-/// What is held, by its parts: which of them are there says what it is.
-fn entry(held: &Held) -> Value {
-    let mut entry = match &held.what {
-        Trouble::Hub { namespace, hub } => json!({ "namespace": **namespace, "hub": **hub }),
-        Trouble::Delivery { namespace, hub } => {
-            json!({ "namespace": **namespace, "hub": **hub, "state": "retrying" })
-        }
-        Trouble::Token { namespace, hub } => {
-            json!({ "namespace": **namespace, "hub": **hub, "state": "token_ended" })
-        }
-        Trouble::Throttled(namespace) => {
-            json!({ "namespace": **namespace, "state": "throttled" })
-        }
-        Trouble::Topic(topic) => json!({ "topic": **topic }),
-        Trouble::DeadLetters(topic) => json!({ "dead_letter_topic": **topic }),
-        Trouble::Place { topic, namespace, hub } => {
-            json!({ "topic": **topic, "namespace": **namespace, "hub": **hub })
-        }
-        Trouble::Partition { topic, partition } => {
-            json!({ "topic": **topic, "partition": partition })
-        }
-    };
-    entry["detail"] = json!(held.detail);
-    entry["seconds"] = json!(held.since.elapsed().as_secs());
-    entry
-}
-
-fn page(health: &Health, metrics: &Metrics) -> Response {
-    for (namespace, hub, unavailable) in health.hubs() {
-        metrics.hub_unavailable(&namespace, &hub, unavailable);
-    }
-    for (topic, unavailable) in health.topics() {
-        metrics.topic_unavailable(&topic, unavailable);
-    }
-    scraped(metrics.render())
-}
-
-/// A page for Prometheus.
-fn scraped(page: String) -> Response {
-    let form = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, form)], page).into_response()
 }
 
 #[cfg(test)]

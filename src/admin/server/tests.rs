@@ -3,7 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use serde_json::{Value, json};
+
 use super::*;
+use crate::admin::response::parameter;
+use crate::health::Trouble;
 
 fn settings(listen: SocketAddr) -> config::Admin {
     config::Admin { listen, token_file: None }
@@ -172,9 +176,45 @@ fn anything_else_is_refused() {
     let (server, _health) = start();
     assert_eq!(status(&get(&server, "/config")), "404");
     assert_eq!(status(&get(&server, "/page/tests.rs")), "404");
-    assert_eq!(status(&send(&server, "POST /livez HTTP/1.1\r\nhost: x\r\n\r\n")), "405");
+    let wrong = send(&server, "POST /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert_eq!(status(&wrong), "405");
+    assert!(wrong.contains("allow: GET,HEAD\r\n"), "{wrong}");
+    for path in ["/log?level=off", "/reload", "/mappings/0/pause", "/mappings/x/resume"] {
+        let wrong = get(&server, path);
+        assert_eq!(status(&wrong), "405", "{path}");
+        assert!(wrong.contains("allow: POST\r\n"), "{wrong}");
+    }
+    for path in ["/log/", "/mappings", "/mappings/0", "/mappings/0/pause/1", "//livez", "/livez/"] {
+        assert_eq!(status(&get(&server, path)), "404", "{path}");
+    }
     let long = format!("/{}", "a".repeat(2 * HEAD));
     assert_eq!(status(&get(&server, &long)), "431");
+}
+
+#[test]
+fn who_asks_for_the_head_gets_no_body() {
+    let (server, _health) = start();
+    let head = send(&server, "HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert_eq!(status(&head), "200");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[test]
+fn an_endpoint_of_metrics_serves_nothing_else() {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::of_metrics(listen, "`--metrics`", || "one 1\n".to_owned()).unwrap();
+    assert!(get(&server, "/metrics").ends_with("\r\n\r\none 1\n"));
+    assert_eq!(status(&get(&server, "/status")), "404");
+    assert_eq!(status(&send(&server, "POST /metrics HTTP/1.1\r\nhost: x\r\n\r\n")), "405");
+}
+
+#[test]
+fn parameters_are_read_as_forms_write_them() {
+    let uri = "/log?none&level=info,a%3Ddebug+b%2B&level=off".parse().unwrap();
+    assert_eq!(parameter(&uri, "level").as_deref(), Some("info,a=debug b+"));
+    assert_eq!(parameter(&uri, "none"), None);
+    assert_eq!(parameter(&"/log".parse().unwrap(), "level"), None);
 }
 
 #[test]

@@ -4,20 +4,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use serde::Deserialize;
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::admin::log::Levels;
-use crate::admin::{Refusal, Reloads};
+use crate::admin::Refusal;
+use crate::admin::response::{Response, parameter, refused, told, with};
 use crate::config::Admin;
-use crate::status::Status;
 
 use super::Views;
 
@@ -28,65 +22,65 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// A longer file is none of a token.
 const LONGEST: usize = 4096;
 
-/// What can be changed.
-#[derive(Debug, Clone)]
-struct Changeable {
-    status: Status,
-    levels: Levels,
-    reloads: Reloads,
+/// What a path asks for.
+#[derive(Debug)]
+pub(super) enum Order<'a> {
+    /// `POST /mappings/N/pause`, and `/resume`.
+    Pause { mapping: &'a str, paused: bool },
+    /// `POST /log?level=FILTER`
+    Level,
+    /// `POST /reload`
+    Reload,
 }
 
-/// For who has come in by the local socket.
-pub(super) fn free(views: &Views) -> Router {
-    let Views { status, levels, reloads, .. } = views.clone();
-    Router::new()
-        .route("/mappings/{mapping}/pause", post(pause))
-        .route("/mappings/{mapping}/resume", post(resume))
-        .route("/log", post(level))
-        .route("/reload", post(reload))
-        .with_state(Changeable { status, levels, reloads })
+impl<'a> Order<'a> {
+    /// Of the path that asks for it.
+    pub(super) fn at(path: &'a str) -> Option<Self> {
+        Some(match path.split('/').collect::<Vec<_>>()[..] {
+            ["", "mappings", mapping, "pause"] => Self::Pause { mapping, paused: true },
+            ["", "mappings", mapping, "resume"] => Self::Pause { mapping, paused: false },
+            ["", "log"] => Self::Level,
+            ["", "reload"] => Self::Reload,
+            _ => return None,
+        })
+    }
+
+    pub(super) async fn obey(self, views: &Views, uri: &Uri) -> Response {
+        match self {
+            Self::Pause { mapping, paused } => pause(views, mapping, paused),
+            Self::Level => level(views, uri),
+            Self::Reload => reload(views).await,
+        }
+    }
 }
 
-/// For who shows the token, if there is one.
-pub(super) fn guarded(views: &Views, token_file: Option<PathBuf>) -> Router {
-    free(views).route_layer(from_fn_with_state(token_file, guard))
-}
-
-async fn pause(state: State<Changeable>, mapping: Path<usize>) -> Response {
-    steer(&state, mapping.0, true)
-}
-
-async fn resume(state: State<Changeable>, mapping: Path<usize>) -> Response {
-    steer(&state, mapping.0, false)
-}
-
-fn steer(state: &Changeable, mapping: usize, paused: bool) -> Response {
-    let Some(changed) = state.status.pause(mapping, paused) else {
+fn pause(views: &Views, mapping: &str, paused: bool) -> Response {
+    let Ok(mapping) = mapping.parse() else {
+        return refused(StatusCode::BAD_REQUEST, "a mapping is named by its number");
+    };
+    let Some(changed) = views.status.pause(mapping, paused) else {
         return refused(StatusCode::NOT_FOUND, &format!("there is no mapping {mapping}"));
     };
     done(&json!({ "version": VERSION, "mapping": mapping, "paused": paused, "changed": changed }))
 }
 
-/// `POST /log?level=FILTER`
-#[derive(Deserialize)]
-struct Level {
-    level: String,
-}
-
-async fn level(state: State<Changeable>, Query(Level { level }): Query<Level>) -> Response {
-    match state.levels.set(&level) {
+fn level(views: &Views, uri: &Uri) -> Response {
+    let Some(level) = parameter(uri, "level") else {
+        return refused(StatusCode::BAD_REQUEST, "`level` is missing: `/log?level=FILTER`");
+    };
+    match views.levels.set(&level) {
         Ok(()) => done(&json!({ "version": VERSION, "level": level })),
         Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
 
-/// Answers once it is known whether the configuration runs; the drain of what has changed goes on behind it.
-async fn reload(state: State<Changeable>) -> Response {
-    match tokio::time::timeout(PATIENCE, state.reloads.question()).await {
+/// Responses once it is known whether the configuration runs; the drain of what has changed goes on behind it.
+async fn reload(views: &Views) -> Response {
+    match tokio::time::timeout(PATIENCE, views.reloads.question()).await {
         Ok(Ok(Ok(changes))) => done(&json!({ "version": VERSION, "changes": changes })),
         Ok(Ok(Err(Refusal { why, what }))) => {
             let refusal = json!({ "error": why, "problems": what });
-            (StatusCode::CONFLICT, super::told(refusal.to_string())).into_response()
+            told(StatusCode::CONFLICT, refusal.to_string())
         }
         Ok(Err(_)) => refused(StatusCode::SERVICE_UNAVAILABLE, "the bridge stops"),
         Err(_) => refused(
@@ -96,38 +90,46 @@ async fn reload(state: State<Changeable>) -> Response {
     }
 }
 
-/// Lets in who shows what the file holds now.
-async fn guard(State(file): State<Option<PathBuf>>, request: Request, next: Next) -> Response {
-    let Some(file) = file else {
-        let why =
-            "changes are accepted on the local socket; over this address with `admin.token_file`";
-        return refused(StatusCode::FORBIDDEN, why);
-    };
-    let shown = request.headers().get(header::AUTHORIZATION);
-    let shown = shown.and_then(|it| it.as_bytes().strip_prefix(b"Bearer ")).map(<[u8]>::to_vec);
-    let read = tokio::task::spawn_blocking(move || std::fs::read(file)).await;
-    let Ok(Ok(token)) = read else {
-        return refused(StatusCode::FORBIDDEN, "`admin.token_file` cannot be read");
-    };
-    let token = token.trim_ascii();
-    if !(Admin::SHORTEST..LONGEST).contains(&token.len()) {
-        return refused(StatusCode::FORBIDDEN, "`admin.token_file` holds no good token");
-    }
-    match shown {
-        // As long, whatever of it is right.
-        Some(shown) if bool::from(shown.ct_eq(token)) => next.run(request).await,
-        _ => {
-            tracing::warn!(name: "change_refused", path = request.uri().path(), "a change was refused: the token is missing or wrong");
-            let refusal = refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
-            ([(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
-        }
-    }
-}
-
 fn done(answer: &Value) -> Response {
-    super::told(answer.to_string())
+    told(StatusCode::OK, answer.to_string())
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
-    (status, super::told(json!({ "error": why }).to_string())).into_response()
+/// Who may change something.
+#[derive(Debug)]
+pub(super) enum Guard {
+    /// All who come in.
+    None,
+    /// Those who show what the file holds; nobody without a file.
+    Token(Option<PathBuf>),
+}
+
+impl Guard {
+    /// The refusal of a request that must not change anything.
+    pub(super) async fn refuses(&self, request: &Request<Incoming>) -> Option<Response> {
+        let file = match self {
+            Self::None => return None,
+            Self::Token(Some(file)) => file.clone(),
+            Self::Token(None) => {
+                let why = "changes are accepted on the local socket; over this address with `admin.token_file`";
+                return Some(refused(StatusCode::FORBIDDEN, why));
+            }
+        };
+        let read = tokio::task::spawn_blocking(move || std::fs::read(file)).await;
+        let Ok(Ok(token)) = read else {
+            return Some(refused(StatusCode::FORBIDDEN, "`admin.token_file` cannot be read"));
+        };
+        let token = token.trim_ascii();
+        if !(Admin::SHORTEST..LONGEST).contains(&token.len()) {
+            return Some(refused(StatusCode::FORBIDDEN, "`admin.token_file` holds no good token"));
+        }
+        let shown = request.headers().get(header::AUTHORIZATION);
+        let shown = shown.and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));
+        // As long, whatever of it is right.
+        if shown.is_some_and(|shown| bool::from(shown.ct_eq(token))) {
+            return None;
+        }
+        tracing::warn!(name: "change_refused", path = request.uri().path(), "a change was refused: the token is missing or wrong");
+        let refusal = refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
+        Some(with(refusal, header::WWW_AUTHENTICATE, "Bearer"))
+    }
 }
