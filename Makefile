@@ -20,9 +20,17 @@ check: deps-test ## run all that CI runs
 	cargo clippy --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory test
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
-	else echo "cargo-deny is not installed: dependencies were not checked"; fi
+	@$(MAKE) --no-print-directory crates-check
 	@$(MAKE) --no-print-directory chart-check
+
+# What the world knows of crates is in a Git repository. Where that cannot be reached the rest is checked, and the job `advisories` does it.
+crates-check: deps-crates ## look at the crates: unused ones, licenses, doubles, sources, and what is known against them
+	@PATH=$$(scripts/crate-tools.sh):$$PATH && cargo shear && cargo deny check --deny warnings bans licenses sources && \
+		if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
+		else echo "advisories are not checked: their database cannot be reached from here"; fi
+
+advisories: deps-crates ## look at what is known against the crates, and fail where that cannot be reached
+	@PATH=$$(scripts/crate-tools.sh):$$PATH && cargo deny check advisories
 
 chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and the Dockerfile
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools \
@@ -93,6 +101,9 @@ deps: ## install what is missing to build
 deps-test:
 	@scripts/deps.sh test
 
+deps-crates:
+	@scripts/deps.sh crates
+
 deps-chart:
 	@scripts/deps.sh chart
 
@@ -108,4 +119,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check chart-check chart-docs check-msk check-cluster check-upgrade check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test check crates-check advisories chart-check chart-docs check-msk check-cluster check-upgrade check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-crates deps-chart deps-cluster deps-downstream deps-instructions deps-image

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build the bridge, and with `test`, `chart`, `cluster`, `downstream`, `image` or `instructions` what its tests, those of the
-# chart, those on a Kubernetes API, those on Spark (beside `test`), those of the image, or the counting of instructions need too: by apt where that is allowed, else
+# Installs what is missing to build the bridge, and with `test`, `crates`, `chart`, `cluster`, `downstream`, `image` or `instructions` what its tests, the
+# look at its crates, the tests of the chart, those on a Kubernetes API, those on Spark (beside `test`), those of the image, or the counting of instructions need too: by apt where that is allowed, else
 # it says what to install and stops; for what only some tests need it goes on. Does nothing, and needs no network, when nothing is missing.
 set -euo pipefail
 
@@ -58,7 +58,7 @@ elif [[ ${1-} == chart || ${1-} == cluster ]]; then
         need etcd-server command -v etcd
         need openssl command -v openssl
     fi
-elif [[ ${1-} == downstream ]]; then
+elif [[ ${1-} == downstream || ${1-} == crates ]]; then
     need python3-venv python3 -c 'import ensurepip, venv'
 elif [[ ${1-} == instructions ]]; then
     need valgrind valgrind --version
