@@ -2,7 +2,7 @@
 #
 #   docker build --tag kafka-eventhubs-bridge .                                   the bridge
 #   docker build --target eventhubs-local --tag eventhubs-local .                 an Event Hubs for test clusters
-#   docker build --target sbom --output . .                                       what is in the bridge, as CycloneDX
+#   docker build --target sbom --output . .                                       what is in either, as CycloneDX
 #
 # Each platform is built on its own kind of machine (`docker buildx build --platform linux/amd64,linux/arm64`): librdkafka, OpenSSL
 # and AWS-LC are C, and come out best where they will run. Base images are arguments, so that a mirror can stand in for a registry.
@@ -57,10 +57,11 @@ RUN touch crates/amqp/src/lib.rs crates/eventhubs-local/src/lib.rs crates/eventh
 FROM manifests AS build-sbom
 RUN cargo install --locked cargo-cyclonedx@0.5.9 \
     && cargo cyclonedx --format json --features aws-msk-iam --manifest-path Cargo.toml --override-filename bridge \
-    && test -s bridge.json
+    && test -s bridge.json && test -s crates/eventhubs-local/bridge.json
 
 FROM scratch AS sbom
 COPY --from=build-sbom /build/bridge.json /kafka-eventhubs-bridge.cdx.json
+COPY --from=build-sbom /build/crates/eventhubs-local/bridge.json /eventhubs-local.cdx.json
 
 # hadolint ignore=DL3006
 FROM ${RUNTIME} AS eventhubs-local

@@ -130,6 +130,10 @@ archive() {
         echo "a release is built in $root; make it yours: sudo install -d -o \"\$USER\" $root" >&2
         return 1
     fi
+    if ! cargo cyclonedx --version >/dev/null; then
+        echo "the bill of materials needs: cargo install --locked cargo-cyclonedx@0.5.9" >&2
+        return 1
+    fi
     rm -rf "$root"/{source,vendor,target}
     mkdir "$root/source"
     git archive HEAD | tar --directory "$root/source" --extract

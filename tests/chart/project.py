@@ -52,7 +52,7 @@ echo "docker $*" >>"$SAID"
 case "$*" in
     login*) cat >/dev/null ;;
     *"imagetools inspect"*) printf '"sha256:%s"\\n' "$(echo "$4" | sha256sum | cut -d ' ' -f 1)" ;;
-    *"--target sbom"*) mkdir -p dist && echo '{"bomFormat": "CycloneDX"}' >dist/kafka-eventhubs-bridge.cdx.json ;;
+    *"--target sbom"*) mkdir -p dist && echo '{"bomFormat": "CycloneDX"}' | tee dist/kafka-eventhubs-bridge.cdx.json >dist/eventhubs-local.cdx.json ;;
 esac
 """
 SPEAKS = """#!/bin/sh

@@ -236,16 +236,16 @@ def test_the_workflow_publishes_all_of_it(walk):
     # Each that people get is signed for.
     subjects = {(kind, given.get("subject-path") or given["subject-name"]) for kind, given in walk.attested}
     assert subjects == {("build-provenance", "dist/*.tar.gz"), ("sbom", "dist/*.tar.gz"), ("build-provenance", "dist/*.tgz"), ("build-provenance", "ghcr.io/contoso/bridge"),
-                        ("sbom", "ghcr.io/contoso/bridge"), ("build-provenance", "ghcr.io/contoso/bridge-local")}
+                        ("sbom", "ghcr.io/contoso/bridge"), ("build-provenance", "ghcr.io/contoso/bridge-local"), ("sbom", "ghcr.io/contoso/bridge-local")}
     assert all(re.fullmatch("sha256:[0-9a-f]{64}", given["subject-digest"]) for _, given in walk.attested if "subject-digest" in given)
 
     [release] = [told for told in walk.told("gh") if told.startswith("release create")]
     head, _, files = release.partition(" --notes-file notes.md ")
     assert head == "release create v9.8.7 --verify-tag --title 9.8.7"
     archives = {f"{NAME}-9.8.7-linux-{platform}.tar.gz" for platform in ("amd64", "arm64")}
-    assert {Path(file).name for file in files.split()} == {*archives, *(f"{it}.sha256" for it in archives), f"{NAME}-9.8.7.tgz", f"{NAME}.cdx.json", "SHA256SUMS"}
+    assert {Path(file).name for file in files.split()} == {*archives, *(f"{it}.sha256" for it in archives), f"{NAME}-9.8.7.tgz", f"{NAME}.cdx.json", "eventhubs-local.cdx.json", "SHA256SUMS"}
     run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=walk.project / "dist")
-    assert len((walk.project / "dist/SHA256SUMS").read_text().splitlines()) == 4
+    assert len((walk.project / "dist/SHA256SUMS").read_text().splitlines()) == 5
 
 
 def test_the_notes_say_what_changed_and_how_to_get_it(walk):
