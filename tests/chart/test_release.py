@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart import CHART, ROOT, run
+from chart import CHART, CI, ROOT, render, run
 from project import copied, git, prepared, tools
+from registry import Registry
 
 RELEASE = "scripts/release.sh"
 NAME = "kafka-eventhubs-bridge"
@@ -246,6 +247,27 @@ def test_the_workflow_publishes_all_of_it(walk):
     assert {Path(file).name for file in files.split()} == {*archives, *(f"{it}.sha256" for it in archives), f"{NAME}-9.8.7.tgz", f"{NAME}.cdx.json", "eventhubs-local.cdx.json", "SHA256SUMS"}
     run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=walk.project / "dist")
     assert len((walk.project / "dist/SHA256SUMS").read_text().splitlines()) == 5
+
+
+def test_the_chart_goes_through_a_registry(walk, tmp_path):
+    """What Helm pushes it pulls: the same bytes, by the line of the notes and of docs/upgrade.md; and it makes of them what it makes of the folder."""
+    shown = re.search(r"helm upgrade \S+ (oci://ghcr\.io/OWNER/\S+) --version VERSION ", (ROOT / "docs/upgrade.md").read_text())[1]
+    (tmp_path / "dist").mkdir()
+    helm = walk.folder / "tools/bin/helm"
+    real = run(helm, "package", walk.project / f"charts/{NAME}", "--destination", tmp_path / "dist").strip().rpartition(" ")[2]
+    own = {**os.environ, "HOME": str(tmp_path)}
+    [push] = [step["run"] for step in walk.workflow["jobs"]["publish"]["steps"] if step.get("name") == "the chart"]
+    pushed = re.search(r'"(oci://[^"]*)"', push)[1].replace("${GITHUB_REPOSITORY_OWNER,,}", "contoso")
+    with Registry() as registry:
+        run("helm", "push", "--plain-http", real, pushed.replace("$REGISTRY", registry.address), env=own)
+        chart = shown.replace("ghcr.io/OWNER", f"{registry.address}/contoso")
+        run("helm", "pull", "--plain-http", chart, "--version", "9.8.7", "--destination", tmp_path, env=own)
+        [pulled] = tmp_path.glob("*.tgz")
+        assert pulled.read_bytes() == Path(real).read_bytes()
+        minimal = next(file for file in CI if file.name.startswith("minimal"))
+        told = run("helm", "template", "r", "--plain-http", chart, "--version", "9.8.7", "--namespace", "shop", "--values", minimal, env=own)
+    from_registry = [document for document in yaml.safe_load_all(told) if document]
+    assert from_registry == render(minimal, chart=walk.project / f"charts/{NAME}")
 
 
 def test_the_notes_say_what_changed_and_how_to_get_it(walk):
