@@ -27,7 +27,7 @@ if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version
     need tinyproxy command -v tinyproxy
-    # For the commands of docs/check.md and docs/operate.md.
+    # For the commands of docs/check.md and docs/commands.md.
     need jq command -v jq
     # Shells that complete, and the manual.
     wish zsh command -v zsh

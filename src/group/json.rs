@@ -1,4 +1,4 @@
-//! What scripts read: `docs/operate.md` says what each key means. Keys are added, never changed or taken away.
+//! What scripts read: `docs/commands.md` says what each key means. Keys are added, never changed or taken away.
 
 use serde::Serialize;
 

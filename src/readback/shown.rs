@@ -13,7 +13,7 @@ use crate::plain;
 
 use super::{By, Place};
 
-/// An event as it is shown. `docs/operate.md` says what each key of its JSON means.
+/// An event as it is shown. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug, Serialize)]
 pub struct Seen {
     namespace: String,

@@ -14,7 +14,7 @@ use crate::plain;
 use crate::record::Record;
 use crate::route::{Misfit, Route};
 
-/// See the module. `docs/operate.md` says what each key of its JSON means.
+/// See the module. `docs/try.md` says what each key of its JSON means.
 #[derive(Debug, Serialize)]
 pub struct Told {
     /// `TOPIC/PARTITION/OFFSET`.

@@ -11,7 +11,7 @@ use crate::plain;
 use super::compare::{Example, Fault, Sums};
 use super::state::{HubState, State};
 
-/// See the module. `docs/operate.md` says what each key of its JSON means.
+/// See the module. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug)]
 pub struct Report {
     state: State,

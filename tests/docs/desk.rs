@@ -102,7 +102,7 @@ impl Desk {
             "docs/migration.md" => "BRIDGE_EVENTHUBS__CREDENTIAL__KEY",
             _ => "BRIDGE_EVENTHUBS__CONNECTION_STRING",
         };
-        let (admin, keeps_letters) = (free_ports(1)[0], page.name() == "docs/operate.md");
+        let (admin, keeps_letters) = (free_ports(1)[0], page.name() == "docs/commands.md");
         Seat { desk: self, folder, admin, secret, keeps_letters, bridge: None, local: None }
     }
 }
