@@ -36,8 +36,8 @@ chart-check: deps-chart ## test the Helm chart, the alerts, the dashboard and th
 	@tools=$$(scripts/chart-tools.sh) && PATH=$$tools/bin:$$tools/python/bin:$$PATH CHART_TOOLS=$$tools \
 		python -B -m pytest -q -rs -p no:cacheprovider tests/chart
 
-chart-docs: deps-chart ## write what is made of the chart: its README, its schema, the alerts and workbook of Azure
-	@python=$$(scripts/chart-tools.sh)/python/bin/python && $$python scripts/chart-docs.py && $$python scripts/azure-watch.py
+chart-docs: deps-chart ## write what is made of the chart: its README, its schema, the alerts and workbook of Azure, a map of the dashboard
+	@python=$$(scripts/chart-tools.sh)/python/bin/python && $$python scripts/chart-docs.py && $$python scripts/azure-watch.py && $$python scripts/dashboard-picture.py
 
 check-msk: deps-test ## tests of the cargo feature aws-msk-iam, on a real Kafka (builds the bridge with it)
 	cargo clippy --all-targets --features aws-msk-iam -- -D warnings

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Files that people get in an archive, beside the programs: each page, and all that a page leads to.
-papers=(LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md compose.yaml config docs charts deploy crates/eventhubs-local/README.md)
+papers=(LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md compose.yaml compose.emulator.yaml config docs charts deploy crates/eventhubs-local/README.md)
 
 version() {
     local version chart
@@ -52,6 +52,7 @@ prepare() {
     perl -0pi -e 's/(\nname = "[^"]+"\nversion = ")\Q$ENV{was}\E("\n(?!source))/$1$ENV{version}$2/g' Cargo.lock
     perl -pi -e 's/^(version|appVersion): ("?)[^"\n]+("?)$/$1: $2$ENV{version}$3/' charts/kafka-eventhubs-bridge/Chart.yaml
     perl -pi -e 's/^ARG VERSION=.*/ARG VERSION=$ENV{version}/' Dockerfile
+    perl -pi -e 's/(?<=\$\{VERSION:-)[^}]+/$ENV{version}/' compose.yaml
     # What is shown to be typed is of this version; what is told of versions stays.
     find README.md docs charts/kafka-eventhubs-bridge -name '*.md' ! -path docs/upgrade.md ! -path docs/benchmarks.md ! -path docs/walk.md -exec \
         perl -pi -e 's/(?<![\d.])\Q$ENV{was}\E(?!\.?\d)/$ENV{version}/g' {} +

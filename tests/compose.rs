@@ -1,4 +1,5 @@
-//! `compose.yaml` and the files it is used with: read for what they say, and held to the limits of Microsoft's emulator.
+//! `compose.yaml` and `compose.emulator.yaml`, and the files they use: read for what they say, and held to the limits of Microsoft's
+//! emulator.
 
 use std::collections::HashMap;
 use std::fs;
@@ -45,6 +46,30 @@ fn bridge() -> Config {
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// A file of Compose, and what it says of each service by its name.
+fn compose(name: &str, check: impl FnOnce(&Yaml<'_>, &[&str])) {
+    let text = read(name);
+    let documents = Yaml::load_from_str(&text).unwrap();
+    assert_eq!(documents.len(), 1);
+    let services = &documents[0]["services"];
+    let names: Vec<&str> =
+        services.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap()).collect();
+    for name in &names {
+        let service = &services[*name];
+        let image = service["image"].as_str().or_else(|| service["extends"]["service"].as_str());
+        assert!(image.is_some_and(|it| it.contains(':') || it == *name), "{name} has no version");
+        for volume in service["volumes"].as_sequence().into_iter().flatten() {
+            let (mounted, _) = volume.as_str().unwrap().split_once(':').unwrap();
+            assert!(file(mounted).is_file(), "{mounted}");
+        }
+        if let Some(needed) = service["depends_on"].as_mapping() {
+            let needed = needed.keys().map(|it| it.as_str().unwrap());
+            needed.for_each(|it| assert!(names.contains(&it), "{name} needs {it}"));
+        }
+    }
+    check(services, &names);
+}
+
 /// The port of this machine that leads to `inside`, among `HOST:PORT:INSIDE`.
 fn published(service: &Yaml<'_>, inside: &str) -> String {
     let ports = service["ports"].as_sequence().unwrap().iter().map(|port| port.as_str().unwrap());
@@ -52,43 +77,100 @@ fn published(service: &Yaml<'_>, inside: &str) -> String {
     found.next().unwrap_or_else(|| panic!("port {inside} is not published")).to_owned()
 }
 
+/// Where the listener of that name is, in a list of `NAME://ADDRESS`.
+fn listener<'a>(list: &'a Yaml<'_>, name: &str) -> &'a str {
+    let mut all = list.as_str().unwrap().split(',').map(|it| it.split_once("://").unwrap());
+    all.find(|(it, _)| *it == name).unwrap_or_else(|| panic!("no listener {name}")).1
+}
+
 #[test]
-fn the_services_fit_each_other_and_what_they_mount_exists() {
-    let text = read("compose.yaml");
-    let documents = Yaml::load_from_str(&text).unwrap();
-    assert_eq!(documents.len(), 1);
-    let services = &documents[0]["services"];
-    let names: Vec<&str> =
-        services.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap()).collect();
-    assert_eq!(names, ["kafka", "emulator", "azurite"]);
-    for name in &names {
-        assert!(
-            services[*name]["image"].as_str().unwrap().contains(':'),
-            "{name} names no version"
+fn kafka_is_reached_from_this_machine_and_from_the_other_containers() {
+    compose("compose.yaml", |services, _| {
+        let kafka = &services["kafka"]["environment"];
+        let advertised = &kafka["KAFKA_ADVERTISED_LISTENERS"];
+        // What is advertised is what is published, and where the bridge of the file looks for it.
+        assert_eq!(listener(advertised, "HOST"), bridge().kafka.brokers);
+        assert_eq!(published(&services["kafka"], "9092"), bridge().kafka.brokers);
+        let environment = &services["bridge"]["environment"];
+        assert_eq!(
+            environment["BRIDGE_KAFKA__BROKERS"].as_str(),
+            Some(listener(advertised, "INSIDE"))
         );
-    }
+        for name in ["HOST", "INSIDE"] {
+            let (_, port) = listener(advertised, name).split_once(':').unwrap();
+            assert_eq!(listener(&kafka["KAFKA_LISTENERS"], name), format!(":{port}"));
+        }
+        let roles = kafka["KAFKA_PROCESS_ROLES"].as_str().unwrap();
+        assert_eq!(roles, "broker,controller", "KRaft, without ZooKeeper");
+    });
+}
 
-    let emulator = &services["emulator"];
-    let volume = emulator["volumes"][0].as_str().unwrap();
-    let (mounted, inside) = volume.split_once(':').unwrap();
-    assert_eq!(inside, "/Eventhubs_Emulator/ConfigFiles/Config.json:ro");
-    assert_eq!(file(mounted).canonicalize().unwrap(), file("config/emulator/Config.json"));
-    let environment = &emulator["environment"];
-    for server in ["BLOB_SERVER", "METADATA_SERVER"] {
-        assert_eq!(environment[server].as_str(), Some("azurite"));
-    }
-    // Nobody's licence is accepted for him.
-    assert_eq!(environment["ACCEPT_EULA"].as_str(), Some("${ACCEPT_EULA:-N}"));
-    assert_eq!(emulator["depends_on"][0].as_str(), Some("azurite"));
+#[test]
+fn the_bridge_is_in_it_with_hubs_and_a_configuration() {
+    compose("compose.yaml", |services, names| {
+        assert_eq!(names, ["kafka", "hubs", "bridge"]);
+        for (name, target) in [("hubs", "eventhubs-local"), ("bridge", "bridge")] {
+            let build = &services[name]["build"];
+            assert_eq!(build["context"].as_str(), Some("."));
+            assert_eq!(build["target"].as_str(), Some(target));
+            let stage = format!("AS {target}\n");
+            assert!(read("Dockerfile").contains(&stage), "the Dockerfile has no `{target}`");
+            let version = format!("${{VERSION:-{}}}", env!("CARGO_PKG_VERSION"));
+            assert!(services[name]["image"].as_str().unwrap().ends_with(&version), "{name}");
+        }
+        assert_eq!(published(&services["hubs"], "5672"), "127.0.0.1:5672");
+        assert_eq!(published(&services["bridge"], "9400"), "127.0.0.1:9400");
+        let mounted = services["bridge"]["volumes"][0].as_str().unwrap();
+        assert_eq!(mounted, "./config/emulator/bridge.toml:/etc/bridge/bridge.toml:ro");
+        let command = r#"CMD ["run", "--config", "/etc/bridge/bridge.toml"]"#;
+        assert!(read("Dockerfile").contains(command), "it is started with that file");
+    });
+}
 
-    let kafka = &services["kafka"]["environment"];
-    let brokers = kafka["KAFKA_ADVERTISED_LISTENERS"].as_str().unwrap();
-    assert_eq!(brokers, format!("PLAINTEXT://{}", bridge().kafka.brokers));
-    // What is advertised is what is published.
-    assert_eq!(published(&services["kafka"], "9092"), bridge().kafka.brokers);
-    assert_eq!(published(emulator, "5672"), "127.0.0.1:5672");
-    let roles = kafka["KAFKA_PROCESS_ROLES"].as_str().unwrap();
-    assert_eq!(roles, "broker,controller", "KRaft, without ZooKeeper");
+/// As the container starts it: the file, with its variables over it.
+#[test]
+fn the_variables_of_the_bridge_lead_to_the_other_containers() {
+    compose("compose.yaml", |services, names| {
+        let environment = services["bridge"]["environment"].as_mapping().unwrap();
+        let text = |value: &Yaml<'_>| value.as_str().unwrap().to_owned();
+        let variables = environment.iter().map(|(name, value)| (text(name), text(value)));
+        let file = file("config/emulator/bridge.toml");
+        let config = Config::load(&file, variables, &[], objection)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let (broker, _) = config.kafka.brokers.split_once(':').unwrap();
+        let string =
+            text(&services["bridge"]["environment"]["BRIDGE_EVENTHUBS__CONNECTION_STRING"]);
+        let (_, hubs) = string.split_once("Endpoint=sb://").unwrap();
+        for host in [broker, hubs.split(';').next().unwrap()] {
+            assert!(names.contains(&host), "there is no service `{host}`");
+        }
+        assert!(string.ends_with("SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"));
+    });
+}
+
+#[test]
+fn the_emulator_takes_the_place_of_the_hubs() {
+    compose("compose.emulator.yaml", |services, names| {
+        assert_eq!(names, ["kafka", "hubs", "azurite", "bridge"]);
+        for name in ["kafka", "bridge"] {
+            let extended = &services[name]["extends"];
+            assert_eq!(extended["file"].as_str(), Some("compose.yaml"));
+            assert_eq!(extended["service"].as_str(), Some(name));
+        }
+        let hubs = &services["hubs"];
+        let volume = hubs["volumes"][0].as_str().unwrap();
+        let (mounted, inside) = volume.split_once(':').unwrap();
+        assert_eq!(inside, "/Eventhubs_Emulator/ConfigFiles/Config.json:ro");
+        assert_eq!(file(mounted).canonicalize().unwrap(), file("config/emulator/Config.json"));
+        let environment = &hubs["environment"];
+        for server in ["BLOB_SERVER", "METADATA_SERVER"] {
+            assert_eq!(environment[server].as_str(), Some("azurite"));
+        }
+        // Nobody's licence is accepted for him.
+        assert_eq!(environment["ACCEPT_EULA"].as_str(), Some("${ACCEPT_EULA:-N}"));
+        assert_eq!(hubs["depends_on"][0].as_str(), Some("azurite"));
+        assert_eq!(published(hubs, "5672"), "127.0.0.1:5672");
+    });
 }
 
 #[test]

@@ -123,14 +123,31 @@ fn one_page_goes_to_standard_output() {
     assert_eq!(output.status.code(), Some(74));
 }
 
-/// Help, and so the manual, name the exit codes of the README.
+/// Help, and so the manual, name the exit codes of the page.
 #[test]
-fn help_and_readme_name_the_same_exit_codes() {
+fn help_and_the_page_name_the_same_exit_codes() {
     let help = text(&bridge(&["--help"]).stdout);
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
     let codes = codes.lines().filter_map(|line| line.split_whitespace().next()?.parse::<u8>().ok());
-    let readme = include_str!("../README.md").split_once("| exit code |").unwrap().1;
-    let table = readme.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let page = include_str!("../docs/exit-codes.md").split_once("| exit code |").unwrap().1;
+    let table = page.lines().skip(2).take_while(|line| line.starts_with('|'));
     let told = table.map(|line| line.split('|').nth(1).unwrap().trim().parse::<u8>().unwrap());
     assert_eq!(codes.collect::<Vec<_>>(), told.collect::<Vec<_>>());
+}
+
+/// The page of the commands has each command that help lists.
+#[test]
+fn help_and_the_page_name_the_same_commands() {
+    let help = text(&bridge(&["--help"]).stdout);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let named = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let named = named.filter_map(|line| line.split_whitespace().next());
+    let named = named.filter(|it| *it != "help").collect::<Vec<_>>();
+    assert!(named.len() > 15, "{named:?}");
+    let (table, _) = include_str!("../docs/commands.md").split_once("\n## ").unwrap();
+    for command in named {
+        let is_there = ["`", " "].iter().any(|end| table.contains(&format!("`{command}{end}")));
+        assert!(is_there, "docs/commands.md does not name `{command}`");
+    }
 }

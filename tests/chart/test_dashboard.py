@@ -6,6 +6,7 @@ Every name is held against docs/metrics.md, which a test of the bridge holds aga
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -126,3 +127,10 @@ def test_the_chart_ships_it_whole():
     shipped = one(render({"dashboards": {"enabled": True}}), "ConfigMap", "r-kafka-eventhubs-bridge-dashboard")
     assert json.loads(shipped["data"]["kafka-eventhubs-bridge.json"]) == DASHBOARD
     assert shipped["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_the_map_of_the_dashboard_is_fresh():
+    done = subprocess.run([sys.executable, ROOT / "scripts/dashboard-picture.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    picture = (ROOT / "docs/pictures/dashboard.svg").read_text()
+    assert picture.count('class="panel"') == len(PANELS) and "prefers-color-scheme: dark" in picture

@@ -10,7 +10,7 @@ import yaml
 from chart import CHART, LEAST, ROOT, helm, merged, one, render
 from schemas import validate
 
-WALKS = [ROOT / "docs/kubernetes.md", ROOT / "docs/azure.md"]
+KUBERNETES, AZURE = WALKS = [ROOT / "docs/kubernetes.md", ROOT / "docs/azure.md"]
 PAGES = [*WALKS, ROOT / "docs/runbooks.md", CHART / "README.md"]
 NEEDS = ("needs Azure", "needs a cluster")
 
@@ -65,10 +65,10 @@ def test_commands_can_be_run(page, command, tmp_path):
     assert code == 0, error
 
 
-@pytest.mark.parametrize("page", WALKS, ids=lambda page: page.name)
-def test_the_identity_is_for_the_service_account_that_is_made(page):
-    subject = re.search(r"--subject system:serviceaccount:(\S+):(\S+)", page.read_text())
-    release, namespace = re.search(r"helm install (\S+) \S+ --namespace (\S+)", page.read_text()).groups()
+def test_the_identity_is_for_the_service_account_that_is_made():
+    """One page makes the identity, the other one installs."""
+    subject = re.search(r"--subject system:serviceaccount:(\S+):(\S+)", AZURE.read_text())
+    release, namespace = re.search(r"helm install (\S+) \S+ --namespace (\S+)", KUBERNETES.read_text()).groups()
     code, out, error = helm("template", release, CHART, "--namespace", namespace, "--values", CHART / "ci/workload-identity-values.yaml")
     assert code == 0, error
     account = next(it for it in yaml.safe_load_all(out) if it["kind"] == "ServiceAccount")
@@ -85,9 +85,24 @@ def test_objects_that_pages_name_are_made(page):
     assert named == {it["metadata"]["name"] for it in yaml.safe_load_all(out) if it["kind"] == "Deployment"}
 
 
+def test_nothing_is_told_twice():
+    """A command that makes or installs something stands on one of the two pages, and the other one links there."""
+    told = [{command for command, _ in commands(page) if not command.startswith("kubectl --namespace kafka exec")} for page in WALKS]
+    assert not told[0] & told[1]
+    for page, other in (WALKS, reversed(WALKS)):
+        assert f"({other.name}" in page.read_text()
+
+
+def test_the_values_lead_to_what_is_made_in_azure():
+    values = yaml.safe_load(blocks(KUBERNETES, "yaml")[0])
+    names = dict(word.split("=") for word in re.search(r"(?m)^RG=.*$", AZURE.read_text())[0].split())
+    assert values["image"]["repository"] == f"{names['REGISTRY']}.azurecr.io/kafka-eventhubs-bridge"
+    assert f'namespace = "{names["EVENTHUBS"]}.servicebus.windows.net"' in values["config"]
+
+
 def test_the_walk_ends_in_what_bicep_calls_it():
     """Both ways make the same, so that one may be taken up by the other."""
-    text = (ROOT / "docs/azure.md").read_text()
+    text = AZURE.read_text()
     example = (ROOT / "deploy/azure/example.bicepparam").read_text()
     given = dict(re.findall(r"(?m)^param (\w+) = '(.+)'$", example))
     assert f"EVENTHUBS={given['name']} " in text and f"CLUSTER={given['clusterName']} " in text
@@ -101,7 +116,7 @@ def test_files_that_pages_name_are_there():
 
 
 def test_sizes_are_as_their_formulas_say():
-    (block,) = blocks(ROOT / "docs/azure.md", "sizing")
+    (block,) = blocks(AZURE, "sizing")
     lines = re.findall(r"(?m)^[\w ]+: +(.+?) += ([\d.]+)\b", block)
     assert len(lines) == block.count("\n") > 5
     for formula, result in lines:

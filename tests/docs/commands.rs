@@ -8,8 +8,15 @@ use crate::desk::Desk;
 use crate::pages::{Page, all, root};
 
 /// What a command may need that is not to be had here.
-const BEYOND: [&str; 6] =
-    ["Azure", "a cluster", "a terminal", "Docker", "Kerberos", "the shell it was started in"];
+const BEYOND: [&str; 7] = [
+    "Azure",
+    "a cluster",
+    "a release",
+    "a terminal",
+    "Docker",
+    "Kerberos",
+    "the shell it was started in",
+];
 /// Pages whose calls of `helm` the chart's own tests make.
 const CHARTED: [&str; 4] = [
     "docs/kubernetes.md",

@@ -1,9 +1,9 @@
-//! Links, and the first screen.
+//! Links, the index, and the first screen.
 
 use std::collections::HashSet;
 use std::fs;
 
-use crate::pages::{Page, all};
+use crate::pages::{Page, all, root};
 
 /// The targets of `[text](target)` in `text`.
 fn links(text: &str) -> impl Iterator<Item = &str> {
@@ -40,6 +40,31 @@ fn links_lead_somewhere() {
         }
     }
     assert!(seen > 100, "{seen}");
+}
+
+/// Who looks for something finds it from the README on: each page is named by the index of its folder.
+#[test]
+fn every_page_is_in_the_index() {
+    for index in ["docs/README.md", "docs/downstream/README.md"] {
+        let index = Page::named(index);
+        let folder = index.path.parent().unwrap();
+        let named = links(&index.text).map(|link| folder.join(link.split('#').next().unwrap()));
+        let named = named.collect::<HashSet<_>>();
+        for page in all().iter().filter(|page| page.path.parent() == Some(folder)) {
+            let is_named = named.contains(&page.path) || page.path == index.path;
+            assert!(is_named, "{} does not name {}", index.name(), page.name());
+        }
+    }
+}
+
+/// What `docs/support.md` names as the test of something is there.
+#[test]
+fn what_shows_support_is_there() {
+    let page = Page::named("docs/support.md");
+    let quoted = page.text.split('`').skip(1).step_by(2);
+    let named = quoted.filter(|it| it.starts_with("tests/") || it.starts_with("crates/"));
+    let missing = named.clone().filter(|it| !root().join(it).exists()).collect::<Vec<_>>();
+    assert!(missing.is_empty() && named.count() > 15, "{missing:?}");
 }
 
 #[test]

@@ -61,6 +61,22 @@ fn pages_say_the_words_of_the_field() {
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
 
+/// Words of ours that no reader can guess: where a page uses one, its entry in the glossary is a click away.
+#[test]
+fn pages_that_use_our_words_lead_to_the_glossary() {
+    let ours = Regex::new(r"(?i)\b(lanes?|shards?|tickets?|halted|settled)\b").unwrap();
+    let mut missing = Vec::new();
+    for page in pages::all().iter().filter(|page| page.name().starts_with("docs/")) {
+        if let Some(word) = ours.find(&prose(&page.text))
+            && page.name() != "docs/glossary.md"
+            && !page.text.contains("glossary.md")
+        {
+            missing.push(format!("{} says `{}`", page.name(), word.as_str()));
+        }
+    }
+    assert!(missing.is_empty(), "link docs/glossary.md: {missing:#?}");
+}
+
 /// What the program says: its texts, and what makes the help and the schema; and the comments of configurations.
 fn spoken(path: &str, text: &str) -> Option<String> {
     let texts = Regex::new(r#""(?:[^"\\]|\\.)*("|\\$)"#).unwrap();

@@ -129,7 +129,7 @@ export const RUNBOOKS = {
     "means": "The process has started more than twice within half an hour. Nothing is lost; what was in flight at a crash may come twice.",
     "steps": [
       "Run `kubectl describe pod`. `OOMKilled`: give the container `limits.memory` of the TOML plus 80 MB. If the log says `unpack to more at once`, the batches of that topic need more.",
-      "Otherwise look at the exit code. 78: the configuration is wrong. 69: a service refused the bridge for good. 70: a bug. The table is in the README.",
+      "Otherwise look at the exit code. 78: the configuration is wrong. 69: a service refused the bridge for good. 70: a bug. The table of exit codes has the others.",
       "137 without `OOMKilled`: the liveness probe failed. While a thread does not respond, `/livez` names it."
     ]
   },
