@@ -202,7 +202,7 @@ fn not_toml(file: &FilePath, text: &str, error: &toml::de::Error) -> Problems {
         what: "this is not TOML".to_owned(),
         why: error.message().to_owned(),
         hint: "text stands in quotes (`hub = \"orders\"`), a key once in its table, a table under its \
-               `[header]`; the rest is checked once this reads"
+               `[header]`; the rest is checked once the file can be parsed"
             .to_owned(),
     }
     .into()
@@ -213,7 +213,7 @@ fn too_big(file: &FilePath, lines: &Lines, path: &Path) -> Problem {
         place: place(file, lines.nearest(path)),
         what: format!("`{path}` is too large a number"),
         why: "numbers have 64 bits".to_owned(),
-        hint: "the rest is checked once this number fits".to_owned(),
+        hint: "the rest is checked once this number is in range".to_owned(),
     }
 }
 
@@ -224,7 +224,7 @@ fn unmergeable(file: &FilePath, error: &ConfigError) -> Problems {
     };
     Problem {
         place: place(file, None),
-        what: "the configuration cannot be put together".to_owned(),
+        what: "the parts of the configuration cannot be merged".to_owned(),
         why,
         hint: "compare with `config/bridge.full.toml`".to_owned(),
     }

@@ -67,7 +67,7 @@ impl Wire {
             Proxy::At(url) => {
                 // Its errors may repeat the URL, which may hold a password.
                 let proxy = reqwest::Proxy::all(url.expose());
-                let proxy = proxy.map_err(|_| unusable(&"the proxy has no usable URL"))?;
+                let proxy = proxy.map_err(|_| unusable(&"the URL of the proxy is not usable"))?;
                 (outside.proxy(proxy), Url::parse(url.expose()).ok().as_ref().map(place))
             }
         };

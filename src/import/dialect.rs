@@ -218,7 +218,7 @@ pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) ->
         }
         Err(flaw) => {
             let text = format!(
-                "is no connection string that can be read here: {flaw}; `connection_string_file` under `[eventhubs]` takes one whole"
+                "is not a connection string that can be read here: {flaw}; `connection_string_file` under `[eventhubs]` takes one whole"
             );
             notes.push(Note::new(key, text));
             None

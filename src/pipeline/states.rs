@@ -138,7 +138,7 @@ fn words(it: &LaneStanding<'_>) -> String {
     let next = it.next.map_or("is under way".to_owned(), |next| format!("in {}", seconds(next)));
     match it.attempts {
         0 if it.lasts >= LASTS => format!("has not answered for {lasts}"),
-        0 => "is accepted in its turn".to_owned(),
+        0 => "waits for its turn".to_owned(),
         tries => {
             let tried = if tries == 1 { "try" } else { "tries" };
             let detail = it.detail;

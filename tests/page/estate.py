@@ -282,18 +282,18 @@ def estate(hubs=200, partitions=32, troubled=True):
 EVENTS = [
     (3_420, "info", "rebalance", "the group gave this member 24 partitions", {"shard": "0"}),
     (3_419, "info", "rebalance", "the group gave this member 25 partitions", {"shard": "1"}),
-    (1_810, "warn", "throttled", "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts", {"namespace": "default"}),
+    (1_810, "warn", "throttled", "throttled by event hubs: refused batches wait, and are sent again at the rate that the namespace accepts", {"namespace": "default"}),
     (1_641, "info", "throttled", "no longer throttled", {"namespace": "default", "lasted": "169.0 s"}),
-    (940, "warn", "hub", "event hubs cannot be reached, waiting for it; what goes elsewhere goes on", {"namespace": "default", "hub": "audit", "detail": "connection refused"}),
-    (902, "info", "hub", "event hubs is reached again", {"namespace": "default", "lasted": "38.0 s"}),
+    (940, "warn", "hub", "cannot connect to event hubs, retrying; records for other namespaces continue", {"namespace": "default", "hub": "audit", "detail": "connection refused"}),
+    (902, "info", "hub", "connected to event hubs again", {"namespace": "default", "lasted": "38.0 s"}),
     (240, "info", "token", "a new token is in use", {"namespace": "default"}),
 ]
 TROUBLE = {
-    "halted": (1_260, "error", "halted", "partition halted: this record can never be stored; mend the cause and restart", {"topic": "orders", "partition": "4"}),
-    "throttled": (74, "warn", "throttled", "throttled: batches that were refused wait, and are sent in turn", {"namespace": "default", "detail": "21 hub partitions take turns"}),
-    "hub_away": (312, "error", "hub", "the hub is refused: its mappings wait, no others do", {"namespace": "default", "hub": "payments", "detail": "no such hub"}),
+    "halted": (1_260, "error", "halted", "partition halted: this record can never be stored. Fix the cause and restart", {"topic": "orders", "partition": "4"}),
+    "throttled": (74, "warn", "throttled", "throttled by event hubs: refused batches wait, and are sent again", {"namespace": "default", "detail": "21 hub partitions take turns"}),
+    "hub_away": (312, "error", "hub", "the hub is not usable: its mappings wait, all others continue", {"namespace": "default", "hub": "payments", "detail": "no such hub"}),
     "kafka_away": (63, "error", "kafka", "no broker answers", {"detail": "kafka-0.shop.svc:9092: connection refused"}),
-    "event_hubs_away": (95, "error", "hub", "event hubs cannot be reached, waiting for it", {"namespace": "default", "detail": "connection timed out"}),
+    "event_hubs_away": (95, "error", "hub", "cannot connect to event hubs, retrying", {"namespace": "default", "detail": "connection timed out"}),
     "draining": (2, "info", "draining", "draining: no more records are taken", {}),
     "hostile": (5, "error", HOSTILE, HOSTILE, {HOSTILE: HOSTILE, "detail": HOSTILE}),
 }

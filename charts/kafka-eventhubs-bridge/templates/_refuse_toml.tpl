@@ -13,7 +13,7 @@
 {{- end -}}
 {{- if and $v.staticMembership (kindIs "map" $settings.kafka.client) -}}
 {{- if eq (get $settings.kafka.client "group.protocol" | toString) "consumer" -}}
-{{- fail "\n`staticMembership` cannot stand beside `\"group.protocol\" = \"consumer\"` in `config`: the brokers refuse a static member after a crash until the session of its former life is over. Leave one of the two out" -}}
+{{- fail "\n`staticMembership` cannot be used with `\"group.protocol\" = \"consumer\"` in `config`: after a crash the brokers refuse a static member until its old session has timed out. Remove one of the two" -}}
 {{- end -}}
 {{- end -}}
 {{- $port := regexFind `[0-9]+$` (get $settings.admin "listen" | toString) -}}

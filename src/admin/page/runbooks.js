@@ -96,7 +96,7 @@ export const RUNBOOKS = {
     "steps": [
       "`dead_letter_failed`: the line says what to change. Too large for the dead-letter topic: raise its `max.message.bytes` to the figure in the line, better to that of the topic the record comes from; `check --connect` compares the two. Then restart the pod that holds the partition.",
       "Too large: raise what the tier allows, or make the producer send less. No such partition (`mirror`): give the hub as many partitions as the topic. Then restart the pod that holds the partition.",
-      "`its position is gone`: the line says what is committed and what the log holds. Below the log, retention was quicker: raise it, then choose where to go on. Beyond the log, it was cut, or the topic was made again on brokers without topic ids. Stop all members, set the position with `offsets set` (operate.md), and start them; or choose `earliest` or `latest`.",
+      "`committed position is no longer in the log`: the line says what is committed and what the log holds. Below the log, retention was quicker: raise it, then choose where to go on. Beyond the log, it was cut, or the topic was made again on brokers without topic ids. Stop all members, set the position with `offsets set` (operate.md), and start them; or choose `earliest` or `latest`.",
       "The record is not worth it: choose `[failure] policy = \"dead_letter\"` (kept, in Kafka) or `\"drop\"` for that mapping. Running bridges take it and try the record again.",
       "It must be settled before retention reaches it."
     ]
@@ -128,7 +128,7 @@ export const RUNBOOKS = {
   "EventHubsBridgeRestarts": {
     "means": "The process was started more than twice within half an hour.",
     "steps": [
-      "`kubectl describe pod`: `OOMKilled`: give the container `limits.memory` of the TOML and 80 MB more. Did the log say `unpack to more at once`? That topic's batches need more.",
+      "`kubectl describe pod`: `OOMKilled`: give the container `limits.memory` of the TOML and 80 MB more. Did the log say `larger than limits.memory allows`? That topic's batches need more.",
       "The exit code otherwise: 78 wrong configuration, 69 refused for good, 70 a defect: the table in the README.",
       "137 without `OOMKilled`: the liveness probe. While a thread is silent, `/livez` names it."
     ]
