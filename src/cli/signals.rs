@@ -127,7 +127,7 @@ async fn obey(mut wishes: Wishes, stop: &SyncSender<()>, reloads: Option<Reloads
         if stops && asked.elapsed() >= SAME {
             break name;
         }
-        tracing::debug!(signal = name, "a drain is already under way");
+        tracing::debug!(signal = name, "a drain has already begun");
     };
     tracing::warn!(
         signal,

@@ -200,7 +200,8 @@ fn read(text: &str) -> Result<ConnectionString, Flaw> {
     // Editors and shells leave a mark of the byte order, spaces and line ends around it.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if text.starts_with(QUOTES) || text.ends_with(QUOTES) && !text.contains(['=', ';']) {
-        let hint = "remove the quotes: a connection string in a file or a variable has none";
+        let hint =
+            "remove the quotes: a connection string in a file or a variable is written without";
         return Err(flaw("it is in quotes".to_owned(), hint));
     }
     if let Some(flaw) = instead(text) {

@@ -54,7 +54,7 @@ pub(super) fn instead(text: &str) -> Option<Flaw> {
         return Some(flaw);
     }
     if lower.contains("org.apache.kafka.common.security") || lower.contains("$connectionstring") {
-        let hint = "take only what stands between the quotes after `password=`";
+        let hint = "use only the text between the quotes after `password=`";
         return flaw("it is the login of a Kafka client, with the connection string inside", hint);
     }
     if text.starts_with(['{', '[']) {

@@ -166,13 +166,13 @@ fn unsigned(who: Who<'_>, also: &str) -> String {
     match who {
         Who::Key(name) => format!(
             "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
-             `SharedAccessKey`){also}: Event Hubs has another value under that name, or none; was it regenerated?"
+             `SharedAccessKey`){also}. Event Hubs has another value under that name, or none; was it regenerated?"
         ),
         Who::Signature => format!(
             "the signature was made with another key than Event Hubs has, or for another resource{also}: create a new one"
         ),
         Who::File(path) => format!(
-            "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`{also}: Event Hubs has another value under that \
+            "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`{also}. Event Hubs has another value under that \
              name, or none; was it regenerated?",
             path.display()
         ),

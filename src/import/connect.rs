@@ -10,7 +10,7 @@ use super::{ImportError, Note, changes, security};
 const REASONS: &[(&str, &str)] = &[
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("camel.aggregation.", "is what `[batch]` does, without changing the events"),
-    ("camel.", "has no counterpart: nothing stands between the record and the event"),
+    ("camel.", "has no counterpart: the record becomes the event directly"),
     (
         "eventhub.partition.key.source",
         "is `partitioning` of the mapping: `key` is what is written, `round_robin` is the other",

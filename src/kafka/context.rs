@@ -276,7 +276,7 @@ impl Context {
             tracing::warn!(
                 name: "membership_lost",
                 shard = self.shard,
-                "the group coordinator has not answered for {away} s, longer than the session timeout: the bridge is no longer a member of the group, and joins again"
+                "the group coordinator has not answered for {away} s, longer than the session timeout. The bridge is no longer a member of the group, and joins again"
             );
         }
     }

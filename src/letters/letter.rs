@@ -111,7 +111,7 @@ impl Found {
 /// What can be done about it.
 pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
     let Some(origin) = origin else {
-        return "it is not a dead letter of a bridge, or its topic had no room for the headers: raise `max.message.bytes` of the topic for the next ones";
+        return "it is not a dead letter of a bridge, or its topic had no room for the headers. Raise `max.message.bytes` of the topic for the next ones";
     };
     if origin.holds == Holds::Place {
         return "it holds no record (`dead_letter_holds`). The record is in its topic, as long as Kafka keeps it: `replay --topic` from its offset sends it again";
@@ -132,7 +132,7 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
              by `dead-letters replay`"
         }
         "not_framed" => {
-            "it has no schema, or its serializer is not the one of `decode` in the mapping: correct the mapping and send it again by `dead-letters replay`, or correct the program that writes such records"
+            "it has no schema, or its serializer is not the one of `decode` in the mapping. Correct the mapping and send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         "unknown_hub" => {
             "its hub is not in `hubs` of its mapping: create the hub, add it to `hubs`, and send it again by `dead-letters replay`; or correct the program that writes such records"
@@ -141,7 +141,7 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
             "`detail` says what is wrong with it or with its schema: correct the program that writes such records; the bridge reads a schema that was replaced in the registry after a restart"
         }
         "no_field" | "no_envelope" | "no_cloudevent" | "expression" => {
-            "it does not fit its mapping, and `detail` says where: correct the mapping (docs/shaping.md) and send it again by `dead-letters replay`, or correct the program that writes such records"
+            "it does not fit its mapping, and `detail` says where. Correct the mapping (docs/shaping.md) and send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         _ => "`detail` says why; a newer bridge may have written it",
     }

@@ -14,4 +14,5 @@ mod inventory;
 mod links;
 mod pages;
 mod schemas;
+mod texts;
 mod words;

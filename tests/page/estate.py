@@ -149,14 +149,14 @@ def hub_away():
     slow["partitions"][9].update(state="waiting", since=at(14), attempts=0, detail="no answer for 14 s")
     slow["partitions"][22].update(state="retrying", since=at(41), attempts=9, next_try_seconds=4.0, detail="com.microsoft:timeout: the service could not store it")
     for part in state["topics"][1]["partitions"]:
-        part.update(state="held", reason="hub_unavailable", since=at(312), detail="its hub `payments` takes nothing", lag_records=8_190, lag_seconds=312.0, in_flight_records=40)
+        part.update(state="held", reason="hub_unavailable", since=at(312), detail="its hub `payments` accepts no events", lag_records=8_190, lag_seconds=312.0, in_flight_records=40)
     state["held"] = [
         {"kind": "hub", "namespace": "default", "hub": "payments", "since": at(312), "seconds": 312, "runbook": "EventHubsBridgeHubUnavailable",
          "detail": "no such hub; hint: create it, or correct the `hub` of the mapping"},
         {"kind": "delivery", "namespace": "default", "hub": "orders", "since": at(41), "seconds": 41, "runbook": "EventHubsBridgeHubPartitionStuck",
          "detail": "partition 22 has accepted nothing for 41 s: 9 tries failed, the next in 4 s: com.microsoft:timeout"},
     ] + [{"kind": "partition", "topic": "payments", "partition": n, "since": at(312), "seconds": 312, "runbook": "EventHubsBridgePartitionBehind",
-          "detail": "its hub `payments` takes nothing"} for n in range(8)]
+          "detail": "its hub `payments` accepts no events"} for n in range(8)]
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state
 
@@ -198,7 +198,7 @@ def event_hubs_away():
             part.update(state="retrying", since=at(95), attempts=19, next_try_seconds=2.0, detail=why)
     for each in state["topics"]:
         for part in each["partitions"]:
-            part.update(state="held", reason="hub_unavailable", since=at(90), detail="its hub takes nothing", lag_seconds=95.0, lag_records=4_000)
+            part.update(state="held", reason="hub_unavailable", since=at(90), detail="its hub accepts no events", lag_seconds=95.0, lag_records=4_000)
     idle(state)
     state["memory"].update(events_bytes=23 * MIB, prefetched_bytes=1 * MIB)
     state["held"] = [{"kind": "hub", "namespace": "default", "hub": each["hub"], "since": at(95), "seconds": 95, "runbook": "EventHubsBridgeHubUnavailable",

@@ -54,7 +54,7 @@ impl Check<'_> {
             ),
             (false, true) => self.missing(
                 &at.key("certificate_file"),
-                "a private key is of no use without its certificate",
+                "a private key needs its certificate",
                 "add `certificate_file`, or leave `key_file` out",
             ),
             _ => {}
