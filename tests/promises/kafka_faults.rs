@@ -243,7 +243,8 @@ fn records_deleted_before_they_were_read_are_counted_and_the_rest_arrives() {
     let topic_label = format!("topic=\"{topic}\"");
     bridge.wait_metric("bridge_records_expired_total", &[&topic_label], 50.0);
     assert_eq!(bridge.count("bridge_records_expired_total", &[]), 50);
-    let words = ["ERROR", "retention deleted", &topic, "100 to 149 are lost", "going on at 150"];
+    let words =
+        ["ERROR", "retention deleted", &topic, "100 to 149 are lost", "reading continues at 150"];
     bridge.wait_log(&words);
     bridge.stop();
     assert_eq!(audit.finish(supply.ends()).duplicates, []);
