@@ -30,7 +30,7 @@ const OPTIONAL: [&str; 3] = ["EntityPath", "UseDevelopmentEmulator", "TransportT
 /// What some clients understand, and what says the same here.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("OperationTimeout", "`send_timeout` and `connect_timeout` say how long the bridge waits"),
-    ("RuntimePort", "a port stands in its `Endpoint`"),
+    ("RuntimePort", "the port is part of its `Endpoint`"),
     ("StsEndpoint", "the bridge makes its tokens itself"),
 ];
 const QUOTES: [char; 2] = ['"', '\''];

@@ -58,7 +58,7 @@ pub(super) fn instead(text: &str) -> Option<Flaw> {
         return flaw("it is the login of a Kafka client, with the connection string inside", hint);
     }
     if text.starts_with(['{', '[']) {
-        let hint = "take the value of `primaryConnectionString` alone";
+        let hint = "use only the value of `primaryConnectionString`";
         return flaw("it is JSON", hint);
     }
     // "Endpoint=" in base64, whatever follows.

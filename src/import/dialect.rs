@@ -158,7 +158,7 @@ fn way(given: &mut Given, notes: &mut Vec<Note>) -> Way {
         "AZURE_IDENTITY" => Way::Identity,
         _ => {
             let text = format!(
-                "is `{said}`, which has no counterpart of that name: `docs/access.md` shows the kinds there are"
+                "is `{said}`, which has no counterpart of that name: `docs/access.md` lists the kinds"
             );
             notes.push(Note::new(*key, text));
             Way::Unknown

@@ -41,8 +41,8 @@ const REASONS: &[(&str, &str)] = &[
     ("replication.factor", "is not needed: Event Hubs replicates by itself"),
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("producer.", "tunes Java's client against Event Hubs; the bridge speaks AMQP to it"),
-    ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
-    ("admin.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+    ("consumer.", "tunes Java's client; `[kafka.client]` has the settings of librdkafka"),
+    ("admin.", "tunes Java's client; `[kafka.client]` has the settings of librdkafka"),
 ];
 /// Keys that kept topics out; where neither is given, these were.
 const EXCLUDES: [&str; 2] = ["topics.exclude", "topics.blacklist"];

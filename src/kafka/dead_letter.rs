@@ -96,7 +96,7 @@ fn too_large(target: &str, bytes: u64, limit: Option<u64>) -> String {
         None => "accepts less".to_owned(),
     };
     format!(
-        "the record takes {bytes} bytes, and the dead-letter topic `{target}` {takes} (`max.message.bytes`); hint: raise \
+        "the record has {bytes} bytes, and the dead-letter topic `{target}` {takes} (`max.message.bytes`); hint: raise \
          `max.message.bytes` of `{target}` to {bytes} or more, and restart"
     )
 }

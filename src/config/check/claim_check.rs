@@ -128,7 +128,7 @@ impl Check<'_> {
             }
             (Some(_), None) if is_open => {
                 let why = "a token would be sent in clear text";
-                let hint = "write `https://…`; an emulator without TLS takes a `sas_file`";
+                let hint = "write `https://…`; an emulator without TLS accepts a `sas_file`";
                 self.wrong(&at.key("container"), "begins with `http://`", why, hint);
                 None
             }

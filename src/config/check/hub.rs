@@ -46,8 +46,7 @@ impl Check<'_> {
             self.missing(
                 &at,
                 why,
-                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; a connection string that ends in \
-                 `EntityPath=…` says it, too",
+                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; or use a connection string that ends in `EntityPath=…`",
             );
         }
         let written = self.text(&at, hub.as_ref(), why)?;
