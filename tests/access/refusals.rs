@@ -59,7 +59,7 @@ fn who_is_not_believed_is_told_in_the_issuers_words() {
     assert_refused(&issuer, &server, unassigned, &words);
     let echo = format!("{{\"error_description\": \"no such secret: {SECRET}\"}}");
     issuer.rules().mood = Mood::Says(400, echo);
-    assert_refused(&issuer, &server, &secret(SECRET), &["says 400: no such secret: ***"]);
+    assert_refused(&issuer, &server, &secret(SECRET), &["answered 400: no such secret: ***"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn what_may_pass_is_waited_for() {
     for (mood, words) in [
         (Mood::Says(429, "slow down".to_owned()), "says 429: slow down"),
         (Mood::Says(500, "<html>oops</html>".to_owned()), "says 500: <html>oops</html>"),
-        (Mood::Says(400, busy.to_owned()), "says 400: AADSTS90033: later"),
+        (Mood::Says(400, busy.to_owned()), "answered 400: AADSTS90033: later"),
         (Mood::Silent, "no answer from `localhost` within 1s"),
     ] {
         issuer.rules().mood = mood;
