@@ -62,7 +62,7 @@ def panel(grafana, number):
         "query": json.dumps(query),
         "size": 0 if over_time else 4,
         "title": grafana["title"],
-        "noDataMessage": "Nothing: either all is well, or nobody scrapes a bridge.",
+        "noDataMessage": "No data: either there is no problem, or no bridge is scraped.",
         "timeContextFromParameter": "TimeRange",
         "queryType": 16,
         "resourceType": "microsoft.monitor/accounts",

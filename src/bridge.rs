@@ -178,14 +178,16 @@ fn exporter(
 ) -> Result<Option<Exporter>, RunError> {
     let start = |otlp| Exporter::start(otlp, metrics, host);
     let exporter = config.otlp.as_ref().map(start).transpose();
-    exporter.map_err(|error| RunError::Internal(format!("no thread to export from: {error}")))
+    exporter.map_err(|error| {
+        RunError::Internal(format!("cannot start a thread for the export: {error}"))
+    })
 }
 
 fn refused_address(error: &admin::StartError) -> RunError {
     let text = causes::whole(error);
     match error {
         admin::StartError::Listen { .. } => {
-            RunError::Config(format!("{text}; hint: free the address, or set another"))
+            RunError::Config(format!("{text}; hint: stop what uses this address, or set another"))
         }
         admin::StartError::System(_) => RunError::Internal(text),
     }

@@ -227,7 +227,7 @@ impl Health {
                 reasons.map(|(name, why)| format!("shard {index}: namespace `{name}` {why}"));
             verdict.reasons.extend(told);
             if verdict.reasons.len() == before {
-                verdict.reasons.push(format!("shard {index}: every hub is held"));
+                verdict.reasons.push(format!("shard {index}: no hub is usable"));
             }
         }
         verdict

@@ -61,7 +61,7 @@ pub(crate) async fn text_of(key: &str, file: &Path) -> Result<String, String> {
 /// The headers of a `headers_file`.
 pub(crate) async fn headers_of(file: &Path) -> Result<Vec<(String, Secret)>, String> {
     let text = text_of("headers_file", file).await?;
-    headers(&text).map_err(|line| format!("`headers_file`: line {line} is no header"))
+    headers(&text).map_err(|line| format!("`headers_file`: line {line} is not a header"))
 }
 
 /// The request with these headers. Of what is wrong with one nothing is shown: it may be half of a secret.
@@ -74,7 +74,7 @@ pub(crate) fn with_headers(
         let mut value = HeaderValue::from_str(value.expose()).map_err(unusable)?;
         value.set_sensitive(true);
         let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("`{name}` is no name of a header"))?;
+            .map_err(|_| format!("`{name}` is not a valid name of a header"))?;
         request = request.header(key, value);
     }
     Ok(request)

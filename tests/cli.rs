@@ -111,7 +111,7 @@ fn an_answer_that_cannot_be_written_is_74() {
         let output = here(arguments).stdout(full()).output().unwrap();
         assert_eq!(output.status.code(), Some(74), "{arguments:?}");
         let said = text(&output.stderr);
-        assert!(said.contains("error: standard output cannot be written to: No space"), "{said}");
+        assert!(said.contains("error: cannot write to standard output: No space"), "{said}");
     }
     // A verdict is not mistaken for a full disk.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -238,7 +238,7 @@ fn hubs_are_written_before_there_is_a_secret() {
         let (said, noted) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{eventhubs}: {noted}");
         assert!(said.contains(command), "{eventhubs}: {said}");
-        assert_eq!(noted.contains("note: which namespace `default` is"), command == unknown);
+        assert_eq!(noted.contains("note: the name of namespace `default` is"), command == unknown);
     }
     std::fs::write(&file, "[[mappings]]\ntopic = 'orders'\nhub = ''").unwrap();
     let output = bridge(&["hubs", "--config", file.to_str().unwrap()]);

@@ -195,7 +195,7 @@ fn start(file: &Path) -> Bridge {
     let (looked, looks) = mpsc::sync_channel(100);
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
-            if let Some((_, after)) = line.split_once("hub read for events") {
+            if let Some((_, after)) = line.split_once("hub was read for events") {
                 let seconds = after.split_once("seconds=").map_or(after, |(_, after)| after);
                 let end = seconds.find(' ').unwrap_or(seconds.len());
                 looked.try_send(seconds[..end].parse().expect("seconds")).ok();

@@ -43,29 +43,29 @@ struct List {
 pub struct Answer {
     /// Version of this format.
     pub version: u32,
-    /// What to ask `since` the next time.
+    /// Value of `since` for the next request.
     pub next: u64,
-    /// How many after `since` are not kept any more.
+    /// Number of changes after `since` that are no longer stored.
     pub lost: u64,
-    /// The changes, the oldest first.
+    /// The changes; the oldest is first.
     pub events: Vec<Change>,
 }
 
-/// A change of state, and the log line that told of it.
+/// A change of state, with the text of its log line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// Its number; they begin at 1 with each process.
+    /// Number of the change; it begins at 1 in each process.
     pub id: u64,
-    /// When.
+    /// Time of the change.
     #[schemars(with = "String")]
     pub time: Timestamp,
     /// `info`, `warn` or `error`.
     pub level: String,
-    /// What kind of change: `docs/status.md` lists them.
+    /// Kind of the change: `docs/status.md` lists them.
     pub change: String,
-    /// The words of the log line.
+    /// Text of the log line.
     pub message: String,
-    /// Its fields.
+    /// Fields of the log line.
     pub fields: Map<String, Value>,
 }
 

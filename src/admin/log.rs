@@ -70,7 +70,7 @@ pub enum LevelError {
     #[error("the level is not a filter: {0}")]
     Filter(#[from] ParseError),
     /// Nothing logs.
-    #[error("this process has no log")]
+    #[error("this process writes no log")]
     None,
 }
 
@@ -87,7 +87,7 @@ impl Levels {
         let handle = self.0.as_ref().ok_or(LevelError::None)?;
         handle.reload(wanted).map_err(|_| LevelError::None)?;
         // At this level it is in every log but one that is off.
-        tracing::info!(name: "log_level_changed", level, "another level is logged");
+        tracing::info!(name: "log_level_changed", level, "the log level was changed");
         Ok(())
     }
 }
@@ -111,7 +111,7 @@ pub fn abort_on_panic() {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = panic.payload_as_str().unwrap_or("no text");
-        tracing::error!(place, text, "panicked: a fault in the bridge, the process ends");
+        tracing::error!(place, text, "panic: a defect of the bridge; the process ends");
         print(panic);
         std::process::abort();
     }));

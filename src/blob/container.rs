@@ -177,8 +177,8 @@ fn refusal(answer: &Response) -> Failure {
     };
     let code: String = text("x-ms-error-code").chars().take(SHOWN).collect();
     let detail = match code.as_str() {
-        "" => format!("storage says {status}"),
-        code => format!("storage says {status}, {code}"),
+        "" => format!("storage answered {status}"),
+        code => format!("storage answered {status}, {code}"),
     };
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(detail),

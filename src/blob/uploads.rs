@@ -103,16 +103,16 @@ impl Storage {
         let (container, blobs) = (self.container.url(), waiting);
         let lasted = lasted.map(tracing::field::display);
         if let Failure::Unauthorized(error) = failure {
-            tracing::error!(name: "claim_check_refused", container, blobs, lasted, error, "storage refuses the bridge: partitions whose next record is too large wait, the rest goes on; still trying");
+            tracing::error!(name: "claim_check_refused", container, blobs, lasted, error, "not authorized to write to storage, retrying: partitions whose next record is too large wait, all others continue");
         } else {
-            tracing::warn!(name: "claim_check_failed", container, blobs, lasted, error = %failure, "storage does not take a value: partitions whose next record is too large wait, the rest goes on; still trying");
+            tracing::warn!(name: "claim_check_failed", container, blobs, lasted, error = %failure, "storage does not accept a value, retrying: partitions whose next record is too large wait, all others continue");
         }
     }
 
     /// A blob is stored, or is not wanted any more.
     fn is_done(&self, reference: Reference) {
         if let Some(lasted) = self.trouble.releases(&reference, Instant::now()) {
-            tracing::info!(name: "claim_check_restored", container = self.container.url(), %lasted, "no value waits for storage any more");
+            tracing::info!(name: "claim_check_restored", container = self.container.url(), %lasted, "storage accepts values again: no partition waits for it");
         }
     }
 }

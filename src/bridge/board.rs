@@ -183,7 +183,7 @@ impl Board {
             }
         }
         if let Cluster::Refused(why) = &state.cluster {
-            verdict.refused.insert(format!("kafka refuses us: {why}"));
+            verdict.refused.insert(format!("kafka refused the bridge: {why}"));
         }
         verdict
     }

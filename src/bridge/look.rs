@@ -54,7 +54,8 @@ impl Look {
         health: &Health,
         found: Found,
     ) -> Result<Self, RunError> {
-        let system = |error: std::io::Error| RunError::Internal(format!("no thread: {error}"));
+        let system =
+            |error: std::io::Error| RunError::Internal(format!("cannot start a thread: {error}"));
         let board = Arc::new(Board::new(Way::all(config)));
         let (stop, stopped) = tokio::sync::watch::channel(());
         let runtime =

@@ -95,7 +95,7 @@ impl Reload {
                 Ok(difference.lines)
             }
             Err(refusal) => {
-                tracing::error!(name: "reload_refused", why = refusal.why, "the configuration was not reloaded, the one of before runs on");
+                tracing::error!(name: "reload_refused", why = refusal.why, "the configuration was not reloaded; the bridge keeps its previous configuration");
                 for what in refusal.what.iter().take(SAID) {
                     tracing::error!("{}", what.split_whitespace().collect::<Vec<_>>().join(" "));
                 }
@@ -113,14 +113,14 @@ impl Reload {
     /// The configuration as it stands there now, and how it differs.
     fn next(&self) -> Result<(Effective, Difference), Refusal> {
         let Some((runs, load)) = &self.from else {
-            let why = "a run that ends by itself keeps its configuration".to_owned();
+            let why = "a run that ends by itself cannot reload its configuration".to_owned();
             return Err(Refusal { why, what: Vec::new() });
         };
         let next = load().map_err(|problems| {
             let what: Vec<_> = problems.iter().map(ToString::to_string).collect();
             let why = match what.len() {
-                1 => "the configuration is wrong".to_owned(),
-                many => format!("{many} things are wrong with the configuration"),
+                1 => "the configuration is invalid".to_owned(),
+                many => format!("the configuration has {many} problems"),
             };
             Refusal { why, what }
         })?;
@@ -138,7 +138,7 @@ impl Reload {
         if before != level
             && let Err(error) = self.levels.set(level)
         {
-            tracing::warn!(%error, "the level of the log stays");
+            tracing::warn!(%error, "the level of the log cannot be changed");
         }
         for warning in &next.config.warnings {
             tracing::warn!("{}", warning.line());

@@ -105,7 +105,7 @@ impl<'a> Shards<'a> {
             outcome = self.watch();
         }
         self.look.end();
-        tracing::info!(name: "draining", "stopping: what is under way is delivered and committed");
+        tracing::info!(name: "draining", "stopping: records in flight are delivered and committed first");
         self.health.draining();
         stop_all(self.running)?;
         tracing::info!(name: "stopped", "stopped");
@@ -121,7 +121,7 @@ impl<'a> Shards<'a> {
                 Some(Ok(())) => {}
                 None => self.begin(number)?,
                 Some(Err(Failure::Kafka(Fatal::Outrun { .. } | Fatal::ShutOut(_)))) => {
-                    tracing::warn!(name: "shard_restarted", shard = number, "starting again, under the same name");
+                    tracing::warn!(name: "shard_restarted", shard = number, "the consumer starts again, under the same name");
                     self.renew(number)?;
                 }
                 Some(Err(failure)) => return Err(failure.into()),
@@ -135,7 +135,7 @@ impl<'a> Shards<'a> {
         if self.running.iter().all(Option::is_some)
             && let Some(number) = self.renewed.pop_front()
         {
-            tracing::info!(name: "shard_restarted", shard = number, "starting again, with the new certificates for kafka");
+            tracing::info!(name: "shard_restarted", shard = number, "the consumer starts again, with the new certificates for kafka");
             self.renew(number)?;
         }
         Ok(())
@@ -174,7 +174,7 @@ impl<'a> Shards<'a> {
             // The files have changed once more, and are not whole.
             Err(StartError::Kafka(error)) => {
                 if !std::mem::replace(&mut self.said, true) {
-                    tracing::warn!(shard = number, %error, "cannot start again yet");
+                    tracing::warn!(shard = number, %error, "the consumer cannot start again yet, retrying");
                 }
             }
         }

@@ -91,7 +91,7 @@ impl Watch {
     }
 
     fn shut(&mut self, shut: &Shut) {
-        tracing::debug!(error = %shut, "the topics are not known yet");
+        tracing::debug!(error = %shut, "cannot list the topics yet");
         let Shut::At { why: Denied::Refused(why), .. } = shut else {
             self.refusals = 0;
             return self.board.cluster(Cluster::Unknown);
@@ -109,7 +109,7 @@ impl Watch {
         let mut well = true;
         for topic in named_topics(&self.config.mappings).collect::<BTreeSet<_>>() {
             let missing = (!topics.contains_key(topic)).then_some(
-                "kafka names no such topic; hint: make the topic, or let the bridge describe it",
+                "kafka lists no such topic; hint: create the topic, or grant the bridge `Describe` on it",
             );
             self.health.trouble(Trouble::Topic(topic.into()), missing);
             well &= missing.is_none();
@@ -121,8 +121,7 @@ impl Watch {
             if topics.contains_key(topic) {
                 self.health.trouble(what, None);
             } else {
-                let detail = "kafka names no such topic; hint: make the topic, or let the bridge describe it; \
-                              until then dead letters wait";
+                let detail = "kafka lists no such topic; hint: create the topic, or grant the bridge `Describe` on it. Until then dead letters wait";
                 self.health.refused(what, detail);
                 well = false;
             }

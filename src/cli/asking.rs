@@ -21,10 +21,10 @@ pub(super) struct Asking {
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
-    /// Tell what was found, or why nothing was, as one JSON document
+    /// Write the result, or the error, as one JSON document
     #[arg(long)]
     pub(super) json: bool,
-    /// When all has to be over
+    /// Give up after this long
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(super) timeout: Duration,
 }
@@ -90,7 +90,8 @@ pub(super) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
 pub(super) fn can_ask(as_json: bool, hint: &str) -> bool {
     let can = !as_json && std::io::stdin().is_terminal();
     if !can {
-        let how = format_args!("error: nobody is there to be asked\n  hint: {hint}");
+        let how =
+            format_args!("error: cannot ask for confirmation without a terminal\n  hint: {hint}");
         say(std::io::stderr(), how);
     }
     can
@@ -98,7 +99,7 @@ pub(super) fn can_ask(as_json: bool, hint: &str) -> bool {
 
 /// Asks; only `yes` is yes.
 pub(super) fn is_agreed(question: &str) -> bool {
-    say(std::io::stderr(), format_args!("{question} `yes` to do so"));
+    say(std::io::stderr(), format_args!("{question} Type `yes` to confirm"));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
 }
@@ -118,8 +119,8 @@ pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>
         if meant.is_empty() {
             let all = all().map(|(place, it)| format!("{place} ({})", it.hub)).take(20);
             let all = all.collect::<Vec<_>>().join(", ");
-            let what = format!("no mapping is `{named}`");
-            return Err(Failure::usage(what, format!("there are {all}")));
+            let what = format!("no mapping has the name `{named}`");
+            return Err(Failure::usage(what, format!("the mappings are {all}")));
         }
         chosen.extend(meant);
     }

@@ -88,7 +88,7 @@ fn look_on(
             Ok(true) => break,
             Ok(false) => {}
             Err(failure) => {
-                tracing::debug!(why = failure.what, "whether everything is settled is not known");
+                tracing::debug!(why = failure.what, "cannot read how far the group is, retrying");
             }
         }
         if !matches!(ended.recv_timeout(INTERVAL), Err(RecvTimeoutError::Timeout)) {
@@ -120,7 +120,10 @@ fn in_session(
         none => match Goal::set(&mut session, LIMIT)? {
             Some(set) => {
                 for topic in session.missing() {
-                    tracing::warn!(topic, "it is not there, so it need not be caught up with");
+                    tracing::warn!(
+                        topic,
+                        "the topic does not exist, so the command does not wait for it"
+                    );
                 }
                 let (records, _) = set.size();
                 progress.begin(aim.doing, "records", records.unsigned_abs());
@@ -134,7 +137,7 @@ fn in_session(
         progress.at(goal.settled().unsigned_abs());
         stands.look(goal, Instant::now());
         for partition in goal.take_gone() {
-            tracing::warn!(%partition, "its topic was deleted and created again, or its position was deleted: nothing more of it is replayed");
+            tracing::warn!(%partition, "the topic was deleted and created again, or the committed position was deleted; nothing more of this partition is replayed");
         }
         match look {
             Look::Arrived => return Ok(true),
@@ -166,7 +169,7 @@ impl Stands {
             let named = named.collect::<Vec<_>>().join(", ");
             tracing::warn!(
                 partitions,
-                "nothing was settled for a minute: {named}; what holds them is said above, and to stop is possible at any time"
+                "no record was settled for a minute: {named}. The log lines above give the cause; you can stop at any time"
             );
         }
     }

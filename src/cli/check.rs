@@ -15,13 +15,13 @@ use crate::connect::{self, Report};
 pub(super) struct Check {
     #[command(flatten)]
     source: Source,
-    /// Try every broker, topic, namespace and hub too: connect, log in, look; nothing is sent
+    /// Also test access to every broker, topic, namespace and hub; nothing is sent
     #[arg(long)]
     connect: bool,
-    /// Tell what was found, or what is wrong, as one JSON document
+    /// Write the report, or the problems, as one JSON document
     #[arg(long)]
     json: bool,
-    /// When all has to be over
+    /// Give up after this long
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "connect", value_parser = time)]
     timeout: Duration,
 }
@@ -54,7 +54,7 @@ fn good(source: &Source, config: &Config) -> ExitCode {
     let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
     let file = source.config.display();
     answer(
-        format_args!("{file}: good (mappings: {mappings}, namespaces: {namespaces})"),
+        format_args!("{file}: valid (mappings: {mappings}, namespaces: {namespaces})"),
         ExitCode::SUCCESS,
     )
 }
@@ -63,7 +63,7 @@ fn connected(check: &Check, config: &Config) -> ExitCode {
     let report = match connect::connect(config, check.timeout) {
         Ok(report) => report,
         Err(error) => {
-            say(std::io::stderr(), format_args!("error: no runtime: {error}"));
+            say(std::io::stderr(), format_args!("error: cannot start the async runtime: {error}"));
             return ExitCode::from(INTERNAL);
         }
     };

@@ -18,9 +18,9 @@ pub(super) struct Configuration {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Write every value that counts, and who said it, as TOML; secrets are hidden
+    /// Write the effective configuration as TOML, with the source of each value; secrets are hidden
     Show(Show),
-    /// Write the JSON Schema of the configuration file, for editors and checks
+    /// Write the JSON Schema of the configuration file, for editors and validators
     Schema,
 }
 
@@ -28,7 +28,7 @@ enum Action {
 struct Show {
     #[command(flatten)]
     source: Source,
-    /// Write it, or what is wrong, as one JSON document
+    /// Write the configuration, or the problems, as one JSON document
     #[arg(long)]
     json: bool,
 }

@@ -25,13 +25,13 @@ pub(super) struct DeadLetters {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Count the letters by source topic, reason and hub; or list single ones
+    /// Count the dead letters by source topic, reason and hub, or list each one
     List(List),
-    /// Show one letter: where its record was, why it is there, the record, and what can be done
+    /// Show one dead letter: the source of its record, the reason, the record, and what to do
     Show(Show),
-    /// Send letters again, each as the record that it was, to the hub that was to have it; those that were sent before are not
+    /// Send dead letters again, each as its original record, to the hub it was meant for; none is sent twice
     Replay(again::Question),
-    /// Delete the oldest letters of each partition
+    /// Delete the oldest dead letters of each partition
     Purge(Deletion),
 }
 
@@ -39,10 +39,10 @@ enum Action {
 struct Common {
     #[command(flatten)]
     source: Source,
-    /// Tell what was found, or why nothing was, as one JSON document
+    /// Write the result, or the error, as one JSON document
     #[arg(long)]
     json: bool,
-    /// How long an answer of Kafka may take, or the next record; not how long all of it takes
+    /// Time limit for each answer of Kafka and for the next record, not for the whole command
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     timeout: Duration,
 }
@@ -54,22 +54,22 @@ struct List {
     /// Only this dead-letter topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
-    /// Only letters whose record was in this topic, or this partition of it; may be repeated
+    /// Only dead letters whose record came from this topic, or this partition of it; may be repeated
     #[arg(long = "source", value_name = "TOPIC[:PARTITION]")]
     sources: Vec<Selection>,
-    /// Only letters with this reason, such as `too_large`; may be repeated
+    /// Only dead letters with this reason, such as `too_large`; may be repeated
     #[arg(long = "reason", value_name = "REASON")]
     reasons: Vec<String>,
-    /// Only letters whose record was written at this time or later, such as `2026-01-31T08:00:00Z`, or a date (its midnight, UTC)
+    /// Only dead letters whose record was written at this time or later: `2026-01-31T08:00:00Z`, or a date (midnight UTC)
     #[arg(long, value_name = "TIME")]
     from: Option<Time>,
-    /// Only letters whose record was written before this time
+    /// Only dead letters whose record was written before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Time>,
-    /// List single letters, the oldest first, instead of counting them
+    /// List each dead letter, the oldest first, instead of counting them
     #[arg(long)]
     each: bool,
-    /// How many of them
+    /// How many to list
     #[arg(long, value_name = "N", default_value_t = 100, requires = "each",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
@@ -77,12 +77,12 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Show {
-    /// Where the letter lies, as `list --each` says
+    /// The place of the dead letter, as `list --each` prints it
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     place: Place,
     #[command(flatten)]
     common: Common,
-    /// Show long keys and values whole
+    /// Show long keys and values in full
     #[arg(long, conflicts_with = "json")]
     whole: bool,
 }
@@ -91,16 +91,16 @@ struct Show {
 struct Deletion {
     #[command(flatten)]
     common: Common,
-    /// Only of this dead-letter topic, or this partition of it; may be repeated
+    /// Only this dead-letter topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
-    /// What goes: all in front of the first record of that time or later, or below that offset of one partition
+    /// Delete what was written before this time, or what is below this offset of one partition
     #[arg(long, value_name = "TIME|OFFSET")]
     before: Before,
-    /// Show what would go, and delete nothing
+    /// Show what would be deleted, and delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short, conflicts_with = "dry_run")]
     yes: bool,
 }
@@ -165,7 +165,7 @@ fn show(show: &Show) -> ExitCode {
 fn purge(deletion: &Deletion) -> ExitCode {
     let Deletion { common, topics, before, dry_run, yes } = deletion;
     let is_asked = !yes && !dry_run;
-    let hint = "add `--yes` to delete letters, `--dry-run` to see what would go";
+    let hint = "add `--yes` to delete dead letters, or `--dry-run` to see what would be deleted";
     if is_asked && !can_ask(common.json, hint) {
         return ExitCode::from(USAGE);
     }
@@ -196,7 +196,7 @@ fn shown(plan: &Purge, dry_run: bool, is_asked: bool) -> Option<ExitCode> {
     if code != ExitCode::SUCCESS {
         return Some(code);
     }
-    if is_asked && !is_agreed("delete them for good?") {
+    if is_asked && !is_agreed("Delete them permanently?") {
         return Some(answer(format_args!("{nothing}"), ExitCode::SUCCESS));
     }
     None
@@ -216,5 +216,5 @@ fn carried_out(
     if let Some(failure) = failure {
         say(std::io::stderr(), format_args!("{failure}"));
     }
-    Ok(answer(format_args!("letters that are gone: {} (at most)", purged.gone()), code))
+    Ok(answer(format_args!("dead letters deleted: {} (at most)", purged.gone()), code))
 }

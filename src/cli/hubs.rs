@@ -17,16 +17,16 @@ use crate::route::{Need, Needs, needs};
 pub(super) struct Question {
     #[command(flatten)]
     source: Source,
-    /// What to write: facts, commands, or parameters of `deploy/azure/main.bicep`
+    /// Output: the facts as JSON, `az` commands, or parameters of `deploy/azure/main.bicep`
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
-    /// A topic that a pattern matches, and how many partitions it has; may be repeated
+    /// A topic that a pattern matches, with its number of partitions; may be repeated
     #[arg(long = "topic", value_name = "NAME[=PARTITIONS]", value_parser = topic)]
     topics: Vec<(String, Option<u32>)>,
-    /// Partitions of a hub that does not need more
+    /// Minimum number of partitions of each hub
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     partitions: u32,
-    /// How long events are kept
+    /// Retention of events, in hours
     #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=2160))]
     retention_hours: u32,
 }
@@ -70,15 +70,14 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
         say(
             std::io::stderr(),
             format_args!(
-                "note: which namespace `{name}` is, only its connection string says, and that cannot be read here; \
-                 put the namespace's own name for `{UNKNOWN}`"
+                "note: the name of namespace `{name}` is only in its connection string, which cannot be read here; replace `{UNKNOWN}` by the name"
             ),
         );
     }
     let needs = needs(&config.mappings, &question.read(&config));
     let needs = Needs { hubs: apart(needs.hubs), ..needs };
     for open in &needs.open {
-        say(std::io::stderr(), format_args!("note: {open}; tell with `--topic NAME=PARTITIONS`"));
+        say(std::io::stderr(), format_args!("note: {open}; add `--topic NAME=PARTITIONS`"));
     }
     let hubs = needs.hubs.iter().map(|need| question.hub(&config, need)).collect::<Vec<_>>();
     answer(format_args!("{}", question.format.write(&hubs)), ExitCode::SUCCESS)
@@ -91,11 +90,11 @@ impl Question {
         let is_read = |topic: &str| {
             if left_out.is_unwanted(topic) {
                 note(format_args!(
-                    "topic `{topic}` is left out: `topic_exclude`, or a topic for dead letters"
+                    "topic `{topic}` is left out: it is in `topic_exclude`, or it is a dead-letter topic"
                 ));
             } else if let Some(hub) = left_out.impossible_hub(topic) {
                 note(format_args!(
-                    "topic `{topic}` is left out, here and by `run`: its hub would be `{hub}`, and {HUB_NAMES}"
+                    "topic `{topic}` is left out, as `run` leaves it out: `{hub}` is not a valid name of its hub, as {HUB_NAMES}"
                 ));
             } else {
                 return true;
@@ -139,7 +138,7 @@ fn apart(hubs: Vec<Need>) -> Vec<Need> {
             continue;
         };
         note(format_args!(
-            "`{}` and `{}` are one hub to Event Hubs, which tells no upper case from lower: it is written once",
+            "`{}` and `{}` are the same hub: names of hubs do not differ by upper and lower case; it is written once",
             first.hub, need.hub
         ));
         first.at_least = first.at_least.max(need.at_least);

@@ -12,12 +12,12 @@ use super::{CONFIGURATION, answer, say};
 /// What is read.
 #[derive(Debug, Args)]
 pub(super) struct Old {
-    /// A connector as JSON, properties or YAML of Kubernetes, or the properties of MirrorMaker 2
+    /// A connector as JSON, properties or Kubernetes YAML, or the properties of MirrorMaker 2
     file: PathBuf,
-    /// Which flow of MirrorMaker 2, if several go to Event Hubs
+    /// The flow of MirrorMaker 2 to import, if several go to Event Hubs
     #[arg(long, value_name = "SOURCE->TARGET")]
     flow: Option<String>,
-    /// Which connector, if several go to Event Hubs
+    /// The connector to import, if several go to Event Hubs
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
 }

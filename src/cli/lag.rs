@@ -13,7 +13,7 @@ use clap::Args;
 pub(super) struct Question {
     #[command(flatten)]
     asking: Asking,
-    /// Show the partitions that are caught up, too
+    /// Also show the partitions that are caught up
     #[arg(long, conflicts_with = "json")]
     all: bool,
 }

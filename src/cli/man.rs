@@ -11,10 +11,10 @@ use super::{Arguments, UNWRITTEN, USAGE, answer, say};
 /// Which of them, and where to.
 #[derive(Debug, Args)]
 pub(super) struct Page {
-    /// Write the page of each command into this directory, which is made if it is not there
+    /// Write the page of each command into this directory; it is created if it does not exist
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     directory: Option<PathBuf>,
-    /// The page of this command, such as `offsets set`; without it, that of the program
+    /// The page of this command, such as `offsets set`; without it, the page of the program
     command: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn man(page: &Page) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 let directory = directory.display();
-                let line = format_args!("error: pages cannot be written to `{directory}`: {error}");
+                let line = format_args!("error: cannot write pages to `{directory}`: {error}");
                 say(std::io::stderr(), line);
                 ExitCode::from(UNWRITTEN)
             }

@@ -56,17 +56,17 @@ const CONFIGURATION: u8 = 78;
 /// As the table above, in the words of a terminal.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    done; `run` has stopped as asked, has drained and committed
-  64   the arguments are wrong
-  65   `try`: a record is refused, or no mapping takes its topic
-  69   Kafka or Event Hubs refuse for good; of a command that asks, or somebody does not answer
-  70   a fault of the bridge
-  74   what was asked for could not be written
-  75   `offsets set`: a bridge of the group runs, and nothing was changed; `drain`: not everything is delivered in time;
-       `run --until-caught-up`, `replay`, `dead-letters replay` and `verify`: stopped before they were done
-  76   `verify`: not everything is in the hubs as it should be
-  78   the configuration is wrong
-  130  a second signal ended it at once";
+  0    done; `run` was asked to stop, has drained and committed
+  64   the arguments are invalid
+  65   `try`: a record is refused, or no mapping reads its topic
+  69   Kafka or Event Hubs refused permanently; for a command that only asks, also: a server does not answer
+  70   a defect of the bridge
+  74   the output could not be written
+  75   `offsets set`: a bridge of the group runs, nothing was changed; `drain`: not everything was delivered in time;
+       `run --until-caught-up`, `replay`, `dead-letters replay` and `verify`: stopped before the end
+  76   `verify`: records are missing or different in the hubs
+  78   the configuration is invalid
+  130  a second signal stopped it at once";
 
 /// Copies Apache Kafka topics into Azure Event Hubs: keys kept, order kept, nothing lost
 #[derive(Debug, Parser)]
@@ -80,43 +80,43 @@ struct Arguments {
 enum Command {
     /// Copy records until SIGTERM, SIGINT or another signal, then drain, commit and exit; a second signal stops at once
     Run(run::Run),
-    /// Say everything that is wrong with a configuration; with `--connect`, also what somebody would refuse
+    /// Validate a configuration; with `--connect`, also test access to brokers, topics, namespaces and hubs
     Check(check::Check),
-    /// Show how running bridges stand: lag, rates, what is held and why
+    /// Show the state of running bridges: lag, rates, and which partitions are paused, and why
     Status(status::Question),
-    /// Do not read the topics of a mapping until it is resumed; what was read is delivered
+    /// Stop reading the topics of a mapping until it is resumed; records already read are delivered
     Pause(steer::Mappings),
     /// Read the topics of a mapping again
     Resume(steer::Mappings),
-    /// Pause mappings, and wait until everything of them is delivered
+    /// Pause mappings, and wait until all their records are delivered
     Drain(steer::Drain),
-    /// Change what a running bridge logs
+    /// Change the log level of a running bridge
     LogLevel(steer::Level),
-    /// Have a running bridge read its configuration once more, and say what is different
+    /// Make a running bridge reload its configuration, and show the changes
     Reload(steer::Reload),
-    /// Write a configuration from the one of a Kafka Connect sink or of MirrorMaker 2, and name what has no counterpart
+    /// Convert the configuration of a Kafka Connect sink or of MirrorMaker 2, and list what has no counterpart
     Import(import::Old),
-    /// Write the hubs that a configuration needs, for Azure's tools to make them
+    /// Write the hubs that a configuration needs, for Azure's tools to create them
     Hubs(hubs::Question),
-    /// Write the configuration as it counts, and who said what; or what may stand in it
+    /// Write the effective configuration with the source of each value, or the JSON Schema
     Config(configuration::Configuration),
-    /// Say how far the group is behind, in records and in time, asked of Kafka: also while no bridge runs
+    /// Show the lag of the group in records and in time, read from Kafka: also while no bridge runs
     Lag(lag::Question),
-    /// Show the positions of the group, or set them while no bridge runs
+    /// Show the committed positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
-    /// Show what could not be stored and went to the dead-letter topics, send it again, or delete it
+    /// Show the records in the dead-letter topics, send them again, or delete them
     DeadLetters(dead_letters::DeadLetters),
-    /// Send again what stands between two times or offsets, beside the bridge: its group is left alone
+    /// Send the records between two times or offsets again; the group of the bridge is not changed
     Replay(replay::Question),
-    /// Show what is in a hub: the last events of each partition, or those from a time or a number on
+    /// Show events of a hub: the last of each partition, or those from a time or a sequence number on
     Tail(tail::Question),
-    /// Compare the records of a range with the events in the hubs: missing, twice, out of order, altered, on the wrong partition
+    /// Compare records with the events in the hubs: find missing, duplicate, reordered, altered and misplaced ones
     Verify(verify::Question),
-    /// Show what the mappings make of records: the events, and what is filtered or refused; nothing is sent
+    /// Show the events that the mappings make of records, and which records are filtered or refused; nothing is sent
     Try(trial::Question),
-    /// Write what a shell needs to complete these arguments
+    /// Write a completion script for a shell
     Completions(completions::Completions),
-    /// Write the pages of the manual
+    /// Write the manual pages
     Man(man::Page),
 }
 
@@ -184,10 +184,7 @@ fn answer(line: std::fmt::Arguments<'_>, code: ExitCode) -> ExitCode {
 fn written(result: std::io::Result<()>, code: ExitCode) -> ExitCode {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            say(
-                std::io::stderr(),
-                format_args!("error: standard output cannot be written to: {error}"),
-            );
+            say(std::io::stderr(), format_args!("error: cannot write to standard output: {error}"));
             // What is wrong already stays so.
             if code == ExitCode::SUCCESS { ExitCode::from(UNWRITTEN) } else { code }
         }

@@ -17,9 +17,9 @@ pub(super) struct Offsets {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the position of each partition, against what its log holds
+    /// Show the position of each partition, and the first and last offset of its log
     Show(Asking),
-    /// Set positions while no bridge of the group runs: every partition of the mapped topics, or those that are named
+    /// Set positions while no bridge of the group runs: of all mapped topics, or of the named ones
     Set(Placement),
 }
 
@@ -27,13 +27,13 @@ enum Action {
 struct Placement {
     #[command(flatten)]
     asking: Asking,
-    /// Where to: `earliest`, `latest`, an offset, `+N`, `-N`, a time such as `2026-01-31T08:00:00Z`, or a date (its midnight, UTC)
+    /// The new position: `earliest`, `latest`, an offset, `+N`, `-N`, a time such as `2026-01-31T08:00:00Z`, or a date (midnight UTC)
     #[arg(long, value_name = "TO", allow_hyphen_values = true)]
     to: Target,
-    /// Show what would change, and change nothing; also while a bridge runs
+    /// Show what would change, and change nothing; works also while a bridge runs
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short, conflicts_with = "dry_run")]
     yes: bool,
 }
@@ -48,7 +48,7 @@ pub(super) fn offsets(offsets: &Offsets) -> ExitCode {
 fn set(placement: &Placement) -> ExitCode {
     let Placement { asking, to, dry_run, yes } = placement;
     let is_asked = !yes && !dry_run;
-    let hint = "add `--yes` to change positions, `--dry-run` to see what would change";
+    let hint = "add `--yes` to change positions, or `--dry-run` to see what would change";
     if is_asked && !can_ask(asking.json, hint) {
         return ExitCode::from(USAGE);
     }
@@ -85,7 +85,7 @@ fn shown(plan: &Plan, is_asked: bool) -> Option<ExitCode> {
     if code != ExitCode::SUCCESS {
         return Some(code);
     }
-    if is_asked && !is_agreed("set these positions?") {
+    if is_asked && !is_agreed("Set these positions?") {
         return Some(answer(format_args!("nothing was changed"), ExitCode::SUCCESS));
     }
     None
@@ -101,6 +101,6 @@ fn carried_out(
         return Ok(answer(format_args!("{}", plan.json(true)), ExitCode::SUCCESS));
     }
     let count = plan.changes.len();
-    let set = format_args!("positions that are set and read back: {count}");
+    let set = format_args!("positions set, and read back to be sure: {count}");
     Ok(answer(set, ExitCode::SUCCESS))
 }

@@ -11,13 +11,13 @@ use crate::eventhubs::reader::DEFAULT_GROUP;
 /// See the module.
 #[derive(Debug, Args)]
 pub(super) struct Reading {
-    /// The consumer group to read for; a service lets five readers at a time read a partition for one
+    /// The consumer group to read with; Event Hubs allows five readers of a partition for each group
     #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP)]
     pub(super) consumer_group: String,
-    /// Who reads the hubs: Microsoft's own client where it can go, or the bridge's own reader
+    /// The client that reads the hubs: Microsoft's where it can connect, or the bridge's own
     #[arg(long, value_enum, default_value_t = Reader::Microsoft)]
     reader: Reader,
-    /// How long each answer of Event Hubs, or of Kafka, may take
+    /// Time limit for each answer of Event Hubs or Kafka
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(super) timeout: Duration,
 }
@@ -36,6 +36,6 @@ impl Reading {
 }
 
 pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
-    say(std::io::stderr(), format_args!("error: no runtime: {error}"));
+    say(std::io::stderr(), format_args!("error: cannot start the async runtime: {error}"));
     ExitCode::from(INTERNAL)
 }

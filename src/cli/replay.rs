@@ -24,7 +24,7 @@ const TIDY: Duration = Duration::from_secs(30);
 /// What is to be sent again.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    /// From where on: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, or, of one partition, an offset
+    /// Where to start: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: Target,
     #[command(flatten)]
@@ -36,31 +36,31 @@ pub(super) struct Question {
 pub(super) struct Sending {
     #[command(flatten)]
     source: Source,
-    /// Up to where, without what stands there; the end at the first start unless it is said
+    /// Where to stop, exclusive; by default the end of each partition when the first run starts
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
     pub(super) to: Target,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     pub(super) topics: Vec<Selection>,
-    /// Only by this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
+    /// Only this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
     #[arg(long = "mapping", value_name = "MAPPING")]
     mappings: Vec<String>,
-    /// Take no more than so many records a second, such as `5000/s`
+    /// Read at most this many records per second, such as `5000/s`
     #[arg(long, value_name = "N/s")]
     rate: Option<PerSecond>,
-    /// The group it is kept in; without it, its name follows from the group of the bridge and what else is said here
+    /// The consumer group of the replay; by default a name made of the bridge's group and these arguments
     #[arg(long, value_name = "GROUP")]
     pub(super) name: Option<String>,
-    /// Serve probes, metrics and the status page here; without it, nothing is served
+    /// Serve probes, metrics and the status page at this address; by default nothing is served
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Tell what was found, or what came of it, as one JSON document
+    /// Write the plan, or the result, as one JSON document
     #[arg(long)]
     json: bool,
-    /// How long Kafka may take to say what is there
+    /// Time limit for the questions to Kafka before the start
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(super) timeout: Duration,
 }
@@ -121,8 +121,8 @@ impl Question {
             by.into_iter().any(|mapping| mapping.topics.takes(topic))
         };
         if let Some(other) = topics.iter().find(|it| !taken(&it.topic)) {
-            let what = format!("topic `{}` is taken by no mapping that is meant", other.topic);
-            let hint = "name a mapping that takes it; one that is `paused` is not meant unless it is named";
+            let what = format!("no selected mapping reads topic `{}`", other.topic);
+            let hint = "select a mapping that reads it with `--mapping`; a `paused` mapping is only used when it is named";
             return Err(Failure::usage(what, hint));
         }
         let mut session = Session::open(config, topics, *timeout)?;
@@ -174,12 +174,14 @@ impl Sending {
         match &self.name {
             None => Ok(format!("{ours}.{own}")),
             Some(name) if name == ours => {
-                let what = format!("`{name}` is the group of the bridge, which is left alone");
+                let what =
+                    format!("`{name}` is the group of the bridge, which a replay never changes");
                 Err(Failure::usage(what, "give another `--name`, or none"))
             }
-            Some(name) if name.is_empty() => {
-                Err(Failure::usage("a group has a name", "give another `--name`, or none"))
-            }
+            Some(name) if name.is_empty() => Err(Failure::usage(
+                "the name of a group cannot be empty",
+                "give another `--name`, or none",
+            )),
             Some(name) => Ok(name.clone()),
         }
     }
@@ -207,24 +209,24 @@ impl Sending {
     /// Sends it, unless it is sent already.
     fn carry_out(&self, config: &Config, replay: &Replay, at_last: bool) -> ExitCode {
         for topic in &replay.missing {
-            let what = "kafka has none, or does not let this user see it; nothing of it is sent";
+            let what = "kafka does not have it, or this user may not see it; nothing of it is sent";
             say(std::io::stderr(), format_args!("note: topic `{topic}`: {what}"));
         }
         for partition in &replay.renewed {
-            let what = "its topic was made again since the replay began; nothing of it is sent";
+            let what = "the topic was deleted and created again since the replay began; nothing of it is sent";
             say(std::io::stderr(), format_args!("note: `{partition}`: {what}"));
         }
         if replay.begun && !self.json {
             let Replay { name, .. } = replay;
             let (left, size) = (replay.left(), replay.size());
-            let what = format!("going on: {left} of {size} records are left (at most)");
+            let what = format!("continuing: {left} of {size} records are left (at most)");
             say(std::io::stderr(), format_args!("note: group `{name}`: {what}"));
         }
         let begun = Instant::now();
         let (mut code, mut outcome) = (0, Outcome { arrived: true, settled: 0 });
         if replay.left() > 0 {
             let goal = Some(Goal::of(replay));
-            let done = "replayed: everything is settled";
+            let done = "replay done: every record is settled";
             let aim = Aim { doing: "replaying", done, goal };
             let for_people = !self.json && config.log.format == LogFormat::Text;
             let ended = until_told(config.clone(), true, Some(aim), for_people, None);
@@ -266,7 +268,7 @@ fn close(config: &Config, replay: &Replay) {
     if let Err(why) = closed {
         tracing::warn!(
             why,
-            "the ends are not noted: the same command goes on, and may find nothing left"
+            "cannot store the end of the replay: the same command would continue, and may find nothing left"
         );
     }
 }

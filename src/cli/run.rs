@@ -18,13 +18,13 @@ use crate::config::{Config, LogFormat};
 pub(super) struct Run {
     #[command(flatten)]
     source: Source,
-    /// End with 69 before a record is read unless every mapping can run; otherwise those run that can
+    /// Exit with 69 at the start unless every mapping can run; by default the others run
     #[arg(long)]
     strict: bool,
-    /// End with 0 once the group has settled what was there at the start; with 75 if it is stopped before
+    /// Exit with 0 once the group has settled all records that were there at the start; with 75 if stopped before
     #[arg(long)]
     until_caught_up: bool,
-    /// Reload the configuration whenever the file changes; without it, on SIGHUP and by `reload`
+    /// Reload the configuration when the file changes, not only on SIGHUP and `reload`
     #[arg(long, conflicts_with = "until_caught_up")]
     watch_config: bool,
 }
@@ -37,7 +37,7 @@ pub(super) fn run(run: Run) -> ExitCode {
     let config = effective.config.clone();
     let aim = run.until_caught_up.then_some(Aim {
         doing: "catching up",
-        done: "caught up: all that was there at the start is settled",
+        done: "caught up: all records that were there at the start are settled",
         goal: None,
     });
     let watched = run.watch_config.then(|| run.source.config.clone());
@@ -48,7 +48,7 @@ pub(super) fn run(run: Run) -> ExitCode {
     let ended = until_told(config, run.strict, aim, for_people, reloading);
     let is_caught_up = ended.outcome.is_none_or(|outcome| outcome.arrived);
     if ended.code == 0 && !is_caught_up {
-        tracing::warn!("stopped before it was caught up");
+        tracing::warn!("stopped before the group was caught up");
         return ExitCode::from(TRY_AGAIN);
     }
     ExitCode::from(ended.code)
@@ -96,7 +96,7 @@ pub(super) fn until_told(
     let (watch, stop) = match started {
         Ok(started) => started,
         Err(error) => {
-            tracing::error!(%error, "cannot watch for signals");
+            tracing::error!(%error, "cannot watch for signals, or start the watch for the end");
             return before(INTERNAL);
         }
     };
@@ -106,7 +106,7 @@ pub(super) fn until_told(
     let ended = bridge::run(run, &stop);
     let outcome = watch.map(Watch::end);
     let Err(error) = ended else { return Ended { code: 0, outcome } };
-    tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended");
+    tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended with an error");
     let code = match error {
         RunError::Refused(_) => REFUSED,
         RunError::Config(_) => CONFIGURATION,

@@ -127,9 +127,12 @@ async fn obey(mut wishes: Wishes, stop: &SyncSender<()>, reloads: Option<Reloads
         if stops && asked.elapsed() >= SAME {
             break name;
         }
-        tracing::debug!(signal = name, "draining already");
+        tracing::debug!(signal = name, "a drain has already begun");
     };
-    tracing::warn!(signal, "stopping at once; what is not acknowledged will be sent again");
+    tracing::warn!(
+        signal,
+        "stopping at once; events without an acknowledgement will be sent again"
+    );
     // SAFETY: `_exit` takes any code and does not return. Unlike `exit` it runs no C destructors, which must not run
     // under the threads of librdkafka and OpenSSL.
     unsafe { libc::_exit(INTERRUPTED) }

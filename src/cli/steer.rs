@@ -22,13 +22,13 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Which bridge.
 #[derive(Debug, Args)]
 struct Where {
-    /// The configuration file of the bridge that runs here, for its `[admin] listen`; without it, 127.0.0.1:9400
+    /// The configuration file of the bridge on this machine, to read its `[admin] listen`; by default 127.0.0.1:9400
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The bridge's `[admin] listen`; on another machine it takes a token
+    /// The bridge's `[admin] listen` address; another machine needs `--token-file`
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
     address: Option<String>,
-    /// The token of its `admin.token_file`; without it, the local socket of this machine is used
+    /// A file with the token of the bridge's `admin.token_file`; by default the local socket is used
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ struct Where {
 /// Which mappings, of which bridge.
 #[derive(Debug, Args)]
 pub(super) struct Mappings {
-    /// The mappings, each by its number in `status`, or by the name of its topic, pattern or hub
+    /// The mappings: each by its number in `status`, or the name of its topic, pattern or hub
     #[arg(value_name = "MAPPING", required_unless_present = "all")]
     named: Vec<String>,
     /// Every mapping
@@ -54,7 +54,7 @@ pub(super) struct Mappings {
 pub(super) struct Drain {
     #[command(flatten)]
     mappings: Mappings,
-    /// How long to wait until everything is delivered
+    /// How long to wait for the delivery
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::time)]
     timeout: Duration,
 }
@@ -62,7 +62,7 @@ pub(super) struct Drain {
 /// What is to be logged.
 #[derive(Debug, Args)]
 pub(super) struct Level {
-    /// `info`, `debug` or another level, or a filter by module, such as `info,kafka_eventhubs_bridge=debug`
+    /// A level such as `info` or `debug`, or a filter by module, such as `info,kafka_eventhubs_bridge=debug`
     #[arg(value_name = "LEVEL")]
     level: String,
     #[command(flatten)]
@@ -123,7 +123,8 @@ pub(super) fn reload(reload: &Reload) -> ExitCode {
         let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let why = said["error"].as_str().unwrap_or_default();
         let problems = said["problems"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let mut lines = vec![format!("not reloaded, the configuration of before runs on: {why}")];
+        let mut lines =
+            vec![format!("not reloaded, the bridge keeps its previous configuration: {why}")];
         lines.extend(problems.map(str::to_owned));
         Err((lines.join("\n"), CONFIGURATION))
     });
@@ -135,7 +136,7 @@ pub(super) fn reload(reload: &Reload) -> ExitCode {
                 said["changes"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let changes = changes.collect::<Vec<_>>();
             let lines = match changes.is_empty() {
-                true => "reloaded: nothing is different".to_owned(),
+                true => "reloaded: nothing has changed".to_owned(),
                 false => format!("reloaded\n{}", changes.join("\n")),
             };
             answer(format_args!("{lines}"), ExitCode::SUCCESS)
@@ -167,9 +168,9 @@ impl Where {
         match address.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
             Some((host, Ok(port))) if here(host) => Ok(Client::Local(port)),
             Some((_, Ok(_))) => {
-                Err((format!("`{address}` is another machine, which takes `--token-file`"), USAGE))
+                Err((format!("`{address}` is another machine: add `--token-file`"), USAGE))
             }
-            _ => Err((format!("`{address}` is no HOST:PORT"), USAGE)),
+            _ => Err((format!("`{address}` is not HOST:PORT"), USAGE)),
         }
     }
 }
@@ -188,7 +189,10 @@ impl Mappings {
             if chosen.len() == before {
                 let all = status.mappings.iter().map(|it| format!("{} ({})", it.mapping, it.hub));
                 let all = all.take(20).collect::<Vec<_>>().join(", ");
-                return Err((format!("no mapping is `{named}`; there are {all}"), USAGE));
+                return Err((
+                    format!("no mapping has the name `{named}`; the mappings are {all}"),
+                    USAGE,
+                ));
             }
         }
         if self.all {
@@ -243,7 +247,9 @@ async fn wait_drained(client: &Client, numbers: &[usize], limit: Duration) -> Re
         }
         if began.elapsed() >= limit {
             let limit = limit.as_secs_f64();
-            let why = format!("{left} records are not delivered after {limit} s; they stay paused");
+            let why = format!(
+                "{left} records are not delivered after {limit} s; the mappings stay paused"
+            );
             return Err((why, TRY_AGAIN));
         }
         tokio::time::sleep(LOOK).await;
@@ -259,13 +265,13 @@ fn good(reply: &Reply) -> Result<Value, Failure> {
     let plain = String::from_utf8_lossy(&reply.body);
     let why = said["error"].as_str().unwrap_or(&plain);
     let code = if reply.status == 400 { USAGE } else { REFUSED };
-    Err((format!("the bridge refuses: {why}"), code))
+    Err((format!("the bridge refused: {why}"), code))
 }
 
 fn unheard(why: String) -> Failure {
     (
         format!(
-            "the bridge does not answer: {why}; hint: does it run on this machine, as the same user, and is this the port of its `[admin] listen`?"
+            "the bridge does not answer: {why}; hint: check that it runs on this machine as the same user, and that this is the port of its `[admin] listen`"
         ),
         REFUSED,
     )
@@ -300,7 +306,7 @@ fn ended(result: Result<Vec<Steered>, Failure>, as_json: bool) -> ExitCode {
     let mut lines = lines.collect::<Vec<_>>();
     if steered.iter().any(|it| it.paused && it.changed) {
         lines.push(
-            "until it is resumed or the process ends; `paused = true` in the configuration lasts longer"
+            "a pause ends when the mapping is resumed or the process ends; `paused = true` in the configuration lasts longer"
                 .to_owned(),
         );
     }

@@ -26,26 +26,26 @@ const LAST: i64 = 10;
 pub(super) struct Question {
     #[command(flatten)]
     source: Source,
-    /// The hub, as a mapping names it, or with its namespace
+    /// The hub, as a mapping names it, also with its namespace
     #[arg(value_name = "[NAMESPACE/]HUB")]
     hub: String,
     /// Only this partition, by its id; may be repeated
     #[arg(long = "partition", value_name = "ID")]
     partitions: Vec<String>,
-    /// From where on: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, `latest`, or `sequence:N`; without it,
+    /// Where to start: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, `latest`, or `sequence:N`; by default
     /// the last 10 events of each partition
     #[arg(long, value_name = "TIME|sequence:N")]
     from: Option<From>,
     /// Only events with this partition key
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// Stop after so many events
+    /// Stop after this many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
-    /// Go on with what is stored later, until a signal
+    /// Continue with events that are stored later, until a signal
     #[arg(long)]
     follow: bool,
-    /// Write one JSON document a line for each event
+    /// Write one line of JSON for each event
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -139,7 +139,7 @@ impl Question {
         for wanted in &self.partitions {
             let Some(number) = ids.iter().position(|id| id == wanted) else {
                 let what = format!("hub `{}` has no partition `{wanted}`", hub.place());
-                return Err(Failure::usage(what, format!("it has {}", ids.join(", "))));
+                return Err(Failure::usage(what, format!("its partitions are {}", ids.join(", "))));
             };
             chosen.insert(number);
         }

@@ -29,23 +29,23 @@ pub(super) struct Question {
     /// Only this mapping: its number, counted from 0, or the name of its topic, pattern or hub; may be repeated
     #[arg(long = "mapping", value_name = "MAPPING")]
     mappings: Vec<String>,
-    /// Records as lines of JSON, such as `{"topic": "orders", "key": "k1", "value": {"id": 1}}`; without it, standard input
+    /// A file of records as lines of JSON, such as `{"topic": "orders", "key": "k1", "value": {"id": 1}}`; by default standard input
     #[arg(value_name = "FILE")]
     records: Option<PathBuf>,
-    /// The last records of this topic, or of one partition of it, instead; no group is joined
+    /// Use the last records of this topic or partition instead; no group is joined
     #[arg(long, value_name = "TOPIC[:PARTITION]", conflicts_with = "records")]
     from_topic: Option<Selection>,
-    /// How many of each partition
+    /// How many records of each partition
     #[arg(long, value_name = "N", default_value_t = 5, requires = "from_topic",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: u32,
-    /// How many partitions the hubs have, to show which one an event goes to
+    /// The number of partitions of the hubs, to show which partition an event goes to
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2048))]
     partitions: Option<u32>,
-    /// Write one JSON document a line for each record and mapping
+    /// Write one line of JSON for each record and mapping
     #[arg(long)]
     json: bool,
-    /// How long an answer of Kafka or of a schema registry may take
+    /// Time limit for each answer of Kafka or of a schema registry
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     timeout: Duration,
 }
@@ -124,7 +124,7 @@ fn next_line(lines: &mut impl BufRead) -> Result<Option<String>, String> {
     let read = lines.take(LINE).read_line(&mut line).map_err(|error| error.to_string())?;
     match read as u64 {
         0 => Ok(None),
-        LINE.. => Err(format!("a line may have {} MiB", LINE >> 20)),
+        LINE.. => Err(format!("the line is longer than {} MiB", LINE >> 20)),
         _ => Ok(Some(line)),
     }
 }

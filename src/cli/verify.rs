@@ -26,29 +26,29 @@ use crate::verify::{self, Outcome, Watch};
 pub(super) struct Question {
     #[command(flatten)]
     source: Source,
-    /// From where on, in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (its midnight, UTC), `earliest`, or, of one partition, an
-    /// offset. With `--live`, what the group has committed unless it is said
+    /// Where to start in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition.
+    /// With `--live`, by default the committed positions of the group
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound, required_unless_present = "live")]
     from: Option<Target>,
-    /// Up to where, without what stands there; the end at the first start unless it is said
+    /// Where to stop, exclusive; by default the end of each partition when the first run starts
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound, conflicts_with = "live")]
     to: Target,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
-    /// Only by this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
+    /// Only this mapping: its number in `status`, or the name of its topic, pattern or hub; may be repeated
     #[arg(long = "mapping", value_name = "MAPPING")]
     mappings: Vec<String>,
-    /// Read events that were stored from then on; without it, from ten minutes before the time of `--from`, or all
+    /// Read events stored at this time or later; by default from ten minutes before the time of `--from`, or all
     #[arg(long, value_name = "TIME")]
     stored_from: Option<Time>,
-    /// Keep here what memory does not hold; the same command with the same folder goes on where it was stopped or killed
+    /// A folder for what does not fit in memory; the same command with the same folder continues after a stop
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
-    /// How many of each fault are told with their place
+    /// How many examples of each fault to show, with their place
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
     examples: u16,
-    /// Tell what was found as one JSON document; with `--live` a line for each round
+    /// Write the result as one JSON document; with `--live`, one line for each round
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -103,7 +103,7 @@ impl Folder {
         };
         let path = named.map_or_else(own, Path::to_owned);
         std::fs::create_dir_all(&path).map_err(|error| {
-            let hint = "name a folder that can be written to with `--work-dir`";
+            let hint = "name a writable folder with `--work-dir`";
             Failure::denied(&format!("folder `{}`", path.display()), &error, hint)
         })?;
         Ok(Self { path, is_ours: named.is_none() })
@@ -174,10 +174,13 @@ impl Question {
             }
             Outcome::Stopped => {
                 let on = match &self.work_dir {
-                    Some(_) => "the same command goes on",
-                    None => "with `--work-dir` it could go on",
+                    Some(_) => "the same command continues",
+                    None => "use `--work-dir` to be able to continue",
                 };
-                say(std::io::stderr(), format_args!("stopped before all was compared; {on}"));
+                say(
+                    std::io::stderr(),
+                    format_args!("stopped before the comparison was complete; {on}"),
+                );
                 ExitCode::from(TRY_AGAIN)
             }
         }

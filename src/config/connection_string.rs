@@ -30,7 +30,7 @@ const OPTIONAL: [&str; 3] = ["EntityPath", "UseDevelopmentEmulator", "TransportT
 /// What some clients understand, and what says the same here.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("OperationTimeout", "`send_timeout` and `connect_timeout` say how long the bridge waits"),
-    ("RuntimePort", "a port stands in its `Endpoint`"),
+    ("RuntimePort", "the port is part of its `Endpoint`"),
     ("StsEndpoint", "the bridge makes its tokens itself"),
 ];
 const QUOTES: [char; 2] = ['"', '\''];
@@ -74,7 +74,7 @@ impl<'a> Parts<'a> {
             }
             let name = name.to_ascii_lowercase();
             if parts.iter().any(|known| known.name == name) {
-                let why = format!("its part {place} says again what an earlier one said");
+                let why = format!("its part {place} repeats an earlier one");
                 return Err(flaw(why, COPY));
             }
             parts.push(Part { place, name, value });
@@ -104,8 +104,8 @@ impl<'a> Parts<'a> {
         let told = |part: &Part<'a>| {
             let named = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(&part.name));
             match named {
-                Some((name, why)) => format!("its `{name}` is not heeded: {why}"),
-                None => format!("its part {} is none the bridge knows", part.place),
+                Some((name, why)) => format!("its `{name}` is ignored: {why}"),
+                None => format!("its part {} is unknown", part.place),
             }
         };
         self.unknown().map(told).collect()
@@ -126,7 +126,7 @@ impl<'a> Parts<'a> {
                 return Err(flaw(format!("its `{name}` is still a placeholder"), COPY));
             }
             if value.starts_with(QUOTES) || value.ends_with(QUOTES) {
-                return Err(flaw(format!("its `{name}` stands in quotes"), "take the quotes off"));
+                return Err(flaw(format!("its `{name}` is in quotes"), "remove the quotes"));
             }
             // A signature has a space of its own, and a look for itself.
             if *name == SIGNATURE {
@@ -162,7 +162,10 @@ impl<'a> Parts<'a> {
             hub if hub.contains('/') => {
                 Err(flaw("its `EntityPath` names more than a hub".to_owned(), HINT))
             }
-            _ => Err(flaw(format!("its `EntityPath` is no name of a hub: {HUB_NAMES}"), HINT)),
+            _ => Err(flaw(
+                format!("its `EntityPath` is not a valid name of a hub: {HUB_NAMES}"),
+                HINT,
+            )),
         }
     }
 
@@ -187,7 +190,7 @@ impl<'a> Parts<'a> {
             }
             _ => Err(flaw(
                 "its `TransportType` is neither `Amqp` nor `AmqpWebSockets`".to_owned(),
-                "leave it out; `transport` under `[eventhubs.connection]` says what AMQP travels in",
+                "leave it out; `transport` under `[eventhubs.connection]` chooses the transport of AMQP",
             )),
         }
     }
@@ -197,8 +200,9 @@ fn read(text: &str) -> Result<ConnectionString, Flaw> {
     // Editors and shells leave a mark of the byte order, spaces and line ends around it.
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if text.starts_with(QUOTES) || text.ends_with(QUOTES) && !text.contains(['=', ';']) {
-        let hint = "take the quotes off: in a file or a variable nothing stands around it";
-        return Err(flaw("it stands in quotes".to_owned(), hint));
+        let hint =
+            "remove the quotes: a connection string in a file or a variable is written without";
+        return Err(flaw("it is in quotes".to_owned(), hint));
     }
     if let Some(flaw) = instead(text) {
         return Err(flaw);

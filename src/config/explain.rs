@@ -64,7 +64,7 @@ fn near_variable(name: &str, path: &Path, known: &[&str]) -> Option<String> {
         let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
         near.or_else(|| Some(variable(&elsewhere(key)?)))?
     };
-    Some(format!("did you mean `{near}`? two underscores lead into a table"))
+    Some(format!("did you mean `{near}`? two underscores separate a table from its key"))
 }
 
 /// The full name of a key that stands in another table.
@@ -114,7 +114,7 @@ fn wrong_type(path: &Path, found: &str, wanted: &str, layers: &Layers) -> (Strin
     };
     (
         format!("`{path}` is {found}, not {wanted}"),
-        purpose(path).unwrap_or_else(|| format!("only {wanted} can stand there")),
+        purpose(path).unwrap_or_else(|| format!("only {wanted} is possible there")),
         hint,
     )
 }

@@ -54,11 +54,11 @@ pub(super) fn instead(text: &str) -> Option<Flaw> {
         return Some(flaw);
     }
     if lower.contains("org.apache.kafka.common.security") || lower.contains("$connectionstring") {
-        let hint = "take only what stands between the quotes after `password=`";
+        let hint = "use only the text between the quotes after `password=`";
         return flaw("it is the login of a Kafka client, with the connection string inside", hint);
     }
     if text.starts_with(['{', '[']) {
-        let hint = "take the value of `primaryConnectionString` alone";
+        let hint = "use only the value of `primaryConnectionString`";
         return flaw("it is JSON", hint);
     }
     // "Endpoint=" in base64, whatever follows.

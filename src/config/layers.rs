@@ -182,7 +182,7 @@ fn place(file: &FilePath, line: Option<usize>) -> Place {
 fn unreadable(file: &FilePath, error: &std::io::Error) -> Problems {
     let hint = match error.kind() {
         std::io::ErrorKind::NotFound => "check the path given with `--config`",
-        std::io::ErrorKind::PermissionDenied => "let the user the bridge runs as read the file",
+        std::io::ErrorKind::PermissionDenied => "allow the user of the bridge to read the file",
         std::io::ErrorKind::InvalidData => "save the file as UTF-8 text",
         _ => "name a readable TOML file with `--config`",
     };
@@ -201,8 +201,7 @@ fn not_toml(file: &FilePath, text: &str, error: &toml::de::Error) -> Problems {
         place: place(file, error.span().map(|span| line_of(text, span.start))),
         what: "this is not TOML".to_owned(),
         why: error.message().to_owned(),
-        hint: "text stands in quotes (`hub = \"orders\"`), a key once in its table, a table under its \
-               `[header]`; the rest is checked once this reads"
+        hint: "write text in quotes (`hub = \"orders\"`), each key once in its table, and each table under its `[header]`; the rest is checked once the file can be parsed"
             .to_owned(),
     }
     .into()
@@ -213,7 +212,7 @@ fn too_big(file: &FilePath, lines: &Lines, path: &Path) -> Problem {
         place: place(file, lines.nearest(path)),
         what: format!("`{path}` is too large a number"),
         why: "numbers have 64 bits".to_owned(),
-        hint: "the rest is checked once this number fits".to_owned(),
+        hint: "the rest is checked once this number is in range".to_owned(),
     }
 }
 
@@ -224,7 +223,7 @@ fn unmergeable(file: &FilePath, error: &ConfigError) -> Problems {
     };
     Problem {
         place: place(file, None),
-        what: "the configuration cannot be put together".to_owned(),
+        what: "the parts of the configuration cannot be merged".to_owned(),
         why,
         hint: "compare with `config/bridge.full.toml`".to_owned(),
     }

@@ -7,7 +7,7 @@ use bridge_core::once::Terms;
 pub struct Once {
     /// What is taken for granted of other members and of Event Hubs.
     pub terms: Terms,
-    /// The consumer group of the hubs that is read with.
+    /// The consumer group for reading the hubs.
     pub group: String,
     /// Whether the service is asked to recognise a batch that comes again, too.
     pub idempotent_producer: bool,

@@ -47,7 +47,7 @@ pub(super) use step::{CloudEvents, Fields, Headers, Mode, Select, Tombstones};
 pub(super) struct File {
     pub(super) kafka: Kafka,
     pub(super) eventhubs: EventHubs,
-    /// Which topic goes to which hub. A topic may feed several hubs, several topics one hub.
+    /// Which topic goes to which hub. A topic may go to several hubs, and several topics to one hub.
     pub(super) mappings: Vec<Mapping>,
     pub(super) batch: Batch,
     pub(super) events: Events,
@@ -71,29 +71,30 @@ pub(super) struct Kafka {
     pub(super) brokers: Option<String>,
     /// Consumer group. Members of one group share the partitions. Required.
     pub(super) group_id: Option<String>,
-    /// Static membership: a name unique to this process, kept over a restart, which then causes no rebalance.
+    /// Static membership: a name that only this process has and keeps over a restart, which then causes no rebalance.
     pub(super) instance_id: Option<String>,
     /// Where a group without committed offsets begins: `earliest`, `latest` or an RFC 3339 time.
     #[schemars(extend("default" = "earliest"))]
     pub(super) start: Option<Start>,
-    /// Where a partition goes on whose committed offset is not in the log any more: `earliest`, `latest`, or `halt`, which
-    /// is nowhere until somebody decides.
+    /// Where a partition continues when its committed offset is no longer in the log: `earliest`, `latest`, or `halt`, which
+    /// stops the partition until a position is set.
     #[schemars(extend("default" = "earliest"))]
     pub(super) out_of_range: Option<OutOfRange>,
-    /// How often positions are committed at most, 50ms to 5m; a crash repeats at most this much and what was in flight.
+    /// Shortest interval between commits of positions, 50ms to 5m. After a crash the bridge sends again what it sent
+    /// since the last commit.
     #[schemars(extend("default" = "1s"))]
     pub(super) commit_interval: Option<Duration>,
-    /// How often new topics and partitions are looked for, 100ms to 1h.
+    /// How often the bridge looks for new topics and partitions, 100ms to 1h.
     #[schemars(extend("default" = "30s"))]
     pub(super) discovery_interval: Option<Duration>,
     /// How the bridge authenticates to the brokers.
     pub(super) security: Option<Security>,
-    /// Properties of librdkafka, names in quotes: `"client.rack" = "west"`. Those the bridge must own are refused, and
-    /// so is what `[kafka.security]` says already.
+    /// Properties of librdkafka, names in quotes: `"client.rack" = "west"`. Those that the bridge sets itself are refused, and
+    /// so are those that `[kafka.security]` already sets.
     pub(super) client: BTreeMap<String, ClientValue>,
 }
 
-/// One way from topics to a hub. Needs exactly one of `topic`, `topics`, `topic_pattern`.
+/// Sends topics to a hub. Needs exactly one of `topic`, `topics`, `topic_pattern`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mapping {
@@ -104,48 +105,49 @@ pub(super) struct Mapping {
     /// All topics whose whole name matches this regular expression; new ones are picked up.
     #[schemars(extend("format" = "regex"))]
     pub(super) topic_pattern: Option<String>,
-    /// What this `topic_pattern` does not take: names, or regular expressions for whole names.
+    /// Topics that `topic_pattern` does not include: names, or regular expressions for whole names.
     #[schemars(extend("examples" = [["_schemas", ".*\\.internal"]]))]
     pub(super) topic_exclude: Option<Vec<String>>,
-    /// The hub, or a template: `{topic}` stands for the name of the topic. Without it, the one hub that the connection
+    /// The hub, or a template: `{topic}` stands for the name of the topic. By default the one hub that the connection
     /// string of the namespace is for (`EntityPath`).
     /// With `{header:NAME}`, `{field:PATH}` or `{key}` each record chooses one of `hubs`.
     pub(super) hub: Option<String>,
-    /// The hubs that a record may choose, 100 at most. One that chooses another is refused.
+    /// The hubs that a record may choose, at most 100. A record that chooses another hub is refused.
     #[schemars(extend("minItems" = 1, "maxItems" = 100, "examples" = [["tenant-a", "tenant-b"]]))]
     pub(super) hubs: Option<Vec<String>>,
-    /// Name of the namespace, as in `[eventhubs.NAME]`; without it, `[eventhubs]` itself.
+    /// Name of the namespace, as in `[eventhubs.NAME]`; by default `[eventhubs]` itself.
     pub(super) namespace: Option<String>,
     /// How the hub partition is chosen: `key` (Event Hubs' own hash of the Kafka key), `mirror` (Kafka
     /// partition n to hub partition n), `round_robin` (keeps no order), `fixed:N` (all to partition N),
-    /// `gateway` (the service hashes; one key a batch).
+    /// `gateway` (the service hashes; one key for each batch).
     #[schemars(extend("default" = "key"))]
     pub(super) partitioning: Option<Partitioning>,
-    /// How often the event of a record may stand in its hub: `at_least_once` may send it again after a crash or a lost answer,
-    /// `effectively_once` looks into the hub before it sends what may be there. It reads the hub, and needs the right to.
+    /// How often the event of a record may be stored in its hub: `at_least_once` may send it again after a crash or a
+    /// lost answer,
+    /// `effectively_once` reads the hub before it sends an event that may be there. It needs the right to read the hub.
     #[schemars(extend("default" = "at_least_once"))]
     pub(super) delivery: Option<Delivery>,
-    /// Whether it begins paused: its topics are not read until it is resumed. A topic that another mapping takes as well
+    /// Whether the mapping starts paused: its topics are not read until it is resumed. A topic that another mapping also reads
     /// waits too.
     #[schemars(extend("default" = false))]
     pub(super) paused: Option<bool>,
-    /// Which records it is for.
+    /// Which records the mapping applies to; the others are filtered.
     pub(super) select: Select,
-    /// How keys are decoded, and what they become.
+    /// How keys are decoded and changed.
     pub(super) key: Part,
     /// How values are decoded.
     pub(super) value: Part,
-    /// What becomes of fields of the value.
+    /// Changes to fields of the value.
     pub(super) fields: Fields,
-    /// What becomes of headers.
+    /// Changes to headers.
     pub(super) headers: Headers,
     /// Whether events are `CloudEvents`.
     pub(super) cloudevents: Option<CloudEvents>,
-    /// Laid over `[batch]`.
+    /// Overrides keys of `[batch]`.
     pub(super) batch: Batch,
-    /// Laid over `[events]`.
+    /// Overrides keys of `[events]`.
     pub(super) events: Events,
-    /// Laid over `[failure]`.
+    /// Overrides keys of `[failure]`.
     pub(super) failure: Failure,
 }
 
@@ -153,12 +155,12 @@ pub(super) struct Mapping {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Batch {
-    /// How long a record may wait for others, up to 60s.
+    /// How long a record may wait for others in its batch, up to 60s.
     #[schemars(extend("default" = "10ms"))]
     pub(super) linger: Option<Duration>,
-    /// Largest batch, 1KiB to 20MiB; without it, what Event Hubs allows.
+    /// Largest batch, 1KiB to 20MiB; by default what Event Hubs allows.
     pub(super) max_bytes: Option<Size>,
-    /// Most events in a batch; without it, as many as fit.
+    /// Most events in a batch; by default as many as fit.
     #[schemars(range(min = 1))]
     pub(super) max_events: Option<u32>,
 }
@@ -167,13 +169,13 @@ pub(super) struct Batch {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Limits {
-    /// Bytes of records the process may hold, prefetch and batches together; at least 16MiB a shard.
+    /// Memory for records, prefetch and batches together; at least 16MiB for each shard.
     #[schemars(extend("default" = "64MiB"))]
     pub(super) memory: Option<Size>,
     /// How many consumers this process runs.
     #[schemars(extend("default" = 1), range(min = 1, max = 64))]
     pub(super) shards: Option<u32>,
-    /// How long a stop or a rebalance waits for acknowledgements, from 100ms; below `max.poll.interval.ms`.
+    /// How long a stop or a rebalance waits for acknowledgements, at least 100ms; below `max.poll.interval.ms`.
     #[schemars(extend("default" = "20s"))]
     pub(super) drain_timeout: Option<Duration>,
 }
@@ -194,7 +196,7 @@ pub(super) struct Admin {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
-    /// `text` for people, `json` for machines, one object a line.
+    /// `text` for people, `json` for programs, with one object in each line.
     #[schemars(extend("default" = "text"))]
     pub(super) format: Option<LogFormat>,
     /// `error`, `warn`, `info`, `debug`, `trace` or `off`; also by module: `info,kafka_eventhubs_bridge=debug`.
@@ -335,13 +337,13 @@ impl JsonSchema for ClientValue {
     }
 }
 
-/// Where a partition goes on whose committed offset is gone.
+/// Where a partition continues when its committed offset is no longer in the log.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OutOfRange {
-    /// Nowhere, until somebody decides.
+    /// The partition stops until a position is set.
     Halt,
-    /// At the first record there is.
+    /// At the first record in the log.
     Earliest,
     /// At the end.
     Latest,

@@ -74,12 +74,12 @@ pub(super) fn without_foreign(settings: Vec<Setting>) -> (Vec<Setting>, Vec<Warn
         settings.into_iter().partition(|setting| is_meant(&setting.keys, &known));
     let warning = |setting: Setting| {
         Warning(Problem {
-            what: "a variable sets no key".to_owned(),
+            what: "an environment variable has no effect".to_owned(),
             place: outside(&setting.origin),
             why: format!(
-                "variables of the bridge are named `{PREFIX}TABLE__KEY`, and this is near none of them"
+                "variables of the bridge are named `{PREFIX}TABLE__KEY`, and this name is not similar to any of them"
             ),
-            hint: "leave it if it is somebody else's; `config/bridge.full.toml` shows every key"
+            hint: "ignore this if it belongs to another program; `config/bridge.full.toml` shows every key"
                 .to_owned(),
         })
     };

@@ -112,9 +112,9 @@ impl Start {
 /// Where a partition goes on whose committed offset is not in the log any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutOfRange {
-    /// Nowhere, until somebody decides.
+    /// The partition stops until a position is set.
     Halt,
-    /// At the first record there is.
+    /// At the first record in the log.
     Earliest,
     /// At the end.
     Latest,
@@ -201,6 +201,6 @@ pub struct Log {
 pub enum LogFormat {
     /// For people.
     Text,
-    /// For machines, one object a line.
+    /// For programs, with one object in each line.
     Json,
 }

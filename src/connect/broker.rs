@@ -64,7 +64,7 @@ async fn one(
             let took = begun.elapsed();
             let Cluster { protocol, brokers, topics, encrypted, missing, .. } = &cluster;
             if steps.next() == Some("tls") {
-                steps.after(encrypted.unwrap_or(took), Said::ok("the certificate is good"));
+                steps.after(encrypted.unwrap_or(took), Said::ok("the certificate is valid"));
             }
             let (brokers, topics) = (brokers.len(), topics.len());
             let took = took.saturating_sub(encrypted.unwrap_or_default());
@@ -83,7 +83,7 @@ async fn one(
             None
         }
         Err(_) => {
-            steps.took(Said::new(Outcome::Failed, "the kafka client ended"));
+            steps.took(Said::new(Outcome::Failed, "the kafka client stopped"));
             None
         }
     };
@@ -95,7 +95,7 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
         return steps.took(Said::new(Outcome::Failed, shut.to_string()));
     };
     if steps.next() == Some("tls") && *door == Door::Login {
-        steps.after(std::time::Duration::ZERO, Said::ok("the certificate is good"));
+        steps.after(std::time::Duration::ZERO, Said::ok("the certificate is valid"));
     }
     let outcome = match (door, why) {
         (Door::Login, Denied::Refused(_)) => Outcome::Refused,
@@ -103,7 +103,7 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
     };
     steps.took(Said::bad(outcome, &why.to_string()).or_hint(match (door, why) {
         (Door::Tls, _) => {
-            "check that the listener speaks TLS, trust its authority, and name the brokers as their certificates do"
+            "check that the listener uses TLS, trust its authority, and use the names of the brokers' certificates"
         }
         (Door::Login, Denied::Refused(_)) => "check the user, its password, and the SASL mechanism",
         (Door::Login, Denied::Unanswered(_)) => {
@@ -118,15 +118,16 @@ async fn reach(host: &str, port: u16, deadline: Deadline, steps: &mut Steps) -> 
     let silence = |limit| Said::new(Outcome::Failed, format!("no answer within {limit:.1?}"));
     let unknown = |error: std::io::Error| {
         Said::new(Outcome::Failed, error.to_string())
-            .hint("check the name, and the DNS of this place")
+            .hint("check the name, and the DNS of this network")
     };
     let found = timeout(limit, lookup_host((host, port))).await;
     let found: Vec<_> = found.map_err(|_| silence(limit))?.map_err(unknown)?.collect();
     let addresses = found.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>();
     steps.took(Said::ok(addresses.join(", ")));
     connect(&found, deadline).await.map_err(|why| {
-        Said::new(Outcome::Failed, why)
-            .hint("check the port, and that firewalls and network policies let this place out")
+        Said::new(Outcome::Failed, why).hint(
+            "check the port, and that firewalls and network policies allow connections from here",
+        )
     })?;
     steps.took(Said::ok(format!("port {port}")));
     Ok(())

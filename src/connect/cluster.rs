@@ -78,10 +78,12 @@ pub(super) async fn ask(
 /// A topic that a pattern matches and no hub could be named after.
 pub(super) fn left_out(topic: String, hub: &str) -> Vec<Finding> {
     let mut steps = Steps::new(Subject::Topic(topic), vec!["hub"]);
-    let detail = format!("left out: its hub would be `{hub}`, and {HUB_NAMES}");
-    steps.took(Said::new(Outcome::Warning, detail).hint(
-        "name it in `topic_exclude`, or narrow the pattern and give it a mapping with a hub of its own",
-    ));
+    let detail = format!("left out: `{hub}` is not a valid name of its hub, as {HUB_NAMES}");
+    steps.took(
+        Said::new(Outcome::Warning, detail).hint(
+            "add it to `topic_exclude`, or give it a mapping of its own and narrow the pattern",
+        ),
+    );
     steps.end()
 }
 
@@ -120,7 +122,7 @@ async fn advertised(brokers: &[Advertised], deadline: Deadline) -> Vec<Finding> 
         Said::ok(format!("brokers: {}, all can be reached ({})", tried.len(), names.join(", ")))
     } else {
         Said::new(Outcome::Failed, bad.join("; ")).hint(
-            "records are read at the addresses of `advertised.listeners`: they have to be known and open here",
+            "records are read at the addresses of `advertised.listeners`: this machine must resolve and reach them",
         )
     });
     steps.end()
@@ -148,11 +150,11 @@ async fn group(
     steps.took(match members {
         // Of such a group the client is told nothing.
         Ok(Members { count: 0, .. }) if config.kafka.is_led_by_broker() => {
-            Said::new(Outcome::Note, "not known: the brokers lead it")
+            Said::new(Outcome::Note, "unknown: the brokers lead it")
         }
         Ok(members) => company(&members),
         // The bridge does not need to know.
-        Err(denied) => Said::new(Outcome::Note, format!("not known: {denied}")),
+        Err(denied) => Said::new(Outcome::Note, format!("unknown: {denied}")),
     });
 
     let (asked, of, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
@@ -172,14 +174,14 @@ async fn group(
 /// What it means to come to these.
 fn company(members: &Members) -> Said {
     match (members.count, &members.foreign) {
-        (0, _) => Said::ok("nobody is seen in it"),
+        (0, _) => Said::ok("no members"),
         (count, None) => Said::ok(format!("members: {count}")),
         (count, Some(way)) => Said::new(
             Outcome::Warning,
-            format!("members: {count}, of another kind: they share partitions by `{way}`"),
+            format!("members: {count}, with another assignment protocol, `{way}`"),
         )
         .hint(
-            "they take partitions from the bridge, or keep it out: stop them, or choose another `kafka.group_id`",
+            "they get partitions of the bridge, or prevent it from joining: stop them, or choose another `kafka.group_id`",
         ),
     }
 }
@@ -223,13 +225,13 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Lim
             Outcome::Warning,
             format!("partitions: {partitions}, of which {some} have no leader now"),
         )
-        .hint("partitions without a leader are not read: see to the brokers"),
+        .hint("partitions without a leader are not read: check the brokers"),
     });
     let readable = asked.readable.get(name).cloned();
     let readable = readable.unwrap_or_else(|| Err(ended()));
     let mut good = true;
     let said = match readable {
-        Ok(()) => Said::ok("may be read"),
+        Ok(()) => Said::ok("authorized to read"),
         Err(denied) => {
             good = false;
             bad(&denied).or_hint(format!(

@@ -27,15 +27,14 @@ fn silence(limit: Duration) -> Failure {
 
 fn said(answer: Result<(), Failure>) -> Said {
     match answer {
-        Ok(()) => Said::ok("blobs may be written; none was"),
+        Ok(()) => Said::ok("authorized to write blobs; none was written"),
         Err(failure @ Failure::Unauthorized(_)) => {
             Said::new(Outcome::Refused, failure.to_string()).hint(
-                "give who writes the role Storage Blob Data Contributor on the container, or renew the \
-                 signature; the firewall of the account says so, too",
+                "grant the role Storage Blob Data Contributor on the container, or renew the signature; the firewall of the account gives the same answer",
             )
         }
         Err(failure) => Said::new(Outcome::Failed, failure.to_string()).hint(
-            "check `container`, that firewalls and network policies let this place out, and `ca_file`",
+            "check `container`, `ca_file`, and that firewalls and network policies allow connections from here",
         ),
     }
 }

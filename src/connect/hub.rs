@@ -67,11 +67,11 @@ async fn enter(
     steps.took(if admitted.by_second {
         Said::new(
             Outcome::Warning,
-            format!("the primary key is refused, the secondary is good for {until}"),
+            format!("the primary key is refused, the secondary is valid for {until}"),
         )
         .hint("renew the primary key")
     } else {
-        Said::ok(format!("good for {until}"))
+        Said::ok(format!("valid for {until}"))
     });
     let limit = deadline.share();
     let found = answered(timeout(limit, door.hub(hub)).await, limit)?;
@@ -89,7 +89,7 @@ async fn send(
     let wait = deadline.share();
     match answered(timeout(wait, door.may_send(hub)).await, wait) {
         Ok(limit) => {
-            steps.took(Said::ok(format!("may be sent to; events of up to {limit} bytes")));
+            steps.took(Said::ok(format!("authorized to send; events of up to {limit} bytes")));
             Some(Facts { partitions: found.partition_ids.len(), limit })
         }
         Err(said) => {
@@ -115,7 +115,7 @@ async fn listen(
     };
     let wait = deadline.share();
     match timeout(wait, door.may_read(hub, group, partition)).await {
-        Ok(Ok(())) => Said::ok(format!("may be read, for the consumer group `{group}`")),
+        Ok(Ok(())) => Said::ok(format!("authorized to read, with the consumer group `{group}`")),
         Ok(Err(error)) => unread(reading, &error),
         Err(_) => unread(reading, &ReadError::Unreachable(format!("no answer within {wait:.1?}"))),
     }
@@ -128,11 +128,11 @@ fn unread(reading: Reading<'_>, error: &ReadError) -> Said {
         return match error {
             ReadError::Unauthorized(_) => Said::new(
                 Outcome::Note,
-                "may not be read: the right `Listen` is missing, which only `tail` and `verify` need",
+                "not authorized to read: the right `Listen` is missing; only `tail` and `verify` need it",
             ),
             other => Said::bad(
                 Outcome::Note,
-                &format!("whether it may be read, which only `tail` and `verify` need: {other}"),
+                &format!("cannot test reading, which only `tail` and `verify` need: {other}"),
             ),
         };
     };
@@ -148,6 +148,6 @@ fn unread(reading: Reading<'_>, error: &ReadError) -> Said {
         ReadError::NotFound(_) => said.hint(format!(
             "create the consumer group `{group}`, or correct `consumer_group` of `[effectively_once]`"
         )),
-        _ => said.or_hint("try again; what may have been sent waits until the hub can be read"),
+        _ => said.or_hint("try again; events that may have been sent wait until the hub can be read"),
     }
 }

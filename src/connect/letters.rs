@@ -63,7 +63,7 @@ impl Letters {
             let mut steps = steps(name);
             if let Some(topic) = existing.get(name) {
                 steps.took(Said::ok(format!(
-                    "partitions: {}; that it may be written to is not tried",
+                    "partitions: {}; writing is not tested",
                     topic.partitions
                 )));
                 let sources = sources.iter().filter_map(|source| {
@@ -72,7 +72,7 @@ impl Letters {
                 steps.took(match limit(name) {
                     Some(Ok(limit)) => against(name, limit, &sources.collect::<Vec<_>>()),
                     Some(Err(denied)) => question::untold(&denied),
-                    None => question::untold(&Denied::Unanswered("not asked".to_owned())),
+                    None => question::untold(&Denied::Unanswered("not tested".to_owned())),
                 });
             } else {
                 question::absent(&mut steps, inquiry, name, deadline).await;
@@ -95,14 +95,14 @@ fn against(name: &str, limit: Limit, sources: &[(&str, u64)]) -> Said {
     larger.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let Some((source, bytes)) = larger.first() else { return Said::ok(size) };
     let who = match larger.len() - 1 {
-        0 => format!("`{source}` takes larger records"),
-        1 => format!("`{source}` and another topic take larger records"),
-        others => format!("`{source}` and {others} other topics take larger records"),
+        0 => format!("`{source}` accepts larger records"),
+        1 => format!("`{source}` and another topic accept larger records"),
+        others => format!("`{source}` and {others} other topics accept larger records"),
     };
     Said::new(
         Outcome::Warning,
         format!(
-            "{size}; {who}, up to {bytes} bytes: one that is refused can not be a dead letter, and halts its partition"
+            "{size}; {who}, up to {bytes} bytes: a refused one cannot become a dead letter, and stops (halts) its partition"
         ),
     )
     .hint(format!("raise `max.message.bytes` of `{name}` to {bytes} or more"))

@@ -24,9 +24,9 @@ pub(super) fn judge(
     let largest = limit.map(|limit| limit.bytes + overhead(topic, route));
     let said = match (topic_facts, hub) {
         (Some(topic), Some(hub)) => together(route, topic.partitions, limit.zip(largest), hub),
-        (None, Some(_)) => Said::new(Outcome::Skipped, "the topic is not known"),
-        (Some(_), None) => Said::new(Outcome::Skipped, "the hub is not known"),
-        (None, None) => Said::new(Outcome::Skipped, "neither topic nor hub is known"),
+        (None, Some(_)) => Said::new(Outcome::Skipped, "the topic is unknown"),
+        (Some(_), None) => Said::new(Outcome::Skipped, "the hub is unknown"),
+        (None, None) => Said::new(Outcome::Skipped, "topic and hub are unknown"),
     };
     Pair {
         mapping: route.mapping,
@@ -49,7 +49,7 @@ pub(super) fn judge(
 pub(super) fn idle(index: usize, mapping: &Mapping, looked: bool) -> Pair {
     let (outcome, detail) = match looked {
         true => (Outcome::Note, "no topic matches yet"),
-        false => (Outcome::Skipped, "no topic is known"),
+        false => (Outcome::Skipped, "the topics are unknown"),
     };
     Pair {
         mapping: index,
@@ -88,7 +88,7 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
     }
     // Without a figure of its own, so that many mappings of one kind say the same.
     let detail = format!(
-        "the topic takes records of up to {bytes} bytes, and more as events; the hub takes {}: {}",
+        "the topic accepts records of up to {bytes} bytes, which are larger as events; the hub accepts {}: {}",
         hub.limit,
         fate(&route.failure)
     );
@@ -105,7 +105,7 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
         return Said::ok(detail);
     }
     Said::new(Outcome::Warning, detail).hint(
-        "lower `max.message.bytes`, take a tier with larger events, or choose a `failure.policy`",
+        "lower `max.message.bytes`, use a tier with larger events, or choose a `failure.policy`",
     )
 }
 
@@ -124,11 +124,13 @@ fn fate(failure: &Failure) -> String {
         }
     }
     match (failure.policy, &failure.dead_letter_topic) {
-        (Policy::Halt, _) => "a larger record halts its partition (`halt`)".to_owned(),
+        (Policy::Halt, _) => "a larger record stops its partition (`halt`)".to_owned(),
         (Policy::DeadLetter, Some(topic)) => {
             format!("a larger record goes to `{topic}` (`dead_letter`)")
         }
-        (Policy::DeadLetter, None) => "a larger record is a dead letter (`dead_letter`)".to_owned(),
+        (Policy::DeadLetter, None) => {
+            "a larger record becomes a dead letter (`dead_letter`)".to_owned()
+        }
         (Policy::Drop, _) => "a larger record is dropped and counted (`drop`)".to_owned(),
     }
 }

@@ -54,9 +54,9 @@ async fn one(
     let mut steps = Steps::new(Subject::Namespace(name.to_owned()), plan);
     if let Some(ago) = door.ended().await {
         steps.skip_to("token");
-        let detail = format!("{} ended {} ago", door.who(), lasting(ago));
+        let detail = format!("{} expired {} ago", door.who(), lasting(ago));
         steps.took(Said::new(Outcome::Failed, detail).hint(
-            "have a new one made; if it should still be good, set the clock of this machine",
+            "create a new one; if it should still be valid, correct the clock of this machine",
         ));
         return (steps.end(), None);
     }
@@ -73,7 +73,7 @@ async fn one(
     let got = token.is_ok();
     steps.took(token.map_or_else(
         |said| said,
-        |left| Said::ok(format!("{}, good for {}", door.who(), lasting(left))),
+        |left| Said::ok(format!("{}, valid for {}", door.who(), lasting(left))),
     ));
     (steps.end(), got.then_some(door))
 }
@@ -81,7 +81,7 @@ async fn one(
 fn words(passed: Passed, host: &str) -> String {
     match passed {
         Passed::Resolve(what) | Passed::Connect(what) => what,
-        Passed::Tls(version) => format!("{version}, the certificate is good for `{host}`"),
+        Passed::Tls(version) => format!("{version}, the certificate is valid for `{host}`"),
         Passed::WebSocket => "upgraded".to_owned(),
         Passed::Amqp => format!("`{host}` speaks AMQP 1.0"),
     }
@@ -90,14 +90,13 @@ fn words(passed: Passed, host: &str) -> String {
 fn hint(step: &str) -> &'static str {
     match step {
         "resolve" => {
-            "check the name, and the DNS of this place; a private endpoint needs its private zone"
+            "check the name, and the DNS of this network; a private endpoint needs its private zone"
         }
         "connect" => {
-            "check that firewalls and network policies let this place out; `transport = \"websocket\"` needs no port \
-             but 443"
+            "check that firewalls and network policies allow connections from here; `transport = \"websocket\"` needs port 443 only"
         }
-        "tls" => "trust the peer's authority with `ca_file`, if it is to be trusted",
-        "websocket" => "check that nothing in between ends WebSocket connections",
+        "tls" => "if the peer should be trusted, add its authority to `ca_file`",
+        "websocket" => "check that no proxy on the way closes WebSocket connections",
         _ => "check that this is the address of a namespace",
     }
 }

@@ -15,12 +15,12 @@ pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Sai
     let mut parts = vec![format!("committed for {committed} of {total} partitions")];
     if *unknown > 0 {
         outcome = Outcome::Note;
-        parts.push(format!("the logs of {unknown} do not say what they hold"));
+        parts.push(format!("cannot read the logs of {unknown}"));
     }
     if !anew.is_empty() {
         outcome = Outcome::Note;
         let names = list(anew.iter().map(|topic| format!("`{topic}`")), anew.len());
-        parts.push(format!("made again since, and read from the beginning: {names}"));
+        parts.push(format!("created again since, and read from the beginning: {names}"));
     }
     if gone.is_empty() {
         return Said::new(outcome, parts.join("; "));
@@ -33,20 +33,23 @@ pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Sai
     let (lost, skipped, again) = (sum(|it| it.lost), sum(|it| it.skipped), sum(|it| it.again));
     let follows = match policy {
         OutOfRange::Earliest => format!(
-            "they go on at the first record there is; at most {lost} records are lost, and {again} come again"
+            "reading continues at the first record; at most {lost} records are lost, and {again} are sent again"
         ),
         OutOfRange::Latest => {
-            format!("they go on at the end; at most {lost} records are lost, and {skipped} skipped")
+            format!(
+                "reading continues at the end; at most {lost} records are lost, and {skipped} skipped"
+            )
         }
         OutOfRange::Halt => {
-            format!("they are held until somebody decides; at most {lost} records are lost")
+            format!(
+                "they are paused (held) until a position is set; at most {lost} records are lost"
+            )
         }
     };
     let names = list(gone.iter().map(place), gone.len());
-    parts.push(format!("{} are gone from their logs ({names}): {follows}", gone.len()));
-    Said::new(Outcome::Warning, parts.join("; ")).hint(
-        "`kafka.out_of_range` decides; while the bridge stands, `offsets set` sets a position",
-    )
+    parts.push(format!("{} are no longer in their logs ({names}): {follows}", gone.len()));
+    Said::new(Outcome::Warning, parts.join("; "))
+        .hint("`kafka.out_of_range` decides; while no bridge runs, `offsets set` sets a position")
 }
 
 /// The first few, and how many more.

@@ -17,7 +17,7 @@ pub(super) async fn apart<T: Send + 'static>(
 }
 
 pub(super) fn ended() -> Denied {
-    Denied::Unanswered("the kafka client ended".to_owned())
+    Denied::Unanswered("the kafka client stopped".to_owned())
 }
 
 pub(super) fn size(limit: Limit) -> String {
@@ -27,8 +27,8 @@ pub(super) fn size(limit: Limit) -> String {
 
 /// The bridge does not need to know.
 pub(super) fn untold(denied: &Denied) -> Said {
-    let said = Said::new(Outcome::Note, format!("`max.message.bytes` is not known: {denied}"));
-    said.hint("the operation `DescribeConfigs` on the topic would tell")
+    let said = Said::new(Outcome::Note, format!("`max.message.bytes` is unknown: {denied}"));
+    said.hint("grant the operation `DescribeConfigs` on the topic to see it")
 }
 
 pub(super) async fn absent(
@@ -41,7 +41,7 @@ pub(super) async fn absent(
     let asked = apart(move || Ok(inquiry.missing(&topic, limit))).await;
     steps.took(match asked {
         Ok(denied) => bad(&denied).or_hint(format!(
-            "make the topic `{name}`, correct its name, or let the bridge see it (`Describe`)"
+            "create the topic `{name}`, correct its name, or grant the bridge `Describe` on it"
         )),
         Err(ended) => bad(&ended),
     });

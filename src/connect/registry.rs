@@ -65,13 +65,13 @@ fn findings(registry: &Registry, asked: Vec<Asked>) -> Vec<Finding> {
 fn hint(failure: &Failure) -> &'static str {
     match failure {
         Failure::Unauthorized(_) => {
-            "check the password, the token or the headers, and that who asks may read schemas and subjects"
+            "check the password, the token or the headers, and that this user may read schemas and subjects"
         }
         Failure::Unknown(_) | Failure::Unusable(_) => {
-            "name the URL where it speaks Confluent's API; that of Apicurio ends in `/apis/ccompat/v7`"
+            "give the URL of Confluent's API; with Apicurio it ends in `/apis/ccompat/v7`"
         }
         Failure::Later { .. } => {
-            "check the address, that firewalls and network policies let this place out, and `ca_file`"
+            "check the address, `ca_file`, and that firewalls and network policies allow connections from here"
         }
     }
 }

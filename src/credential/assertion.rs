@@ -62,17 +62,17 @@ impl Certificate {
     ) -> Result<Self, String> {
         let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| "the certificate file is no PEM")?;
+            .map_err(|_| "the certificate file is not PEM")?;
         let first = chain.first().ok_or("the certificate file holds no certificate")?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
             .map_err(|_| "the key file holds no private key that is not encrypted")?;
         let key = crypto::aws_lc_rs::sign::any_supported_type(&key)
-            .map_err(|_| "the private key of the certificate is of a kind that is not known")?;
+            .map_err(|_| "the private key of the certificate has an unknown format")?;
         let certified = rustls::sign::CertifiedKey::new(chain.clone(), key);
         if let Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) =
             certified.keys_match()
         {
-            return Err("the private key is not that of the certificate".to_owned());
+            return Err("the private key does not belong to the certificate".to_owned());
         }
         let header = serde_json::json!({
             "alg": "PS256",
@@ -99,6 +99,6 @@ impl Certificate {
 fn sign(key: &dyn SigningKey, text: &[u8]) -> Result<Vec<u8>, String> {
     let signer = key
         .choose_scheme(&[SignatureScheme::RSA_PSS_SHA256])
-        .ok_or("the key of the certificate is not RSA, which Entra wants")?;
-    signer.sign(text).map_err(|error| format!("the certificate's key does not sign: {error}"))
+        .ok_or("the key of the certificate is not RSA, which Entra requires")?;
+    signer.sign(text).map_err(|error| format!("signing with the certificate's key failed: {error}"))
 }

@@ -46,6 +46,6 @@ impl Iam {
     #[cfg(not(feature = "aws-msk-iam"))]
     #[expect(clippy::unused_async, reason = "another build waits here")]
     async fn ask(&self) -> Result<Token, Refusal> {
-        Err(Refusal::Refused("this build does not know it".to_owned()))
+        Err(Refusal::Refused("this build does not support it".to_owned()))
     }
 }

@@ -41,7 +41,7 @@ pub async fn kept(path: &Path) -> Result<Token, Refusal> {
     let expires = expires.ok_or_else(|| later("it holds no JWT with an `exp`".to_owned()))?;
     if expires <= SystemTime::now() {
         let hint = "hint: the writer of the file must renew it";
-        return Err(later(format!("the one it holds has ended; {hint}")));
+        return Err(later(format!("its token has expired; {hint}")));
     }
     Ok(Token { text, expires })
 }

@@ -88,7 +88,7 @@ impl Tokens {
         for (place, identity) in tried.iter().enumerate() {
             match self.one(identity).await {
                 Ok(token) => {
-                    tracing::info!(name: "identity_found", kind = identity.kind(), "`{name}` found who gives tokens");
+                    tracing::info!(name: "identity_found", kind = identity.kind(), "the credential chain `{name}` uses this kind");
                     let mut working =
                         self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     *working = Some(place);
@@ -100,14 +100,16 @@ impl Tokens {
                 }
             }
         }
-        let text = format!("none of what `{name}` tries gives a token: {}", reasons.join("; "));
+        let text =
+            format!("no credential of the chain `{name}` gave a token: {}", reasons.join("; "));
         Err(if final_for_all { Refusal::Refused(text) } else { Refusal::later(text) })
     }
 
     async fn one(&self, identity: &Principal) -> Result<Token, Refusal> {
         let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
         let wire = tokio::time::timeout(self.limit, wire::Wire::new(&self.settings, self.limit));
-        let wire = wire.await.map_err(|_| Refusal::later("certificates cannot be read".to_owned()));
+        let wire =
+            wire.await.map_err(|_| Refusal::later("cannot read the certificates".to_owned()));
         let wire = wire.flatten().map_err(refused)?;
         let asked = async {
             let credential = identity::credential(identity, &self.settings, &wire).await?;
@@ -141,7 +143,7 @@ fn read(token: &AccessToken) -> Result<Token, Refusal> {
     let seconds = u64::try_from(token.expires_on.unix_timestamp()).unwrap_or_default();
     let expires = UNIX_EPOCH + Duration::from_secs(seconds);
     if expires <= SystemTime::now() {
-        return Err(Refusal::later("the token that was issued has ended".to_owned()));
+        return Err(Refusal::later("the issued token has already expired".to_owned()));
     }
     Ok(Token { text: Secret::new(token.token.secret()), expires })
 }

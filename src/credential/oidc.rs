@@ -48,7 +48,7 @@ impl ClientCredentials {
                 ""
             };
             let whole =
-                |text| format!("client `{client_id}` gets no token from `{endpoint}`: {text}{hint}");
+                |text| format!("client `{client_id}` got no token from `{endpoint}`: {text}{hint}");
             match refusal {
                 Refusal::Later { after, text } => Refusal::Later { after, text: whole(text) },
                 Refusal::Refused(text) => Refusal::Refused(whole(text)),
@@ -117,8 +117,8 @@ fn token(body: &[u8]) -> Result<Token, Refusal> {
     let told = told.map(|seconds| now + Duration::from_secs_f64(seconds));
     match own.into_iter().chain(told).min() {
         Some(expires) if expires > now => Ok(Token { text, expires }),
-        Some(_) => Err(Refusal::later("the token that was issued has ended".to_owned())),
-        None => Err(Refusal::Refused("nothing says when its token ends".to_owned())),
+        Some(_) => Err(Refusal::later("the issued token has already expired".to_owned())),
+        None => Err(Refusal::Refused("the token has no expiry".to_owned())),
     }
 }
 

@@ -23,11 +23,11 @@ pub enum Refusal {
 /// What Entra's error codes ask of an operator.
 const HINTS: &[(&str, &str)] = &[
     ("AADSTS7000215", "give the value of a secret of the application, not its id"),
-    ("AADSTS7000222", "the secret has ended: make a new one with `az ad app credential reset`"),
+    ("AADSTS7000222", "the secret has expired: create a new one with `az ad app credential reset`"),
     ("AADSTS700016", "check `client_id`, and that the application is in the tenant of `tenant_id`"),
     ("AADSTS90002", "check `tenant_id`"),
     ("AADSTS900023", "check `tenant_id`"),
-    ("AADSTS700024", "the federated token has ended: its writer must renew the file"),
+    ("AADSTS700024", "the federated token has expired: its writer must renew the file"),
     ("AADSTS700027", "upload the certificate to the application"),
     (
         "AADSTS70021",
@@ -53,7 +53,7 @@ impl Refusal {
         let whole = |said: String| {
             let hint = HINTS.iter().find(|(code, _)| said.contains(code));
             let hint = hint.map_or(String::new(), |(_, hint)| format!("; hint: {hint}"));
-            format!("{} gets no token for `{}`: {said}{hint}", identity.who(), settings.scope)
+            format!("{} got no token for `{}`: {said}{hint}", identity.who(), settings.scope)
         };
         match self {
             Self::Later { after, text } => Self::Later { after, text: whole(text) },

@@ -67,7 +67,7 @@ impl Wire {
             Proxy::At(url) => {
                 // Its errors may repeat the URL, which may hold a password.
                 let proxy = reqwest::Proxy::all(url.expose());
-                let proxy = proxy.map_err(|_| unusable(&"the proxy has no usable URL"))?;
+                let proxy = proxy.map_err(|_| unusable(&"the URL of the proxy is not usable"))?;
                 (outside.proxy(proxy), Url::parse(url.expose()).ok().as_ref().map(place))
             }
         };
@@ -196,7 +196,7 @@ impl HttpClient for Wire {
         let after = header("retry-after").and_then(|value| value.trim().parse().ok());
         let secrets = secrets(request);
         let said = Said::read(&body, &secrets.iter().map(String::as_str).collect::<Vec<_>>());
-        let text = format!("`{host}` says {}: {}", status.as_u16(), said.text);
+        let text = format!("`{host}` answered {}: {}", status.as_u16(), said.text);
         let metadata = request.url().scheme() == "http";
         let passing = status.is_server_error()
             || [408, 429].contains(&status.as_u16())

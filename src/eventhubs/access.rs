@@ -170,7 +170,7 @@ impl Namespace {
         }
         let token = had?;
         if beyond == Some(token.expires) && token.kind == Kind::Sas {
-            let detail = "the signature has not been replaced by a later one".to_owned();
+            let detail = "the signature was not replaced by a newer one".to_owned();
             return Err(Fault { connection: false, ..Fault::new(Cause::Connection, detail) });
         }
         if beyond == Some(token.expires) {
@@ -244,14 +244,14 @@ impl Namespace {
     pub(super) fn shut_out(&self, fault: &Fault) {
         let (namespace, detail) = (&self.0.name, &fault.detail);
         if !self.0.shut.swap(true, Ordering::Relaxed) && self.0.health.is_some() {
-            tracing::warn!(name: "login_failed", namespace, detail, "event hubs cannot be entered, trying again");
+            tracing::warn!(name: "login_failed", namespace, detail, "not authorized to use the namespace, retrying");
         }
     }
 
     /// We are let in.
     pub(super) fn let_in(&self) {
         if self.0.shut.swap(false, Ordering::Relaxed) && self.0.health.is_some() {
-            tracing::info!(name: "login_recovered", namespace = self.0.name, "event hubs can be entered again");
+            tracing::info!(name: "login_recovered", namespace = self.0.name, "authorized to use the namespace again");
         }
     }
 
@@ -314,7 +314,7 @@ impl Namespace {
         let (namespace, detail) = (&self.0.name, &fault.detail);
         match left {
             Ok(left) if failures == 1 => {
-                tracing::warn!(name: "token_not_renewed", namespace, audience, detail, left = ?left, "a token could not be renewed, trying again while the old one lives");
+                tracing::warn!(name: "token_not_renewed", namespace, audience, detail, left = ?left, "a token could not be renewed; retrying while the old one is valid");
             }
             Ok(_) => {}
             Err(_) => self.token_stands(audience, Some(detail)),

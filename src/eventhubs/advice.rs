@@ -101,31 +101,29 @@ impl Reason {
     pub(super) fn hint(self, who: Who<'_>, right: Right, hub: &str, also: &str) -> String {
         match self {
             Self::Network => {
-                "let this place in: the firewall of the namespace, or its private endpoint (`address`)"
+                "allow this address in the firewall of the namespace, or use its private endpoint (`address`)"
                     .to_owned()
             }
             Self::KeysOff => {
-                "the namespace takes no keys (`disableLocalAuth`): write `namespace` and an identity under \
-                 `[eventhubs.credential]`"
+                "the namespace accepts no keys (`disableLocalAuth`): set `namespace`, and an identity under `[eventhubs.credential]`"
                     .to_owned()
             }
             Self::NotYet => {
-                "the token begins later than the clock of the service says: set the clock of this machine, or of \
-                 the issuer of the token"
+                "the token is not valid yet by the clock of the service: correct the clock of this machine, or of the issuer of the token"
                     .to_owned()
             }
             Self::Expired => expired(who, also),
             Self::Signature | Self::Malformed => unsigned(who, also),
             Self::Issuer => format!(
-                "the namespace belongs to another tenant than {}: choose `tenant_id` as its subscription has it",
+                "the namespace belongs to another tenant than {}: set `tenant_id` to the tenant of its subscription",
                 named(who)
             ),
             Self::Audience => format!(
-                "the token of {}{also} is for something else than `{hub}`: {}",
+                "the token of {}{also} is not for `{hub}`: {}",
                 named(who),
                 match who {
-                    Who::Identity(_) => "see `scope` under `[eventhubs.credential]`",
-                    _ => "have it made for this hub or the whole namespace",
+                    Who::Identity(_) => "check `scope` under `[eventhubs.credential]`",
+                    _ => "create one for this hub or for the whole namespace",
                 }
             ),
             Self::Claim => granted(who, right, hub, also),
@@ -152,15 +150,15 @@ fn named(who: Who<'_>) -> String {
 
 fn expired(who: Who<'_>, also: &str) -> String {
     const CLOCK: &str =
-        "set the clock of this machine: to the service, a token had ended that was only just made";
+        "correct the clock of this machine: for the service, a new token had already expired";
     match who {
         Who::Key(_) => CLOCK.to_owned(),
-        Who::Signature => format!("the signature has ended{also}: have a new one made"),
+        Who::Signature => format!("the signature has expired{also}: create a new one"),
         Who::File(path) => format!(
-            "if `{}` holds a signature, it has ended: have a new one made; if a key, {CLOCK}",
+            "if `{}` holds a signature, it has expired: create a new one; if it holds a key, {CLOCK}",
             path.display()
         ),
-        Who::Identity(_) => format!("{CLOCK}, or renewed too late"),
+        Who::Identity(_) => format!("{CLOCK}, or it was renewed too late"),
     }
 }
 
@@ -168,19 +166,19 @@ fn unsigned(who: Who<'_>, also: &str) -> String {
     match who {
         Who::Key(name) => format!(
             "check the name and the value of the key `{name}` (in a connection string `SharedAccessKeyName` and \
-             `SharedAccessKey`){also}: Event Hubs has another value under that name, or none; was it regenerated?"
+             `SharedAccessKey`){also}. Event Hubs has another value under that name, or none; was it regenerated?"
         ),
         Who::Signature => format!(
-            "the signature was made with another key than Event Hubs has, or for another resource{also}: have a new one made"
+            "the signature was made with another key than Event Hubs has, or for another resource{also}: create a new one"
         ),
         Who::File(path) => format!(
-            "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`{also}: Event Hubs has another value under that \
+            "check `SharedAccessKeyName` and `SharedAccessKey` in `{}`{also}. Event Hubs has another value under that \
              name, or none; was it regenerated?",
             path.display()
         ),
         Who::Identity(who) => {
             format!(
-                "Event Hubs does not take the token of {who} for one of Entra ID: see `authority_host`"
+                "Event Hubs does not accept the token of {who} as one of Entra ID: check `authority_host`"
             )
         }
     }
@@ -189,7 +187,7 @@ fn unsigned(who: Who<'_>, also: &str) -> String {
 fn granted(who: Who<'_>, right: Right, hub: &str, also: &str) -> String {
     match who {
         Who::Identity(who) => format!(
-            "give {who} the role `{}` on `{hub}`; a new role takes minutes to count",
+            "give {who} the role `{}` on `{hub}`; a new role takes some minutes to apply",
             right.role()
         ),
         _ => format!(

@@ -206,7 +206,7 @@ impl Connected {
     pub(super) async fn begin(&self) -> Result<Session, Fault> {
         if !self.takes_more() {
             // What it has goes on; who wants more does not cut it.
-            let fault = Fault::new(Cause::Connection, "the connection takes no more sessions");
+            let fault = Fault::new(Cause::Connection, "the connection allows no more sessions");
             return Err(Fault { connection: false, ..fault });
         }
         let Ok(begun) = timeout(self.limit, self.amqp.begin()).await else {

@@ -27,7 +27,7 @@ use super::{Cause, LaneEvent, SendError, Target};
 /// So often a batch looks for a link on a connection that stays.
 const MOVES: u32 = 3;
 /// Why nothing is sent once the lease is over.
-const FENCED: &str = "Kafka has not confirmed for too long that its partitions are of this member";
+const FENCED: &str = "Kafka has not confirmed for too long that this member owns the partitions";
 
 type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
@@ -260,7 +260,7 @@ impl Worker {
                 return Ok(link);
             }
         }
-        Err(Fault::new(Cause::Link, "the service counts differently each time"))
+        Err(Fault::new(Cause::Link, "the number of partitions differs at each answer"))
     }
 
     async fn attach_once(&mut self, message: &Bytes) -> Result<Option<Link>, Fault> {
@@ -305,7 +305,7 @@ impl Worker {
                 Ok(true)
             }
             Heard::Doubtful => {
-                let detail = "what was sent before may be stored by now, as the service counts";
+                let detail = "the service may have stored the events that were sent before, by its sequence numbers";
                 Err(Fault { out_of_step: true, ..Fault::new(Cause::Link, detail) })
             }
         }
@@ -337,7 +337,7 @@ impl Worker {
             }
             self.release(Some(link));
         }
-        Err(Fault::new(Cause::Link, "one connection after the other is being left"))
+        Err(Fault::new(Cause::Link, "connections are closed one after the other"))
     }
 
     /// Sends over the link, or a new one, and answers. Gives the link if it is still good.
@@ -369,7 +369,7 @@ impl Worker {
         let (result, good) = if let Some(end) = end {
             end
         } else {
-            let fault = Fault::new(Cause::Fenced, format!("it was given up: {FENCED}"));
+            let fault = Fault::new(Cause::Fenced, format!("the send was given up: {FENCED}"));
             self.namespace.give_up(&connected, &fault).await;
             (Err(fault.into()), None)
         };

@@ -184,7 +184,7 @@ impl Login {
             tracing::warn!(
                 name: "key_changed",
                 namespace = self.namespace,
-                "a shared access key was refused, using the {other} one"
+                "the service refused a shared access key; the bridge uses the {other} one"
             );
         }
     }
@@ -247,7 +247,7 @@ impl Login {
                     }
                     Access::Signature(Given::Inline(text)) => ready_made(&text),
                     // A connection string names no files.
-                    _ => Err(unusable("the connection string holds no key")),
+                    _ => Err(unusable("the connection string has no key")),
                 }
             }
         }
@@ -260,7 +260,7 @@ impl Login {
             Given::File(path) => {
                 let named = |why: String| unusable(&format!("`{}`: {why}", path.display()));
                 let read = timeout(self.limit, file(path)).await;
-                let text = read.map_err(|_| named("the file cannot be read in time".to_owned()))?;
+                let text = read.map_err(|_| named("reading the file timed out".to_owned()))?;
                 Ok(Secret::new(text.map_err(named)?))
             }
         }
@@ -329,12 +329,12 @@ impl Login {
 }
 
 fn ready_made(text: &Secret) -> Result<Token, Fault> {
-    token::ready_made(text).ok_or_else(|| unusable("the signature does not say when it ends"))
+    token::ready_made(text).ok_or_else(|| unusable("the signature has no expiry"))
 }
 
 /// Somebody has to correct a file; until then it is tried again.
 fn unusable(why: &str) -> Fault {
-    let detail = format!("cannot log in: {why}");
+    let detail = format!("cannot authenticate: {why}");
     Fault { connection: false, ..Fault::new(Cause::Connection, detail) }
 }
 

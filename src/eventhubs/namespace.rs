@@ -145,7 +145,7 @@ impl Namespace {
         let made = self.make(&mut pace, &mut |_| {}).await;
         drop(pace);
         let connected = made.inspect_err(|_| self.keep_trying())?;
-        let no_place = || Fault::new(Cause::Connection, "the connection takes no links");
+        let no_place = || Fault::new(Cause::Connection, "the connection allows no more links");
         connected.seat(alone).ok_or_else(no_place)
     }
 
@@ -193,7 +193,7 @@ impl Namespace {
                 pace.pause = Some((fault.clone(), Instant::now() + pause));
                 if pace.failures == 1 {
                     let host = &self.0.settings.address.host;
-                    tracing::warn!(name: "unreachable", namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "event hubs cannot be reached, trying again");
+                    tracing::warn!(name: "unreachable", namespace = self.0.name, host, cause = %fault.cause, detail = fault.detail, "cannot connect to event hubs, retrying");
                 }
                 if lock(&self.0.pool).is_empty() {
                     self.stands(false, &fault.detail);

@@ -104,7 +104,7 @@ impl Links {
         let mine = format!("kafka-eventhubs-bridge{}", node.replace('$', "-"));
         let limit = connected.limit;
         let late = |_| connected.unanswered(&format!("attaching to `{node}`"), limit);
-        let no_place = "the session takes no more links";
+        let no_place = "the session allows no more links";
         let waiting = Arc::<std::sync::Mutex<Waiting>>::default();
         let name = format!("{mine}-sender");
         let attached = timeout(limit, session.sender(&name, node)).await.map_err(late)?;
@@ -192,7 +192,7 @@ impl Links {
                 Outcome::Answered(Receipt::Rejected(None)) => {
                     Fault::new(Cause::Service, "the request was rejected")
                 }
-                Outcome::Answered(_) => Fault::new(Cause::Service, "the request was not taken"),
+                Outcome::Answered(_) => Fault::new(Cause::Service, "the request was not accepted"),
                 Outcome::Unsettled { why, .. } => Fault::ended(&why),
             }
         };

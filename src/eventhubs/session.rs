@@ -109,7 +109,7 @@ impl Seat {
                 if !matches!(gone, Gone::Ended(Why::Peer(_))) {
                     self.retire();
                 }
-                Err(Some(not_there("the session takes no more links", &gone)))
+                Err(Some(not_there("the session allows no more links", &gone)))
             }
             Err(_) => {
                 self.retire();

@@ -67,10 +67,10 @@ impl Failure {
         let hint = match shut {
             Shut::Start(StartError::Setting { .. }) => "correct it in the configuration",
             _ => {
-                "`check --connect` with the same configuration tries each broker, and says where it fails"
+                "run `check --connect` with the same configuration: it tests each broker, and names the step that fails"
             }
         };
-        Self::denied(&format!("nothing can be asked of kafka at `{brokers}`"), shut, hint)
+        Self::denied(&format!("cannot ask kafka at `{brokers}`"), shut, hint)
     }
 
     pub(crate) fn no_partition(topic: &str, number: i32, partitions: i32) -> Self {
@@ -80,22 +80,21 @@ impl Failure {
 
     /// An offset was named where several partitions are meant.
     pub(crate) fn offset_of_many(partitions: usize) -> Self {
-        let what = format!("an offset is of one partition, and {partitions} are meant");
+        let what = format!("an offset needs exactly one partition, and {partitions} are selected");
         Self::usage(what, "name one, such as `--topic orders:3`")
     }
 
     /// Kafka does not say where its log begins and ends.
     pub(crate) fn no_log(place: &TopicPartition) -> Self {
-        let why = "kafka does not say what its log holds";
-        let hint = "see whether it has a leader, and try again";
+        let why = "cannot read the offsets of its log";
+        let hint = "check that it has a leader, and try again";
         Self::denied(&format!("partition `{place}`"), &why, hint)
     }
 
     pub(crate) fn of_group(group: &str, denied: &Denied) -> Self {
-        let doing = format!("group `{group}` cannot be asked for");
-        let hint = format!(
-            "the operation `Describe` on the group `{group}`, and on its topics, is what it needs"
-        );
+        let doing = format!("cannot read group `{group}`");
+        let hint =
+            format!("grant the operation `Describe` on the group `{group}`, and on its topics");
         Self::denied(&doing, denied, if matches!(denied, Denied::Refused(_)) { &hint } else { "" })
     }
 
@@ -116,7 +115,7 @@ impl Failure {
                 format!("group `{name}` has members, so its positions cannot be set: {who}{more}")
             }
         };
-        let hint = "stop every bridge of the group first; a member that was killed leaves when its session is over \
+        let hint = "stop every bridge of the group first; a killed member leaves when its session times out \
                     (`session.timeout.ms`, 45 s)";
         Self { kind: Kind::Alive, what, hint: Some(hint.to_owned()) }
     }

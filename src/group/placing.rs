@@ -38,26 +38,28 @@ impl Plan {
         let group = session.inquiry.group(session.left() / 2);
         let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
         if let Some(topic) = session.missing.first() {
-            let why = "kafka has no such topic, or does not let this user see it";
+            let why = "kafka has no such topic, or this user may not see it";
             return Err(Failure::denied(
                 &format!("topic `{topic}`"),
                 &why,
-                "name others by `--topic`",
+                "select other topics with `--topic`",
             ));
         }
         let standings = session.standings(session.left() / 2)?;
         if let (Target::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
-            let what =
-                format!("offset {offset} is of one partition, and {} are meant", standings.len());
+            let what = format!(
+                "offset {offset} needs exactly one partition, and {} are selected",
+                standings.len()
+            );
             return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
         }
         if standings.iter().any(|it| !it.is_identified) {
             let doing = format!("the positions of group `{}` cannot be set", session.group());
-            let why = "no broker says which topics these are, and a position names its topic's id";
+            let why = "no broker gave the ids of the topics, and a position needs its topic's id";
             return Err(Failure::denied(
                 &doing,
                 &why,
-                "try again, or see whether a broker is silent",
+                "try again, or check that every broker answers",
             ));
         }
         let found = found(session, target, &standings);
@@ -108,7 +110,7 @@ impl Plan {
             }
             Err(error @ Unset::Denied(_)) => {
                 let hint = format!(
-                    "it needs the operation `Read` on the group `{}` and on its topics; nothing was changed",
+                    "grant the operation `Read` on the group `{}` and on its topics; nothing was changed",
                     self.name
                 );
                 return Err(Failure::denied(&doing, &error, &hint));
@@ -116,18 +118,18 @@ impl Plan {
         }
         let other = session.inquiry.unlike(&positions, session.left());
         let other = other.map_err(|denied| {
-            let doing = format!("what group `{}` has committed could not be read back", self.name);
+            let doing = format!("cannot read back the positions of group `{}`", self.name);
             Failure::denied(
                 &doing,
                 &denied,
-                "`offsets show` says whether it is set: all of it is, or nothing",
+                "run `offsets show` to see whether they are set: either all are, or none",
             )
         })?;
         match &other[..] {
             [] => Ok(Placed(())),
             some => {
                 let why = format!("other positions are committed for {}", list(some));
-                let hint = "somebody else has committed meanwhile, or nothing was: look with `offsets show`";
+                let hint = "another client has committed meanwhile, or nothing was committed: run `offsets show`";
                 Err(Failure::denied(&doing, &why, hint))
             }
         }
@@ -183,8 +185,8 @@ fn beside(session: &Session<'_>, changes: &[Change]) -> Result<BTreeMap<String, 
 }
 
 pub(super) fn not_known(unknown: &[String]) -> Failure {
-    let why = "kafka does not say what is committed or what the log holds; nothing was changed";
-    let hint = "see whether these partitions have a leader, and try again";
+    let why = "cannot read the committed positions, or the offsets of the log; nothing was changed";
+    let hint = "check that these partitions have a leader, and try again";
     Failure::denied(&list(unknown), &why, hint)
 }
 

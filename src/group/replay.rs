@@ -100,7 +100,7 @@ impl Replay {
         }
         if let Some(taken) = standings.iter().find(|it| it.committed.is_some()) {
             let what = format!(
-                "group `{}` is no replay's: it has a position of `{}` of its own",
+                "group `{}` was not made by a replay: it has a position of `{}`",
                 replay.name, taken.partition
             );
             return Err(Failure::usage(what, "give another `--name`"));
@@ -122,10 +122,8 @@ impl Replay {
         let unknown = standings.iter().find(|it| it.case == Case::New);
         if let (Some(unknown), None) = (unknown, from) {
             let (name, partition) = (&replay.name, &unknown.partition);
-            let what = format!(
-                "group `{name}` does not say from where on `{partition}` is to be sent again"
-            );
-            let hint = "say it, such as `--from earliest`; kafka forgets what a group has settled when nobody was in it for long";
+            let what = format!("group `{name}` does not hold where to start on `{partition}`");
+            let hint = "add a start, such as `--from earliest`; kafka deletes the positions of a group that had no member for long";
             return Err(Failure::usage(what, hint));
         }
         replay.fresh(session, standings, from, to)
@@ -172,13 +170,15 @@ impl Replay {
         for (what, target) in [("--from", from), ("--to", Some(to))] {
             if let (Some(Target::Offset(offset)), [_, _, ..]) = (target, &standings[..]) {
                 let many = standings.len();
-                let what = format!("`{what} {offset}` is of one partition, and {many} are meant");
+                let what = format!(
+                    "`{what} {offset}` needs exactly one partition, and {many} are selected"
+                );
                 return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
             }
         }
         if standings.iter().any(|it| !it.is_identified) {
-            let why = "no broker says which topics these are, and a position names its topic's id";
-            let hint = "try again, or see whether a broker is silent";
+            let why = "no broker gave the ids of the topics, and a position needs its topic's id";
+            let hint = "try again, or check that every broker answers";
             return Err(Failure::denied("nothing can be replayed", &why, hint));
         }
         let begins = from.map(|from| found(session, from, &standings)).unwrap_or_default();
@@ -219,13 +219,13 @@ impl Replay {
         session.extend(limit);
         let positions =
             self.parts.iter().map(|it| (&it.standing, it.span.from)).collect::<Vec<_>>();
-        let doing = format!("the replay's group `{}` cannot be made", self.name);
+        let doing = format!("cannot create group `{}` of the replay", self.name);
         match session.inquiry.place(&positions, session.left() / 2) {
             // Without an answer, what is committed now tells. Who has joined has fixed it.
             Ok(()) | Err(Unset::Open(_) | Unset::Joined) => {}
             Err(error @ Unset::Denied(_)) => {
                 let hint = format!(
-                    "it needs the operation `Read` on the group `{}` and on its topics; nothing was sent",
+                    "grant the operation `Read` on the group `{}` and on its topics; nothing was sent",
                     self.name
                 );
                 return Err(Failure::denied(&doing, &error, &hint));
@@ -236,7 +236,7 @@ impl Replay {
         }
         let fixed = again(session)?;
         if !fixed.begun {
-            let why = "what was committed is not there";
+            let why = "the committed positions are missing";
             return Err(Failure::denied(&doing, &why, "nothing was sent; try again"));
         }
         let theirs = fixed.parts.iter().map(|it| &it.standing.partition).collect::<BTreeSet<_>>();

@@ -148,17 +148,16 @@ fn narrowed(
     for Selection { topic, partition } in wanted {
         let taken = config.mappings.iter().any(|mapping| mapping.topics.takes(topic));
         if !read.contains(topic) && (!taken || LeftOut::of(config).is_unwanted(topic)) {
-            let what = format!("topic `{topic}` is not mapped: this bridge does not read it");
-            let hint =
-                "name a topic that a `[[mappings]]` takes, or use the configuration that does";
+            let what = format!("topic `{topic}` is in no mapping, so this bridge does not read it");
+            let hint = "select a topic that a `[[mappings]]` reads, or use the configuration that reads this one";
             return Err(Failure::usage(what, hint));
         }
         let Some(Topic { partitions, .. }) = existing.get(topic) else {
-            let why = "kafka has no such topic, or does not let this user see it";
+            let why = "kafka has no such topic, or this user may not see it";
             return Err(Failure::denied(&format!("topic `{topic}`"), &why, ""));
         };
         if !read.contains(topic) {
-            let what = format!("topic `{topic}` is left out: its hub could not be named after it");
+            let what = format!("topic `{topic}` is left out: its name is not valid for a hub");
             return Err(Failure::usage(what, "give it a mapping with a hub of its own"));
         }
         if let Some(number) = partition.filter(|number| number >= partitions) {

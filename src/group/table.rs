@@ -39,7 +39,7 @@ pub(crate) fn exact(time: i64) -> Option<String> {
 fn who(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {
     write!(f, "group {name}: {}", group.state.as_str())?;
     match group.members.len() {
-        0 => writeln!(f, ", nobody is in it")?,
+        0 => writeln!(f, ", no members")?,
         count => writeln!(f, ", members: {count}")?,
     }
     for it in group.members.iter().take(NAMED) {
@@ -65,7 +65,7 @@ impl Display for Shown<'_> {
         let Self { lag, all } = self;
         who(f, &lag.name, &lag.group)?;
         for topic in &lag.missing {
-            writeln!(f, "topic {topic}: kafka has none, or does not let this user see it")?;
+            writeln!(f, "topic {topic}: kafka does not have it, or this user may not see it")?;
         }
         let shown = lag.partitions.iter().filter(|it| *all || !it.is_caught_up());
         let mut table = match lag.timed {
@@ -94,7 +94,7 @@ impl Display for Shown<'_> {
         if !lag.is_identified() {
             writeln!(
                 f,
-                "note: no broker says whether a topic was made again; positions are taken as they are"
+                "note: no broker gave the ids of topics, so a topic that was created again is not noticed"
             )?;
         }
         sum(f, lag)
@@ -103,10 +103,13 @@ impl Display for Shown<'_> {
 
 /// What is not clear by itself.
 const LEGEND: [(Case, &str); 5] = [
-    (Case::Unknown, "kafka does not say what is committed, or what the log holds"),
-    (Case::Held, "the position is out of the log, and held until somebody decides"),
-    (Case::Gone, "the position is out of the log; `kafka.out_of_range` decides"),
-    (Case::Renewed, "the topic was made again, and is read from its first record"),
+    (Case::Unknown, "unknown: cannot read the committed position, or the offsets of the log"),
+    (
+        Case::Held,
+        "the position is not in the log; the partition is paused (held) until a position is set",
+    ),
+    (Case::Gone, "the position is not in the log; `kafka.out_of_range` decides"),
+    (Case::Renewed, "the topic was created again, and is read from its first record"),
     (Case::New, "nothing is committed; `kafka.start` decides"),
 ];
 
@@ -139,7 +142,7 @@ fn sum(f: &mut fmt::Formatter<'_>, lag: &Lag) -> fmt::Result {
     write!(f, "behind: {} records in {behind} of {total} partitions", lag.records())?;
     match lag.partitions.iter().filter(|it| it.records.is_none()).count() {
         0 => {}
-        unknown => write!(f, "; not known of {unknown}")?,
+        unknown => write!(f, "; unknown for {unknown}")?,
     }
     if let Some(age) = lag.age() {
         write!(f, "\noldest: written {} ago", time(age))?;
@@ -176,14 +179,13 @@ impl Display for Plan {
         for (topic, count) in &self.beside {
             writeln!(
                 f,
-                "note: {count} more partitions of `{topic}` have no position: once others have one, they are read \
-                 from their first record, whatever `kafka.start` says"
+                "note: {count} more partitions of `{topic}` have no position: once others have one, these are read from their first record, and `kafka.start` does not apply"
             )?;
         }
         let moved = self.changes.iter().filter(|it| it.is_one()).count();
         write!(
             f,
-            "positions that change: {moved} of {}\nrecords that come again: {}, that are passed over: {} (at most)",
+            "positions to change: {moved} of {}\nrecords to send again: {}, to skip: {} (at most)",
             self.changes.len(),
             self.again(),
             self.skipped()
@@ -201,8 +203,8 @@ fn changed(change: &Change) -> Vec<String> {
     let mut remarks = Vec::new();
     match case {
         Case::Renewed => remarks.push("before: of an older topic".to_owned()),
-        Case::Held | Case::Gone => remarks.push("before: out of the log".to_owned()),
-        Case::Unknown => remarks.push("before: not known".to_owned()),
+        Case::Held | Case::Gone => remarks.push("before: not in the log".to_owned()),
+        Case::Unknown => remarks.push("before: unknown".to_owned()),
         Case::New | Case::Good => {}
     }
     remarks.extend(clamped.map(|wanted| format!("clamped: {wanted} is not in the log")));
@@ -222,10 +224,10 @@ impl Display for Forecast<'_> {
         let replay = self.replay;
         who(f, &replay.name, &replay.group)?;
         for topic in &replay.missing {
-            writeln!(f, "topic {topic}: kafka has none, or does not let this user see it")?;
+            writeln!(f, "topic {topic}: kafka does not have it, or this user may not see it")?;
         }
         for partition in &replay.renewed {
-            writeln!(f, "{partition}: its topic was made again, and nothing of it is sent")?;
+            writeln!(f, "{partition}: its topic was created again, and nothing of it is sent")?;
         }
         let mut table = empty(["partition", "from", "to", "left", "begin", "end", ""], 1..6);
         for it in &replay.parts {
@@ -236,13 +238,13 @@ impl Display for Forecast<'_> {
         }
         let some = replay.parts.iter().filter(|it| it.left() > 0).count();
         let (left, all) = (replay.left(), replay.parts.len());
-        write!(f, "\nrecords to be sent: {left} in {some} of {all} partitions (at most)")?;
+        write!(f, "\nrecords to send: {left} in {some} of {all} partitions (at most)")?;
         if replay.begun {
             let settled = replay.size() - left;
-            write!(f, "\nbegun before: {settled} are settled; it goes on, to the same ends")?;
+            write!(f, "\ncontinues an earlier run: {settled} are settled; the ends stay the same")?;
         }
         if let (Some(takes), Some(rate)) = (self.takes(), self.rate) {
-            write!(f, "\nat {rate}/s: {}, or longer where the namespace takes less", time(takes))?;
+            write!(f, "\nat {rate}/s: {}, or longer if the namespace accepts less", time(takes))?;
         }
         Ok(())
     }
@@ -253,7 +255,7 @@ fn part(it: &Part) -> Vec<String> {
     let (first, end) = standing.log.unzip();
     let mut remarks = Vec::new();
     if *at != span.from {
-        remarks.push(format!("goes on at {at}"));
+        remarks.push(format!("continues at {at}"));
     }
     remarks.extend(clamped.as_ref().map(|it| format!("clamped: {it} is not in the log")));
     vec![
@@ -282,12 +284,12 @@ impl Display for Replayed<'_> {
         }
         if !arrived {
             let left = replay.left() - settled;
-            write!(f, "\nstopped before its end: {left} are left; the same command goes on")?;
+            write!(f, "\nstopped before its end: {left} are left; the same command continues")?;
         }
         match kept {
             Some(why) => write!(
                 f,
-                "\nnote: group `{name}` could not be deleted, and keeps what is settled: {why}"
+                "\nnote: group `{name}` could not be deleted, and keeps its positions: {why}"
             ),
             None => Ok(()),
         }

@@ -124,7 +124,7 @@ fn every_hub_held_is_not_ready_though_connected() {
     shard.trouble(hub("default", "orders"), Some("busy"));
     assert!(health.ready().is_good());
     shard.trouble(hub("default", "returns"), Some("busy"));
-    assert_eq!(health.ready().reasons, ["shard 0: every hub is held"]);
+    assert_eq!(health.ready().reasons, ["shard 0: no hub is usable"]);
     assert_eq!(health.ready().held.len(), 2);
     shard.trouble(hub("default", "returns"), None);
     assert!(health.ready().is_good());

@@ -267,45 +267,45 @@ fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usiz
             tracing::warn!(
                 name: "unreachable",
                 %namespace, %hub, hubs, lasted = for_, detail,
-                "event hubs cannot be reached, waiting for it; what goes elsewhere goes on"
+                "cannot connect to event hubs, retrying; records for other namespaces continue"
             );
         }
         (_, Trouble::Delivery { namespace, hub }) => tracing::warn!(
             name: "not_accepting",
             %namespace, %hub, hubs, lasted = for_, detail,
-            "event hubs does not accept events, sending them again; what goes elsewhere goes on"
+            "event hubs does not accept events, retrying; records for other hubs continue"
         ),
         (_, Trouble::Token { namespace, hub }) => tracing::error!(
             name: "token_ended",
-            %namespace, %hub, lasted = for_, detail, "a token has ended and cannot be renewed, still trying"
+            %namespace, %hub, lasted = for_, detail, "a token has expired and cannot be renewed, retrying"
         ),
         (_, Trouble::Throttled(namespace)) => tracing::warn!(
             name: "throttled",
             %namespace, lasted = for_, detail,
-            "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts"
+            "throttled by event hubs: refused batches wait, and are sent again at the rate that the namespace accepts"
         ),
         // At first it may be all there is, and then nothing is tried again.
         (_, Trouble::Hub { namespace, hub }) if lasted.is_none() => tracing::error!(
             name: "hub_refused",
-            %namespace, %hub, detail, "the hub is refused: its mappings wait, no others do"
+            %namespace, %hub, detail, "the hub is not usable: its mappings wait, all others continue"
         ),
         (_, Trouble::Hub { namespace, hub }) => tracing::error!(
             name: "hub_refused",
             %namespace, %hub, lasted = for_, detail,
-            "the hub is still refused: its mappings wait, the others go on; trying again"
+            "the hub is still not usable: its mappings wait, all others continue; retrying"
         ),
         (_, Trouble::Place { topic, namespace, hub }) => tracing::error!(
             name: "no_place",
             %topic, %namespace, %hub, lasted = for_, detail,
-            "some partitions of the topic have no place on the hub, the others go on"
+            "some partitions of the topic have no partition of the hub to go to; the others continue"
         ),
         (_, Trouble::DeadLetters(topic)) => tracing::error!(
             name: "topic_missing",
-            %topic, lasted = for_, detail, "a topic for dead letters is missing; looking again"
+            %topic, lasted = for_, detail, "a dead-letter topic is missing; retrying"
         ),
         (_, Trouble::Topic(topic)) => tracing::warn!(
             name: "topic_missing",
-            %topic, lasted = for_, detail, "a topic is missing: the others are read; looking again"
+            %topic, lasted = for_, detail, "a topic is missing, retrying; the other topics are read"
         ),
         (_, Trouble::Partition { .. }) => {}
     }
@@ -315,28 +315,28 @@ fn over(line: &Line, lasted: Duration) {
     let lasted = tracing::field::display(seconds(lasted));
     match line {
         Line::Namespace(namespace) => {
-            tracing::info!(name: "reachable", %namespace, lasted, "event hubs is reached again");
+            tracing::info!(name: "reachable", %namespace, lasted, "connected to event hubs again");
         }
         Line::Delivery(namespace) => {
             tracing::info!(name: "accepting", %namespace, lasted, "event hubs accepts events again");
         }
         Line::Own(Trouble::Token { namespace, hub }) => {
-            tracing::info!(name: "token_renewed", %namespace, %hub, lasted, "there is a new token");
+            tracing::info!(name: "token_renewed", %namespace, %hub, lasted, "a token was issued again");
         }
         Line::Own(Trouble::Throttled(namespace)) => {
-            tracing::info!(name: "throttle_ended", %namespace, lasted, "throttled no more");
+            tracing::info!(name: "throttle_ended", %namespace, lasted, "no longer throttled");
         }
         Line::Own(Trouble::Hub { namespace, hub }) => {
-            tracing::info!(name: "hub_accepted", %namespace, %hub, lasted, "the hub is not refused any more");
+            tracing::info!(name: "hub_accepted", %namespace, %hub, lasted, "the hub is usable again");
         }
         Line::Own(Trouble::Place { topic, namespace, hub }) => {
-            tracing::info!(name: "place_found", %topic, %namespace, %hub, lasted, "the topic has its place on the hub");
+            tracing::info!(name: "place_found", %topic, %namespace, %hub, lasted, "every partition of the topic has a partition of the hub again");
         }
         Line::Own(Trouble::DeadLetters(topic)) => {
-            tracing::info!(name: "topic_found", %topic, lasted, "the topic for dead letters is there");
+            tracing::info!(name: "topic_found", %topic, lasted, "the dead-letter topic exists now");
         }
         Line::Own(Trouble::Topic(topic)) => {
-            tracing::info!(name: "topic_found", %topic, lasted, "the topic is there");
+            tracing::info!(name: "topic_found", %topic, lasted, "the topic exists now");
         }
         Line::Own(Trouble::Partition { .. } | Trouble::Delivery { .. }) => {}
     }

@@ -24,7 +24,7 @@ pub(super) fn transforms(given: &mut Given, prefix: &str, notes: &mut Vec<Note>)
         let part = part.to_lowercase();
         notes.push(match short {
             router if ROUTERS.contains(&router) => {
-                Note::new(key, "changed the name of the topic only, which no hub here follows")
+                Note::new(key, "changed only the name of the topic; no hub here is named after it")
             }
             "Filter" => Note::warning(key, "left records out: they are copied now"),
             "MaskField" => Note::warning(
@@ -65,7 +65,7 @@ pub(super) fn converters(
             if part == "value" && has_worker {
                 notes.push(Note::new(
                     own,
-                    "is not said, so the worker's holds: unless that keeps bytes, readers will see another form now",
+                    "is not set, so the worker's applied: unless that one keeps bytes, readers will see another form now",
                 ));
             }
             continue;
@@ -111,17 +111,17 @@ pub(super) fn failures(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
     match said.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("none") if has_topic => notes.push(Note::new(
             KEY,
-            "was `none`: a record that failed ended its task; one that Event Hubs refuses goes to the dead-letter topic now, and the others go on",
+            "was `none`: a record that failed ended its task. Now a record that Event Hubs refuses goes to the dead-letter topic, and the others continue",
         )),
         Some("all") if has_topic => {}
         None | Some("none") => {}
         Some("all") => notes.push(Note::warning(
             KEY,
-            "was `all`: records that failed were left out in silence; now one that Event Hubs refuses stops its partition, unless `[failure]` says `drop` or `dead_letter`",
+            "was `all`: records that failed were skipped silently. Now a record that Event Hubs refuses stops its partition, unless `[failure]` is `drop` or `dead_letter`",
         )),
         Some(_) => notes.push(Note::warning(
             KEY,
-            "is neither `none` nor `all`: `[failure]` says what becomes of a record that Event Hubs refuses",
+            "is neither `none` nor `all`: `[failure]` decides about a record that Event Hubs refuses",
         )),
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn isolation(
         }
         None => notes.push(Note::new(
             KEY,
-            "is not said: Java's default, `read_uncommitted`, copied what was aborted, too; here it is `read_committed`",
+            "is not set: Java's default, `read_uncommitted`, also copied aborted records; here it is `read_committed`",
         )),
         Some(_) => notes.push(Note::new(
             KEY,

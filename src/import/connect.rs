@@ -10,7 +10,7 @@ use super::{ImportError, Note, changes, security};
 const REASONS: &[(&str, &str)] = &[
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("camel.aggregation.", "is what `[batch]` does, without changing the events"),
-    ("camel.", "has no counterpart: nothing stands between the record and the event"),
+    ("camel.", "has no counterpart: the record becomes the event directly"),
     (
         "eventhub.partition.key.source",
         "is `partitioning` of the mapping: `key` is what is written, `round_robin` is the other",
@@ -18,13 +18,13 @@ const REASONS: &[(&str, &str)] = &[
     ("eventhub.clients.per.task", "is not needed: connections are made as they are needed"),
     (
         "eventhub.",
-        "has no counterpart: what may pass is tried again for ever; `send_timeout` and `connect_timeout` bound a try",
+        "has no counterpart: the bridge retries without end; `send_timeout` and `connect_timeout` limit each attempt",
     ),
     ("json.", "has no counterpart: the bytes of the value travel as they are"),
     ("confluent.", "is about Confluent's licence, and is not needed"),
     (
         "kafka.api.",
-        "is how Confluent Cloud lets one in: `mechanism = \"plain\"` under `[kafka.security]`, the key as `username`, the secret as `password`",
+        "is the login of Confluent Cloud: `mechanism = \"plain\"` under `[kafka.security]`, the key as `username`, the secret as `password`",
     ),
     (
         "errors.deadletterqueue.",
@@ -32,12 +32,12 @@ const REASONS: &[(&str, &str)] = &[
     ),
     (
         "errors.",
-        "is not needed: what may pass is tried again for ever, and everything is logged and counted",
+        "is not needed: the bridge retries without end, and everything is logged and counted",
     ),
-    ("consumer.override.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+    ("consumer.override.", "tunes Java's client; `[kafka.client]` has the settings of librdkafka"),
     (
         WORKER,
-        "is the worker's, and tunes Java's client; `[kafka.client]` takes what librdkafka knows",
+        "is the worker's, and tunes Java's client; `[kafka.client]` has the settings of librdkafka",
     ),
 ];
 /// What only reading from Event Hubs needs.
@@ -54,8 +54,9 @@ const READING: &[&str] = &[
 ];
 const NAMED: &[&str] = &["topics", "kafka.topic", "kafka.topics"];
 const OWN_GROUP: &str =
-    "The connector's own group: the bridge goes on where it stopped. Stop it first.";
-const NEW_GROUP: &str = "A source has no group, so this one is new: it begins at `earliest`, unless `start` says otherwise.";
+    "The connector's own group: the bridge continues where the connector stopped. Stop it first.";
+const NEW_GROUP: &str =
+    "A source has no group, so this one is new: it begins at `earliest`, unless `start` is set.";
 
 /// Classes that are known, and are none to be read.
 const OTHERS: [(&str, &str); 4] = [
@@ -98,7 +99,7 @@ pub(super) fn connector(
     if dialect.skips_tombstones {
         notes.push(Note::warning(
             "connector.class",
-            "left out records without a value; they are events without a body now",
+            "skipped records without a value; they become events without a body now",
         ));
     }
     changes::transforms(given, "", notes);

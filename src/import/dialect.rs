@@ -158,7 +158,7 @@ fn way(given: &mut Given, notes: &mut Vec<Note>) -> Way {
         "AZURE_IDENTITY" => Way::Identity,
         _ => {
             let text = format!(
-                "is `{said}`, which has no counterpart of that name: `docs/access.md` shows the kinds there are"
+                "is `{said}`, which has no counterpart of that name: `docs/access.md` lists the kinds"
             );
             notes.push(Note::new(*key, text));
             Way::Unknown
@@ -218,7 +218,7 @@ pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) ->
         }
         Err(flaw) => {
             let text = format!(
-                "is no connection string that can be read here: {flaw}; `connection_string_file` under `[eventhubs]` takes one whole"
+                "is not a connection string that can be read here: {flaw}; `connection_string_file` under `[eventhubs]` takes one whole"
             );
             notes.push(Note::new(key, text));
             None

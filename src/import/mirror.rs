@@ -27,13 +27,13 @@ const REASONS: &[(&str, &str)] = &[
     ),
     (
         "heartbeatConnector",
-        "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes",
+        "is not needed: `/readyz` and `bridge_consumer_lag_records` show the progress",
     ),
     ("groups", "has no counterpart: positions of other groups mean nothing in Event Hubs"),
-    ("heartbeats.", "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes"),
+    ("heartbeats.", "is not needed: `/readyz` and `bridge_consumer_lag_records` show the progress"),
     (
         "emit.heartbeats",
-        "is not needed: `/readyz` and `bridge_consumer_lag_records` say how it goes",
+        "is not needed: `/readyz` and `bridge_consumer_lag_records` show the progress",
     ),
     ("sync.topic.", "has no counterpart: hubs are created by the owner of the namespace"),
     ("refresh.", "is `discovery_interval` under `[kafka]` for topics, and has no counterpart else"),
@@ -41,15 +41,15 @@ const REASONS: &[(&str, &str)] = &[
     ("replication.factor", "is not needed: Event Hubs replicates by itself"),
     ("tasks.max", "is a matter of replicas (or `limits.shards`): the group shares the partitions"),
     ("producer.", "tunes Java's client against Event Hubs; the bridge speaks AMQP to it"),
-    ("consumer.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
-    ("admin.", "tunes Java's client; `[kafka.client]` takes what librdkafka knows"),
+    ("consumer.", "tunes Java's client; `[kafka.client]` has the settings of librdkafka"),
+    ("admin.", "tunes Java's client; `[kafka.client]` has the settings of librdkafka"),
 ];
 /// Keys that kept topics out; where neither is given, these were.
 const EXCLUDES: [&str; 2] = ["topics.exclude", "topics.blacklist"];
 /// As most versions have it, and wider than what the latest have.
 const EXCLUDED: &str = r".*[\-\.]internal, .*\.replica, __.*";
 const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is new.";
-const START: &str = "To go on where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
+const START: &str = "To continue where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
 
 /// What differs between the two forms.
 struct Flow {
@@ -129,7 +129,7 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, I
     target(flow, given, &mut plan, notes);
     if plan.namespace.is_none() && plan.brokers.as_deref().is_some_and(is_event_hubs) {
         return Err(ImportError::Unknown(format!(
-            "`{}` reads from Event Hubs and writes to Kafka; the bridge only goes the other way",
+            "`{}` reads from Event Hubs and writes to Kafka; the bridge only copies from Kafka to Event Hubs",
             flow.name
         )));
     }
@@ -165,7 +165,7 @@ fn source(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
     }
     if let Some(reset) = given.take_under(&keys, "auto.offset.reset") {
         let text = format!(
-            "is `{reset}`, and held for topics that were new; `start` holds for all, also for topics that come later"
+            "is `{reset}`, and applied to new topics; `start` applies to all topics, also later ones"
         );
         notes.push(Note::new("auto.offset.reset", text));
     }
@@ -175,7 +175,7 @@ fn source(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
 fn mappings(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mapping> {
     let hub = hub(flow, given, notes);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
-        notes.push(Note::new("topics", "is not said, which means all of them"));
+        notes.push(Note::new("topics", "is not set, which means all of them"));
         ".*".to_owned()
     });
     let exclude = exclude(flow, given, notes);
@@ -203,7 +203,7 @@ fn exclude(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String>
     let said = EXCLUDES.map(|key| given.take_under(&flow.named, key)).into_iter().flatten().next();
     let said = said.unwrap_or_else(|| {
         let text = format!(
-            "is not said, so `topic_exclude` is what MirrorMaker leaves out by itself: `{EXCLUDED}`; Kafka's later versions leave out less, `mm2.*\\.internal` for the first"
+            "is not set, so `topic_exclude` is what MirrorMaker excludes by default: `{EXCLUDED}`; Kafka's later versions leave out less, `mm2.*\\.internal` for the first"
         );
         notes.push(Note::new(EXCLUDES[0], text));
         EXCLUDED.to_owned()
@@ -214,7 +214,7 @@ fn exclude(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String>
         notes.push(Note::warning(
             EXCLUDES[0],
             format!(
-                "holds `{item}`, which is no expression here: what it kept out would be copied"
+                "has `{item}`, which is not a valid expression here: the topics that it excluded would be copied"
             ),
         ));
     }
@@ -235,7 +235,7 @@ fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<
     for topic in named.filter(excludes) {
         notes.push(Note::warning(
             EXCLUDES[0],
-            format!("left `{topic}` out until now, and it is named: it would be copied; remove it from the mapping"),
+            format!("excluded `{topic}` until now, but a mapping names it, so it would be copied; remove it from the mapping"),
         ));
     }
 }

@@ -61,13 +61,13 @@ pub struct Choice<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file is in none of the forms.
-    #[error("the file can not be read: {0}")]
+    #[error("the file cannot be read: {0}")]
     Unreadable(String),
     /// The file begins as JSON does, and is none.
-    #[error("it begins as JSON does and is no JSON: {0}")]
+    #[error("it begins like JSON, but is not valid JSON: {0}")]
     NotJson(serde_json::Error),
     /// The file looks like YAML, and is none.
-    #[error("it looks like YAML and is none that can be read: {0}")]
+    #[error("it looks like YAML, but cannot be parsed: {0}")]
     NotYaml(String),
     /// The file is something else.
     #[error("{0}")]
@@ -114,7 +114,7 @@ pub fn import(text: &str, choice: Choice<'_>) -> Result<Imported, ImportError> {
     };
     java_only(&plan, &mut notes);
     notes.extend(given.open().iter().map(|key| {
-        Note::new(key, "has a value that stands somewhere else: put it in where `CHANGE-ME` is")
+        Note::new(key, "refers to a value in another place: replace `CHANGE-ME` by that value")
     }));
     notes.extend(given.keys().map(|key| Note::new(key, "has no counterpart")));
     Ok(Imported { toml: plan.write(), notes })
@@ -129,9 +129,9 @@ fn something_else(given: &Given) -> &'static str {
         "config.storage.topic",
         "plugin.path",
     ]) {
-        "it is the configuration of a worker of Kafka Connect; what is read is that of a connector, which has a `connector.class`"
+        "it is the configuration of a worker of Kafka Connect; `import` reads a connector, which has a `connector.class`"
     } else if has(&["bootstrap.servers"]) {
-        "it is the configuration of a Kafka client; what is read is that of a connector, which has a `connector.class`, or of MirrorMaker 2, which has `clusters`"
+        "it is the configuration of a Kafka client; `import` reads a connector, which has a `connector.class`, or MirrorMaker 2, which has `clusters`"
     } else {
         "it has neither `connector.class`, as a connector has, nor `clusters`, as MirrorMaker 2 has"
     }
@@ -146,7 +146,7 @@ fn java_only(plan: &Plan, notes: &mut Vec<Note>) {
             let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
             notes.push(Note::new(
                 pattern,
-                format!("is an expression of Java that is none here: {reason}"),
+                format!("is an expression of Java that is not valid here: {reason}"),
             ));
         }
     }

@@ -90,11 +90,11 @@ impl Plan {
         if self.brokers.is_none() {
             line(
                 &mut out,
-                "# The old file does not say: they stand in the worker's `bootstrap.servers`. How it logs in",
+                "# The old file does not have them: they are in the worker's `bootstrap.servers`. How it logs in",
             );
             line(
                 &mut out,
-                "# stands there, too: `security.protocol`, `sasl.…` become `[kafka.security]`.",
+                "# is there, too: `security.protocol`, `sasl.…` become `[kafka.security]`.",
             );
         }
         put(&mut out, "brokers", self.brokers.as_deref().unwrap_or(UNKNOWN_BROKERS));

@@ -63,7 +63,7 @@ pub(super) fn take(given: &mut Given, prefixes: &[String], plan: &mut Plan, note
             if has_sasl {
                 notes.push(Note::new(
                     PROTOCOL,
-                    "is `PLAINTEXT`, so what `sasl.…` says did not count, and is not carried over",
+                    "is `PLAINTEXT`, so `sasl.…` had no effect, and is not carried over",
                 ));
             }
             return;
@@ -137,7 +137,7 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
             plan.security.extend(service.map(|service| Line::new("service_name", service)));
             notes.push(Note::new(
                 "sasl.mechanism",
-                "is Kerberos, which has to be built in: `--features gssapi`",
+                "is Kerberos, which needs a build with `--features gssapi`",
             ));
         }
         // What MSK's own library calls a token of IAM.

@@ -82,7 +82,7 @@ impl Pass {
             Self::Token(token) => client.take_token(token),
         };
         if let Err(why) = taken {
-            tracing::warn!("the kafka client does not take what it is to log in with: {why}");
+            tracing::warn!("librdkafka rejected the new credentials: {why}");
         }
     }
 }

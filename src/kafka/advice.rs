@@ -57,8 +57,7 @@ pub(super) const OLD: &str = "older than Kafka 0.11: records have no headers the
                               `read_committed` could wait for";
 
 /// What brokers can not do that do not lead a group.
-pub(super) const LEADS: &str = "brokers from Kafka 4.0 on lead a group by `\"group.protocol\" = \"consumer\"`: take it out of `[kafka.client]`; \
-                              and where members without it are still in the group, stop them first";
+pub(super) const LEADS: &str = "`\"group.protocol\" = \"consumer\"` needs brokers of Kafka 4.0 or later: remove it from `[kafka.client]`. If members without it are still in the group, stop them first";
 
 /// Whether a warning in the client's log is told nowhere else: failed connections come as errors, too, and what is said of
 /// settings was said before.
@@ -81,9 +80,7 @@ pub(super) fn features<'a>(facility: &str, text: &'a str) -> Option<&'a str> {
 pub(super) fn fenced(instance: Option<&str>) -> String {
     let name = instance.map_or(String::new(), |name| format!(", `{name}`,"));
     format!(
-        "another process has come with this one's `kafka.instance_id`{name} and taken its place: give each a name of its \
-         own; in Kubernetes that of its pod, by the chart's `staticMembership`, or by `BRIDGE_KAFKA__INSTANCE_ID` from \
-         `metadata.name`"
+        "another process joined with the same `kafka.instance_id`{name}, and this one is fenced: give each process a name of its own. In Kubernetes use the name of the pod, by the chart's `staticMembership` or by `BRIDGE_KAFKA__INSTANCE_ID` from `metadata.name`"
     )
 }
 
@@ -92,8 +89,10 @@ pub(super) fn silence(security: Option<&Security>) -> &'static str {
     let tls = security.is_some_and(|security| security.tls.is_some());
     let login = security.is_some_and(|security| security.login.is_some());
     match (tls, login) {
-        (false, _) => "; hint: if they speak TLS, set `tls = true` under `[kafka.security]`",
-        (true, false) => "; hint: if they want a login, set `mechanism` under `[kafka.security]`",
+        (false, _) => "; hint: if the brokers use TLS, set `tls = true` under `[kafka.security]`",
+        (true, false) => {
+            "; hint: if the brokers require authentication, set `mechanism` under `[kafka.security]`"
+        }
         (true, true) => "",
     }
 }
@@ -155,7 +154,7 @@ fn hint(
     let certificate = || key("certificate_file", "ssl.certificate.location");
     if says("certificate verify failed") {
         return Some(format!(
-            "give {} the authority of the broker's certificate, or see that it names the broker's host and has not ended",
+            "add the authority of the broker's certificate to {}, or check that the certificate names the broker's host and has not expired",
             ca()
         ));
     }
@@ -163,25 +162,27 @@ fn hint(
         let tls = security.and_then(|security| security.tls.as_ref());
         return Some(match tls.map(|tls| tls.identity.is_some()) {
             Some(true) => format!(
-                "the broker does not take the certificate in {}: see that it has not ended, and that its authority \
-                 is in the broker's `ssl.truststore.location`",
+                "the broker rejected the certificate in {}: check that it has not expired, and that its authority is in the broker's `ssl.truststore.location`",
                 certificate()
             ),
             _ => {
-                format!("the broker asks for a certificate that it trusts: give {}", certificate())
+                format!(
+                    "the broker requires a client certificate that it trusts: set {}",
+                    certificate()
+                )
             }
         });
     }
     if says("wrong version number") || says("connecting to a PLAINTEXT broker listener") {
         let tls = key("tls", "security.protocol");
-        return Some(format!("the listener may not speak TLS: use its TLS port, or change {tls}"));
+        return Some(format!("the listener may not use TLS: use the TLS port, or change {tls}"));
     }
     if says("connecting to a SSL listener") {
-        return Some("the listener may want TLS: set `kafka.security.tls = true`".to_owned());
+        return Some("the listener may require TLS: set `kafka.security.tls = true`".to_owned());
     }
     if says("broker might require SASL authentication") {
         let mechanism = key("mechanism", "sasl.mechanism");
-        return Some(format!("the listener may want a login: set {mechanism}"));
+        return Some(format!("the listener may require authentication: set {mechanism}"));
     }
     if is_broken_off(reason) {
         return None;
@@ -195,22 +196,22 @@ fn hint(
             Some(login(security.and_then(|security| security.login.as_ref())))
         }
         RDKafkaErrorCode::SSL => {
-            Some("see that bridge and broker share a TLS version and a cipher".to_owned())
+            Some("check that bridge and broker have a TLS version and a cipher in common".to_owned())
         }
         RDKafkaErrorCode::GroupAuthorizationFailed => Some(
-            "let the user `Read` the group (`kafka-acls --add --operation Read --group …`)"
+            "grant the user `Read` on the group (`kafka-acls --add --operation Read --group …`)"
                 .to_owned(),
         ),
         RDKafkaErrorCode::TopicAuthorizationFailed => Some(
-            "let the user `Read` the topic (`kafka-acls --add --operation Read --topic …`)"
+            "grant the user `Read` on the topic (`kafka-acls --add --operation Read --topic …`)"
                 .to_owned(),
         ),
         RDKafkaErrorCode::UnknownTopicOrPartition => Some(
-            "make the topic, or see how it is written in `[[mappings]]`; it is read once it exists"
+            "create the topic, or correct its name in `[[mappings]]`; the bridge reads it once it exists"
                 .to_owned(),
         ),
         RDKafkaErrorCode::InconsistentGroupProtocol => Some(
-            "members of another kind are in this group: choose a `kafka.group_id` of its own"
+            "members with another protocol are in this group: choose another `kafka.group_id`"
                 .to_owned(),
         ),
         _ => None,
@@ -224,18 +225,16 @@ fn login(login: Option<&Login>) -> String {
             let password = match password {
                 Given::Inline(_) => "`kafka.security.password`".to_owned(),
                 Given::File(path) => {
-                    format!("what `kafka.security.password_file`, `{}`, holds", path.display())
+                    format!("the password in `kafka.security.password_file`, `{}`", path.display())
                 }
             };
             format!("check `kafka.security.username`, `{username}`, and {password}")
         }
         Some(Login::Token { source: TokenSource::AwsMskIam { region }, .. }) => format!(
-            "see that `kafka.security.token` is for the region of the cluster (it is for `{region}`), that the secret of the \
-             credentials is right, and that their role may `kafka-cluster:Connect`"
+            "check that `kafka.security.token` has the region of the cluster (it has `{region}`), that the secret key is correct, and that the role has `kafka-cluster:Connect`"
         ),
         Some(Login::Token { .. }) => {
-            "compare issuer, audience and claims of the token from `kafka.security.token` with what the listener's \
-             `sasl.oauthbearer.expected.…` want"
+            "compare issuer, audience and claims of the token from `kafka.security.token` with the listener's `sasl.oauthbearer.expected.…`"
                 .to_owned()
         }
         Some(Login::Kerberos { principal, .. }) => {

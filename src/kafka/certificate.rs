@@ -87,8 +87,7 @@ fn explain(error: &CertificateError, host: &str, tls: &BrokerTls) -> Option<(Str
         ),
         Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => (
             "the broker's certificate is not valid yet".to_owned(),
-            "compare the clocks of this machine and of the one that made the certificate"
-                .to_owned(),
+            "compare the clock of this machine with the clock of the issuer".to_owned(),
         ),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } if !tls.verify_host_name => {
             return None;
@@ -104,13 +103,13 @@ fn explain(error: &CertificateError, host: &str, tls: &BrokerTls) -> Option<(Str
             names(),
         ),
         Wrong::UnknownIssuer | Wrong::BadSignature => (
-            format!("the broker's certificate comes from no authority that {trusted}"),
-            "give `kafka.security.ca_file` the certificate of the authority that issued it"
-                .to_owned(),
+            format!("the broker's certificate was issued by no authority that {trusted}"),
+            "add the certificate of its authority to `kafka.security.ca_file`".to_owned(),
         ),
         other => (
             format!("the broker's certificate is not usable: {other}"),
-            "renew the broker's certificate, or see what `kafka.security.ca_file` holds".to_owned(),
+            "renew the broker's certificate, or check the authorities in `kafka.security.ca_file`"
+                .to_owned(),
         ),
     };
     Some(told)
@@ -122,7 +121,7 @@ fn plain(name: &str) -> &str {
 }
 
 fn names() -> String {
-    "name the brokers as their certificates do, in `kafka.brokers` and in `advertised.listeners`, or set \
+    "use the names of the brokers' certificates in `kafka.brokers` and in `advertised.listeners`, or set \
      `kafka.security.verify_host_name = false`"
         .to_owned()
 }

@@ -89,7 +89,8 @@ impl Committer {
     }
 
     fn complain(&self, error: RDKafkaErrorCode) {
-        self.context().complain("a commit failed and will be repeated", &error.to_string());
+        self.context()
+            .complain("committing positions failed, and will be retried", &error.to_string());
     }
 }
 

@@ -105,7 +105,7 @@ impl Consumer {
         let client = Arc::new(client);
         #[expect(
             clippy::disallowed_methods,
-            reason = "bounded by its senders: a partition reports again only once it has been mended, or after the \
+            reason = "bounded by its senders: a partition reports again only once it is read again, or after the \
                       client's own pause"
         )]
         let (reports, errors) = mpsc::channel();

@@ -215,7 +215,7 @@ impl Context {
     /// Says that a topic is not the one any more that it was; once, though each partition is found out by itself.
     pub(super) fn made_anew(&self, topic: &str) {
         let what = format!("topic `{topic}` was deleted and created again");
-        self.complain(&what, "reading it from its beginning");
+        self.complain(&what, "reading the topic from its beginning");
     }
 
     /// The refusal that lasts, if any.
@@ -276,7 +276,7 @@ impl Context {
             tracing::warn!(
                 name: "membership_lost",
                 shard = self.shard,
-                "the coordinator of the group is away for {away} s, longer than a session: not a member any more; joining again"
+                "the group coordinator has not answered for {away} s, longer than the session timeout. The bridge is no longer a member of the group, and joins again"
             );
         }
     }
@@ -332,8 +332,10 @@ impl ClientContext for Context {
     fn stats_raw(&self, json: &[u8]) {
         let assigned = |partition: &TopicPartition| self.assignment().reads(partition);
         let Some(seen) = statistics::export(json, &self.metrics, self.shard, assigned) else {
-            return self
-                .complain("the kafka client's statistics can not be read", "metrics stand still");
+            return self.complain(
+                "cannot parse the statistics of librdkafka",
+                "lag and broker metrics are stale",
+            );
         };
         if seen.brokers > 0 {
             self.reached();

@@ -63,7 +63,7 @@ pub struct Letter {
 pub enum LetterError {
     /// The record is not in its topic any more.
     #[error(
-        "the record is gone from its topic; hint: restart, and its partition is read on behind it"
+        "the record is no longer in its topic; hint: restart, and the partition continues after it"
     )]
     Gone,
     /// It is larger than what the dead-letter topic takes, with nothing added.
@@ -77,7 +77,9 @@ pub enum LetterError {
         limit: Option<u64>,
     },
     /// The dead-letter topic does not take it.
-    #[error("the dead-letter topic `{target}` refuses it: {why}; hint: {hint}, and restart")]
+    #[error(
+        "the dead-letter topic `{target}` refused the record: {why}; hint: {hint}, and restart"
+    )]
     Refused {
         /// The dead-letter topic.
         target: Arc<str>,
@@ -90,11 +92,11 @@ pub enum LetterError {
 
 fn too_large(target: &str, bytes: u64, limit: Option<u64>) -> String {
     let takes = match limit {
-        Some(limit) => format!("takes {limit}"),
-        None => "takes less".to_owned(),
+        Some(limit) => format!("accepts {limit}"),
+        None => "accepts less".to_owned(),
     };
     format!(
-        "the record takes {bytes} bytes, and the dead-letter topic `{target}` {takes} (`max.message.bytes`); hint: raise \
+        "the record has {bytes} bytes, and the dead-letter topic `{target}` {takes} (`max.message.bytes`); hint: raise \
          `max.message.bytes` of `{target}` to {bytes} or more, and restart"
     )
 }

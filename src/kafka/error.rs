@@ -22,7 +22,7 @@ pub enum StartError {
         problem: String,
     },
     /// librdkafka does not start with these settings.
-    #[error("the kafka client does not start: {0}")]
+    #[error("the kafka client cannot start: {0}")]
     Client(String),
 }
 
@@ -30,7 +30,7 @@ pub enum StartError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
     /// Kafka refuses this client for good: credentials, group authorization, a fenced instance id.
-    #[error("kafka refuses the consumer: {code}: {detail}")]
+    #[error("kafka refused the consumer: {code}: {detail}")]
     Refused {
         /// The error code.
         code: String,
@@ -39,9 +39,7 @@ pub enum Fatal {
     },
     /// A static member has shut itself out: its session ended, it joined again, and Kafka took a commit it had sent under its
     /// old name for another member's. Nobody else has its place, so a new consumer can go on.
-    #[error(
-        "kafka took the static member for another, after its session had ended: {code}: {detail}"
-    )]
+    #[error("kafka fenced the static member after its session had timed out: {code}: {detail}")]
     Outrun {
         /// The error code.
         code: String,
@@ -51,12 +49,12 @@ pub enum Fatal {
     /// The coordinator was away for longer than a session, so others may have our partitions: librdkafka would read on, where the
     /// brokers lead the group. A new consumer can go on.
     #[error(
-        "the coordinator of the group was away for {} s, longer than a session: others may have the partitions",
+        "the group coordinator did not answer for {} s, longer than the session timeout: other members may have the partitions",
         .0.as_secs()
     )]
     ShutOut(Duration),
     /// librdkafka is in a state it can not leave.
-    #[error("the kafka consumer is broken: {code}: {detail}")]
+    #[error("the kafka consumer failed: {code}: {detail}")]
     Broken {
         /// The error code.
         code: String,
@@ -70,7 +68,7 @@ pub enum Fatal {
 
 /// The pump took no note of a rebalance in time, so records of one assignment can not be told from those of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the pump took no note of a rebalance within {0:?}")]
+#[error("the pump did not handle a rebalance within {0:?}")]
 pub struct Silent(pub Duration);
 
 /// Why a consumer did not leave cleanly.

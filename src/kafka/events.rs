@@ -186,7 +186,7 @@ impl Events {
         if let Some(Ok(record)) = self.consumer.poll(POLL) {
             let place = TopicPartition::new(record.topic(), record.partition());
             drop(record);
-            tracing::error!(partition = %place, "a record came the wrong way and was dropped; reading its partition again");
+            tracing::error!(partition = %place, "a record arrived on an unexpected queue and was dropped; the partition is read again from it");
             rebalance::restart(&self.consumer, self.context(), &HashMap::from([(place, None)]));
         }
     }
@@ -240,8 +240,7 @@ impl Events {
             let context = self.context();
             context.metrics.kafka_error(&error.code());
             let place = error.partition.as_ref().map_or_else(String::new, ToString::to_string);
-            context
-                .complain(&format!("`{place}` can not be read: {}", error.code()), &error.detail);
+            context.complain(&format!("cannot read `{place}`: {}", error.code()), &error.detail);
             let Some(partition) = error.partition.as_ref().filter(|_| error.needs_restart()) else {
                 continue;
             };
@@ -302,7 +301,7 @@ impl Events {
                     self.context().baseline().set(existing);
                 }
                 Err(error) => {
-                    self.context().complain("topics can not be listed", &error.to_string());
+                    self.context().complain("cannot list topics", &error.to_string());
                     self.next_look = Instant::now() + LOOK_AGAIN;
                     return;
                 }
@@ -328,7 +327,7 @@ impl Events {
                 self.subscribed = wanted;
             }
             Err(error) => {
-                self.context().complain("topics can not be subscribed to", &error.to_string());
+                self.context().complain("cannot subscribe to topics", &error.to_string());
                 self.next_look = Instant::now() + LOOK_AGAIN;
             }
         }
@@ -336,7 +335,10 @@ impl Events {
 
     fn say(&self, news: &News) {
         for pattern in &news.idle {
-            tracing::warn!(pattern, "no topic matches; looking again from time to time");
+            tracing::warn!(
+                pattern,
+                "no topic matches the mappings; the bridge looks again at each `kafka.discovery_interval`"
+            );
         }
         self.context().metrics.topics_left_out(self.discovery.left_out());
         // Shards look at the same topics.
@@ -347,12 +349,16 @@ impl Events {
             tracing::warn!(
                 topic,
                 hub,
-                "the topic is left out: {HUB_NAMES}; hint: name it in `topic_exclude`, or narrow the pattern and give it a \
-                 mapping with a hub of its own"
+                "the topic is left out, its name is not valid for a hub: {HUB_NAMES}; hint: add it to `topic_exclude`, or give it a mapping of its own and narrow the pattern"
             );
         }
         for Meeting { hub, topics: [one, other] } in &news.meetings {
-            tracing::warn!(hub, one, other, "two topics meet in one hub: case tells no hubs apart");
+            tracing::warn!(
+                hub,
+                one,
+                other,
+                "two topics go to the same hub, because names of hubs are the same in upper and lower case"
+            );
         }
     }
 

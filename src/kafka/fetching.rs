@@ -40,9 +40,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const UNKNOWN: u64 = 8;
 
 /// What is said of a topic whose batches are too large.
-pub(super) const LARGE: &str = "batches of this topic unpack to more at once than `limits.memory` has room for; hint: raise \
-     `memory` under `[limits]` to four times these megabytes, and the container's limit with it, or let its producers make \
-     smaller batches (`batch.size`)";
+pub(super) const LARGE: &str = "uncompressed batches of this topic are larger than `limits.memory` allows; hint: raise `memory` under `[limits]` to four times these megabytes, and the limit of the container with it. Or make batches of the producers smaller (`batch.size`)";
 
 /// `partitions` are about to be read: whatever is in them, the first answers fit.
 pub(super) fn begin(
@@ -61,9 +59,9 @@ pub(super) fn begin(
 pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
     let change = context.fetching().change();
     if let Some(bytes) = change {
-        tracing::debug!(shard = context.shard, bytes, "a broker may answer so much to a fetch");
+        tracing::debug!(shard = context.shard, bytes, "the size of fetches is set");
         if !native::set_live(consumer.client(), Fetch::Size, bytes) {
-            context.complain("fetches", "the kafka client does not take their size");
+            context.complain("fetches", "librdkafka rejected the new size of fetches");
         }
     }
 }

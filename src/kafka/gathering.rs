@@ -59,12 +59,12 @@ pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
         (fetching.size(), fetching.brokers())
     };
     let Some(told) = context.gathering.look(Instant::now(), bytes, brokers) else { return };
-    tracing::debug!(shard = context.shard, ?told, "how long a broker may gather");
+    tracing::debug!(shard = context.shard, ?told, "the wait of fetches is set");
     let client = consumer.client();
     let taken = native::set_live(client, Fetch::Enough, told.bytes)
         && native::set_live(client, Fetch::Wait, told.wait.as_millis() as u64);
     if !taken {
-        context.complain("fetches", "the kafka client does not take how long they wait");
+        context.complain("fetches", "librdkafka rejected the new wait of fetches");
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn pause(
 ) {
     context.assignment().set_paused(partitions, true);
     if let Err(error) = consumer.pause(&list(partitions)) {
-        context.complain("partitions can not be paused", &error.to_string());
+        context.complain("cannot pause partitions", &error.to_string());
     }
 }
 
@@ -66,11 +66,11 @@ pub(super) fn resume(
     };
     context.inlet().let_go(&held.filter(is_back).collect::<Vec<_>>());
     context.assignment().set_paused(partitions, false);
-    tracing::debug!(shard = context.shard, partitions = partitions.len(), "partitions go on");
+    tracing::debug!(shard = context.shard, partitions = partitions.len(), "partitions resumed");
     // The second call finds nothing to do, unless the first was dropped.
     for _ in 0..2 {
         if let Err(error) = consumer.resume(&list(partitions)) {
-            context.complain("partitions can not be resumed", &error.to_string());
+            context.complain("cannot resume partitions", &error.to_string());
         }
     }
     failed

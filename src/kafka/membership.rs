@@ -31,22 +31,19 @@ pub(super) fn mind(consumer: &BaseConsumer<Context>, context: &Context, asking: 
             context.welcomed();
             context.pump(|pump| pump.assigned(&[]));
             context.assignment().join();
-            tracing::info!(name: "joined", shard = context.shard, "a member of the group, without partitions");
+            tracing::info!(name: "joined", shard = context.shard, "joined the group, without partitions");
         }
         (true, false) => {
             context.pump(|pump| pump.lost(&[]));
             context.assignment().session_ended();
-            tracing::warn!(
-                shard = context.shard,
-                "not a member of the group any more; joining again"
-            );
+            tracing::warn!(shard = context.shard, "no longer a member of the group; joining again");
         }
         (false, false)
             if asking.is_some_and(|since| since.elapsed() > SOON)
                 && context.assignment().is_untouched() =>
         {
             let detail = format!("hint: {}", advice::LEADS);
-            context.complain("not taken into the group yet", &detail);
+            context.complain("not a member of the group yet", &detail);
         }
         _ => {}
     }

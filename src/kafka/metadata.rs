@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CountError {
     /// Kafka does not let us in.
-    #[error("kafka refuses us: {0}")]
+    #[error("kafka refused the bridge: {0}")]
     Refused(String),
     /// It may be known later.
     #[error("{0}")]
@@ -55,7 +55,7 @@ pub fn partition_count(config: &Config, access: &Access, topic: &str) -> Result<
     let settings = settings::rereader(&config.kafka).map_err(|error| unknown(error.to_string()))?;
     let client: BaseConsumer<Ear> = settings
         .create_with_context(ear)
-        .map_err(|error| unknown(format!("the kafka client does not start: {error}")))?;
+        .map_err(|error| unknown(format!("the kafka client cannot start: {error}")))?;
     let client = Arc::new(client);
     access.admit(&client);
     let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(|error| {

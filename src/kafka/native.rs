@@ -294,7 +294,7 @@ pub(super) fn set_token<C: ClientContext>(
         return Ok(());
     }
     // librdkafka's words repeat what it does not like, which may be the token.
-    Err("it is not made of visible characters, or has ended".to_owned())
+    Err("it has invisible characters, or it has expired".to_owned())
 }
 
 /// Gives the client the addresses of `brokers` again.

@@ -91,7 +91,7 @@ pub(super) fn revoke(
     end(consumer, context, &read);
     context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
     if lost {
-        tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: what was in flight will be sent again");
+        tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: records in flight will be sent again");
     } else {
         tracing::info!(name: "partitions_revoked", partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
     }
@@ -215,7 +215,7 @@ fn assign_singly(
     refused: &TopicPartitionList,
     error: &KafkaError,
 ) {
-    context.complain("partitions can not be assigned", &error.to_string());
+    context.complain("cannot assign partitions", &error.to_string());
     for index in 0..refused.count() {
         let single = native::single(refused, index);
         if consumer.incremental_assign(&single).is_ok() {
@@ -234,7 +234,7 @@ fn assign_singly(
 fn end(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
     forget(context, partitions);
     if let Err(error) = consumer.incremental_unassign(&hold::list(partitions)) {
-        context.complain("partitions can not be unassigned", &error.to_string());
+        context.complain("cannot unassign partitions", &error.to_string());
     }
 }
 
@@ -269,7 +269,7 @@ fn drain(
             tracing::warn!(
                 name: "commit_failed",
                 partitions = %places, %error,
-                "the last commit of revoked partitions failed: their next reader sends some records again"
+                "the last commit of revoked partitions failed: their next owner sends some records again"
             );
         }
     }

@@ -28,13 +28,13 @@ pub fn objection(key: &str, value: &ClientValue) -> Option<String> {
         }
         // The client's text quotes the value, except where it names a range.
         KafkaError::ClientConfig(_, text, ..) => match text.split_once("outside allowed range ") {
-            Some((_, range)) => format!("is outside of its range, {range}"),
+            Some((_, range)) => format!("is outside its range, {range}"),
             None if text.contains("not available") || text.contains("not supported") => {
                 "is not supported by this build of the kafka client".to_owned()
             }
-            None => "has a value the kafka client does not take".to_owned(),
+            None => "has a value that librdkafka rejects".to_owned(),
         },
-        _ => "is not a setting the kafka client takes".to_owned(),
+        _ => "is not a setting that librdkafka accepts".to_owned(),
     })
 }
 

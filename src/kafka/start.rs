@@ -102,7 +102,7 @@ pub(super) fn resolve(
     let committed = match committed(consumer, partitions) {
         Ok(committed) => committed,
         Err(error) => {
-            context.complain("committed positions can not be read", &error.to_string());
+            context.complain("cannot read committed positions", &error.to_string());
             resolved.unresolved = partitions.to_vec();
             return resolved;
         }
@@ -140,7 +140,7 @@ pub(super) fn resolve(
             (Err(error), _) => Err(error),
             (Ok(_), Some(Doubt::Recreated)) if context.bounded => {
                 let what = format!("topic `{}` was deleted and created again", partition.topic);
-                context.complain(&what, "nothing of the new one is to be read");
+                context.complain(&what, "the new topic is not read");
                 continue;
             }
             (Ok(_), Some(Doubt::Recreated)) => {

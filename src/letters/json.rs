@@ -125,7 +125,7 @@ impl Listing {
             topic: it.topic.to_string(),
             partition: it.partition,
             from: None,
-            why: "kafka does not say what its log holds".to_owned(),
+            why: "cannot read the offsets of its log".to_owned(),
         });
         let (counts, not_counted, entries) = match &self.what {
             What::Counts(counts) => {

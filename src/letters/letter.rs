@@ -76,7 +76,7 @@ impl Found {
             let hint = match end - first {
                 ..=0 => "its partition is empty".to_owned(),
                 _ => format!(
-                    "its partition holds offsets from {first} to {}, maybe with holes",
+                    "its partition holds offsets from {first} to {}, maybe with gaps",
                     end - 1
                 ),
             };
@@ -111,20 +111,17 @@ impl Found {
 /// What can be done about it.
 pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
     let Some(origin) = origin else {
-        return "it is no letter of a bridge, or one for whose headers its topic had no room: raise `max.message.bytes` \
-                of the topic for those to come";
+        return "it is not a dead letter of a bridge, or its topic had no room for the headers. Raise `max.message.bytes` of the topic for the next ones";
     };
     if origin.holds == Holds::Place {
-        return "it holds no record (`dead_letter_holds`): the record is in its topic, as long as Kafka keeps it; `replay --topic` from its offset sends it again";
+        return "it holds no record (`dead_letter_holds`). The record is in its topic, as long as Kafka keeps it: `replay --topic` from its offset sends it again";
     }
     match origin.reason {
         "too_large" => {
-            "a hub takes events of 1 MB, of 256 KB on the Basic tier: let its value go to a blob or in parts with `too_large = \
-             \"claim_check\"` or `\"split\"`, or raise the tier, and send it again by `dead-letters replay`; or make the record smaller and \
-             produce it again"
+            "a hub accepts events of 1 MB, or 256 KB on the Basic tier. Set `too_large` to `\"claim_check\"` or `\"split\"`, or raise the tier, and send it again by `dead-letters replay`; or make the record smaller and produce it again"
         }
         "refused" => {
-            "Event Hubs refuses its content, and `detail` says why: mend it, and produce it again"
+            "Event Hubs refuses its content, and `detail` says why: fix it, and produce it again"
         }
         "wrong_type" => {
             "correct `key_type`, `header_type` or `header_types` under `[events]`, and send it again by `dead-letters \
@@ -135,20 +132,16 @@ pub(super) fn hint(origin: Option<&Origin<'_>>) -> &'static str {
              by `dead-letters replay`"
         }
         "not_framed" => {
-            "it was not written with a schema, or by another serializer than `decode` of the mapping says: correct the \
-             mapping and send it again by `dead-letters replay`, or correct the program that writes such records"
+            "it has no schema, or its serializer is not the one of `decode` in the mapping. Correct the mapping and send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         "unknown_hub" => {
-            "the hub that it chooses is none of `hubs` of its mapping: make the hub and name it there, and send it again by \
-             `dead-letters replay`; or correct the program that writes such records"
+            "its hub is not in `hubs` of its mapping: create the hub, add it to `hubs`, and send it again by `dead-letters replay`; or correct the program that writes such records"
         }
         "unreadable" | "no_schema" => {
-            "`detail` says what is wrong with it or with its schema: correct the program that writes such records; a schema \
-             that was replaced in the registry counts after a restart"
+            "`detail` says what is wrong with it or with its schema: correct the program that writes such records; the bridge reads a schema that was replaced in the registry after a restart"
         }
         "no_field" | "no_envelope" | "no_cloudevent" | "expression" => {
-            "it is not what the mapping makes events of, and `detail` says where: correct the mapping (docs/shaping.md) and \
-             send it again by `dead-letters replay`, or correct the program that writes such records"
+            "it does not fit its mapping, and `detail` says where. Correct the mapping (docs/shaping.md) and send it again by `dead-letters replay`, or correct the program that writes such records"
         }
         _ => "`detail` says why; a newer bridge may have written it",
     }

@@ -83,17 +83,17 @@ impl Purge {
         let all = topics.partitions();
         if let (Before::Offset(offset), [_, _, ..]) = (before, &all[..]) {
             let many = all.len();
-            let what =
-                format!("`--before {offset}` is an offset of one partition, and {many} are meant");
+            let what = format!(
+                "`--before {offset}` is an offset of one partition, and {many} are selected"
+            );
             let hint = format!("name one, such as `--topic {}:{}`", all[0].topic, all[0].partition);
             return Err(Failure::usage(what, hint));
         }
         if let Before::Time(time) = before
             && time > Time(Timestamp::now().as_millisecond())
         {
-            let hint =
-                "it is when the records were written; an offset, of one partition, may be its end";
-            return Err(Failure::usage("`--before` is a time that is still to come", hint));
+            let hint = "it is the time at which records were written; to delete all of a partition, give its end as an offset";
+            return Err(Failure::usage("`--before` is a time in the future", hint));
         }
         let logs = topics.inquiry.logs(&all, topics.limit);
         let found = match before {
@@ -113,13 +113,13 @@ impl Purge {
                 && offset > end
             {
                 let what = format!("`{partition}` ends at {end}, below `--before {offset}`");
-                return Err(Failure::usage(what, format!("`--before {end}` deletes all there is")));
+                return Err(Failure::usage(what, format!("`--before {end}` deletes all of it")));
             }
             parts.push(Part { partition, log, after: after.clamp(first, end) });
         }
         if !unknown.is_empty() {
-            let why = "kafka does not say what the log holds; nothing was deleted";
-            let hint = "see whether these partitions have a leader, and try again";
+            let why = "cannot read the offsets of the log; nothing was deleted";
+            let hint = "check that these partitions have a leader, and try again";
             return Err(Failure::denied(&some(&unknown, NAMED), &why, hint));
         }
         Ok(Self { parts, missing: topics.missing.iter().cloned().collect() })
@@ -143,13 +143,13 @@ impl Purge {
             return Ok(Purged { parts: Vec::new() });
         }
         let answers = topics.inquiry.purge(&below, topics.limit).map_err(|denied| {
-            let hint = "ask again: what is deleted already is not deleted twice";
+            let hint = "run the command again: nothing is deleted twice";
             Failure::denied("dead letters are not deleted, or not all of them", &denied, hint)
         })?;
         let parts = cut.into_iter().map(|part| {
             let answer = answers.iter().find(|(place, _)| *place == part.partition);
             let answer = answer.map(|(_, answer)| answer.clone());
-            let silent = || Err(Denied::Unanswered("kafka does not say".to_owned()));
+            let silent = || Err(Denied::Unanswered("kafka gave no reason".to_owned()));
             (part, answer.unwrap_or_else(silent))
         });
         Ok(Purged { parts: parts.collect() })
@@ -178,7 +178,7 @@ impl Purged {
         let doing = match why {
             Denied::Refused(_) => format!("nothing was deleted of {}", some(&names, NAMED)),
             Denied::Unanswered(_) => {
-                format!("it is not known whether anything was deleted of {}", some(&names, NAMED))
+                format!("cannot tell whether anything was deleted of {}", some(&names, NAMED))
             }
         };
         Some(Failure::denied(&doing, why, ""))

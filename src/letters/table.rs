@@ -91,7 +91,7 @@ impl Listing {
                 if counts.others.letters > 0 {
                     write!(
                         f,
-                        "\nnot in the table: {} letters, of more kinds than {KINDS}; narrow it down",
+                        "\nnot in the table: {} letters, of more kinds than {KINDS}; add a filter",
                         counts.others.letters
                     )?;
                 }
@@ -111,10 +111,10 @@ impl Listing {
             write!(f, "\nnot letters: {others} records, without the headers of one")?;
         }
         for topic in &self.missing {
-            write!(f, "\ntopic {topic}: kafka has none, or does not let this user see it")?;
+            write!(f, "\ntopic {topic}: kafka does not have it, or this user may not see it")?;
         }
         for partition in &self.unknown {
-            write!(f, "\nnot read: {partition}, kafka does not say what its log holds")?;
+            write!(f, "\nnot read: {partition}, because the offsets of its log cannot be read")?;
         }
         for it in &self.unread {
             let (place, from) = (&it.rest.partition, it.rest.from);
@@ -132,7 +132,10 @@ impl Display for Shown<'_> {
                 writeln!(f, "time    {time}")?;
             }
             let Some(letter) = letter else {
-                writeln!(f, "reason  it is no letter: it has not the headers of one")?;
+                writeln!(
+                    f,
+                    "reason  it is not a dead letter: it does not have the headers of one"
+                )?;
                 self.record(f, record.headers, record.key, record.value)?;
                 return write!(f, "\nhint: {}", hint(None));
             };
@@ -227,10 +230,10 @@ impl Display for Purge {
             writeln!(f, "{}\n", table.trim_fmt())?;
         }
         for topic in &self.missing {
-            writeln!(f, "topic {topic}: kafka has none, or does not let this user see it")?;
+            writeln!(f, "topic {topic}: kafka does not have it, or this user may not see it")?;
         }
         let (goes, stays) = (self.goes(), self.stays());
-        write!(f, "letters that go: {goes}, that stay: {stays} (at most)")
+        write!(f, "letters to delete: {goes}, to keep: {stays} (at most)")
     }
 }
 

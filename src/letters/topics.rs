@@ -30,9 +30,9 @@ impl DeadLetterTopics {
         for Selection { topic, .. } in wanted {
             if !named.contains(topic) {
                 return Err(Failure::usage(
-                    format!("topic `{topic}` is no dead-letter topic of this configuration"),
+                    format!("topic `{topic}` is not a dead-letter topic of this configuration"),
                     format!(
-                        "its dead-letter topics: {}; `dead-letters list --source {topic}` asks for letters of a topic",
+                        "its dead-letter topics are {}; use `dead-letters list --source {topic}` for the letters of a source topic",
                         quoted(&named)
                     ),
                 ));
@@ -101,8 +101,7 @@ fn named(config: &Config) -> Result<BTreeSet<String>, Failure> {
     let named = failures.filter_map(|failure| failure.dead_letter_topic.clone());
     let named = named.collect::<BTreeSet<_>>();
     if named.is_empty() {
-        let hint =
-            "`policy = \"dead_letter\"` and `dead_letter_topic` under `[failure]` give it one";
+        let hint = "set `policy = \"dead_letter\"` and `dead_letter_topic` under `[failure]`";
         return Err(Failure::usage("this configuration has no dead-letter topic", hint));
     }
     Ok(named)
@@ -113,14 +112,13 @@ pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a String>) -> String 
 }
 
 pub(super) fn of_topic(topic: &str, denied: &Denied) -> Failure {
-    let hint =
-        format!("the operations `Describe` and `Read` on the topic `{topic}` are what it needs");
+    let hint = format!("grant the operations `Describe` and `Read` on the topic `{topic}`");
     let is_no = matches!(denied, Denied::Refused(_));
     Failure::denied(&format!("topic `{topic}`"), denied, if is_no { &hint } else { "" })
 }
 
 pub(super) fn of_reading(denied: &Denied) -> Failure {
-    let hint = "the operations `Describe` and `Read` on dead-letter topics are what it needs";
+    let hint = "grant the operations `Describe` and `Read` on the dead-letter topics";
     let is_no = matches!(denied, Denied::Refused(_));
     Failure::denied("dead letters cannot be read", denied, if is_no { hint } else { "" })
 }

@@ -53,41 +53,41 @@ macro_rules! families {
 
 families! {
     records_received: IntCounterVec = counter("records_received_total", &["topic"],
-        "Records taken from Kafka.");
+        "Records read from Kafka.");
     received_bytes: IntCounterVec = counter("received_bytes_total", &["topic"],
-        "Bytes of keys and values taken from Kafka.");
+        "Bytes of keys and values read from Kafka.");
     records_refused: IntCounterVec = counter("records_refused_total", &["topic", "policy", "reason"],
         "Records that can never be stored, by the policy applied.");
     records_filtered: IntCounterVec = counter("records_filtered_total", &["mapping", "reason"],
-        "Records of which no event is made, because their mapping says so.");
+        "Records that their mapping filters, so that no event is sent.");
     events_spared: IntCounterVec = counter("events_already_stored_total", HUB,
-        "Events that were not sent because their hub had them, for mappings that are delivered effectively once.");
+        "Events that were not sent because their hub already had them, for mappings with effectively-once delivery.");
     looked_at: IntCounterVec = counter("lookup_events_read_total", HUB,
         "Events that were read to find out which had been sent before.");
     records_let_go: IntCounterVec = counter("records_let_go_total", &["reason"],
-        "Records given up unacknowledged and not committed; they are read again.");
+        "Records released without an acknowledgement and not committed; they are read again.");
 
     batches_sealed: IntCounterVec = counter("batches_sealed_total", &["eventhubs_namespace", "hub", "reason"],
-        "Batches closed, by what closed them.");
+        "Batches closed, by reason.");
     batch_events: HistogramVec = histogram("batch_events", HUB, EVENTS,
         "Events in a sealed batch.");
     batch_bytes: HistogramVec = histogram("batch_bytes", HUB, BYTES,
         "Encoded bytes of a sealed batch.");
     events_sent: IntCounterVec = counter("events_sent_total", HUB,
-        "Events Event Hubs accepted.");
+        "Events that Event Hubs accepted.");
     sent_bytes: IntCounterVec = counter("sent_bytes_total", HUB,
-        "Encoded bytes Event Hubs accepted.");
+        "Encoded bytes that Event Hubs accepted.");
     send_duration: HistogramVec = histogram("send_duration_seconds", HUB, SEND,
-        "From handing a batch over to its acceptance.");
+        "Time from sending a batch to its acceptance.");
     send_retries: IntCounterVec = counter("send_retries_total", &["eventhubs_namespace", "hub", "cause"],
-        "Sends that had to be repeated, by cause.");
+        "Sends that were retried, by cause.");
     end_to_end: HistogramVec = histogram("end_to_end_seconds", HUB, AGE,
-        "From the Kafka timestamp of the oldest record of a batch to its acceptance.");
+        "Time from the Kafka timestamp of the oldest record of a batch to its acceptance.");
 
     in_flight_records: IntGaugeVec = gauge("in_flight_records", &["topic", "partition"],
-        "Records taken from Kafka and not yet settled.");
+        "Records read from Kafka and not yet settled.");
     oldest_in_flight: GaugeVec = seconds("oldest_in_flight_seconds", &["topic", "partition"],
-        "How long the oldest unsettled record has been held.");
+        "Time since the oldest unsettled record was read.");
     lag_seconds: GaugeVec = seconds("lag_seconds", &["topic", "partition"],
         "Age of the oldest record that is not settled.");
     position: IntGaugeVec = gauge("position", &["topic", "partition"],
@@ -98,31 +98,31 @@ families! {
         "Records between the position and the end of the partition.");
 
     buffered: IntGaugeVec = gauge("buffered_bytes", &["shard"],
-        "Bytes of batches held.");
+        "Bytes of records in memory: batches, blobs on their way, dead letters, records in flight.");
     buffer_limit: IntGaugeVec = gauge("buffer_limit_bytes", &["shard"],
-        "Bound of the bytes of batches held.");
+        "Limit of the bytes of records in memory.");
     prefetched: IntGaugeVec = gauge("prefetched_bytes", &["shard"],
         "Bytes waiting in the Kafka client's queue.");
 
     commits: IntCounterVec = counter("commits_total", &["outcome"],
-        "Commits that ended, by outcome.");
+        "Commits that completed, by outcome.");
     rebalances: IntCounterVec = counter("rebalances_total", &["kind"],
         "Rebalance events, by kind.");
     rebalance_drain: HistogramVec = histogram("rebalance_drain_seconds", &[], DRAIN,
-        "How long a revoke waited for acknowledgements.");
+        "Time that a revoke waited for acknowledgements.");
     kafka_errors: IntCounterVec = counter("kafka_errors_total", &["code"],
-        "Errors the Kafka client reported, by code.");
+        "Errors that the Kafka client reported, by code.");
     records_expired: IntCounterVec = counter("records_expired_total", &["topic"],
-        "Records that retention deleted before they were read, at most.");
+        "Records that retention deleted before they were read (at most).");
     position_gone: IntCounterVec = counter("position_gone_records_total", &["topic", "fate"],
-        "Records that were skipped, or may come again, because a committed position was gone, at most.");
+        "Records that were skipped, or may be sent again, because a committed position was no longer in the log (at most).");
     kafka_brokers: IntGaugeVec = gauge("kafka_brokers", &["state"],
-        "Known brokers, by state of the connection.");
+        "Known brokers, by state of their connection.");
 
     reloads: IntCounterVec = counter("config_reloads_total", &["outcome"],
-        "Times the configuration was to be reloaded, by what came of it.");
+        "Reloads of the configuration, by outcome.");
     reload_successful: IntGaugeVec = gauge("config_reload_successful", &[],
-        "1 while the configuration that was read last is the one that runs.");
+        "1 while the bridge runs with the configuration that it read last.");
 
     connects: IntCounterVec = counter("eventhubs_connects_total", &["eventhubs_namespace", "outcome"],
         "Connection attempts to Event Hubs, by outcome.");
@@ -133,36 +133,36 @@ families! {
     links: IntGaugeVec = gauge("eventhubs_links", &["eventhubs_namespace", "shard"],
         "Links of a shard that are attached to hubs of a namespace and their partitions.");
     throttled_rate: IntGaugeVec = gauge("throttled_bytes_per_second", &["eventhubs_namespace", "shard"],
-        "What the lanes that a namespace throttles may send together.");
+        "Bytes per second that all throttled lanes of a namespace may send together.");
     throttled_waiting: IntGaugeVec = gauge("throttled_lanes_waiting", &["eventhubs_namespace", "shard"],
-        "Lanes that have a batch and wait for their turn while their namespace throttles.");
+        "Lanes with a batch that wait for their turn while their namespace throttles.");
     hub_partition_state: IntGaugeVec = gauge("hub_partition_state_timestamp_seconds",
         &["eventhubs_namespace", "hub", "hub_partition", "shard", "state"],
-        "Since when a hub partition is in the state it is in, in seconds since the Unix epoch.");
+        "Time at which a hub partition changed to its state, in seconds since the Unix epoch.");
     hub_unavailable: IntGaugeVec = gauge("hub_unavailable", &["eventhubs_namespace", "hub"],
-        "1 while a hub cannot be reached or refuses.");
+        "1 while a hub cannot be reached, or refuses the bridge.");
     topic_unavailable: IntGaugeVec = gauge("topic_unavailable", &["topic"],
-        "1 while a topic is missing, or some of its partitions have no place on their hub.");
+        "1 while a topic is missing, or some of its partitions have no hub partition to go to.");
     topics_left_out: IntGaugeVec = gauge("topics_left_out", &["reason"],
-        "Topics that a pattern matches and that are not read.");
+        "Topics that match a pattern, but are not read.");
     token_renewals: IntCounterVec = counter("token_renewals_total", &["eventhubs_namespace", "outcome"],
-        "Tokens put, by outcome.");
+        "Tokens sent to Event Hubs, by outcome.");
     token_expiry: IntGaugeVec = gauge("token_expiry_timestamp_seconds", &["eventhubs_namespace"],
-        "When the token in use expires, in seconds since the Unix epoch.");
+        "Time at which the current token expires, in seconds since the Unix epoch.");
     links_attached: IntCounterVec = counter("links_attached_total", HUB,
         "Links attached to hubs and their partitions.");
 
     claim_checks: IntCounterVec = counter("claim_check_uploads_total", &["outcome"],
         "Uploads of values that are too large for their hub.");
     claim_check_bytes: IntCounterVec = counter("claim_check_bytes_total", &[],
-        "Bytes of values that were put into blobs, because they are too large for their hub.");
+        "Bytes of values that were written to blobs, because they are too large for their hub.");
     registry_requests: IntCounterVec = counter("registry_requests_total", &["registry", "outcome"],
-        "Questions for a schema, with all that it refers to, by outcome.");
+        "Requests for a schema and its references, by outcome.");
 
     otlp_exports: IntCounterVec = counter("otlp_exports_total", &["signal", "outcome"],
         "Requests to a collector of OpenTelemetry, by signal and outcome.");
     otlp_spans_dropped: IntCounterVec = counter("otlp_spans_dropped_total", &["reason"],
-        "Spans that no collector has, by reason.");
+        "Spans that no collector received, by reason.");
 }
 
 impl Families {
@@ -237,7 +237,7 @@ pub(super) fn process(registry: &Registry) {
 
 /// `bridge_build_info{version,commit}`; whoever builds a release sets `BRIDGE_COMMIT`.
 fn register_build(registry: &Registry) {
-    let opts = Opts::new("bridge_build_info", "Always 1; the labels say what runs.");
+    let opts = Opts::new("bridge_build_info", "Always 1; the labels hold the version.");
     let info = IntGaugeVec::new(opts, &["version", "commit"]).expect("a valid name");
     let commit = option_env!("BRIDGE_COMMIT").unwrap_or("unknown");
     info.with_label_values(&[env!("CARGO_PKG_VERSION"), commit]).set(1);

@@ -32,12 +32,7 @@ impl Default for Verified {
         let to = &registry;
         let labels = &[HUB, &["delivery", "fault"]].concat();
         let verified = Self {
-            rounds: counter(
-                to,
-                "verify_rounds_total",
-                &["outcome"],
-                "Rounds, by what came of them.",
-            ),
+            rounds: counter(to, "verify_rounds_total", &["outcome"], "Rounds, by outcome."),
             records: counter(
                 to,
                 "verify_records_compared_total",
@@ -45,30 +40,30 @@ impl Default for Verified {
                 "Records that were compared.",
             ),
             events: counter(to, "verify_events_compared_total", &[], "Events that were compared."),
-            faults: counter(to, "verify_faults_total", labels, "Faults that were found."),
+            faults: counter(to, "verify_faults_total", labels, "Faults that were found, by kind."),
             unproven: counter(
                 to,
                 "verify_unproven_total",
                 &["reason"],
-                "Records and events of which it cannot be told whether all is as it should be.",
+                "Records and events that cannot be compared, by reason.",
             ),
             until: seconds(
                 to,
                 "verify_compared_timestamp_seconds",
                 &[],
-                "What was committed by then is compared, as a Unix time.",
+                "Time up to which committed records are compared, in seconds since the Unix epoch.",
             ),
             waiting: gauge(
                 to,
                 "verify_waiting_events",
                 &[],
-                "Events that were read, and whose records are not committed yet.",
+                "Events that were read, but whose records are not committed yet.",
             ),
             uncommitted: gauge(
                 to,
                 "verify_partitions_without_position",
                 &[],
-                "Partitions of which nothing is committed, so that nothing is compared.",
+                "Partitions without a committed position, of which nothing is compared.",
             ),
             registry,
         };

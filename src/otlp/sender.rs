@@ -73,14 +73,14 @@ impl Sender {
         match sent {
             Ok((answer, secrets)) => {
                 if std::mem::take(&mut self.fails) {
-                    tracing::info!(name: "otlp_restored", signal, endpoint, "the collector takes what it is sent again");
+                    tracing::info!(name: "otlp_restored", signal, endpoint, "the collector accepts exports again");
                 }
                 // An answer that is none says nothing against what was sent.
                 let rejected = A::decode(&*answer).ok().and_then(rejected);
                 let Some(rejected) = rejected.filter(|it| it.count > 0) else { return Ok(0) };
                 if self.said.may_say(&"rejected", Instant::now()).is_some() {
                     let why = one_line(&rejected.why, &secrets);
-                    tracing::warn!(name: "otlp_rejected", signal, endpoint, items = rejected.count, why, "the collector does not take all of what it is sent");
+                    tracing::warn!(name: "otlp_rejected", signal, endpoint, items = rejected.count, why, "the collector rejected a part of an export");
                 }
                 Ok(rejected.count.unsigned_abs())
             }
@@ -89,7 +89,7 @@ impl Sender {
                 self.client.forget();
                 if let Some(unsaid) = self.said.may_say(&"failed", Instant::now()) {
                     let before = (unsaid > 0).then_some(unsaid);
-                    tracing::warn!(name: "otlp_failed", signal, endpoint, error = failure.text, before, "the collector is not reached; records are not held up by that");
+                    tracing::warn!(name: "otlp_failed", signal, endpoint, error = failure.text, before, "cannot export to the collector, retrying; records are not affected");
                 }
                 Err(failure)
             }
@@ -115,7 +115,7 @@ impl Sender {
             let after = answer.headers().get("retry-after").and_then(|it| it.to_str().ok());
             let after = after.and_then(|it| it.trim().parse().ok()).map(Duration::from_secs);
             let passing = [429, 502, 503, 504].contains(&status.as_u16());
-            return Err(Failure { text: format!("it says {status}"), passing, after });
+            return Err(Failure { text: format!("the answer is {status}"), passing, after });
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {

@@ -70,7 +70,7 @@ pub(super) struct Mailbox {
 impl Mailbox {
     #[expect(
         clippy::disallowed_methods,
-        reason = "bounded by what its senders can have under way, see above"
+        reason = "bounded by what its senders can have in flight, see above"
     )]
     pub(super) fn new(waker: Waker) -> (Self, Receiver<Signal>) {
         let (signals, inbox) = channel();

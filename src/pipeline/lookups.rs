@@ -149,7 +149,7 @@ impl Reader {
             events = read,
             found = found.len(),
             seconds = begun.elapsed().as_secs_f64(),
-            "hub read for events that were sent before"
+            "the hub was read for events that were sent before"
         );
         Ok(found)
     }

@@ -69,13 +69,13 @@ impl Notes {
                     tracing::warn!(
                         name: "drain_incomplete",
                         %partition, events,
-                        "given up before everything was acknowledged: these events may be delivered twice"
+                        "partition released before all its events were acknowledged; these events may be delivered twice"
                     );
                 } else if reason == "reload" {
                     tracing::warn!(
                         name: "drain_incomplete",
                         %partition, events,
-                        "its mappings have changed, and not everything was acknowledged in time: it is read again from its position, by the new mappings"
+                        "the mappings of the partition have changed, and some events were not acknowledged in time; the partition is read again from its committed position, with the new mappings"
                     );
                 }
             }
@@ -84,7 +84,7 @@ impl Notes {
                 match (policy, to) {
                     // Each by itself: this is all that is left of it.
                     (Policy::Drop, _) => {
-                        tracing::warn!(name: "record_dropped", %partition, offset, reason, detail, "record dropped, as its mapping says");
+                        tracing::warn!(name: "record_dropped", %partition, offset, reason, detail, "record dropped by the `failure.policy` of its mapping");
                     }
                     (_, Some(to)) => {
                         self.letter(Refusal { partition, reason, to }, offset, &detail);
@@ -104,7 +104,7 @@ impl Notes {
                 );
                 // `/readyz` lists them all.
                 if self.waits.may_say(&partition.topic, Instant::now()).is_some() {
-                    tracing::warn!(name: "partition_held", %partition, detail, "a partition waits, what goes elsewhere goes on");
+                    tracing::warn!(name: "partition_held", %partition, detail, "partition paused (held): its hub accepts no events; records for other hubs continue");
                 }
             }
             Note::Flows { partition } => {
@@ -118,7 +118,7 @@ impl Notes {
                     hub,
                     before,
                     after,
-                    "the hub has other partitions, which are used from now on"
+                    "the hub has new partitions; the bridge uses them from now on"
                 );
             }
         }
@@ -133,11 +133,11 @@ impl Notes {
                 name: "dead_letter",
                 %partition, offset, reason, detail, to,
                 before = (unsaid > 0).then_some(unsaid),
-                "record goes to its dead-letter topic"
+                "record written to its dead-letter topic"
             );
         } else {
             tracing::debug!(
-                %partition, offset, reason, detail, to, "another record goes to its dead-letter topic"
+                %partition, offset, reason, detail, to, "another record written to its dead-letter topic"
             );
         }
     }
@@ -148,7 +148,7 @@ impl Notes {
             tracing::warn!(
                 name: "dead_letter",
                 %partition, reason, to, more,
-                "and more records went to their dead-letter topic, in the last minute"
+                "more records were written to their dead-letter topics in the last minute"
             );
         }
     }
@@ -163,9 +163,9 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
             // by `health`.
             let once = matches!(cause, Cause::Connection | Cause::Throttled);
             if attempts == 1 && !once {
-                tracing::warn!(name: "batch_retried", namespace, hub, partition = &*partition, %cause, detail, ?wait, "a batch is not stored, sending it again");
+                tracing::warn!(name: "batch_retried", namespace, hub, partition = &*partition, %cause, detail, ?wait, "a batch was not stored; the bridge sends it again");
             } else {
-                tracing::debug!(namespace, hub, partition = &*partition, %cause, detail, attempts, ?wait, "still not stored");
+                tracing::debug!(namespace, hub, partition = &*partition, %cause, detail, attempts, ?wait, "a batch is still not stored; the bridge sends it again");
             }
         }
         Note::Throttles { hub, detail } => {
@@ -182,14 +182,13 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
                 tracing::error!(
                     name: "partition_halted",
                     %partition, offset, reason, detail,
-                    "partition halted: its mapping makes this record a dead letter, which cannot be written"
+                    "partition halted: this record should become a dead letter, but the dead letter cannot be written"
                 );
             } else {
                 tracing::error!(
                     name: "partition_halted",
                     %partition, offset, reason, detail,
-                    "partition halted: this record can never be stored; mend the cause and restart, or set the mapping's \
-                     `failure.policy` to `dead_letter` or `drop`"
+                    "partition halted: this record can never be stored. Fix the cause and restart, or set the mapping's `failure.policy` to `dead_letter` or `drop`"
                 );
             }
         }

@@ -79,7 +79,7 @@ impl Post {
                         partition,
                         offset,
                         repeated,
-                        "a letter is passed over: {why}"
+                        "a dead letter is skipped: {why}"
                     );
                 }
                 admitted
@@ -89,7 +89,7 @@ impl Post {
 
     fn sort<'a>(&self, letter: &Record<'a>) -> Result<Sorted<'a>, String> {
         let Some(first) = Opened::of(letter) else {
-            return Err("it is no dead letter of a bridge".to_owned());
+            return Err("it is not a dead letter of a bridge".to_owned());
         };
         // The first bridges did not name the hub, those that sent it again did.
         let (mut opened, mut hub) = (first, first.origin.hub);
@@ -115,9 +115,9 @@ impl Post {
         if by.is_empty() {
             return Err(match hub {
                 Some((hub, _)) => {
-                    format!("no mapping that is meant takes topic `{topic}` to hub `{hub}`")
+                    format!("no selected mapping sends topic `{topic}` to hub `{hub}`")
                 }
-                None => format!("no mapping that is meant takes topic `{topic}`"),
+                None => format!("no selected mapping reads topic `{topic}`"),
             });
         }
         Ok(Sorted { record: opened.record, by })

@@ -33,7 +33,7 @@ pub async fn ask(
 ) -> Result<Partitions, ConnectError> {
     let partition_ids = namespace.hub(hub).await?.partition_ids;
     if partition_ids.is_empty() {
-        return Err(ConnectError::Unreachable(format!("hub `{hub}` names no partitions yet")));
+        return Err(ConnectError::Unreachable(format!("hub `{hub}` has no partitions yet")));
     }
     let limit = match sending {
         true => Some(namespace.may_send(hub).await?),
@@ -185,7 +185,7 @@ impl Watch {
         if self.known.is_some() && !error.is_for_good() {
             tracing::debug!(
                 namespace = &*self.namespace, hub = &*self.hub, %error,
-                "the partitions of the hub cannot be asked for now"
+                "cannot read the partitions of the hub now"
             );
             return;
         }

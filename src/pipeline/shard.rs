@@ -76,7 +76,7 @@ pub enum StartError {
     #[error(transparent)]
     Kafka(#[from] kafka::StartError),
     /// The system gave no thread.
-    #[error("no thread for a shard: {0}")]
+    #[error("cannot start a thread for a shard: {0}")]
     Thread(#[from] std::io::Error),
 }
 
@@ -87,7 +87,7 @@ pub enum Failure {
     #[error(transparent)]
     Kafka(#[from] Fatal),
     /// Its pump is gone: a defect.
-    #[error("the pump stopped by itself")]
+    #[error("the pump stopped unexpectedly")]
     Pump,
 }
 

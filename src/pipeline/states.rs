@@ -135,10 +135,10 @@ fn trouble(hub: &HubName) -> Trouble {
 fn words(it: &LaneStanding<'_>) -> String {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let lasts = seconds(it.lasts);
-    let next = it.next.map_or("is under way".to_owned(), |next| format!("in {}", seconds(next)));
+    let next = it.next.map_or("is in flight".to_owned(), |next| format!("in {}", seconds(next)));
     match it.attempts {
         0 if it.lasts >= LASTS => format!("has not answered for {lasts}"),
-        0 => "is accepted in its turn".to_owned(),
+        0 => "waits for its turn".to_owned(),
         tries => {
             let tried = if tries == 1 { "try" } else { "tries" };
             let detail = it.detail;

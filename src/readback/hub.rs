@@ -122,7 +122,7 @@ impl Hub {
     pub async fn read(&mut self, what: Vec<Reading>) -> Result<Many, ReadError> {
         let follows = what.iter().any(|reading| reading.until.is_none());
         if follows && what.len() > AT_ONCE && self.by == By::Microsoft {
-            self.by = By::Bridge("Microsoft's client would have a connection for each of so many");
+            self.by = By::Bridge("Microsoft's client would open a connection for each partition");
         }
         let at_once = |most| if follows { what.len() } else { most };
         match self.by {

@@ -33,7 +33,7 @@ impl Place {
             if config.eventhubs.contains_key(namespace) && !hub.is_empty() {
                 return Ok(place(namespace, hub));
             }
-            let what = format!("`{text}` names no hub of a namespace of the configuration");
+            let what = format!("`{text}` is not a hub in a namespace of the configuration");
             let hint = format!("write NAMESPACE/HUB; the namespaces are {}", namespaces());
             return Err(Failure::usage(what, hint));
         }

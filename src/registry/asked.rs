@@ -67,9 +67,9 @@ impl Asked {
         let (registry, schemas) = (self.name(), waiting);
         let lasted = lasted.map(tracing::field::display);
         if let Failure::Unauthorized(error) = failure {
-            tracing::error!(name: "registry_refused", registry, schemas, lasted, error, "the registry refuses the bridge: what needs its schemas waits, the rest goes on; still trying");
+            tracing::error!(name: "registry_refused", registry, schemas, lasted, error, "not authorized to use the registry, retrying: partitions that need its schemas wait, all others continue");
         } else {
-            tracing::warn!(name: "registry_failed", registry, schemas, lasted, error = %failure, "the registry cannot be asked: what needs its schemas waits, the rest goes on; still trying");
+            tracing::warn!(name: "registry_failed", registry, schemas, lasted, error = %failure, "cannot connect to the registry, retrying: partitions that need its schemas wait, all others continue");
         }
     }
 

@@ -201,7 +201,7 @@ impl Client {
         if status.is_success() {
             // A gate or a portal in between, and no registry.
             return match is_page {
-                true => Err(later("it answers with a page of HTML".to_owned())),
+                true => Err(later("the answer is a page of HTML".to_owned())),
                 false => Ok(Answer { url: url.to_owned(), kind, body }),
             };
         }
@@ -221,6 +221,6 @@ impl Client {
 /// An answer as JSON. What is none does not come from a registry, but from something in between that may go away.
 pub(super) fn read_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::later(format!("{}: not what a registry answers: {error}", answer.url))
+        Failure::later(format!("{}: the answer is not one of a registry: {error}", answer.url))
     })
 }

@@ -60,17 +60,17 @@ async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
         };
         failures += 1;
         if matches!(failure, Failure::Unknown(_)) && !std::mem::replace(&mut missing, true) {
-            tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not know a schema, its partitions wait");
+            tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not have a schema: partitions that need it wait");
         }
         tell(News::Trouble(failure.to_string()));
         sleep(pause(failure.after(), failures)).await;
     };
     match &fetched {
         Err(why) => {
-            tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used, its records go the way of `[failure]`");
+            tracing::warn!(name: "schema_unusable", registry = name, schema = %id, error = why, "a schema cannot be used: the `[failure]` policy applies to its records");
         }
         Ok(_) if missing => {
-            tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema is here");
+            tracing::info!(name: "schema_fetched", registry = name, schema = %id, "the schema was found");
         }
         Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
     }

@@ -97,7 +97,7 @@ pub(super) fn kind(said: &str) -> Result<Kind, Failure> {
         "PROTOBUF" => Ok(Kind::Protobuf),
         "JSON" => Ok(Kind::Json),
         other => Err(Failure::Unusable(format!(
-            "it is of type `{}`, and can be Avro, Protobuf or JSON Schema",
+            "it is of type `{}`, not Avro, Protobuf or JSON Schema",
             other.escape_default().take(40).collect::<String>()
         ))),
     }

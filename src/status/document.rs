@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 /// Of this shape. Another one means that a key is gone or means something else.
 pub const VERSION: u32 = 1;
 
-/// How the whole process stands.
+/// State of the whole process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Document {
     /// Version of this format.
     pub version: u32,
-    /// Which process this is.
+    /// Version, group and times of this process.
     pub bridge: Bridge,
-    /// What it is doing.
+    /// State of the process.
     pub state: State,
     /// As `GET /readyz`.
     pub ready: bool,
-    /// Why it is not ready.
+    /// Reasons why it is not ready.
     pub reasons: Vec<String>,
-    /// The whole in a few numbers.
+    /// Summary of the whole process.
     pub summary: Summary,
-    /// What is held in memory.
+    /// Memory in use for records.
     pub memory: Memory,
-    /// Its consumers.
+    /// The consumers of the process.
     pub shards: Vec<Shard>,
     /// The namespaces of Event Hubs.
     pub namespaces: Vec<Namespace>,
@@ -36,11 +36,11 @@ pub struct Document {
     pub topics: Vec<Topic>,
     /// The hubs that these topics go to, by namespace and name.
     pub hubs: Vec<Hub>,
-    /// What does not run while the rest does.
+    /// What is paused or failing, while the rest continues.
     pub held: Vec<Held>,
 }
 
-/// Which process this is.
+/// Version, group and times of this process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bridge {
     /// Version of the program.
@@ -49,15 +49,15 @@ pub struct Bridge {
     pub group: String,
     /// Name of the host; of the pod, in Kubernetes.
     pub host: Option<String>,
-    /// When it started.
+    /// Time at which the process started.
     #[schemars(with = "String")]
     pub started: Timestamp,
-    /// When this was said.
+    /// Time of this answer.
     #[schemars(with = "String")]
     pub now: Timestamp,
 }
 
-/// What the process is doing.
+/// State of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -65,49 +65,49 @@ pub enum State {
     Starting,
     /// It copies.
     Running,
-    /// It stops: what is under way is delivered and committed.
+    /// It stops: records in flight are delivered and committed.
     Draining,
 }
 
-/// The whole in a few numbers. Rates are those of the last ten seconds.
+/// Summary of the whole process. Rates are of the last ten seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Records in Kafka that are not delivered; null before Kafka was asked.
     pub lag_records: Option<u64>,
     /// Age of the oldest record that is not delivered, of the partition that is furthest behind; null without partitions.
     pub lag_seconds: Option<f64>,
-    /// Records taken from Kafka, a second.
+    /// Records read from Kafka, per second.
     pub records_per_second: f64,
-    /// Bytes of their keys and values, a second.
+    /// Bytes of their keys and values, per second.
     pub record_bytes_per_second: f64,
-    /// Events that Event Hubs accepted, a second.
+    /// Events that Event Hubs accepted, per second.
     pub events_per_second: f64,
-    /// Their encoded bytes, a second.
+    /// Encoded bytes of these events, per second.
     pub event_bytes_per_second: f64,
-    /// Batches accepted, a second.
+    /// Accepted batches, per second.
     pub batches_per_second: f64,
     /// Events in an accepted batch, on average; null when there was none.
     pub events_per_batch: Option<f64>,
     /// From sending a batch to its acceptance, on average; null when there was none.
     pub send_seconds: Option<f64>,
-    /// When it will have caught up at the rate of the last minute: 0 when nothing is older than ten seconds, null when it falls behind.
+    /// Seconds until it has caught up, at the rate of the last minute: 0 if no record is older than ten seconds, null if it falls behind.
     pub caught_up_in_seconds: Option<f64>,
     /// Partitions that this process reads.
     pub partitions: usize,
-    /// Those that are held or halted.
+    /// Kafka partitions that are held or halted.
     pub partitions_held: usize,
-    /// Records taken and not delivered yet.
+    /// Records that were read and not delivered yet.
     pub in_flight_records: u64,
 }
 
-/// What is held in memory.
+/// Memory in use for records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
-    /// Batches and what belongs to them.
+    /// Bytes of batches, and of records in them.
     pub events_bytes: u64,
-    /// Records the Kafka client has fetched ahead.
+    /// Bytes of records that the Kafka client has prefetched.
     pub prefetched_bytes: u64,
-    /// `limits.memory`, for both.
+    /// `limits.memory`, the limit of both together.
     pub limit_bytes: u64,
 }
 
@@ -118,9 +118,9 @@ pub struct Shard {
     pub shard: u32,
     /// Whether it is a member of the group.
     pub joined: bool,
-    /// What stands between it and the group.
+    /// The reason, if it is not a member of the group.
     pub kafka: Option<String>,
-    /// Whether it said how it stands, within a second. If not, its partitions are missing here.
+    /// Whether it answered within a second. If not, its partitions are missing here.
     pub answers: bool,
 }
 
@@ -133,13 +133,13 @@ pub struct Namespace {
     pub host: String,
     /// Whether there is a connection.
     pub connected: bool,
-    /// Why not.
+    /// The reason, if there is no connection.
     pub detail: Option<String>,
-    /// Connections.
+    /// Number of connections.
     pub connections: u64,
-    /// Links that are attached: hub partitions in use.
+    /// Number of attached links: hub partitions in use.
     pub links: u64,
-    /// When the token used last ends.
+    /// Time at which the current token expires.
     #[schemars(with = "Option<String>")]
     pub token_expires: Option<Timestamp>,
     /// Whether it throttles.
@@ -149,7 +149,7 @@ pub struct Namespace {
 /// How a namespace throttles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttled {
-    /// What the batches it refused are sent at, together; 0 while it refuses everything.
+    /// Bytes per second at which refused batches are sent again, all together; 0 while it refuses everything.
     pub bytes_per_second: u64,
     /// Hub partitions that wait for their turn.
     pub waiting: u64,
@@ -160,9 +160,9 @@ pub struct Throttled {
 pub struct Mapping {
     /// Its place in the configuration, from 0.
     pub mapping: usize,
-    /// The topics it names.
+    /// The topics, if they are named.
     pub topics: Option<Vec<String>>,
-    /// Or the pattern of their names.
+    /// The pattern of the topics, if there is one.
     pub topic_pattern: Option<String>,
     /// Name of the namespace in the configuration.
     pub namespace: String,
@@ -172,17 +172,17 @@ pub struct Mapping {
     pub hubs: Option<Vec<String>>,
     /// How the hub partition is chosen: `key`, `mirror`, `round_robin`, `fixed:N` or `gateway`.
     pub partitioning: String,
-    /// Whether somebody has paused it.
+    /// Whether it is paused.
     pub paused: bool,
     /// Kafka partitions that this process reads for it.
     pub partitions: usize,
-    /// Those that are held or halted.
+    /// Kafka partitions that are held or halted.
     pub partitions_held: usize,
     /// As in the summary.
     pub lag_records: Option<u64>,
     /// As in the summary.
     pub lag_seconds: Option<f64>,
-    /// Records taken and not delivered yet.
+    /// Records that were read and not delivered yet.
     pub in_flight_records: u64,
 }
 
@@ -191,11 +191,11 @@ pub struct Mapping {
 pub struct Topic {
     /// Its name.
     pub topic: String,
-    /// The mappings that take it.
+    /// The mappings that read it.
     pub mappings: Vec<usize>,
-    /// Records taken from it, a second.
+    /// Records read from it, per second.
     pub records_per_second: f64,
-    /// Bytes of their keys and values, a second.
+    /// Bytes of their keys and values, per second.
     pub record_bytes_per_second: f64,
     /// The partitions that this process reads.
     pub partitions: Vec<Partition>,
@@ -206,16 +206,16 @@ pub struct Topic {
 pub struct Partition {
     /// Its number.
     pub partition: i32,
-    /// Who reads it.
+    /// Number of the shard that reads it.
     pub shard: u32,
     /// Whether it is read.
     pub state: Reading,
-    /// Why not: the label of `bridge_partition_held`.
+    /// The reason if it is not read: the label of `bridge_partition_held`.
     pub reason: Option<String>,
-    /// Since when not.
+    /// Time since which it is not read.
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
-    /// Why not, in words.
+    /// The reason in words, if it is not read.
     pub detail: Option<String>,
     /// The next offset to commit; null while nothing was read.
     pub position: Option<i64>,
@@ -223,7 +223,7 @@ pub struct Partition {
     pub lag_records: Option<u64>,
     /// Age of the oldest record that is not delivered.
     pub lag_seconds: f64,
-    /// Records taken and not delivered yet.
+    /// Records that were read and not delivered yet.
     pub in_flight_records: u64,
 }
 
@@ -231,11 +231,11 @@ pub struct Partition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
-    /// It is.
+    /// It is read.
     Flowing,
-    /// It waits, and goes on by itself.
+    /// It is paused, and continues by itself.
     Held,
-    /// It waits until somebody acts.
+    /// It is stopped, and needs a person.
     Halted,
     /// It goes to another member of the group.
     Draining,
@@ -248,17 +248,17 @@ pub struct Hub {
     pub namespace: String,
     /// Its name.
     pub hub: String,
-    /// Events it accepted, a second.
+    /// Events that it accepted, per second.
     pub events_per_second: f64,
-    /// Their encoded bytes, a second.
+    /// Encoded bytes of these events, per second.
     pub event_bytes_per_second: f64,
     /// Events in an accepted batch, on average; null when there was none.
     pub events_per_batch: Option<f64>,
     /// From sending a batch to its acceptance, on average; null when there was none.
     pub send_seconds: Option<f64>,
-    /// How many partitions it has; null before it was asked.
+    /// Number of its partitions; null before the hub was asked.
     pub known_partitions: Option<usize>,
-    /// Those that were sent to.
+    /// The partitions that the bridge sends to.
     pub partitions: Vec<HubPartition>,
 }
 
@@ -267,28 +267,28 @@ pub struct Hub {
 pub struct HubPartition {
     /// Its name, or `gateway` where the service chooses.
     pub partition: String,
-    /// Who sends to it.
+    /// Number of the shard that sends to it.
     pub shard: u32,
-    /// How it stands.
+    /// Its state.
     pub state: Sending,
-    /// Since when nothing was accepted.
+    /// Time since which no event was accepted.
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
-    /// How often the batch was tried in vain.
+    /// Number of failed attempts to send the batch.
     pub attempts: u32,
-    /// When it is tried again.
+    /// Seconds until the next attempt.
     pub next_try_seconds: Option<f64>,
-    /// What Event Hubs said last.
+    /// Last answer of Event Hubs.
     pub detail: Option<String>,
 }
 
-/// How a hub partition stands.
+/// State of a hub partition.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Sending {
-    /// Nothing stands against it.
+    /// It works.
     Sending,
     /// A batch has had no answer for two seconds.
     Waiting,
@@ -298,7 +298,7 @@ pub enum Sending {
     Retrying,
 }
 
-/// Something that does not run while the rest does. The keys that are there say what it is, as in `GET /readyz`.
+/// Something that is paused or failing, while the rest continues. The present keys identify it, as in `GET /readyz`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// `hub`, `delivery`, `token`, `throttled`, `topic`, `dead_letters`, `place` or `partition`.
@@ -312,19 +312,19 @@ pub struct Held {
     /// The topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// The topic for dead letters.
+    /// The dead-letter topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
     /// The Kafka partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
-    /// Since when.
+    /// Time at which it began.
     #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
-    /// For how long.
+    /// How long it has lasted, in seconds.
     pub seconds: u64,
-    /// Why, and often what to do.
+    /// The reason, often with what to do.
     pub detail: String,
-    /// The alert whose runbook says more.
+    /// The alert whose runbook has more.
     pub runbook: String,
 }

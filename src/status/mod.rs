@@ -97,9 +97,9 @@ impl Status {
         let changed = if pause { paused.insert(mapping) } else { paused.remove(&mapping) };
         if changed {
             if pause {
-                tracing::info!(name: "mapping_paused", mapping, hub, "a mapping is paused: its topics are not read, what was read is delivered");
+                tracing::info!(name: "mapping_paused", mapping, hub, "a mapping is paused: its topics are not read, records already read are delivered");
             } else {
-                tracing::info!(name: "mapping_resumed", mapping, hub, "a mapping is resumed");
+                tracing::info!(name: "mapping_resumed", mapping, hub, "a mapping was resumed");
             }
             self.0.desks.iter().for_each(|desk| desk.pause(&paused));
             self.0.steered.fetch_add(1, Ordering::Release);

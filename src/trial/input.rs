@@ -100,15 +100,15 @@ impl<'de> Deserialize<'de> for Headers {
 pub(super) fn read(line: &str, number: i64, topic: Option<&str>) -> Result<OwnedRecord, String> {
     let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let topic = line.topic.as_deref().or(topic).ok_or(
-        "no `topic` is said, and the mappings leave more than one: add one, or name one mapping",
+        "`topic` is missing, and the mappings have several: add it, or select one mapping",
     )?;
     let key = match (line.key, line.key_base64) {
-        (Some(_), Some(_)) => return Err("it says both `key` and `key_base64`".to_owned()),
+        (Some(_), Some(_)) => return Err("it has both `key` and `key_base64`".to_owned()),
         (key, None) => key.map(|json| bytes(&json)),
         (None, Some(Base64(bytes))) => Some(bytes),
     };
     let value = match (line.value, line.value_base64) {
-        (Some(_), Some(_)) => return Err("it says both `value` and `value_base64`".to_owned()),
+        (Some(_), Some(_)) => return Err("it has both `value` and `value_base64`".to_owned()),
         (None, None) => {
             let missing = "it has no `value`: add one, `null` for a tombstone, or `value_base64`";
             return Err(missing.to_owned());

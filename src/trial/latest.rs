@@ -18,7 +18,7 @@ pub fn latest(
     let (inquiry, cluster) = enter(&config.kafka, limit)?;
     let topic = of.topic.as_str();
     let Some(facts) = cluster.topics.get(topic) else {
-        let hint = "name one that there is, and that the bridge may see";
+        let hint = "name a topic that exists and that the bridge may see";
         return Err(Failure::usage(format!("there is no topic `{topic}`"), hint));
     };
     let all = 0..facts.partitions;

@@ -105,7 +105,7 @@ impl Told {
                 dead_letter_topic: failure.dead_letter_topic.clone(),
             },
             Rehearsed::Missing(missing) => {
-                let why = why.unwrap_or("it is not known");
+                let why = why.unwrap_or("it is unknown");
                 Outcome::Waits { detail: format!("{}: {why}", missing.what) }
             }
         };
@@ -183,7 +183,7 @@ impl fmt::Display for Told {
                 }
             }
             Outcome::Waits { detail } => write!(f, "{record} waits: {}", plain::line(detail)),
-            Outcome::Unmapped => write!(f, "{record} goes nowhere: no mapping takes its topic"),
+            Outcome::Unmapped => write!(f, "{record} goes nowhere: no mapping reads its topic"),
         }
     }
 }

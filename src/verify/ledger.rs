@@ -86,6 +86,6 @@ impl Ledger {
 
 /// What is wrong with `folder`.
 pub(super) fn of(folder: &Path, error: &io::Error) -> Failure {
-    let hint = "see to its space and its rights, or name another with `--work-dir`";
+    let hint = "check its free space and permissions, or name another folder with `--work-dir`";
     Failure::denied(&format!("folder `{}`", folder.display()), error, hint)
 }

@@ -142,8 +142,9 @@ async fn open_hubs(
 }
 
 fn other_question(folder: &Path) -> Failure {
-    let what = format!("folder `{}` belongs to another question", folder.display());
-    Failure::usage(what, "name an empty folder, or ask the same")
+    let what =
+        format!("folder `{}` belongs to a comparison with other arguments", folder.display());
+    Failure::usage(what, "name an empty folder, or repeat the same command")
 }
 
 /// Reads what is left of all sides; `false` when it was stopped before.

@@ -55,12 +55,12 @@ pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Failure
     let known = |it: &&Selection| topics.iter().any(|(topic, _)| *topic == it.topic);
     if let Some(other) = question.topics.iter().find(|it| !known(it)) {
         let what =
-            format!("topic `{}` is not there, or taken by no mapping that is meant", other.topic);
-        return Err(Failure::usage(what, "name one that a mapping takes"));
+            format!("topic `{}` does not exist, or no selected mapping reads it", other.topic);
+        return Err(Failure::usage(what, "select a topic that a mapping reads"));
     }
     if topics.is_empty() {
-        let hint = "see whether the bridge may see them: `check --connect`";
-        return Err(Failure::usage("there is no topic that a mapping takes", hint));
+        let hint = "check that the bridge may see them: run `check --connect`";
+        return Err(Failure::usage("no topic matches a mapping", hint));
     }
     Ok(Asked { inquiry, cluster, topics })
 }

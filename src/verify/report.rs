@@ -200,7 +200,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sums, counts) = (&self.sums, &self.state.counts);
-        let word = if sums.is_good() { "all is there" } else { "not all is as it should be" };
+        let word = if sums.is_good() {
+            "every event is in its hub"
+        } else {
+            "events are missing or different"
+        };
         writeln!(
             f,
             "{word}: {} events of {} records expected, {} found",
@@ -212,22 +216,22 @@ impl fmt::Display for Report {
             (Fault::Disorder, "out of order"),
             (Fault::Altered, "altered"),
             (Fault::Misplaced, "on the wrong hub partition"),
-            (Fault::Unexpected, "unexpected: their record is filtered or refused"),
+            (Fault::Unexpected, "unexpected: the mapping filters or refuses the record"),
         ] {
             writeln!(f, "  {:>10} {says}", sums.of(fault))?;
         }
         for (count, says) in [
-            (sums.letters_missing(), "refused, and without their dead letter"),
-            (sums.filtered, "filtered, as their mapping says"),
+            (sums.letters_missing(), "refused, but the dead letter is missing"),
+            (sums.filtered, "filtered by their mapping"),
             (sums.dead_lettered, "dead-lettered"),
-            (sums.dropped, "dropped, as their policy says"),
+            (sums.dropped, "dropped by their policy"),
             (
                 sums.no_record,
-                "not provable: events whose record is not there (compaction, retention)",
+                "not provable: events whose record is no longer in Kafka (compaction, retention)",
             ),
-            (sums.expired, "not provable: older than what their hub partition holds"),
-            (sums.unknown, "not provable: records that their mapping cannot place"),
-            (counts.others, "events of others"),
+            (sums.expired, "not provable: older than the events of their hub partition"),
+            (sums.unknown, "not provable: the mapping gives no place for the record"),
+            (counts.others, "events of other senders"),
         ] {
             if count > 0 {
                 writeln!(f, "  {count:>10} {says}")?;
@@ -238,7 +242,7 @@ impl fmt::Display for Report {
         for (what, all) in [("kafka", kafka), ("the hubs", hubs)] {
             if !all.is_empty() {
                 let some = crate::group::some(&all, 8);
-                writeln!(f, "retention of {what} has taken the beginning of {some}")?;
+                writeln!(f, "retention of {what} has deleted the beginning of {some}")?;
             }
         }
         let readers = self.readers();

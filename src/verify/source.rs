@@ -70,7 +70,7 @@ pub(super) fn read(
     if let Some(unread) = unread.into_iter().next() {
         ledger.save()?;
         let doing = format!("{} cannot be read", unread.rest.partition);
-        return Err(Failure::denied(&doing, &unread.why, "the same command goes on"));
+        return Err(Failure::denied(&doing, &unread.why, "the same command continues"));
     }
     if !stopped {
         // Markers of transactions, and what compaction took, are no records.
@@ -109,7 +109,7 @@ impl<'a> Steps<'a> {
             let way = hub.and_then(|hub| ledger.state.way(record.topic, *hub));
             made.push(match way {
                 Some(way) => entries(record, route, became, way, why),
-                None => Err(format!("hub `{}/{}` is not known", route.namespace, route.hub)),
+                None => Err(format!("hub `{}/{}` is unknown", route.namespace, route.hub)),
             });
         });
         for made in made.drain(..) {
@@ -163,7 +163,7 @@ fn entries(
         },
         Rehearsed::NoPlace(_) => Kind::Unknown,
         Rehearsed::Missing(missing) => {
-            let why = why.unwrap_or("it is not known");
+            let why = why.unwrap_or("it is unknown");
             let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
             return Err(format!("{place}: {}: {why}", missing.what));
         }

@@ -108,7 +108,7 @@ fn a_token_file_of_any_issuer_may_come_late() {
     let file = issuer.path("token");
     let keys = format!("kind = 'federated'\n{}token_file = '{}'", who(), file.display());
     let bridge = alone(&issuer, &server, &keys).start();
-    bridge.wait_log(&["WARN", "waiting for it", "No such file", CLIENT]);
+    bridge.wait_log(&["WARN", "cannot connect to event hubs", "No such file", CLIENT]);
     issuer.write("token", "hush.federated.1");
     bridge.wait_log(&["hub found", HUB]);
 }
@@ -193,14 +193,14 @@ fn the_default_finds_the_first_that_works() {
     let (issuer, server) = scene();
     let settings = alone(&issuer, &server, "kind = 'default'");
     let bridge = settings.clone().variable("AZURE_CLIENT_ID", CLIENT).start();
-    bridge.wait_log(&["INFO", "`default` found who gives tokens", "managed_identity"]);
+    bridge.wait_log(&["INFO", "`default` uses this kind", "managed_identity"]);
     bridge.wait_log(&["hub found"]);
     let bridge = settings
         .variable("AZURE_CLIENT_ID", CLIENT)
         .variable("AZURE_TENANT_ID", TENANT)
         .variable("AZURE_CLIENT_SECRET", SECRET)
         .start();
-    bridge.wait_log(&["INFO", "`default` found who gives tokens", "client_secret"]);
+    bridge.wait_log(&["INFO", "`default` uses this kind", "client_secret"]);
     bridge.wait_log(&["hub found"]);
     assert_hushed(&bridge.log(), &issuer);
 }

@@ -38,7 +38,7 @@ fn assert_refused(issuer: &Issuer, server: &Server, credential: &str, words: &[&
 #[test]
 fn who_is_not_believed_is_told_in_the_issuers_words() {
     let (issuer, server) = scene();
-    let scope = "gets no token for `https://eventhubs.azure.net/.default`";
+    let scope = "got no token for `https://eventhubs.azure.net/.default`";
     let wrong = secret("hush-wrong");
     let words =
         [CLIENT, TENANT, "client_secret", scope, "AADSTS7000215: Invalid client secret", "hint:"];
@@ -59,7 +59,7 @@ fn who_is_not_believed_is_told_in_the_issuers_words() {
     assert_refused(&issuer, &server, unassigned, &words);
     let echo = format!("{{\"error_description\": \"no such secret: {SECRET}\"}}");
     issuer.rules().mood = Mood::Says(400, echo);
-    assert_refused(&issuer, &server, &secret(SECRET), &["says 400: no such secret: ***"]);
+    assert_refused(&issuer, &server, &secret(SECRET), &["answered 400: no such secret: ***"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn what_may_pass_is_waited_for() {
     for (mood, words) in [
         (Mood::Says(429, "slow down".to_owned()), "says 429: slow down"),
         (Mood::Says(500, "<html>oops</html>".to_owned()), "says 500: <html>oops</html>"),
-        (Mood::Says(400, busy.to_owned()), "says 400: AADSTS90033: later"),
+        (Mood::Says(400, busy.to_owned()), "answered 400: AADSTS90033: later"),
         (Mood::Silent, "no answer from `localhost` within 1s"),
     ] {
         issuer.rules().mood = mood;
@@ -104,7 +104,7 @@ fn what_may_pass_is_waited_for() {
         let bridge = alone(&issuer, &server, &secret(SECRET))
             .with("[eventhubs]\nconnect_timeout = '1s'")
             .start();
-        bridge.wait_log(&["WARN", "waiting for it", words, CLIENT]);
+        bridge.wait_log(&["WARN", "cannot connect to event hubs", words, CLIENT]);
         wait_for("it asks again", PATIENCE, || {
             (issuer.rules().asked.len() > before + 1).then_some(())
         });
@@ -122,7 +122,7 @@ fn a_metadata_service_that_is_silent_is_waited_for() {
     let bridge = alone(&issuer, &server, "kind = 'managed_identity'")
         .with("[eventhubs]\nconnect_timeout = '1s'")
         .start();
-    bridge.wait_log(&["WARN", "waiting for it", "the system-assigned identity"]);
+    bridge.wait_log(&["WARN", "cannot connect to event hubs", "the system-assigned identity"]);
     issuer.rules().mood = Mood::Good;
     bridge.wait_log(&["hub found"]);
 }
@@ -154,7 +154,7 @@ fn the_default_names_each_thing_it_tried() {
     assert_eq!(bridge.wait_exit(limit), REFUSED, "{}", bridge.log());
     let said = bridge.wait_log(&["ERROR", "the bridge ended"]);
     for words in [
-        "none of what `default` tries gives a token",
+        "no credential of the chain `default` gave a token",
         "client_secret: `AZURE_CLIENT_SECRET` is not set",
         "client_certificate: `AZURE_CLIENT_CERTIFICATE_PATH` is not set",
         "workload_identity: `AZURE_FEDERATED_TOKEN_FILE` is not set",

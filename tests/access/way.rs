@@ -105,7 +105,7 @@ fn the_proxy_of_the_environment_is_used_for_tokens_of_kafka() {
         ))
         .variable("HTTPS_PROXY", &proxy.url())
         .start();
-    bridge.wait_log(&["WARN", "no token for kafka", "401"]);
+    bridge.wait_log(&["WARN", "cannot get a token for kafka", "401"]);
     assert!(proxy.asked_for(issuer.https.port()) > 0);
     assert_eq!(proxy.asked_for(server.addr().port()), 0, "AMQP goes its own way");
 }

@@ -115,7 +115,7 @@ fn what_storage_says_is_told_and_no_secret_is() {
         StatusCode::SERVICE_UNAVAILABLE,
         &[("x-ms-error-code", "ServerBusy"), ("retry-after", "7")],
     );
-    let detail = "storage says 503 Service Unavailable, ServerBusy".to_owned();
+    let detail = "storage answered 503 Service Unavailable, ServerBusy".to_owned();
     let after = Some(Duration::from_secs(7));
     assert_eq!(busy.put(busy.signed()), Err(Failure::Later { detail, after }));
     // 200 is what something in between says.
@@ -124,7 +124,7 @@ fn what_storage_says_is_told_and_no_secret_is() {
     {
         let stand = stand(status, &[]);
         let failure = stand.put(stand.signed()).unwrap_err();
-        assert_eq!(failure.to_string(), format!("storage says {status}"));
+        assert_eq!(failure.to_string(), format!("storage answered {status}"));
         assert_eq!(matches!(failure, Failure::Unauthorized(_)), is_refusal);
     }
     let gone = stand(StatusCode::CREATED, &[]);

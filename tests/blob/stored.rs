@@ -140,7 +140,7 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     let bridge = scene.settings.start();
     assert!(scene.server.hub("plain").wait_for(10, PATIENCE), "the other mapping goes on");
     bridge.wait_metric("bridge_partition_held", &[&scene.topic, "claim_check"], 1.0);
-    bridge.wait_log(&["WARN", "storage does not take a value", &azurite.container(), "blobs=1"]);
+    bridge.wait_log(&["WARN", "storage does not accept a value", &azurite.container(), "blobs=1"]);
     let told = |words: &'static str| {
         bridge.wait_status("what the partition waits for", |status| {
             let held = status.held.iter().find(|held| held.detail.contains(words))?;
@@ -153,7 +153,7 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     azurite.create_container();
     let events = scene.wait(2);
     assert_claims(&azurite, &events[0], &large(1));
-    bridge.wait_log(&["INFO", "no value waits for storage any more"]);
+    bridge.wait_log(&["INFO", "storage accepts values again: no partition waits for it"]);
     azurite.kill();
     scene.write([b"small".to_vec(), large(2), large(3), b"last".to_vec()]);
     scene.kafka.produce(&plain, (0..10).map(|n| Out::value(format!("{n}"))));
@@ -181,7 +181,7 @@ fn a_signature_that_is_refused_may_be_replaced_and_is_shown_nowhere() {
     scene.write([large(4)]);
     let bridge = scene.settings.start();
     bridge.hush("hushhush");
-    let line = bridge.wait_log(&["ERROR", "storage refuses the bridge"]);
+    let line = bridge.wait_log(&["ERROR", "not authorized to write to storage"]);
     assert!(line.contains("403 Forbidden, AuthorizationFailure"), "{line}");
     bridge.wait_metric("bridge_claim_check_uploads_total", &["unauthorized"], 1.0);
     std::fs::write(&file, good).unwrap();

@@ -81,7 +81,7 @@ fn survivors(kafka: &Kafka, topic: &str) -> BTreeSet<i64> {
         match consumer.poll(Duration::from_secs(1))? {
             Ok(record) => drop(offsets.insert(record.offset())),
             Err(KafkaError::PartitionEOF(_)) => return Some(()),
-            Err(error) => panic!("`{topic}` can not be read: {error}"),
+            Err(error) => panic!("`{topic}`: {error}"),
         }
         None
     });
@@ -215,7 +215,7 @@ pub(crate) fn bare_in_old_format(kafka: &Kafka) {
     };
     kafka.produce_with(&topic, (0..10).map(written), &[("enable.idempotence", "false")]);
     let bridge = Settings::new(kafka, &group, &server).mapping(&topic, HUB).start();
-    bridge.wait_log(&["WARN", &format!("`{topic}/0` can not be read"), "offset 5"]);
+    bridge.wait_log(&["WARN", &format!("cannot read `{topic}/0`"), "offset 5"]);
     bridge.stop();
     assert!(kafka.committed(&group, &topic, 0).unwrap_or(0) <= 5, "it is not passed over");
     assert!(server.hub(HUB).total() <= 5);
@@ -232,8 +232,8 @@ pub(crate) fn old_format_misread(kafka: &Kafka) {
         let audit = Auditor::of(&new, 2).begin(kafka, &group, &server.hub(HUB));
         let settings = Settings::new(kafka, &group, &server).mapping(&old, HUB).mapping(&new, HUB);
         let bridge = settings.start();
-        let words = ["the message format before kafka 0.11", "hint: copy the topic"];
-        let line = bridge.wait_log(&["WARN", &format!("`{old}/0` can not be read")]);
+        let words = ["the message format before kafka 0.11", "hint: copy the records"];
+        let line = bridge.wait_log(&["WARN", &format!("cannot read `{old}/0`")]);
         bridge.wait_metric("bridge_kafka_errors_total", &["code=\"NotImplemented\""], 1.0);
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
         // What stands does not hold up the rest.
@@ -258,7 +258,7 @@ pub(crate) fn letters_in_old_format(kafka: &Kafka) {
         .mapping(&topic, HUB)
         .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{target}'"))
         .start();
-    let line = bridge.wait_log(&["WARN", "a dead letter can not be written yet", &target]);
+    let line = bridge.wait_log(&["WARN", "a dead letter cannot be written yet", &target]);
     assert!(line.contains("UnsupportedForMessageFormat"), "{line}");
     bridge.stop();
     assert_eq!(kafka.committed(&group, &topic, 0).unwrap_or(0), 0, "it stands at the record");

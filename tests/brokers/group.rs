@@ -68,7 +68,11 @@ pub(crate) fn killed(kafka: &Kafka) {
 pub(crate) fn unled(kafka: &Kafka) {
     let scene = Scene::new(kafka, "unled");
     let bridge = scene.settings.clone().led_by_broker().start();
-    bridge.wait_log(&["WARN", "not taken into the group yet", "hint: brokers from Kafka 4.0 on"]);
+    bridge.wait_log(&[
+        "WARN",
+        "not a member of the group yet",
+        "needs brokers of Kafka 4.0 or later",
+    ]);
     bridge.stop();
     let bridge = scene.settings.start();
     assert_eq!(scene.finish(&bridge), []);

@@ -249,7 +249,7 @@ def test_texts_name_what_they_are_about(tmp_path):
     rule = next(rule for rule in RULES if rule["alert"] == "EventHubsBridgePartitionHalted")
     test = played(SCENARIOS["a partition is halted"][0], {})
     labels = {"severity": "critical", "cluster": "c", "namespace": "shop", "job": "shop/bridge", "topic": "orders", "partition": "0"}
-    text = {**rule["annotations"], "summary": "orders/0 is halted at a record that Event Hubs can never store"}
+    text = {**rule["annotations"], "summary": "orders/0 is stopped (halted): Event Hubs can never store its next record, or its position is no longer in the log"}
     alerts = [{"exp_labels": labels, "exp_annotations": text}]
     test["alert_rule_test"] = [{"eval_time": "20m", "alertname": rule["alert"], "exp_alerts": alerts}]
     said = promtool(tmp_path, [test])

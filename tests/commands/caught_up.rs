@@ -5,7 +5,8 @@ use rdkafka::producer::Producer as _;
 
 use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
-const WORDS: [&str; 2] = ["INFO", "caught up: all that was there at the start is settled"];
+const WORDS: [&str; 2] =
+    ["INFO", "caught up: all records that were there at the start are settled"];
 
 #[track_caller]
 fn assert_ends(bridge: &Bridge, words: &[&str]) {
@@ -93,6 +94,6 @@ fn one_that_is_stopped_before_says_so() {
     bridge.wait_ready(200);
     bridge.terminate();
     assert_eq!(bridge.wait_exit(PATIENCE), 75);
-    bridge.wait_log(&["WARN", "stopped before it was caught up"]);
+    bridge.wait_log(&["WARN", "stopped before the group was caught up"]);
     assert_eq!(bridge.logged("caught up: all"), 0);
 }

@@ -77,12 +77,12 @@ fn a_group_without_a_bridge_is_told_in_records_and_in_time() {
     assert!((0.0..PATIENCE.as_secs_f64()).contains(&(oldest - day as f64)), "{oldest}");
 
     let said = table(&settings, LAG, &[]);
-    assert!(said.starts_with(&format!("group {group}: empty, nobody is in it\n")), "{said}");
+    assert!(said.starts_with(&format!("group {group}: empty, no members\n")), "{said}");
     assert!(said.contains("caught up: 1 of 6 partitions\n"), "{said}");
     assert!(
         said.contains("behind: 46 records in 5 of 6 partitions\noldest: written 1 d 0 h ago\n")
     );
-    assert!(said.contains(&format!("topic {absent}: kafka has none")), "{said}");
+    assert!(said.contains(&format!("topic {absent}: kafka does not have it")), "{said}");
     assert!(!said.contains(&format!("{orders}/1")), "{said}");
     let all = table(&settings, LAG, &["--all", "--topic", &format!("{orders}:1")]);
     assert!(all.contains(&format!("{orders}/1")) && all.contains("0 of 1 partitions"), "{all}");
@@ -120,7 +120,7 @@ fn a_position_that_does_not_count_is_told_first() {
     }
     let said = table(&settings, LAG, &[]);
     assert!(
-        said.contains("gone: the position is out of the log") && said.contains("lost: 7 records")
+        said.contains("gone: the position is not in the log") && said.contains("lost: 7 records")
     );
     // With `latest`, a topic of which nothing is committed begins at its end.
     let other = unique("g");
@@ -241,7 +241,7 @@ fn who_cannot_be_asked_is_named_and_so_is_the_way_out() {
     let topic = unique("named");
     kafka.create_topic(&topic, 2);
     let settings = settings(kafka, &unique("g")).mapping(&topic, "orders");
-    let words = ["topic `invoices` is not mapped", "hint: name a topic"];
+    let words = ["topic `invoices` is in no mapping", "hint: name a topic"];
     refused(&settings, LAG, &["--topic", "invoices"], 64, &words);
     let place = format!("{topic}:2");
     let words = ["has no partition 2", "it has 2: 0 to 1"];
@@ -252,7 +252,7 @@ fn who_cannot_be_asked_is_named_and_so_is_the_way_out() {
     let closed = settings.with(&format!("[kafka]\nbrokers = '127.0.0.1:{port}'"));
     let quick = ["--timeout", "2s"];
     let begun = Instant::now();
-    refused(&closed, LAG, &quick, 69, &["nothing can be asked", "`check --connect`"]);
+    refused(&closed, LAG, &quick, 69, &["cannot ask kafka", "`check --connect`"]);
     assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     let error = json(&closed, SHOW, &quick, 69);
     assert_eq!(error["error"]["kind"], "denied", "{error}");

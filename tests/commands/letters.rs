@@ -194,13 +194,13 @@ fn what_is_long_is_cut_and_what_is_no_letter_is_shown_as_such() {
     let large = format!("{target}/0/0");
     let said = table(settings, SHOW, &[&large]);
     assert!(said.contains("value: 20000 bytes, hexadecimal; the first 4096 (`--whole`"), "{said}");
-    assert!(said.len() < 12_000 && said.contains("hint: a hub takes events of 1 MB"), "{said}");
+    assert!(said.len() < 12_000 && said.contains("hint: a hub accepts events of 1 MB"), "{said}");
     let said = table(settings, SHOW, &[&large, "--whole"]);
     assert!(said.contains("value: 20000 bytes, hexadecimal\n") && said.len() > 40_000);
     for offset in [2, 3] {
         let place = format!("{target}/0/{offset}");
         let said = table(settings, SHOW, &[&place]);
-        assert!(said.contains("it is no letter") && !said.contains('\u{1b}'), "{said}");
+        assert!(said.contains("it is not a dead letter") && !said.contains('\u{1b}'), "{said}");
         let document = asked(settings, SHOW, &[&place], 0);
         assert_eq!((&document["is_letter"], &document["reason"]), (&json!(false), &Value::Null));
     }
@@ -278,7 +278,13 @@ fn what_is_no_dead_letter_topic_is_refused_with_those_that_are() {
     kafka.create_topic(&target, 2);
     let empty = table(&settings, LIST, &[]);
     assert_eq!(empty, format!("letters: 0 in `{target}`\n"));
-    refused(&settings, LIST, &["--topic", "orders"], 64, &["`orders` is no dead-letter", &target]);
+    refused(
+        &settings,
+        LIST,
+        &["--topic", "orders"],
+        64,
+        &["`orders` is not a dead-letter", &target],
+    );
     let third = format!("{target}:2");
     refused(&settings, LIST, &["--topic", &third], 64, &["no partition 2", "0 to 1"]);
     refused(&settings, LIST, &["--limit", "5"], 64, &["--each"]);
@@ -289,7 +295,7 @@ fn what_is_no_dead_letter_topic_is_refused_with_those_that_are() {
         unique("payments")
     ));
     let said = table(&two, LIST, &[]);
-    assert!(said.contains(&format!("topic {other}: kafka has none")), "{said}");
+    assert!(said.contains(&format!("topic {other}: kafka does not have it")), "{said}");
     assert_eq!(asked(&two, LIST, &[], 0)["missing"], json!([other]));
     let none = lag::settings(kafka, "g").mapping("orders", "orders");
     refused(&none, LIST, &[], 64, &["has no dead-letter topic", "dead_letter_topic"]);

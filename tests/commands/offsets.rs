@@ -183,8 +183,8 @@ fn every_way_to_say_where_is_understood_and_what_the_log_does_not_hold_is_clampe
 
     let yes = |to: &'static str, more: &[&'static str]| [&["--to", to, "--yes"], more].concat();
     for (arguments, code, words) in [
-        (yes("4", &[]), 64, "offset 4 is of one partition, and 2 are meant"),
-        (yes("latest", &["--topic", "invoices"]), 64, "topic `invoices` is not mapped"),
+        (yes("4", &[]), 64, "offset 4 needs exactly one partition, and 2 are selected"),
+        (yes("latest", &["--topic", "invoices"]), 64, "topic `invoices` is in no mapping"),
         (yes("yesterday", &[]), 64, "write `earliest`, `latest`, an offset"),
         (yes("--4", &[]), 64, "write `earliest`"),
         (vec!["--to", "latest"], 64, "add `--yes`"),

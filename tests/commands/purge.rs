@@ -57,7 +57,7 @@ fn what_is_older_than_a_time_goes_and_what_comes_after_stays() {
     assert_eq!(begins(kafka, &target, 3), [0, 0, 0]);
 
     let said = table(&settings, PURGE, &[&before[..], &["--yes"]].concat());
-    assert!(said.contains("letters that are gone: 12"), "{said}");
+    assert!(said.contains("dead letters deleted: 12"), "{said}");
     assert_eq!(begins(kafka, &target, 3), [4, 4, 4]);
     let document = asked(&settings, PURGE, &[&before[..], &["--yes"]].concat(), 0);
     assert_has(&document, &json!({ "deleted": true, "goes": 0, "stays": 19 }));
@@ -91,7 +91,7 @@ fn nobody_deletes_by_accident() {
     with(&["--before", "latest"], &["2026-01-31"]);
     with(&["--before", "2100-01-01"], &["still to come"]);
     let one = format!("{target}:1");
-    with(&["--before", "5"], &["2 are meant", &format!("--topic {target}:0")]);
+    with(&["--before", "5"], &["2 are selected", &format!("--topic {target}:0")]);
     with(&["--before", "11", "--topic", &one], &["ends at 10", "`--before 10`"]);
     with(&["--before", "5", "--topic", &format!("{target}:2")], &["no partition 2"]);
     // A topic of records that are no letters of this configuration is never touched.
@@ -108,10 +108,13 @@ fn on_a_terminal_only_yes_is_yes() {
     for (answer, begin, says) in [
         ("y\n", 0, "nothing was deleted"),
         ("\u{4}", 0, "nothing was deleted"),
-        ("yes\n", 3, "letters that are gone: 3"),
+        ("yes\n", 3, "dead letters deleted: 3"),
     ] {
         let (status, said, question) = answered(&arguments, &settings, answer);
-        assert!(status.success() && question.contains("for good? `yes`"), "{answer:?}: {question}");
+        assert!(
+            status.success() && question.contains("permanently? Type `yes`"),
+            "{answer:?}: {question}"
+        );
         assert!(said.contains("that go: 3") && said.contains(says), "{answer:?}: {said}");
         assert_eq!(begins(kafka, &target, 1), [begin], "{answer:?}");
     }
@@ -132,11 +135,11 @@ fn a_topic_that_is_only_compacted_is_named_and_the_others_are_purged() {
     let output = settings.call(PURGE, &["--before", "2026-01-02", "--yes"]);
     let (said, failed) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(69), "{said}{failed}");
-    for words in [&*format!("nothing was deleted of `{compacted}/0`"), "compacted", "hint: give it"]
+    for words in [&*format!("nothing was deleted of `{compacted}/0`"), "compacted", "hint: set its"]
     {
         assert!(failed.contains(words), "`{words}`: {failed}");
     }
-    assert!(said.contains("letters that are gone: 10"), "{said}");
+    assert!(said.contains("dead letters deleted: 10"), "{said}");
     assert_eq!(begins(kafka, &target, 1), [10]);
     assert_eq!(begins(kafka, &compacted, 1), [0]);
     let document = asked(&settings, PURGE, &["--before", "2026-01-02", "--yes"], 69);

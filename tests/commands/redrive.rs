@@ -48,7 +48,7 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
     let before = committed(kafka, &group, &topic, 2);
 
     small.clear();
-    refused(&settings, LETTERS, &[], 64, &["does not say from where on", "--from earliest"]);
+    refused(&settings, LETTERS, &[], 64, &["does not hold where to start on", "--from earliest"]);
     let plan = json(&settings, LETTERS, &["--from", "earliest", "--dry-run"], 0);
     assert_eq!(keys(&plan, ["begun", "records", "left"]), json!([false, 2, 2]));
     // What is no letter is passed over, and so is what is no record: the marker behind it.
@@ -96,7 +96,7 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
     let none = settings.clone().without("failure");
     refused(&none, LETTERS, &["--from", "earliest"], 64, &["writes dead letters"]);
     let other = ["--from", "earliest", "--topic", &topic];
-    refused(&settings, LETTERS, &other, 64, &["no mapping that is meant writes dead letters to"]);
+    refused(&settings, LETTERS, &other, 64, &["no selected mapping writes dead letters to"]);
 }
 
 /// Keys that have not the length of their type, until somebody says that they are text.

@@ -223,11 +223,11 @@ fn it_goes_by_the_mappings_that_are_named_and_paused_ones_are_to_be_named() {
         let all = [&["--from", "earliest"], arguments].concat();
         refused(&settings, REPLAY, &all, 64, &[words]);
     };
-    wrong(&["--mapping", "four"], "there are 0 (one), 1 (two), 2 (three)");
+    wrong(&["--mapping", "four"], "the mappings are 0 (one), 1 (two), 2 (three)");
     let elsewhere = ["--from", "earliest", "--mapping", "two", "--topic", &topic];
-    refused(&settings, REPLAY, &elsewhere, 64, &["taken by no mapping that is meant"]);
-    wrong(&["--topic", "invoices"], "taken by no mapping");
-    wrong(&["--to", "4"], "`--to 4` is of one partition, and 2 are meant");
+    refused(&settings, REPLAY, &elsewhere, 64, &["no selected mapping reads topic"]);
+    wrong(&["--topic", "invoices"], "no selected mapping reads");
+    wrong(&["--to", "4"], "`--to 4` needs exactly one partition, and 2 are selected");
     wrong(&["--to", "+4"], "write a time");
     wrong(&["--rate", "fast"], "write records a second");
     assert_eq!(totals(), [20, 10, 5]);
@@ -243,7 +243,7 @@ fn a_group_of_somebody_else_is_not_taken() {
     wrong(&scene.group, "is the group of the bridge");
     let other = unique("other");
     scene.kafka.commit(&other, &scene.topic, 1, 5);
-    wrong(&other, "is no replay's");
+    wrong(&other, "was not made by a replay");
     assert_eq!(committed(scene.kafka, &other, &scene.topic, 2)[1], (Some(5), String::new()));
     assert_eq!(scene.hub.total(), 0);
     let said = table(
@@ -261,8 +261,7 @@ fn a_group_of_somebody_else_is_not_taken() {
             "--dry-run",
         ],
     );
-    for words in
-        ["records to be sent: 3 in 1 of 1", "clamped: 99", "at 2/s: 2 s", "nothing was sent"]
+    for words in ["records to send: 3 in 1 of 1", "clamped: 99", "at 2/s: 2 s", "nothing was sent"]
     {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -301,7 +300,7 @@ fn a_topic_that_is_made_again_meanwhile_is_left_out() {
     assert!(scene.hub.wait_for(50, PATIENCE), "it sends");
     scene.kafka.delete_topic(&other);
     make();
-    running.wait_log(&["WARN", "nothing more of it is replayed", &other]);
+    running.wait_log(&["WARN", "nothing more of this partition is replayed", &other]);
     assert_eq!(running.ends(0)["done"], true);
     let ids = scene.hub.partitions().iter().flat_map(eventhubs_local::Partition::events);
     let ours = ids.filter(|it| it.message_id().unwrap().starts_with(&scene.topic)).count();

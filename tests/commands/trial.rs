@@ -99,7 +99,7 @@ fn records_of_a_file_are_tried_without_kafka() {
     assert_eq!(output.status.code(), Some(65), "one goes nowhere: {said}");
     assert!(said.contains("orders/0/0 → default/orders, partition 0, key k1, "), "{said}");
     assert!(said.contains("\n  type: \"a\"\n  | {\"id\": 1.50}\n"), "{said}");
-    assert!(said.contains("other/0/2 goes nowhere: no mapping takes its topic"), "{said}");
+    assert!(said.contains("other/0/2 goes nowhere: no mapping reads its topic"), "{said}");
 }
 
 #[test]
@@ -135,5 +135,11 @@ fn a_wrong_line_is_named() {
         assert!(said.contains(name) && said.contains(says) && said.contains("hint:"), "{said}");
     }
     refused(&settings, TRY, &["/not/there"], 64, &["/not/there: No such file"]);
-    refused(&settings, TRY, &["--mapping", "bills"], 64, &["no mapping is `bills`", "0 (orders)"]);
+    refused(
+        &settings,
+        TRY,
+        &["--mapping", "bills"],
+        64,
+        &["no mapping has the name `bills`", "0 (orders)"],
+    );
 }

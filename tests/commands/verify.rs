@@ -91,7 +91,9 @@ fn nothing_is_found_where_nothing_is() {
     let said = scene.settings.call(VERIFY, &["--from", "2026-01-01", "--reader", "bridge"]);
     let said = text(&said.stdout);
     assert!(
-        said.starts_with("all is there: 600 events of 600 records expected, 600 found\n"),
+        said.starts_with(
+            "every event is in its hub: 600 events of 600 records expected, 600 found\n"
+        ),
         "{said}"
     );
     assert!(said.contains("600 events read by the bridge's own reader"), "{said}");
@@ -221,5 +223,5 @@ fn one_that_is_killed_or_stopped_goes_on_with_the_same_result() {
     let counts = ["records", "events"].map(|key| document[key].as_u64().unwrap() as usize);
     assert_eq!(counts, [RECORDS, RECORDS - 1], "each once");
     let other = ["--from", "2026-01-01", "--work-dir", work];
-    refused(&settings, VERIFY, &other, 64, &["belongs to another question"]);
+    refused(&settings, VERIFY, &other, 64, &["belongs to a comparison with other arguments"]);
 }

@@ -211,7 +211,7 @@ fn one_that_is_killed_goes_on_where_it_was() {
 
     let verify = &["verify"];
     let other = [&arguments[..], &["--live", "--from", "2026-01-01"]].concat();
-    refused(&scene.settings, verify, &other, 64, &["belongs to another question"]);
+    refused(&scene.settings, verify, &other, 64, &["belongs to a comparison with other arguments"]);
     refused(&scene.settings, verify, &["--live", "--to", "latest"], 64, &["--to", "--live"]);
     refused(&scene.settings, verify, &["--from", "earliest", "--every", "5m"], 64, &["--live"]);
     refused(&scene.settings, verify, &["--live", "--every", "10ms"], 64, &["between 1s and 24h"]);

@@ -98,7 +98,7 @@ fn what_is_wrong_is_told_with_its_place_and_without_a_secret() {
             "`claim_check.container` names no container",
             "/CONTAINER",
         ),
-        (format!("container = 'a/c'\n{ENTRA}"), FAILURE, "no usable URL", "credential"),
+        (format!("container = 'a/c'\n{ENTRA}"), FAILURE, "not a usable URL", "credential"),
         (
             account(&format!("{ENTRA}\nprefix = '/x'")),
             FAILURE,

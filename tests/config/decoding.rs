@@ -93,7 +93,7 @@ fn what_is_wrong_with_a_decoder_is_told_with_its_place() {
 fn what_is_wrong_with_a_registry_is_told_with_its_place() {
     for (registry, said) in [
         ("", "`registries.main.addresses` is missing"),
-        ("addresses = ['r:8081']", "`registries.main.addresses[0]` is `r:8081`, no usable URL"),
+        ("addresses = ['r:8081']", "`registries.main.addresses[0]` is `r:8081`, not a usable URL"),
         (
             "addresses = ['http://ok', 'http://me:hush1234@r']",
             "`registries.main.addresses[1]` holds a user or a password",
@@ -125,7 +125,7 @@ fn what_is_wrong_with_a_registry_is_told_with_its_place() {
         ),
         (
             "addresses = ['http://r']\nheaders_file = 'secret'",
-            "`registries.main.headers_file` names a file whose line 1 is no header",
+            "`registries.main.headers_file` names a file whose line 1 is not a header",
         ),
         (
             "addresses = ['http://r']\nkey_file = 'key'",

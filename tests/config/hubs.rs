@@ -25,22 +25,22 @@ fn hundred(more: &str) -> String {
 const WRONG: &[(&str, &str, &str)] = &[
     (
         "hub = 'tenant-{header:tenant}'",
-        "`mappings[0].hub` is `tenant-{header:tenant}`, and no `hubs` are named",
+        "`mappings[0].hub` is `tenant-{header:tenant}`, but `hubs` is missing",
         "add `hubs = [",
     ),
     ("hub = 'a'\nhubs = ['a', 'b']", "`mappings[0].hubs` is never used", "`{header:NAME}`"),
     ("hub = '{topic}'\nhubs = ['orders']", "`mappings[0].hubs` is never used", "remove the key"),
     ("hubs = ['a']", "`mappings[0].hub` is missing", "add `hub ="),
-    ("hub = '{key}'\nhubs = []", "`mappings[0].hubs` is empty", "name those"),
+    ("hub = '{key}'\nhubs = []", "`mappings[0].hubs` is empty", "list every hub"),
     ("hub = '{key}'\nhubs = 'a'", "`mappings[0].hubs`", "hubs"),
     (
         "hub = '{key}'\nhubs = ['a', '_b']",
-        "`mappings[0].hubs[1]` is `_b`, which no hub",
+        "`mappings[0].hubs[1]` is `_b`, not a valid name",
         "as it is",
     ),
     (
         "hub = '{key}'\nhubs = ['{key}']",
-        "`mappings[0].hubs[0]` is `{key}`, which no hub",
+        "`mappings[0].hubs[0]` is `{key}`, not a valid name",
         "{topic}",
     ),
     ("hub = '{key}'\nhubs = ['a', 'b', 'A']", "`mappings[0].hubs[2]` names `A` a second", "remove"),
@@ -51,20 +51,20 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "hub = 'tenant-{header:tenant}'\nhubs = ['tenant-a', 'tenants-b']",
-        "`mappings[0].hubs[1]` is `tenants-b`, which `hub` gives for no record",
-        "write it as `hub` gives it",
+        "`mappings[0].hubs[1]` is `tenants-b`, which `hub` never gives",
+        "write the name as `hub` gives it",
     ),
     (
         "hub = '{topic}-{key}'\nhubs = ['returns-a']",
-        "`mappings[0].hubs[0]` is `returns-a`, which `hub` gives for no record",
+        "`mappings[0].hubs[0]` is `returns-a`, which `hub` never gives",
         "remove it",
     ),
     ("hub = 'a-{offset}'\nhubs = ['a-1']", "`mappings[0].hub` reads `{offset}`", "`{topic}`"),
     ("hub = 'a-{timestamp}'\nhubs = ['a-1']", "reads `{timestamp}`", "`{topic}`"),
     ("hub = '{header}'\nhubs = ['a']", "there is no `{header}`", "`{topic}`"),
     ("hub = '{key'\nhubs = ['a']", "a brace is not closed", "`{topic}`"),
-    ("hub = '{{topic}}'", "`mappings[0].hub` is `{{topic}}`, which no hub", "name of the hub"),
-    ("hub = '{field:a[*]}'\nhubs = ['a']", "is more than one place", "`{topic}`"),
+    ("hub = '{{topic}}'", "`mappings[0].hub` is `{{topic}}`, not a valid name", "name of the hub"),
+    ("hub = '{field:a[*]}'\nhubs = ['a']", "names more than one field", "`{topic}`"),
     ("hub = 'a-{env:NOWHERE}'", "the environment has no `NOWHERE`", "set the variable `NOWHERE`"),
     (
         "hub = '{field:tenant.id}'\nhubs = ['a']\nfields = { remove = ['tenant'] }",
@@ -73,17 +73,17 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "hub = '{header:tenant}'\nhubs = ['a']\nheaders = { drop = ['ten.*'] }",
-        "`mappings[0].hub` reads the header `tenant`, which is gone by then",
+        "`mappings[0].hub` reads the header `tenant`, which is removed before",
         "keep the header",
     ),
     (
         "hub = '{header:tenant}'\nhubs = ['a']\nheaders = { rename = { tenant = 'owner' } }",
-        "reads the header `tenant`, which is gone",
+        "reads the header `tenant`, which is removed",
         "keep the header",
     ),
     (
         "topics = ['a', '_b']\nhub = '{topic}.{key}'\nhubs = ['a.1', '{topic}.2']",
-        "`mappings[0].hubs[1]` makes `_b.2`, which no hub is called",
+        "`mappings[0].hubs[1]` makes `_b.2`, not a valid name of a hub",
         "a mapping of its own",
     ),
 ];

@@ -54,7 +54,7 @@ fn the_sink_of_microsoft_goes_on_in_its_group_to_the_hub_of_its_connection_strin
         said.contains("the secret in it has not been copied") && !said.contains("aGVs"),
         "{said}"
     );
-    assert!(warnings(&imported).contains("left out records without a value"), "{imported:?}");
+    assert!(warnings(&imported).contains("skipped records without a value"), "{imported:?}");
 }
 
 #[test]

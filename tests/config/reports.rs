@@ -128,14 +128,18 @@ fn a_broker_copied_from_advertised_listeners_is_told_before_it_never_answers() {
     };
     let plain = "[kafka.security]\nmechanism = 'plain'\nusername = 'u'\npassword_file = 'secret'";
     for (scheme, rest, spoken, hint) in [
-        ("SASL_SSL", "", "plaintext", "add `mechanism` and who logs in under `[kafka.security]`"),
+        (
+            "SASL_SSL",
+            "",
+            "plaintext",
+            "add `mechanism` and its credentials under `[kafka.security]`",
+        ),
         ("SSL", plain, "sasl_ssl", "without a `mechanism`"),
         ("PLAINTEXT", "[kafka.security]\ntls = true", "ssl", "leave `[kafka.security]` out"),
         ("SASL_SSL", "[kafka.client]\n'security.protocol' = 'SSL'", "ssl", "add `mechanism`"),
     ] {
         let report = flat(&with(scheme, rest).report());
-        let said =
-            format!("`kafka.brokers` says `{scheme}` of `k-0:9093`, but `{spoken}` is spoken");
+        let said = format!("`kafka.brokers` says `{scheme}` of `k-0:9093`, but `{spoken}`");
         assert!(report.contains(&said) && report.contains(hint), "{report}");
         assert!(report.ends_with("1 problem; nothing was started"), "{report}");
     }
@@ -185,7 +189,11 @@ fn types_are_laid_over_name_by_name_and_what_is_never_used_is_told() {
     for (events, what, hint) in [
         ("key_type = 'long'", "`events.key_type` is `long`", "it can be `text`, `binary`"),
         ("header_types = { a = 'in32' }", "`events.header_types.a` is `in32`", "`int32`"),
-        ("headers = false\nheader_types = { a = 'hex' }", "is never used", "remove one of the two"),
+        (
+            "headers = false\nheader_types = { a = 'hex' }",
+            "is never used",
+            "remove one of the two settings",
+        ),
     ] {
         let report = flat(&with(events, "").report());
         assert!(report.contains(what) && report.contains(hint), "{report}");
@@ -231,7 +239,7 @@ fn topics_that_would_meet_in_one_hub_are_told() {
     let config = Given::file(file).load().unwrap();
     let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
     assert!(
-        warning.line().contains("brings `Orders` and `orders` to one hub"),
+        warning.line().contains("brings `Orders` and `orders` to the same hub"),
         "{}",
         warning.line()
     );
@@ -243,7 +251,7 @@ fn a_named_topic_that_a_pattern_would_send_nowhere_is_told() {
                 [[mappings]]\ntopic = '_schemas'\nhub = 'schemas'";
     let report = flat(&Given::file(file).report());
     assert!(
-        report.contains("`mappings[0].hub` makes `_schemas`, which no hub is called"),
+        report.contains("`mappings[0].hub` makes `_schemas`, not a valid name of a hub"),
         "{report}"
     );
 }

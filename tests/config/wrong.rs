@@ -45,7 +45,7 @@ const OWNED: &[(&str, &str)] = &[
     ("acks", "a dead letter counts"),
     ("enable.idempotence", "a dead letter counts"),
     ("transactional.id", "a dead letter counts"),
-    ("rebalance_cb", "belongs to the program"),
+    ("rebalance_cb", "only a program can set it"),
 ];
 
 #[test]
@@ -76,7 +76,7 @@ fn a_connection_string_in_a_strange_file_is_taken_or_told_how_to_mend() {
     };
     let marked = format!("\u{feff}{ANOTHER}");
     for (bytes, why, hint) in [
-        (format!("\"{ANOTHER}\"\n").into_bytes(), "it stands in quotes", "take the quotes off"),
+        (format!("\"{ANOTHER}\"\n").into_bytes(), "it is in quotes", "remove the quotes"),
         (wide(u16::to_le_bytes, &marked), "save it as UTF-8", "readable file"),
         (wide(u16::to_be_bytes, &marked), "save it as UTF-8", "readable file"),
         (wide(u16::to_le_bytes, ANOTHER), "save it as UTF-8", "readable file"),
@@ -114,7 +114,7 @@ fn each_owned_property_is_refused_with_its_reason() {
         let quoted =
             if property.contains('.') { format!("\"{property}\"") } else { (*property).to_owned() };
         assert!(
-            flat.contains(&format!("`kafka.client.{quoted}` is owned by the bridge")),
+            flat.contains(&format!("`kafka.client.{quoted}` is reserved for the bridge")),
             "{report}"
         );
         assert!(flat.contains(expected), "{property}: `{expected}` is not in\n{report}");
@@ -327,13 +327,13 @@ fn an_export_that_cannot_be() {
         file.with_pem().beside("headers", "authorization: hush1234\n").beside("none", "hush1234\n")
     };
     for (otlp, said) in [
-        ("endpoint = 'collector:4318'", "`otlp.endpoint` is `collector:4318`, no usable URL"),
+        ("endpoint = 'collector:4318'", "`otlp.endpoint` is `collector:4318`, not a usable URL"),
         ("endpoint = 'http://me:hush1234@c'", "`otlp.endpoint` holds a user or a password"),
-        ("endpoint = 'http://c:x'", "no usable URL"),
-        ("endpoint = 'http://c'\nheaders_file = 'none'", "whose line 1 is no header"),
+        ("endpoint = 'http://c:x'", "not a usable URL"),
+        ("endpoint = 'http://c'\nheaders_file = 'none'", "whose line 1 is not a header"),
         ("headers_file = 'headers'", "`otlp.headers_file` is never used"),
         ("endpoint = 'http://c'\nkey_file = 'key'", "`otlp.certificate_file` is missing"),
-        ("endpoint = 'http://c'\nresource_attributes = 'a'", "holds `a`, no attribute"),
+        ("endpoint = 'http://c'\nresource_attributes = 'a'", "holds `a`, not an attribute"),
         ("endpoint = 'http://c'\nresource_attributes = 'service.name=x'", "`otlp.service_name`"),
         ("endpoint = 'http://c'\ntrace_ratio = 2", "`otlp.trace_ratio` is 2, out of bounds"),
         ("endpoint = 'http://c'\ntrace_ratio = 'x'", "`otlp.trace_ratio` is text"),

@@ -66,7 +66,7 @@ fn what_access_control_refuses_is_named_with_the_operation_that_is_missing() {
         (!is_refused(&checked, "topic", &seen, "read")).then_some(checked)
     });
     checked.found(("topic", &seen, "read"), "ok", &[]);
-    checked.found(("topic", &seen, "size"), "note", &["kafka does not tell", "`DescribeConfigs`"]);
+    checked.found(("topic", &seen, "size"), "note", &["kafka gave no value", "`DescribeConfigs`"]);
 
     // Who does not check is told by the bridge.
     let bridge = Settings::new(&kafka, &unique("open"), &server).mapping(&seen, HUB);
@@ -74,7 +74,7 @@ fn what_access_control_refuses_is_named_with_the_operation_that_is_missing() {
     bridge.wait_log(&[
         "WARN",
         &hidden,
-        "authorization failed; hint: let the user `Read` the topic",
+        "authorization failed; hint: grant the user `Read` on the topic",
     ]);
     bridge.wait_ready(200);
     bridge.stop();
@@ -114,7 +114,7 @@ fn what_access_control_refuses_of_dead_letters_is_named_with_the_operation_that_
     assert!(said.contains("authorization failed") && said.contains("`Read`"), "{said}");
 
     allow(&kafka, topic, &target, US, Operation::RD_KAFKA_ACL_OPERATION_READ);
-    wait_for("it may be read", PATIENCE, || (call(&list, &[]).0 == Some(0)).then_some(()));
+    wait_for("authorized to read", PATIENCE, || (call(&list, &[]).0 == Some(0)).then_some(()));
     let (code, said) = call(&purge, &all);
     assert!(code == Some(69) && said.contains("the operation `Delete` on the topic"), "{said}");
     assert_eq!(kafka.watermarks(&target, 0), (0, 1));
@@ -124,5 +124,5 @@ fn what_access_control_refuses_of_dead_letters_is_named_with_the_operation_that_
         let (code, said) = call(&purge, &all);
         (code == Some(0)).then_some(said)
     });
-    assert!(said.contains("letters that are gone: 1"), "{said}");
+    assert!(said.contains("dead letters deleted: 1"), "{said}");
 }

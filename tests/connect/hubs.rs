@@ -67,10 +67,13 @@ fn a_key_that_may_only_send_is_enough_unless_a_mapping_looks_into_the_hub() {
     let plain = settings.clone().mapping(&topic, "invoices");
     let checked = check(&plain);
     assert_eq!(checked.code, 0, "{:#}", checked.json);
-    checked.found(LISTEN, "note", &["may not be read", "only `tail` and `verify`"]);
+    checked.found(LISTEN, "note", &["not authorized to read", "only `tail` and `verify`"]);
     let (code, text) = table(&plain);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("hub default/invoices, listen and 1 more: may not be read"), "{text}");
+    assert!(
+        text.contains("hub default/invoices, listen and 1 more: not authorized to read"),
+        "{text}"
+    );
 
     let checked = check(&settings.clone().each_mapping(ONCE));
     let words = ["effectively_once", "'Listen' claim(s)", "the `Listen` right on", "`send`"];
@@ -104,7 +107,7 @@ fn a_hub_that_does_not_answer_readers_fails_only_where_it_is_to_be_read() {
     let busy = server.faults().hub(HUB).partition(0).refuse_attach("com.microsoft:server-busy");
     let checked = check(&settings);
     assert_eq!(checked.code, 0, "{:#}", checked.json);
-    checked.found(LISTEN, "note", &["whether it may be read", "server-busy"]);
+    checked.found(LISTEN, "note", &["cannot test reading", "server-busy"]);
     let checked = check(&settings.each_mapping(ONCE));
     checked.found(LISTEN, "failed", &["effectively_once", "server-busy", "try again"]);
     assert!(busy.fired() > 1);

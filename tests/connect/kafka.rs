@@ -12,7 +12,7 @@ fn a_topic_that_is_not_there_is_named_and_the_others_are_checked() {
         .mapping(&absent, HUB)
         .with(&format!("[failure]\npolicy = 'dead_letter'\ndead_letter_topic = '{absent}.dead'"));
     let checked = check(&settings);
-    let words = ["no such topic", "make the topic", &absent];
+    let words = ["no such topic", "create the topic", &absent];
     checked.found(("topic", &absent, "exists"), "refused", &words);
     checked.found(("topic", &absent, "read"), "skipped", &[]);
     checked.found(
@@ -86,7 +86,7 @@ fn a_position_that_is_gone_is_told_with_what_follows() {
     for (policy, follows) in [
         ("earliest", "at most 7 records are lost, and 20 come again"),
         ("latest", "at most 7 records are lost, and 28 skipped"),
-        ("halt", "held until somebody decides"),
+        ("halt", "paused (held) until a position is set"),
     ] {
         let checked = with(policy);
         let words = places.iter().map(String::as_str).chain([follows]).collect::<Vec<_>>();

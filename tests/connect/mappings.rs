@@ -25,7 +25,7 @@ fn a_topic_that_takes_more_than_its_hub_is_a_warning_with_both_numbers() {
     }
     let (_, text) = table(&settings);
     assert!(
-        text.contains(&format!("warning: mapping {topic} → default/orders: the topic takes")),
+        text.contains(&format!("warning: mapping {topic} → default/orders: the topic accepts")),
         "{text}"
     );
 }
@@ -50,7 +50,7 @@ fn many_mappings_of_one_kind_have_one_remark() {
     let (_, text) = table(&settings);
     assert_eq!(remarks(&text), 1, "{text}");
     let one =
-        format!("warning: mapping {} → default/orders and 2 more: the topic takes", topics[0]);
+        format!("warning: mapping {} → default/orders and 2 more: the topic accepts", topics[0]);
     assert!(text.contains(&one), "{text}");
 }
 
@@ -117,7 +117,7 @@ fn a_topic_that_no_hub_could_be_named_after_is_told_and_left_out() {
     let settings = settings.without("mappings").with(&pattern);
     Kafka::shared().create_topic(&prefix, 1);
     let checked = check(&settings);
-    let hub = format!("its hub would be `{prefix}`");
+    let hub = format!("`{prefix}` is not a valid name of its hub");
     checked.found(("topic", &prefix, "hub"), "warning", &["left out", &hub]);
     assert_eq!(checked.code, 0);
 }

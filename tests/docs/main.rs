@@ -15,4 +15,5 @@ mod links;
 mod pages;
 mod schemas;
 mod sentences;
+mod texts;
 mod words;

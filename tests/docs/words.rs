@@ -1,11 +1,10 @@
 //! Words of our own that have one in the field: pages, messages, help and configurations say the field's.
 
-use std::fs;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::pages;
+use crate::{pages, texts};
 
 /// What is not said, and what is said instead.
 const INSTEAD: [(&str, &str); 14] = [
@@ -36,14 +35,26 @@ fn prose(text: &str) -> String {
         .into_owned()
 }
 
+/// Words that are not said, each with what may be said.
+type Words = Vec<(Regex, &'static str)>;
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| words(&INSTEAD));
+static PLAIN_WORDS: LazyLock<Words> = LazyLock::new(|| words(&PLAINLY));
+
+fn words(list: &[(&'static str, &'static str)]) -> Words {
+    let word = |word: &str| Regex::new(&format!(r"(?i)\b({word})\b")).unwrap();
+    list.iter().map(|(it, instead)| (word(it), *instead)).collect()
+}
+
 /// Where a text says what it should not, by line, and what it may say.
 fn said(text: &str) -> Vec<(usize, String)> {
-    static WORDS: LazyLock<[(Regex, &str); INSTEAD.len()]> = LazyLock::new(|| {
-        INSTEAD.map(|(word, instead)| (Regex::new(&format!(r"(?i)\b({word})\b")).unwrap(), instead))
-    });
+    said_of(text, &WORDS)
+}
+
+fn said_of(text: &str, words: &Words) -> Vec<(usize, String)> {
     let mut said = Vec::new();
     for (number, line) in (1..).zip(prose(text).lines()) {
-        for (word, instead) in WORDS.iter() {
+        for (word, instead) in words {
             let found = word.find_iter(line);
             said.extend(found.map(|it| (number, format!("`{}`: say {instead}", it.as_str()))));
         }
@@ -61,6 +72,43 @@ fn pages_say_the_words_of_the_field() {
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
 
+/// What the program, its help, its configurations and its charts do not say either, and what they say instead.
+const PLAINLY: [(&str, &str); 27] = [
+    (r"(some|no)body", "a person, another program, no member, no pod"),
+    (r"the other way round", "say both ways"),
+    (r"as it (stands|counts)", "effective, unchanged"),
+    (r"can not", "cannot"),
+    (r"go(es)? on|going on", "continue"),
+    (r"mend(s|ed)?", "fix, correct"),
+    (r"heed(s|ed)?", "ignore"),
+    (r"hardly", "probably not"),
+    (r"which no \w+ is called", "not a valid name"),
+    (r"that (is|are) meant", "selected"),
+    (r"(is|are|was|were) told", "see, know"),
+    (r"trying again|tries again|looking again|asked again", "retrying, retries"),
+    (r"under way", "in flight"),
+    (r"made again", "created again"),
+    (
+        r"(token|signature|secret|certificate|session|credentials?|one) (has|have|had) ended",
+        "expired, timed out",
+    ),
+    (r"of no use", "has no effect"),
+    (r"who asks", "user, identity, credentials"),
+    (
+        r"(unless|until) (it|they) says?( otherwise)?|unless it is said|is not said",
+        "by default, is not set",
+    ),
+    (r"stands? (behind|beside|in the way|against|in between)", "is after, prevents"),
+    (r"what (stands|waits|counts|becomes of|came of)", "say which things"),
+    (r"gone by then", "no longer there"),
+    (r"has (none|no place)", "does not exist, has no partition"),
+    (r"wants? (a|an|to be|most)", "requires, needs"),
+    (r"speaks? (TLS|HTTP|gRPC)", "use"),
+    (r"lets? (it|this place|somebody|one)", "allow, accept"),
+    (r"(have|having) (a )?new one made", "create a new one"),
+    (r"nothing (stands|goes|comes|of it is (to be )?read)", "say which events or records"),
+];
+
 /// Words of ours that no reader can guess: where a page uses one, its entry in the glossary is a click away.
 #[test]
 fn pages_that_use_our_words_lead_to_the_glossary() {
@@ -77,53 +125,44 @@ fn pages_that_use_our_words_lead_to_the_glossary() {
     assert!(missing.is_empty(), "link docs/glossary.md: {missing:#?}");
 }
 
-/// What the program says: its texts, and what makes the help and the schema; and the comments of configurations.
-fn spoken(path: &str, text: &str) -> Option<String> {
-    let texts = Regex::new(r#""(?:[^"\\]|\\.)*("|\\$)"#).unwrap();
-    let is_told = path.starts_with("src/cli/") || path.starts_with("src/config/raw");
-    let mut goes_on = false;
-    let mut line = |line: &str| {
-        let comment = line.trim_start();
-        // Within a text that began before.
-        let is_within = std::mem::replace(&mut goes_on, line.ends_with('\\'));
-        if comment.starts_with("//") {
-            let told = is_told && comment.starts_with("/// ");
-            return if told { comment.to_owned() } else { String::new() };
-        }
-        if is_within {
-            return line.to_owned();
-        }
-        texts.find_iter(line).map(|it| it.as_str()).collect::<Vec<_>>().join(" ")
-    };
-    let mut lines = |text: &str| text.lines().map(&mut line).collect::<Vec<_>>().join("\n");
-    match path.rsplit_once('.')?.1 {
-        // Tests say what they like.
-        "rs" => Some(lines(text.split("#[cfg(test)]").next()?)),
-        "toml" | "yaml" | "json" => Some(text.to_owned()),
-        _ => None,
-    }
-}
-
 #[test]
 fn the_program_says_the_words_of_the_field() {
     let mut problems = Vec::new();
-    let mut folders: Vec<_> =
-        ["src", "config", "charts/kafka-eventhubs-bridge"].map(|it| pages::root().join(it)).into();
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let name = path.strip_prefix(pages::root()).unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !name.ends_with("tests.rs")
-                && let Ok(text) = fs::read_to_string(&path)
-                && let Some(spoken) = spoken(&name, &text)
-            {
-                let found = said(&spoken).into_iter();
-                problems.extend(found.map(|(line, what)| format!("{name}:{line}: {what}")));
-            }
-        }
+    for text in texts::all() {
+        let found = said(&text.said).into_iter().chain(said_of(&text.said, &PLAIN_WORDS));
+        problems.extend(
+            found.map(|(line, what)| format!("{}:{}: {what}", text.file, text.line + line - 1)),
+        );
     }
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// Words that a sentence may have: who is woken at night reads it once.
+const LONGEST: usize = 25;
+
+/// Words of the longest sentence of a text; a hint is a sentence of its own.
+fn longest(text: &str) -> usize {
+    static ENDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[.;?!](\s|$)|\\n|\n  ").unwrap());
+    let words = |sentence: &str| {
+        sentence.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
+    };
+    ENDS.split(text).map(words).max().unwrap_or_default()
+}
+
+#[test]
+fn messages_and_help_have_short_sentences() {
+    let of_code = texts::all().into_iter().filter(|text| text.file.ends_with(".rs"));
+    let long = of_code.filter(|text| longest(&text.said) > LONGEST);
+    let long =
+        long.map(|text| format!("{}: {} words: {}", text.place(), longest(&text.said), text.said));
+    let long = long.collect::<Vec<_>>();
+    assert!(long.is_empty(), "\n{}\n", long.join("\n"));
+}
+
+#[test]
+fn a_sentence_ends_where_its_reader_pauses() {
+    assert_eq!(longest("one two three. Four five; hint: six `seven` - eight"), 4);
+    assert_eq!(longest("in `docs/it.md` at 127.0.0.1:9400"), 4);
 }
 
 #[test]

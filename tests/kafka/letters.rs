@@ -25,7 +25,7 @@ fn letter(topic: &str, offset: i64, target: &str) -> Letter {
         hub: "orders".into(),
         namespace: "default".into(),
         reason: "too_large",
-        detail: "larger than the 1048576 bytes the link takes".into(),
+        detail: "larger than the 1048576 bytes that the link accepts".into(),
     }
 }
 
@@ -83,7 +83,7 @@ fn a_dead_letter_is_the_record_and_the_reason() {
         let offset = offset.to_string();
         for (name, value) in [
             ("bridge_reason", "too_large"),
-            ("bridge_detail", "larger than the 1048576 bytes the link takes"),
+            ("bridge_detail", "larger than the 1048576 bytes that the link accepts"),
             ("bridge_topic", &topic),
             ("bridge_partition", "0"),
             ("bridge_offset", &offset),

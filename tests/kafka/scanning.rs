@@ -97,6 +97,6 @@ fn where_nothing_comes_any_more_it_ends_and_says_what_is_not_read() {
     assert_eq!(offsets, (0..10).collect::<Vec<_>>());
     let [Unread { rest, why }] = &unread[..] else { panic!("{unread:?}") };
     assert_eq!((rest.from, rest.to), (10, 20));
-    assert!(why.contains("nothing came for 10"), "{why}");
+    assert!(why.contains("no record arrived within 10"), "{why}");
     assert!(begun.elapsed() >= idle);
 }

@@ -59,11 +59,14 @@ fn certificates(house: &House) -> Vec<Case> {
     house.write_certificate("stranger", &house.authority.sign(&["stranger"]));
     let wrong_ca = format!("ca_file = '{}'\n", house.path("clients.pem").display());
     let known = house.trust();
-    let ca = ["comes from no authority", "hint: give `kafka.security.ca_file`"];
+    let ca = [
+        "was issued by no authority",
+        "hint: add the certificate of its authority to `kafka.security.ca_file`",
+    ];
     let host = ["not for `localhost`", "elsewhere.example", "`kafka.security.verify_host_name"];
-    let own = ["hint: the broker asks for a certificate", "`kafka.security.certificate_file`"];
-    let stranger =
-        ["does not take the certificate", "`kafka.security.certificate_file`", "truststore"];
+    let own =
+        ["hint: the broker requires a client certificate", "`kafka.security.certificate_file`"];
+    let stranger = ["rejected the certificate", "`kafka.security.certificate_file`", "truststore"];
     vec![
         case("a wrong authority", "TLS", wrong_ca, Fate::Ends, &ca),
         case("the authorities of the system", "TLS", String::new(), Fate::Ends, &ca),
@@ -86,7 +89,7 @@ fn tokens(house: &House) -> Vec<Case> {
     let with = |lines: String| house.trust() + &lines;
     let secret = ["401", "Invalid client", "`client_secret`", "`[kafka.security.token]`"];
     let refused = ["invalid_token", "audience", "`kafka.security.token`"];
-    let missing = ["no token for kafka", "no-token"];
+    let missing = ["cannot get a token for kafka", "no-token"];
     vec![
         case(
             "a wrong secret",
@@ -111,7 +114,7 @@ fn protocols(house: &House) -> Vec<Case> {
     let login = House::login("plain", PASSWORD);
     let bare = format!("tls = false\n{login}");
     let (none, some) =
-        (["may not speak TLS", "`kafka.security.tls`"], ["if they speak TLS", "`tls = true`"]);
+        (["may not use TLS", "`kafka.security.tls`"], ["if the brokers use TLS", "`tls = true`"]);
     vec![
         case("TLS where there is none", "BARE", house.trust() + &login, Fate::Waits, &none),
         case("no TLS where there is some", "PLAIN", bare, Fate::Waits, &some),

@@ -69,7 +69,7 @@ fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
 
     house.write_certificate("client", &house.next_clients.sign(&["bridge"]));
     house.write(&user, "hush, the second");
-    bridges[0].wait_log(&["starting again, with the new certificates for kafka"]);
+    bridges[0].wait_log(&["the consumer starts again, with the new certificates for kafka"]);
     bridges[1].wait_log(&["the password for kafka has changed", &user]);
     house.kafka.set_password(&user, SHA_256, "hush, the second");
     by_certificate.wait_more(1_000);
@@ -108,21 +108,21 @@ fn a_shard_that_cannot_be_started_anew_costs_the_other_nothing() {
     wait_for("something is under way", PATIENCE, || (stuck.fired() >= 8).then_some(()));
     let good = house.next_clients.sign(&["bridge"]);
     house.write_certificate("client", &good);
-    bridge.wait_log(&["starting again, with the new certificates for kafka", "shard=0"]);
+    bridge.wait_log(&["the consumer starts again, with the new certificates for kafka", "shard=0"]);
     house.write("client.key", "half a key");
     stuck.clear();
-    bridge.wait_log(&["WARN", "cannot start again yet", "shard=0"]);
+    bridge.wait_log(&["WARN", "the consumer cannot start again yet, retrying", "shard=0"]);
     bridge.wait_unready(&["shard 0: not a member of its consumer group"]);
     // The other has all partitions.
     flow.wait_more(3_000);
     let (_, ready) = bridge.readiness();
     assert!(!ready.contains("shard 1"), "{ready}");
     assert_eq!(bridge.liveness().0, 200, "a restart would not help");
-    assert_eq!(bridge.logged("starting again"), 1, "the other waits for its turn");
+    assert_eq!(bridge.logged("the consumer starts again"), 1, "the other waits for its turn");
 
     house.write_certificate("client", &good);
     bridge.wait_ready(200);
-    bridge.wait_log(&["starting again, with the new certificates for kafka", "shard=1"]);
+    bridge.wait_log(&["the consumer starts again, with the new certificates for kafka", "shard=1"]);
     flow.wait_more(1_000);
     flow.finish(&bridge);
     assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
@@ -146,13 +146,17 @@ fn several_lives_of_a_token_and_an_issuer_that_is_away() {
     }
     // Away for less than a token lives.
     issuer.rules().trouble = Some(503);
-    bridge.wait_log(&["WARN", "no token for kafka", "the old one serves until its end"]);
+    bridge.wait_log(&[
+        "WARN",
+        "cannot get a token for kafka",
+        "the old one is valid until its end",
+    ]);
     issuer.rules().trouble = None;
-    bridge.wait_log(&["there is a token for kafka again"]);
+    bridge.wait_log(&["a token for kafka was issued again"]);
     flow.wait_more(500);
     // And for longer: the broker lets nobody stay whose token has ended.
     issuer.rules().trouble = Some(503);
-    bridge.wait_log(&["WARN", "the token for kafka has ended"]);
+    bridge.wait_log(&["WARN", "the token for kafka has expired"]);
     bridge.wait_metric("bridge_kafka_brokers", &["state=\"down\""], 1.0);
     issuer.rules().trouble = None;
     bridge.wait_metric("bridge_kafka_brokers", &["state=\"up\""], 1.0);

@@ -149,14 +149,14 @@ def hub_away():
     slow["partitions"][9].update(state="waiting", since=at(14), attempts=0, detail="no answer for 14 s")
     slow["partitions"][22].update(state="retrying", since=at(41), attempts=9, next_try_seconds=4.0, detail="com.microsoft:timeout: the service could not store it")
     for part in state["topics"][1]["partitions"]:
-        part.update(state="held", reason="hub_unavailable", since=at(312), detail="its hub `payments` takes nothing", lag_records=8_190, lag_seconds=312.0, in_flight_records=40)
+        part.update(state="held", reason="hub_unavailable", since=at(312), detail="its hub `payments` accepts no events", lag_records=8_190, lag_seconds=312.0, in_flight_records=40)
     state["held"] = [
         {"kind": "hub", "namespace": "default", "hub": "payments", "since": at(312), "seconds": 312, "runbook": "EventHubsBridgeHubUnavailable",
          "detail": "no such hub; hint: create it, or correct the `hub` of the mapping"},
         {"kind": "delivery", "namespace": "default", "hub": "orders", "since": at(41), "seconds": 41, "runbook": "EventHubsBridgeHubPartitionStuck",
          "detail": "partition 22 has accepted nothing for 41 s: 9 tries failed, the next in 4 s: com.microsoft:timeout"},
     ] + [{"kind": "partition", "topic": "payments", "partition": n, "since": at(312), "seconds": 312, "runbook": "EventHubsBridgePartitionBehind",
-          "detail": "its hub `payments` takes nothing"} for n in range(8)]
+          "detail": "its hub `payments` accepts no events"} for n in range(8)]
     settle(state)["summary"]["caught_up_in_seconds"] = None
     return state
 
@@ -198,7 +198,7 @@ def event_hubs_away():
             part.update(state="retrying", since=at(95), attempts=19, next_try_seconds=2.0, detail=why)
     for each in state["topics"]:
         for part in each["partitions"]:
-            part.update(state="held", reason="hub_unavailable", since=at(90), detail="its hub takes nothing", lag_seconds=95.0, lag_records=4_000)
+            part.update(state="held", reason="hub_unavailable", since=at(90), detail="its hub accepts no events", lag_seconds=95.0, lag_records=4_000)
     idle(state)
     state["memory"].update(events_bytes=23 * MIB, prefetched_bytes=1 * MIB)
     state["held"] = [{"kind": "hub", "namespace": "default", "hub": each["hub"], "since": at(95), "seconds": 95, "runbook": "EventHubsBridgeHubUnavailable",
@@ -282,18 +282,18 @@ def estate(hubs=200, partitions=32, troubled=True):
 EVENTS = [
     (3_420, "info", "rebalance", "the group gave this member 24 partitions", {"shard": "0"}),
     (3_419, "info", "rebalance", "the group gave this member 25 partitions", {"shard": "1"}),
-    (1_810, "warn", "throttled", "throttled: batches that were refused wait, and are sent in turn at the rate that the namespace accepts", {"namespace": "default"}),
+    (1_810, "warn", "throttled", "throttled by event hubs: refused batches wait, and are sent again at the rate that the namespace accepts", {"namespace": "default"}),
     (1_641, "info", "throttled", "no longer throttled", {"namespace": "default", "lasted": "169.0 s"}),
-    (940, "warn", "hub", "event hubs cannot be reached, waiting for it; what goes elsewhere goes on", {"namespace": "default", "hub": "audit", "detail": "connection refused"}),
-    (902, "info", "hub", "event hubs is reached again", {"namespace": "default", "lasted": "38.0 s"}),
+    (940, "warn", "hub", "cannot connect to event hubs, retrying; records for other namespaces continue", {"namespace": "default", "hub": "audit", "detail": "connection refused"}),
+    (902, "info", "hub", "connected to event hubs again", {"namespace": "default", "lasted": "38.0 s"}),
     (240, "info", "token", "a new token is in use", {"namespace": "default"}),
 ]
 TROUBLE = {
-    "halted": (1_260, "error", "halted", "partition halted: this record can never be stored; mend the cause and restart", {"topic": "orders", "partition": "4"}),
-    "throttled": (74, "warn", "throttled", "throttled: batches that were refused wait, and are sent in turn", {"namespace": "default", "detail": "21 hub partitions take turns"}),
-    "hub_away": (312, "error", "hub", "the hub is refused: its mappings wait, no others do", {"namespace": "default", "hub": "payments", "detail": "no such hub"}),
+    "halted": (1_260, "error", "halted", "partition halted: this record can never be stored. Fix the cause and restart", {"topic": "orders", "partition": "4"}),
+    "throttled": (74, "warn", "throttled", "throttled by event hubs: refused batches wait, and are sent again", {"namespace": "default", "detail": "21 hub partitions take turns"}),
+    "hub_away": (312, "error", "hub", "the hub is not usable: its mappings wait, all others continue", {"namespace": "default", "hub": "payments", "detail": "no such hub"}),
     "kafka_away": (63, "error", "kafka", "no broker answers", {"detail": "kafka-0.shop.svc:9092: connection refused"}),
-    "event_hubs_away": (95, "error", "hub", "event hubs cannot be reached, waiting for it", {"namespace": "default", "detail": "connection timed out"}),
+    "event_hubs_away": (95, "error", "hub", "cannot connect to event hubs, retrying", {"namespace": "default", "detail": "connection timed out"}),
     "draining": (2, "info", "draining", "draining: no more records are taken", {}),
     "hostile": (5, "error", HOSTILE, HOSTILE, {HOSTILE: HOSTILE, "detail": HOSTILE}),
 }

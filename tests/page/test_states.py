@@ -71,7 +71,7 @@ def test_it_keeps_up(visit):
     # `fixed:3` sends to no other.
     assert hubs(page)[6] == ["audit", "...-....", "sending"]
     assert text(page, "#memory") == "13.1 MiB of 64.0 MiB (20 %): 5.2 MiB in batches, 7.9 MiB fetched ahead"
-    assert "token ends in 44 min" in text(page, "#namespaces")
+    assert "token expires in 44 min" in text(page, "#namespaces")
 
 
 def test_a_backlog_says_when_it_is_over(visit):
@@ -84,8 +84,8 @@ def test_a_backlog_says_when_it_is_over(visit):
 def test_a_throttled_hub_is_seen_in_its_row_its_mapping_and_its_namespace(visit):
     page = visit("throttled")
     assert hubs(page)[0] == ["clicks", "".join("-" if n % 3 == 1 else "T" for n in range(32)), "21 throttled"]
-    assert rows(page)[0] == ["Hheld", "clicks", "clicks", "4 of 16 partitions wait: its hub takes no more for now · 21 hub partitions throttled"]
-    assert "throttled" in text(page, "#namespaces") and "takes 2.0 MB/s, 21 hub partitions in turn" in text(page, "#namespaces")
+    assert rows(page)[0] == ["Hheld", "clicks", "clicks", "4 of 16 partitions wait: its hub accepts events too slowly · 21 hub partitions throttled"]
+    assert "throttled" in text(page, "#namespaces") and "accepts 2.0 MB/s, 21 hub partitions in turn" in text(page, "#namespaces")
     # The cause before what follows from it; partitions that wait for the same are one line.
     assert page.locator("#held h3").all_inner_texts() == ["T\nThrottled namespace", "H\nKafka partitions that are not read\n4"]
     assert text(page, "#held li:nth-child(2) .of") == "clicks / 0, 4, 8, 12"
@@ -124,12 +124,12 @@ def test_a_mapping_opens_to_its_partitions(visit):
     parts = page.locator(".part").all_inner_texts()
     assert len(parts) == 12
     assert re.sub(r"\s+", " ", parts[0]).startswith("X orders / 4 halted for 21 min: partition halted at offset")
-    assert re.sub(r"\s+", " ", parts[1]) == "orders / 0 flowing position 48 211 907 · 0 behind · 0.1 s · 11 under way · shard 0"
+    assert re.sub(r"\s+", " ", parts[1]) == "orders / 0 flowing position 48 211 907 · 0 behind · 0.1 s · 11 in flight · shard 0"
 
 
 def test_what_somebody_has_paused_is_not_called_held(visit):
     page = visit("paused")
-    assert rows(page)[0] == ["Ppaused", "payments", "payments", "not read until somebody resumes it"]
+    assert rows(page)[0] == ["Ppaused", "payments", "payments", "not read until it is resumed"]
     assert "wait" not in text(page, "#subline")
 
 

@@ -68,7 +68,7 @@ def test_a_cell_is_explained_where_the_keyboard_is(visit):
     page.keyboard.press("End")
     expect(readout).to_contain_text("orders / 31: sending")
     page.keyboard.press("Control+End")
-    expect(readout).to_contain_text("audit / 7: not sent to")
+    expect(readout).to_contain_text("audit / 7: not used")
     page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text("audit / 7")
     page.keyboard.press("Home")

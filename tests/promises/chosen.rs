@@ -122,6 +122,6 @@ fn assert_letters(letters: &[Out]) {
         let of = ["bridge_reason", "bridge_hub"].map(|name| said(letter, name));
         assert_eq!(of, ["unknown_hub", HUB]);
         let detail = said(letter, "bridge_detail");
-        assert!(detail.contains("none of `hubs`") && !detail.contains("nobody"), "{detail}");
+        assert!(detail.contains("not in `hubs`") && !detail.contains("nobody"), "{detail}");
     }
 }

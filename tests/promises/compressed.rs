@@ -134,7 +134,7 @@ fn batches_that_unpack_to_more_than_there_is_room_for_are_told() {
         .mapping(&topic, HUB)
         .with("[limits]\nmemory = '16MiB'")
         .start();
-    bridge.wait_log(&["WARN", &topic, "unpack to more at once", "raise `memory`"]);
+    bridge.wait_log(&["WARN", &topic, "are larger than `limits.memory` allows", "raise `memory`"]);
     bridge.stop();
-    assert_eq!(bridge.logged("unpack to more at once"), 1, "told once");
+    assert_eq!(bridge.logged("are larger than `limits.memory` allows"), 1, "told once");
 }

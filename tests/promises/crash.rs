@@ -95,7 +95,11 @@ fn a_drain_ends_at_its_deadline_and_commits_no_more_than_is_stored() {
     assert_eq!(bridge.wait_exit(Duration::from_secs(30)), 0);
     let took = asked.elapsed();
     assert!((Duration::from_secs(2)..Duration::from_secs(8)).contains(&took), "{took:?}");
-    bridge.wait_log(&["WARN", "given up before everything was acknowledged", &scene.topic]);
+    bridge.wait_log(&[
+        "WARN",
+        "partition released before all its events were acknowledged",
+        &scene.topic,
+    ]);
     scene.wait_alone();
     silence.clear();
     // Stored, but the answer went into the hole too.

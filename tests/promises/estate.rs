@@ -90,7 +90,7 @@ fn oldest(bridge: &Bridge, topic: &str) -> f64 {
 /// How many partitions went on again, and in how many calls of the Kafka client.
 fn went_on(bridge: &Bridge) -> (u64, u64) {
     let log = bridge.log();
-    let lines = log.lines().filter(|line| line.contains("partitions go on"));
+    let lines = log.lines().filter(|line| line.contains("partitions resumed"));
     let of = |line: &str| line.split_once("partitions=")?.1.split(' ').next()?.parse::<u64>().ok();
     lines.fold((0, 0), |(all, calls), line| (all + of(line).expect("a number"), calls + 1))
 }

@@ -31,7 +31,7 @@ fn absent_at_the_start_and_gone_in_mid_flow() {
     let scene = Scene::new(Kafka::shared(), "absent").with("[eventhubs]\nconnect_timeout = '2s'");
     scene.server.stop();
     let bridge = scene.settings.start();
-    let said = bridge.wait_log(&["WARN", "event hubs cannot be reached", HUB, "default"]);
+    let said = bridge.wait_log(&["WARN", "cannot connect to event hubs", HUB, "default"]);
     assert!(said.contains("refused"), "{said}");
     bridge.wait_unready(&["`default` is not connected", "refused"]);
     bridge.wait_metric("bridge_eventhubs_connects_total", &["outcome=\"failed\""], 2.0);
@@ -80,7 +80,11 @@ fn what_is_not_accepted_is_sent_again_and_stored_once() {
     }
     assert!(retries(&bridge, "service") >= 18);
     scene.wait_more(2_000);
-    assert!(bridge.logged("a batch is not stored, sending it again") > 0, "{}", bridge.log());
+    assert!(
+        bridge.logged("a batch was not stored; the bridge sends it again") > 0,
+        "{}",
+        bridge.log()
+    );
     assert_eq!(finish(scene, &bridge), []);
 }
 

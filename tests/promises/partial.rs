@@ -85,13 +85,19 @@ fn a_namespace_that_is_away_costs_the_other_nothing() {
     near.wait_records(two.supplies[0].total());
     let why = wait_held(&bridge, &[("namespace", "west"), ("hub", HUB)]);
     assert!(why.contains("refused"), "{why}");
-    let said = bridge.wait_log(&["WARN", "cannot be reached, waiting for it", "west", HUB]);
+    let said =
+        bridge.wait_log(&["WARN", "cannot connect to event hubs, retrying; records", "west", HUB]);
     assert!(said.contains("refused"), "{said}");
     assert!((unavailable(&bridge, "west", HUB), unavailable(&bridge, "default", HUB)) == (1, 0));
     two.far.restart().unwrap();
     far.wait_records(two.supplies[1].total());
-    bridge.wait_log(&["INFO", "event hubs is reached again", "west", "lasted"]);
-    assert_eq!(bridge.logged("cannot be reached, waiting for it"), 1, "{}", bridge.log());
+    bridge.wait_log(&["INFO", "connected to event hubs again", "west", "lasted"]);
+    assert_eq!(
+        bridge.logged("cannot connect to event hubs, retrying; records"),
+        1,
+        "{}",
+        bridge.log()
+    );
     wait_for("the metric", PATIENCE, || (unavailable(&bridge, "west", HUB) == 0).then_some(()));
     bridge.stop();
     for (audit, supply) in [near, far].into_iter().zip(&two.supplies) {
@@ -131,7 +137,7 @@ fn a_wrong_key_of_one_namespace_costs_the_other_nothing() {
     near.wait_records(two.supplies[0].total());
     let why = wait_held(&bridge, &[("namespace", "west"), ("hub", HUB)]);
     assert!(why.contains("not authorized") && why.contains("was it regenerated?"), "{why}");
-    bridge.wait_log(&["ERROR", "the hub is refused", "west", HUB, "not authorized"]);
+    bridge.wait_log(&["ERROR", "the hub is not usable", "west", HUB, "not authorized"]);
     assert!(unavailable(&bridge, "west", HUB) == 1);
     assert_eq!(bridge.exit_code(), None);
     bridge.stop();
@@ -165,7 +171,7 @@ fn one_hub_of_ten_is_missing_and_then_made() {
     }
     let why = wait_held(&bridge, &[("namespace", "default"), ("hub", missing)]);
     assert!(why.contains("no such hub") && why.contains("hint: create it"), "{why}");
-    bridge.wait_log(&["ERROR", "the hub is refused", missing, "no such hub"]);
+    bridge.wait_log(&["ERROR", "the hub is not usable", missing, "no such hub"]);
     assert!(unavailable(&bridge, "default", missing) == 1);
     assert!(unavailable(&bridge, "default", &hubs[0]) == 0);
     // The same namespace, with the hub that was missing.
@@ -201,7 +207,7 @@ fn a_mirror_without_room_does_not_hold_up_the_others() {
     audit.wait_records(supply.total());
     let why = wait_held(&bridge, &[("topic", topic), ("hub", HUB)]);
     assert!(why.contains("kafka partition 2 has no mirror") && why.contains("hint:"), "{why}");
-    bridge.wait_log(&["ERROR", "no place on the hub", topic, HUB]);
+    bridge.wait_log(&["ERROR", "no partition of the hub to go to", topic, HUB]);
     let label = format!("topic=\"{topic}\"");
     assert!(bridge.count("bridge_topic_unavailable", &[&label]) == 1);
     assert_eq!(bridge.exit_code(), None);
@@ -226,14 +232,14 @@ fn topics_that_are_missing_are_told_until_they_are_there() {
     audit.wait_records(supply.total());
     wait_held(&bridge, &[("topic", &topics[1])]);
     wait_held(&bridge, &[("dead_letter_topic", &letters)]);
-    bridge.wait_log(&["ERROR", "a topic for dead letters is missing", &letters]);
+    bridge.wait_log(&["ERROR", "a dead-letter topic is missing", &letters]);
     for topic in [&topics[1], &letters] {
         let label = format!("topic=\"{topic}\"");
         assert!(bridge.count("bridge_topic_unavailable", &[&label]) == 1, "{topic}");
         kafka.create_topic(topic, 1);
     }
     wait_nothing_held(&bridge);
-    bridge.wait_log(&["INFO", "the topic for dead letters is there", &letters, "lasted"]);
+    bridge.wait_log(&["INFO", "the dead-letter topic exists now", &letters, "lasted"]);
     bridge.stop();
     assert_eq!(audit.finish(supply.ends()).duplicates, []);
 }
@@ -252,7 +258,7 @@ fn it_ends_with_69_when_nothing_can_run_or_when_told_to_be_strict() {
     let none = settings(["none", "nil"]).start();
     assert_eq!(none.wait_exit(PATIENCE), 69, "{}", none.log());
     none.wait_log(&["ERROR", "the bridge ended", "no such hub", "`nil`", "1 more"]);
-    none.wait_log(&["ERROR", "the hub is refused", "none"]);
+    none.wait_log(&["ERROR", "the hub is not usable", "none"]);
 
     let strict = settings([HUB, "nil"]).strict().start();
     assert_eq!(strict.wait_exit(PATIENCE), 69, "{}", strict.log());
@@ -261,7 +267,7 @@ fn it_ends_with_69_when_nothing_can_run_or_when_told_to_be_strict() {
     // The same without the flag runs, as far as it can without Kafka.
     let lenient = settings([HUB, "nil"]).start();
     lenient.wait_log(&["subscribing"]);
-    lenient.wait_log(&["ERROR", "the hub is refused", "nil"]);
+    lenient.wait_log(&["ERROR", "the hub is not usable", "nil"]);
     assert_eq!(lenient.exit_code(), None);
     lenient.stop();
 }
@@ -273,7 +279,7 @@ fn a_strict_start_waits_for_what_is_away_and_then_runs() {
     two.far.stop();
     let [near, far] = [0, 1].map(|which| two.audit(kafka, which));
     let bridge = two.settings(kafka, &two.far.connection_string()).strict().start();
-    bridge.wait_log(&["WARN", "cannot be reached, waiting for it", "west"]);
+    bridge.wait_log(&["WARN", "cannot connect to event hubs, retrying; records", "west"]);
     bridge.wait_log(&["INFO", "hub found", "default"]);
     bridge.wait_ready(503);
     assert_eq!((near.records(), bridge.logged("subscribing")), (0, 0));
@@ -338,7 +344,7 @@ fn a_key_for_one_hub_of_two_serves_that_one_and_stays_ready() {
         .start();
     audit.wait_records(supply.total());
     // The shard itself is refused, too, not only whoever looked before it.
-    bridge.wait_log(&["WARN", "event hubs cannot be entered"]);
+    bridge.wait_log(&["WARN", "not authorized to use the namespace"]);
     let why = wait_held(&bridge, &[("namespace", "default"), ("hub", "returns")]);
     assert!(why.contains("not authorized"), "{why}");
     bridge.wait_ready(200);

@@ -221,7 +221,7 @@ fn of_many_dead_letters_the_log_names_the_first_and_counts_the_others() {
     bridge.stop();
     drop(audit.finish(&[BAD as i64 + 10; 2]));
     let log = bridge.log();
-    let first = "record goes to its dead-letter topic";
+    let first = "record written to its dead-letter topic";
     let place = format!("partition={topic}/0");
     // One a minute of those it took, and after each how many more.
     let mut told = 0;
@@ -256,7 +256,7 @@ fn a_missing_dead_letter_topic_loses_nothing() {
     let bridge = settings.start();
     audit.wait_records(2 * 40 - 1);
     let line = bridge.wait_log(&["WARN", "dead letter", &format!("{topic}/0"), "offset=10"]);
-    assert!(line.contains(&target) && line.contains("trying again"), "{line}");
+    assert!(line.contains(&target) && line.contains("retrying"), "{line}");
     wait_for("the other partition is committed", PATIENCE, || {
         (kafka.committed(&group, &topic, 1) == Some(40)).then_some(())
     });
@@ -267,7 +267,7 @@ fn a_missing_dead_letter_topic_loses_nothing() {
     assert_eq!(again, (11..40).map(|n| (0, n)).collect::<Vec<_>>());
 
     let bridge = settings.start();
-    bridge.wait_log(&["dead letter", "trying again"]);
+    bridge.wait_log(&["dead letter", "retrying"]);
     made.store(true, Ordering::Relaxed);
     kafka.create_topic(&target, 1);
     wait_for("everything is committed", PATIENCE, || {

@@ -123,7 +123,7 @@ fn mappings_are_changed_added_and_removed_and_each_record_goes_by_one_of_them() 
     estate.wait_more(HUBS[0], 1_000);
     reloaded(&bridge, &estate.orders());
     estate.wait_more(HUBS[1], 300);
-    assert!(reloaded(&bridge, &estate.orders()).contains("nothing is different"));
+    assert!(reloaded(&bridge, &estate.orders()).contains("nothing has changed"));
     let kinds: Vec<_> = bridge.events(0).events.into_iter().map(|it| it.change).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "reloaded").count(), 5, "{kinds:?}");
     assert_eq!(bridge.count("bridge_config_reloads_total", &["applied"]), 5);
@@ -155,7 +155,7 @@ fn a_wrong_configuration_is_refused_whole_and_the_old_one_runs_on() {
     let (code, said) = reload(&bridge);
     assert_eq!(code, Some(78), "{said}");
     assert!(
-        said.contains("the configuration of before runs on: the configuration is wrong"),
+        said.contains("the bridge keeps its previous configuration: the configuration is invalid"),
         "{said}"
     );
     assert!(said.contains("bridge.toml:1"), "{said}");
@@ -206,7 +206,9 @@ fn what_a_dead_hub_does_not_store_goes_elsewhere_after_a_reload() {
     estate.wait_more(HUBS[0], 1_000);
     reloaded(&bridge, &estate.with(&[(HUBS[2], "")]).with(drain));
     estate.wait_more(HUBS[2], 300);
-    bridge.wait_log(&["it is read again from its position, by the new mappings"]);
+    bridge.wait_log(&[
+        "the partition is read again from its committed position, with the new mappings",
+    ]);
     assert!(bridge.count("bridge_records_let_go_total", &["reload"]) > 0);
     wait_for("nothing is said of the hub any more", PATIENCE, || {
         let (_, ready) = bridge.readiness();

@@ -138,9 +138,9 @@ fn a_throttle_is_told_while_it_lasts_and_when_it_ends() {
     });
     assert!(tried.contains("of hub `orders`") && tried.contains("server-busy"), "{tried}");
     bridge.wait_metric(STATE, &["hub=\"orders\"", "state=\"throttled\""], 1.0);
-    assert_eq!(bridge.logged("throttled: "), 1, "{}", bridge.log());
+    assert_eq!(bridge.logged("throttled by event hubs: "), 1, "{}", bridge.log());
     busy.clear();
-    bridge.wait_log(&["INFO", "throttled no more", "default", "lasted"]);
+    bridge.wait_log(&["INFO", "no longer throttled", "default", "lasted"]);
     wait_no_state(&bridge);
     assert_eq!(scene.finish(&bridge), []);
 }

@@ -36,7 +36,7 @@ fn without_kafka(connection_string: &str, hub: &str) -> Settings {
 fn assert_ends(bridge: &Bridge, code: i32, words: &[&str]) {
     assert_eq!(bridge.wait_exit(PATIENCE), code, "{}", bridge.log());
     bridge.wait_log(words);
-    assert_eq!(bridge.logged("trying again"), 0, "it does not:\n{}", bridge.log());
+    assert_eq!(bridge.logged("retrying"), 0, "it does not:\n{}", bridge.log());
     assert_secret(bridge);
 }
 
@@ -210,7 +210,7 @@ fn topics_that_do_not_exist_are_named_and_read_once_they_do() {
         .with(&format!("[[mappings]]\ntopic_pattern = '{pattern}.+'\nhub = 'late'"))
         .start();
     for topic in [&late, &never] {
-        bridge.wait_log(&["WARN", topic, "hint: make the topic"]);
+        bridge.wait_log(&["WARN", topic, "hint: create the topic"]);
     }
     bridge.wait_log(&["WARN", "no topic matches", &pattern]);
     let audits = [audit(&early, "early"), audit(&late, "late")];

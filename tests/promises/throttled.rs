@@ -72,7 +72,7 @@ fn two_hubs_share_what_their_namespace_takes() {
     for (audit, supply) in &sides {
         audit.wait_records(supply.total());
     }
-    bridge.wait_log(&["INFO", "throttled no more", "default"]);
+    bridge.wait_log(&["INFO", "no longer throttled", "default"]);
     wait_for("nothing is governed", PATIENCE, || {
         (!bridge.metrics().contains("bridge_throttled_lanes_waiting{")).then_some(())
     });

@@ -119,9 +119,9 @@ fn only_a_registry_can_say_that_a_schema_is_none() {
     let page = || async { Html("<h1>Maintenance</h1>") };
     let page = Router::new().route("/schemas/ids/7", get(page)).fallback(page);
     for (router, words) in [
-        (says("Maintenance"), "not what a registry answers"),
-        (says(r#"{"schema": 1}"#), "not what a registry answers"),
-        (says(r#"{"schema": "\"lo"#), "not what a registry answers"),
+        (says("Maintenance"), "the answer is not one of a registry"),
+        (says(r#"{"schema": 1}"#), "the answer is not one of a registry"),
+        (says(r#"{"schema": "\"lo"#), "the answer is not one of a registry"),
         (says(Box::leak("x".repeat(5 << 20).into_boxed_str())), "longer than 4 MiB"),
         (page.clone(), "a page of HTML"),
     ] {

@@ -156,7 +156,7 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
     let bridge = scene.settings.start();
     assert!(scene.server.hub("plain").wait_for(10, PATIENCE), "the other mapping goes on");
     bridge.wait_metric("bridge_partition_held", &[&scene.topic, "schema"], 1.0);
-    bridge.wait_log(&["WARN", "the registry cannot be asked", "registry=\"main\"", "schemas=1"]);
+    bridge.wait_log(&["WARN", "cannot connect to the registry", "registry=\"main\"", "schemas=1"]);
     bridge.wait_status("the schema that it waits for", |status| {
         let held = status.held.iter().map(|it| it.detail.clone()).next()?;
         let named = format!("schema id {first} of registry `main`: http://");
@@ -170,11 +170,11 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
         held.contains("404").then_some(())
     });
     bridge.wait_log(&["INFO", "the registry answers again", "registry=\"main\""]);
-    bridge.wait_log(&["WARN", "does not know a schema", &format!("schema=id {first}")]);
+    bridge.wait_log(&["WARN", "does not have a schema", &format!("schema=id {first}")]);
     assert_eq!(apicurio.register("first", "AVRO", r#""long""#, &[]), first);
     let events = scene.wait(2);
     assert_eq!(events.iter().map(body).collect::<Vec<_>>(), [json!(1), json!(2)]);
-    bridge.wait_log(&["INFO", "the schema is here"]);
+    bridge.wait_log(&["INFO", "the schema was found"]);
     bridge.wait_metric("bridge_registry_requests_total", &["main", "ok"], 1.0);
     // What is known needs no registry.
     apicurio.kill();

@@ -14,15 +14,16 @@ use crate::support::{Bridge, PATIENCE, Settings, wait_for};
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 /// Lines of a log that tell why something was, or may be, sent twice.
 const REASONS: [&str; 6] = [
-    "given up before everything was acknowledged",
+    "partition released before all its events were acknowledged",
     "partitions lost",
     "the last commit of revoked partitions failed",
     "records in flight may be delivered twice",
-    "a record came the wrong way",
-    "it is read again from its position, by the new mappings",
+    "a record arrived on an unexpected queue",
+    "the partition is read again from its committed position, with the new mappings",
 ];
 /// Each time, whatever a member had in flight may come twice.
-const CUTS: [&str; 3] = ["connection to event hubs lost", "sending it again", "cannot be reached"];
+const CUTS: [&str; 3] =
+    ["connection to event hubs lost", "a batch was not stored", "cannot connect to event hubs"];
 
 /// How a member is configured.
 #[derive(Debug, Clone, Default)]

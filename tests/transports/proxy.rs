@@ -15,7 +15,7 @@ fn a_proxy_that_dies_and_comes_back_loses_nothing() {
     assert!(proxy.tunnels() > 0, "it leads through the proxy");
     proxy.kill();
     scene.supply.write(200);
-    bridge.wait_log(&["event hubs cannot be reached", "proxy", "127.0.0.1"]);
+    bridge.wait_log(&["cannot connect to event hubs", "proxy", "127.0.0.1"]);
     let before = proxy.tunnels();
     proxy.restart();
     scene.wait_all();
@@ -49,7 +49,7 @@ fn a_proxy_that_wants_another_password_is_named_and_asked_again() {
     let more = format!("proxy = 'http://bridge:wrong-password@127.0.0.1:{}'", proxy.port);
     let scene = Scene::new(server, &connection(ca.path(), &more));
     let bridge = scene.settings.start();
-    let line = bridge.wait_log(&["event hubs cannot be reached", "through the proxy"]);
+    let line = bridge.wait_log(&["cannot connect to event hubs", "through the proxy"]);
     assert!(line.contains(&format!("`127.0.0.1:{}`", proxy.port)), "{line}");
     assert!(!scene.server.hub("orders").wait_for(1, PATIENCE / 60), "nothing was sent");
     assert_eq!(bridge.logged("wrong-password"), 0, "the password is told to nobody");

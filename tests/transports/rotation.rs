@@ -33,7 +33,7 @@ fn the_bridge_shows_its_certificate_and_later_its_next_one() {
     let next = Authority::new();
     gateway.become_of(&next);
     scene.supply.write(200);
-    bridge.wait_log(&["event hubs cannot be reached", "certificate"]);
+    bridge.wait_log(&["cannot connect to event hubs", "certificate"]);
     write(&ca, next.pem());
     gateway.wait_refusal();
     let (new, new_key) = next.sign("bridge");

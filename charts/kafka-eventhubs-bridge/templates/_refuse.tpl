@@ -2,13 +2,13 @@
 {{- define "bridge.refuse" -}}
 {{- $v := .Values -}}
 {{- if not $v.image.repository -}}
-{{- fail "\n`image.repository` is empty: set it to where your cluster pulls from, such as `myregistry.azurecr.io/kafka-eventhubs-bridge`" -}}
+{{- fail "\n`image.repository` is empty: set it to the image in your registry, such as `myregistry.azurecr.io/kafka-eventhubs-bridge`" -}}
 {{- end -}}
 {{- if and (not $v.config) (not $v.existingConfigMap) -}}
 {{- fail "\n`config` is empty: put the bridge's TOML there, or name a ConfigMap that has it in `existingConfigMap`" -}}
 {{- end -}}
 {{- if and $v.config $v.existingConfigMap -}}
-{{- fail "\n`config` and `existingConfigMap` are both set: the bridge reads one file, so leave one of them out" -}}
+{{- fail "\n`config` and `existingConfigMap` are both set: the bridge reads one file, so remove one of them" -}}
 {{- end -}}
 {{- if regexMatch `^(127\.|\[::1\])` $v.admin.address -}}
 {{- fail (printf "\n`admin.address` is `%s`, where only the pod itself comes: probes and scrapers come from outside, so set `0.0.0.0` or `[::]`" $v.admin.address) -}}
@@ -20,7 +20,7 @@
 {{- fail "\n`staticMembership` needs pods that keep their name: set `kind: StatefulSet`" -}}
 {{- end -}}
 {{- if and $v.keda.enabled $v.hpa.enabled -}}
-{{- fail "\n`keda.enabled` and `hpa.enabled` are both true: KEDA makes a HorizontalPodAutoscaler of its own, so choose one" -}}
+{{- fail "\n`keda.enabled` and `hpa.enabled` are both true: KEDA creates a HorizontalPodAutoscaler of its own, so choose one" -}}
 {{- end -}}
 {{- if $v.keda.enabled -}}
 {{- include "bridge.refuseKeda" . -}}
@@ -28,7 +28,7 @@
 {{- fail "\n`keda.minReplicas` is above `keda.maxReplicas`" -}}
 {{- end -}}
 {{- if and $v.keda.authentication.existing $v.keda.authentication.secretTargetRef -}}
-{{- fail "\n`keda.authentication.existing` and `keda.authentication.secretTargetRef` are both set: leave one of them out" -}}
+{{- fail "\n`keda.authentication.existing` and `keda.authentication.secretTargetRef` are both set: remove one of them" -}}
 {{- end -}}
 {{- end -}}
 {{- if and $v.hpa.enabled (gt (int $v.hpa.minReplicas) (int $v.hpa.maxReplicas)) -}}
@@ -38,7 +38,7 @@
 {{- fail "\n`workloadIdentity.clientId` is empty: set the client id of the user-assigned identity (`az identity show --query clientId`)" -}}
 {{- end -}}
 {{- if and $v.secretStore.enabled (not $v.secretStore.existing) (not $v.secretStore.parameters) -}}
-{{- fail "\n`secretStore.parameters` is empty: say which vault and objects, or name a SecretProviderClass in `secretStore.existing`" -}}
+{{- fail "\n`secretStore.parameters` is empty: set the vault and the objects, or name a SecretProviderClass in `secretStore.existing`" -}}
 {{- end -}}
 {{- if $v.networkPolicy.enabled -}}
 {{- include "bridge.refuseNetwork" . -}}

@@ -6,14 +6,14 @@
 {{- $settings := include "bridge.settings" . | fromJson -}}
 {{- /* A Helm that reads no TOML looks for the two that would do harm line by line. */ -}}
 {{- if or $settings.limits.drain_timeout (and (not $read) (regexMatch `(?m)^\s*(limits\.)?drain_timeout\s*=` $v.config)) -}}
-{{- fail "\n`config` sets `drain_timeout`: set `drainSeconds` instead, which the pod's grace period follows" -}}
+{{- fail "\n`config` sets `drain_timeout`: set `drainSeconds` instead; it also sets the grace period of the pod" -}}
 {{- end -}}
 {{- if or $settings.kafka.instance_id (and (not $read) (regexMatch `(?m)^\s*(kafka\.)?instance_id\s*=` $v.config)) -}}
 {{- fail "\n`config` sets `instance_id`, which all pods would share: set `kind: StatefulSet` and `staticMembership: true` instead" -}}
 {{- end -}}
 {{- if and $v.staticMembership (kindIs "map" $settings.kafka.client) -}}
 {{- if eq (get $settings.kafka.client "group.protocol" | toString) "consumer" -}}
-{{- fail "\n`staticMembership` cannot stand beside `\"group.protocol\" = \"consumer\"` in `config`: the brokers refuse a static member after a crash until the session of its former life is over. Leave one of the two out" -}}
+{{- fail "\n`staticMembership` cannot be used with `\"group.protocol\" = \"consumer\"` in `config`: after a crash the brokers refuse a static member until its old session has timed out. Remove one of the two" -}}
 {{- end -}}
 {{- end -}}
 {{- $port := regexFind `[0-9]+$` (get $settings.admin "listen" | toString) -}}
@@ -40,7 +40,7 @@
 {{- $asked := include "bridge.keda" . | fromJson -}}
 {{- range $key, $toml := dict "brokers" "brokers" "group" "group_id" -}}
 {{- if not (get $asked $key) -}}
-{{- fail (printf "\n`keda.%s` is empty, and the chart finds no `%s` under `[kafka]` in `config`: KEDA asks Kafka itself and needs what the bridge is told" $key $toml) -}}
+{{- fail (printf "\n`keda.%s` is empty, and the chart finds no `%s` under `[kafka]` in `config`: KEDA asks Kafka itself, and needs the same setting as the bridge" $key $toml) -}}
 {{- end -}}
 {{- end -}}
 {{- $group := get $settings.kafka "group_id" -}}
@@ -92,7 +92,7 @@
 {{- end -}}
 {{- if and (has "managed_identity" (include "bridge.identities" $settings | fromJsonArray)) (not $policy.imds) -}}
 {{- if not (include "bridge.letsOut" (dict "policy" $policy "ports" list "port" "80")) -}}
-{{- fail "\n`networkPolicy.imds` is false, but `config` logs in with a managed identity, whose tokens come from there: set it to true" -}}
+{{- fail "\n`networkPolicy.imds` is false, but `config` uses a managed identity, which gets its tokens from the metadata service: set it to true" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,5 +1,5 @@
 {{/*
-What the bridge is told, as far as the chart can know it. The TOML is read so that nothing has to be written twice, and so that what contradicts
+What the bridge's configuration says, as far as the chart can read it. The TOML is read so that nothing has to be written twice, and so that what contradicts
 it is refused. A ConfigMap of one's own is not seen, and a Helm before 3.17 reads no TOML: then there is nothing here, and nothing is refused for it.
 */}}
 

@@ -47,7 +47,7 @@ impl Core {
             Err(SendError::TooLarge { limit }) => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let ticket = self.berths[lane].lane.dissolve(Some(limit));
-                let detail = format!("the link takes {limit} bytes");
+                let detail = format!("the link accepts {limit} bytes");
                 self.refused(lane, ticket, "too_large", &detail, now);
             }
             Err(SendError::Refused { condition, detail }) => {

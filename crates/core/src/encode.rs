@@ -37,7 +37,7 @@ pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType
 
 /// Why an event of `size` bytes cannot be stored: a word, and in words.
 pub(crate) fn too_large(size: usize, limit: usize) -> (&'static str, String) {
-    ("too_large", format!("the event needs {size} bytes and the link takes {limit}"))
+    ("too_large", format!("the event needs {size} bytes, and the link accepts {limit}"))
 }
 
 /// Bytes an event of `size` bytes takes in a batch: a data section around it.

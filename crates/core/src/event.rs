@@ -30,7 +30,7 @@ pub enum SendError {
         doubtful: bool,
     },
     /// Larger than the link takes: split it, or give the single event to the failure policy.
-    #[error("larger than the {limit} bytes the link takes")]
+    #[error("larger than the {limit} bytes that the link accepts")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,

@@ -75,7 +75,7 @@ impl Fork {
         let name = by.hub(record)?;
         places.get(&*name).copied().ok_or_else(|| Refusal {
             reason: UNKNOWN_HUB,
-            detail: format!("`{template}` gives a name that is none of `hubs`"),
+            detail: format!("`{template}` gives a name that is not in `hubs`"),
         })
     }
 

@@ -117,7 +117,9 @@ impl Core {
             Why::Unknown(number) => {
                 let Hub { next_ids, trouble, .. } = &self.hubs.all[*number];
                 let because = match (next_ids, trouble) {
-                    (Some(_), _) => "its partitions have changed, and what is under way goes first",
+                    (Some(_), _) => {
+                        "its partitions have changed, and events in flight are delivered first"
+                    }
                     (None, Some(trouble)) => trouble,
                     (None, None) => "its partitions are not known yet",
                 };
@@ -135,7 +137,7 @@ impl Core {
             Why::Lane(lane) => {
                 let berth = &self.berths[*lane];
                 if self.once.parked(*lane) {
-                    return "Kafka takes no commit, so nobody knows whether the partitions are still of this member"
+                    return "Kafka accepts no commit, so this member may have lost its partitions"
                         .to_owned();
                 }
                 let what = match berth.lane.is_stalled(now) {
@@ -146,14 +148,14 @@ impl Core {
             }
             Why::Missing(reference) => self.missing.describe(reference),
             Why::Window => {
-                "too many records were read behind one that is not acknowledged".to_owned()
+                "too many records were read after one that is not acknowledged".to_owned()
             }
-            Why::Letters => "too many dead letters are not written".to_owned(),
+            Why::Letters => "too many dead letters wait to be written".to_owned(),
             Why::Paused => "a mapping of its topic is paused".to_owned(),
             Why::Reload => {
-                "its mappings have changed, and what was read before is delivered first".to_owned()
+                "its mappings have changed, and records already read are delivered first".to_owned()
             }
-            Why::Unmapped => "no mapping takes its topic any more".to_owned(),
+            Why::Unmapped => "no mapping reads its topic any more".to_owned(),
             Why::Claim(stay) => self.describe_claim(*stay, now),
         }
     }

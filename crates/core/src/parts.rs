@@ -39,13 +39,13 @@ impl Cut {
     fn of(length: usize, room: usize) -> Result<Self, String> {
         if room < LEAST {
             return Err(format!(
-                "it is not split, since key and headers leave {room} bytes for a part of its value, and one has {LEAST} at least"
+                "it is not split, since key and headers leave {room} bytes for a part of its value, less than {LEAST}"
             ));
         }
         let count = length.div_ceil(room);
         if count > MOST {
             return Err(format!(
-                "it is not split, since its value of {length} bytes needs {count} parts of {room}, and {MOST} are the most"
+                "it is not split, since its value of {length} bytes needs {count} parts of {room}, more than {MOST}"
             ));
         }
         Ok(Self { size: length.div_ceil(count), count })

@@ -23,7 +23,7 @@ const STAND_IN: &str = "sha256:";
 
 /// A value that has not the length of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{of} has {found} bytes, and its type `{}` takes {wanted}", typed.as_str())]
+#[error("{of} has {found} bytes, and its type `{}` needs {wanted}", typed.as_str())]
 pub struct WrongType {
     /// The key, or which header.
     of: String,

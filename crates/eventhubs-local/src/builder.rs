@@ -261,7 +261,7 @@ impl Builder {
         self
     }
 
-    /// A directory in which events are kept over restarts. An event is written there before it is accepted, so what
+    /// A directory to keep events in over restarts. An event is written there before it is accepted, so what
     /// was accepted survives a crash of the process. Default: events are in memory only.
     pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data = Some(directory.into());

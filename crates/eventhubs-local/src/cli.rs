@@ -28,36 +28,36 @@ pub(crate) struct Args {
     /// A hub and its number of partitions; NAMESPACE/NAME:PARTITIONS puts it in another namespace; may be repeated
     #[arg(long = "hub", value_name = "NAME:PARTITIONS", value_parser = hub)]
     hubs: Vec<(String, u32)>,
-    /// A consumer group of a hub; a hub with none named has every group
+    /// A consumer group of a hub; a hub without this option has every group
     #[arg(long = "consumer-group", value_name = "HUB/GROUP", value_parser = group)]
     groups: Vec<(String, String)>,
     #[command(flatten)]
     security: Security,
-    /// Answer every delivery that much later, say `10ms`
+    /// Delay the answer to every delivery, such as `10ms`
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     ack_delay: Option<Duration>,
-    /// Let everything leave that much later, as over a long line: opens, tokens, links, reads, answers
+    /// Delay everything that is sent, like a long line: opens, tokens, links, reads, answers
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     latency: Option<Duration>,
-    /// The highest number of a session; the service has 4999
+    /// The highest number of a session; 4999 at the service
     #[arg(long, value_name = "NUMBER")]
     channel_max: Option<u16>,
-    /// The highest number of a link in its session; the service has 255
+    /// The highest number of a link in its session; 255 at the service
     #[arg(long, value_name = "NUMBER")]
     handle_max: Option<u32>,
-    /// What each partition keeps, say `256MiB`
+    /// Size of events to keep in each partition, such as `256MiB`
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     retention: Option<u64>,
-    /// How long each partition keeps events, say `7d`
+    /// How long each partition keeps events, such as `7d`
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     retention_age: Option<Duration>,
-    /// A directory in which events are kept over restarts
+    /// A directory to keep events in over restarts
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Wait for the disk before accepting events, so that a power loss takes none
+    /// Wait for the disk before accepting events, so that none is lost in a power failure
     #[arg(long)]
     sync: bool,
-    /// Count events but keep only the last ones of each partition
+    /// Count all events, but keep only the last of each partition
     #[arg(long, value_name = "KEEP", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DISCARD_KEEPS)]
     discard: Option<usize>,
@@ -216,13 +216,13 @@ fn split(text: &str, by: char) -> Option<(String, String)> {
 }
 
 fn hub(text: &str) -> Result<(String, u32), String> {
-    let (name, count) = split(text, ':').ok_or("write NAME:PARTITIONS, say `orders:4`")?;
+    let (name, count) = split(text, ':').ok_or("write NAME:PARTITIONS, such as `orders:4`")?;
     let count = count.parse().map_err(|_| format!("`{count}` is not a number of partitions"))?;
     Ok((name, count))
 }
 
 fn group(text: &str) -> Result<(String, String), String> {
-    split(text, '/').ok_or_else(|| "write HUB/GROUP, say `orders/inventory`".into())
+    split(text, '/').ok_or_else(|| "write HUB/GROUP, such as `orders/inventory`".into())
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl NamespaceView<'_> {
             let refused = |reason| HubError::Hub { hub: name.to_owned(), reason };
             if (partitions as usize) < hub.partitions().len() {
                 return Err(refused(
-                    "partitions are never taken away: delete it, and create it anew",
+                    "partitions are never removed: delete the hub, and create it again",
                 ));
             }
             if let Some(reason) = objection(hub.name(), partitions, &[]) {

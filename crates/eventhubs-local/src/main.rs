@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
         Err(error) => return fail(&error, CONFIG),
     };
     for key in &plan.ignored {
-        eprintln!("eventhubs-local: `{key}` means nothing here and is ignored");
+        eprintln!("eventhubs-local: `{key}` has no effect here and is ignored");
     }
     match serve(plan).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,7 +60,7 @@ fn tell(line: std::fmt::Arguments<'_>) {
         // Standard error may be full, too.
         drop(writeln!(
             std::io::stderr(),
-            "eventhubs-local: standard output cannot be written to: {error}"
+            "eventhubs-local: cannot write to standard output: {error}"
         ));
     }
 }

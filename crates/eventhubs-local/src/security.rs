@@ -11,7 +11,7 @@ const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Security {
-    /// A shared access key, of one hub if it names one, with every right unless it says; without any, every signature
+    /// A shared access key, of one hub if it names one, by default with every right; without any key, every signature
     /// passes
     #[arg(long = "key", value_name = "[HUB/]NAME=VALUE[:send,listen]", value_parser = key)]
     keys: Vec<Key>,
@@ -67,7 +67,7 @@ pub(crate) enum SecurityError {
     Issuer { path: PathBuf, cause: IssuerError },
     #[error("cannot use `{}`: {cause}", path.display())]
     File { path: PathBuf, cause: std::io::Error },
-    #[error("`tls` is a certificate chain and its key, and stands without `tls_generate`")]
+    #[error("`tls` is a certificate chain and its key, and cannot be used with `tls_generate`")]
     Certificate,
     #[error("`--tls-clients` needs `--tls` or `--tls-generate`")]
     ClientsWithoutTls,

@@ -48,13 +48,13 @@ const HUB_PARTITIONS: u32 = 8;
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
-    /// How many orders are placed
+    /// Number of orders to place
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
     orders: u64,
-    /// How many orders are placed in a second, about
+    /// Orders to place per second, about
     #[arg(long, default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     rate: u64,
-    /// A line a second instead of a screen
+    /// Print a line each second instead of a screen
     #[arg(long)]
     plain: bool,
 }

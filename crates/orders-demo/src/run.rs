@@ -34,13 +34,13 @@ const STOP: Duration = Duration::from_secs(30);
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the embedded Kafka does not start: {0}")]
+    #[error("the embedded Kafka cannot start: {0}")]
     Kafka(#[from] KafkaError),
-    #[error("the embedded Event Hubs does not start: {0}")]
+    #[error("the embedded Event Hubs cannot start: {0}")]
     EventHubs(#[from] eventhubs_local::StartError),
     #[error(transparent)]
     Bridge(#[from] bridge::StartError),
-    #[error("the order service does not start: {0}")]
+    #[error("the order service cannot start: {0}")]
     Service(#[from] service::StartError),
     #[error("the terminal, a thread or a socket: {0}")]
     System(#[from] io::Error),
@@ -94,10 +94,10 @@ impl System {
             return Some(format!("the order service: {failure}"));
         }
         if self.service.died() {
-            return Some("the order service ended early".to_owned());
+            return Some("the order service ended too early".to_owned());
         }
         let dead = self.readers.iter().find(|reader| reader.died())?;
-        Some(format!("{} ended early", dead.department.name()))
+        Some(format!("{} ended too early", dead.department.name()))
     }
 }
 
@@ -207,7 +207,7 @@ impl Run {
         }
         self.watch_over(system, &produced, stored, &read, now);
         if let (Stage::Flow | Stage::LastWord(_), Some(status)) = (self.stage, exited) {
-            self.trouble.push(format!("the bridge ended by itself: {status}"));
+            self.trouble.push(format!("the bridge ended unexpectedly: {status}"));
         }
         Ok(!self.trouble.is_empty())
     }
@@ -231,7 +231,7 @@ impl Run {
         } else if now.duration_since(self.moved.0) > STALL {
             let (records, stage) = (produced.total(), self.stage);
             self.trouble.push(format!(
-                "nothing moved for {STALL:?}: {records} records in Kafka, {stored} events in the hub, \
+                "no progress for {STALL:?}: {records} records in Kafka, {stored} events in the hub, \
                  {read:?} read ({stage:?})"
             ));
         }

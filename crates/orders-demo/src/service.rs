@@ -135,7 +135,7 @@ impl Service {
 pub(crate) enum StartError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    #[error("no thread for the order service: {0}")]
+    #[error("cannot start a thread for the order service: {0}")]
     Thread(#[from] io::Error),
 }
 

@@ -98,7 +98,7 @@ impl Facts {
             check(
                 "keys, headers",
                 broken == 0,
-                format!("{} events without what they were sent with", Count(broken)),
+                format!("{} events without their key or headers", Count(broken)),
             ),
             check(
                 "books",
@@ -118,7 +118,7 @@ impl Facts {
         let (holds, detail) = match self.exit {
             Some((0, after)) => (true, format!("exit code 0, {} after SIGTERM", seconds(after))),
             Some((code, _)) => (false, format!("exit code {code}")),
-            None => (false, "it did not end by itself".to_owned()),
+            None => (false, "it did not stop".to_owned()),
         };
         Check { name: "clean stop", holds, detail }
     }
@@ -146,7 +146,7 @@ impl fmt::Display for Summary<'_> {
         let headline = if facts.good() {
             self.paint(GREEN, "every order arrived, once and in order")
         } else {
-            self.paint(RED, "something is not as it must be")
+            self.paint(RED, "a check has failed")
         };
         writeln!(f, "\n{} {headline}\n", self.paint(BOLD, "orders-demo:"))?;
         figures(f, facts)?;
@@ -256,7 +256,7 @@ const NEXT: &str = r#"
   An Event Hubs to develop against, for any client that speaks AMQP
     target/debug/eventhubs-local --hub orders:8
 
-  The same again, otherwise
+  The same again, with other numbers
     target/debug/orders-demo --orders 100000 --rate 3000"#;
 
 #[cfg(test)]

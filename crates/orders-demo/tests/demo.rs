@@ -172,7 +172,7 @@ fn a_bridge_that_dies_fails_the_run_and_shows_its_log() {
     for part in [
         "✗ nothing lost",
         "✗ clean stop",
-        "error: the bridge ended by itself",
+        "error: the bridge ended unexpectedly",
         "The end of the bridge's log",
         "partitions assigned",
     ] {

@@ -41,7 +41,7 @@ impl Envelope {
                 let change = payload("value", root).unwrap_or(root);
                 let operation = change.member("op").and_then(|it| it.text());
                 let Some(operation) = operation.filter(|it| it.len() == 1) else {
-                    let detail = "value: it is no change event of Debezium: it has no `op`";
+                    let detail = "value: it is not a change event of Debezium: it has no `op`";
                     return Err(Stop::Refused(NO_ENVELOPE, detail.to_owned()));
                 };
                 (row(change, &operation, deletes)?, Some(operation))

@@ -42,7 +42,7 @@ pub enum NoTemplate {
     #[error("there is no `{{{0}}}`")]
     Unknown(String),
     /// A field that is no path.
-    #[error("`{{{0}}}` is no place in a value: {1}")]
+    #[error("`{{{0}}}` is not a path in a value: {1}")]
     Field(String, NoPath),
     /// A variable that is not set.
     #[error("the environment has no `{0}`")]
@@ -187,7 +187,7 @@ impl Template {
     }
 
     fn lacks(&self, what: &str) -> String {
-        format!("it has no {what}, which `{}` needs", self.written)
+        format!("it has no {what}, and `{}` needs it", self.written)
     }
 }
 
@@ -217,7 +217,7 @@ fn place(name: &str) -> Result<Piece, NoTemplate> {
         Some(("field", path)) => {
             let path = Path::parse(path).map_err(|why| NoTemplate::Field(name.into(), why))?;
             if !path.is_one() {
-                let why = NoPath { what: "it is more than one place", column: 1 };
+                let why = NoPath { what: "it names more than one field", column: 1 };
                 return Err(NoTemplate::Field(name.into(), why));
             }
             Piece::Field(path)

@@ -22,9 +22,9 @@ const history = [];
 export function verdict(status) {
   const { summary, state } = status;
   const reasons = (status.reasons ?? []).join(' · ');
-  if (state === 'starting') return of('calm', 'none', 'Starting', reasons || 'Looking at Kafka and Event Hubs.');
+  if (state === 'starting') return of('calm', 'none', 'Starting', reasons || 'Connecting to Kafka and Event Hubs.');
   if (state === 'draining') {
-    const left = `${several(summary.in_flight_records ?? 0, 'record')} under way. What is accepted is committed before the process ends.`;
+    const left = `${several(summary.in_flight_records ?? 0, 'record')} in flight. Accepted records are committed before the process ends.`;
     return of('calm', 'calm', 'Draining', left);
   }
   return unready(status, reasons) ?? troubled(status) ?? flowing(summary);
@@ -41,10 +41,10 @@ function unready(status, reasons) {
   }
   const down = status.namespaces.filter((each) => !each.connected && each.detail != null);
   if (down.length && down.length === status.namespaces.length) {
-    return of('bad', 'bad', 'Event Hubs is away', `Nothing is lost: what waits is not committed. ${hinted(down[0].detail)[0]}`);
+    return of('bad', 'bad', 'Event Hubs is away', `Nothing is lost: waiting records are not committed. ${hinted(down[0].detail)[0]}`);
   }
   if (status.ready) return null;
-  return of('warn', 'warn', 'Not ready', reasons || 'Something stands between it and its work.');
+  return of('warn', 'warn', 'Not ready', reasons || 'The bridge cannot copy records yet.');
 }
 
 /** What is held, the worst first; `null` when nothing is. */
@@ -56,10 +56,10 @@ function troubled({ held: all, summary, topics, mappings }) {
   const halted = topics.flatMap((topic) => topic.partitions.filter((part) => part.state === 'halted').map((part) => `${topic.topic} / ${part.partition}`));
   if (halted.length) {
     const line = halted.length === 1 ? `Halted: ${halted[0]}` : `Halted: ${count(halted.length)} of ${several(summary.partitions, 'partition')}`;
-    return of('bad', 'bad', line, `It waits for somebody to act, before retention reaches it. Everything else goes on. ${late}`);
+    return of('bad', 'bad', line, `A person must act before retention deletes its records. All other partitions continue. ${late}`);
   }
   const hubs = named(held, ['hub', 'token'], 'hub');
-  const wait = waiting > 0 ? `${count(waiting)} of ${several(summary.partitions, 'partition')} wait; the rest flows. ` : 'The rest flows. ';
+  const wait = waiting > 0 ? `${count(waiting)} of ${several(summary.partitions, 'partition')} wait; the others continue. ` : 'The others continue. ';
   if (hubs.length) return of('warn', 'warn', list('Held', 'hub', hubs), wait + late);
   const again = named(held, ['delivery'], 'hub');
   if (again.length) return of('warn', 'warn', list('Retrying', 'hub', again), wait + late);
@@ -69,7 +69,7 @@ function troubled({ held: all, summary, topics, mappings }) {
   if (limited.length) return of('limit', 'limit', list('Throttled', 'namespace', limited), wait + late);
   const paused = mappings.filter((mapping) => mapping.paused).map((mapping) => (mapping.topics ?? [mapping.topic_pattern]).join(', '));
   if (!held.length && paused.length) {
-    return of('calm', 'limit', list('Paused', 'mapping', paused), `What was read is delivered, and no more is read until somebody resumes it. ${late}`);
+    return of('calm', 'limit', list('Paused', 'mapping', paused), `Records already read are delivered, and no more are read until the mapping is resumed. ${late}`);
   }
   if (!held.length) return null;
   return of('warn', 'warn', `Held: ${count(held.length)} of ${several(summary.partitions, 'partition')}`, wait + late, 'Held');
@@ -89,14 +89,14 @@ function named(held, kinds, ...fields) {
 
 function flowing(summary) {
   if (!summary.partitions) return of('good', 'good', 'Ready', 'No partition is assigned to this process.');
-  if (summary.lag_seconds == null) return of('calm', 'none', 'Running', 'How far behind it is, is not known yet.');
+  if (summary.lag_seconds == null) return of('calm', 'none', 'Running', 'The lag is not known yet.');
   if (summary.lag_seconds < BEHIND) return of('good', 'good', 'Keeping up', behindWords(summary));
   return of('calm', 'late', `Behind by ${duration(summary.lag_seconds)}`, `${several(summary.lag_records ?? 0, 'record')}. ${caughtUp(summary)}`, 'Behind');
 }
 
 function behindWords(summary) {
   if (summary.lag_seconds == null) return '';
-  return `The oldest record that is not settled is ${duration(summary.lag_seconds)} old.`;
+  return `The oldest unsettled record is ${duration(summary.lag_seconds)} old.`;
 }
 
 function caughtUp(summary) {

@@ -56,7 +56,7 @@ function why(parts, counts, reasons, hubs) {
     const many = counts.held === parts.length ? whole : `${count(counts.held)} of ${count(parts.length)} partitions wait`;
     words.push(`${many}: ${[...reasons].filter(Boolean).join(', ') || 'held'}`);
   }
-  if (counts.paused) words.push('not read until somebody resumes it');
+  if (counts.paused) words.push('not read until it is resumed');
   const sums = {};
   for (const hub of hubs) for (const [name, number] of Object.entries(hub.states)) sums[name] = (sums[name] ?? 0) + number;
   for (const [name, number] of Object.entries(sums)) {
@@ -99,7 +99,7 @@ function createRow() {
     set(toggle, 'aria-expanded', String(!details.hidden));
     updateDetails(row);
   });
-  for (const [name, label] of [['lag', 'behind'], ['records', 'records behind'], ['arriving', 'arriving'], ['flight', 'under way'], ['partitions', 'partitions']]) {
+  for (const [name, label] of [['lag', 'behind'], ['records', 'records behind'], ['arriving', 'arriving'], ['flight', 'in flight'], ['partitions', 'partitions']]) {
     // Shown where the columns have no heads: on a phone.
     set(parts[name], 'data-label', label);
   }
@@ -169,6 +169,6 @@ function updatePart(node, { part, state, left }, now) {
   const reason = part.detail ?? reasonOf(part.reason);
   if (reason) words.push(reason);
   say(node.parts.word, words.join(': '));
-  const figures = [`position ${count(part.position)}`, `${count(part.lag_records)} behind`, duration(part.lag_seconds), `${count(part.in_flight_records)} under way`, `shard ${part.shard}`];
+  const figures = [`position ${count(part.position)}`, `${count(part.lag_records)} behind`, duration(part.lag_seconds), `${count(part.in_flight_records)} in flight`, `shard ${part.shard}`];
   say(node.parts.figures, figures.join(' · '));
 }

@@ -111,9 +111,9 @@ function pulse() {
     return;
   }
   const from = status ? `The figures below are those of ${clock(status.bridge.now)} UTC. ` : '';
-  const reason = failures ? `The bridge, or the way to it, is gone: ${trouble}. ` : '';
+  const reason = failures ? `The bridge, or the connection to it, is down: ${trouble}. ` : '';
   const line = `No answer for ${duration(Math.round(silent / 1000))}`;
-  paintHeadline({ tone: 'none', sign: 'none', line, below: `${reason}${from}It is asked again.`, spoken: 'No answer from the bridge' });
+  paintHeadline({ tone: 'none', sign: 'none', line, below: `${reason}${from}The page keeps asking.`, spoken: 'No answer from the bridge' });
   say(at('answered'), 'no answer');
   title();
 }

@@ -48,8 +48,8 @@ function updateNamespace(node, each, now) {
   if (each.detail) facts.push(hinted(each.detail)[0]);
   if (each.connections) facts.push(`${several(each.connections, 'connection')}, ${several(each.links ?? 0, 'link')}`);
   const life = each.token_expires == null ? null : (Date.parse(each.token_expires) - Date.parse(now)) / 1000;
-  if (life != null) facts.push(life > 0 ? `token ends in ${duration(life)}` : `token ended ${duration(-life)} ago`);
-  if (each.throttled) facts.push(`takes ${bytes(each.throttled.bytes_per_second)}/s, ${several(each.throttled.waiting ?? 0, 'hub partition')} in turn`);
+  if (life != null) facts.push(life > 0 ? `token expires in ${duration(life)}` : `token expired ${duration(-life)} ago`);
+  if (each.throttled) facts.push(`accepts ${bytes(each.throttled.bytes_per_second)}/s, ${several(each.throttled.waiting ?? 0, 'hub partition')} in turn`);
   set(node, 'data-tone', life != null && life <= SHORT ? 'warn' : null);
   tell(node, state, each.namespace, word, facts.join(' · '));
 }

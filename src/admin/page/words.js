@@ -17,8 +17,8 @@ export const STATES = {
   behind: { word: 'behind', letter: 'B', tone: 'calm', weight: 1 },
   good: { word: 'keeping up', letter: '', tone: 'good', weight: 0 },
   sending: { word: 'sending', letter: '', tone: 'good', weight: 0 },
-  unused: { word: 'not sent to', letter: '', tone: 'none', weight: -1 },
-  unknown: { word: 'not known', letter: '?', tone: 'none', weight: -1 },
+  unused: { word: 'not used', letter: '', tone: 'none', weight: -1 },
+  unknown: { word: 'unknown', letter: '?', tone: 'none', weight: -1 },
 };
 
 /** The state of this name; one that is not known yet to this page is said as it came, and shown as unknown. */
@@ -30,16 +30,16 @@ export function stateOf(name) {
 const REASONS = {
   // Its state says it.
   halted: '',
-  hub_unavailable: 'its hub takes nothing',
-  hub_slow: 'its hub takes no more for now',
-  no_partition: 'its hub has no place for it',
-  in_flight: 'too much is under way behind one record',
-  schema: 'its next schema is not known yet',
-  claim_check: 'its next value is not in its blob yet',
-  dead_letters: 'its dead letters are not written',
+  hub_unavailable: 'its hub accepts no events',
+  hub_slow: 'its hub accepts events too slowly',
+  no_partition: 'its hub has no partition for it',
+  in_flight: 'too many records wait for one acknowledgement',
+  schema: 'it waits for a schema',
+  claim_check: 'it waits for a blob to be written',
+  dead_letters: 'its dead letters cannot be written',
   paused: 'its mapping is paused',
   reload: 'its mappings have changed',
-  lookup: 'its hub is read for what was sent before',
+  lookup: 'the bridge looks for events that were sent before',
 };
 
 export function reasonOf(name) {

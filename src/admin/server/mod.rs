@@ -163,7 +163,7 @@ async fn here(port: u16, views: Views) {
     let socket = match local::listen(port) {
         Ok(socket) => socket,
         Err(error) => {
-            tracing::warn!(%error, "there is no local socket: commands that change something need `admin.token_file`");
+            tracing::warn!(%error, "cannot open the local socket: `pause`, `resume`, `drain` and `log-level` need `admin.token_file`");
             return std::future::pending().await;
         }
     };

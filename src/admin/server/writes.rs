@@ -85,7 +85,7 @@ async fn reload(views: &Views) -> Response {
         Ok(Err(_)) => refused(StatusCode::SERVICE_UNAVAILABLE, "the bridge stops"),
         Err(_) => refused(
             StatusCode::SERVICE_UNAVAILABLE,
-            "the bridge is not ready to reload yet, and will once it is",
+            "the bridge is not ready yet, and reloads once it is",
         ),
     }
 }
@@ -120,7 +120,7 @@ impl Guard {
         };
         let token = token.trim_ascii();
         if !(Admin::SHORTEST..LONGEST).contains(&token.len()) {
-            return Some(refused(StatusCode::FORBIDDEN, "`admin.token_file` holds no good token"));
+            return Some(refused(StatusCode::FORBIDDEN, "`admin.token_file` has no usable token"));
         }
         let shown = request.headers().get(header::AUTHORIZATION);
         let shown = shown.and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));

@@ -12,8 +12,8 @@ use crate::group::{Failure, Replay, Session, Target};
 /// What is to be sent again.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    /// From where on in the dead-letter topics, which the first time is to be said: `earliest`, a time such as `2026-01-31T08:00:00Z`, a
-    /// date (its midnight, UTC), or, of one partition, an offset. Without it, from where the last time has ended
+    /// Where to start in the dead-letter topics: `earliest`, a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), or an offset
+    /// of one partition. The first run needs it; a later run without it continues where the last one ended
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: Option<Target>,
     #[command(flatten)]
@@ -30,13 +30,19 @@ impl Question {
         let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
         let dead = config.dead_letter_topics(chosen);
         if dead.is_empty() {
-            let what = "no mapping that is meant writes dead letters";
-            return Err(Failure::usage(what, "`[failure] policy = \"dead_letter\"` does"));
+            let what = "no selected mapping writes dead letters";
+            return Err(Failure::usage(
+                what,
+                "set `[failure] policy = \"dead_letter\"` for a mapping to write them",
+            ));
         }
         if let Some(other) = topics.iter().find(|it| !dead.contains(&it.topic)) {
-            let what = format!("no mapping that is meant writes dead letters to `{}`", other.topic);
+            let what = format!("no selected mapping writes dead letters to `{}`", other.topic);
             let all = dead.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>();
-            return Err(Failure::usage(what, format!("there are {}", all.join(", "))));
+            return Err(Failure::usage(
+                what,
+                format!("the dead-letter topics are {}", all.join(", ")),
+            ));
         }
         let group = self.sending.group(config, "dead-letters")?;
         let asked = config.clone().for_replay(&group, self.sending.kind());

@@ -26,12 +26,14 @@ pub(super) async fn all(addresses: &[String]) -> Vec<Member> {
 pub(in crate::cli) async fn one(client: &Client) -> Result<Document, String> {
     let reply = client.send("GET", "/status").await?;
     if reply.status != 200 {
-        return Err(format!("HTTP {}; is it a bridge of this version?", reply.status));
+        return Err(format!("HTTP {}; does a bridge of this version run there?", reply.status));
     }
     let status: Document = serde_json::from_slice(&reply.body)
         .map_err(|error| format!("the answer is not the status of a bridge: {error}"))?;
     match status.version {
         VERSION => Ok(status),
-        other => Err(format!("version {other} of `/status`, and this program knows {VERSION}")),
+        other => Err(format!(
+            "the answer has version {other} of `/status`, and this program reads version {VERSION}"
+        )),
     }
 }

@@ -28,13 +28,13 @@ const VERSION: u32 = 1;
 /// Whom to ask, and how to show it.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    /// Address of a running bridge, its `[admin] listen`; may be repeated, for several members of a group
+    /// The `[admin] listen` address of a running bridge; may be repeated, for several members of a group
     #[arg(long = "address", value_name = "HOST:PORT", conflicts_with = "config")]
     addresses: Vec<String>,
-    /// The configuration file of a bridge that runs here, for its `[admin] listen`
+    /// The configuration file of a bridge on this machine, to read its `[admin] listen`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Look again every two seconds, until interrupted
+    /// Refresh every two seconds, until interrupted
     #[arg(long)]
     watch: bool,
     /// Write JSON: `{"version": 1, "members": [{"address", "status", "error"}]}`, with `status` as `GET /status`

@@ -26,13 +26,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// See the module.
 #[derive(Debug, Args)]
 pub(super) struct Following {
-    /// Follow the bridge: in rounds, compare what its group has committed since the last one, until a signal
+    /// Follow the bridge until a signal: in each round, compare what its group has committed since the last one
     #[arg(long)]
     live: bool,
-    /// How often a round begins, a second at least; one that takes longer is followed by the next at once
+    /// How often a round begins, at least 1s; after a longer round the next begins at once
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = every, requires = "live")]
     every: Duration,
-    /// Serve metrics of what was found, in the text format of Prometheus, at `/metrics` of this address
+    /// Serve the results as Prometheus metrics, at `/metrics` of this address
     #[arg(long, value_name = "ADDRESS", requires = "live")]
     metrics: Option<SocketAddr>,
 }
@@ -97,7 +97,7 @@ impl Rounds for Telling {
 
     fn failed(&self, failure: &Failure) {
         self.metrics.round("failed");
-        say(std::io::stderr(), format_args!("{failure}\n  the next round tries it again"));
+        say(std::io::stderr(), format_args!("{failure}\n  the next round retries"));
     }
 }
 
@@ -148,8 +148,7 @@ impl Following {
             Ok(Ok((came, out))) => came.map(|()| written(out, code)),
             Ok(Err(error)) => Ok(no_runtime(&error)),
             Err(_) => {
-                let on =
-                    "stopped in a round; the same command goes on with it in the same `--work-dir`";
+                let on = "stopped within a round; the same command with the same `--work-dir` continues it";
                 say(std::io::stderr(), format_args!("{on}"));
                 Ok(code)
             }
@@ -181,7 +180,7 @@ fn not_served(error: &StartError) -> ExitCode {
     let text = causes::whole(error);
     say(
         std::io::stderr(),
-        format_args!("error: {text}\n  hint: free the address, or name another"),
+        format_args!("error: {text}\n  hint: stop what uses this address, or give another"),
     );
     ExitCode::from(code)
 }

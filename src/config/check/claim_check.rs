@@ -57,9 +57,9 @@ impl Check<'_> {
 
     fn container(&mut self, at: &Path, url: &str) -> Option<String> {
         let such_as = "https://ACCOUNT.blob.core.windows.net/CONTAINER";
-        let why = "the address of each blob stands in its event, so nothing secret is in it";
+        let why = "the address of each blob is part of its event, so it must not hold a secret";
         if url.contains(['?', '@']) {
-            let hint = "put what is behind the `?` into a file, and name it by `sas_file`";
+            let hint = "put the part after the `?` into a file, and name the file in `sas_file`";
             self.wrong(at, "holds more than an address", why, hint);
             return None;
         }
@@ -69,7 +69,7 @@ impl Check<'_> {
         let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         // An emulator has the account in front of it.
         let (Some(name), 1..=2) = (path.last(), path.len()) else {
-            let why = "blobs are put into a container, which is named behind the account";
+            let why = "blobs are written to a container, whose name follows the account";
             self.wrong(at, "names no container", why, format!("write `{such_as}`"));
             return None;
         };
@@ -79,7 +79,7 @@ impl Check<'_> {
                 at,
                 format!("ends in {}", shown(name)),
                 why,
-                "correct it; folders are the `prefix`",
+                "correct the name; folders belong into `prefix`",
             );
             return None;
         }
@@ -93,9 +93,9 @@ impl Check<'_> {
         let is_whole =
             parts.is_empty() || parts.split('/').all(|it| !matches!(it, "" | "." | ".."));
         if prefix.len() > LONGEST_PREFIX || !prefix.chars().all(usable) || !is_whole {
-            let why = "names of blobs begin with it, and they stand in URLs";
+            let why = "names of blobs begin with it, and they are part of URLs";
             let hint = "write letters, digits and `-_.~=`, with `/` between folders";
-            self.wrong(at, "is no beginning of a name", why, hint);
+            self.wrong(at, "cannot begin the name of a blob", why, hint);
             return None;
         }
         Some(prefix.to_owned())
@@ -111,7 +111,7 @@ impl Check<'_> {
         let key = at.key("credential");
         match (&given.credential, &given.sas_file) {
             (Some(_), Some(_)) => {
-                let why = "an upload says once who asks";
+                let why = "an upload authenticates in one way only";
                 self.wrong(
                     &at.key("sas_file"),
                     "contradicts `credential`",
@@ -121,14 +121,14 @@ impl Check<'_> {
                 None
             }
             (None, None) => {
-                let why = "storage must know who writes";
+                let why = "storage accepts no upload without a credential";
                 let hint = "add `credential = { kind = \"workload_identity\" }`, or `sas_file`";
                 self.missing(&key, why, hint);
                 None
             }
             (Some(_), None) if is_open => {
                 let why = "a token would be sent in clear text";
-                let hint = "write `https://…`; an emulator without TLS takes a `sas_file`";
+                let hint = "write `https://…`; an emulator without TLS accepts a `sas_file`";
                 self.wrong(&at.key("container"), "begins with `http://`", why, hint);
                 None
             }
@@ -144,7 +144,7 @@ impl Check<'_> {
         url: Option<&str>,
     ) -> Option<Entra> {
         if given.kind == Some(Kind::Sas) {
-            let why = "a shared access key is for Event Hubs, and storage does not know it";
+            let why = "a shared access key of Event Hubs is not valid for storage";
             let hint = "write `sas_file` beside `container` instead, or another `kind`";
             self.wrong(&at.key("kind"), "is `sas`", why, hint);
             return None;
@@ -165,7 +165,7 @@ impl Check<'_> {
         if text.trim().trim_start_matches('?').split('&').any(is_one) {
             return Some(path);
         }
-        let why = "it is what stands behind the `?` of a URL that lets somebody write";
+        let why = "it is the part after the `?` of a URL that allows writing";
         let hint =
             "write `sv=…&sr=c&sp=cw&se=…&sig=…` into it; docs/too-large.md says how to get one";
         self.wrong(at, "names a file without a shared access signature", why, hint);
@@ -190,7 +190,7 @@ impl Check<'_> {
                 TooLarge::ClaimCheck(claims.container.clone())
             }
             (Some(raw::TooLarge::ClaimCheck), Claims::None) => {
-                let why = "the value has to go somewhere";
+                let why = "a value that is too large needs a container to go to";
                 let hint = "add `[claim_check]` with `container` and `credential`";
                 self.wrong(at, "is `claim_check`, and there is no `[claim_check]`", why, hint);
                 TooLarge::Policy
@@ -206,7 +206,7 @@ impl Check<'_> {
             && !mappings.is_empty()
             && !mappings.iter().any(is_used)
         {
-            let why = "no mapping puts values there";
+            let why = "no mapping writes values to it";
             let hint = "write `too_large = \"claim_check\"` into `[failure]`, or remove the table";
             self.warn(&Path::top("claim_check"), "is never used", why, hint);
         }

@@ -32,7 +32,7 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
         "partition.assignment.strategy" | "group.protocol.type" | "group.remote.assignor" => {
             (MEMBERSHIP, REMOVE)
         }
-        "enable.partition.eof" => ("the bridge has no use for the end of a partition", REMOVE),
+        "enable.partition.eof" => ("the bridge does not use end-of-partition events", REMOVE),
         "queued.max.messages.kbytes" => {
             ("the prefetch is part of one memory budget", "use `memory` under `[limits]`")
         }
@@ -53,11 +53,9 @@ pub(super) fn owner(property: &str) -> Option<(&'static str, &'static str)> {
         | "message.timeout.ms"
         | "delivery.timeout.ms" => (DEAD_LETTERS, REMOVE),
         "enabled_events" | "opaque" | "default_topic_conf" => {
-            ("it belongs to the program, not to a file", REMOVE)
+            ("only a program can set it, not a file", REMOVE)
         }
-        property if property.ends_with("_cb") => {
-            ("it belongs to the program, not to a file", REMOVE)
-        }
+        property if property.ends_with("_cb") => ("only a program can set it, not a file", REMOVE),
         _ => return None,
     })
 }

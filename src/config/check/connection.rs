@@ -54,7 +54,7 @@ impl Check<'_> {
             ),
             (false, true) => self.missing(
                 &at.key("certificate_file"),
-                "a private key is of no use without its certificate",
+                "a private key needs its certificate",
                 "add `certificate_file`, or leave `key_file` out",
             ),
             _ => {}
@@ -74,7 +74,7 @@ impl Check<'_> {
         if port == Some(None) || host.is_empty() || !(bracketed || host.chars().all(usable)) {
             self.wrong(
                 &at,
-                format!("`{text}` is no address"),
+                format!("`{text}` is not an address"),
                 "it is a host, with a port if that is not the usual one",
                 "write `host`, `host:port`, `10.1.2.3:5671` or `[fd00::1]:5671`",
             );

@@ -59,8 +59,8 @@ impl Check<'_> {
             self.wrong(
                 &at.key("connection").key("transport"),
                 "contradicts the `TransportType` of the connection string",
-                "both say what AMQP travels in, and nothing says which one holds",
-                "leave the key out, or take `TransportType` out of the connection string",
+                "both choose the transport of AMQP, and they differ",
+                "remove the key, or remove `TransportType` from the connection string",
             );
         }
         Some(said)
@@ -83,7 +83,7 @@ impl Check<'_> {
         };
         let (here, there) = (shown(&second.address), shown(&first.address));
         let why = format!(
-            "it is a second key to where `connection_string` leads, which is {there}, and not {here}"
+            "it must lead to the same place as `connection_string`, which is {there}, not {here}"
         );
         self.wrong(&second.at, what, why, hint);
         None
@@ -101,8 +101,8 @@ impl Check<'_> {
         match said.parse() {
             Ok(ConnectionString { address, access, protocol, unheeded }) => {
                 for part in unheeded {
-                    let hint = "leave it out, if nobody else reads the string";
-                    self.warn(&at, "says more than the bridge heeds", part, hint);
+                    let hint = "remove it, unless another program reads the string";
+                    self.warn(&at, "has a part that the bridge ignores", part, hint);
                 }
                 // What stands in a file may change while the bridge runs.
                 let access = file.map_or(access, Access::ConnectionString);

@@ -83,7 +83,7 @@ impl Check<'_> {
         host: &str,
     ) -> Option<Credential> {
         let Some(kind) = given.kind else {
-            let why = "it says which way in the other keys describe";
+            let why = "it selects the kind of credential that the other keys describe";
             self.missing(
                 &at.key("kind"),
                 why,
@@ -168,7 +168,7 @@ impl Check<'_> {
             && !tenant.chars().all(usable)
         {
             let said = format!("is {}, not a tenant", shown(tenant));
-            let why = "a tenant is named by its id or by a domain of it";
+            let why = "a tenant is given by its id or by one of its domains";
             self.wrong(&at.key("tenant_id"), said, why, "give the `Directory (tenant) ID`");
             return None;
         }
@@ -230,7 +230,7 @@ impl Check<'_> {
             return None;
         }
         let Some((key, id, assigned)) = ids.first() else { return Some(Principal::Managed(None)) };
-        let why = "without an id the system-assigned identity is meant";
+        let why = "without an id the system-assigned identity is used";
         let id = self.text(&at.key(key), id.as_ref(), why)?;
         Some(Principal::Managed(Some(assigned(id))))
     }
@@ -248,7 +248,7 @@ impl Check<'_> {
         let in_pem = |text: &str, label: &str| text.contains("-----BEGIN") && text.contains(label);
         if !in_pem(&text, "CERTIFICATE-----") {
             let hint = "convert a PKCS#12 file with `openssl pkcs12 -in x.pfx -nodes -out x.pem`";
-            self.wrong(&at_file, "names a file without a certificate", "it is no PEM", hint);
+            self.wrong(&at_file, "names a file without a certificate", "it is not PEM", hint);
             return None;
         }
         let key_text = key.as_ref().map_or(Some(&text), |key| key.as_ref().map(|(text, _)| text));
@@ -280,7 +280,7 @@ impl Check<'_> {
         if self.layers.ambient("SYSTEM_OIDCREQUESTURI").is_none() {
             self.wrong(
                 &at.key("kind"),
-                "is `pipelines`, and this is none",
+                "is `pipelines`, but this is not a job of Azure Pipelines",
                 "Azure Pipelines sets `SYSTEM_OIDCREQUESTURI` for its jobs, and it is not set",
                 "run the bridge in a job of Azure Pipelines, or choose another `kind`",
             );
@@ -331,11 +331,11 @@ impl Check<'_> {
 
     fn scope(&mut self, at: &Path, given: Option<&String>) -> Option<String> {
         let Some(given) = given else { return Some(SCOPE.to_owned()) };
-        let scope = self.text(at, Some(given), "a token is for something")?;
+        let scope = self.text(at, Some(given), "a token needs a scope")?;
         let usable = |c: char| c.is_ascii_alphanumeric() || ".-_:/".contains(c);
         if !scope.chars().all(usable) || !scope.ends_with("/.default") {
             let said = format!("is {}, not a scope", shown(&scope));
-            let why = "an application asks for all that it was granted, which is `…/.default`";
+            let why = "an application requests all its permissions at once, as `…/.default`";
             self.wrong(at, said, why, format!("write `{SCOPE}`, or leave the key out"));
             return None;
         }
@@ -346,7 +346,9 @@ impl Check<'_> {
     fn authority(&mut self, at: &Path, given: &raw::Credential, host: &str) -> Option<String> {
         let ambient = self.layers.ambient("AZURE_AUTHORITY_HOST").map(str::to_owned);
         let explicit = match &given.authority_host {
-            Some(given) => Some(self.text(at, Some(given), "Entra must be somewhere")?),
+            Some(given) => {
+                Some(self.text(at, Some(given), "the bridge needs the address of Entra")?)
+            }
             None => ambient,
         };
         let of_cloud = match host {
@@ -359,8 +361,7 @@ impl Check<'_> {
         let Some(explicit) = explicit else { return Some(of_cloud.to_owned()) };
         let rest = explicit.strip_prefix("https://").map(|rest| rest.trim_end_matches('/'));
         if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['/', '?', '#', '@', ' '])) {
-            let why =
-                "a secret is sent there, so it is reached by `https` only, and it is only a host";
+            let why = "a secret is sent there, so it must be `https://` and a host, without a path";
             let said = format!("is {}, not an authority", shown(&explicit));
             self.wrong(
                 at,

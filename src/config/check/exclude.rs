@@ -23,7 +23,7 @@ impl Check<'_> {
             self.wrong(
                 &at.key("topic_exclude"),
                 "leaves nothing out",
-                "the mapping names its topics, and takes no other",
+                "the mapping names its topics, and reads no other",
                 "remove it, or use `topic_pattern`",
             );
         }
@@ -36,7 +36,7 @@ impl Check<'_> {
             self.wrong(
                 at,
                 format!("is {}, which looks like a file name's pattern", shown(&text)),
-                "in a regular expression `*` repeats what stands before it",
+                "in a regular expression `*` repeats the character before it",
                 format!("write `{expression}`"),
             );
             return None;

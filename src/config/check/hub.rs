@@ -46,8 +46,7 @@ impl Check<'_> {
             self.missing(
                 &at,
                 why,
-                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; a connection string that ends in \
-                 `EntityPath=…` says it, too",
+                "add `hub = \"orders\"`, or `hub = \"{topic}\"` for the topic's name; or use a connection string that ends in `EntityPath=…`",
             );
         }
         let written = self.text(&at, hub.as_ref(), why)?;
@@ -69,7 +68,12 @@ impl Check<'_> {
     fn names_hubs(&mut self, at: &Path, hub: Hub) -> Option<Hub> {
         if let Some(place) = hub.template.reads_place() {
             let hint = "write `{topic}` where the name of the topic belongs";
-            self.wrong(at, format!("reads `{place}`, which names no hub"), PLACES, hint);
+            self.wrong(
+                at,
+                format!("uses `{place}`, which is not available for the name of a hub"),
+                PLACES,
+                hint,
+            );
             return None;
         }
         let fixed = hub.template.of_topic();
@@ -82,7 +86,7 @@ impl Check<'_> {
         if !is_right {
             self.wrong(
                 at,
-                format!("is {}, which no hub is called", shown(&hub.written)),
+                format!("is {}, not a valid name of a hub", shown(&hub.written)),
                 HUB_NAMES,
                 "give the name of the hub alone, without its namespace",
             );
@@ -109,10 +113,10 @@ impl Check<'_> {
             }
             (None, None) => {
                 if !self.failed(&list) {
-                    let said = format!("is {}, and no `hubs` are named", shown(&written));
-                    let why =
-                        "a record chooses among hubs that are named, so that none can make one up";
-                    let hint = "add `hubs = [\"…\", \"…\"]`: all that it may give, 100 at most";
+                    let said = format!("is {}, but `hubs` is missing", shown(&written));
+                    let why = "a record can only choose among the hubs of that list";
+                    let hint =
+                        "add `hubs = [\"…\", \"…\"]` with every hub that it may give, 100 at most";
                     self.wrong(&at.key("hub"), said, why, hint);
                 }
                 None
@@ -137,8 +141,8 @@ impl Check<'_> {
         topics: Option<&Topics>,
     ) -> bool {
         if hubs.is_empty() {
-            let why = "a record chooses among the hubs that are named";
-            self.wrong(at, "is empty", why, "name those that `hub` may give");
+            let why = "a record can only choose among the hubs of this list";
+            self.wrong(at, "is empty", why, "list every hub that `hub` may give");
             return false;
         }
         if hubs.len() > MOST {
@@ -156,25 +160,24 @@ impl Check<'_> {
             let at = at.index(index);
             let before = &hubs[..index];
             if !is_hub(&expand(hub, "topic")) {
-                let hint =
-                    "write the name as it is; `{topic}` is all that may stand in braces here";
+                let hint = "write the name itself; only `{topic}` may stand in braces here";
                 self.wrong(
                     &at,
-                    format!("is {}, which no hub is called", shown(hub)),
+                    format!("is {}, not a valid name of a hub", shown(hub)),
                     HUB_NAMES,
                     hint,
                 );
             } else if before.iter().any(|it| named.iter().any(|topic| is_one(it, hub, *topic))) {
-                let why = "Event Hubs tells no upper case from lower in the name of a hub";
+                let why = "names of hubs are the same in upper and lower case";
                 let said = format!("names {} a second time", shown(hub));
                 self.wrong(&at, said, why, "remove it");
             } else if !named
                 .iter()
                 .any(|topic| template.may_give(&expand(hub, topic.unwrap_or("topic")), *topic))
             {
-                let said = format!("is {}, which `hub` gives for no record", shown(hub));
-                let why = "a hub that cannot be chosen is hardly what was meant";
-                self.wrong(&at, said, why, "write it as `hub` gives it, or remove it");
+                let said = format!("is {}, which `hub` never gives", shown(hub));
+                let why = "a hub that cannot be chosen is probably a mistake";
+                self.wrong(&at, said, why, "write the name as `hub` gives it, or remove it");
             } else {
                 continue;
             }
@@ -195,9 +198,9 @@ impl Check<'_> {
         self.reads_nothing_removed(&at, &hub.template, gone);
         let lost = hub.template.headers().find(|name| headers.is_some_and(|it| it.is_gone(name)));
         if let Some(name) = lost {
-            let said = format!("reads the header `{name}`, which is gone by then");
-            let why = "the hub is chosen of what `[mappings.headers]` leaves";
-            self.wrong(&at, said, why, "keep the header, or choose by another one");
+            let said = format!("reads the header `{name}`, which is removed before");
+            let why = "the hub is chosen after `[mappings.headers]` is applied";
+            self.wrong(&at, said, why, "keep the header, or choose the hub by another one");
         }
     }
 }

@@ -63,17 +63,16 @@ impl Check<'_> {
         if given.instance_id.is_some() {
             self.wrong(
                 &at.key("instance_id"),
-                "cannot stand beside `\"group.protocol\" = \"consumer\"`",
-                "the brokers refuse a static member that comes back after a crash until the session of its former life is over, and librdkafka \
-                 gives up at once",
-                "leave one of the two out; in the chart, `staticMembership`",
+                "cannot be used with `\"group.protocol\" = \"consumer\"`",
+                "after a crash the brokers refuse a static member until its old session has timed out, and librdkafka gives up at once",
+                "remove one of the two; in the chart, remove `staticMembership`",
             );
         }
         if given.client.contains_key("heartbeat.interval.ms") {
             self.wrong(
                 &at.key("client").key("heartbeat.interval.ms"),
-                "cannot stand beside `\"group.protocol\" = \"consumer\"`",
-                "the brokers say how often, by `group.consumer.heartbeat.interval.ms`",
+                "cannot be used with `\"group.protocol\" = \"consumer\"`",
+                "the brokers set the interval, by `group.consumer.heartbeat.interval.ms`",
                 "remove it",
             );
         }
@@ -144,7 +143,7 @@ impl Check<'_> {
         for (property, value) in given {
             let place = at.key(property);
             if let Some((why, hint)) = owner(property) {
-                self.wrong(&place, "is owned by the bridge", why, hint);
+                self.wrong(&place, "is reserved for the bridge", why, hint);
             } else if timeouts.contains(&property.as_str()) {
                 // Looked at below.
             } else if let Some(objection) = (self.objection)(property, value) {
@@ -184,7 +183,7 @@ impl Check<'_> {
             _ => {
                 self.wrong(
                     &Path::top("kafka").key("client").key(property),
-                    "is not a number of milliseconds librdkafka takes",
+                    "is not a number of milliseconds that librdkafka accepts",
                     format!("it is a whole number between 1 and {most}"),
                     format!("write `\"{property}\" = {default}`, its default, or leave it out"),
                 );
@@ -201,8 +200,7 @@ impl Check<'_> {
         if limits.drain_timeout < Duration::from_millis(poll.unsigned_abs()) {
             return;
         }
-        let why = "Kafka gives the partitions of a member that takes that long to another one, \
-                   and records would be sent twice";
+        let why = "Kafka reassigns the partitions of a member that takes longer, and records would be sent twice";
         let hint = "lower `drain_timeout` under `[limits]`, or raise `\"max.poll.interval.ms\"` under \
                     `[kafka.client]`";
         let drain = Path::top("limits").key("drain_timeout");
@@ -232,7 +230,7 @@ fn wrong_broker(broker: &str) -> Option<&'static str> {
         Some((protocol, address)) => {
             let protocol = protocol.to_ascii_lowercase();
             if !["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"].contains(&protocol.as_str()) {
-                return Some("whether there is TLS, and a login, is said under `[kafka.security]`");
+                return Some("TLS and authentication are configured under `[kafka.security]`");
             }
             address
         }
@@ -247,7 +245,7 @@ fn wrong_broker(broker: &str) -> Option<&'static str> {
         return Some("it has no usable host name");
     }
     if bare_ipv6 {
-        return Some("an IPv6 address stands in brackets, `[::1]:9092`");
+        return Some("an IPv6 address needs brackets, `[::1]:9092`");
     }
     match port.map(str::parse::<u16>) {
         None | Some(Ok(1..)) => None,

@@ -48,9 +48,14 @@ impl Check<'_> {
             let events = self.events(&at.key("events"), &given.events, events);
             let failure = self.failure(&at.key("failure"), &given.failure, failure, claims);
             if given.value.compress.is_some() && !events.headers {
-                let why = "`headers = false` leaves out what says how to read it";
-                let hint = "remove one of the two";
-                self.wrong(&at.key("value").key("compress"), "cannot be read back", why, hint);
+                let why = "`headers = false` removes the header that names the compression";
+                let hint = "remove one of the two settings";
+                self.wrong(
+                    &at.key("value").key("compress"),
+                    "makes events that no consumer can read",
+                    why,
+                    hint,
+                );
             }
             let partitioning = self.partitioning(&at, given.partitioning.as_ref());
             let namespace = given.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned());
@@ -95,7 +100,7 @@ impl Check<'_> {
             self.wrong(
                 &at.key(second),
                 format!("contradicts `{first}`"),
-                "a mapping takes its topics from one of `topic`, `topics` and `topic_pattern`",
+                "a mapping has one of `topic`, `topics` and `topic_pattern`",
                 "keep one of them, or write a second mapping",
             );
             return None;
@@ -114,7 +119,7 @@ impl Check<'_> {
                 if !["topics", "topic_pattern"].iter().any(|key| self.failed(&at.key(key))) {
                     self.missing(
                         &at.key("topic"),
-                        "a mapping must say which topics it takes",
+                        "a mapping must say which topics it reads",
                         "add `topic = \"orders\"`, `topics = [\"a\", \"b\"]` or `topic_pattern = \"orders-.+\"`",
                     );
                 }
@@ -128,7 +133,7 @@ impl Check<'_> {
             self.wrong(
                 at,
                 "is empty",
-                "a mapping must say which topics it takes",
+                "a mapping must say which topics it reads",
                 "name at least one topic",
             );
         }
@@ -155,7 +160,7 @@ impl Check<'_> {
             let pattern = topic.contains(['*', '^', '$', '+', '[', '(']);
             self.wrong(
                 at,
-                format!("is {}, which no topic is called", shown(topic)),
+                format!("is {}, not a valid name of a topic", shown(topic)),
                 TOPIC_NAMES,
                 if pattern {
                     "for a pattern use `topic_pattern`"
@@ -176,8 +181,8 @@ impl Check<'_> {
                     self.warn(
                         at,
                         format!("is {}, which looks like a file name's pattern", shown(&pattern)),
-                        "in a regular expression `*` repeats what stands before it",
-                        format!("write `{expression}`, if that is meant"),
+                        "in a regular expression `*` repeats the character before it",
+                        format!("did you mean `{expression}`?"),
                     );
                 }
                 Some(regex)

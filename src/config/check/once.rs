@@ -25,7 +25,7 @@ impl Check<'_> {
         if group.is_empty() || group.chars().count() > LONGEST_GROUP || group.contains('/') {
             let why = "a consumer group of Event Hubs has a name of 1 to 50 characters";
             let hint = "give the name of a group of the hubs, as `$Default`";
-            self.wrong(&at.key("consumer_group"), "is no consumer group", why, hint);
+            self.wrong(&at.key("consumer_group"), "is not a consumer group", why, hint);
         }
         Once {
             terms: Terms { lease, late, skew, ..usual },
@@ -44,8 +44,8 @@ impl Check<'_> {
         if !events.source_properties {
             self.wrong(
                 &at.key("delivery"),
-                "is `effectively_once`, and `source_properties` is off",
-                "an event is found again by the record it says that it is of",
+                "is `effectively_once`, but `source_properties` is off",
+                "the bridge recognises an event by the properties that name its record",
                 "remove `source_properties = false` from `[events]` or from the mapping",
             );
         }

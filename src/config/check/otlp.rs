@@ -51,7 +51,7 @@ impl Check<'_> {
         if (0.0..=1.0).contains(ratio) {
             return *ratio;
         }
-        let why = "it is a part of all traces that are sampled";
+        let why = "it is a fraction of the sampled traces";
         self.wrong(at, format!("is {ratio}, out of bounds"), why, "choose one between 0 and 1");
         1.0
     }
@@ -71,11 +71,11 @@ impl Check<'_> {
     }
 
     fn collector(&mut self, at: &Path, url: &str) -> Option<String> {
-        let what = ("a collector that takes OTLP over HTTP", "http://HOST:4318", "headers_file");
+        let what = ("a collector that accepts OTLP over HTTP", "http://HOST:4318", "headers_file");
         let url = self.url(at, url, what)?;
         if url.split('/').nth(2).is_some_and(|host| host.ends_with(":4317")) {
-            let why = "collectors take OTLP over gRPC there, and the bridge speaks HTTP";
-            self.warn(at, "ends in 4317", why, "write the port for HTTP, mostly 4318");
+            let why = "collectors accept OTLP over gRPC on that port, and the bridge uses HTTP";
+            self.warn(at, "ends in 4317", why, "write the port for HTTP, usually 4318");
         }
         Some(url)
     }
@@ -100,10 +100,10 @@ impl Check<'_> {
             let said = if url.contains('@') {
                 "holds a user or a password".to_owned()
             } else {
-                format!("is {}, no usable URL", shown(url))
+                format!("is {}, not a usable URL", shown(url))
             };
             let why = format!("it is the URL of {what}");
-            let hint = format!("write `{such_as}`; who asks, is said by `{who}`");
+            let hint = format!("write `{such_as}`; credentials belong into `{who}`");
             self.wrong(at, said, why, hint);
             return None;
         }
@@ -121,8 +121,8 @@ impl Check<'_> {
         let Err(line) = headers(text) else { return true };
         self.wrong(
             at,
-            format!("names a file whose line {line} is no header"),
-            "each line is a header of HTTP",
+            format!("names a file whose line {line} is not a header"),
+            "each line is an HTTP header",
             "write `name: value`, one a line",
         );
         false
@@ -133,7 +133,7 @@ impl Check<'_> {
         let [ca_file, certificate, key] = files;
         let both = [("certificate_file", certificate), ("key_file", key)];
         if let [(missing, None), (_, Some(_))] | [(_, Some(_)), (missing, None)] = both {
-            let why = "a certificate is shown with its key";
+            let why = "a certificate and its key belong together";
             self.missing(&at.key(missing), why, "add it, or remove the other one");
         }
         let ca_file = self.pem(&at.key("ca_file"), ca_file.as_ref());
@@ -147,7 +147,7 @@ impl Check<'_> {
 
     /// `service.name` and what else the operator says.
     fn resource(&mut self, at: &Path, given: &raw::Otlp) -> Vec<(String, String)> {
-        let why = "it is what this bridge is called";
+        let why = "it is the name of this bridge in telemetry";
         let name = self.text(&at.key("service_name"), given.service_name.as_ref(), why);
         let name = name.unwrap_or_else(|| Otlp::SERVICE.to_owned());
         let mut resource = vec![("service.name".to_owned(), name)];
@@ -171,7 +171,7 @@ impl Check<'_> {
                 ),
                 _ => self.wrong(
                     &at,
-                    format!("holds {}, no attribute", shown(part.trim())),
+                    format!("holds {}, not an attribute", shown(part.trim())),
                     "attributes are `name=value`, comma separated, with `%2C` for a comma",
                     "write `deployment.environment.name=production`",
                 ),

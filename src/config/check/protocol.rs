@@ -22,8 +22,11 @@ impl Check<'_> {
             let Some(hint) = hint(&scheme, host) else { continue };
             self.wrong(
                 &at.key("brokers"),
-                format!("says `{}` of `{host}`, but `{spoken}` is spoken", scheme.to_uppercase()),
-                "the client connects to no broker that is said to speak another protocol",
+                format!(
+                    "has `{}` for `{host}`, but the bridge uses `{spoken}`",
+                    scheme.to_uppercase()
+                ),
+                "the client ignores brokers with another protocol",
                 hint,
             );
             return;
@@ -44,9 +47,9 @@ impl Check<'_> {
             if idle {
                 self.warn(
                     &Path::top("kafka").key("client").key(property),
-                    "is of no use",
-                    format!("the brokers are spoken to in `{spoken}`"),
-                    "say it under `[kafka.security]`, or add `\"security.protocol\"` under `[kafka.client]`",
+                    "has no effect",
+                    format!("the bridge connects to the brokers with `{spoken}`"),
+                    "configure it under `[kafka.security]`, or add `\"security.protocol\"` under `[kafka.client]`",
                 );
             }
         }
@@ -72,16 +75,14 @@ fn spoken(given: &raw::Kafka) -> String {
 /// What to write for brokers of `scheme`.
 fn hint(scheme: &str, host: &str) -> Option<String> {
     let security = match scheme {
-        "sasl_ssl" => "add `mechanism` and who logs in under `[kafka.security]`",
+        "sasl_ssl" => "add `mechanism` and its credentials under `[kafka.security]`",
         "ssl" => "add `[kafka.security]`, without a `mechanism`",
         "sasl_plaintext" => {
-            "add `tls = false`, `mechanism` and who logs in under `[kafka.security]`"
+            "add `tls = false`, `mechanism` and its credentials under `[kafka.security]`"
         }
         "plaintext" => "leave `[kafka.security]` out",
         // Told as no broker.
         _ => return None,
     };
-    Some(format!(
-        "write `{host}` alone, and {security}; or choose the listener that is spoken to so"
-    ))
+    Some(format!("write `{host}` alone, and {security}; or choose the listener for this protocol"))
 }

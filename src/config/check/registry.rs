@@ -21,7 +21,7 @@ impl Check<'_> {
         let addresses = at.key("addresses");
         if given.addresses.is_empty() {
             let hint = "add `addresses = [\"https://HOST:8081\"]`";
-            self.missing(&addresses, "a registry is asked for schemas there", hint);
+            self.missing(&addresses, "the bridge fetches schemas there", hint);
         }
         let what = ("a schema registry", "https://HOST:8081", "headers_file");
         let urls = given.addresses.iter().enumerate();
@@ -55,8 +55,8 @@ impl Check<'_> {
         let mut said = ways.into_iter().filter_map(|(key, is_said)| is_said.then_some(key));
         if let (Some(first), Some(second)) = (said.next(), said.next()) {
             let why = match second {
-                "headers_file" => "a header `Authorization` in it says who asks, too",
-                _ => "a request says once who asks",
+                "headers_file" => "a header `Authorization` in it also holds credentials",
+                _ => "a request authenticates in one way only",
             };
             let said = format!("contradicts `{first}`");
             self.wrong(&at.key(second), said, why, "keep one of them");
@@ -66,13 +66,13 @@ impl Check<'_> {
     /// An identity of Entra ID, and what its tokens are for.
     fn identity_of(&mut self, at: &Path, given: &raw::Credential) -> Option<Entra> {
         if given.kind == Some(Kind::Sas) {
-            let why = "a shared access key is for Event Hubs, and no registry knows it";
+            let why = "a shared access key of Event Hubs is not valid for a registry";
             let hint = "write `username` and `password_file`, or another `kind`";
             self.wrong(&at.key("kind"), "is `sas`", why, hint);
             return None;
         }
         if given.kind.is_some() && given.scope.is_none() {
-            let why = "a token is for something, and the registry checks for what";
+            let why = "a token needs a scope, and the registry checks it";
             self.missing(&at.key("scope"), why, "add `scope = \"api://…/.default\"`");
             return None;
         }
@@ -85,7 +85,7 @@ impl Check<'_> {
     fn user(&mut self, at: &Path, given: &raw::Registry) -> Option<(String, PathBuf)> {
         let both = [("username", &given.username), ("password_file", &given.password_file)];
         if let [(missing, None), (_, Some(_))] | [(_, Some(_)), (missing, None)] = both {
-            let why = "a user has a password";
+            let why = "a user and a password belong together";
             self.missing(&at.key(missing), why, "add it, or remove the other one");
         }
         let why = "it is the name of a user";

@@ -46,9 +46,9 @@ impl Check<'_> {
             }
             let hint = match nearest(&mapping.namespace, namespaces.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "describe it under `[eventhubs.NAME]`".to_owned(),
+                None => "define it under `[eventhubs.NAME]`".to_owned(),
             };
-            let said = format!("names {}, which is nowhere described", shown(&mapping.namespace));
+            let said = format!("names {}, which is not defined", shown(&mapping.namespace));
             self.wrong(&at, said, format!("the namespaces are {known}"), hint);
         }
     }
@@ -67,7 +67,7 @@ impl Check<'_> {
                 self.wrong(
                     &namespace.at,
                     "is used by no mapping",
-                    "a namespace without a mapping gets no events, which is hardly what was meant",
+                    "a namespace without a mapping gets no events, which is probably a mistake",
                     format!("add `namespace = \"{name}\"` to a mapping, or remove it"),
                 );
             }
@@ -87,7 +87,7 @@ impl Check<'_> {
                 if !is_hub(&hub) {
                     self.wrong(
                         &at,
-                        format!("makes `{hub}`, which no hub is called"),
+                        format!("gives `{hub}`, not a valid name of a hub"),
                         HUB_NAMES,
                         "write a mapping of its own, with a hub of another name, for this topic, and take it out of this one",
                     );
@@ -107,9 +107,9 @@ impl Check<'_> {
                 if other != topic {
                     self.warn(
                         &at,
-                        format!("brings `{other}` and `{topic}` to one hub"),
-                        "Event Hubs tells no upper case from lower in the name of a hub",
-                        "write a mapping with another hub for one of them, unless they are meant to meet",
+                        format!("sends `{other}` and `{topic}` to the same hub"),
+                        "names of hubs are the same in upper and lower case",
+                        "write a mapping with another hub for one of them, unless this is intended",
                     );
                 }
             }
@@ -137,7 +137,7 @@ impl Check<'_> {
                     format!("the connection string of `{}` ends in an `EntityPath`", mapping.namespace),
                     format!(
                         "write `hub = \"{only}\"`, or leave `hub` out; for another hub use a connection string of the \
-                         whole namespace, or describe a namespace under a name of its own"
+                         whole namespace, or define a namespace of its own for it"
                     ),
                 );
             }
@@ -225,10 +225,10 @@ impl Check<'_> {
                 };
                 self.wrong(
                     &at,
-                    format!("makes a loop: what is written to `{topic}` comes back"),
+                    format!("makes a loop: the bridge would read `{topic}` again"),
                     "a record that cannot be stored would be read from there, refused and written there \
                      again, for ever",
-                    "choose a topic no mapping takes, or give the mapping that takes it another policy",
+                    "choose a topic that no mapping reads, or give the mapping that reads it another policy",
                 );
             }
         }

@@ -96,8 +96,8 @@ impl Check<'_> {
                 self.wrong(
                     &at.key(key),
                     "contradicts `tls = false`",
-                    "it is about TLS, which is switched off",
-                    "remove the one or the other",
+                    "it configures TLS, which is switched off",
+                    "remove one of the two",
                 );
             }
             None
@@ -119,7 +119,7 @@ impl Check<'_> {
             };
             let Some(twin) = twin else { continue };
             let said = format!("contradicts `{}`", at.key(twin));
-            let why = "the same thing is said twice, and nothing says which one holds";
+            let why = "the same setting is given twice";
             let hint = format!("keep `{twin}` under `[kafka.security]`, and remove the property");
             self.wrong(&Path::top("kafka").key("client").key(property), said, why, hint);
         }
@@ -197,7 +197,7 @@ impl Check<'_> {
                 let of = [Mechanism::ScramSha512, Mechanism::Oauthbearer, Mechanism::Gssapi];
                 let of = of.into_iter().find(|of| keys(*of).contains(key));
                 let of = of.map_or("plain", Mechanism::name);
-                let why = format!("`{key}` is of no use until it is said how the bridge logs in");
+                let why = format!("`{key}` has no effect without a `mechanism`");
                 let hint = format!("add `mechanism = \"{of}\"` under `[kafka.security]`");
                 self.missing(&mechanism_at, &why, &hint);
             }
@@ -242,13 +242,13 @@ impl Check<'_> {
         if !cfg!(feature = "gssapi") {
             self.wrong(
                 &at.key("mechanism"),
-                "is `gssapi`, which this build does not know",
-                "Kerberos comes with a library that is left out unless asked for",
+                "is `gssapi`, which this build does not support",
+                "Kerberos needs a library that is not in the default build",
                 "build the bridge with `cargo build --release --features gssapi`, or choose another `mechanism`",
             );
             return None;
         }
-        let why = "a ticket is given to a principal that shows its key";
+        let why = "Kerberos needs a principal and its key";
         let (principal_at, keytab_at) = (at.key("principal"), at.key("keytab_file"));
         for (at, given, hint) in [
             (&principal_at, &raw.principal, "add `principal = \"bridge@EXAMPLE.COM\"`"),

@@ -19,7 +19,7 @@ impl Check<'_> {
                 self.wrong(
                     &at.key(key),
                     "contradicts `signature`",
-                    "a signature holds the name of its key, and was made with the key",
+                    "a signature already holds the name of its key, and was made with it",
                     "keep either the key or the signature",
                 );
                 return None;
@@ -33,7 +33,7 @@ impl Check<'_> {
             if let Given::Inline(text) = &found
                 && let Err(Flaw { why, hint }) = connection_string::signature(text.expose())
             {
-                self.wrong(&at.key("signature"), "is no signature", why, hint);
+                self.wrong(&at.key("signature"), "is not a signature", why, hint);
                 return None;
             }
             return Some(Sas { first: Access::Signature(found), second: None, lifetime });
@@ -132,7 +132,7 @@ impl Check<'_> {
             let (inline_rank, file_rank) =
                 (self.layers.rank(&inline_at), self.layers.rank(&file_at));
             if inline_rank == file_rank {
-                let why = "it is given twice, and nothing says which one holds";
+                let why = "it is given twice";
                 self.wrong(&file_at, format!("contradicts `{key}`"), why, "keep one of the two");
                 return None;
             }

@@ -91,9 +91,9 @@ impl Check<'_> {
             let pattern = self.match_whole(&at, pattern);
             match (place, pattern) {
                 (Some(place), _) if !place.is_one() => {
-                    let why = "a condition looks at one field";
+                    let why = "a condition tests one field";
                     let hint = "name one element, or write an `expression` with `exists`";
-                    self.wrong(&at, "is more than one place", why, hint);
+                    self.wrong(&at, "names more than one field", why, hint);
                 }
                 (Some(place), Some(pattern)) => field.push((place, pattern)),
                 _ => {}
@@ -113,9 +113,9 @@ impl Check<'_> {
         match Expression::compile(text) {
             Ok(expression) => Some(expression),
             Err(why) => {
-                let said = format!("is no condition: {why}");
-                let hint = "docs/shaping.md says what there is; `try` shows what it does";
-                self.wrong(at, said, "it is CEL, and has to be true or false", hint);
+                let said = format!("is not a condition: {why}");
+                let hint = "docs/shaping.md describes conditions; `try` shows their effect";
+                self.wrong(at, said, "it is CEL, and its result must be true or false", hint);
                 None
             }
         }
@@ -125,10 +125,9 @@ impl Check<'_> {
         match Pattern::parse(text) {
             Ok(pattern) => Some(pattern),
             Err(why) => {
-                let said = format!("is no regular expression: {why}");
-                let hint =
-                    "write one, such as `order.*`; `\\` before a character takes it as it is";
-                self.wrong(at, said, "it has to match the whole of what is there", hint);
+                let said = format!("is not a regular expression: {why}");
+                let hint = "write one, such as `order.*`; `\\` before a character makes it literal";
+                self.wrong(at, said, "it has to match the whole value", hint);
                 None
             }
         }
@@ -139,7 +138,7 @@ impl Check<'_> {
             Ok(place) => Some(place),
             Err(why) => {
                 let hint = "write it as `customer.iban`, `lines[*].price` or `\"first.name\".x`";
-                let said = format!("is no place in a value: {why}");
+                let said = format!("is not a path in a value: {why}");
                 self.wrong(at, said, "fields are named by their path from the top", hint);
                 None
             }
@@ -160,14 +159,19 @@ impl Check<'_> {
             [("deletes", given.deletes.is_some()), ("compress", given.compress.is_some())]
         {
             if is_given {
-                self.wrong(&at.key(key), "is never used", "it is about values", "remove the key");
+                self.wrong(
+                    &at.key(key),
+                    "is never used",
+                    "it applies to values only",
+                    "remove the key",
+                );
             }
         }
         match given.unwrap {
             None => false,
             Some(part::Unwrap::Connect) => true,
             Some(part::Unwrap::Debezium) => {
-                let why = "Debezium's envelope is around values";
+                let why = "Debezium's envelope wraps values only";
                 let hint = "write `unwrap = \"connect\"` for keys with a schema, or remove the key";
                 self.wrong(&at.key("unwrap"), "is `debezium`", why, hint);
                 false
@@ -179,12 +183,12 @@ impl Check<'_> {
         for (key, is_given) in [("from", given.from.is_some()), ("hash", given.hash.is_some())] {
             if is_given {
                 let hint = "write it in `[mappings.key]`; `[mappings.fields]` changes values";
-                self.wrong(&at.key(key), "is never used", "it is about keys", hint);
+                self.wrong(&at.key(key), "is never used", "it applies to keys only", hint);
             }
         }
         if given.deletes.is_some() && given.unwrap != Some(part::Unwrap::Debezium) {
             let hint = "write `unwrap = \"debezium\"`, or remove the key";
-            let why = "only Debezium says that a row was deleted";
+            let why = "only Debezium's envelope marks deleted rows";
             self.wrong(&at.key("deletes"), "is never used", why, hint);
         }
         if given.unwrap.is_some() && given.to == Some(part::To::Avro) {
@@ -243,7 +247,7 @@ impl Check<'_> {
         let hash = self.places(&at.key("hash"), given.hash.as_ref());
         for (at, place) in &remove {
             if !place.is_field() {
-                let why = "fields are removed, and elements of lists are not";
+                let why = "only fields can be removed, not elements of lists";
                 self.wrong(
                     at,
                     "names elements of a list",
@@ -260,8 +264,8 @@ impl Check<'_> {
             let around = around
                 .filter(|(other, it)| it.holds(place) && (*other < number || !place.holds(it)));
             if let Some((_, around)) = around.into_iter().next() {
-                let said = format!("is inside `{around}`, which is named, too");
-                self.wrong(at, said, "one thing becomes of a field", "keep one of them");
+                let said = format!("is inside `{around}`, which is also listed");
+                self.wrong(at, said, "a field can be changed in one way only", "keep one of them");
             }
         }
         let bare = |all: Vec<Placed>| all.into_iter().map(|(_, place)| place).collect::<Vec<_>>();
@@ -303,7 +307,7 @@ impl Check<'_> {
     pub(super) fn reads_nothing_removed(&mut self, at: &Path, template: &Template, gone: &[Place]) {
         for field in template.fields() {
             if gone.iter().any(|it| it.holds(field)) {
-                let why = "what is made of fields is made after `[mappings.fields]`";
+                let why = "this text is filled in after `[mappings.fields]` is applied";
                 let hint = "mask or hash it instead, or take another field";
                 self.wrong(at, format!("reads `{field}`, which is removed"), why, hint);
             }
@@ -312,7 +316,7 @@ impl Check<'_> {
 
     fn shaped_headers(&mut self, at: &Path, given: &raw::Headers, gone: &[Place]) -> Headers {
         if given.keep.is_some() && given.drop.is_some() {
-            let why = "what is not kept is dropped";
+            let why = "every header that is not kept is dropped already";
             self.wrong(&at.key("drop"), "contradicts `keep`", why, "keep one of them");
         }
         let mut patterns = |key: &str, given: Option<&Vec<String>>| {

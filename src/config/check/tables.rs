@@ -70,7 +70,7 @@ impl Check<'_> {
         {
             self.wrong(
                 &prefix,
-                format!("is {}, not usable in a name", shown(&events.prefix)),
+                format!("is {}, which is not usable in a name", shown(&events.prefix)),
                 "consumers must be able to name the properties it begins",
                 "use up to 64 letters, digits, `_`, `-` and `.`",
             );
@@ -169,8 +169,8 @@ impl Check<'_> {
         if token.len() < Admin::SHORTEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             self.wrong(
                 &at,
-                "names a file that holds no good token",
-                "somebody who guesses the token may stop the flow of records",
+                "names a file without a usable token",
+                "anybody who guesses the token can pause the bridge",
                 format!(
                     "write {} or more letters and digits into it, such as those of `openssl rand -hex 32`",
                     Admin::SHORTEST

@@ -31,8 +31,7 @@ impl Check<'_> {
         brokers: &str,
     ) -> Option<Login> {
         let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?))) else {
-            let why =
-                "`oauthbearer` logs in with a token, and it must be said where that comes from";
+            let why = "`oauthbearer` authenticates with a token, and the bridge needs its source";
             let hint = "add `kind = \"oidc\"`, or another one, under `[kafka.security.token]`";
             self.missing(&at.key("kind"), why, hint);
             return None;
@@ -44,7 +43,7 @@ impl Check<'_> {
             TokenKind::Oidc => TokenSource::Oidc(self.oidc(at, given)?),
             TokenKind::File => {
                 let file_at = at.key("token_file");
-                let why = "somebody else obtains the token, and keeps it in a file";
+                let why = "another program obtains the token, and keeps it in a file";
                 if given.token_file.is_none() {
                     self.missing(&file_at, why, "add `token_file = \"…\"`");
                 }
@@ -59,7 +58,7 @@ impl Check<'_> {
                 if given.scope.is_none() {
                     self.missing(
                         &at.key("scope"),
-                        "a token is for something, and the brokers check for what",
+                        "a token needs a scope, and the brokers check it",
                         "add `scope = \"https://NS.servicebus.windows.net/.default\"` or `\"api://…/.default\"`",
                     );
                 }
@@ -109,7 +108,7 @@ impl Check<'_> {
             if !name_fits || !value_fits {
                 self.wrong(
                     &at.key(name),
-                    "is no SASL extension",
+                    "is not a SASL extension",
                     "its name is made of letters, but is not `auth`, and its value is visible ASCII",
                     "write `extensions = { logicalCluster = \"lkc-1\" }`",
                 );
@@ -120,7 +119,7 @@ impl Check<'_> {
     fn oidc(&mut self, at: &Path, given: &raw::Token) -> Option<Oidc> {
         let endpoint = self.token_endpoint(&at.key("token_endpoint"), given);
         let client_at = at.key("client_id");
-        let why = "the issuer must know who asks";
+        let why = "the issuer authenticates a client by its id";
         if given.client_id.is_none() {
             self.missing(&client_at, why, "add `client_id = \"…\"`");
         }
@@ -131,7 +130,7 @@ impl Check<'_> {
             given.client_secret.as_ref(),
             given.client_secret_file.as_ref(),
         );
-        let scope = self.text(&at.key("scope"), given.scope.as_ref(), "a scope has a name");
+        let scope = self.text(&at.key("scope"), given.scope.as_ref(), "a scope cannot be empty");
         let ca_file = self.pem_with(&at.key("ca_file"), given.ca_file.as_ref(), "CERTIFICATE");
         Some(Oidc {
             endpoint: endpoint?,
@@ -147,14 +146,14 @@ impl Check<'_> {
         if !cfg!(feature = "aws-msk-iam") {
             self.wrong(
                 &at.key("kind"),
-                "is `aws_msk_iam`, which this build does not know",
-                "IAM of AWS comes with libraries that are left out unless asked for",
+                "is `aws_msk_iam`, which this build does not support",
+                "IAM of AWS needs libraries that are not in the default build",
                 "run the image, which has it, or build with `cargo build --release --features aws-msk-iam`",
             );
             return None;
         }
         let region_at = at.key("region");
-        let why = "a token of IAM is good for one region";
+        let why = "a token of IAM is valid for one region";
         let hint = "add `region = \"eu-west-1\"`";
         let Some(said) = given.region.as_ref() else {
             let told = region_of(brokers);
@@ -166,14 +165,14 @@ impl Check<'_> {
         let region = self.text(&region_at, Some(said), why)?;
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !region.chars().all(fits) {
-            self.wrong(&region_at, format!("is {}, no region", shown(&region)), why, hint);
+            self.wrong(&region_at, format!("is {}, not a region", shown(&region)), why, hint);
             return None;
         }
         Some(region)
     }
 
     fn token_endpoint(&mut self, at: &Path, given: &raw::Token) -> Option<String> {
-        let why = "it is where the issuer gives tokens";
+        let why = "the bridge requests its tokens there";
         if given.token_endpoint.is_none() {
             self.missing(at, why, "add `token_endpoint = \"https://ISSUER/token\"`");
         }
@@ -184,10 +183,10 @@ impl Check<'_> {
         let near = ["localhost", "127.0.0.1", "[::1]"].contains(&name);
         let usable = scheme == "https" || (scheme == "http" && near);
         if !usable || name.is_empty() || rest.contains(['@', '#', ' ']) {
-            let why = "a secret is sent there, so it is reached by `https`, or on this machine";
+            let why = "a secret is sent there, so it must be `https`, or on this machine";
             let hint = "write `https://HOST/PATH`; an issuer's `/.well-known/openid-configuration` names its \
                         `token_endpoint`";
-            self.wrong(at, format!("is {}, no usable endpoint", shown(&url)), why, hint);
+            self.wrong(at, format!("is {}, not a usable endpoint", shown(&url)), why, hint);
             return None;
         }
         Some(url)

@@ -18,8 +18,8 @@ impl Check<'_> {
             let problem = self.problem(
                 &at,
                 "is still `CHANGE-ME`",
-                "`import` could not know it, and wrote that in its place",
-                "put in what is true of yours; a comment above it in the file says where to find it, if there is one",
+                "`import` did not know the value, and wrote this in its place",
+                "replace it by your value; a comment above it in the file may say where to find it",
             );
             if self.extent.takes_in(&at) {
                 self.problems.push(problem);

@@ -8,7 +8,7 @@ fn what_editors_put_around_it_is_nothing() {
     assert_eq!(read(&format!("\u{feff}{bare}\r\n")).unwrap(), expected);
     assert_eq!(read(&format!(" \u{feff} {bare} ")).unwrap(), expected);
     for quoted in [format!("\"{bare}\""), format!("'{bare}'\n"), format!("\u{feff}\"{bare}\"")] {
-        assert_eq!(read(&quoted).unwrap_err().why, "it stands in quotes");
+        assert_eq!(read(&quoted).unwrap_err().why, "it is in quotes");
     }
 }
 
@@ -114,7 +114,7 @@ fn a_key_broken_by_a_mail_is_told_with_its_place() {
         ),
         (
             "Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey=\"verysecret\"",
-            "`SharedAccessKey` stands in quotes",
+            "`SharedAccessKey` is in quotes",
         ),
         (
             "Endpoint=sb://h/;SharedAccessSignature=SharedAccessSignature sr=a&sig=very\nsecret&se=1&skn=n",
@@ -128,7 +128,7 @@ fn a_key_broken_by_a_mail_is_told_with_its_place() {
     }
     for (part, expected) in [
         ("EntityPath=orders/Partitions/0", "names more than a hub"),
-        ("EntityPath=_orders", "is no name of a hub"),
+        ("EntityPath=_orders", "is not a valid name of a hub"),
         ("EntityPath=or ders", "`EntityPath` holds a space"),
         ("TransportType=Carrier", "neither `Amqp` nor `AmqpWebSockets`"),
     ] {

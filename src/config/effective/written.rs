@@ -44,12 +44,12 @@ impl Display for Origin {
 /// As TOML, each value with who said it.
 impl Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "# {}, as it counts; behind each value, who said it.", self.file)?;
+        write!(f, "# The effective configuration of {}; after each value, its source.", self.file)?;
         if !self.ambient.is_empty() {
             let names = self.ambient.join(", ");
             write!(
                 f,
-                "\n# Azure's own variables that are set, and that a credential may take: {names}"
+                "\n# Azure's own variables that are set, and that a credential may use: {names}"
             )?;
         }
         let mut tables = BTreeMap::<(usize, Path), Vec<&Entry>>::new();

@@ -9,9 +9,9 @@ use super::Duration;
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Credential {
-    /// The way in: an Entra identity by `workload_identity` (AKS), `managed_identity`, `client_secret`,
+    /// The kind of credential: an Entra identity by `workload_identity` (AKS), `managed_identity`, `client_secret`,
     /// `client_certificate`, `azure_cli`, `developer` (Azure CLI, then Azure Developer CLI), `pipelines` (Azure DevOps),
-    /// `federated` (a token file of any OIDC issuer), `default` (whichever of them works); or a shared access key, `sas`.
+    /// `federated` (a token file of any OIDC issuer), `default` (the first of these that works); or a shared access key, `sas`.
     /// Required.
     pub(in crate::config) kind: Option<Kind>,
     /// The tenant (directory) of the identity. Default: `AZURE_TENANT_ID`, where the kind has defaults.
@@ -31,7 +31,7 @@ pub(in crate::config) struct Credential {
     pub(in crate::config) certificate_file: Option<String>,
     /// A PEM file with the RSA key of the certificate, if it is not in `certificate_file`.
     pub(in crate::config) certificate_key_file: Option<String>,
-    /// The file an OIDC issuer keeps a token of this workload in; read again for each token. Default:
+    /// The file with a token that an OIDC issuer keeps for this workload; read again for each token. Default:
     /// `AZURE_FEDERATED_TOKEN_FILE`, where the kind has defaults.
     pub(in crate::config) token_file: Option<String>,
     /// The service connection of Azure DevOps. Default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.
@@ -44,7 +44,7 @@ pub(in crate::config) struct Credential {
     /// Where Entra issues tokens. Default: `AZURE_AUTHORITY_HOST`, or the cloud the namespace's name belongs to.
     #[schemars(extend("examples" = ["https://login.microsoftonline.us"]))]
     pub(in crate::config) authority_host: Option<String>,
-    /// What the token is for. Default: `https://eventhubs.azure.net/.default`.
+    /// The scope of the token. Default: `https://eventhubs.azure.net/.default`.
     pub(in crate::config) scope: Option<String>,
     /// The name of the shared access key.
     pub(in crate::config) key_name: Option<String>,
@@ -53,17 +53,17 @@ pub(in crate::config) struct Credential {
     pub(in crate::config) key: Option<String>,
     /// A file that holds the shared access key; read again for each token.
     pub(in crate::config) key_file: Option<String>,
-    /// The key that is tried when the first one is refused, and the other way round.
+    /// The other key of the same policy. When one of the two is refused, the bridge tries the other.
     #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) secondary_key: Option<String>,
     /// A file that holds that key; read again for each token.
     pub(in crate::config) secondary_key_file: Option<String>,
-    /// A signature somebody else made, `SharedAccessSignature sr=…`, instead of a key.
+    /// A signature made by another program, `SharedAccessSignature sr=…`, instead of a key.
     #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) signature: Option<String>,
-    /// A file that holds such a signature; read again ahead of its end.
+    /// A file that holds such a signature; read again before its expiry.
     pub(in crate::config) signature_file: Option<String>,
-    /// How long a token made from a shared access key is good for, 5s to 24h; it is renewed ahead of its end.
+    /// How long a token made from a shared access key is valid, 5s to 24h; it is renewed before its expiry.
     /// Default: 1h.
     pub(in crate::config) token_lifetime: Option<Duration>,
 }

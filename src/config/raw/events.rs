@@ -7,35 +7,35 @@ use serde::Deserialize;
 
 use crate::config;
 
-/// What an event carries besides value and key.
+/// What an event contains besides value and key.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Events {
     /// Whether topic, partition, offset and timestamp of the record become application properties.
     #[schemars(extend("default" = true))]
     pub(in crate::config) source_properties: Option<bool>,
-    /// What the names of those properties begin with.
+    /// Prefix of the names of these properties.
     #[schemars(extend("default" = "kafka_"))]
     pub(in crate::config) prefix: Option<String>,
     /// Whether record headers become application properties.
     #[schemars(extend("default" = true))]
     pub(in crate::config) headers: Option<bool>,
-    /// What the bytes of keys are. It settles the form of the partition key, for all records alike.
+    /// Type of the keys. It decides the form of the partition key, for all records.
     #[schemars(extend("default" = "text"))]
     pub(in crate::config) key_type: Option<Type>,
-    /// What the values of headers are. It settles the type of their properties, for all records alike.
+    /// Type of the values of headers. It is the type of their properties, for all records.
     #[schemars(extend("default" = "text"))]
     pub(in crate::config) header_type: Option<Type>,
-    /// What the values of single headers are, by name; the others are what `header_type` says.
+    /// Types of single headers, by name; the others have `header_type`.
     #[schemars(extend("examples" = [{ "retry_attempts": "int32" }]))]
     pub(in crate::config) header_types: BTreeMap<String, Type>,
 }
 
-/// What the bytes of a key or header are. A key or header that has not as many as its type is given to the `[failure]` policy.
+/// Type of a key or header. If the number of bytes does not fit the type, the `[failure]` policy applies.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum Type {
-    /// UTF-8; bytes that are none, and control characters, are escaped as in `\xff`.
+    /// UTF-8; other bytes, and control characters, are escaped as in `\xff`.
     Text,
     /// Bytes, kept as they are.
     Binary,

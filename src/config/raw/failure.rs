@@ -7,16 +7,18 @@ use serde::Deserialize;
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Failure {
-    /// `halt` stops its partition there and says why, `dead_letter` writes it to a Kafka topic, `drop` counts it.
+    /// `halt` stops its partition at the record and logs why, `dead_letter` writes the record to a Kafka topic, `drop`
+    /// drops and counts it.
     #[schemars(extend("default" = "halt"))]
     pub(in crate::config) policy: Option<Policy>,
     /// The Kafka topic for `dead_letter`.
     pub(in crate::config) dead_letter_topic: Option<String>,
-    /// What a dead letter holds: `record`, as it is in Kafka, or only its `place` there, for records that nobody else may see.
+    /// What a dead letter holds: `record`, as it is in Kafka, or only its `place` there, for confidential records.
     #[schemars(extend("default" = "record"))]
     pub(in crate::config) dead_letter_holds: Option<Holds>,
-    /// What happens first to a record that is too large: `claim_check` puts its value where `[claim_check]` says, and the event
-    /// carries the address; `split` sends its value in parts, an event each; `policy` is as `policy` says.
+    /// What happens first to a record that is too large: `claim_check` writes its value to the container of
+    /// `[claim_check]`, and the event
+    /// has its address; `split` sends its value in parts, with an event for each; `policy` applies `policy`.
     #[schemars(extend("default" = "policy"))]
     pub(in crate::config) too_large: Option<TooLarge>,
 }
@@ -25,7 +27,7 @@ pub(in crate::config) struct Failure {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Policy {
-    /// Its partition stops there and says why.
+    /// Its partition stops at the record, and the log says why.
     Halt,
     /// It is written to a Kafka topic, with the reason.
     DeadLetter,
@@ -56,11 +58,11 @@ impl From<Holds> for crate::config::Holds {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum TooLarge {
-    /// What happens to all others.
+    /// The `policy` applies to it.
     Policy,
-    /// Its value goes to a blob.
+    /// Its value is written to a blob.
     ClaimCheck,
-    /// Its value goes in parts.
+    /// Its value is sent in parts.
     Split,
 }
 

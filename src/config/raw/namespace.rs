@@ -9,8 +9,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 
 use super::{Connection, Credential, Duration};
 
-/// Where events go. The keys here describe the namespace of mappings that name none; `[eventhubs.NAME]`
-/// describes another one. The time limits here hold for all that set none.
+/// Where events go. The keys here define the namespace of mappings without `namespace`; `[eventhubs.NAME]` defines
+/// another one. The time limits here apply to all namespaces that set none.
 #[derive(Default)]
 pub(in crate::config) struct EventHubs {
     pub(in crate::config) own: Namespace,
@@ -25,9 +25,9 @@ pub(in crate::config) struct Namespace {
     /// The connection string of the namespace. Better kept in `connection_string_file` or in the environment.
     #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) connection_string: Option<String>,
-    /// A file that holds the connection string, seen from the directory of this one; read again for each token.
+    /// A file that holds the connection string; read again for each token. A relative path begins at the directory of this file.
     pub(in crate::config) connection_string_file: Option<String>,
-    /// Another connection string of the same namespace, tried when the first is refused, and the other way round.
+    /// Another connection string of the same namespace. When one of the two is refused, the bridge tries the other.
     #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) secondary_connection_string: Option<String>,
     /// A file that holds that one; read again for each token.
@@ -39,13 +39,13 @@ pub(in crate::config) struct Namespace {
     pub(in crate::config) namespace: Option<String>,
     /// How the bridge logs in to `namespace`.
     pub(in crate::config) credential: Option<Credential>,
-    /// How long one send may take before its connection is given up, 100ms to 10m.
+    /// Time limit for one send, after which its connection is closed, 100ms to 10m.
     #[schemars(extend("default" = "30s"))]
     pub(in crate::config) send_timeout: Option<Duration>,
-    /// How long connecting, logging in and attaching may take, each, 100ms to 5m.
+    /// Time limit for each of connecting, authenticating and attaching, 100ms to 5m.
     #[schemars(extend("default" = "15s"))]
     pub(in crate::config) connect_timeout: Option<Duration>,
-    /// The peer is taken for dead when it is silent for this long, 1s to 4m.
+    /// A connection is closed when the peer is silent for this long, 1s to 4m.
     #[schemars(extend("default" = "60s"))]
     pub(in crate::config) idle_timeout: Option<Duration>,
 }
@@ -143,8 +143,8 @@ impl JsonSchema for EventHubs {
         schema.insert("additionalProperties".to_owned(), named.into());
         schema.insert(
             "description".to_owned(),
-            "Where events go. The keys here describe the namespace of mappings that name none; \
-             `[eventhubs.NAME]` describes another one. The time limits here hold for all that set none."
+            "Where events go. The keys here define the namespace of mappings without `namespace`; \
+             `[eventhubs.NAME]` defines another one. The time limits here apply to all namespaces that set none."
                 .into(),
         );
         schema

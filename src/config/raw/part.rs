@@ -3,17 +3,18 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How a part of a record is decoded that was written with a schema of a registry. Without `decode` its bytes stay as they are.
+/// How to decode a key or value that was written with a schema of a registry. Without `decode` its bytes stay as they are.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Part {
     /// Whose serializer wrote it: `confluent` or `apicurio`. Avro, Protobuf and JSON Schema are told apart by the registry.
     pub(in crate::config) decode: Option<Writer>,
-    /// Name of the registry, as in `[registries.NAME]`; without it, the only one.
+    /// Name of the registry, as in `[registries.NAME]`; by default the only one.
     pub(in crate::config) registry: Option<String>,
-    /// What comes out: `json`, unless it says `avro`, which is a file of Avro with one record and its schema inside.
+    /// Output format: `json`, the default, or `avro`, a file of Avro with one record and its schema.
     pub(in crate::config) to: Option<To>,
-    /// Integers of 64 bits: `safe`, the default (text beyond what readers that count in doubles hold exactly), `number` or `text`.
+    /// Integers of 64 bits: `safe`, the default (text beyond what readers that count in doubles hold exactly), `number`
+    /// or `text`.
     pub(in crate::config) integers: Option<Integers>,
     /// Floats that are no number or infinite: `text`, the default, or `null`.
     pub(in crate::config) non_finite: Option<NonFinite>,
@@ -30,17 +31,17 @@ pub(in crate::config) struct Part {
     #[schemars(extend("enum" = [8, 4]))]
     /// Bytes of the id that Apicurio's serializers write: 8, the default, or 4 (`Legacy4ByteIdHandler`, and Apicurio 3).
     pub(in crate::config) id_bytes: Option<u32>,
-    /// What that id counts: `global` ids, the default, or `content` ids (Apicurio 3).
+    /// The kind of that id: `global`, the default, or `content` (Apicurio 3).
     pub(in crate::config) ids: Option<Ids>,
-    /// What the JSON is wrapped in: `connect` (a schema beside the payload), and for values `debezium` (the row after a change).
+    /// Envelope around the JSON: `connect` (a schema beside the payload), and for values `debezium` (the row after a change).
     pub(in crate::config) unwrap: Option<Unwrap>,
-    /// What rows become that were deleted, with `unwrap = "debezium"`: a `tombstone`, the default, or `drop`.
+    /// What a deleted row becomes, with `unwrap = "debezium"`: a `tombstone`, the default, or `drop`.
     pub(in crate::config) deletes: Option<Deletes>,
-    /// How values are compressed, of values only: `gzip` or `zstd`, which is then the `content-encoding` of the event.
+    /// How values are compressed, for values only: `gzip` or `zstd`, which is then the `content-encoding` of the event.
     pub(in crate::config) compress: Option<Compress>,
-    /// What the key is instead, of keys only: text with `{header:NAME}`, `{field:PATH}` and the like.
+    /// Text that replaces the key, for keys only, with `{header:NAME}`, `{field:PATH}` and the like.
     pub(in crate::config) from: Option<String>,
-    /// Whether the key is hashed, of keys only, with the secret of `[mappings.fields]`.
+    /// Whether the key is hashed, for keys only, with the secret of `[mappings.fields]`.
     pub(in crate::config) hash: Option<bool>,
 }
 
@@ -89,13 +90,13 @@ words! {
     Writer { Confluent, Apicurio }
     /// What comes out.
     To { Json, Avro }
-    /// What becomes of integers of 64 bits.
+    /// How integers of 64 bits are written.
     Integers { Safe, Number, Text }
-    /// What becomes of floats that JSON has no numbers for.
+    /// How floats that JSON has no numbers for are written.
     NonFinite { Text, Null }
-    /// What becomes of bytes.
+    /// How bytes are written.
     Bytes { Base64, Hex, Latin1 }
-    /// What becomes of decimals, and of dates and times.
+    /// How decimals, and dates and times, are written.
     TextOrNumber { Text, Number }
     /// The names of Protobuf's fields.
     Names { Json, AsWritten }
@@ -103,7 +104,7 @@ words! {
     Ids { Global, Content }
     /// What a part is wrapped in.
     Unwrap { Connect, Debezium }
-    /// What becomes of rows that were deleted.
+    /// What a deleted row becomes.
     Deletes { Tombstone, Drop }
     /// How values are compressed.
     Compress { Gzip, Zstd }

@@ -9,23 +9,24 @@ use super::{Credential, Duration};
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Registry {
-    /// URLs of the registry, where it speaks Confluent's API. The next is asked when one does not answer.
+    /// URLs of Confluent's API of the registry. When one does not answer, the bridge uses the next.
     #[schemars(extend("examples" = [["https://registry:8081"], ["http://apicurio:8080/apis/ccompat/v7"]]))]
     pub(in crate::config) addresses: Vec<String>,
-    /// Who asks, if the registry wants to know (HTTP Basic).
+    /// The user, if the registry requires one (HTTP Basic).
     pub(in crate::config) username: Option<String>,
     /// File with the password of that user; read again for each request.
     pub(in crate::config) password_file: Option<String>,
-    /// Whose token of Entra ID is shown, if the registry wants one; `scope` says what it is for.
+    /// The identity of Entra ID to authenticate with; `scope` is the scope of its token.
     pub(in crate::config) credential: Option<Credential>,
-    /// File with headers of each request, `name: value`, one a line: a bearer token, an identity pool. It is read again for each request.
+    /// File with headers of each request, one `name: value` in each line: a bearer token, an identity pool. It is read
+    /// again for each request.
     pub(in crate::config) headers_file: Option<String>,
-    /// Authorities trusted beside those of the system, in PEM; read again every ten minutes, like the files below.
+    /// Authorities to trust besides those of the system, in PEM; read again every ten minutes, like the files below.
     pub(in crate::config) ca_file: Option<String>,
     /// The client certificate (mTLS), in PEM with its chain.
     pub(in crate::config) certificate_file: Option<String>,
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,
-    /// How long one request may take, 100ms to 1m; 10s without it.
+    /// Time limit for one request, 100ms to 1m; 10s by default.
     pub(in crate::config) timeout: Option<Duration>,
 }

@@ -8,27 +8,27 @@ use serde::Deserialize;
 use super::{Credential, Kind};
 
 /// How the bridge authenticates to the brokers. Without this table, and without `security.protocol` under
-/// `[kafka.client]`, it speaks plaintext and shows no identity.
+/// `[kafka.client]`, it uses plaintext and does not authenticate.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Security {
-    /// Whether the brokers are reached over TLS. Default: true, where this table stands.
+    /// Whether the brokers are reached over TLS. Default: true, if this table exists.
     pub(in crate::config) tls: Option<bool>,
-    /// The authorities a broker's certificate may come from, in PEM. Default: those of the system.
+    /// The authorities that may have issued a broker's certificate, in PEM. Default: those of the system.
     pub(in crate::config) ca_file: Option<String>,
-    /// A certificate to show to the brokers (mTLS), in PEM, with those that lead to its authority.
+    /// The client certificate for the brokers (mTLS) with its chain, in PEM.
     pub(in crate::config) certificate_file: Option<String>,
     /// The private key of that certificate, in PEM.
     pub(in crate::config) key_file: Option<String>,
-    /// The password the private key is encrypted with. Better kept in `key_password_file` or in the environment.
+    /// The password of the private key. Better kept in `key_password_file` or in the environment.
     #[schemars(extend("writeOnly" = true))]
     pub(in crate::config) key_password: Option<String>,
     /// A file that holds the password of the private key.
     pub(in crate::config) key_password_file: Option<String>,
-    /// Whether a broker's certificate has to name the host the broker is reached by. Default: true.
+    /// Whether a broker's certificate must name the host in the broker's address. Default: true.
     pub(in crate::config) verify_host_name: Option<bool>,
     /// How the bridge logs in: `plain`, `scram-sha-256` or `scram-sha-512` with a password, `oauthbearer` with a token,
-    /// `gssapi` with Kerberos. Without it, it does not.
+    /// `gssapi` with Kerberos. By default it does not.
     pub(in crate::config) mechanism: Option<Mechanism>,
     /// The user that logs in, for `plain` and `scram-…`.
     pub(in crate::config) username: Option<String>,
@@ -37,11 +37,11 @@ pub(in crate::config) struct Security {
     pub(in crate::config) password: Option<String>,
     /// A file that holds the password; read again when it changes.
     pub(in crate::config) password_file: Option<String>,
-    /// Who logs in, for `gssapi`: `bridge@EXAMPLE.COM`.
+    /// The Kerberos principal, for `gssapi`: `bridge@EXAMPLE.COM`.
     pub(in crate::config) principal: Option<String>,
     /// The key of the principal, for `gssapi`.
     pub(in crate::config) keytab_file: Option<String>,
-    /// What the brokers are called, for `gssapi`. Default: `kafka`.
+    /// The service name of the brokers, for `gssapi`. Default: `kafka`.
     pub(in crate::config) service_name: Option<String>,
     /// Where the tokens of `oauthbearer` come from.
     pub(in crate::config) token: Option<Token>,
@@ -83,16 +83,17 @@ impl Mechanism {
     reason = "keys are named as those of `[eventhubs.credential]`"
 )]
 pub(in crate::config) struct Token {
-    /// `oidc` asks any OIDC issuer with a client's own credentials, `file` reads what somebody else obtained,
-    /// `aws_msk_iam` signs with the credentials of AWS that are found, for Amazon MSK; the others are the identities of Entra ID, as in `[eventhubs.credential]`. Required.
+    /// `oidc` asks any OIDC issuer with client credentials, `file` reads a token that another program obtained,
+    /// `aws_msk_iam` signs with the credentials of AWS that are found, for Amazon MSK; the others are the identities of
+    /// Entra ID, as in `[eventhubs.credential]`. Required.
     pub(in crate::config) kind: Option<TokenKind>,
-    /// Where the issuer gives tokens, for `oidc`: an `https` URL.
+    /// The token endpoint of the issuer, for `oidc`: an `https` URL.
     pub(in crate::config) token_endpoint: Option<String>,
-    /// Authorities the issuer's certificate may come from, for `oidc`, beside those of the system, in PEM.
+    /// Authorities to trust for the issuer, for `oidc`, besides those of the system, in PEM.
     pub(in crate::config) ca_file: Option<String>,
-    /// The region of the cluster, for `aws_msk_iam`. Default: what the brokers' names say.
+    /// The region of the cluster, for `aws_msk_iam`. Default: the region in the names of the brokers.
     pub(in crate::config) region: Option<String>,
-    /// SASL extensions to go with each token: `{ logicalCluster = "lkc-1" }`.
+    /// SASL extensions for each token: `{ logicalCluster = "lkc-1" }`.
     pub(in crate::config) extensions: Option<BTreeMap<String, String>>,
     /// The tenant (directory) of the identity. Default: `AZURE_TENANT_ID`, where the kind has defaults.
     pub(in crate::config) tenant_id: Option<String>,
@@ -111,7 +112,7 @@ pub(in crate::config) struct Token {
     pub(in crate::config) certificate_file: Option<String>,
     /// A PEM file with the RSA key of the certificate, if it is not in `certificate_file`.
     pub(in crate::config) certificate_key_file: Option<String>,
-    /// For `file`, the file with the token itself; otherwise the one an OIDC issuer keeps a token of this workload in.
+    /// For `file`, the file with the token itself; otherwise the file with a token that an OIDC issuer keeps for this workload.
     /// Default: `AZURE_FEDERATED_TOKEN_FILE`, where the kind has defaults.
     pub(in crate::config) token_file: Option<String>,
     /// The service connection of Azure DevOps. Default: `AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.
@@ -123,7 +124,7 @@ pub(in crate::config) struct Token {
     pub(in crate::config) subscription: Option<String>,
     /// Where Entra issues tokens. Default: `AZURE_AUTHORITY_HOST`, or the public cloud.
     pub(in crate::config) authority_host: Option<String>,
-    /// What the token is for; required but for `oidc`: `https://NS.servicebus.windows.net/.default`, `api://…/.default`.
+    /// The scope of the token; required except for `oidc`: `https://NS.servicebus.windows.net/.default`, `api://…/.default`.
     pub(in crate::config) scope: Option<String>,
 }
 

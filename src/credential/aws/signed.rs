@@ -53,7 +53,7 @@ pub(super) fn token(
     let text = Secret::new(URL_SAFE_NO_PAD.encode(url));
     let expires = credentials.expiry().map_or(now + LIFE, |end| end.min(now + LIFE));
     if expires <= now {
-        return Err(Refusal::later("the credentials of AWS have ended".to_owned()));
+        return Err(Refusal::later("the credentials of AWS have expired".to_owned()));
     }
     Ok(Token { text, expires })
 }

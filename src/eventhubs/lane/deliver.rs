@@ -51,7 +51,7 @@ impl Worker {
     async fn unsent(&mut self, link: Link) -> Fault {
         let limit = self.namespace.0.settings.send_timeout;
         if link.seat.connected.silent_for(limit) {
-            let detail = format!("nothing was heard for {limit:?}; the batch was not sent");
+            let detail = format!("the service was silent for {limit:?}; the batch was not sent");
             let fault = Fault::new(Cause::Connection, detail);
             self.namespace.give_up(&link.seat.connected, &fault).await;
             return fault.unsent();

@@ -25,7 +25,7 @@ impl Namespace {
     pub(in super::super) fn does_not_number(&self, hub: &HubName) {
         if !self.0.numbering.told.swap(true, Ordering::Relaxed) {
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
-            tracing::warn!(name: "idempotent_producer_missing", namespace, hub, "event hubs does not offer `com.microsoft:idempotent-producer`; events are sent without, and looked for as without it");
+            tracing::warn!(name: "idempotent_producer_missing", namespace, hub, "event hubs does not offer `com.microsoft:idempotent-producer`; the bridge sends without it, and looks for events in the hub as without it");
         }
     }
 

@@ -93,7 +93,7 @@ pub enum ReadError {
     #[error("not found: {0}")]
     NotFound(String),
     /// Others read the partition for this consumer group: five, or one that bears no others. Take another group, or wait.
-    #[error("no place to read: {0}; hint: choose another consumer group")]
+    #[error("too many readers: {0}; hint: choose another consumer group")]
     Occupied(String),
     /// What was to be read is not there any more: the hub was made anew.
     #[error("no longer there: {0}")]
@@ -289,7 +289,7 @@ impl PartitionReader {
             Some(last) if found.last_sequence >= *last => self.over = true,
             Some(last) => {
                 return Err(ReadError::Gone(format!(
-                    "`{hub}`, partition {partition}, is to be read until {last}, and ends at {}",
+                    "`{hub}`, partition {partition}, should be read up to {last}, but ends at {}",
                     found.last_sequence
                 )));
             }
@@ -317,7 +317,7 @@ impl PartitionReader {
             self.failures = 0;
             return Err(why);
         }
-        tracing::debug!(hub = self.what.hub, partition = self.what.partition, %why, ?pause, "reading goes on after a pause");
+        tracing::debug!(hub = self.what.hub, partition = self.what.partition, %why, ?pause, "reading failed, retrying after a pause");
         sleep(pause).await;
         Ok(())
     }

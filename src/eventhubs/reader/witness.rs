@@ -43,7 +43,7 @@ impl Namespace {
             }
             _ if !address.tls => None,
             _ if way.tls.ca_file.is_some() => Some("the namespace has a private authority"),
-            _ if way.tls.identity.is_some() => Some("the namespace asks for a certificate"),
+            _ if way.tls.identity.is_some() => Some("the namespace requires a client certificate"),
             _ if way.endpoint.is_some() => Some("the namespace is reached at another address"),
             _ => None,
         }
@@ -130,7 +130,7 @@ impl Witness {
                     failures = 0;
                     continue;
                 }
-                Ended::Silent => "no event came, though there is one".to_owned(),
+                Ended::Silent => "no event arrived, although there is one".to_owned(),
                 Ended::Failed(why) => why,
             };
             failures = if self.next > before { 1 } else { failures + 1 };

@@ -77,7 +77,7 @@ async fn open_at(
     let tcp = match proxy::of(address, way, host, port)? {
         Some(proxy) => {
             // It is the proxy that looks up the name.
-            tell(Passed::Resolve(format!("left to the proxy `{proxy}`")));
+            tell(Passed::Resolve(format!("resolved by the proxy `{proxy}`")));
             let tcp = proxy.tunnel(dialer, host, port).await?;
             tell(Passed::Connect(format!("port {port}, through the proxy `{proxy}`")));
             tcp

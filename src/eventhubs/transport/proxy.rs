@@ -31,7 +31,7 @@ pub(super) fn of(address: &Address, way: &Way, host: &str, port: u16) -> io::Res
     if is_http {
         return Ok(Some(proxy));
     }
-    Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{proxy}` is no HTTP proxy")))
+    Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{proxy}` is not an HTTP proxy")))
 }
 
 impl std::fmt::Display for Proxy {

@@ -120,7 +120,7 @@ impl Certificates {
             }
             // Perhaps only one of them is there yet; the next change is looked at again.
             Err(why) => tracing::warn!(
-                "the certificates for kafka have changed and cannot be used; going on with the old ones: {why}"
+                "the certificates for kafka have changed, but the new ones cannot be used; the bridge keeps the old ones: {why}"
             ),
         }
     }

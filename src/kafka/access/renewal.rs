@@ -89,7 +89,7 @@ impl Renewal {
     fn obtained(&mut self, token: &Token) {
         let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
         if self.failures > 0 {
-            tracing::info!(name: "kafka_token_renewed", ?left, "there is a token for kafka again");
+            tracing::info!(name: "kafka_token_renewed", ?left, "a token for kafka was issued again");
         } else {
             tracing::debug!(?left, "a token for kafka was issued");
         }
@@ -110,11 +110,11 @@ impl Renewal {
         self.due = Instant::now() + retry::delay(self.failures, asked, rand::random());
         if self.failures == 1 {
             let meanwhile = match (self.lives(), self.expires) {
-                (true, _) => "the old one serves until its end",
-                (false, Some(_)) => "the old one has ended",
-                (false, None) => "waiting for it",
+                (true, _) => "the old one is valid until its end",
+                (false, Some(_)) => "the old one has expired",
+                (false, None) => "there is no old one",
             };
-            tracing::warn!(name: "kafka_token_missing", "no token for kafka, {meanwhile}, trying again: {refusal}");
+            tracing::warn!(name: "kafka_token_missing", "cannot get a token for kafka ({meanwhile}), retrying: {refusal}");
         }
         self.expires.is_none().then(|| refusal.clone())
     }
@@ -123,7 +123,7 @@ impl Renewal {
     fn mourn(&mut self) {
         if self.expires.is_some() && !self.lives() && !std::mem::replace(&mut self.mourned, true) {
             tracing::warn!(
-                "the token for kafka has ended and there is no other; brokers take no new connections until there is"
+                "the token for kafka has expired and there is no other; brokers accept no new connections until the bridge has one"
             );
         }
     }

@@ -261,7 +261,7 @@ impl Desk {
                     tracing::warn!(
                         name: "dead_letter_waits",
                         record = %letter.source, offset = letter.offset, target = &*letter.target, reason,
-                        "a dead letter can not be written yet; trying again in {pause:?}"
+                        "a dead letter cannot be written yet; retrying in {pause:?}"
                     );
                 }
             }
@@ -300,7 +300,7 @@ impl Desk {
         tracing::warn!(
             record = %letter.source, offset = letter.offset, target = &*letter.target, left_out = added.without(),
             before = (unsaid > 0).then_some(unsaid),
-            "a dead letter is written without all of its headers, for which its topic has no room"
+            "a dead letter was written without some of its headers, because its topic limits the size"
         );
     }
 

@@ -93,7 +93,7 @@ impl Reader {
                 _ => {}
             }
         }
-        Err(Failure::Passing("the record can not be read again".to_owned()))
+        Err(Failure::Passing("the record cannot be read again".to_owned()))
     }
 
     fn go(&self, place: &TopicPartition, offset: i64) -> Result<(), Failure> {
@@ -130,7 +130,10 @@ impl Reader {
             // The log was cut, or a new leader has not caught up yet.
             Ok(_) => {
                 let detail = "the record is past the end of its partition";
-                Some(Failure::Refused(detail.to_owned(), "see why the log is shorter than it was"))
+                Some(Failure::Refused(
+                    detail.to_owned(),
+                    "find out why the log is shorter than before",
+                ))
             }
             Err(error) => Some(Failure::Passing(error.to_string())),
         }

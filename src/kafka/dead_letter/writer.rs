@@ -93,15 +93,15 @@ fn classify(code: RDKafkaErrorCode) -> Failure {
     match code {
         Code::MessageSizeTooLarge => Failure::TooLarge,
         Code::InvalidRecord => last(
-            "if the topic is compacted (`cleanup.policy`), it takes no record without a key: let it delete instead",
+            "a compacted topic accepts no record without a key: set its `cleanup.policy` to `delete`",
         ),
         Code::InvalidTimestamp => last(
-            "let the topic take the record's time (`message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`)",
+            "let the topic accept the timestamp of the record (`message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`)",
         ),
-        Code::InvalidTopic => last("give `failure.dead_letter_topic` the name of another topic"),
-        Code::PolicyViolation => last("see what the cluster's policy says of the topic"),
+        Code::InvalidTopic => last("correct `failure.dead_letter_topic`"),
+        Code::PolicyViolation => last("check the policies of the cluster for the topic"),
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
-            refused("make the topic")
+            refused("create the topic")
         }
         Code::TopicAuthorizationFailed => refused("grant the operation `Write` on the topic"),
         Code::ClusterAuthorizationFailed => {

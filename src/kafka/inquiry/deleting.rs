@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undeleted {
     /// Somebody is in it.
-    #[error("somebody is in it")]
+    #[error("the group has members")]
     Joined,
     /// Kafka refuses, or does not answer.
     #[error(transparent)]
@@ -49,7 +49,7 @@ impl Inquiry {
                         return Err(Undeleted::Denied(Denied::Refused(code.to_string())));
                     }
                     code if left > AGAIN => {
-                        tracing::debug!(group = name, %code, "the group is not deleted yet");
+                        tracing::debug!(group = name, %code, "cannot delete the group yet");
                         tokio::time::sleep(AGAIN).await;
                     }
                     RDKafkaErrorCode::NonEmptyGroup => return Err(Undeleted::Joined),

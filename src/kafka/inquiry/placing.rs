@@ -19,13 +19,13 @@ use super::{Denied, Inquiry, Standing};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unset {
     /// Nothing was: somebody is in the group.
-    #[error("somebody has joined the group meanwhile")]
+    #[error("a member has joined the group meanwhile")]
     Joined,
     /// Nothing was.
     #[error(transparent)]
     Denied(Denied),
     /// It is not known whether they are.
-    #[error("no answer to the commit within {0:.1?}; it is made whole or not at all")]
+    #[error("no answer to the commit within {0:.1?}; Kafka has applied all of it, or nothing")]
     Open(Duration),
 }
 

@@ -46,7 +46,7 @@ impl Inquiry {
             let place = TopicPartition::new(element.topic(), element.partition());
             let cut = match (element.error(), element.offset()) {
                 (Ok(()), Offset::Offset(begin)) => Ok(begin),
-                (Ok(()), _) => Err(Denied::Unanswered("kafka does not say".to_owned())),
+                (Ok(()), _) => Err(Denied::Unanswered("kafka gave no reason".to_owned())),
                 (Err(error), _) => Err(denied(&error)),
             };
             (place, cut)
@@ -62,8 +62,7 @@ fn denied(error: &KafkaError) -> Denied {
     };
     match code {
         Code::PolicyViolation => Denied::Refused(
-            "kafka deletes no records of a topic that is only compacted; hint: give it \
-             `cleanup.policy=delete`, or `compact,delete`"
+            "kafka deletes no records of a topic that is only compacted; hint: set its `cleanup.policy` to `delete`, or `compact,delete`"
                 .to_owned(),
         ),
         Code::TopicAuthorizationFailed => {

@@ -143,7 +143,7 @@ impl<'a> Scan<'a> {
             }
         }
         let reason = self.client.context().reason();
-        let why = reason.unwrap_or_else(|| format!("nothing came for {idle:.1?}"));
+        let why = reason.unwrap_or_else(|| format!("no record arrived within {idle:.1?}"));
         let rest = self.open.drain().map(|(_, rest)| Unread { rest, why: why.clone() });
         self.unread.extend(rest);
         self.unread.sort_by(|one, other| one.rest.partition.cmp(&other.rest.partition));

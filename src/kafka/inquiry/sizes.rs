@@ -94,5 +94,5 @@ fn of(resource: &ConfigResource) -> (String, Result<Limit, Denied>) {
     let limit = entry
         .zip(bytes)
         .map(|(entry, bytes)| Limit { bytes, is_default: entry.source == ConfigSource::Default });
-    (name, limit.ok_or_else(|| Denied::Unanswered("kafka does not tell".to_owned())))
+    (name, limit.ok_or_else(|| Denied::Unanswered("kafka gave no value".to_owned())))
 }

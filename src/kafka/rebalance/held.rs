@@ -36,7 +36,7 @@ pub(super) fn begin(
             tracing::error!(
                 name: "partition_halted",
                 shard = context.shard, %partition, repeated, detail = why,
-                "partition halted: its position is gone; other partitions go on"
+                "partition halted: its committed position is no longer in the log; other partitions continue"
             );
         }
     }

@@ -159,9 +159,7 @@ fn note(context: &Context, case: &Case, at: i64, held: bool) -> Result<(), RDKaf
 fn held(committed: i64, log: Log) -> String {
     let Log { first, end } = log;
     format!(
-        "the committed position {committed} is not in the log any more, which holds {first} to {end}, and \
-         `kafka.out_of_range` is `halt`; hint: stop the bridge and set the group's position \
-         (`offsets set --to …`), or choose `earliest` or `latest`"
+        "the committed position {committed} is no longer in the log, which holds {first} to {end}, and `kafka.out_of_range` is `halt`; hint: stop the bridge and set the position of the group (`offsets set --to …`), or set `kafka.out_of_range` to `earliest` or `latest`"
     )
 }
 
@@ -183,7 +181,7 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
             start,
             lost,
             skipped,
-            "retention deleted records before they were read: offsets {committed} to {} are lost; going on at {start}",
+            "retention deleted records before they were read: offsets {committed} to {} are lost; reading continues at {start}",
             committed + lost - 1
         );
     } else {
@@ -197,8 +195,7 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
             skipped,
             again,
             ?doubt,
-            "the committed position {committed} does not exist any more (log cut or topic created again): going on at \
-             {start}; at most {skipped} records are skipped, and {again} come again"
+            "the committed position {committed} no longer exists (the log was truncated, or the topic created again): reading continues at {start}. At most {skipped} records are skipped, and {again} are sent again"
         );
     }
     context.metrics.position_gone(topic, "skipped", count(skipped));

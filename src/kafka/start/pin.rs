@@ -64,7 +64,7 @@ pub(super) fn starts(
         }
     }
     if let Err(error) = commit(context, &pins, &ids) {
-        context.complain("start positions can not be committed", &error.to_string());
+        context.complain("cannot commit start positions", &error.to_string());
         return Vec::new();
     }
     let asked = fresh.iter().map(|fresh| &fresh.partition).collect::<BTreeSet<_>>();
@@ -96,7 +96,7 @@ fn places(
     let whole = match whole(consumer, &rest) {
         Ok(whole) => whole,
         Err(error) => {
-            context.complain("topics without positions can not be looked at", &error.to_string());
+            context.complain("cannot read topics without positions", &error.to_string());
             BTreeMap::new()
         }
     };

@@ -146,9 +146,13 @@ fn settle(ledger: &mut Ledger, question: &Question, begun: Instant) -> Result<Ro
     let (sums, waiting) = sift::compare(ledger, &question.topics, question.examples)?;
     if waiting > WAITING {
         let what =
-            format!("{waiting} events are in the hubs whose records the group has not committed");
-        let hint = "name the group of the bridge that sends them; if it is that, begin with an empty folder once it has caught up";
-        return Err(Unsettled::ForGood(Failure::denied("nothing more can be kept", &what, hint)));
+            format!("the hubs hold {waiting} events whose records the group has not committed");
+        let hint = "use the group of the bridge that sends them; if this is the group, begin with an empty folder once it has caught up";
+        return Err(Unsettled::ForGood(Failure::denied(
+            "too many uncommitted events to keep",
+            &what,
+            hint,
+        )));
     }
     let live = ledger.state.live.unwrap_or_default();
     let report = Report::of(ledger.state.clone(), sums, begun.elapsed());

@@ -34,9 +34,9 @@ impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (report, sums) = (&self.report, &self.report.sums);
         let word = match (sums.is_good(), report.keeps_promises()) {
-            (true, _) => "all is there",
-            (false, true) => "all is there, and some of it twice",
-            (false, false) => "not all is as it should be",
+            (true, _) => "every event is in its hub",
+            (false, true) => "every event is in its hub, some of them twice",
+            (false, false) => "events are missing or different",
         };
         write!(f, "round {}, committed by {}: {word}", self.number, time(self.asked))?;
         write!(f, "; {} records, {} events of them", report.records(), sums.found)?;
@@ -48,7 +48,7 @@ impl fmt::Display for Round {
         for (count, says) in [
             (sums.letters_missing(), "without their dead letter"),
             (sums.no_record + sums.expired + sums.unknown, "not provable"),
-            (self.waiting, "events wait for their commit"),
+            (self.waiting, "events not committed yet"),
             (self.uncommitted as u64, "partitions without a position"),
         ] {
             if count > 0 {

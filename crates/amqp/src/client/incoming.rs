@@ -157,7 +157,7 @@ impl Connection {
     }
 
     fn begun(&mut self, channel: u16, begin: &wire::Begin) -> Result<(), Broken> {
-        let ours = begin.remote_channel.ok_or("a session that nobody asked for")?;
+        let ours = begin.remote_channel.ok_or("a session without a request")?;
         let session = self.sessions.get_mut(&ours).filter(|it| it.peer_channel.is_none());
         let session = session.ok_or_else(|| format!("an answer to channel {ours}"))?;
         session.begun(channel, begin);

@@ -190,7 +190,7 @@ impl Session {
         let known = self.links.iter_mut().flatten().find(|link| {
             link.name == attach.name && link.role() == role && link.peer_handle.is_none()
         });
-        let link = known.ok_or_else(|| format!("a link `{}` nobody asked for", attach.name))?;
+        let link = known.ok_or_else(|| format!("a link `{}` without a request", attach.name))?;
         link.peer_handle = Some(attach.handle);
         if self.peers.insert(attach.handle, link.id.handle).is_some() {
             return Err(format!("handle {} is used twice", attach.handle));

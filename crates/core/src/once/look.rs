@@ -273,10 +273,11 @@ impl Core {
                 let request = self.once.requests.values().find(waits);
                 let hub = request.map_or_else(String::new, |it| it.lookup.hub.to_string());
                 let trouble = request.and_then(|it| it.trouble.as_deref());
-                let because = trouble.unwrap_or("events that were sent before are looked for");
+                let because =
+                    trouble.unwrap_or("the bridge looks for events that were sent before");
                 format!("hub `{hub}`: {because}")
             }
-            _ => "Kafka has not confirmed yet that it is of this member".to_owned(),
+            _ => "Kafka has not confirmed yet that this member owns it".to_owned(),
         }
     }
 }

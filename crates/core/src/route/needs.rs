@@ -62,7 +62,7 @@ pub fn needs(mappings: &[Mapping], topics: &BTreeMap<String, Option<u32>>) -> Ne
         }
         let hub = &mapping.hub;
         open.insert(format!(
-            "which topics `{matching}` matches is not known here, so hub `{hub}` is left out"
+            "`{matching}` matches topics that are unknown here, so hub `{hub}` is left out"
         ));
     }
     let hubs =

@@ -13,7 +13,7 @@ pub(crate) enum ConfigError {
     #[error("`{}`{problem}", path.display())]
     Content { path: PathBuf, problem: Problem },
     #[error(
-        "consumer group `{group}` is of hub `{hub}`, which is not named: add `--hub {hub}:PARTITIONS`"
+        "consumer group `{group}` is of hub `{hub}`, which is not defined: add `--hub {hub}:PARTITIONS`"
     )]
     GroupWithoutHub { hub: String, group: String },
     #[error(
@@ -22,7 +22,7 @@ pub(crate) enum ConfigError {
     NoHub,
     #[error(transparent)]
     Security(#[from] SecurityError),
-    #[error("`--sync` is about what `--data DIR` writes: name a directory, or leave it out")]
+    #[error("`--sync` needs `--data DIR`: add a directory, or remove `--sync`")]
     SyncWithoutData,
 }
 
@@ -94,7 +94,7 @@ fn hint(key: &str, cause: &str) -> Option<String> {
         "NamespaceConfig" | "Entities" | "ConsumerGroups" => "a list of objects with a `Name`",
         "sync" => "`true` or `false`",
         _ if cause.contains("missing field `UserConfig`") => {
-            "a file that begins with `{` is taken for the `Config.json` of Microsoft's emulator; our own is TOML"
+            "a file that begins with `{` is read as the `Config.json` of Microsoft's emulator; our own format is TOML"
         }
         _ => return None,
     };

@@ -129,8 +129,8 @@ fn what_is_wrong_is_said_with_file_place_key_cause_and_hint() {
         (
             "Config.json",
             "{ \"hubs\": [] }",
-            "`Config.json`, line 1, column 14: missing field `UserConfig` (a file that begins with `{` is taken for the \
-          `Config.json` of Microsoft's emulator; our own is TOML)",
+            "`Config.json`, line 1, column 14: missing field `UserConfig` (a file that begins with `{` is read as the \
+          `Config.json` of Microsoft's emulator; our own format is TOML)",
         ),
         (
             "Config.json",

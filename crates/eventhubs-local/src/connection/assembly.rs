@@ -42,7 +42,7 @@ impl Share {
         self.bytes += more;
         let taken = self.budget.0.fetch_add(more, Ordering::Relaxed) + more;
         if taken > MAX_ASSEMBLING {
-            let text = "too many deliveries of the connection are under way at once";
+            let text = "too many deliveries of the connection are incomplete at once";
             return Err(Condition::new("amqp:resource-limit-exceeded", text));
         }
         Ok(())

@@ -177,7 +177,7 @@ impl Control {
         }
         let mut table = self.lock_faults();
         if !table.has_room() {
-            return Err(Problem::new(format!("{MAX_FAULTS} faults are in force: end some")));
+            return Err(Problem::new(format!("{MAX_FAULTS} faults are active: end some of them")));
         }
         match (kind.make)(plan, &parameters) {
             Made::Done => Ok(answer::json(StatusCode::OK, &json!({"done": kind.name}))),

@@ -43,7 +43,7 @@ fn change(control: &Control, body: &[u8]) -> Result<Response, Problem> {
     let known = namespace.hubs().iter().any(|it| it.name().eq_ignore_ascii_case(name));
     let (status, done) = if known {
         if !consumer_groups.is_empty() {
-            return Err(Problem::new("`consumer_groups`: a hub that is there keeps its own"));
+            return Err(Problem::new("`consumer_groups`: an existing hub keeps its own"));
         }
         namespace.grow_hub(name, partitions).map_err(refused)?;
         (StatusCode::OK, "grown")

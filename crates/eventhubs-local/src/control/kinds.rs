@@ -96,7 +96,7 @@ pub(super) const KINDS: &[Kind] = &[
     local(
         "reject_message_id",
         &["message_id", "condition"],
-        "deliveries that hold an event of that message-id are rejected as a whole",
+        "deliveries that hold an event with this message-id are rejected as a whole",
         |plan, with| {
             let wrong = with.message_id.clone();
             let fault = plan.reject_if(
@@ -109,16 +109,13 @@ pub(super) const KINDS: &[Kind] = &[
     local("delay_ack", &["delay"], "deliveries are stored now and answered later", |plan, with| {
         Made::Lasting(plan.delay_ack(with.delay))
     }),
-    local(
-        "latency",
-        &["delay"],
-        "everything that is said of the place comes later",
-        |plan, with| Made::Lasting(plan.latency(with.delay)),
-    ),
-    local("silent", &[], "nothing of the place is stored or answered", |plan, _| {
+    local("latency", &["delay"], "all answers for the place are delayed", |plan, with| {
+        Made::Lasting(plan.latency(with.delay))
+    }),
+    local("silent", &[], "no delivery to the place is stored or answered", |plan, _| {
         Made::Lasting(plan.silent())
     }),
-    local("missing", &[], "the place is as a hub that was deleted", |plan, _| {
+    local("missing", &[], "the place behaves like a deleted hub", |plan, _| {
         Made::Lasting(plan.missing())
     }),
     local("drop_before_store", &[], "the connection is cut, nothing is stored", |plan, _| {
@@ -157,13 +154,13 @@ pub(super) const KINDS: &[Kind] = &[
     local(
         "refuse_token",
         &["status", "text"],
-        "`put-token` is answered with that status",
+        "`put-token` is answered with this status",
         |plan, with| Made::Lasting(plan.refuse_token(with.status, with.text.clone())),
     ),
     whole("silent_accept", &[], "new connections are accepted and never answered", |plan, _| {
         Made::Lasting(plan.silent_accept())
     }),
-    local("detach_links", CONDITION, "at once: the links there are go", |plan, with| {
+    local("detach_links", CONDITION, "at once: the existing links are detached", |plan, with| {
         plan.detach_links(with.condition());
         Made::Done
     }),
@@ -174,7 +171,7 @@ pub(super) const KINDS: &[Kind] = &[
     local(
         "drop_connections",
         &[],
-        "at once: open connections are cut, and nothing is said",
+        "at once: open connections are cut without a close",
         |plan, _| {
             plan.drop_connections();
             Made::Done
@@ -201,7 +198,7 @@ pub(super) const KINDS: &[Kind] = &[
     local(
         "throttle",
         &["bytes_per_second", "events_per_second"],
-        "deliveries beyond that rate are refused as by a throttled namespace",
+        "deliveries beyond this rate are refused as by a throttled namespace",
         |plan, with| Made::Lasting(plan.throttle(with.bytes_per_second, with.events_per_second)),
     ),
     local(
@@ -210,15 +207,21 @@ pub(super) const KINDS: &[Kind] = &[
         "the same, 1 MB and 1000 events a second each",
         |plan, with| Made::Lasting(plan.throughput_units(with.units)),
     ),
-    local("short_tokens", &["life"], "tokens count for that long and no longer", |plan, with| {
+    local("short_tokens", &["life"], "tokens are valid for this long only", |plan, with| {
         Made::Lasting(plan.short_tokens(with.life))
     }),
-    local("refuse_read", &["status", "condition"], "`$management` answers so", |plan, with| {
-        Made::Lasting(plan.refuse_read(with.status, with.condition()))
-    }),
-    whole("slow_reads", &["bytes_per_second"], "the server reads no faster", |plan, with| {
-        Made::Lasting(plan.slow_reads(with.bytes_per_second))
-    }),
+    local(
+        "refuse_read",
+        &["status", "condition"],
+        "`$management` answers with this status",
+        |plan, with| Made::Lasting(plan.refuse_read(with.status, with.condition())),
+    ),
+    whole(
+        "slow_reads",
+        &["bytes_per_second"],
+        "the server reads no faster than this",
+        |plan, with| Made::Lasting(plan.slow_reads(with.bytes_per_second)),
+    ),
 ];
 
 /// The kind of that name, or those there are.

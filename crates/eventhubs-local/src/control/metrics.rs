@@ -49,7 +49,7 @@ fn partitions(control: &Control, registry: &Registry) -> prometheus::Result<()> 
         "repeated_deliveries_total",
         "Deliveries of numbered events that were accepted and not stored again.",
     )?;
-    let retained = IntGaugeVec::new(opts("retained_events", "Events kept."), PLACE)?;
+    let retained = IntGaugeVec::new(opts("retained_events", "Events in the log."), PLACE)?;
     registry.register(Box::new(retained.clone()))?;
     for namespace in control.server.namespaces() {
         for hub in namespace.hubs() {
@@ -75,9 +75,9 @@ fn connections(control: &Control, registry: &Registry) -> prometheus::Result<()>
         "Connections accepted since the start.",
     ))?;
     opened.inc_by(control.server.connections_opened());
-    let open = IntGauge::with_opts(opts("connections", "Connections that are open."))?;
+    let open = IntGauge::with_opts(opts("connections", "Open connections."))?;
     let links = IntGaugeVec::new(
-        opts("links", "Links that are attached, by what the client does on them."),
+        opts("links", "Attached links, by what the client does on them."),
         &["client"],
     )?;
     let views = control.server.connections();
@@ -86,7 +86,7 @@ fn connections(control: &Control, registry: &Registry) -> prometheus::Result<()>
         let count = views.iter().flat_map(|view| &view.links).filter(|link| link.sender == sender);
         links.with_label_values(&[client]).set(count.count() as i64);
     }
-    let faults = IntGauge::with_opts(opts("faults", "Faults in force that were made over HTTP."))?;
+    let faults = IntGauge::with_opts(opts("faults", "Active faults that were created over HTTP."))?;
     faults.set(control.lock_faults().in_force() as i64);
     registry.register(Box::new(opened))?;
     registry.register(Box::new(open))?;

@@ -26,16 +26,16 @@ use serde_json::json;
 const MAX_BODY: usize = 64 * 1024;
 
 const ENDPOINTS: &[(&str, &str)] = &[
-    ("GET /counters", "what each hub and partition was given since the start"),
+    ("GET /counters", "what each hub and partition received since the start"),
     ("GET /connections", "open connections and their links"),
     ("GET /events", "the last events; `namespace`, `hub`, `partition` and `last` narrow it"),
-    ("POST /hubs", "create a hub, or let one grow: {hub, partitions, consumer_groups}"),
-    ("DELETE /hubs/{hub}", "delete a hub and what it holds; NAMESPACE/NAME for another namespace"),
-    ("GET /faults", "the faults that were made here"),
-    ("POST /faults", "make one: {kind, scope, times, …}"),
+    ("POST /hubs", "create a hub, or add partitions: {hub, partitions, consumer_groups}"),
+    ("DELETE /hubs/{hub}", "delete a hub and its events; NAMESPACE/NAME for another namespace"),
+    ("GET /faults", "the faults that were created here"),
+    ("POST /faults", "create a fault: {kind, scope, times, …}"),
     ("DELETE /faults", "end all faults"),
-    ("DELETE /faults/{id}", "end one"),
-    ("GET /faults/kinds", "the kinds there are, and what each takes"),
+    ("DELETE /faults/{id}", "end one fault"),
+    ("GET /faults/kinds", "the kinds of faults, and the fields of each"),
     ("GET /metrics", "counters for Prometheus"),
 ];
 

@@ -79,7 +79,7 @@ impl<'a> Faults<'a> {
 
 /// Where and how often a fault applies. Finish it with what the fault does; it is in force at once.
 #[derive(Debug, Clone)]
-#[must_use = "a plan does nothing before it is told what the fault is"]
+#[must_use = "a plan does nothing before its fault is set"]
 pub struct Plan<'a> {
     faults: Faults<'a>,
     region: Region,
@@ -245,7 +245,7 @@ impl Plan<'_> {
         fault
     }
 
-    /// `put-token` is answered with that status, say 401 or 503. With a partition: only for an audience that names it.
+    /// `put-token` is answered with this status, say 401 or 503. With a partition: only for an audience that names it.
     pub fn refuse_token(self, status: i32, text: impl Into<String>) -> Fault {
         self.add(Effect::RefuseToken { status, text: text.into() })
     }

@@ -26,7 +26,7 @@ pub(crate) enum DirectoryError {
     InUse { path: PathBuf },
     #[error("`{}`: {cause}", path.display())]
     Hub { path: PathBuf, cause: serde_json::Error },
-    #[error("hub `{hub}` has {stored} partitions in `{}`, not {wanted}: partitions are never taken away", path.display())]
+    #[error("hub `{hub}` has {stored} partitions in `{}`, not {wanted}: partitions are never removed", path.display())]
     Fewer { hub: String, path: PathBuf, stored: u32, wanted: u32 },
     #[error("`{}`: {cause}", path.display())]
     Partition { path: PathBuf, cause: StoreError },

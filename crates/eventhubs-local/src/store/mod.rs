@@ -50,9 +50,9 @@ impl Policy {
 pub(crate) enum StoreError {
     #[error("{0}")]
     Io(#[from] io::Error),
-    #[error("`{}` is damaged at byte {at}: restore it, or move the partition's directory away", path.display())]
+    #[error("`{}` is damaged at byte {at}: restore it, or move the directory of the partition away", path.display())]
     Damaged { path: PathBuf, at: u64 },
-    #[error("what comes before `{}` is missing: restore it, or move the partition's directory away", path.display())]
+    #[error("the segment before `{}` is missing: restore it, or move the directory of the partition away", path.display())]
     Gap { path: PathBuf },
 }
 
@@ -106,7 +106,7 @@ impl Store {
             let segment = Segment::open(&path)?;
             let content = if paths.is_empty() { last(&segment)? } else { Some(full(&segment)?) };
             let Some(content) = content else {
-                tracing::warn!(path = %path.display(), "removing a segment that was only begun");
+                tracing::warn!(path = %path.display(), "removing an incomplete segment");
                 fs::remove_file(&path)?;
                 continue;
             };
@@ -155,7 +155,7 @@ impl Store {
                 tracing::info!(folder = %self.folder.display(), "events can be written again");
             }
             Err(error) if !self.failing => {
-                tracing::error!(folder = %self.folder.display(), %error, "events cannot be written; refusing them");
+                tracing::error!(folder = %self.folder.display(), %error, "events cannot be written, and are refused");
             }
             _ => {}
         }
@@ -198,7 +198,7 @@ impl Store {
         self.active.cut(self.end)?;
         let next = Arc::new(Segment::create(&self.folder, head, self.policy.sync)?);
         if let Err(error) = index::write(&self.active.index_path(), self.end, &self.lines) {
-            tracing::debug!(path = %self.active.path.display(), %error, "no index; the next start reads the segment");
+            tracing::debug!(path = %self.active.path.display(), %error, "cannot write the index; the next start reads the segment");
         }
         self.sealed.push_back(std::mem::replace(&mut self.active, next));
         self.lines.clear();
@@ -271,7 +271,7 @@ fn last(segment: &Segment) -> Result<Option<Content>, StoreError> {
     if content.end < content.len {
         tracing::warn!(
             path = %segment.path.display(), bytes = content.len - content.end,
-            "cutting off a record that was not written to its end; it was not acknowledged"
+            "removing an incomplete record at the end of the log; it was not acknowledged"
         );
         segment.cut(content.end)?;
     }

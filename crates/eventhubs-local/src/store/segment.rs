@@ -213,10 +213,10 @@ impl Place {
             Ok(Some((batch, _))) if batch.extent() == *expected => return Some(batch),
             Ok(_) => {
                 let position = self.position;
-                tracing::error!(%path, position, "a record is damaged; passing over it");
+                tracing::error!(%path, position, "a record is damaged, and skipped");
             }
             Err(error) => {
-                tracing::error!(%path, %error, "a record cannot be read; passing over it");
+                tracing::error!(%path, %error, "a record cannot be read, and is skipped");
             }
         }
         None

@@ -311,7 +311,7 @@ fn a_hub_that_cannot_be_is_refused_with_the_reason() {
         ("POST", "/hubs", "{", 400, "wanted is an object", None),
         ("POST", "/hubs", r#"{"hub": "new"}"#, 400, "`partitions`", None),
         ("POST", "/hubs", r#"{"hub": "new", "partitions": 0}"#, 400, "1 to 2048", None),
-        ("POST", "/hubs", r#"{"hub": "orders", "partitions": 1}"#, 400, "never taken away", None),
+        ("POST", "/hubs", r#"{"hub": "orders", "partitions": 1}"#, 400, "never removed", None),
         (
             "POST",
             "/hubs",

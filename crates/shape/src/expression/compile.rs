@@ -176,7 +176,7 @@ impl Compiler {
         };
         match RegexBuilder::new(text.inner()).size_limit(LARGEST).build() {
             Ok(regex) => Ok(Expr::Matches(of, regex)),
-            Err(error) => self.wrong(pattern, format!("it is no pattern: {}", one_line(&error))),
+            Err(error) => self.wrong(pattern, format!("it is not a pattern: {}", one_line(&error))),
         }
     }
 

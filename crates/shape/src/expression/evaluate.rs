@@ -102,7 +102,7 @@ impl<'a> Evaluation<'a> {
             Expr::Negate(of) => match self.eval(of)? {
                 Val::Int(it) if it != i64::MIN => Val::Int(-it),
                 Val::Double(it) => Val::Double(-it),
-                _ => return wrong(format!("`{of}` is no number, or too large a one")),
+                _ => return wrong(format!("`{of}` is not a number, or it is too large")),
             },
             Expr::And(one, other) => Val::Bool(self.unless(false, one, other)?),
             Expr::Or(one, other) => Val::Bool(self.unless(true, one, other)?),
@@ -216,7 +216,7 @@ impl<'a> Evaluation<'a> {
         match self.eval(of)? {
             Val::Json(object) if object.kind() == Kind::Object => self.member(object, name),
             Val::Headers => self.header(name),
-            _ => wrong(format!("`{of}` is no object, so it has no `{name}`")),
+            _ => wrong(format!("`{of}` is not an object, so it has no `{name}`")),
         }
     }
 
@@ -239,7 +239,7 @@ impl<'a> Evaluation<'a> {
                 }
                 found.cloned()
             }
-            _ => return wrong(format!("`{of}` cannot be asked for that")),
+            _ => return wrong(format!("`{of}` does not have that function")),
         };
         found.map_or_else(|| wrong(format!("there is no `{whole}`")), Ok)
     }
@@ -265,7 +265,7 @@ impl<'a> Evaluation<'a> {
             Compare::NotEqual => Ok(!equal(self, &left, &right)?),
             _ => match compare(how, &left, &right, &mut self.budget)? {
                 Some(holds) => Ok(holds),
-                None => wrong(format!("`{one}` and `{other}` are not in any order")),
+                None => wrong(format!("`{one}` and `{other}` cannot be compared")),
             },
         }
     }

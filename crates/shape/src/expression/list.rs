@@ -99,7 +99,7 @@ fn elements<'a>(all: Val<'a>, of: &Expr) -> Result<Elements<'a>> {
         Val::List(list) => {
             Ok(Box::new((0..list.len()).map(move |at| Element::Made(Rc::clone(&list), at))))
         }
-        _ => wrong(format!("`{of}` is no list")),
+        _ => wrong(format!("`{of}` is not a list")),
     }
 }
 

@@ -193,7 +193,7 @@ pub(super) fn compute<'a>(
         }
         (one, other) => doubles(how, &one, &other),
     };
-    made.map_or_else(|| wrong("an operator is between what it cannot be between"), Ok)
+    made.map_or_else(|| wrong("an operator does not fit its operands"), Ok)
 }
 
 fn is_list(value: &Val<'_>) -> bool {
