@@ -39,7 +39,6 @@ use crate::record::TopicPartition;
 
 pub use deleting::Undeleted;
 use ear::{Ear, is_no};
-pub use group::{Group, Member, State};
 pub use members::Members;
 pub use oldest::Oldest;
 pub use placing::Unset;
