@@ -29,7 +29,8 @@ use crate::kafka::queue::Reports;
 use crate::kafka::rebalance::Rebalancer;
 use crate::kafka::start::Starts;
 use crate::kafka::{
-    Access, Fatal, FetchError, Intake, Queue, StartError, StopError, Waker, hold, settings,
+    Access, Fatal, FetchError, Queue, RebalanceListener, StartError, StopError, Waker, hold,
+    settings,
 };
 use crate::metrics::Metrics;
 use crate::record::{Commit, Position, TopicPartition};
@@ -57,7 +58,7 @@ pub struct Setup<'a> {
     /// Where the event thread gives its sign of life.
     pub health: Option<ShardHealth>,
     /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
-    /// [`Intake::lost`] by then.
+    /// [`RebalanceListener::lost`] by then.
     pub on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
 }
 
@@ -96,10 +97,10 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// Joins the group. `intake` is built with the waker of the pump's queue, before the first callback.
+    /// Joins the group. `listener` is built with the waker of the pump's queue, before the first callback.
     pub fn start(
         setup: Setup<'_>,
-        intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
+        listener: impl FnOnce(Waker) -> Arc<dyn RebalanceListener>,
     ) -> Result<(Self, Queue), StartError> {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
         let committed = settings.get("isolation.level") != Some("read_uncommitted");
@@ -128,7 +129,7 @@ impl Consumer {
             errors: reports,
             _stop: Arc::new(StopOnDrop(life)),
         };
-        let (shard, pump) = (setup.shard, PumpLink::new(intake(queue.waker())));
+        let (shard, pump) = (setup.shard, PumpLink::new(listener(queue.waker())));
         let event_loop = consumer.event_loop(setup, pump, errors, committed);
         thread::Builder::new()
             .name(format!("kafka-events-{shard}"))
@@ -227,7 +228,7 @@ impl Consumer {
         }
     }
 
-    /// Leaves the group: every partition is revoked through the [`Intake`] (so it drains), committed, and let go.
+    /// Leaves the group: every partition is revoked through the [`RebalanceListener`] (so it drains), committed, and let go.
     /// The pump has to go on polling meanwhile. Idempotent; after [`Setup::on_fatal`] there is nothing to wait for.
     pub fn stop(&self, timeout: Duration) -> Result<(), StopError> {
         self.life.stop.store(true, Ordering::Release);

@@ -80,7 +80,7 @@ pub type Begun = (TopicPartition, Option<i64>);
 /// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
 /// records of one assignment from those of the next. Records of partitions that are not assigned are dropped, and so
 /// are offsets the pump has already seen in this assignment. A pump that takes no note in time ends the consumer.
-pub trait Intake: Send + Sync + 'static {
+pub trait RebalanceListener: Send + Sync + 'static {
     /// These partitions will be read from now on; called before their first record can be polled.
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent>;
     /// These partitions are let go, to another member or to be assigned again: stop their intake, send what is

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::kafka::{Intake, Silent};
+use crate::kafka::{RebalanceListener, Silent};
 #[cfg(test)]
 use crate::record::{Commit, TopicPartition};
 
 /// A pump that did not answer once is not asked again: it may take records of one assignment for those of the next.
 pub(super) struct PumpLink {
-    pump: Arc<dyn Intake>,
+    pump: Arc<dyn RebalanceListener>,
     silence: Option<Silent>,
 }
 
 impl PumpLink {
-    pub(super) fn new(pump: Arc<dyn Intake>) -> Self {
+    pub(super) fn new(pump: Arc<dyn RebalanceListener>) -> Self {
         Self { pump, silence: None }
     }
 
@@ -21,7 +21,7 @@ impl PumpLink {
     #[cfg(test)]
     pub(super) fn sample() -> Self {
         struct Nobody;
-        impl Intake for Nobody {
+        impl RebalanceListener for Nobody {
             fn assigned(&self, _: &[crate::kafka::Begun]) -> Result<(), Silent> {
                 Ok(())
             }
@@ -41,7 +41,7 @@ impl PumpLink {
     /// Tells the pump something, or asks it.
     pub(super) fn ask<T: Default>(
         &mut self,
-        ask: impl FnOnce(&dyn Intake) -> Result<T, Silent>,
+        ask: impl FnOnce(&dyn RebalanceListener) -> Result<T, Silent>,
     ) -> T {
         if self.silence.is_some() {
             return T::default();

@@ -8,7 +8,7 @@ use rdkafka::mocking::MockCluster;
 use super::*;
 use crate::config::sample;
 use crate::kafka::membership::LONGEST_PAUSE;
-use crate::kafka::{Begun, Intake, Queue, Silent};
+use crate::kafka::{Begun, Queue, RebalanceListener, Silent};
 
 /// What the pump was told.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Told {
     }
 }
 
-impl Intake for Told {
+impl RebalanceListener for Told {
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
         let names = partitions.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         self.note("assigned", &names);
@@ -63,7 +63,7 @@ fn member() -> Member {
     let rebalancer = Rebalancer {
         inlet: queue.inlet(),
         health: None,
-        pump: PumpLink::new(Arc::clone(&told) as Arc<dyn Intake>),
+        pump: PumpLink::new(Arc::clone(&told) as Arc<dyn RebalanceListener>),
         membership: Membership::default(),
         starts: Starts::new(&consumer, &committer, &sample(|_| {}).kafka, false),
         consumer,
