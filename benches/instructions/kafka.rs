@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{Config, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    self, Access, Begun, Consumer, Delivery, Fetched, Headers, Queue, RebalanceListener, Setup,
+    self, Begun, Consumer, Delivery, Fetched, Headers, Logins, Queue, RebalanceListener, Setup,
     Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
@@ -66,7 +66,7 @@ impl Reading {
             linger: Duration::ZERO,
             topics: vec![Topics::Named(vec![TOPIC.to_owned()])],
             left_out: LeftOut::default(),
-            access: Access::open(&config.kafka).expect("no secrets"),
+            access: Logins::open(&config.kafka).expect("no secrets"),
             bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,

@@ -29,7 +29,7 @@ use crate::kafka::queue::Reports;
 use crate::kafka::rebalance::Rebalancer;
 use crate::kafka::start::Starts;
 use crate::kafka::{
-    Access, Fatal, FetchError, Queue, RebalanceListener, StartError, StopError, Waker, hold,
+    Fatal, FetchError, Logins, Queue, RebalanceListener, StartError, StopError, Waker, hold,
     settings,
 };
 use crate::metrics::Metrics;
@@ -50,7 +50,7 @@ pub struct Setup<'a> {
     /// What patterns pass over.
     pub left_out: config::LeftOut,
     /// What it logs in with.
-    pub access: Access,
+    pub access: Logins,
     /// Whether only that is read whose positions say how much of it, as a replay's do.
     pub bounded: bool,
     /// Where numbers go.

@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::config::{self, Holds};
 use crate::health::ShardHealth;
-use crate::kafka::{Access, StartError, settings};
+use crate::kafka::{Logins, StartError, settings};
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
 use crate::repeats::Repeats;
@@ -151,7 +151,7 @@ impl DeadLetters {
     pub fn start(
         kafka: &config::Kafka,
         shard: u32,
-        access: Access,
+        access: Logins,
         metrics: Arc<Metrics>,
         health: Option<ShardHealth>,
         on_done: OnDone,

@@ -32,9 +32,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::config;
-use crate::kafka::access::Entrant;
 use crate::kafka::discovery::Discovery;
-use crate::kafka::{Access, StartError, advice, settings};
+use crate::kafka::logins::Entrant;
+use crate::kafka::{Logins, StartError, advice, settings};
 use crate::record::TopicPartition;
 
 pub use deleting::Undeleted;
@@ -136,7 +136,7 @@ pub struct Inquiry {
     client: Arc<BaseConsumer<Ear>>,
     settings: ClientConfig,
     security: Option<config::Security>,
-    access: Access,
+    access: Logins,
     done: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
 }
@@ -167,7 +167,7 @@ impl Inquiry {
     /// Logs in at `brokers` and asks for all there is. Blocks, no longer than `limit`.
     pub fn enter(
         kafka: &config::Kafka,
-        access: &Access,
+        access: &Logins,
         brokers: &str,
         limit: Duration,
     ) -> Result<(Self, Cluster), Shut> {
@@ -365,7 +365,7 @@ mod tests {
         let mut config = config::sample(|_| {});
         // As nothing that was checked would have it.
         config.kafka.brokers = "SASL_SSL://localhost:1".to_owned();
-        let access = Access::open(&config.kafka).unwrap();
+        let access = Logins::open(&config.kafka).unwrap();
         let limit = Duration::from_secs(2);
         let shut = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit);
         let why = shut.expect_err("nobody is there").to_string();
@@ -377,7 +377,7 @@ mod tests {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = config::sample(|_| {});
         config.kafka.brokers = cluster.bootstrap_servers();
-        let access = Access::open(&config.kafka).unwrap();
+        let access = Logins::open(&config.kafka).unwrap();
         let limit = Duration::from_secs(30);
         let missing = || {
             let (_, cluster) = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit)

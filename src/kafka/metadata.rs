@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 
 use crate::config::{Config, Security};
 
-use super::{Access, advice, settings};
+use super::{Logins, advice, settings};
 
 /// One question, one answer, or none in this time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ impl ClientContext for Ear {
 impl ConsumerContext for Ear {}
 
 /// How many partitions `topic` has.
-pub fn partition_count(config: &Config, access: &Access, topic: &str) -> Result<i32, CountError> {
+pub fn partition_count(config: &Config, access: &Logins, topic: &str) -> Result<i32, CountError> {
     let ear = Ear { security: config.kafka.security.clone(), refusal: Mutex::default() };
     let unknown = |why: String| CountError::Unknown(why);
     let settings = settings::rereader(&config.kafka).map_err(|error| unknown(error.to_string()))?;

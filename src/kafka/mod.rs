@@ -6,7 +6,6 @@
 //! Foreign calls are confined to `inlet.rs`, `queue.rs`, `fetched.rs` and `native`; everything else here is safe Rust.
 
 mod absence;
-mod access;
 mod advice;
 mod bounds;
 mod certificate;
@@ -28,6 +27,7 @@ mod hold;
 mod identity;
 mod inlet;
 mod inquiry;
+mod logins;
 mod membership;
 mod metadata;
 mod native;
@@ -41,7 +41,6 @@ mod start;
 mod statistics;
 mod withheld;
 
-pub use access::{Access, Refused};
 pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
 pub use error::{Fatal, Silent, StartError, StopError};
@@ -52,6 +51,7 @@ pub use inquiry::{
     Advertised, Case, Chosen, Cluster, Cut, Denied, Door, EachRecord, Gone, Inquiry, Limit,
     Members, Oldest, Positions, Shut, Standing, Stretch, Topic, Undeleted, Unread, Unset, topics,
 };
+pub use logins::{Logins, Refused};
 pub use metadata::{CountError, partition_count};
 pub use queue::{Delivery, Queue};
 pub use settings::{member, objection};

@@ -14,7 +14,7 @@ use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
 use crate::eventhubs::{Lessor, Namespace, ROOM};
 use crate::health::{ShardHealth, Thread};
-use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
+use crate::kafka::{self, Consumer, DeadLetters, Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::registry::Registries;
@@ -58,7 +58,7 @@ pub struct Common<'a> {
     /// What the operator says.
     pub config: &'a Config,
     /// What Kafka is entered with.
-    pub access: &'a Access,
+    pub access: &'a Logins,
     /// Where numbers go.
     pub metrics: &'a Arc<Metrics>,
     /// The hubs that were found.
@@ -231,7 +231,7 @@ impl Shard {
 fn setup<'a>(
     config: &'a Config,
     shard: u32,
-    access: &Access,
+    access: &Logins,
     metrics: &Arc<Metrics>,
     fatal: &Arc<OnceLock<Fatal>>,
     health: &ShardHealth,
@@ -265,7 +265,7 @@ fn linger(config: &Config) -> Duration {
 fn letters(
     config: &Config,
     shard: u32,
-    access: &Access,
+    access: &Logins,
     metrics: &Arc<Metrics>,
     health: &ShardHealth,
     mailbox: Mailbox,

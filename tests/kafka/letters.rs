@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{ClientValue, Holds};
-use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter, LetterError};
+use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter, LetterError, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -45,7 +45,7 @@ fn desk_with(kafka: &Kafka, group: &str, client: &[(&str, i64)]) -> (DeadLetters
     let desk = DeadLetters::start(
         &config,
         0,
-        Access::open(&config).unwrap(),
+        Logins::open(&config).unwrap(),
         Arc::new(Metrics::default()),
         None,
         on_done,

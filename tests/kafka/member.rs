@@ -14,7 +14,7 @@ use kafka_eventhubs_bridge::config::{
     self, ClientValue, LeftOut, Limits, OutOfRange, Secret, Start, Topics,
 };
 use kafka_eventhubs_bridge::kafka::{
-    Access, Begun, Consumer, Delivery, Fatal, Headers, Queue, RebalanceListener, Setup, Silent,
+    Begun, Consumer, Delivery, Fatal, Headers, Logins, Queue, RebalanceListener, Setup, Silent,
     Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
@@ -177,7 +177,7 @@ impl Member {
             linger: Duration::ZERO,
             topics: self.topics.clone(),
             left_out: self.left_out.clone(),
-            access: Access::open(&self.kafka).unwrap(),
+            access: Logins::open(&self.kafka).unwrap(),
             bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,

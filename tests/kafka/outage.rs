@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::member::{Member, Sink};
 use crate::support::{Kafka, Out, unique, wait_for};
 use kafka_eventhubs_bridge::config::Holds;
-use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
+use kafka_eventhubs_bridge::kafka::{DeadLetters, Letter, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -32,7 +32,7 @@ fn reading_goes_on_when_the_broker_is_back() {
     let desk = DeadLetters::start(
         &config,
         0,
-        Access::open(&config).unwrap(),
+        Logins::open(&config).unwrap(),
         Arc::new(Metrics::default()),
         None,
         on_done,

@@ -12,7 +12,7 @@ use super::writer::Writer;
 use super::{Failure, Letter, LetterError, OnDone, Waiting};
 use crate::config::{self, Holds};
 use crate::health::{ShardHealth, Thread as Beating};
-use crate::kafka::{Access, inquiry};
+use crate::kafka::{Logins, inquiry};
 use crate::metrics::Metrics;
 use crate::record::{Record, TopicPartition};
 use crate::repeats::Repeats;
@@ -37,7 +37,7 @@ const TARGETS: usize = 64;
 /// What the thread owns.
 pub(super) struct Desk {
     pub(super) kafka: config::Kafka,
-    pub(super) access: Access,
+    pub(super) access: Logins,
     pub(super) inbox: Receiver<Letter>,
     pub(super) waiting: Arc<Waiting>,
     pub(super) stop: Arc<AtomicBool>,

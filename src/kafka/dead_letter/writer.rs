@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 
 use super::Failure;
 use crate::config;
-use crate::kafka::{Access, StartError, native, settings};
+use crate::kafka::{Logins, StartError, native, settings};
 use crate::record::{Header, Record};
 
 const POLL: Duration = Duration::from_millis(50);
@@ -48,7 +48,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(kafka: &config::Kafka, access: &Access) -> Result<Self, StartError> {
+    pub(super) fn new(kafka: &config::Kafka, access: &Logins) -> Result<Self, StartError> {
         let producer: BaseProducer<_> = settings::producer(kafka)?
             .create_with_context(Reports::default())
             .map_err(|error| StartError::Client(error.to_string()))?;

@@ -10,8 +10,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::config::Security;
-use crate::kafka::access::Entrant;
-use crate::kafka::{Access, advice};
+use crate::kafka::logins::Entrant;
+use crate::kafka::{Logins, advice};
 
 /// The context of a client that asks.
 pub(super) struct Ear {
@@ -55,7 +55,7 @@ pub(super) fn is_no(code: RDKafkaErrorCode) -> bool {
 pub(super) fn client<T: Entrant + FromClientConfigAndContext<Ear>>(
     settings: &ClientConfig,
     security: Option<&Security>,
-    access: &Access,
+    access: &Logins,
 ) -> KafkaResult<Arc<T>> {
     let client = Arc::new(settings.create_with_context(Ear::new(security.cloned()))?);
     access.admit(&client);

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::time::timeout;
 
 use crate::config;
-use crate::kafka::{Access, settings};
+use crate::kafka::{Logins, settings};
 
 use super::ear::{self, Ear, is_no};
 use super::{Denied, Inquiry};
@@ -41,7 +41,7 @@ impl Inquiry {
 async fn ask(
     settings: &ClientConfig,
     security: Option<&config::Security>,
-    access: &Access,
+    access: &Logins,
     topics: &BTreeSet<String>,
     limit: Duration,
 ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
@@ -64,7 +64,7 @@ async fn ask(
 /// `max.message.bytes` of one topic, if it is told. Blocks, no longer than `limit`.
 pub(in crate::kafka) fn limit(
     kafka: &config::Kafka,
-    access: &Access,
+    access: &Logins,
     topic: &str,
     limit: Duration,
 ) -> Option<u64> {

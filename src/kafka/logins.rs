@@ -26,11 +26,11 @@ use keeper::Keeper;
 
 /// What the clients of this process log in with. Cheap to clone; its thread ends with the last clone.
 #[derive(Clone)]
-pub struct Access(Arc<Shared>);
+pub struct Logins(Arc<Shared>);
 
-impl fmt::Debug for Access {
+impl fmt::Debug for Logins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("rotations", &self.rotations()).finish_non_exhaustive()
+        f.debug_struct("Logins").field("rotations", &self.rotations()).finish_non_exhaustive()
     }
 }
 
@@ -131,7 +131,7 @@ impl Shared {
     }
 }
 
-impl Access {
+impl Logins {
     /// Begins to keep what `kafka.security` names; does nothing where nothing there can change.
     pub fn open(kafka: &config::Kafka) -> Result<Self, StartError> {
         let security = kafka.security.as_ref();
