@@ -17,16 +17,16 @@ use crate::kafka::inlet::Handle;
 use crate::record::{Header, Position, Record, TopicPartition};
 
 /// Owns one librdkafka event.
-pub(super) struct Event {
+pub(super) struct Polled {
     event: NonNull<ffi::rd_kafka_event_t>,
     /// Outlives the event: fields drop after `drop` below.
     _handle: Arc<Handle>,
 }
 
 // SAFETY: an event may be read and destroyed on any thread; nothing else refers to it.
-unsafe impl Send for Event {}
+unsafe impl Send for Polled {}
 
-impl Event {
+impl Polled {
     /// # Safety
     /// `event` came from a poll of `handle` and has no other owner.
     pub(super) unsafe fn new(event: NonNull<ffi::rd_kafka_event_t>, handle: Arc<Handle>) -> Self {
@@ -63,7 +63,7 @@ impl Event {
     }
 }
 
-impl Drop for Event {
+impl Drop for Polled {
     fn drop(&mut self) {
         // SAFETY: owned by us and destroyed only here; `_handle` keeps its queue and client alive until after.
         unsafe { ffi::rd_kafka_event_destroy(self.event.as_ptr()) }
@@ -141,7 +141,7 @@ pub struct Fetched {
     message: NonNull<ffi::rd_kafka_message_t>,
     /// Memory of the topic object, which lives as long as the event.
     topic: &'static str,
-    _event: Event,
+    _event: Polled,
 }
 
 // SAFETY: the message belongs to the event, which is `Send`.
@@ -159,7 +159,7 @@ impl Fetched {
     pub(super) unsafe fn new(
         message: NonNull<ffi::rd_kafka_message_t>,
         topic: &'static str,
-        event: Event,
+        event: Polled,
     ) -> Self {
         Self { message, topic, _event: event }
     }

@@ -20,7 +20,7 @@ use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use crate::kafka::commit::Commits;
-use crate::kafka::fetched::{Event, FetchError, Fetched};
+use crate::kafka::fetched::{FetchError, Fetched, Polled};
 use crate::kafka::inlet::{Handle, Inlet, Waker};
 use crate::record::TopicPartition;
 
@@ -79,10 +79,10 @@ impl Queue {
     pub fn poll(&mut self, timeout: Duration) -> Option<Delivery> {
         // Rounded up: who waits for a time would come too early, and again.
         let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        // SAFETY: the queue is alive; the event is owned by `Event` from here on.
+        // SAFETY: the queue is alive; the event is owned by `Polled` from here on.
         let event = unsafe { ffi::rd_kafka_queue_poll(self.handle.queue.as_ptr(), millis) };
         // SAFETY: just polled from this queue.
-        let event = unsafe { Event::new(NonNull::new(event)?, Arc::clone(&self.handle)) };
+        let event = unsafe { Polled::new(NonNull::new(event)?, Arc::clone(&self.handle)) };
         match event.kind() {
             ffi::RD_KAFKA_EVENT_FETCH => self.fetched(event),
             ffi::RD_KAFKA_EVENT_ERROR => Some(self.failed(event.error())),
@@ -90,7 +90,7 @@ impl Queue {
         }
     }
 
-    fn fetched(&mut self, event: Event) -> Option<Delivery> {
+    fn fetched(&mut self, event: Polled) -> Option<Delivery> {
         let message = event.record()?;
         // SAFETY: the record lives as long as its event, and its topic as long as the record.
         let (rkt, partition) = unsafe { (message.as_ref().rkt, message.as_ref().partition) };
