@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::config::{Config, Kafka};
-use crate::kafka::{Cluster, Denied, Door, Inquiry, Logins, Shut, StartError};
+use crate::kafka::{ClientError, Cluster, Denied, Door, Inquiry, Logins, Shut};
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
@@ -40,7 +40,7 @@ pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding
 async fn one(
     kafka: Kafka,
     broker: String,
-    access: Result<Logins, StartError>,
+    access: Result<Logins, ClientError>,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Met>) {
     let plan = match Inquiry::is_encrypted(&kafka) {

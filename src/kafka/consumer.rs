@@ -29,7 +29,7 @@ use crate::kafka::queue::Reports;
 use crate::kafka::rebalance::Rebalancer;
 use crate::kafka::start::Starts;
 use crate::kafka::{
-    Fatal, FetchError, Logins, Queue, RebalanceListener, StartError, StopError, Waker, hold,
+    ClientError, Fatal, FetchError, Logins, Queue, RebalanceListener, StopError, Waker, hold,
     settings,
 };
 use crate::metrics::Metrics;
@@ -101,13 +101,13 @@ impl Consumer {
     pub fn start(
         setup: Setup<'_>,
         listener: impl FnOnce(Waker) -> Arc<dyn RebalanceListener>,
-    ) -> Result<(Self, Queue), StartError> {
+    ) -> Result<(Self, Queue), ClientError> {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
         let committed = settings.get("isolation.level") != Some("read_uncommitted");
         let context = Context::new(Arc::clone(&setup.metrics), setup.shard);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         let client = Arc::new(client);
         #[expect(
             clippy::disallowed_methods,
@@ -134,7 +134,7 @@ impl Consumer {
         thread::Builder::new()
             .name(format!("kafka-events-{shard}"))
             .spawn(move || event_loop.run())
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         Ok((consumer, queue))
     }
 

@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::config::{self, Holds};
 use crate::health::ShardHealth;
-use crate::kafka::{Logins, StartError, settings};
+use crate::kafka::{ClientError, Logins, settings};
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
 use crate::repeats::Repeats;
@@ -155,7 +155,7 @@ impl DeadLetters {
         metrics: Arc<Metrics>,
         health: Option<ShardHealth>,
         on_done: OnDone,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ClientError> {
         // Connected with the first letter; whether that can be is known now.
         settings::producer(kafka)?;
         let (letters, inbox) = sync_channel(DESK);
@@ -179,7 +179,7 @@ impl DeadLetters {
         let thread = thread::Builder::new()
             .name(format!("dead-letters-{shard}"))
             .spawn(move || desk.run())
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         Ok(Self { letters, waiting, stop, thread })
     }
 

@@ -34,7 +34,7 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use crate::config;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::logins::Entrant;
-use crate::kafka::{Logins, StartError, advice, settings};
+use crate::kafka::{ClientError, Logins, advice, settings};
 use crate::record::TopicPartition;
 
 pub use deleting::Undeleted;
@@ -83,7 +83,7 @@ pub enum Door {
 pub enum Shut {
     /// The client does not take its settings.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] ClientError),
     /// Turned away at `door`.
     #[error("{why}")]
     At {
@@ -182,7 +182,7 @@ impl Inquiry {
             Err(refused) => return Err(no_token(Denied::Refused(refused.to_string()))),
         }
         let settings = settings::asker(kafka, brokers)?;
-        let started = |error: String| StartError::Client(error);
+        let started = |error: String| ClientError::Client(error);
         let client: Arc<BaseConsumer<Ear>> =
             ear::client(&settings, kafka.security.as_ref(), access)
                 .map_err(|error| started(error.to_string()))?;

@@ -20,7 +20,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::{self, Login, Secret};
 use crate::credential::{self, Refusal, Token};
-use crate::kafka::StartError;
+use crate::kafka::ClientError;
 
 use keeper::Keeper;
 
@@ -133,7 +133,7 @@ impl Shared {
 
 impl Logins {
     /// Begins to keep what `kafka.security` names; does nothing where nothing there can change.
-    pub fn open(kafka: &config::Kafka) -> Result<Self, StartError> {
+    pub fn open(kafka: &config::Kafka) -> Result<Self, ClientError> {
         let security = kafka.security.as_ref();
         let login = security.and_then(|security| security.login.as_ref());
         let shared = Arc::new(Shared {
@@ -142,7 +142,7 @@ impl Logins {
             changed: Condvar::new(),
             rotations: AtomicU64::new(0),
         });
-        let client = |error: std::io::Error| StartError::Client(error.to_string());
+        let client = |error: std::io::Error| ClientError::Client(error.to_string());
         let keeper = match security {
             Some(security) => Keeper::new(security, Arc::downgrade(&shared)).map_err(client)?,
             None => None,

@@ -43,7 +43,7 @@ mod withheld;
 
 pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
-pub use error::{Fatal, Silent, StartError, StopError};
+pub use error::{ClientError, Fatal, Silent, StopError};
 pub use fetched::{FetchError, Fetched, Headers};
 pub use group::{Group, Member, State};
 pub use inlet::Waker;

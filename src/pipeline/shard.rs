@@ -74,7 +74,7 @@ pub struct Common<'a> {
 pub enum StartError {
     /// The Kafka client refused its settings.
     #[error(transparent)]
-    Kafka(#[from] kafka::StartError),
+    Kafka(#[from] kafka::ClientError),
     /// The system gave no thread.
     #[error("no thread for a shard: {0}")]
     Thread(#[from] std::io::Error),
@@ -269,7 +269,7 @@ fn letters(
     metrics: &Arc<Metrics>,
     health: &ShardHealth,
     mailbox: Mailbox,
-) -> Result<DeadLetters, kafka::StartError> {
+) -> Result<DeadLetters, kafka::ClientError> {
     let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
         mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
     });
