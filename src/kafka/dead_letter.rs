@@ -37,7 +37,7 @@ const DESK: usize = 1024;
 
 /// A record to be written to its dead-letter topic, named by where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Number the pump knows it by.
     pub id: u64,
     /// Where the record was read.
@@ -100,7 +100,7 @@ fn too_large(target: &str, bytes: u64, limit: Option<u64>) -> String {
 }
 
 /// Called on the dead-letter thread, once per accepted letter.
-pub type OnDone = Box<dyn Fn(Letter, Result<(), LetterError>) + Send + Sync>;
+pub type OnDone = Box<dyn Fn(DeadLetter, Result<(), LetterError>) + Send + Sync>;
 
 /// How many letters wait for each target.
 #[derive(Debug, Default)]
@@ -134,7 +134,7 @@ impl Waiting {
 
 /// The dead-letter desk of a shard. Connects with the first letter.
 pub struct DeadLetters {
-    letters: SyncSender<Letter>,
+    letters: SyncSender<DeadLetter>,
     waiting: Arc<Waiting>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -185,7 +185,7 @@ impl DeadLetters {
 
     /// Hands a letter over; gives it back when too many wait for its target (try again after the next answer; other
     /// targets may have room) or the desk is stopped.
-    pub fn try_send(&self, letter: Letter) -> Result<(), Box<Letter>> {
+    pub fn try_send(&self, letter: DeadLetter) -> Result<(), Box<DeadLetter>> {
         if !self.waiting.enter(&letter.target) {
             return Err(Box::new(letter));
         }

@@ -42,7 +42,7 @@ mod statistics;
 mod withheld;
 
 pub use consumer::{Consumer, Setup};
-pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
+pub use dead_letter::{DeadLetter, DeadLetters, LetterError, OnDone, Opened, Origin};
 pub use error::{ClientError, Fatal, Silent, StopError};
 pub use fetched::{FetchError, Fetched, Headers};
 pub use group::{Group, Member, State};

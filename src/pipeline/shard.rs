@@ -270,9 +270,10 @@ fn letters(
     health: &ShardHealth,
     mailbox: Mailbox,
 ) -> Result<DeadLetters, kafka::ClientError> {
-    let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
-        mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
-    });
+    let done =
+        Box::new(move |letter: kafka::DeadLetter, result: Result<(), kafka::LetterError>| {
+            mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
+        });
     let (access, metrics, health) = (access.clone(), Arc::clone(metrics), Some(health.clone()));
     DeadLetters::start(&config.kafka, shard, access, metrics, health, done)
 }
