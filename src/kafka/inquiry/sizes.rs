@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::config;
 use crate::kafka::{Logins, settings};
 
-use super::ear::{self, Ear, is_no};
+use super::diagnosis::{self, Diagnosis, is_no};
 use super::{Denied, Inquiry};
 
 /// The largest batch of records a topic takes, and so the largest record.
@@ -46,8 +46,8 @@ async fn ask(
     limit: Duration,
 ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
     let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-    let client: Arc<AdminClient<Ear>> =
-        ear::client(settings, security, access).map_err(unanswered)?;
+    let client: Arc<AdminClient<Diagnosis>> =
+        diagnosis::client(settings, security, access).map_err(unanswered)?;
     let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(limit));
     let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
