@@ -13,7 +13,7 @@ use crate::kafka::context::Context;
 pub(super) struct Contact {
     security: Option<Security>,
     reach: Reach,
-    refusal: Option<Refusal>,
+    refusal: Option<LastingRefusal>,
     absence: Absence,
 }
 
@@ -28,7 +28,7 @@ enum Reach {
 
 /// Kafka refuses this client, since when and how often, with nothing good in between.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(super) struct LastingRefusal {
     pub(super) code: String,
     pub(super) detail: String,
     pub(super) since: Instant,
@@ -42,7 +42,7 @@ impl Contact {
     }
 
     /// The refusal that lasts, if any.
-    pub(super) fn refusal(&self) -> Option<&Refusal> {
+    pub(super) fn refusal(&self) -> Option<&LastingRefusal> {
         self.refusal.as_ref()
     }
 
@@ -121,6 +121,6 @@ impl Contact {
         let before = self.refusal.take();
         let (since, times) = before.map_or((Instant::now(), 0), |it| (it.since, it.times));
         let (code, detail) = (format!("{code:?}"), detail.to_owned());
-        self.refusal = Some(Refusal { code, detail, since, times: times + 1 });
+        self.refusal = Some(LastingRefusal { code, detail, since, times: times + 1 });
     }
 }
