@@ -19,7 +19,7 @@ use crate::admin::{self, Changes, Reloads, Server, Views};
 use crate::causes;
 use crate::config::Config;
 use crate::health::{self, Health};
-use crate::kafka::{Access, Fatal};
+use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
 use crate::pipeline::found::Found;
@@ -126,7 +126,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     // Until the end, when all is counted.
     let exporter = exporter(config, &metrics, host.as_deref())?;
     let access =
-        Access::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
+        Logins::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = Look::start(config, &access, &health, Found::default())?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
         let spans = exporter.as_ref().and_then(Exporter::spans);
@@ -155,7 +155,7 @@ fn places(config: &Config) -> (Vec<health::Way>, Vec<Arc<str>>) {
 /// when told to stop meanwhile.
 fn is_let_in(
     config: &Config,
-    access: &Access,
+    access: &Logins,
     health: &Health,
     stop: &Receiver<()>,
 ) -> Result<bool, RunError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{Config, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    self, Access, Begun, Consumer, Delivery, Fetched, Headers, Intake, Queue, Setup, Silent,
+    self, Begun, Consumer, Delivery, Fetched, Headers, Logins, Queue, RebalanceListener, Setup,
+    Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Says yes to everything.
 struct Quiet;
 
-impl Intake for Quiet {
+impl RebalanceListener for Quiet {
     fn assigned(&self, _: &[Begun]) -> Result<(), Silent> {
         Ok(())
     }
@@ -65,7 +66,7 @@ impl Reading {
             linger: Duration::ZERO,
             topics: vec![Topics::Named(vec![TOPIC.to_owned()])],
             left_out: LeftOut::default(),
-            access: Access::open(&config.kafka).expect("no secrets"),
+            access: Logins::open(&config.kafka).expect("no secrets"),
             bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,

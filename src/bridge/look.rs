@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::eventhubs::{ConnectError, Namespace};
 use crate::health::{Health, Trouble};
-use crate::kafka::Access;
+use crate::kafka::Logins;
 use crate::pipeline::found::{Found, Partitions};
 use crate::pipeline::resolve::{AT_ONCE, ask, pause};
 
@@ -50,7 +50,7 @@ impl Look {
     /// Begins to look, at everything at once but what is `found` already.
     pub(super) fn start(
         config: &Config,
-        access: &Access,
+        access: &Logins,
         health: &Health,
         found: Found,
     ) -> Result<Self, RunError> {

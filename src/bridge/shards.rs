@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::health::Health;
-use crate::kafka::{Access, Fatal};
+use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::pipeline::Rate;
@@ -28,7 +28,7 @@ const WATCH: Duration = Duration::from_millis(500);
 pub(super) struct Shards<'a> {
     /// What runs, and what may run next.
     reload: Reload,
-    access: &'a Access,
+    access: &'a Logins,
     metrics: &'a Arc<Metrics>,
     /// Where sends are told of, if they are exported.
     spans: Option<&'a Spans>,
@@ -53,7 +53,7 @@ impl<'a> Shards<'a> {
     /// Starts them all. The `look` goes on meanwhile.
     pub(super) fn start(
         reload: Reload,
-        access: &'a Access,
+        access: &'a Logins,
         metrics: &'a Arc<Metrics>,
         spans: Option<&'a Spans>,
         health: &'a Health,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::health::{Health, Trouble};
-use crate::kafka::{Access, Denied, Inquiry, Shut};
+use crate::kafka::{Denied, Inquiry, Logins, Shut};
 use crate::pipeline::found::Found;
 use crate::route::named_topics;
 
@@ -31,7 +31,7 @@ const NOTICE: Duration = Duration::from_millis(200);
 /// See the module.
 pub(super) struct Watch {
     config: Config,
-    access: Access,
+    access: Logins,
     board: Arc<Board>,
     found: Found,
     health: Health,
@@ -42,7 +42,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(
         config: &Config,
-        access: &Access,
+        access: &Logins,
         board: &Arc<Board>,
         found: &Found,
         health: &Health,

@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::config::{Config, Kafka};
-use crate::kafka::{Access, Cluster, Denied, Door, Inquiry, Shut, StartError};
+use crate::kafka::{ClientError, Cluster, Denied, Door, Inquiry, Logins, Shut};
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
@@ -27,7 +27,7 @@ pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding
     let mut tasks = JoinSet::new();
     let brokers = config.kafka.brokers.split(',').map(str::trim).filter(|it| !it.is_empty());
     // One for all: an issuer is asked once. It ends with the last client that was let in by it.
-    let access = Access::open(&config.kafka);
+    let access = Logins::open(&config.kafka);
     for (place, broker) in brokers.enumerate() {
         let (kafka, broker, access) = (config.kafka.clone(), broker.to_owned(), access.clone());
         tasks.spawn(async move { (place, one(kafka, broker, access, deadline).await) });
@@ -40,7 +40,7 @@ pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding
 async fn one(
     kafka: Kafka,
     broker: String,
-    access: Result<Access, StartError>,
+    access: Result<Logins, ClientError>,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Met>) {
     let plan = match Inquiry::is_encrypted(&kafka) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::kafka::{Denied, Group, Shut, StartError};
+use crate::kafka::{ClientError, Denied, Group, Shut};
 use crate::record::TopicPartition;
 
 use super::members::{NAMED, member};
@@ -65,7 +65,7 @@ impl Failure {
 
     pub(crate) fn no_entry(brokers: &str, shut: &Shut) -> Self {
         let hint = match shut {
-            Shut::Start(StartError::Setting { .. }) => "correct it in the configuration",
+            Shut::Start(ClientError::Setting { .. }) => "correct it in the configuration",
             _ => {
                 "run `check --connect` with the same configuration: it tests each broker, and names the step that fails"
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config, LeftOut, is_topic};
-use crate::kafka::{self, Access, Chosen, Cluster, Inquiry, Standing, Topic};
+use crate::kafka::{self, Chosen, Cluster, Inquiry, Logins, Standing, Topic};
 
 use super::Failure;
 
@@ -46,7 +46,7 @@ impl Selection {
 /// Logs in at the brokers of the configuration, within `limit`.
 pub(crate) fn enter(kafka: &config::Kafka, limit: Duration) -> Result<(Inquiry, Cluster), Failure> {
     let brokers = kafka.brokers.as_str();
-    let access = Access::open(kafka).map_err(|error| Failure::no_entry(brokers, &error.into()))?;
+    let access = Logins::open(kafka).map_err(|error| Failure::no_entry(brokers, &error.into()))?;
     let entered = Inquiry::enter(kafka, &access, brokers, limit);
     entered.map_err(|shut| Failure::no_entry(brokers, &shut))
 }

@@ -12,15 +12,25 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::config;
 use crate::health::ShardHealth;
+use crate::kafka::commit::Commits;
 use crate::kafka::committer::Committer;
+use crate::kafka::contact::Contact;
 use crate::kafka::context::Context;
 use crate::kafka::discovery::Discovery;
 use crate::kafka::ends::Ends;
-use crate::kafka::events::{Events, Life};
+use crate::kafka::event_loop::{EventLoop, Life};
+use crate::kafka::fetching::Fetching;
+use crate::kafka::gathering::{Gathering, Steering};
+use crate::kafka::inlet::Inlet;
+use crate::kafka::membership::Membership;
 use crate::kafka::native::IdQueue;
+use crate::kafka::pump_link::PumpLink;
 use crate::kafka::queue::Reports;
+use crate::kafka::rebalance::Rebalancer;
+use crate::kafka::start::Starts;
 use crate::kafka::{
-    Access, Fatal, FetchError, Intake, Queue, StartError, StopError, Waker, hold, settings,
+    ClientError, Fatal, FetchError, Logins, Queue, RebalanceListener, StopError, Waker, hold,
+    settings,
 };
 use crate::metrics::Metrics;
 use crate::record::{Commit, Position, TopicPartition};
@@ -40,7 +50,7 @@ pub struct Setup<'a> {
     /// What patterns pass over.
     pub left_out: config::LeftOut,
     /// What it logs in with.
-    pub access: Access,
+    pub access: Logins,
     /// Whether only that is read whose positions say how much of it, as a replay's do.
     pub bounded: bool,
     /// Where numbers go.
@@ -48,7 +58,7 @@ pub struct Setup<'a> {
     /// Where the event thread gives its sign of life.
     pub health: Option<ShardHealth>,
     /// Called at most once, on the event thread, when this consumer can not go on. The pump has been told
-    /// [`Intake::lost`] by then.
+    /// [`RebalanceListener::lost`] by then.
     pub on_fatal: Box<dyn Fn(Fatal) + Send + Sync>,
 }
 
@@ -64,6 +74,8 @@ impl fmt::Debug for Setup<'_> {
 pub struct Consumer {
     client: Arc<BaseConsumer<Context>>,
     committer: Arc<Committer>,
+    inlet: Inlet,
+    gathering: Arc<Gathering>,
     life: Arc<Life>,
     /// For what cannot be resumed: the event thread assigns it anew.
     errors: mpsc::Sender<FetchError>,
@@ -85,23 +97,17 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// Joins the group. `intake` is built with the waker of the pump's queue, before the first callback.
+    /// Joins the group. `listener` is built with the waker of the pump's queue, before the first callback.
     pub fn start(
         setup: Setup<'_>,
-        intake: impl FnOnce(Waker) -> Arc<dyn Intake>,
-    ) -> Result<(Self, Queue), StartError> {
+        listener: impl FnOnce(Waker) -> Arc<dyn RebalanceListener>,
+    ) -> Result<(Self, Queue), ClientError> {
         let settings = settings::member(setup.kafka, setup.limits, setup.shard)?;
-        let (kafka, limits) = (setup.kafka, setup.limits);
-        let patient = setup.access.rotations() > 0;
-        let session = settings::session(setup.kafka);
         let committed = settings.get("isolation.level") != Some("read_uncommitted");
-        let (metrics, shard, linger) = (setup.metrics, setup.shard, setup.linger);
-        let mut context = Context::new(metrics, shard, kafka, limits, linger, patient, session);
-        context.bounded = setup.bounded;
-        let commits = Arc::clone(&context.commits);
+        let context = Context::new(Arc::clone(&setup.metrics), setup.shard);
         let client: BaseConsumer<Context> = settings
             .create_with_context(context)
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         let client = Arc::new(client);
         #[expect(
             clippy::disallowed_methods,
@@ -109,56 +115,89 @@ impl Consumer {
                       client's own pause"
         )]
         let (reports, errors) = mpsc::channel();
-        let queue = Queue::new(&client, Some(Reports { commits, errors: reports.clone() }));
-        let committer = Arc::new(Committer::new(&client));
+        let commits = Arc::<Commits>::default();
+        let reported = Reports { commits: Arc::clone(&commits), errors: reports.clone() };
+        let queue = Queue::new(&client, Some(reported));
         setup.access.admit(&client);
-        let (inlet, intake) = (queue.inlet(), intake(queue.waker()));
-        client.context().wire(inlet, intake, setup.health.clone(), &committer);
-        let life = Arc::new(Life::new(setup.health));
-        let events = Events {
-            consumer: Arc::clone(&client),
-            committer: Arc::clone(&committer),
+        let life = Arc::new(Life::new(setup.health.clone()));
+        let consumer = Self {
+            committer: Arc::new(Committer::new(&client, commits)),
+            client,
+            inlet: queue.inlet(),
+            gathering: Arc::new(Gathering::new(setup.kafka, setup.linger)),
             life: Arc::clone(&life),
+            errors: reports,
+            _stop: Arc::new(StopOnDrop(life)),
+        };
+        let (shard, pump) = (setup.shard, PumpLink::new(listener(queue.waker())));
+        let event_loop = consumer.event_loop(setup, pump, errors, committed);
+        thread::Builder::new()
+            .name(format!("kafka-events-{shard}"))
+            .spawn(move || event_loop.run())
+            .map_err(|error| ClientError::Client(error.to_string()))?;
+        Ok((consumer, queue))
+    }
+
+    fn event_loop(
+        &self,
+        setup: Setup<'_>,
+        pump: PumpLink,
+        errors: mpsc::Receiver<FetchError>,
+        committed: bool,
+    ) -> EventLoop {
+        let (kafka, limits) = (setup.kafka, setup.limits);
+        let (client, committer) = (&self.client, &self.committer);
+        let largest = settings::partition_bytes(limits);
+        EventLoop {
+            consumer: Arc::clone(client),
+            rebalancer: Rebalancer {
+                consumer: Arc::clone(client),
+                committer: Arc::clone(committer),
+                inlet: self.inlet.clone(),
+                health: setup.health,
+                pump,
+                membership: Membership::default(),
+                starts: Starts::new(client, committer, kafka, setup.bounded),
+            },
+            contact: Contact::new(kafka.security.clone(), settings::session(kafka)),
+            fetching: Fetching::new(kafka, limits),
+            steering: Steering::new(Arc::clone(&self.gathering), kafka, largest),
+            life: Arc::clone(&self.life),
             errors,
             discovery: Discovery::new(&setup.topics, setup.left_out),
             brokers: kafka.brokers.clone(),
-            instance: setup.kafka.instance_id.clone(),
+            instance: kafka.instance_id.clone(),
             is_led_by_broker: kafka.is_led_by_broker(),
-            interval: setup.kafka.discovery_interval,
+            patient: setup.access.rotations() > 0,
+            interval: kafka.discovery_interval,
             on_fatal: setup.on_fatal,
             subscribed: BTreeSet::new(),
             asking: None,
-            ids: IdQueue::new(Arc::clone(&client)),
-            ends: Ends::new(&client, committed),
+            ids: IdQueue::new(Arc::clone(client)),
+            ends: Ends::new(client, committed),
             mend_at: None,
             broken: HashMap::new(),
             asked: None,
             next_look: Instant::now(),
             next_commit: Instant::now(),
-        };
-        thread::Builder::new()
-            .name(format!("kafka-events-{}", setup.shard))
-            .spawn(move || events.run())
-            .map_err(|error| StartError::Client(error.to_string()))?;
-        let stop = Arc::new(StopOnDrop(Arc::clone(&life)));
-        Ok((Self { client, committer, life, errors: reports, _stop: stop }, queue))
+        }
     }
 
     /// Reads these topics from now on, of mappings of which the most hurried lingers so long: the group shares them out anew.
     pub fn follow(&self, topics: &[config::Topics], left_out: config::LeftOut, linger: Duration) {
-        self.client.context().gathering.follow(linger);
+        self.gathering.follow(linger);
         self.life.want(Discovery::new(topics, left_out));
     }
 
     /// To be told by who polls the queue, when it had to wait for a record: how fast answers come decides whether brokers
     /// gather.
     pub fn arrived(&self) {
-        self.client.context().gathering.arrived();
+        self.gathering.arrived();
     }
 
     /// How long what comes now has waited for others already, in its broker.
     pub fn gathered(&self) -> Duration {
-        self.client.context().gathering.gathered()
+        self.gathering.gathered()
     }
 
     /// Commits without waiting. A failed commit is counted and repeated by the event thread until it succeeds, a newer
@@ -170,26 +209,26 @@ impl Consumer {
     /// Stops fetching. It throws the partitions' prefetch away, so it is only for partitions that will stand for long.
     /// Ends with the assignment of its partition.
     pub fn pause(&self, partitions: &[TopicPartition]) {
-        hold::pause(&self.client, self.client.context(), partitions);
+        hold::pause(&self.client, &self.inlet, partitions);
     }
 
     /// As [`Consumer::pause`], and gives records back: the partition goes on exactly from this position, of the last record
     /// polled or of one to be read again; held once more, from the newer one. Nothing of it comes while it is held. To be
     /// called by the thread that polls the queue.
     pub fn hold(&self, positions: &[(TopicPartition, Position)]) {
-        hold::hold(&self.client, self.client.context(), positions);
+        hold::hold(&self.client, &self.inlet, positions);
     }
 
     /// Fetches again: from where the partition was held, else from the record after the last one polled. To be called by the
     /// thread that polls the queue.
     pub fn resume(&self, partitions: &[TopicPartition]) {
-        for error in hold::resume(&self.client, self.client.context(), partitions) {
+        for error in hold::resume(&self.client, &self.inlet, partitions) {
             // Nobody listens while the consumer ends; then nobody needs to.
             self.errors.send(error).ok();
         }
     }
 
-    /// Leaves the group: every partition is revoked through the [`Intake`] (so it drains), committed, and let go.
+    /// Leaves the group: every partition is revoked through the [`RebalanceListener`] (so it drains), committed, and let go.
     /// The pump has to go on polling meanwhile. Idempotent; after [`Setup::on_fatal`] there is nothing to wait for.
     pub fn stop(&self, timeout: Duration) -> Result<(), StopError> {
         self.life.stop.store(true, Ordering::Release);
@@ -200,14 +239,13 @@ impl Consumer {
     /// transaction markers. Partitions that are held are left out: they stand behind what was given back.
     pub fn positions(&self) -> HashMap<TopicPartition, Position> {
         // Asked first: were one let go between the two questions, the client's answer would still be from before.
-        let inlet = self.client.context().inlet();
-        let held = inlet.all_held();
+        let held = self.inlet.all_held();
         let Ok(list) = self.client.position() else { return HashMap::new() };
         let elements = list.elements();
         let known = elements.iter().filter_map(|element| match element.offset() {
             Offset::Offset(next) => {
                 let partition = TopicPartition::new(element.topic(), element.partition());
-                let position = inlet.within(&partition, Position(next));
+                let position = self.inlet.within(&partition, Position(next));
                 Some((partition, position))
             }
             _ => None,

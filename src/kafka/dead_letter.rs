@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::config::{self, Holds};
 use crate::health::ShardHealth;
-use crate::kafka::{Access, StartError, settings};
+use crate::kafka::{ClientError, Logins, settings};
 use crate::metrics::Metrics;
 use crate::record::TopicPartition;
 use crate::repeats::Repeats;
@@ -37,7 +37,7 @@ const DESK: usize = 1024;
 
 /// A record to be written to its dead-letter topic, named by where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Number the pump knows it by.
     pub id: u64,
     /// Where the record was read.
@@ -102,7 +102,7 @@ fn too_large(target: &str, bytes: u64, limit: Option<u64>) -> String {
 }
 
 /// Called on the dead-letter thread, once per accepted letter.
-pub type OnDone = Box<dyn Fn(Letter, Result<(), LetterError>) + Send + Sync>;
+pub type OnDone = Box<dyn Fn(DeadLetter, Result<(), LetterError>) + Send + Sync>;
 
 /// How many letters wait for each target.
 #[derive(Debug, Default)]
@@ -136,7 +136,7 @@ impl Waiting {
 
 /// The dead-letter desk of a shard. Connects with the first letter.
 pub struct DeadLetters {
-    letters: SyncSender<Letter>,
+    letters: SyncSender<DeadLetter>,
     waiting: Arc<Waiting>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -153,11 +153,11 @@ impl DeadLetters {
     pub fn start(
         kafka: &config::Kafka,
         shard: u32,
-        access: Access,
+        access: Logins,
         metrics: Arc<Metrics>,
         health: Option<ShardHealth>,
         on_done: OnDone,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ClientError> {
         // Connected with the first letter; whether that can be is known now.
         settings::producer(kafka)?;
         let (letters, inbox) = sync_channel(DESK);
@@ -181,13 +181,13 @@ impl DeadLetters {
         let thread = thread::Builder::new()
             .name(format!("dead-letters-{shard}"))
             .spawn(move || desk.run())
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         Ok(Self { letters, waiting, stop, thread })
     }
 
     /// Hands a letter over; gives it back when too many wait for its target (try again after the next answer; other
     /// targets may have room) or the desk is stopped.
-    pub fn try_send(&self, letter: Letter) -> Result<(), Box<Letter>> {
+    pub fn try_send(&self, letter: DeadLetter) -> Result<(), Box<DeadLetter>> {
         if !self.waiting.enter(&letter.target) {
             return Err(Box::new(letter));
         }

@@ -6,11 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 
 use crate::kafka::End;
 use crate::kafka::context::Context;
+use crate::kafka::membership::Membership;
 use crate::kafka::native::{EndQueue, Which};
+use crate::kafka::rebalance::Rebalancer;
 use crate::record::TopicPartition;
 
 /// How often it is asked.
@@ -21,7 +23,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// See the module.
 pub(super) struct Ends {
     queue: EndQueue<Arc<BaseConsumer<Context>>>,
-    consumer: Arc<BaseConsumer<Context>>,
     /// What was asked for and is not answered.
     open: Option<Which>,
     due: Instant,
@@ -32,43 +33,38 @@ impl Ends {
     /// `committed`: whether records of transactions count only when these are committed.
     pub(super) fn new(consumer: &Arc<BaseConsumer<Context>>, committed: bool) -> Self {
         let queue = EndQueue::new(Arc::clone(consumer));
-        Self { queue, consumer: Arc::clone(consumer), open: None, due: Instant::now(), committed }
+        Self { queue, open: None, due: Instant::now(), committed }
     }
 
     /// Hears what was answered, and asks what is due.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn turn(&mut self, rebalancer: &mut Rebalancer) {
+        let Rebalancer { membership, inlet, pump, .. } = rebalancer;
         if let Some(which) = self.open {
             let Some(answer) = self.queue.take() else { return };
             self.open = None;
-            let context = self.consumer.context();
             if which == Which::First {
-                context.assignment().begin_at(&answer);
+                membership.begin_at(&answer);
             } else {
-                let assignment = context.assignment();
                 let end = |(partition, end): (TopicPartition, _)| {
-                    let end = context.inlet().within(&partition, end);
-                    Some(End { start: assignment.start(&partition)?, partition, end })
+                    let end = inlet.within(&partition, end);
+                    Some(End { start: membership.start(&partition)?, partition, end })
                 };
                 let ends: Vec<_> = answer.into_iter().filter_map(end).collect();
-                drop(assignment);
-                context.pump(|pump| {
+                pump.ask(|pump| {
                     pump.ends(ends);
                     Ok(())
                 });
             }
         }
-        self.ask();
+        self.ask(membership);
     }
 
-    fn ask(&mut self) {
-        let (new, unknown, all) = {
-            let mut assignment = self.consumer.context().assignment();
-            let new = std::mem::take(&mut assignment.is_new);
-            if !new && Instant::now() < self.due {
-                return;
-            }
-            (new, assignment.without_start(), assignment.all_read())
-        };
+    fn ask(&mut self, membership: &mut Membership) {
+        let new = std::mem::take(&mut membership.is_new);
+        if !new && Instant::now() < self.due {
+            return;
+        }
+        let unknown = membership.without_start();
         let which = if new && !unknown.is_empty() {
             // The ends are asked for next.
             self.due = Instant::now();
@@ -77,7 +73,7 @@ impl Ends {
             self.due = Instant::now() + INTERVAL;
             Which::End { committed: self.committed }
         };
-        let partitions = if which == Which::First { unknown } else { all };
+        let partitions = if which == Which::First { unknown } else { membership.all_read() };
         if !partitions.is_empty() {
             self.queue.ask(&partitions, which, ANSWER);
             self.open = Some(which);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why a consumer can not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
+pub enum ClientError {
     /// A librdkafka setting is wrong. Never shows the value, which may be a secret.
     #[error("`kafka.client.\"{key}\"` {problem}")]
     Setting {

@@ -10,27 +10,27 @@ use std::slice;
 use std::sync::Arc;
 
 use rdkafka::bindings as ffi;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::kafka::FetchError;
-use crate::kafka::queue::Native;
-use crate::record::{Header, Record, TopicPartition};
+use crate::kafka::inlet::Handle;
+use crate::record::{Header, Position, Record, TopicPartition};
 
 /// Owns one librdkafka event.
-pub(super) struct Event {
+pub(super) struct Polled {
     event: NonNull<ffi::rd_kafka_event_t>,
     /// Outlives the event: fields drop after `drop` below.
-    _native: Arc<Native>,
+    _handle: Arc<Handle>,
 }
 
 // SAFETY: an event may be read and destroyed on any thread; nothing else refers to it.
-unsafe impl Send for Event {}
+unsafe impl Send for Polled {}
 
-impl Event {
+impl Polled {
     /// # Safety
-    /// `event` came from a poll of `native` and has no other owner.
-    pub(super) unsafe fn new(event: NonNull<ffi::rd_kafka_event_t>, native: Arc<Native>) -> Self {
-        Self { event, _native: native }
+    /// `event` came from a poll of `handle` and has no other owner.
+    pub(super) unsafe fn new(event: NonNull<ffi::rd_kafka_event_t>, handle: Arc<Handle>) -> Self {
+        Self { event, _handle: handle }
     }
 
     /// The record of a fetch event. Called at once, and once: only this moves librdkafka's own position past it.
@@ -63,9 +63,9 @@ impl Event {
     }
 }
 
-impl Drop for Event {
+impl Drop for Polled {
     fn drop(&mut self) {
-        // SAFETY: owned by us and destroyed only here; `_native` keeps its queue and client alive until after.
+        // SAFETY: owned by us and destroyed only here; `_handle` keeps its queue and client alive until after.
         unsafe { ffi::rd_kafka_event_destroy(self.event.as_ptr()) }
     }
 }
@@ -80,6 +80,60 @@ unsafe fn text(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
+/// A partition could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchError {
+    /// The partition, if the error names one.
+    pub partition: Option<TopicPartition>,
+    /// Where in it, if the error says so.
+    pub(super) offset: Option<i64>,
+    /// What librdkafka says.
+    pub detail: String,
+    pub(super) code: RDKafkaErrorCode,
+}
+
+impl FetchError {
+    /// What was written in the format before Kafka 0.11, which alone has no leader epoch, librdkafka 2.5 to 2.15 reads from
+    /// brokers since 2.7 without its key and value (librdkafka 5549). What such a record holds cannot be known, so its
+    /// partition is not read on, rather than taken for a tombstone.
+    fn misread(partition: TopicPartition, offset: i64) -> Self {
+        let detail = format!(
+            "the record at offset {offset} is in the message format before kafka 0.11, which the kafka client cannot \
+             read from this broker; hint: copy the topic to one of the current format"
+        );
+        let code = RDKafkaErrorCode::NotImplemented;
+        Self { partition: Some(partition), offset: Some(offset), detail, code }
+    }
+
+    /// A partition that was held cannot go on from there.
+    pub(super) fn stuck(partition: TopicPartition, at: Position, error: &KafkaError) -> Self {
+        let detail = format!("it can not go on from offset {}, where it was held: {error}", at.0);
+        let code = RDKafkaErrorCode::State;
+        Self { partition: Some(partition), offset: Some(at.0), detail, code }
+    }
+
+    /// The error code's name.
+    pub fn code(&self) -> String {
+        format!("{:?}", self.code)
+    }
+
+    /// Whether the partition is not read on, or not from where it stood, until it is assigned anew.
+    ///
+    /// A batch that can not be unpacked belongs here because librdkafka 2.12.1 goes on behind it, after a bad checksum
+    /// even from an offset it made up; a codec it does not know, because it stands in front of that batch for ever.
+    pub(super) fn needs_restart(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::AutoOffsetReset
+                | RDKafkaErrorCode::LogTruncation
+                | RDKafkaErrorCode::BadMessage
+                | RDKafkaErrorCode::BadCompression
+                | RDKafkaErrorCode::NotImplemented
+                | RDKafkaErrorCode::State
+        )
+    }
+}
+
 /// One record, borrowed from librdkafka's fetch buffer and released on drop.
 ///
 /// Holding one holds the whole fetch buffer it stands in, so let go soon.
@@ -87,7 +141,7 @@ pub struct Fetched {
     message: NonNull<ffi::rd_kafka_message_t>,
     /// Memory of the topic object, which lives as long as the event.
     topic: &'static str,
-    _event: Event,
+    _event: Polled,
 }
 
 // SAFETY: the message belongs to the event, which is `Send`.
@@ -105,7 +159,7 @@ impl Fetched {
     pub(super) unsafe fn new(
         message: NonNull<ffi::rd_kafka_message_t>,
         topic: &'static str,
-        event: Event,
+        event: Polled,
     ) -> Self {
         Self { message, topic, _event: event }
     }

@@ -42,30 +42,6 @@ const UNKNOWN: u64 = 8;
 /// What is said of a topic whose batches are too large.
 pub(super) const LARGE: &str = "uncompressed batches of this topic are larger than `limits.memory` allows; hint: raise `memory` under `[limits]` to four times these megabytes, and the limit of the container with it. Or make batches of the producers smaller (`batch.size`)";
 
-/// `partitions` are about to be read: whatever is in them, the first answers fit.
-pub(super) fn begin(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    let Some(any) = partitions.first() else { return };
-    let metadata = consumer.fetch_metadata(Some(&any.topic), ANSWER);
-    let brokers = metadata.map_or(UNKNOWN, |metadata| metadata.brokers().len() as u64);
-    context.fetching().begin(brokers);
-    steer(consumer, context);
-}
-
-/// Tells the client what has changed.
-pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
-    let change = context.fetching().change();
-    if let Some(bytes) = change {
-        tracing::debug!(shard = context.shard, bytes, "the size of fetches is set");
-        if !native::set_live(consumer.client(), Fetch::Size, bytes) {
-            context.complain("fetches", "librdkafka rejected the new size of fetches");
-        }
-    }
-}
-
 /// What the client says of its fetches, since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Fetches {
@@ -131,8 +107,30 @@ impl Fetching {
         self.brokers
     }
 
+    /// `partitions` are about to be read: whatever is in them, the first answers fit.
+    pub(super) fn begin(
+        &mut self,
+        consumer: &BaseConsumer<Context>,
+        partitions: &[TopicPartition],
+    ) {
+        let Some(any) = partitions.first() else { return };
+        let metadata = consumer.fetch_metadata(Some(&any.topic), ANSWER);
+        self.forget(metadata.map_or(UNKNOWN, |metadata| metadata.brokers().len() as u64));
+        self.steer(consumer);
+    }
+
+    /// Tells the client what has changed.
+    pub(super) fn steer(&mut self, consumer: &BaseConsumer<Context>) {
+        let Some(bytes) = self.change() else { return };
+        let context = consumer.context();
+        tracing::debug!(shard = context.shard, bytes, "the size of fetches is set");
+        if !native::set_live(consumer.client(), Fetch::Size, bytes) {
+            context.complain("fetches", "librdkafka rejected the new size of fetches");
+        }
+    }
+
     /// Partitions are about to be read from these many brokers at most, and it is not known what is in them.
-    pub(super) fn begin(&mut self, brokers: u64) {
+    fn forget(&mut self, brokers: u64) {
         self.ratio = None;
         self.brokers = brokers.max(1);
     }
@@ -155,7 +153,7 @@ impl Fetching {
     }
 
     /// The size the client is to be told, if it is another one than the last.
-    pub(super) fn change(&mut self) -> Option<u64> {
+    fn change(&mut self) -> Option<u64> {
         let size = self.size();
         (std::mem::replace(&mut self.told, size) != size && !self.fixed).then_some(size)
     }
@@ -194,7 +192,7 @@ mod tests {
     fn what_a_hundredfold_unpacks_to_fits_before_anything_is_known() {
         let mut fetching = fetching();
         assert!(fetching.size() * 100 <= MEMORY / 5);
-        fetching.begin(6);
+        fetching.forget(6);
         assert!(fetching.size() * 100 * 6 <= MEMORY / 5);
         assert_eq!(fetching.change(), Some(fetching.size()));
         assert_eq!(fetching.change(), None);
@@ -212,7 +210,7 @@ mod tests {
         assert!(down < up && up < down * 2, "{down} {up}");
         let reports = (0..40).take_while(|_| after(&mut fetching, 10 << 20, 1) < MEMORY / 128);
         assert!((5..30).contains(&reports.count()));
-        fetching.begin(1);
+        fetching.forget(1);
         assert_eq!(fetching.size(), start);
     }
 

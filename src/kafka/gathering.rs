@@ -6,14 +6,15 @@
 //! so: then gathering would cost more fetches than it saves, an idle bridge would pay for empty ones, and the first record
 //! after a pause comes at once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::{ClientValue, Kafka};
 use crate::kafka::context::Context;
+use crate::kafka::fetching::Fetching;
 use crate::kafka::native::{self, Fetch};
 
 /// The operator's say on how long a broker waits.
@@ -52,38 +53,23 @@ pub(super) struct Told {
     bytes: u64,
 }
 
-/// Tells the client what has changed.
-pub(super) fn steer(consumer: &BaseConsumer<Context>, context: &Context) {
-    let (bytes, brokers) = {
-        let fetching = context.fetching();
-        (fetching.size(), fetching.brokers())
-    };
-    let Some(told) = context.gathering.look(Instant::now(), bytes, brokers) else { return };
-    tracing::debug!(shard = context.shard, ?told, "the wait of fetches is set");
-    let client = consumer.client();
-    let taken = native::set_live(client, Fetch::Enough, told.bytes)
-        && native::set_live(client, Fetch::Wait, told.wait.as_millis() as u64);
-    if !taken {
-        context.complain("fetches", "librdkafka rejected the new wait of fetches");
-    }
-}
-
-/// See the module. Shared by the event thread, which steers, and the pump.
+/// What the event thread, which steers, shares with the pump.
 #[derive(Debug)]
 pub(super) struct Gathering {
+    /// The operator has said how long a broker waits.
+    fixed: bool,
     /// How often the pump had to wait for records that then came, ever.
     arrivals: AtomicU64,
     /// How long records have waited in a broker already, in µs.
     gathered: AtomicU64,
-    steering: Mutex<Steering>,
+    /// How long a broker gathers, in ms; 0 when it never does.
+    wait: AtomicU64,
 }
 
+/// How the client is told. The event thread's.
 #[derive(Debug)]
-struct Steering {
-    /// The operator has said how long a broker waits.
-    fixed: bool,
-    /// How long a broker gathers; `None` when it never does.
-    wait: Option<Duration>,
+pub(super) struct Steering {
+    shared: Arc<Gathering>,
     /// What is answered of one partition at most.
     partition: u64,
     looked: Option<Instant>,
@@ -95,34 +81,23 @@ struct Steering {
 }
 
 impl Gathering {
-    /// For mappings of which the most hurried lingers so long; `partition` is how much is answered of one.
-    pub(super) fn new(kafka: &Kafka, linger: Duration, partition: u64) -> Self {
-        let number = |key: &&str| match kafka.client.get(*key) {
-            Some(ClientValue::Integer(bytes)) => u64::try_from(*bytes).ok(),
-            _ => None,
-        };
-        let fixed = KEYS.iter().any(|key| kafka.client.contains_key(*key));
-        let steering = Steering {
-            fixed,
-            wait: wait(linger).filter(|_| !fixed),
-            partition: PARTITION.iter().find_map(number).unwrap_or(partition),
-            looked: None,
-            arrivals: 0,
-            gathers: false,
-            filled: 0.0,
-            told: ALONE,
-        };
-        Self {
+    /// For mappings of which the most hurried lingers so long.
+    pub(super) fn new(kafka: &Kafka, linger: Duration) -> Self {
+        let gathering = Self {
+            fixed: KEYS.iter().any(|key| kafka.client.contains_key(*key)),
             arrivals: AtomicU64::new(0),
             gathered: AtomicU64::new(0),
-            steering: Mutex::new(steering),
-        }
+            wait: AtomicU64::new(0),
+        };
+        gathering.follow(linger);
+        gathering
     }
 
     /// The most hurried of the mappings lingers so long from now on.
     pub(super) fn follow(&self, linger: Duration) {
-        let mut steering = self.steering.lock().unwrap_or_else(PoisonError::into_inner);
-        steering.wait = wait(linger).filter(|_| !steering.fixed);
+        if !self.fixed {
+            self.wait.store(wait(linger), Ordering::Relaxed);
+        }
     }
 
     /// The pump had waited, and a record came.
@@ -134,43 +109,67 @@ impl Gathering {
     pub(super) fn gathered(&self) -> Duration {
         Duration::from_micros(self.gathered.load(Ordering::Relaxed))
     }
-
-    /// Looks at what has come from so many brokers, each of which may answer `size` bytes; what the client is to be told,
-    /// if it is something else than the last time.
-    fn look(&self, now: Instant, size: u64, brokers: u64) -> Option<Told> {
-        let mut steering = self.steering.lock().unwrap_or_else(PoisonError::into_inner);
-        let arrivals = self.arrivals.load(Ordering::Relaxed);
-        let (told, gathered) = steering.look(now, arrivals, size, brokers)?;
-        self.gathered.store(gathered.as_micros() as u64, Ordering::Relaxed);
-        (std::mem::replace(&mut steering.told, told) != told).then_some(told)
-    }
 }
 
-/// How long a broker may wait, of a linger; `None` where that is not worth it.
-fn wait(linger: Duration) -> Option<Duration> {
+/// How long a broker may wait, of a linger, in whole ms as the client takes them; 0 where that is not worth it.
+fn wait(linger: Duration) -> u64 {
     let wait = linger.saturating_sub((linger / LANES).max(LEAST_LANES)).min(MOST);
-    // The client takes whole ones.
-    let wait = Duration::from_millis(wait.as_millis() as u64);
-    (wait >= LEAST).then_some(wait)
+    if wait >= LEAST { wait.as_millis() as u64 } else { 0 }
 }
 
 impl Steering {
+    /// `partition` is how much is answered of one.
+    pub(super) fn new(shared: Arc<Gathering>, kafka: &Kafka, partition: u64) -> Self {
+        let number = |key: &&str| match kafka.client.get(*key) {
+            Some(ClientValue::Integer(bytes)) => u64::try_from(*bytes).ok(),
+            _ => None,
+        };
+        Self {
+            shared,
+            partition: PARTITION.iter().find_map(number).unwrap_or(partition),
+            looked: None,
+            arrivals: 0,
+            gathers: false,
+            filled: 0.0,
+            told: ALONE,
+        }
+    }
+
+    /// Tells the client what has changed.
+    pub(super) fn steer(&mut self, consumer: &BaseConsumer<Context>, fetching: &Fetching) {
+        let Some(told) = self.look(Instant::now(), fetching.size(), fetching.brokers()) else {
+            return;
+        };
+        let context = consumer.context();
+        tracing::debug!(shard = context.shard, ?told, "the wait of fetches is set");
+        let client = consumer.client();
+        let taken = native::set_live(client, Fetch::Enough, told.bytes)
+            && native::set_live(client, Fetch::Wait, told.wait.as_millis() as u64);
+        if !taken {
+            context.complain("fetches", "librdkafka rejected the new wait of fetches");
+        }
+    }
+
+    /// Looks at what has come from so many brokers, each of which may answer `size` bytes; what the client is to be told,
+    /// if it is something else than the last time.
+    fn look(&mut self, now: Instant, size: u64, brokers: u64) -> Option<Told> {
+        let (told, gathered) = self.decide(now, size, brokers)?;
+        self.shared.gathered.store(gathered.as_micros() as u64, Ordering::Relaxed);
+        (std::mem::replace(&mut self.told, told) != told).then_some(told)
+    }
+
     /// What the client is to be told, and how long records wait in a broker then.
-    fn look(
-        &mut self,
-        now: Instant,
-        arrivals: u64,
-        size: u64,
-        brokers: u64,
-    ) -> Option<(Told, Duration)> {
-        let Some(wait) = self.wait else {
+    fn decide(&mut self, now: Instant, size: u64, brokers: u64) -> Option<(Told, Duration)> {
+        let wait = Duration::from_millis(self.shared.wait.load(Ordering::Relaxed));
+        if wait.is_zero() {
             // It may have gathered before it was told otherwise.
             return std::mem::take(&mut self.gathers).then_some((ALONE, Duration::ZERO));
-        };
+        }
         let since = now.saturating_duration_since(*self.looked.get_or_insert(now));
         if since < LOOK {
             return None;
         }
+        let arrivals = self.shared.arrivals.load(Ordering::Relaxed);
         let came = (arrivals - std::mem::replace(&mut self.arrivals, arrivals)) as f64;
         self.looked = Some(now);
         let brokers = brokers.max(1) as f64;

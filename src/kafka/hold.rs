@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::FetchError;
 use crate::kafka::context::Context;
+use crate::kafka::inlet::Inlet;
 use crate::record::{Position, TopicPartition};
 
 /// How long a seek may take; it changes only what librdkafka itself remembers.
@@ -25,52 +26,56 @@ const ATTEMPTS: u32 = 3;
 /// Stops fetching.
 pub(super) fn pause(
     consumer: &BaseConsumer<Context>,
-    context: &Context,
+    inlet: &Inlet,
     partitions: &[TopicPartition],
 ) {
-    context.assignment().set_paused(partitions, true);
+    inlet.set_paused(partitions, true);
     if let Err(error) = consumer.pause(&list(partitions)) {
-        context.complain("cannot pause partitions", &error.to_string());
+        consumer.context().complain("cannot pause partitions", &error.to_string());
     }
 }
 
 /// Stops fetching, to go on from these positions.
 pub(super) fn hold(
     consumer: &BaseConsumer<Context>,
-    context: &Context,
+    inlet: &Inlet,
     positions: &[(TopicPartition, Position)],
 ) {
-    context.inlet().hold(positions);
+    inlet.hold(positions);
     let partitions = positions.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>();
-    pause(consumer, context, &partitions);
+    pause(consumer, inlet, &partitions);
 }
 
 /// Fetches again, from where each partition was held, else from the record after the last one polled. Gives back what has
 /// to be assigned anew first.
 pub(super) fn resume(
     consumer: &BaseConsumer<Context>,
-    context: &Context,
+    inlet: &Inlet,
     partitions: &[TopicPartition],
 ) -> Vec<FetchError> {
     if partitions.is_empty() {
         return Vec::new();
     }
-    let held = context.inlet().held(partitions);
+    let held = inlet.held(partitions);
     let failed = go_back(consumer, &held);
     for partition in failed.iter().filter_map(|error| error.partition.as_ref()) {
-        context.inlet().breaks(partition);
+        inlet.breaks(partition);
     }
     let held = held.into_iter().map(|(partition, _)| partition);
     let is_back = |partition: &TopicPartition| {
         !failed.iter().any(|error| error.partition.as_ref() == Some(partition))
     };
-    context.inlet().let_go(&held.filter(is_back).collect::<Vec<_>>());
-    context.assignment().set_paused(partitions, false);
-    tracing::debug!(shard = context.shard, partitions = partitions.len(), "partitions resumed");
+    inlet.let_go(&held.filter(is_back).collect::<Vec<_>>());
+    inlet.set_paused(partitions, false);
+    tracing::debug!(
+        shard = consumer.context().shard,
+        partitions = partitions.len(),
+        "partitions resumed"
+    );
     // The second call finds nothing to do, unless the first was dropped.
     for _ in 0..2 {
         if let Err(error) = consumer.resume(&list(partitions)) {
-            context.complain("cannot resume partitions", &error.to_string());
+            consumer.context().complain("cannot resume partitions", &error.to_string());
         }
     }
     failed

@@ -1,12 +1,12 @@
 //! Asking a cluster what it would let us do, without doing it: nothing is joined, committed, produced or made.
 //!
 //! One [`Inquiry`] is one client with one list of brokers. The reason why a broker does not answer comes by the
-//! client's callbacks, not by the call that waits; [`ear`] hears it. Every question has an end, and a "no" ends it
+//! client's callbacks, not by the call that waits; [`diagnosis`] keeps it. Every question has an end, and a "no" ends it
 //! early.
 
 mod asking;
 mod deleting;
-mod ear;
+mod diagnosis;
 mod group;
 mod members;
 mod oldest;
@@ -32,14 +32,13 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::config;
-use crate::kafka::access::Entrant;
 use crate::kafka::discovery::Discovery;
-use crate::kafka::{Access, StartError, advice, settings};
+use crate::kafka::logins::Entrant;
+use crate::kafka::{ClientError, Logins, advice, settings};
 use crate::record::TopicPartition;
 
 pub use deleting::Undeleted;
-use ear::{Ear, is_no};
-pub use group::{Group, Member, State};
+use diagnosis::{Diagnosis, is_no};
 pub use members::Members;
 pub use oldest::Oldest;
 pub use placing::Unset;
@@ -84,7 +83,7 @@ pub enum Door {
 pub enum Shut {
     /// The client does not take its settings.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] ClientError),
     /// Turned away at `door`.
     #[error("{why}")]
     At {
@@ -134,10 +133,10 @@ pub struct Topic {
 
 /// A client that asks.
 pub struct Inquiry {
-    client: Arc<BaseConsumer<Ear>>,
+    client: Arc<BaseConsumer<Diagnosis>>,
     settings: ClientConfig,
     security: Option<config::Security>,
-    access: Access,
+    access: Logins,
     done: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
 }
@@ -158,17 +157,17 @@ impl Drop for Inquiry {
 
 impl Inquiry {
     /// Another client that logs in as this one does, with these `settings`.
-    fn another<T: Entrant + FromClientConfigAndContext<Ear>>(
+    fn another<T: Entrant + FromClientConfigAndContext<Diagnosis>>(
         &self,
         settings: &ClientConfig,
     ) -> KafkaResult<Arc<T>> {
-        ear::client(settings, self.security.as_ref(), &self.access)
+        diagnosis::client(settings, self.security.as_ref(), &self.access)
     }
 
     /// Logs in at `brokers` and asks for all there is. Blocks, no longer than `limit`.
     pub fn enter(
         kafka: &config::Kafka,
-        access: &Access,
+        access: &Logins,
         brokers: &str,
         limit: Duration,
     ) -> Result<(Self, Cluster), Shut> {
@@ -183,9 +182,9 @@ impl Inquiry {
             Err(refused) => return Err(no_token(Denied::Refused(refused.to_string()))),
         }
         let settings = settings::asker(kafka, brokers)?;
-        let started = |error: String| StartError::Client(error);
-        let client: Arc<BaseConsumer<Ear>> =
-            ear::client(&settings, kafka.security.as_ref(), access)
+        let started = |error: String| ClientError::Client(error);
+        let client: Arc<BaseConsumer<Diagnosis>> =
+            diagnosis::client(&settings, kafka.security.as_ref(), access)
                 .map_err(|error| started(error.to_string()))?;
         let done = Arc::new(AtomicBool::new(false));
         let (polled, end) = (Arc::clone(&client), Arc::clone(&done));
@@ -282,7 +281,7 @@ impl Inquiry {
         limit: Duration,
         mut attempt: impl FnMut(Duration) -> KafkaResult<T>,
     ) -> Result<T, Denied> {
-        let ear = self.client.context();
+        let diagnosis = self.client.context();
         let (begun, mut slice) = (Instant::now(), FIRST);
         loop {
             let left = limit.saturating_sub(begun.elapsed());
@@ -292,19 +291,21 @@ impl Inquiry {
                 Err(error) => error,
             };
             if let Some(code) = error.rdkafka_error_code().filter(|code| is_no(*code)) {
-                return Err(Denied::Refused(ear.reason().unwrap_or_else(|| code.to_string())));
+                return Err(Denied::Refused(
+                    diagnosis.reason().unwrap_or_else(|| code.to_string()),
+                ));
             }
-            if let Some(no) = ear.no_until(next) {
+            if let Some(no) = diagnosis.no_until(next) {
                 return Err(Denied::Refused(no));
             }
             if begun.elapsed() >= limit.min(PATIENCE)
-                && let Some(reason) = ear.reason()
+                && let Some(reason) = diagnosis.reason()
             {
                 return Err(Denied::Unanswered(reason));
             }
             if begun.elapsed() >= limit {
                 let silence = silence(&error, limit);
-                return Err(Denied::Unanswered(match ear.warning() {
+                return Err(Denied::Unanswered(match diagnosis.warning() {
                     Some(warning) => format!("{silence}: {warning}"),
                     None => silence,
                 }));
@@ -366,7 +367,7 @@ mod tests {
         let mut config = config::sample(|_| {});
         // As nothing that was checked would have it.
         config.kafka.brokers = "SASL_SSL://localhost:1".to_owned();
-        let access = Access::open(&config.kafka).unwrap();
+        let access = Logins::open(&config.kafka).unwrap();
         let limit = Duration::from_secs(2);
         let shut = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit);
         let why = shut.expect_err("nobody is there").to_string();
@@ -378,7 +379,7 @@ mod tests {
         let cluster = MockCluster::new(1).unwrap();
         let mut config = config::sample(|_| {});
         config.kafka.brokers = cluster.bootstrap_servers();
-        let access = Access::open(&config.kafka).unwrap();
+        let access = Logins::open(&config.kafka).unwrap();
         let limit = Duration::from_secs(30);
         let missing = || {
             let (_, cluster) = Inquiry::enter(&config.kafka, &access, &config.kafka.brokers, limit)

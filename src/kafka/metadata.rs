@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 
 use crate::config::{Config, Security};
 
-use super::{Access, advice, settings};
+use super::{Logins, advice, settings};
 
 /// One question, one answer, or none in this time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,12 +27,12 @@ pub enum CountError {
 }
 
 /// Listens for why there is no answer.
-struct Ear {
+struct Refusals {
     security: Option<Security>,
     refusal: Mutex<Option<String>>,
 }
 
-impl ClientContext for Ear {
+impl ClientContext for Refusals {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
         tracing::debug!(target: "librdkafka", facility, "{text}");
     }
@@ -46,15 +46,15 @@ impl ClientContext for Ear {
     }
 }
 
-impl ConsumerContext for Ear {}
+impl ConsumerContext for Refusals {}
 
 /// How many partitions `topic` has.
-pub fn partition_count(config: &Config, access: &Access, topic: &str) -> Result<i32, CountError> {
-    let ear = Ear { security: config.kafka.security.clone(), refusal: Mutex::default() };
+pub fn partition_count(config: &Config, access: &Logins, topic: &str) -> Result<i32, CountError> {
+    let refusals = Refusals { security: config.kafka.security.clone(), refusal: Mutex::default() };
     let unknown = |why: String| CountError::Unknown(why);
     let settings = settings::rereader(&config.kafka).map_err(|error| unknown(error.to_string()))?;
-    let client: BaseConsumer<Ear> = settings
-        .create_with_context(ear)
+    let client: BaseConsumer<Refusals> = settings
+        .create_with_context(refusals)
         .map_err(|error| unknown(format!("the kafka client cannot start: {error}")))?;
     let client = Arc::new(client);
     access.admit(&client);

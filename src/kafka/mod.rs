@@ -1,34 +1,37 @@
 //! The only importer of rdkafka: one consumer per shard, its own queue, and the rebalance that talks to the pump.
 //!
 //! The contract with the pipeline stands in this file; how it is kept, in the files beside it. Two threads face
-//! librdkafka: the *event thread* ([`Consumer`]) serves rebalances, statistics, errors and commit results; the pump
+//! librdkafka: the *event thread* (`event_loop`) serves rebalances, statistics, errors and commit results; the pump
 //! drains the one [`Queue`] all assigned partitions are forwarded to. Backpressure is not draining that queue.
-//! Foreign calls are confined to `queue.rs`, `fetched.rs` and `native`; everything else here is safe Rust.
+//! Foreign calls are confined to `inlet.rs`, `queue.rs`, `fetched.rs` and `native`; everything else here is safe Rust.
 
 mod absence;
-mod access;
 mod advice;
 mod bounds;
 mod certificate;
 mod commit;
 mod committer;
 mod consumer;
+mod contact;
 mod context;
 mod dead_letter;
 mod discovery;
 mod ends;
 mod error;
-mod events;
+mod event_loop;
 mod fetched;
 mod fetching;
 mod gathering;
+mod group;
 mod hold;
 mod identity;
+mod inlet;
 mod inquiry;
-mod leaving;
+mod logins;
 mod membership;
 mod metadata;
 mod native;
+mod pump_link;
 mod queue;
 mod rebalance;
 mod security;
@@ -38,18 +41,19 @@ mod start;
 mod statistics;
 mod withheld;
 
-pub use access::{Access, Refused};
 pub use consumer::{Consumer, Setup};
-pub use dead_letter::{DeadLetters, Letter, LetterError, OnDone, Opened, Origin};
-pub use error::{Fatal, Silent, StartError, StopError};
-pub use fetched::{Fetched, Headers};
+pub use dead_letter::{DeadLetter, DeadLetters, LetterError, OnDone, Opened, Origin};
+pub use error::{ClientError, Fatal, Silent, StopError};
+pub use fetched::{FetchError, Fetched, Headers};
+pub use group::{Group, Member, State};
+pub use inlet::Waker;
 pub use inquiry::{
-    Advertised, Case, Chosen, Cluster, Cut, Denied, Door, EachRecord, Gone, Group, Inquiry, Limit,
-    Member, Members, Oldest, Positions, Shut, Standing, State, Stretch, Topic, Undeleted, Unread,
-    Unset, topics,
+    Advertised, Case, Chosen, Cluster, Cut, Denied, Door, EachRecord, Gone, Inquiry, Limit,
+    Members, Oldest, Positions, Shut, Standing, Stretch, Topic, Undeleted, Unread, Unset, topics,
 };
+pub use logins::{Logins, Refused};
 pub use metadata::{CountError, partition_count};
-pub use queue::{Delivery, FetchError, Queue, Waker};
+pub use queue::{Delivery, Queue};
 pub use settings::{member, objection};
 pub use span::Span;
 
@@ -76,7 +80,7 @@ pub type Begun = (TopicPartition, Option<i64>);
 /// Each call takes effect before it returns: the pump takes note of it between two polls. Only so it can tell the
 /// records of one assignment from those of the next. Records of partitions that are not assigned are dropped, and so
 /// are offsets the pump has already seen in this assignment. A pump that takes no note in time ends the consumer.
-pub trait Intake: Send + Sync + 'static {
+pub trait RebalanceListener: Send + Sync + 'static {
     /// These partitions will be read from now on; called before their first record can be polled.
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent>;
     /// These partitions are let go, to another member or to be assigned again: stop their intake, send what is

@@ -23,7 +23,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::config::Secret;
-use crate::kafka::access::{Bearer, Entrant};
+use crate::kafka::logins::{Bearer, Entrant};
 use crate::record::{Header, Position, Record, TopicPartition};
 
 pub(super) use admin::FAR;

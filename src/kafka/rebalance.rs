@@ -2,7 +2,7 @@
 //!
 //! The group protocol is `cooperative-sticky`, or that of KIP-848: a rebalance only takes what moves. (Eager and cooperative members can
 //! not share a group: one that moves from `range` has to stop all members first.) All of this runs on the event
-//! thread, in librdkafka's rebalance callback or between two polls.
+//! thread, between two polls: librdkafka takes no step of a rebalance before what it told of is assigned or unassigned.
 //!
 //! | what happens | what is done, in this order |
 //! |---|---|
@@ -15,256 +15,231 @@
 //! A partition whose start can not be found waits: it is assigned to this member by the group and not read, and is
 //! tried again with growing pauses. So does one whose position is gone, where `kafka.out_of_range` is `halt`.
 
-mod assignment;
 mod held;
+mod idle;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
 
+use crate::health::ShardHealth;
+use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
-use crate::kafka::fetching;
+use crate::kafka::fetching::Fetching;
 use crate::kafka::hold;
+use crate::kafka::inlet::Inlet;
+use crate::kafka::membership::Membership;
 use crate::kafka::native;
-use crate::kafka::start::{self, Doubt, StartAt};
-use crate::record::{Commit, Position, TopicPartition};
-
-pub(super) use assignment::Assignment;
+use crate::kafka::pump_link::PumpLink;
+use crate::kafka::start::{Doubt, StartAt, Starts};
+use crate::record::{Commit, TopicPartition};
 
 /// How long the commit of a revoke may take, retries included.
 pub(super) const REVOKE_COMMIT: Duration = Duration::from_secs(10);
 const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
 
-/// The group gave us `partitions`.
-pub(super) fn assign(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    let started = Instant::now();
-    let resolved = start::resolve(consumer, context, partitions, &HashMap::new());
-    fetching::begin(consumer, context, partitions);
-    // Called even with nothing to read yet: librdkafka waits for an answer to its callback.
-    begin(consumer, context, &resolved.starts);
-    if resolved.starts.is_empty() {
-        // A member without partitions is a member, and the pump must hear that it is.
-        context.pump(|pump| pump.assigned(&[]));
+/// See the module.
+pub(super) struct Rebalancer {
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) committer: Arc<Committer>,
+    pub(super) inlet: Inlet,
+    pub(super) health: Option<ShardHealth>,
+    pub(super) pump: PumpLink,
+    pub(super) membership: Membership,
+    pub(super) starts: Starts,
+}
+
+impl Rebalancer {
+    fn context(&self) -> &Context {
+        self.consumer.context()
     }
-    {
-        let mut assignment = context.assignment();
-        assignment.join();
+
+    /// The group gave us `partitions`.
+    pub(super) fn assign(&mut self, fetching: &mut Fetching, partitions: &[TopicPartition]) {
+        let started = Instant::now();
+        let resolved = self.starts.resolve(&mut self.pump, partitions, &HashMap::new());
+        fetching.begin(&self.consumer, partitions);
+        // Called even with nothing to read yet: librdkafka waits for an answer.
+        self.begin(&resolved.starts);
+        if resolved.starts.is_empty() {
+            // A member without partitions is a member, and the pump must hear that it is.
+            self.pump.ask(|pump| pump.assigned(&[]));
+        }
+        self.membership.join();
         for partition in resolved.unresolved {
-            assignment.wait(partition, 0, None);
+            self.membership.wait(partition, 0, None);
         }
+        self.hold(resolved.held, |_| 0);
+        self.context().metrics.rebalanced("assign", started.elapsed());
+        tracing::info!(name: "partitions_assigned", partitions = %names(partitions), "partitions assigned");
     }
-    held::begin(context, resolved.held, |_| 0);
-    context.metrics.rebalanced("assign", started.elapsed());
-    tracing::info!(name: "partitions_assigned", partitions = %names(partitions), "partitions assigned");
-}
 
-/// The group takes `partitions`, in an orderly way or not.
-pub(super) fn revoke(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) {
-    let started = Instant::now();
-    let lost = consumer.assignment_lost();
-    let read = {
-        let mut assignment = context.assignment();
+    /// The group takes `partitions`, in an orderly way or not.
+    pub(super) fn revoke(&mut self, partitions: &[TopicPartition]) {
+        let started = Instant::now();
+        let lost = self.consumer.assignment_lost();
         for partition in partitions {
-            assignment.waiting.remove(partition);
-            assignment.restarts.remove(partition);
+            self.membership.waiting.remove(partition);
+            self.membership.restarts.remove(partition);
         }
-        partitions.iter().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
-    };
-    held::end(context, partitions);
-    if lost {
-        context.assignment().session_ended();
-        context.pump(|pump| pump.lost(&read));
-    } else {
-        drain(context, &read, |_| true);
-    }
-    end(consumer, context, &read);
-    context.metrics.rebalanced(if lost { "lost" } else { "revoke" }, started.elapsed());
-    if lost {
-        tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: records in flight will be sent again");
-    } else {
-        tracing::info!(name: "partitions_revoked", partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
-    }
-}
-
-/// `broken` partitions are not read on, or have a gap: assigns them again from their committed position, after a pause.
-/// All of them are drained at once.
-pub(super) fn restart(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    broken: &HashMap<TopicPartition, Option<Doubt>>,
-) {
-    let read = {
-        let assignment = context.assignment();
-        broken.keys().filter(|p| assignment.reads(p)).cloned().collect::<Vec<_>>()
-    };
-    if read.is_empty() {
-        return;
-    }
-    let doubt = |partition: &TopicPartition| broken.get(partition).copied().flatten();
-    drain(context, &read, |partition| doubt(partition) != Some(Doubt::Recreated));
-    end(consumer, context, &read);
-    let mut assignment = context.assignment();
-    for partition in read {
-        let now = Instant::now();
-        let (count, last) = assignment.restarts.entry(partition.clone()).or_insert((0, now));
-        let attempts = if now - *last > FORGIVEN_AFTER { 0 } else { *count };
-        (*count, *last) = (attempts + 1, now);
-        let doubt = doubt(&partition);
-        assignment.wait(partition, attempts, doubt);
-    }
-}
-
-/// Tries the waiting partitions whose pause is over.
-pub(super) fn retry(consumer: &BaseConsumer<Context>, context: &Context) {
-    let due = context.assignment().due(Instant::now());
-    if due.is_empty() {
-        return;
-    }
-    let partitions = due.keys().cloned().collect::<Vec<_>>();
-    let doubts = due.iter().filter_map(|(p, wait)| Some((p.clone(), wait.doubt?))).collect();
-    let resolved = start::resolve(consumer, context, &partitions, &doubts);
-    if !resolved.starts.is_empty() {
-        begin(consumer, context, &resolved.starts);
-    }
-    held::begin(context, resolved.held, |partition| due.get(partition).map_or(0, |w| w.attempts));
-    let mut assignment = context.assignment();
-    for partition in resolved.unresolved {
-        let (attempts, doubt) = due.get(&partition).map_or((0, None), |w| (w.attempts, w.doubt));
-        assignment.wait(partition, attempts, doubt);
-    }
-}
-
-/// Tells the pump that everything is gone, when there is no orderly way any more.
-pub(super) fn abandon(context: &Context) {
-    let read = context.assignment().all_read();
-    context.pump(|pump| pump.lost(&read));
-    forget(context, &read);
-}
-
-/// Starts reading.
-fn begin(consumer: &BaseConsumer<Context>, context: &Context, starts: &[StartAt]) {
-    let mut list = TopicPartitionList::with_capacity(starts.len());
-    let mut partitions = Vec::with_capacity(starts.len());
-    let mut begun = Vec::with_capacity(starts.len());
-    let mut positions = Vec::with_capacity(starts.len());
-    for StartAt { partition, offset, epoch, span, sent_since, .. } in starts {
-        if !context.inlet().forward_until(partition, span.map(|span| span.to)) {
-            // The pump's queue is gone, so the process is ending.
-            continue;
+        let read = self.membership.read_of(partitions);
+        self.end_hold(partitions);
+        if lost {
+            self.membership.session_ended();
+            self.pump.ask(|pump| pump.lost(&read));
+        } else {
+            self.drain(&read, |_| true);
         }
-        let index = list.count();
-        list.add_partition_offset(&partition.topic, partition.partition, *offset)
-            .expect("a start is a valid offset");
-        if *epoch >= 0 {
-            native::set_leader_epoch(&mut list, index, *epoch);
+        self.end(&read);
+        let way = if lost { "lost" } else { "revoke" };
+        self.context().metrics.rebalanced(way, started.elapsed());
+        if lost {
+            tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: records in flight will be sent again");
+        } else {
+            tracing::info!(name: "partitions_revoked", partitions = %names(partitions), took = ?started.elapsed(), "partitions revoked");
         }
-        partitions.push(partition.clone());
-        begun.push((partition.clone(), *sent_since));
-        positions.push(match offset {
-            Offset::Offset(offset) => Some(Position(*offset)),
-            _ => None,
+    }
+
+    /// `broken` partitions are not read on, or have a gap: assigns them again from their committed position, after a pause.
+    /// All of them are drained at once.
+    pub(super) fn restart(&mut self, broken: &HashMap<TopicPartition, Option<Doubt>>) {
+        let read = self.membership.read_of(broken.keys());
+        if read.is_empty() {
+            return;
+        }
+        let doubt = |partition: &TopicPartition| broken.get(partition).copied().flatten();
+        self.drain(&read, |partition| doubt(partition) != Some(Doubt::Recreated));
+        self.end(&read);
+        for partition in read {
+            let now = Instant::now();
+            let restarts = self.membership.restarts.entry(partition.clone());
+            let (count, last) = restarts.or_insert((0, now));
+            let attempts = if now - *last > FORGIVEN_AFTER { 0 } else { *count };
+            (*count, *last) = (attempts + 1, now);
+            let doubt = doubt(&partition);
+            self.membership.wait(partition, attempts, doubt);
+        }
+    }
+
+    /// Tries the waiting partitions whose pause is over.
+    pub(super) fn retry(&mut self) {
+        let due = self.membership.due(Instant::now());
+        if due.is_empty() {
+            return;
+        }
+        let partitions = due.keys().cloned().collect::<Vec<_>>();
+        let doubts = due.iter().filter_map(|(p, wait)| Some((p.clone(), wait.doubt?))).collect();
+        let resolved = self.starts.resolve(&mut self.pump, &partitions, &doubts);
+        if !resolved.starts.is_empty() {
+            self.begin(&resolved.starts);
+        }
+        self.hold(resolved.held, |partition| due.get(partition).map_or(0, |w| w.attempts));
+        for partition in resolved.unresolved {
+            let wait = due.get(&partition);
+            let (attempts, doubt) = wait.map_or((0, None), |w| (w.attempts, w.doubt));
+            self.membership.wait(partition, attempts, doubt);
+        }
+    }
+
+    /// Tells the pump that everything is gone, when there is no orderly way any more.
+    pub(super) fn abandon(&mut self) {
+        let read = self.membership.all_read();
+        self.pump.ask(|pump| pump.lost(&read));
+        self.forget(&read);
+    }
+
+    /// Starts reading.
+    fn begin(&mut self, starts: &[StartAt]) {
+        let starts = starts.iter().filter(|start| {
+            // Not when the pump's queue is gone, so the process is ending.
+            let end = start.span.map(|span| span.to);
+            self.inlet.forward_until(&start.partition, end)
         });
-    }
-    held::end(context, &partitions);
-    if !partitions.is_empty() {
-        // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
-        let paused = context.assignment().take_paused(&partitions);
-        hold::resume(consumer, context, &paused);
-        context.pump(|pump| pump.assigned(&begun));
-        context.commits.assign(&partitions);
-        for start in starts {
-            if let Some(topic) = start.topic {
-                context.commits.belongs(&start.partition, topic);
+        let starts = starts.collect::<Vec<_>>();
+        let mut list = list_of(&starts);
+        let partitions = starts.iter().map(|start| start.partition.clone()).collect::<Vec<_>>();
+        self.end_hold(&partitions);
+        if !partitions.is_empty() {
+            // What was paused in an earlier stay; the pump may pause them anew as soon as it is told.
+            let paused = self.inlet.take_paused(&partitions);
+            hold::resume(&self.consumer, &self.inlet, &paused);
+            let begun = starts.iter().map(|start| (start.partition.clone(), start.sent_since));
+            let begun = begun.collect::<Vec<_>>();
+            self.pump.ask(|pump| pump.assigned(&begun));
+            let commits = &self.committer.commits;
+            commits.assign(&partitions);
+            for start in starts {
+                if let Some(topic) = start.topic {
+                    commits.belongs(&start.partition, topic);
+                }
+                if let Some(span) = start.span {
+                    commits.spans(&start.partition, span);
+                }
+                self.context().metrics.partition_assigned(&start.partition);
+                self.membership.read.insert(start.partition.clone(), start.position());
             }
-            if let Some(span) = start.span {
-                context.commits.spans(&start.partition, span);
+            self.membership.is_new = true;
+        }
+        if self.pump.silence().is_some() {
+            // Nothing is read for a pump that does not know of it; `abandon` is next.
+            list = TopicPartitionList::new();
+        }
+        if let Err(error) = self.consumer.incremental_assign(&list) {
+            self.assign_singly(&list, &error);
+        }
+    }
+
+    /// One partition that librdkafka does not take makes it refuse them all. The others are assigned nevertheless; it waits, and
+    /// is tried again. When the consumer is closing or broken all are refused, and a revoke or `abandon` follows.
+    fn assign_singly(&mut self, refused: &TopicPartitionList, error: &KafkaError) {
+        self.context().complain("cannot assign partitions", &error.to_string());
+        for index in 0..refused.count() {
+            let single = native::single(refused, index);
+            if self.consumer.incremental_assign(&single).is_ok() {
+                continue;
             }
+            let elements = single.elements();
+            let place = TopicPartition::new(elements[0].topic(), elements[0].partition());
+            self.pump.ask(|pump| pump.lost(std::slice::from_ref(&place)));
+            // It may be that librdkafka has it already, from where nobody knows.
+            self.end(std::slice::from_ref(&place));
+            self.membership.wait(place, 0, None);
         }
-        for partition in &partitions {
-            context.metrics.partition_assigned(partition);
+    }
+
+    /// Stops reading.
+    fn end(&mut self, partitions: &[TopicPartition]) {
+        self.forget(partitions);
+        if let Err(error) = self.consumer.incremental_unassign(&hold::list(partitions)) {
+            self.context().complain("cannot unassign partitions", &error.to_string());
         }
-        let mut assignment = context.assignment();
-        assignment.read.extend(partitions.into_iter().zip(positions));
-        assignment.is_new = true;
     }
-    if context.silence().is_some() {
-        // Nothing is read for a pump that does not know of it; `abandon` is next.
-        list = TopicPartitionList::new();
-    }
-    if let Err(error) = consumer.incremental_assign(&list) {
-        assign_singly(consumer, context, &list, &error);
-    }
-}
 
-/// One partition that librdkafka does not take makes it refuse them all. The others are assigned nevertheless; it waits, and
-/// is tried again. When the consumer is closing or broken all are refused, and a revoke or `abandon` follows.
-fn assign_singly(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    refused: &TopicPartitionList,
-    error: &KafkaError,
-) {
-    context.complain("cannot assign partitions", &error.to_string());
-    for index in 0..refused.count() {
-        let single = native::single(refused, index);
-        if consumer.incremental_assign(&single).is_ok() {
-            continue;
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.committer.commits.release(partitions);
+        for partition in partitions {
+            self.membership.read.remove(partition);
+            self.context().metrics.partition_removed(partition);
         }
-        let elements = single.elements();
-        let place = TopicPartition::new(elements[0].topic(), elements[0].partition());
-        context.pump(|pump| pump.lost(std::slice::from_ref(&place)));
-        // It may be that librdkafka has it already, from where nobody knows.
-        end(consumer, context, std::slice::from_ref(&place));
-        context.assignment().wait(place, 0, None);
     }
-}
 
-/// Stops reading.
-fn end(consumer: &BaseConsumer<Context>, context: &Context, partitions: &[TopicPartition]) {
-    forget(context, partitions);
-    if let Err(error) = consumer.incremental_unassign(&hold::list(partitions)) {
-        context.complain("cannot unassign partitions", &error.to_string());
-    }
-}
-
-fn forget(context: &Context, partitions: &[TopicPartition]) {
-    context.commits.release(partitions);
-    let mut assignment = context.assignment();
-    for partition in partitions {
-        assignment.read.remove(partition);
-        context.metrics.partition_removed(partition);
-    }
-}
-
-/// Lets the pump finish `partitions` and commits how far it came with those that are sound.
-fn drain(
-    context: &Context,
-    partitions: &[TopicPartition],
-    is_sound: impl Fn(&TopicPartition) -> bool,
-) {
-    if partitions.is_empty() {
-        return;
-    }
-    let settled = context.pump(|pump| pump.revoke(partitions));
-    // The pump has forgotten what it settled before a commit that failed; what it says now is newer.
-    let mut positions = context.commits.wanted(partitions).into_iter().collect::<HashMap<_, _>>();
-    positions.extend(settled);
-    let positions = positions.into_iter().filter(|(partition, _)| is_sound(partition));
-    let positions = positions.collect::<Vec<_>>();
-    match commit(context, &positions, REVOKE_COMMIT) {
-        Ok(()) => {}
-        Err(error) => {
+    /// Lets the pump finish `partitions` and commits how far it came with those that are sound.
+    fn drain(&mut self, partitions: &[TopicPartition], is_sound: impl Fn(&TopicPartition) -> bool) {
+        if partitions.is_empty() {
+            return;
+        }
+        let settled = self.pump.ask(|pump| pump.revoke(partitions));
+        // The pump has forgotten what it settled before a commit that failed; what it says now is newer.
+        let wanted = self.committer.commits.wanted(partitions);
+        let mut positions = wanted.into_iter().collect::<HashMap<_, _>>();
+        positions.extend(settled);
+        let positions = positions.into_iter().filter(|(partition, _)| is_sound(partition));
+        let positions = positions.collect::<Vec<_>>();
+        if let Err(error) = self.commit(&positions) {
             let places = names(positions.iter().map(|(partition, _)| partition));
             tracing::warn!(
                 name: "commit_failed",
@@ -273,22 +248,45 @@ fn drain(
             );
         }
     }
-}
 
-/// Commits `positions` and waits for the answer; repeats what a repetition can help, within `timeout`.
-fn commit(
-    context: &Context,
-    positions: &[(TopicPartition, Commit)],
-    timeout: Duration,
-) -> Result<(), RDKafkaErrorCode> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match context.commit(positions, left) {
-            Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
-            result => return result,
+    /// Commits `positions` and waits for the answer; repeats what a repetition can help.
+    fn commit(&mut self, positions: &[(TopicPartition, Commit)]) -> Result<(), RDKafkaErrorCode> {
+        let deadline = Instant::now() + REVOKE_COMMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.commit_once(positions, left) {
+                Err(code) if is_passing(code) && left > RETRY_PAUSE => wait_to_retry(),
+                result => return result,
+            }
         }
     }
+
+    /// Commits `positions` and waits for the answer.
+    pub(super) fn commit_once(
+        &mut self,
+        positions: &[(TopicPartition, Commit)],
+        timeout: Duration,
+    ) -> Result<(), RDKafkaErrorCode> {
+        self.committer.now(&mut self.pump, positions, timeout)
+    }
+
+    /// Hears which commits were taken.
+    pub(super) fn listen(&mut self) {
+        self.committer.listen(&mut self.pump);
+    }
+}
+
+/// As librdkafka takes it.
+fn list_of(starts: &[&StartAt]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(starts.len());
+    for (index, StartAt { partition, offset, epoch, .. }) in starts.iter().enumerate() {
+        list.add_partition_offset(&partition.topic, partition.partition, *offset)
+            .expect("a start is a valid offset");
+        if *epoch >= 0 {
+            native::set_leader_epoch(&mut list, index, *epoch);
+        }
+    }
+    list
 }
 
 const RETRY_PAUSE: Duration = Duration::from_millis(200);

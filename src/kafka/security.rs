@@ -10,13 +10,13 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext};
 
 use crate::config::{BrokerTls, Given, Login, Secret, Security};
-use crate::kafka::StartError;
+use crate::kafka::ClientError;
 
 /// No bundle of authorities is longer.
 const LONGEST: u64 = 4 << 20;
 
 /// Sets what `security` says.
-pub(super) fn apply(settings: &mut ClientConfig, security: &Security) -> Result<(), StartError> {
+pub(super) fn apply(settings: &mut ClientConfig, security: &Security) -> Result<(), ClientError> {
     let protocol = match (&security.tls, &security.login) {
         (None, None) => "plaintext",
         (Some(_), None) => "ssl",
@@ -48,7 +48,7 @@ pub(super) fn apply(settings: &mut ClientConfig, security: &Security) -> Result<
     Ok(())
 }
 
-fn certificates(settings: &mut ClientConfig, tls: &BrokerTls) -> Result<(), StartError> {
+fn certificates(settings: &mut ClientConfig, tls: &BrokerTls) -> Result<(), ClientError> {
     if let Some(path) = &tls.ca_file {
         settings.set("ssl.ca.pem", text("ca_file", path)?);
     }
@@ -77,15 +77,15 @@ pub(super) fn try_certificates(tls: &BrokerTls) -> Result<(), String> {
 }
 
 /// The secret itself, or what its file holds now.
-fn given(key: &str, given: &Given) -> Result<Secret, StartError> {
+fn given(key: &str, given: &Given) -> Result<Secret, ClientError> {
     match given {
         Given::Inline(secret) => Ok(secret.clone()),
         Given::File(path) => Ok(Secret::new(text(&format!("{key}_file"), path)?.trim())),
     }
 }
 
-fn text(key: &str, path: &Path) -> Result<String, StartError> {
-    let unusable = |why: String| StartError::File {
+fn text(key: &str, path: &Path) -> Result<String, ClientError> {
+    let unusable = |why: String| ClientError::File {
         key: format!("kafka.security.{key}"),
         problem: format!("names `{}`, which cannot be used: {why}", path.display()),
     };

@@ -11,7 +11,7 @@ use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{self, ClientValue};
 use crate::kafka::fetching::Fetching;
-use crate::kafka::{StartError, security};
+use crate::kafka::{ClientError, security};
 use crate::tls;
 
 /// How members of the group share its partitions, where they do it among themselves.
@@ -47,10 +47,10 @@ fn text(value: &ClientValue) -> String {
 }
 
 /// What every client of the bridge shares: brokers, name, and the operator's keys over `preferred`.
-fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientConfig, StartError> {
+fn base(kafka: &config::Kafka, preferred: &[(&str, String)]) -> Result<ClientConfig, ClientError> {
     for (key, value) in &kafka.client {
         if let Some(problem) = objection(key, value) {
-            return Err(StartError::Setting { key: key.clone(), problem });
+            return Err(ClientError::Setting { key: key.clone(), problem });
         }
     }
     let mut settings = ClientConfig::new();
@@ -93,7 +93,7 @@ pub fn member(
     kafka: &config::Kafka,
     limits: &config::Limits,
     shard: u32,
-) -> Result<ClientConfig, StartError> {
+) -> Result<ClientConfig, ClientError> {
     let prefetch = prefetch_kbytes(limits);
     // It is steered while the client runs; this is for its first fetches.
     let fetch = Fetching::new(kafka, limits).size();
@@ -160,7 +160,7 @@ pub(super) fn session(kafka: &config::Kafka) -> Duration {
 
 /// The consumer that reads dead letters again. It names the group, because the client demands one, but never joins it
 /// and never commits.
-pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
+pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, ClientError> {
     let mut settings = base(
         kafka,
         &[
@@ -180,7 +180,7 @@ pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, StartError
 
 /// The client that only asks, at `brokers`: it names the group, because the client demands one, but never joins it,
 /// never commits, and makes no topic by asking for it.
-pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig, StartError> {
+pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig, ClientError> {
     let mut settings = rereader(kafka)?;
     settings.set("bootstrap.servers", brokers);
     settings.set("allow.auto.create.topics", "false");
@@ -192,7 +192,7 @@ pub(super) fn asker(kafka: &config::Kafka, brokers: &str) -> Result<ClientConfig
 }
 
 /// The producer that writes dead letters.
-pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, StartError> {
+pub(super) fn producer(kafka: &config::Kafka) -> Result<ClientConfig, ClientError> {
     let mut settings = base(
         kafka,
         &[

@@ -22,18 +22,21 @@ mod gone;
 mod pin;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::config::Start;
+use crate::config::{self, OutOfRange, Start};
+use crate::kafka::committer::Committer;
 use crate::kafka::context::Context;
-use crate::kafka::identity::{Label, TopicId};
+use crate::kafka::identity::{Identities, Label, TopicId};
 use crate::kafka::native::{self, IdQueue};
+use crate::kafka::pump_link::PumpLink;
 use crate::kafka::span::Span;
-use crate::record::TopicPartition;
+use crate::record::{Position, TopicPartition};
 use gone::Case;
 use pin::Fresh;
 
@@ -57,6 +60,16 @@ pub(super) struct StartAt {
     pub(super) span: Option<Span>,
     /// Since when events beyond it may have been sent, if any were.
     pub(super) sent_since: Option<i64>,
+}
+
+impl StartAt {
+    /// Where that is, as far as it is a number.
+    pub(super) fn position(&self) -> Option<Position> {
+        match self.offset {
+            Offset::Offset(offset) => Some(Position(offset)),
+            _ => None,
+        }
+    }
 }
 
 /// What is known of the partitions a start is asked for.
@@ -88,104 +101,185 @@ impl Baseline {
     }
 }
 
-/// Finds the starts of `partitions`; what is in `doubts` had a position that does not exist.
-pub(super) fn resolve(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-    doubts: &HashMap<TopicPartition, Doubt>,
-) -> Resolved {
-    let mut resolved = Resolved::default();
-    let deadline = Instant::now() + ANSWERS;
-    // Asked first: if the topic is made anew in between, the next look at it tells.
-    let present = identify(consumer, context, partitions);
-    let committed = match committed(consumer, partitions) {
-        Ok(committed) => committed,
-        Err(error) => {
-            context.complain("cannot read committed positions", &error.to_string());
-            resolved.unresolved = partitions.to_vec();
-            return resolved;
+/// Finds where partitions begin. The event thread's.
+pub(super) struct Starts {
+    consumer: Arc<BaseConsumer<Context>>,
+    committer: Arc<Committer>,
+    /// `kafka.start`
+    start: Start,
+    /// `kafka.out_of_range`
+    out_of_range: OutOfRange,
+    /// Whether only that is read whose position says how much of it.
+    bounded: bool,
+    pub(super) baseline: Baseline,
+    identities: Identities,
+}
+
+/// What became of the question for one start.
+enum Resolution {
+    Start(StartAt),
+    /// It has no position that counts.
+    Fresh(Fresh),
+    /// See [`Resolved::held`].
+    Held(TopicPartition, String, Doubt),
+    /// Nothing of it is to be read.
+    Nothing,
+}
+
+impl Starts {
+    pub(super) fn new(
+        consumer: &Arc<BaseConsumer<Context>>,
+        committer: &Arc<Committer>,
+        kafka: &config::Kafka,
+        bounded: bool,
+    ) -> Self {
+        Self {
+            consumer: Arc::clone(consumer),
+            committer: Arc::clone(committer),
+            start: kafka.start,
+            out_of_range: kafka.out_of_range,
+            bounded,
+            baseline: Baseline::default(),
+            identities: Identities::default(),
         }
-    };
-    let mut fresh = Vec::new();
-    for (partition, committed) in committed {
-        if Instant::now() >= deadline {
-            resolved.unresolved.push(partition);
-            continue;
+    }
+
+    fn context(&self) -> &Context {
+        self.consumer.context()
+    }
+
+    /// Whether what exists when this process first looks has to be known.
+    pub(super) fn needs_baseline(&self) -> bool {
+        self.start == Start::Latest && !self.baseline.is_set()
+    }
+
+    /// Finds the starts of `partitions`; what is in `doubts` had a position that does not exist.
+    pub(super) fn resolve(
+        &mut self,
+        pump: &mut PumpLink,
+        partitions: &[TopicPartition],
+        doubts: &HashMap<TopicPartition, Doubt>,
+    ) -> Resolved {
+        let mut resolved = Resolved::default();
+        let deadline = Instant::now() + ANSWERS;
+        // Asked first: if the topic is made anew in between, the next look at it tells.
+        let present = self.identify(partitions);
+        let committed = match committed(&self.consumer, partitions) {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.context().complain("cannot read committed positions", &error.to_string());
+                resolved.unresolved = partitions.to_vec();
+                return resolved;
+            }
+        };
+        let mut fresh = Vec::new();
+        for (partition, committed) in committed {
+            if Instant::now() >= deadline {
+                resolved.unresolved.push(partition);
+                continue;
+            }
+            let doubt = doubts.get(&partition).copied();
+            let present = present.get(&*partition.topic).copied();
+            match committed.and_then(|at| self.find(pump, &partition, at, present, doubt)) {
+                Ok(Resolution::Start(start)) => resolved.starts.push(start),
+                Ok(Resolution::Fresh(found)) => fresh.push(found),
+                Ok(Resolution::Held(partition, why, doubt)) => {
+                    resolved.held.push((partition, why, doubt));
+                }
+                Ok(Resolution::Nothing) => {}
+                Err(error) => {
+                    let what = format!("no start position for `{partition}` yet");
+                    self.context().complain(&what, &error.to_string());
+                    resolved.unresolved.push(partition);
+                }
+            }
         }
-        if context.bounded && !committed.as_ref().is_ok_and(|at| is_to_be_read(at.as_ref())) {
-            // An error is no answer, and asked for again.
-            resolved.unresolved.extend(committed.is_err().then_some(partition));
-            continue;
+        let pinned = self.pin(pump, &fresh, deadline);
+        let found = pinned.iter().map(|start| &start.partition).collect::<HashSet<_>>();
+        let fresh = fresh.into_iter().map(|fresh| fresh.partition);
+        resolved.unresolved.extend(fresh.filter(|partition| !found.contains(partition)));
+        resolved.starts.extend(pinned);
+        resolved
+    }
+
+    /// Where `partition` begins, of which the group has `committed` a position and the cluster has the topic `present`.
+    fn find(
+        &self,
+        pump: &mut PumpLink,
+        partition: &TopicPartition,
+        committed: Option<At>,
+        present: Option<TopicId>,
+        doubt: Option<Doubt>,
+    ) -> Result<Resolution, KafkaError> {
+        if self.bounded && !is_to_be_read(committed.as_ref()) {
+            return Ok(Resolution::Nothing);
         }
-        let present = present.get(&*partition.topic).copied();
-        let span = committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.span);
-        let sent_since =
-            committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.sent_since);
-        let labelled =
-            committed.as_ref().ok().and_then(|committed| committed.as_ref()?.label.topic);
-        let was_held =
-            committed.as_ref().is_ok_and(|at| at.as_ref().is_some_and(|at| at.label.held));
+        let partition = partition.clone();
+        let Label { topic: labelled, held, span, sent_since } =
+            committed.as_ref().map(|at| at.label).unwrap_or_default();
         let doubt = match labelled.zip(present) {
             Some((of, now)) if of != now => Some(Doubt::Recreated),
-            _ if was_held => Some(Doubt::Held),
-            _ => doubts.get(&partition).copied(),
+            _ if held => Some(Doubt::Held),
+            _ => doubt,
         };
         let topic = match doubt {
             Some(Doubt::Recreated) => present,
             _ => present.or(labelled),
         };
-        let topic = topic.or_else(|| context.identities().last(&partition.topic));
-        let start = match (committed, doubt) {
-            (Err(error), _) => Err(error),
-            (Ok(_), Some(Doubt::Recreated)) if context.bounded => {
+        let topic = topic.or_else(|| self.identities.last(&partition.topic));
+        let (offset, epoch) = match (committed, doubt) {
+            (_, Some(Doubt::Recreated)) if self.bounded => {
                 let what = format!("topic `{}` was deleted and created again", partition.topic);
-                context.complain(&what, "the new topic is not read");
-                continue;
+                self.context().complain(&what, "the new topic is not read");
+                return Ok(Resolution::Nothing);
             }
-            (Ok(_), Some(Doubt::Recreated)) => {
-                context.made_anew(&partition.topic);
-                fresh.push(Fresh { partition, topic, renewed: true });
-                continue;
+            (_, Some(Doubt::Recreated)) => {
+                self.say_recreated(&partition.topic);
+                return Ok(Resolution::Fresh(Fresh { partition, topic, renewed: true }));
             }
-            (Ok(Some(at)), None) => Ok((Offset::Offset(at.offset), at.epoch)),
-            (Ok(Some(at)), Some(doubt)) => {
-                let (partition, committed) = (partition.clone(), at.offset);
-                let case = Case { partition, committed, doubt, topic, span };
-                match gone::readable(consumer, context, &case) {
+            (Some(at), None) => (Offset::Offset(at.offset), at.epoch),
+            (Some(at), Some(doubt)) => {
+                let case = Case { partition, committed: at.offset, doubt, topic, span };
+                return Ok(match self.readable(pump, &case)? {
                     // Without an epoch: the committed one would be found cut off again.
-                    Ok(Ok(offset)) => Ok((Offset::Offset(offset), -1)),
-                    Ok(Err(why)) => {
-                        resolved.held.push((case.partition, why, doubt));
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                }
+                    Ok(offset) => Resolution::Start(StartAt {
+                        partition: case.partition,
+                        offset: Offset::Offset(offset),
+                        epoch: -1,
+                        topic,
+                        span,
+                        sent_since,
+                    }),
+                    Err(why) => Resolution::Held(case.partition, why, doubt),
+                });
             }
-            (Ok(None), _) if context.start == Start::Earliest => Ok((Offset::Beginning, -1)),
-            (Ok(None), _) => {
-                fresh.push(Fresh { partition, topic, renewed: false });
-                continue;
-            }
+            (None, _) if self.start == Start::Earliest => (Offset::Beginning, -1),
+            (None, _) => return Ok(Resolution::Fresh(Fresh { partition, topic, renewed: false })),
         };
-        match start {
-            Ok((offset, epoch)) => {
-                let start = StartAt { partition, offset, epoch, topic, span, sent_since };
-                resolved.starts.push(start);
-            }
-            Err(error) => {
-                let what = format!("no start position for `{partition}` yet");
-                context.complain(&what, &error.to_string());
-                resolved.unresolved.push(partition);
-            }
-        }
+        Ok(Resolution::Start(StartAt { partition, offset, epoch, topic, span, sent_since }))
     }
-    let pinned = pin::starts(consumer, context, &fresh, deadline);
-    let found = pinned.iter().map(|start| &start.partition).collect::<HashSet<_>>();
-    let fresh = fresh.into_iter().map(|fresh| fresh.partition);
-    resolved.unresolved.extend(fresh.filter(|partition| !found.contains(partition)));
-    resolved.starts.extend(pinned);
-    resolved
+
+    /// The ids of the topics of `partitions`, as far as they are to be had.
+    fn identify(&mut self, partitions: &[TopicPartition]) -> HashMap<String, TopicId> {
+        let topics = partitions.iter().map(|partition| &*partition.topic).collect::<BTreeSet<_>>();
+        if topics.is_empty() {
+            return HashMap::new();
+        }
+        let ids = IdQueue::new(Arc::clone(&self.consumer));
+        ids.ask(topics, ANSWER);
+        self.learn(ids.take(ANSWER).unwrap_or_default())
+    }
+
+    /// Takes in which topics there are, and gives that back with what is outdated in it corrected.
+    pub(super) fn learn(&mut self, answer: HashMap<String, TopicId>) -> HashMap<String, TopicId> {
+        self.identities.learn(Instant::now(), answer)
+    }
+
+    /// Says that a topic is not the one any more that it was; once, though each partition is found out by itself.
+    pub(super) fn say_recreated(&self, topic: &str) {
+        let what = format!("topic `{topic}` was deleted and created again");
+        self.context().complain(&what, "reading the topic from its beginning");
+    }
 }
 
 /// Whether a position says that something is to be read of its partition, and is not beyond that.
@@ -202,22 +296,6 @@ struct At {
     offset: i64,
     epoch: i32,
     label: Label,
-}
-
-/// The ids of the topics of `partitions`, as far as they are to be had.
-fn identify(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    partitions: &[TopicPartition],
-) -> HashMap<String, TopicId> {
-    let topics = partitions.iter().map(|partition| &*partition.topic).collect::<BTreeSet<_>>();
-    if topics.is_empty() {
-        return HashMap::new();
-    }
-    let ids = IdQueue::new(consumer);
-    ids.ask(topics, ANSWER);
-    let answer = ids.take(ANSWER).unwrap_or_default();
-    context.identities().learn(Instant::now(), answer)
 }
 
 /// Committed position and leader epoch of each partition.

@@ -1,4 +1,5 @@
-//! Partitions whose records the queue passes over, because they are to be read again from an earlier place.
+//! Partitions that stand: those whose records the queue passes over, because they are to be read again from an earlier
+//! place, and those that the pump has paused.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,13 +19,21 @@ enum Why {
 /// See the module. Only assigning a partition anew ends what is broken.
 #[derive(Debug, Default)]
 pub(super) struct Withheld {
-    partitions: Mutex<HashMap<TopicPartition, Why>>,
+    state: Mutex<State>,
+    /// Grows with each change of what is passed over.
     changes: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    passed_over: HashMap<TopicPartition, Why>,
+    /// librdkafka keeps a pause across assignments.
+    paused: HashSet<TopicPartition>,
+}
+
 impl Withheld {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TopicPartition, Why>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was found out about a partition holds as long as this number does. It is asked for first.
@@ -34,25 +43,25 @@ impl Withheld {
 
     /// Whether records of `partition` are passed over.
     pub(super) fn is(&self, partition: &TopicPartition) -> bool {
-        self.lock().contains_key(partition)
+        self.lock().passed_over.contains_key(partition)
     }
 
     pub(super) fn is_broken(&self, partition: &TopicPartition) -> bool {
-        self.lock().get(partition) == Some(&Why::Broken)
+        self.lock().passed_over.get(partition) == Some(&Why::Broken)
     }
 
     /// Records of `partition` are passed over until it is assigned anew.
     pub(super) fn breaks(&self, partition: &TopicPartition) {
-        let mut partitions = self.lock();
-        partitions.insert(partition.clone(), Why::Broken);
+        let mut state = self.lock();
+        state.passed_over.insert(partition.clone(), Why::Broken);
         self.changes.fetch_add(1, Ordering::Release);
     }
 
     /// Records of these partitions are passed over until they are let go. What is broken stays so.
     pub(super) fn hold(&self, held: &[(TopicPartition, Position)]) {
-        let mut partitions = self.lock();
+        let mut state = self.lock();
         for (partition, position) in held {
-            let why = partitions.entry(partition.clone()).or_insert(Why::Held(*position));
+            let why = state.passed_over.entry(partition.clone()).or_insert(Why::Held(*position));
             if *why != Why::Broken {
                 *why = Why::Held(*position);
             }
@@ -62,11 +71,11 @@ impl Withheld {
 
     /// Which of `partitions` are held, and where.
     pub(super) fn held(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Position)> {
-        let all = self.lock();
-        if all.is_empty() {
+        let state = self.lock();
+        if state.passed_over.is_empty() {
             return Vec::new();
         }
-        let held = |partition: &TopicPartition| match all.get(partition)? {
+        let held = |partition: &TopicPartition| match state.passed_over.get(partition)? {
             Why::Held(position) => Some((partition.clone(), *position)),
             Why::Broken => None,
         };
@@ -75,18 +84,36 @@ impl Withheld {
 
     /// Everything that is held.
     pub(super) fn all_held(&self) -> HashSet<TopicPartition> {
-        let all = self.lock();
-        let held = all.iter().filter(|(_, why)| **why != Why::Broken);
+        let state = self.lock();
+        let held = state.passed_over.iter().filter(|(_, why)| **why != Why::Broken);
         held.map(|(partition, _)| partition.clone()).collect()
     }
 
     /// Nothing is known against these partitions that are held.
     pub(super) fn let_go(&self, held: &[TopicPartition]) {
-        let mut partitions = self.lock();
+        let mut state = self.lock();
         for partition in held {
-            partitions.remove(partition);
+            state.passed_over.remove(partition);
         }
         self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Notes which partitions the pump has paused.
+    pub(super) fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
+        let mut state = self.lock();
+        for partition in partitions {
+            if paused {
+                state.paused.insert(partition.clone());
+            } else {
+                state.paused.remove(partition);
+            }
+        }
+    }
+
+    /// Takes out of `partitions` what is still paused from an earlier assignment.
+    pub(super) fn take_paused(&self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+        let mut state = self.lock();
+        partitions.iter().filter_map(|partition| state.paused.take(partition)).collect()
     }
 }
 

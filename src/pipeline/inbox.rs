@@ -12,7 +12,7 @@ use bridge_core::step::Reference;
 use tokio::sync::Notify;
 
 use crate::eventhubs::{ConnectError, LaneEvent};
-use crate::kafka::{Begun, End, Intake, Silent, Waker};
+use crate::kafka::{Begun, End, RebalanceListener, Silent, Waker};
 use crate::record::{Commit, TopicPartition};
 use crate::registry::News;
 use crate::status::Word;
@@ -135,7 +135,7 @@ impl Rebalances {
     }
 }
 
-impl Intake for Rebalances {
+impl RebalanceListener for Rebalances {
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
         self.tell(NOTE, |reply| Signal::Assigned(partitions.to_vec(), reply))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bridge_core::{HubName, action};
 
-use crate::kafka::Letter;
+use crate::kafka::DeadLetter;
 
 use super::pump::Pump;
 
@@ -13,7 +13,8 @@ impl Pump {
         let action::Letter { id, source, offset, topic, holds, hub, reason, detail } = letter;
         let HubName { namespace, hub } = hub;
         let (target, detail) = (topic.into(), detail.into());
-        let letter = Letter { id, source, offset, target, holds, hub, namespace, reason, detail };
+        let letter =
+            DeadLetter { id, source, offset, target, holds, hub, namespace, reason, detail };
         // Behind those that wait for the same target.
         if let Some(waiting) = self.unsent.get_mut(&letter.target) {
             return waiting.push_back(letter);

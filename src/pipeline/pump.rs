@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::blob::Uploads;
 use crate::eventhubs::{Bell, Lane, LaneEvent, Lessor, Namespace};
 use crate::health::ShardHealth;
-use crate::kafka::{Consumer, DeadLetters, Delivery, End, Headers, Letter, Queue};
+use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Commit, TopicPartition};
 use crate::registry::{News, Registries};
@@ -57,7 +57,7 @@ pub(super) struct Pump {
     pub(super) runtime: Handle,
     pub(super) letters: DeadLetters,
     /// Letters the desk had no room for, by their target.
-    pub(super) unsent: HashMap<Arc<str>, VecDeque<Letter>>,
+    pub(super) unsent: HashMap<Arc<str>, VecDeque<DeadLetter>>,
     /// Partitions that are to go on.
     pub(super) resumed: Vec<TopicPartition>,
     pub(super) headers: Headers,

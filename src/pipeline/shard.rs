@@ -14,7 +14,7 @@ use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
 use crate::eventhubs::{Lessor, Namespace, ROOM};
 use crate::health::{ShardHealth, Thread};
-use crate::kafka::{self, Access, Consumer, DeadLetters, Fatal};
+use crate::kafka::{self, Consumer, DeadLetters, Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::registry::Registries;
@@ -58,7 +58,7 @@ pub struct Common<'a> {
     /// What the operator says.
     pub config: &'a Config,
     /// What Kafka is entered with.
-    pub access: &'a Access,
+    pub access: &'a Logins,
     /// Where numbers go.
     pub metrics: &'a Arc<Metrics>,
     /// The hubs that were found.
@@ -74,7 +74,7 @@ pub struct Common<'a> {
 pub enum StartError {
     /// The Kafka client refused its settings.
     #[error(transparent)]
-    Kafka(#[from] kafka::StartError),
+    Kafka(#[from] kafka::ClientError),
     /// The system gave no thread.
     #[error("cannot start a thread for a shard: {0}")]
     Thread(#[from] std::io::Error),
@@ -231,7 +231,7 @@ impl Shard {
 fn setup<'a>(
     config: &'a Config,
     shard: u32,
-    access: &Access,
+    access: &Logins,
     metrics: &Arc<Metrics>,
     fatal: &Arc<OnceLock<Fatal>>,
     health: &ShardHealth,
@@ -265,14 +265,15 @@ fn linger(config: &Config) -> Duration {
 fn letters(
     config: &Config,
     shard: u32,
-    access: &Access,
+    access: &Logins,
     metrics: &Arc<Metrics>,
     health: &ShardHealth,
     mailbox: Mailbox,
-) -> Result<DeadLetters, kafka::StartError> {
-    let done = Box::new(move |letter: kafka::Letter, result: Result<(), kafka::LetterError>| {
-        mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
-    });
+) -> Result<DeadLetters, kafka::ClientError> {
+    let done =
+        Box::new(move |letter: kafka::DeadLetter, result: Result<(), kafka::LetterError>| {
+            mailbox.send(Signal::Letter(letter.id, result.map_err(|error| error.to_string())));
+        });
     let (access, metrics, health) = (access.clone(), Arc::clone(metrics), Some(health.clone()));
     DeadLetters::start(&config.kafka, shard, access, metrics, health, done)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::kafka::{Access, Inquiry};
+use kafka_eventhubs_bridge::kafka::{Inquiry, Logins};
 
 use crate::member::Member;
 use crate::support::{Kafka, PATIENCE};
@@ -12,7 +12,7 @@ use crate::support::{Kafka, PATIENCE};
 fn an_answer_that_comes_too_late_ends_nothing() {
     let kafka = Kafka::start(1);
     let config = Member::new(&kafka, "nobody", "").kafka;
-    let access = Access::open(&config).unwrap();
+    let access = Logins::open(&config).unwrap();
     let (inquiry, _) = Inquiry::enter(&config, &access, &config.brokers, PATIENCE).unwrap();
     kafka.freeze(1);
     inquiry.group(Duration::from_secs(3)).unwrap_err();

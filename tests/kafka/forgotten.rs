@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::member::{Member, Sink};
 use kafka_eventhubs_bridge::config::Holds;
-use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
+use kafka_eventhubs_bridge::kafka::{DeadLetter, DeadLetters, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -128,10 +128,10 @@ fn so_does_the_desk_for_dead_letters() {
     // Both of its clients.
     let (broker, again) = Broker::start(2);
     let config = Member::at(&broker.bootstrap, "g", "t").kafka;
-    let access = Access::open(&config).unwrap();
+    let access = Logins::open(&config).unwrap();
     let metrics = Arc::new(Metrics::default());
     let desk = DeadLetters::start(&config, 0, access, metrics, None, Box::new(|_, _| {})).unwrap();
-    desk.try_send(Letter {
+    desk.try_send(DeadLetter {
         id: 0,
         source: TopicPartition::new("t", 0),
         offset: 0,

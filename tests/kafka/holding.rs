@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{
-    Access, Begun, Consumer, Delivery, Headers, Intake, Queue, Setup, Silent,
+    Begun, Consumer, Delivery, Headers, Logins, Queue, RebalanceListener, Setup, Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
@@ -49,7 +49,7 @@ impl Shelf {
     }
 }
 
-impl Intake for Shelf {
+impl RebalanceListener for Shelf {
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
         self.open().flows.extend(partitions.iter().map(|(p, _)| (p.clone(), Flow::default())));
         Ok(())
@@ -131,7 +131,7 @@ impl Holder {
             linger: Duration::ZERO,
             topics: member.topics.clone(),
             left_out: LeftOut::default(),
-            access: Access::open(&member.kafka).unwrap(),
+            access: Logins::open(&member.kafka).unwrap(),
             health: None,
             bounded: false,
             metrics: Arc::new(Metrics::default()),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{ClientValue, Holds};
-use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter, LetterError};
+use kafka_eventhubs_bridge::kafka::{DeadLetter, DeadLetters, LetterError, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -13,10 +13,10 @@ use crate::shapes::{assert_same, shapes};
 use crate::support::records::noise;
 use crate::support::{Kafka, Out, unique, wait_for};
 
-type Answers = Arc<Mutex<Vec<(Letter, Result<(), LetterError>)>>>;
+type Answers = Arc<Mutex<Vec<(DeadLetter, Result<(), LetterError>)>>>;
 
-fn letter(topic: &str, offset: i64, target: &str) -> Letter {
-    Letter {
+fn letter(topic: &str, offset: i64, target: &str) -> DeadLetter {
+    DeadLetter {
         id: 0,
         source: TopicPartition::new(topic, 0),
         offset,
@@ -45,7 +45,7 @@ fn desk_with(kafka: &Kafka, group: &str, client: &[(&str, i64)]) -> (DeadLetters
     let desk = DeadLetters::start(
         &config,
         0,
-        Access::open(&config).unwrap(),
+        Logins::open(&config).unwrap(),
         Arc::new(Metrics::default()),
         None,
         on_done,
@@ -54,7 +54,7 @@ fn desk_with(kafka: &Kafka, group: &str, client: &[(&str, i64)]) -> (DeadLetters
     (desk, answers)
 }
 
-fn wait_answers(answers: &Answers, count: usize) -> Vec<(Letter, Result<(), LetterError>)> {
+fn wait_answers(answers: &Answers, count: usize) -> Vec<(DeadLetter, Result<(), LetterError>)> {
     wait_for(&format!("{count} answers"), Duration::from_secs(120), || {
         let answers = answers.lock().unwrap();
         (answers.len() >= count).then(|| answers.clone())

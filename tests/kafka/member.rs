@@ -1,6 +1,6 @@
 //! A member of the group with a pump that stores records in memory instead of sending them.
 //!
-//! It keeps the contract of `Intake`: each call takes effect between two polls. A record counts as settled when `delay`
+//! It keeps the contract of `RebalanceListener`: each call takes effect between two polls. A record counts as settled when `delay`
 //! has passed, which stands for the time a send takes.
 
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,8 @@ use kafka_eventhubs_bridge::config::{
     self, ClientValue, LeftOut, Limits, OutOfRange, Secret, Start, Topics,
 };
 use kafka_eventhubs_bridge::kafka::{
-    Access, Begun, Consumer, Delivery, Fatal, Headers, Intake, Queue, Setup, Silent, Waker,
+    Begun, Consumer, Delivery, Fatal, Headers, Logins, Queue, RebalanceListener, Setup, Silent,
+    Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
@@ -88,7 +89,7 @@ impl Door {
     }
 }
 
-impl Intake for Door {
+impl RebalanceListener for Door {
     fn assigned(&self, partitions: &[Begun]) -> Result<(), Silent> {
         let names = partitions.iter().map(|(name, _)| name.clone());
         self.pass(Order::Assigned(names.collect()));
@@ -176,7 +177,7 @@ impl Member {
             linger: Duration::ZERO,
             topics: self.topics.clone(),
             left_out: self.left_out.clone(),
-            access: Access::open(&self.kafka).unwrap(),
+            access: Logins::open(&self.kafka).unwrap(),
             bounded: false,
             metrics: Arc::new(Metrics::default()),
             health: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::member::{Member, Sink};
 use crate::support::{Kafka, Out, unique, wait_for};
 use kafka_eventhubs_bridge::config::Holds;
-use kafka_eventhubs_bridge::kafka::{Access, DeadLetters, Letter};
+use kafka_eventhubs_bridge::kafka::{DeadLetter, DeadLetters, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
 
@@ -25,20 +25,20 @@ fn reading_goes_on_when_the_broker_is_back() {
     // A letter handed over while Kafka is away is written when it is back.
     let answers = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&answers);
-    let on_done = Box::new(move |letter: Letter, result| {
+    let on_done = Box::new(move |letter: DeadLetter, result| {
         told.lock().unwrap().push((letter.offset, result));
     });
     let config = Member::new(&kafka, &group, "").kafka;
     let desk = DeadLetters::start(
         &config,
         0,
-        Access::open(&config).unwrap(),
+        Logins::open(&config).unwrap(),
         Arc::new(Metrics::default()),
         None,
         on_done,
     )
     .unwrap();
-    let letter = Letter {
+    let letter = DeadLetter {
         id: 0,
         source: TopicPartition::new(topic.as_str(), 0),
         offset: 3,

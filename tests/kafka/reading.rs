@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{LeftOut, Limits};
-use kafka_eventhubs_bridge::kafka::{Access, Begun, Consumer, Intake, Setup, Silent};
+use kafka_eventhubs_bridge::kafka::{Begun, Consumer, Logins, RebalanceListener, Setup, Silent};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
 
@@ -99,7 +99,7 @@ fn a_waker_interrupts_a_poll() {
         linger: Duration::ZERO,
         topics: Vec::new(),
         left_out: LeftOut::default(),
-        access: Access::open(&member.kafka).unwrap(),
+        access: Logins::open(&member.kafka).unwrap(),
         bounded: false,
         metrics: Arc::new(Metrics::default()),
         health: None,
@@ -125,7 +125,7 @@ fn a_waker_interrupts_a_poll() {
 /// No pump.
 struct Nobody;
 
-impl Intake for Nobody {
+impl RebalanceListener for Nobody {
     fn assigned(&self, _: &[Begun]) -> Result<(), Silent> {
         Ok(())
     }

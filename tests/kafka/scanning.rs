@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use kafka_eventhubs_bridge::kafka::{Access, Inquiry, Stretch, Unread};
+use kafka_eventhubs_bridge::kafka::{Inquiry, Logins, Stretch, Unread};
 use kafka_eventhubs_bridge::record::TopicPartition;
 
 use crate::member::Member;
@@ -21,7 +21,7 @@ impl Scene {
         let topic = unique("scanned");
         kafka.create_topic(&topic, 1);
         let config = Member::new(kafka, "nobody", "").kafka;
-        let access = Access::open(&config).unwrap();
+        let access = Logins::open(&config).unwrap();
         let entered = Inquiry::enter(&config, &access, &config.brokers, PATIENCE);
         let scene = Self { kafka, topic, inquiry: entered.unwrap().0 };
         scene.write(records);

@@ -2,7 +2,7 @@
 //!
 //! It is worth less than the record. Where the dead-letter topic has no room for both, the words go first, then the rest.
 
-use super::Letter;
+use super::DeadLetter;
 use crate::config::Holds;
 use crate::record::{Header, Record};
 
@@ -50,13 +50,13 @@ impl Added {
 
 /// The headers of a letter, as texts.
 pub(super) struct Headers<'a> {
-    letter: &'a Letter,
+    letter: &'a DeadLetter,
     partition: String,
     offset: String,
 }
 
 impl<'a> Headers<'a> {
-    pub(super) fn of(letter: &'a Letter) -> Self {
+    pub(super) fn of(letter: &'a DeadLetter) -> Self {
         let (partition, offset) = (letter.source.partition.to_string(), letter.offset.to_string());
         Self { letter, partition, offset }
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_words_are_left_out_before_the_rest() {
-        let mut letter = Letter {
+        let mut letter = DeadLetter {
             id: 1,
             source: TopicPartition::new("t", 2),
             offset: 3,

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::added::{self, Added, Headers};
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Failure, Letter, LetterError, OnDone, Waiting};
+use super::{DeadLetter, Failure, LetterError, OnDone, Waiting};
 use crate::config::{self, Holds};
 use crate::health::{ShardHealth, Thread as Beating};
-use crate::kafka::{Access, inquiry};
+use crate::kafka::{Logins, inquiry};
 use crate::metrics::Metrics;
 use crate::record::{Record, TopicPartition};
 use crate::repeats::Repeats;
@@ -37,8 +37,8 @@ const TARGETS: usize = 64;
 /// What the thread owns.
 pub(super) struct Desk {
     pub(super) kafka: config::Kafka,
-    pub(super) access: Access,
-    pub(super) inbox: Receiver<Letter>,
+    pub(super) access: Logins,
+    pub(super) inbox: Receiver<DeadLetter>,
     pub(super) waiting: Arc<Waiting>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) metrics: Arc<Metrics>,
@@ -56,7 +56,7 @@ pub(super) struct Desk {
 
 /// The letters to one target; the first is the one that is tried.
 pub(super) struct Line {
-    letters: VecDeque<Letter>,
+    letters: VecDeque<DeadLetter>,
     /// When the first is tried (again).
     at: Instant,
     pause: Duration,
@@ -124,7 +124,7 @@ impl Line {
     }
 
     /// The first letter is done with: the next one begins anew.
-    fn advance(&mut self) -> Option<Letter> {
+    fn advance(&mut self) -> Option<DeadLetter> {
         let letters = std::mem::take(&mut self.letters);
         *self = Self { letters, ..Self::new() };
         self.letters.pop_front()
@@ -167,7 +167,7 @@ impl Desk {
         true
     }
 
-    fn queue(&mut self, letter: Letter) {
+    fn queue(&mut self, letter: DeadLetter) {
         let line = self.lines.entry(Arc::clone(&letter.target)).or_insert_with(Line::new);
         line.letters.push_back(letter);
     }
@@ -193,7 +193,7 @@ impl Desk {
     }
 
     /// Reads the record of a letter and hands it to the producer. Gives the number of the attempt.
-    fn attempt(&mut self, letter: &Letter) -> Result<usize, Failure> {
+    fn attempt(&mut self, letter: &DeadLetter) -> Result<usize, Failure> {
         let stale = self.failing.is_some_and(|since| since.elapsed() > RENEWED);
         if stale || self.clients.as_ref().is_none_or(|(_, writer)| writer.is_broken()) {
             let clients = Reader::new(&self.kafka, &self.access)
@@ -295,7 +295,7 @@ impl Desk {
         (self.on_done)(letter, result);
     }
 
-    fn say_shortened(&mut self, letter: &Letter, added: Added) {
+    fn say_shortened(&mut self, letter: &DeadLetter, added: Added) {
         let Some(unsaid) = self.shortened.may_say(&letter.target, Instant::now()) else { return };
         tracing::warn!(
             record = %letter.source, offset = letter.offset, target = &*letter.target, left_out = added.without(),

@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kafka::dead_letter::Letter;
+    use crate::kafka::dead_letter::DeadLetter;
     use crate::kafka::dead_letter::added::{Added, Headers};
     use crate::record::{OwnedRecord, TopicPartition};
 
@@ -136,12 +136,12 @@ mod tests {
         (name, value)
     }
 
-    fn letter() -> impl Strategy<Value = Letter> {
+    fn letter() -> impl Strategy<Value = DeadLetter> {
         let reason = proptest::sample::select(vec!["too_large", "refused", "wrong_type"]);
         let place = ("[a-z._-]{3,9}", 0..=i32::MAX, 0..=i64::MAX);
         let holds = proptest::sample::select(vec![Holds::Record, Holds::Place]);
         (place, reason, holds, ".{0,9}", "[A-Za-z0-9]{1,9}", ".{0,9}").prop_map(
-            |((topic, partition, offset), reason, holds, detail, hub, namespace)| Letter {
+            |((topic, partition, offset), reason, holds, detail, hub, namespace)| DeadLetter {
                 id: 0,
                 source: TopicPartition::new(topic, partition),
                 offset,

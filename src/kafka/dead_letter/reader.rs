@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::Failure;
 use crate::config;
-use crate::kafka::{Access, Delivery, FetchError, Fetched, Headers, Queue, StartError, settings};
+use crate::kafka::{ClientError, Delivery, FetchError, Fetched, Headers, Logins, Queue, settings};
 use crate::record::TopicPartition;
 
 /// How long one attempt may take.
@@ -48,10 +48,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(kafka: &config::Kafka, access: &Access) -> Result<Self, StartError> {
+    pub(super) fn new(kafka: &config::Kafka, access: &Logins) -> Result<Self, ClientError> {
         let consumer: BaseConsumer<Silent> = settings::rereader(kafka)?
             .create_with_context(Silent)
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         let consumer = Arc::new(consumer);
         access.admit(&consumer);
         let queue = Queue::new(&consumer, None);

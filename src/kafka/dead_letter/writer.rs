@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 
 use super::Failure;
 use crate::config;
-use crate::kafka::{Access, StartError, native, settings};
+use crate::kafka::{ClientError, Logins, native, settings};
 use crate::record::{Header, Record};
 
 const POLL: Duration = Duration::from_millis(50);
@@ -48,10 +48,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(kafka: &config::Kafka, access: &Access) -> Result<Self, StartError> {
+    pub(super) fn new(kafka: &config::Kafka, access: &Logins) -> Result<Self, ClientError> {
         let producer: BaseProducer<_> = settings::producer(kafka)?
             .create_with_context(Reports::default())
-            .map_err(|error| StartError::Client(error.to_string()))?;
+            .map_err(|error| ClientError::Client(error.to_string()))?;
         let producer = Arc::new(producer);
         access.admit(&producer);
         Ok(Self { producer, attempts: 0 })

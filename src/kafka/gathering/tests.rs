@@ -9,7 +9,8 @@ const GATHERS: Told = Told { wait: WAIT, bytes: PARTITION / 2 };
 
 /// Gathering, and a clock.
 struct Rig {
-    gathering: Gathering,
+    gathering: Arc<Gathering>,
+    steering: Steering,
     now: Instant,
 }
 
@@ -23,8 +24,9 @@ impl Rig {
         for (key, value) in client {
             kafka.client.insert((*key).to_owned(), ClientValue::Integer(*value));
         }
-        let mut rig =
-            Self { gathering: Gathering::new(&kafka, linger, PARTITION), now: Instant::now() };
+        let gathering = Arc::new(Gathering::new(&kafka, linger));
+        let steering = Steering::new(Arc::clone(&gathering), &kafka, PARTITION);
+        let mut rig = Self { gathering, steering, now: Instant::now() };
         assert_eq!(rig.look(0, 1), None);
         rig
     }
@@ -33,7 +35,7 @@ impl Rig {
     fn look(&mut self, arrivals: u64, brokers: u64) -> Option<Told> {
         self.now += Duration::from_millis(100);
         (0..arrivals).for_each(|_| self.gathering.arrived());
-        self.gathering.look(self.now, SIZE, brokers)
+        self.steering.look(self.now, SIZE, brokers)
     }
 
     /// After that many seconds with so many answers each.
@@ -107,6 +109,6 @@ fn what_waits_in_a_broker_already_is_never_held_back() {
     let mut rig = Rig::new(LINGER);
     rig.look(100, 1);
     rig.now += Duration::from_millis(100);
-    let told = rig.gathering.look(rig.now, 4096, 1);
+    let told = rig.steering.look(rig.now, 4096, 1);
     assert_eq!(told, Some(Told { wait: WAIT, bytes: 2048 }), "an answer that is full is enough");
 }

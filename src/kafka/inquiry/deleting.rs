@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::native::FAR;
 
-use super::ear::{Ear, is_no};
+use super::diagnosis::{Diagnosis, is_no};
 use super::{Denied, Inquiry};
 
 /// How soon it is tried again while somebody is still in the group.
@@ -32,7 +32,7 @@ impl Inquiry {
         let unanswered = |text: String| Undeleted::Denied(Denied::Unanswered(text));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| unanswered(error.to_string()))?;
-        let client: Arc<AdminClient<Ear>> =
+        let client: Arc<AdminClient<Diagnosis>> =
             self.another(&self.settings).map_err(|error| unanswered(error.to_string()))?;
         let name = self.settings.get("group.id").unwrap_or_default();
         let end = Instant::now() + limit;
@@ -61,7 +61,7 @@ impl Inquiry {
 }
 
 async fn attempt(
-    client: &AdminClient<Ear>,
+    client: &AdminClient<Diagnosis>,
     name: &str,
     limit: Duration,
 ) -> Result<(), RDKafkaErrorCode> {

@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::{Delivery, FetchError, Headers, Queue};
 use crate::record::TopicPartition;
 
-use super::ear::Ear;
+use super::diagnosis::Diagnosis;
 use super::{Inquiry, POLL};
 
 /// What a broker may answer of one partition, unless its first batch is larger.
@@ -57,7 +57,7 @@ impl Inquiry {
         found
     }
 
-    fn reader(&self) -> KafkaResult<Arc<BaseConsumer<Ear>>> {
+    fn reader(&self) -> KafkaResult<Arc<BaseConsumer<Diagnosis>>> {
         let mut settings = self.settings.clone();
         settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
         settings.set("queued.max.messages.kbytes", "16384").set("fetch.queue.backoff.ms", "5");
@@ -66,7 +66,7 @@ impl Inquiry {
 }
 
 fn read(
-    client: &Arc<BaseConsumer<Ear>>,
+    client: &Arc<BaseConsumer<Diagnosis>>,
     positions: &[(TopicPartition, i64)],
     end: Instant,
     found: &mut HashMap<TopicPartition, Oldest>,

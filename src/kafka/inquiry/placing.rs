@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::identity::Label;
 use crate::kafka::native::CommitQueue;
 
-use super::ear::is_no;
+use super::diagnosis::is_no;
 use super::{Denied, Inquiry, Standing};
 
 /// Why positions are not set.

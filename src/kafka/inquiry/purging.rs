@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::record::TopicPartition;
 
-use super::ear::{Ear, is_no};
+use super::diagnosis::{Diagnosis, is_no};
 use super::{Denied, Inquiry};
 
 /// Where a log begins now, or why it was not cut.
@@ -28,7 +28,8 @@ impl Inquiry {
         limit: Duration,
     ) -> Result<Vec<Cut>, Denied> {
         let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-        let client: Arc<AdminClient<Ear>> = self.another(&self.settings).map_err(unanswered)?;
+        let client: Arc<AdminClient<Diagnosis>> =
+            self.another(&self.settings).map_err(unanswered)?;
         let mut list = TopicPartitionList::with_capacity(below.len());
         for (place, offset) in below {
             let at = Offset::Offset(*offset);

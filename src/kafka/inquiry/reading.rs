@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::{Delivery, FetchError, Queue};
 use crate::record::TopicPartition;
 
-use super::ear::is_no;
+use super::diagnosis::is_no;
 use super::{Denied, Inquiry, POLL};
 
 impl Inquiry {

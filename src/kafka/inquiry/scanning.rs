@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::{Delivery, FetchError, Headers, Queue};
 use crate::record::{Record, TopicPartition};
 
-use super::ear::{Ear, is_no};
+use super::diagnosis::{Diagnosis, is_no};
 use super::{Denied, Inquiry, POLL};
 
 /// What a broker may answer of one partition, and at a time, unless its first batch is larger. What is compressed takes many times that once it is
@@ -75,7 +75,7 @@ impl Inquiry {
         unread
     }
 
-    fn scanner(&self) -> KafkaResult<Arc<BaseConsumer<Ear>>> {
+    fn scanner(&self) -> KafkaResult<Arc<BaseConsumer<Diagnosis>>> {
         let mut settings = self.settings.clone();
         settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
         settings.set("message.max.bytes", ANSWER);
@@ -87,7 +87,7 @@ impl Inquiry {
 }
 
 struct Scan<'a> {
-    client: &'a Arc<BaseConsumer<Ear>>,
+    client: &'a Arc<BaseConsumer<Diagnosis>>,
     queue: Queue,
     /// What is still to be read.
     open: HashMap<TopicPartition, Stretch>,
@@ -97,7 +97,10 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn begin(client: &'a Arc<BaseConsumer<Ear>>, stretches: Vec<Stretch>) -> KafkaResult<Self> {
+    fn begin(
+        client: &'a Arc<BaseConsumer<Diagnosis>>,
+        stretches: Vec<Stretch>,
+    ) -> KafkaResult<Self> {
         let queue = Queue::new(client, None);
         let some = stretches.into_iter().filter(|stretch| !stretch.is_empty());
         let open = some.map(|it| (it.partition.clone(), it)).collect::<HashMap<_, _>>();

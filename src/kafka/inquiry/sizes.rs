@@ -13,9 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::time::timeout;
 
 use crate::config;
-use crate::kafka::{Access, settings};
+use crate::kafka::{Logins, settings};
 
-use super::ear::{self, Ear, is_no};
+use super::diagnosis::{self, Diagnosis, is_no};
 use super::{Denied, Inquiry};
 
 /// The largest batch of records a topic takes, and so the largest record.
@@ -41,13 +41,13 @@ impl Inquiry {
 async fn ask(
     settings: &ClientConfig,
     security: Option<&config::Security>,
-    access: &Access,
+    access: &Logins,
     topics: &BTreeSet<String>,
     limit: Duration,
 ) -> Result<BTreeMap<String, Result<Limit, Denied>>, Denied> {
     let unanswered = |error: KafkaError| Denied::Unanswered(error.to_string());
-    let client: Arc<AdminClient<Ear>> =
-        ear::client(settings, security, access).map_err(unanswered)?;
+    let client: Arc<AdminClient<Diagnosis>> =
+        diagnosis::client(settings, security, access).map_err(unanswered)?;
     let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(limit));
     let asked = timeout(limit, client.describe_configs(&topics, &options)).await;
@@ -64,7 +64,7 @@ async fn ask(
 /// `max.message.bytes` of one topic, if it is told. Blocks, no longer than `limit`.
 pub(in crate::kafka) fn limit(
     kafka: &config::Kafka,
-    access: &Access,
+    access: &Logins,
     topic: &str,
     limit: Duration,
 ) -> Option<u64> {

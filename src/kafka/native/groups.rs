@@ -12,7 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::OK;
 use super::admin::{AdminQueue, FAR};
-use crate::kafka::inquiry::{Group, Member, State};
+use crate::kafka::group::{Group, Member, State};
 
 /// Waits up to `timeout` for who is in `group`; `None` when there is no answer by then.
 pub(in crate::kafka) fn group<C: ConsumerContext, H: Deref<Target = BaseConsumer<C>>>(

@@ -13,13 +13,14 @@
 //!
 //! A position that is held is marked in the group: the log may grow beyond it meanwhile, and then it would seem to be good.
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::ANSWER;
+use super::{ANSWER, Starts};
 use crate::config::OutOfRange;
 use crate::kafka::context::Context;
 use crate::kafka::identity::TopicId;
+use crate::kafka::pump_link::PumpLink;
 use crate::kafka::span::Span;
 use crate::record::{Position, TopicPartition};
 
@@ -115,45 +116,56 @@ pub(super) struct Case {
     pub(super) span: Option<Span>,
 }
 
-/// Where it goes on; `Err(Ok)` is held, and why.
-pub(super) fn readable(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    case: &Case,
-) -> Result<Result<i64, String>, KafkaError> {
-    let Case { partition, committed, doubt, .. } = case;
-    let (first, end) = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER)?;
-    let verdict = decide(*committed, Log { first, end }, *doubt, context.out_of_range);
-    let Some(start) = verdict.start else {
-        if *doubt == Doubt::Range {
-            note(context, case, *committed, true).map_err(KafkaError::ConsumerCommit)?;
+impl Starts {
+    /// Where it goes on; `Ok(Err)` is held, and why.
+    pub(super) fn readable(
+        &self,
+        pump: &mut PumpLink,
+        case: &Case,
+    ) -> Result<Result<i64, String>, KafkaError> {
+        let Case { partition, committed, doubt, .. } = case;
+        let (topic, number) = (&partition.topic, partition.partition);
+        let (first, end) = self.consumer.fetch_watermarks(topic, number, ANSWER)?;
+        let verdict = decide(*committed, Log { first, end }, *doubt, self.out_of_range);
+        let Some(start) = verdict.start else {
+            if *doubt == Doubt::Range {
+                self.note(pump, case, *committed, true).map_err(KafkaError::ConsumerCommit)?;
+            }
+            return Ok(Err(held(*committed, Log { first, end })));
+        };
+        if start == end && start != *committed {
+            // Before anything is read: after a crash the end would be further on, and more would be skipped.
+            self.note(pump, case, start, false).map_err(KafkaError::ConsumerCommit)?;
         }
-        return Ok(Err(held(*committed, Log { first, end })));
-    };
-    if start == end && start != *committed {
-        // Before anything is read: after a crash the end would be further on, and more would be skipped.
-        note(context, case, start, false).map_err(KafkaError::ConsumerCommit)?;
+        tell(self.context(), case, Log { first, end }, start, verdict);
+        Ok(Ok(start))
     }
-    tell(context, case, Log { first, end }, start, verdict);
-    Ok(Ok(start))
-}
 
-/// Commits where a partition stands, before it is read.
-fn note(context: &Context, case: &Case, at: i64, held: bool) -> Result<(), RDKafkaErrorCode> {
-    let partitions = [case.partition.clone()];
-    context.commits.assign(&partitions);
-    if let Some(topic) = case.topic {
-        context.commits.belongs(&case.partition, topic);
+    /// Commits where a partition stands, before it is read.
+    fn note(
+        &self,
+        pump: &mut PumpLink,
+        case: &Case,
+        at: i64,
+        held: bool,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let partitions = [case.partition.clone()];
+        let commits = &self.committer.commits;
+        commits.assign(&partitions);
+        if let Some(topic) = case.topic {
+            commits.belongs(&case.partition, topic);
+        }
+        if let Some(span) = case.span {
+            commits.spans(&case.partition, span);
+        }
+        if held {
+            commits.is_held(&case.partition);
+        }
+        let position = [(case.partition.clone(), Position(at).into())];
+        let result = self.committer.now(pump, &position, ANSWER);
+        commits.release(&partitions);
+        result
     }
-    if let Some(span) = case.span {
-        context.commits.spans(&case.partition, span);
-    }
-    if held {
-        context.commits.is_held(&case.partition);
-    }
-    let result = context.commit(&[(case.partition.clone(), Position(at).into())], ANSWER);
-    context.commits.release(&partitions);
-    result
 }
 
 fn held(committed: i64, log: Log) -> String {

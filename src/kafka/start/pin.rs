@@ -17,10 +17,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{ANSWER, StartAt, committed};
+use super::{ANSWER, StartAt, Starts, committed};
 use crate::config::Start;
 use crate::kafka::context::Context;
 use crate::kafka::identity::TopicId;
+use crate::kafka::pump_link::PumpLink;
 use crate::record::{Position, TopicPartition};
 
 /// A partition without a position that counts, and its topic's id.
@@ -40,84 +41,104 @@ enum Place {
     Told,
 }
 
-/// Finds and commits where `fresh` partitions begin. What could not be is left out.
-pub(super) fn starts(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    fresh: &[Fresh],
-    deadline: Instant,
-) -> Vec<StartAt> {
-    let ids = fresh.iter().map(|fresh| (&*fresh.partition.topic, fresh.topic));
-    let ids = ids.collect::<HashMap<_, _>>();
-    let mut pins = Vec::new();
-    for (partitions, place) in places(consumer, context, fresh) {
-        if Instant::now() >= deadline {
-            break;
-        }
-        match look_up(consumer, context.start, &partitions, place) {
-            Ok(found) => pins.extend(found),
-            Err(error) => {
-                let topic = &partitions[0].topic;
-                let what = format!("no start position for topic `{topic}` yet");
-                context.complain(&what, &error.to_string());
+impl Starts {
+    /// Finds and commits where `fresh` partitions begin. What could not be is left out.
+    pub(super) fn pin(
+        &self,
+        pump: &mut PumpLink,
+        fresh: &[Fresh],
+        deadline: Instant,
+    ) -> Vec<StartAt> {
+        let ids = fresh.iter().map(|fresh| (&*fresh.partition.topic, fresh.topic));
+        let ids = ids.collect::<HashMap<_, _>>();
+        let mut pins = Vec::new();
+        for (partitions, place) in self.places(fresh) {
+            if Instant::now() >= deadline {
+                break;
+            }
+            match look_up(&self.consumer, self.start, &partitions, place) {
+                Ok(found) => pins.extend(found),
+                Err(error) => {
+                    let topic = &partitions[0].topic;
+                    let what = format!("no start position for topic `{topic}` yet");
+                    self.context().complain(&what, &error.to_string());
+                }
             }
         }
+        if let Err(error) = self.commit_pins(pump, &pins, &ids) {
+            let what = "cannot commit start positions";
+            self.context().complain(what, &error.to_string());
+            return Vec::new();
+        }
+        let asked = fresh.iter().map(|fresh| &fresh.partition).collect::<BTreeSet<_>>();
+        let ours = pins.into_iter().filter(|(partition, _)| asked.contains(partition));
+        let start = |(partition, position): (TopicPartition, Position)| {
+            let topic = ids.get(&*partition.topic).copied().flatten();
+            let offset = Offset::Offset(position.0);
+            StartAt { partition, offset, epoch: -1, topic, span: None, sent_since: None }
+        };
+        ours.map(start).collect()
     }
-    if let Err(error) = commit(context, &pins, &ids) {
-        context.complain("cannot commit start positions", &error.to_string());
-        return Vec::new();
-    }
-    let asked = fresh.iter().map(|fresh| &fresh.partition).collect::<BTreeSet<_>>();
-    let ours = pins.into_iter().filter(|(partition, _)| asked.contains(partition));
-    let start = |(partition, position): (TopicPartition, Position)| {
-        let topic = ids.get(&*partition.topic).copied().flatten();
-        let offset = Offset::Offset(position.0);
-        StartAt { partition, offset, epoch: -1, topic, span: None, sent_since: None }
-    };
-    ours.map(start).collect()
-}
 
-/// What is to be looked up, topic by topic: all partitions of a topic that the group has nothing of.
-fn places(
-    consumer: &BaseConsumer<Context>,
-    context: &Context,
-    fresh: &[Fresh],
-) -> Vec<(Vec<TopicPartition>, Place)> {
-    let mut first = BTreeMap::<&str, Vec<TopicPartition>>::new();
-    let mut rest = BTreeMap::<&str, Vec<TopicPartition>>::new();
-    for Fresh { partition, renewed, .. } in fresh {
-        let topic = &*partition.topic;
-        let is_new = *renewed
-            || context.baseline().is_new(partition)
-            || context.identities().was_renewed(topic);
-        let of = if is_new { &mut first } else { &mut rest };
-        of.entry(topic).or_default().push(partition.clone());
-    }
-    let whole = match whole(consumer, &rest) {
-        Ok(whole) => whole,
-        Err(error) => {
-            context.complain("cannot read topics without positions", &error.to_string());
+    /// What is to be looked up, topic by topic: all partitions of a topic that the group has nothing of.
+    fn places(&self, fresh: &[Fresh]) -> Vec<(Vec<TopicPartition>, Place)> {
+        let mut first = BTreeMap::<&str, Vec<TopicPartition>>::new();
+        let mut rest = BTreeMap::<&str, Vec<TopicPartition>>::new();
+        for Fresh { partition, renewed, .. } in fresh {
+            let topic = &*partition.topic;
+            let is_new =
+                *renewed || self.baseline.is_new(partition) || self.identities.was_renewed(topic);
+            let of = if is_new { &mut first } else { &mut rest };
+            of.entry(topic).or_default().push(partition.clone());
+        }
+        let whole = whole(&self.consumer, &rest).unwrap_or_else(|error| {
+            let what = "cannot read topics without positions";
+            self.context().complain(what, &error.to_string());
             BTreeMap::new()
+        });
+        let mut told = Vec::new();
+        for (topic, all) in whole {
+            if all.iter().any(|(_, has)| *has) {
+                let ours = rest.remove(topic).unwrap_or_default();
+                first.entry(topic).or_default().extend(added(ours, &all));
+            } else {
+                // A topic that is older than this process may have grown since it began.
+                let all = all.into_iter().map(|(partition, _)| partition);
+                let (new, old): (Vec<_>, Vec<_>) = all.partition(|p| self.baseline.is_new(p));
+                let known = first.entry(topic).or_default();
+                known.extend(new);
+                known.sort_unstable();
+                known.dedup();
+                told.push((old, Place::Told));
+            }
         }
-    };
-    let mut told = Vec::new();
-    for (topic, all) in whole {
-        if all.iter().any(|(_, has)| *has) {
-            let ours = rest.remove(topic).unwrap_or_default();
-            first.entry(topic).or_default().extend(added(ours, &all));
-        } else {
-            // A topic that is older than this process may have grown since it began.
-            let all = all.into_iter().map(|(partition, _)| partition);
-            let (new, old): (Vec<_>, Vec<_>) = all.partition(|p| context.baseline().is_new(p));
-            let known = first.entry(topic).or_default();
-            known.extend(new);
-            known.sort_unstable();
-            known.dedup();
-            told.push((old, Place::Told));
-        }
+        first.retain(|_, partitions| !partitions.is_empty());
+        first.into_values().map(|partitions| (partitions, Place::First)).chain(told).collect()
     }
-    first.retain(|_, partitions| !partitions.is_empty());
-    first.into_values().map(|partitions| (partitions, Place::First)).chain(told).collect()
+
+    /// Commits where partitions begin, before they are read.
+    fn commit_pins(
+        &self,
+        pump: &mut PumpLink,
+        pins: &[(TopicPartition, Position)],
+        ids: &HashMap<&str, Option<TopicId>>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        if pins.is_empty() {
+            return Ok(());
+        }
+        let commits = &self.committer.commits;
+        let partitions = pins.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>();
+        commits.assign(&partitions);
+        for partition in &partitions {
+            if let Some(id) = ids.get(&*partition.topic).copied().flatten() {
+                commits.belongs(partition, id);
+            }
+        }
+        let positions = pins.iter().map(|(place, position)| (place.clone(), (*position).into()));
+        let result = self.committer.now(pump, &positions.collect::<Vec<_>>(), ANSWER);
+        commits.release(&partitions);
+        result
+    }
 }
 
 /// All partitions of a topic, and whether the group has a position of each.
@@ -197,28 +218,6 @@ fn look_up(
         }
     };
     if found.len() == partitions.len() { Ok(found) } else { Err(KafkaError::NoMessageReceived) }
-}
-
-/// Commits where partitions begin, before they are read.
-fn commit(
-    context: &Context,
-    pins: &[(TopicPartition, Position)],
-    ids: &HashMap<&str, Option<TopicId>>,
-) -> Result<(), RDKafkaErrorCode> {
-    if pins.is_empty() {
-        return Ok(());
-    }
-    let partitions = pins.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>();
-    context.commits.assign(&partitions);
-    for partition in &partitions {
-        if let Some(id) = ids.get(&*partition.topic).copied().flatten() {
-            context.commits.belongs(partition, id);
-        }
-    }
-    let commits = pins.iter().map(|(partition, position)| (partition.clone(), (*position).into()));
-    let result = context.commit(&commits.collect::<Vec<_>>(), ANSWER);
-    context.commits.release(&partitions);
-    result
 }
 
 #[cfg(test)]

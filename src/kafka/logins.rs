@@ -20,17 +20,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::{self, Login, Secret};
 use crate::credential::{self, Refusal, Token};
-use crate::kafka::StartError;
+use crate::kafka::ClientError;
 
 use keeper::Keeper;
 
 /// What the clients of this process log in with. Cheap to clone; its thread ends with the last clone.
 #[derive(Clone)]
-pub struct Access(Arc<Shared>);
+pub struct Logins(Arc<Shared>);
 
-impl fmt::Debug for Access {
+impl fmt::Debug for Logins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("rotations", &self.rotations()).finish_non_exhaustive()
+        f.debug_struct("Logins").field("rotations", &self.rotations()).finish_non_exhaustive()
     }
 }
 
@@ -131,9 +131,9 @@ impl Shared {
     }
 }
 
-impl Access {
+impl Logins {
     /// Begins to keep what `kafka.security` names; does nothing where nothing there can change.
-    pub fn open(kafka: &config::Kafka) -> Result<Self, StartError> {
+    pub fn open(kafka: &config::Kafka) -> Result<Self, ClientError> {
         let security = kafka.security.as_ref();
         let login = security.and_then(|security| security.login.as_ref());
         let shared = Arc::new(Shared {
@@ -142,7 +142,7 @@ impl Access {
             changed: Condvar::new(),
             rotations: AtomicU64::new(0),
         });
-        let client = |error: std::io::Error| StartError::Client(error.to_string());
+        let client = |error: std::io::Error| ClientError::Client(error.to_string());
         let keeper = match security {
             Some(security) => Keeper::new(security, Arc::downgrade(&shared)).map_err(client)?,
             None => None,

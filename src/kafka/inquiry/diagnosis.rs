@@ -10,11 +10,11 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::config::Security;
-use crate::kafka::access::Entrant;
-use crate::kafka::{Access, advice};
+use crate::kafka::logins::Entrant;
+use crate::kafka::{Logins, advice};
 
 /// The context of a client that asks.
-pub(super) struct Ear {
+pub(super) struct Diagnosis {
     security: Option<Security>,
     begun: Instant,
     heard: Mutex<Heard>,
@@ -51,18 +51,18 @@ pub(super) fn is_no(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// A client with these `settings` that tells its ear what it meets, and logs in.
-pub(super) fn client<T: Entrant + FromClientConfigAndContext<Ear>>(
+/// A client with these `settings` that tells its diagnosis what it meets, and logs in.
+pub(super) fn client<T: Entrant + FromClientConfigAndContext<Diagnosis>>(
     settings: &ClientConfig,
     security: Option<&Security>,
-    access: &Access,
+    access: &Logins,
 ) -> KafkaResult<Arc<T>> {
-    let client = Arc::new(settings.create_with_context(Ear::new(security.cloned()))?);
+    let client = Arc::new(settings.create_with_context(Diagnosis::new(security.cloned()))?);
     access.admit(&client);
     Ok(client)
 }
 
-impl Ear {
+impl Diagnosis {
     pub(super) fn new(security: Option<Security>) -> Self {
         Self { security, begun: Instant::now(), heard: Mutex::default(), news: Condvar::new() }
     }
@@ -106,7 +106,7 @@ impl Ear {
     }
 }
 
-impl ClientContext for Ear {
+impl ClientContext for Diagnosis {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         use RDKafkaLogLevel as Level;
         let grave = matches!(
@@ -152,7 +152,7 @@ impl ClientContext for Ear {
     }
 }
 
-impl ConsumerContext for Ear {}
+impl ConsumerContext for Diagnosis {}
 
 /// A reason without what the report says itself: the broker in front, the state and the repetitions behind.
 fn plain(reason: &str) -> String {
@@ -190,25 +190,25 @@ mod tests {
 
     #[test]
     fn a_no_counts_more_than_what_came_before() {
-        let ear = Ear::new(None);
+        let diagnosis = Diagnosis::new(None);
         let failed = |code| KafkaError::Global(code);
-        ear.error(failed(RDKafkaErrorCode::BrokerTransportFailure), "x://k/1: Disconnected");
-        ear.error(failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
-        assert_eq!(ear.reason().as_deref(), Some("Disconnected"));
-        assert_eq!(ear.no_until(Instant::now()), None);
-        ear.error(failed(RDKafkaErrorCode::Authentication), "x://k/1: wrong password");
-        let no = ear.no_until(Instant::now() + Duration::from_secs(60)).unwrap();
+        diagnosis.error(failed(RDKafkaErrorCode::BrokerTransportFailure), "x://k/1: Disconnected");
+        diagnosis.error(failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(diagnosis.reason().as_deref(), Some("Disconnected"));
+        assert_eq!(diagnosis.no_until(Instant::now()), None);
+        diagnosis.error(failed(RDKafkaErrorCode::Authentication), "x://k/1: wrong password");
+        let no = diagnosis.no_until(Instant::now() + Duration::from_secs(60)).unwrap();
         assert!(no.starts_with("wrong password; hint: check"), "{no}");
-        assert_eq!(ear.reason(), Some(no));
+        assert_eq!(diagnosis.reason(), Some(no));
     }
 
     #[test]
     fn what_lies_behind_tls_is_told_from_what_lies_before() {
-        let ear = Ear::new(None);
-        let log = |text| ear.log(RDKafkaLogLevel::Debug, "STATE", text);
+        let diagnosis = Diagnosis::new(None);
+        let log = |text| diagnosis.log(RDKafkaLogLevel::Debug, "STATE", text);
         log("k:9092/bootstrap: Broker changed state CONNECT -> SSL_HANDSHAKE");
-        assert_eq!(ear.encrypted(), None);
+        assert_eq!(diagnosis.encrypted(), None);
         log("k:9092/bootstrap: Broker changed state SSL_HANDSHAKE -> APIVERSION_QUERY");
-        assert!(ear.encrypted().is_some());
+        assert!(diagnosis.encrypted().is_some());
     }
 }

@@ -74,7 +74,7 @@ fn a_password_that_changes_reaches_every_client_and_an_empty_file_none() {
     let mechanism = Mechanism::Plain;
     let password = Given::File(file.clone());
     let login = Login::Password { mechanism, username: "u".to_owned(), password };
-    let access = Access::open(&kafka(None, Some(login))).unwrap();
+    let access = Logins::open(&kafka(None, Some(login))).unwrap();
     assert_eq!(access.wait(Duration::ZERO), Ok(true));
     let before = Arc::new(Note::default());
     access.admit(&before);
@@ -90,7 +90,7 @@ fn a_password_that_changes_reaches_every_client_and_an_empty_file_none() {
 fn a_token_is_waited_for_and_each_new_one_reaches_every_client() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    let access = Access::open(&kafka(None, Some(by_token(&file)))).unwrap();
+    let access = Logins::open(&kafka(None, Some(by_token(&file)))).unwrap();
     let client = Arc::new(Note::default());
     access.admit(&client);
     assert_eq!(access.wait(Duration::from_millis(50)), Ok(false));
@@ -124,7 +124,7 @@ fn certificates_that_rotate_are_told_when_they_are_sound() {
         key_password: None,
         verify_host_name: true,
     };
-    let access = Access::open(&kafka(Some(tls), None)).unwrap();
+    let access = Logins::open(&kafka(Some(tls), None)).unwrap();
     assert_eq!(access.rotations(), 0);
     // A certificate without its key never counts, however long it stands there.
     let (lone, pair) = (make(), make());
