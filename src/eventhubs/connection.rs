@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Cause;
 use super::access::Access;
+use super::namespace::Set;
 use super::outcome::Fault;
 use super::requests::Node;
 use super::session::{Seat, Shared, not_there};
@@ -40,6 +41,7 @@ pub(super) struct Terms<'a> {
     /// For each request.
     pub(super) limit: Duration,
     pub(super) runtime: Handle,
+    pub(super) set: Set,
 }
 
 /// An open connection.
@@ -54,6 +56,7 @@ pub(super) struct Connected {
     pub(super) access: Access,
     pub(super) management: Node,
     pub(super) traffic: Traffic,
+    set: Set,
     /// Given up, or left.
     down: AtomicBool,
     /// It takes no more lanes; those it has may go on.
@@ -104,6 +107,7 @@ impl Connected {
             access: Access::default(),
             management: Node::new("$management"),
             traffic: Traffic::default(),
+            set: terms.set,
             down: AtomicBool::new(false),
             retired: AtomicBool::new(false),
         })
@@ -170,6 +174,11 @@ impl Connected {
     /// Whether lanes and questions may still come to it.
     pub(super) fn takes_more(&self) -> bool {
         !self.down.load(Ordering::SeqCst) && !self.retired.load(Ordering::SeqCst)
+    }
+
+    /// Whether lanes of that set, and with the common one questions, may still come to it.
+    pub(super) fn serves(&self, set: Set) -> bool {
+        self.set == set && self.takes_more()
     }
 
     /// From now on others take what comes. What is on it may go on.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease::Lease;
 use super::link::{self, Link};
-use super::namespace::Namespace;
+use super::namespace::{Namespace, Seating};
 use super::outcome::Fault;
 use super::producer::{self, Heard, Producer};
 use super::traffic::UnderWay;
@@ -126,8 +126,8 @@ pub(super) fn new(
     let is_numbered =
         lease.is_some() && namespace.numbers_events() && matches!(target, Target::Partition(_));
     let producer = is_numbered.then(Producer::default);
-    let (attempts, alone) = (0, false);
-    let worker = Worker { namespace, number, lease, producer, attempts, alone, hub, path, tell };
+    let (attempts, seating) = (0, Seating::default());
+    let worker = Worker { namespace, number, lease, producer, attempts, seating, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
     Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
@@ -191,8 +191,7 @@ struct Worker {
     /// Where the service is to recognise a batch that comes again.
     producer: Option<Producer>,
     attempts: u64,
-    /// Whether its last attach was not answered.
-    alone: bool,
+    seating: Seating,
     hub: HubName,
     path: String,
     tell: Tell,
@@ -272,8 +271,8 @@ impl Worker {
             properties,
         });
         let (hub, to) = (&self.hub.hub, (&*self.path, &*name));
-        let attached =
-            link::attach_wanting(&self.namespace, hub, to, &wants, &mut self.alone).await;
+        let place = (self.seating.set(self.number), &mut self.seating);
+        let attached = link::attach_wanting(&self.namespace, hub, to, &wants, place).await;
         let link = attached.inspect_err(|fault| {
             // Where it cannot be who it was, it is somebody else the next time.
             if fault.out_of_step || fault.cause == Cause::Service {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::metrics::Metrics;
 
 use super::connection::Connected;
-use super::namespace::Namespace;
+use super::namespace::{Namespace, Seating, Set};
 use super::outcome::{self, Fault};
 use super::producer;
 use super::session::Seat;
@@ -69,33 +69,33 @@ pub(super) enum End {
     Silent(Delivery),
 }
 
-/// Attaches a link of that name to `path` of `hub`, with a token for the hub. One that a peer did not answer is `alone` on
-/// a session from then on, until it is answered.
+/// Attaches a link of that name to `path` of `hub`, with a token for the hub.
 pub(super) async fn attach(
     namespace: &Namespace,
     hub: &str,
     path: &str,
     name: &str,
-    alone: &mut bool,
 ) -> Result<Link, Fault> {
-    attach_wanting(namespace, hub, (path, name), &Wants::default(), alone).await
+    let (wants, place) = (Wants::default(), (Set::Common, &mut Seating::default()));
+    attach_wanting(namespace, hub, (path, name), &wants, place).await
 }
 
-/// The same, where more is wanted of the peer.
+/// The same, where more is wanted of the peer, and on a connection of that set. One that a peer did not answer is alone on
+/// a session from then on, until it is answered.
 pub(super) async fn attach_wanting(
     namespace: &Namespace,
     hub: &str,
     (path, name): (&str, &str),
     wants: &Wants<'_>,
-    alone: &mut bool,
+    (set, seating): (Set, &mut Seating),
 ) -> Result<Link, Fault> {
-    let seat = namespace.seat(*alone).await?;
+    let seat = namespace.seat(set, seating.alone).await?;
     let connected = Arc::clone(&seat.connected);
     let audience = namespace.audience(hub);
     let attached = async {
         let token = namespace.authorize(&connected, &audience).await?;
         let sender = seat.attach(path, name, wants).await;
-        *alone = matches!(sender, Err(None));
+        seating.alone = matches!(sender, Err(None));
         let sender = sender.map_err(|fault| {
             let late = || connected.unanswered("attaching a link", connected.limit);
             let fault = namespace.explained(fault.unwrap_or_else(late), path);
@@ -111,6 +111,7 @@ pub(super) async fn attach_wanting(
     if let Err(fault) = &attached
         && fault.connection
     {
+        seating.lost();
         namespace.give_up(&connected, fault).await;
     }
     attached

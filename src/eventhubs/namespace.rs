@@ -5,6 +5,7 @@
 //! hammered by every lane. A connection that was lost is asked for in the background until there is one again.
 
 mod numbering;
+mod seating;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,8 +23,9 @@ use super::access::Renewed;
 use super::connection::{Connected, Terms};
 use super::login::Login;
 use super::outcome::Fault;
-use super::session::Seat;
 use super::transport::{self, Passed, Switch, Tell};
+
+pub(super) use seating::{Seating, Set};
 
 /// A link that was not used for so long is let go.
 const LINK_IDLE: Duration = Duration::from_secs(120);
@@ -133,26 +135,6 @@ impl Namespace {
         self.0.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A place for a link, on a connection that is made now if none has room.
-    pub(super) async fn seat(&self, alone: bool) -> Result<Seat, Fault> {
-        if let Some(seat) = self.free_seat(alone) {
-            return Ok(seat);
-        }
-        let mut pace = self.0.pace.lock().await;
-        if let Some(seat) = self.free_seat(alone) {
-            return Ok(seat);
-        }
-        let made = self.make(&mut pace, &mut |_| {}).await;
-        drop(pace);
-        let connected = made.inspect_err(|_| self.keep_trying())?;
-        let no_place = || Fault::new(Cause::Connection, "the connection allows no more links");
-        connected.seat(alone).ok_or_else(no_place)
-    }
-
-    fn free_seat(&self, alone: bool) -> Option<Seat> {
-        lock(&self.0.pool).iter().find_map(|connected| connected.seat(alone))
-    }
-
     /// A connection, made now if there is none.
     pub(super) async fn connected(&self) -> Result<Arc<Connected>, Fault> {
         self.connected_telling(&mut |_| {}).await
@@ -162,7 +144,7 @@ impl Namespace {
     pub(super) async fn connected_telling(&self, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
         let good = || {
             let pool = lock(&self.0.pool);
-            pool.iter().find(|connected| connected.takes_more()).cloned()
+            pool.iter().find(|connected| connected.serves(Set::Common)).cloned()
         };
         if let Some(connected) = good() {
             return Ok(connected);
@@ -170,15 +152,20 @@ impl Namespace {
         let mut pace = self.0.pace.lock().await;
         match good() {
             Some(connected) => Ok(connected),
-            None => self.make(&mut pace, tell).await,
+            None => self.make(&mut pace, Set::Common, tell).await,
         }
     }
 
-    async fn make(&self, pace: &mut Pace, tell: Tell<'_>) -> Result<Arc<Connected>, Fault> {
+    async fn make(
+        &self,
+        pace: &mut Pace,
+        set: Set,
+        tell: Tell<'_>,
+    ) -> Result<Arc<Connected>, Fault> {
         if let Some((fault, _)) = pace.rest() {
             return Err(Fault { cause: Cause::Connection, after: None, ..fault.clone() });
         }
-        let made = self.connect(tell).await;
+        let made = self.connect(set, tell).await;
         self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
         match made {
             Ok(connected) => {
@@ -203,7 +190,7 @@ impl Namespace {
         }
     }
 
-    async fn connect(&self, tell: Tell<'_>) -> Result<Connected, Fault> {
+    async fn connect(&self, set: Set, tell: Tell<'_>) -> Result<Connected, Fault> {
         let config::Namespace { address, way, connect_timeout, idle_timeout, .. } =
             &self.0.settings;
         let switch = Switch::new();
@@ -218,6 +205,7 @@ impl Namespace {
             idle: *idle_timeout,
             limit: *connect_timeout,
             runtime: self.0.runtime.clone(),
+            set,
         };
         let open = Connected::open(stream, switch, terms);
         let connected = self.within("opening the connection", open).await??;
@@ -283,7 +271,7 @@ impl Namespace {
                     self.stands(false, detail);
                 }
             }
-            if left == 0 {
+            if self.is_wanted() {
                 self.keep_trying();
             }
         }
@@ -328,7 +316,7 @@ impl Namespace {
                 let mut pace = namespace.0.pace.lock().await;
                 let rest = pace.rest().map(|(_, left)| left);
                 if rest.is_none() && namespace.is_wanted() {
-                    namespace.make(&mut pace, &mut |_| {}).await.ok();
+                    namespace.make(&mut pace, Set::Common, &mut |_| {}).await.ok();
                 }
                 drop(pace);
                 drop(namespace);
@@ -338,7 +326,7 @@ impl Namespace {
     }
 
     fn is_wanted(&self) -> bool {
-        let has_one = || lock(&self.0.pool).iter().any(|connected| connected.takes_more());
+        let has_one = || lock(&self.0.pool).iter().any(|connected| connected.serves(Set::Common));
         !self.0.left.load(Ordering::SeqCst) && !has_one()
     }
 

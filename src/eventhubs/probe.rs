@@ -58,8 +58,7 @@ impl Namespace {
 
     /// Attaches a link that could send to `hub`, and lets it go. Gives the largest batch it takes.
     pub async fn may_send(&self, hub: &str) -> Result<u64, ConnectError> {
-        let link =
-            Box::pin(link::attach(self, hub, hub, &format!("{hub}#probe"), &mut false)).await?;
+        let link = Box::pin(link::attach(self, hub, hub, &format!("{hub}#probe"))).await?;
         let limit = link.limit();
         // What was asked is answered; leaving is a courtesy.
         link.close(self.0.settings.connect_timeout).await;

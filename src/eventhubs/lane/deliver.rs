@@ -28,7 +28,10 @@ impl Worker {
         // Nobody waits for a batch that had its time.
         drop(under_way);
         match end {
-            End::Settled(result) => (result, Some(link)),
+            End::Settled(result) => {
+                self.seating.answered();
+                (result, Some(link))
+            }
             End::OutOfStep(fault) => {
                 self.forgets();
                 self.release(Some(link));
@@ -39,11 +42,22 @@ impl Worker {
                     self.forgets();
                 }
                 link.seat.retire();
+                if fault.connection && fault.doubtful {
+                    self.loses_connection();
+                }
                 self.lost(link, &fault).await;
                 (Err(fault.into()), None)
             }
             End::Unsent => (Err(self.unsent(link).await.into()), None),
             End::Silent(delivery) => (self.silent(link, delivery).await, None),
+        }
+    }
+
+    /// Its batch was unanswered when the connection ended, or is why it ends.
+    fn loses_connection(&mut self) {
+        if self.seating.lost() {
+            let (namespace, hub, link) = (&*self.hub.namespace, &*self.hub.hub, &self.path);
+            tracing::warn!(name: "link_set_apart", namespace, hub, link, "two connections ended with a batch of this link unanswered; it no longer shares one with the other hubs");
         }
     }
 
@@ -81,6 +95,7 @@ impl Worker {
             }
             Err(left) => {
                 let fault = Fault::new(Cause::Timeout, format!("{detail}; {left}"));
+                self.loses_connection();
                 self.namespace.give_up(&connected, &fault).await;
                 Err(fault.into())
             }

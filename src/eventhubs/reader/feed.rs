@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::super::Cause;
-use super::super::namespace::Namespace;
+use super::super::namespace::{Namespace, Set};
 use super::super::outcome::Fault;
 use super::super::session::Seat;
 
@@ -82,7 +82,7 @@ impl Feed {
         path: &str,
         selector: &str,
     ) -> Result<Self, Fault> {
-        let seat = namespace.seat(false).await?;
+        let seat = namespace.seat(Set::Common, false).await?;
         let connected = std::sync::Arc::clone(&seat.connected);
         let attached = Self::attach_at(namespace, seat, path, selector).await;
         if let Err(fault) = &attached

@@ -1,0 +1,126 @@
+//! Which connection a link lives on.
+//!
+//! When a connection ends, every batch on it loses its answer, and nothing tells which batch was the cause. So a lane that has
+//! lost two connections with a batch unanswered, and had no answer in between, leaves the common ones: its links live on one
+//! of a few others, another after each loss. A lane that was not the cause gets its answer there, and is back on a common one when
+//! that connection ends. The cause goes on losing connections, and none of them is common.
+
+use crate::eventhubs::Cause;
+use crate::eventhubs::outcome::Fault;
+use crate::eventhubs::session::Seat;
+
+use super::{Namespace, lock};
+
+/// Connections of a namespace that may be set apart.
+const APART: u64 = 8;
+/// Losses in a row that set a lane apart.
+const LOSSES: u32 = 2;
+
+/// Who lives on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::eventhubs) enum Set {
+    /// All lanes, questions and readers.
+    Common,
+    /// Lanes that lose connections.
+    Apart(u64),
+}
+
+/// What is known of a lane, for its next link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::eventhubs) struct Seating {
+    /// Whether its last attach was not answered: then its link has a session of its own.
+    pub(in crate::eventhubs) alone: bool,
+    /// Connections it has lost since it had an answer.
+    losses: u32,
+}
+
+impl Seating {
+    /// A connection has ended while it waited for an answer. `true` when this sets it apart.
+    pub(in crate::eventhubs) fn lost(&mut self) -> bool {
+        self.losses = self.losses.saturating_add(1);
+        self.losses == LOSSES
+    }
+
+    pub(in crate::eventhubs) fn answered(&mut self) {
+        self.losses = 0;
+    }
+
+    /// Where the next link of a lane of that number lives.
+    pub(in crate::eventhubs) fn set(&self, number: u64) -> Set {
+        if self.losses < LOSSES {
+            return Set::Common;
+        }
+        // Spread by a multiplicative hash: lanes that lost one together part.
+        let mixed = (number << 32 | u64::from(self.losses)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Set::Apart((mixed >> 32) % APART)
+    }
+}
+
+impl Namespace {
+    /// A place for a link, on a connection that is made now if none has room.
+    pub(in crate::eventhubs) async fn seat(&self, set: Set, alone: bool) -> Result<Seat, Fault> {
+        let free = || {
+            let pool = lock(&self.0.pool);
+            pool.iter().filter(|it| it.serves(set)).find_map(|it| it.seat(alone))
+        };
+        if let Some(seat) = free() {
+            return Ok(seat);
+        }
+        let mut pace = self.0.pace.lock().await;
+        if let Some(seat) = free() {
+            return Ok(seat);
+        }
+        let made = self.make(&mut pace, set, &mut |_| {}).await;
+        drop(pace);
+        let connected = made.inspect_err(|_| self.keep_trying())?;
+        let no_place = || Fault::new(Cause::Connection, "the connection takes no links");
+        connected.seat(alone).ok_or_else(no_place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{APART, LOSSES, Seating, Set};
+
+    fn after(losses: u32) -> Seating {
+        let mut seating = Seating::default();
+        (0..losses).for_each(|_| {
+            seating.lost();
+        });
+        seating
+    }
+
+    #[test]
+    fn a_single_loss_sets_no_lane_apart() {
+        assert_eq!(after(LOSSES - 1).set(7), Set::Common);
+        let mut seating = after(LOSSES - 1);
+        assert!(seating.lost(), "it is told once");
+        assert!(!seating.lost());
+        seating.answered();
+        assert_eq!(seating.set(7), Set::Common);
+    }
+
+    #[test]
+    fn lanes_that_lost_one_together_part_and_no_more_connections_are_used_than_there_are() {
+        let together = |losses| {
+            let set = |number| match after(losses).set(number) {
+                Set::Apart(set) => set,
+                Set::Common => panic!("it is set apart"),
+            };
+            (1..=64).map(set).collect::<Vec<_>>()
+        };
+        for losses in LOSSES..LOSSES + 16 {
+            let sets: HashSet<_> = together(losses).into_iter().collect();
+            assert!(sets.len() as u64 >= APART / 2 && sets.iter().all(|set| *set < APART));
+        }
+        let meetings = |a: usize, b: usize| {
+            let met = |losses| together(losses)[a] == together(losses)[b];
+            (LOSSES..LOSSES + 16).filter(|losses| met(*losses)).count()
+        };
+        for (a, b) in [(0, 1), (0, 8), (3, 63)] {
+            assert!(meetings(a, b) < 8, "{a} and {b} do not meet each time");
+        }
+    }
+}
