@@ -27,10 +27,12 @@ COPY crates/amqp/Cargo.toml crates/amqp/
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/eventhubs-local/Cargo.toml crates/eventhubs-local/
 COPY crates/orders-demo/Cargo.toml crates/orders-demo/
+COPY crates/processes/Cargo.toml crates/processes/
 COPY crates/schema/Cargo.toml crates/schema/
 COPY crates/shape/Cargo.toml crates/shape/
-RUN mkdir -p src benches/bridge benches/instructions benches/once benches/scale benches/steady benches/verify crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src crates/schema/src crates/shape/src \
-    && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs crates/schema/src/lib.rs crates/shape/src/lib.rs \
+COPY crates/stage/Cargo.toml crates/stage/
+RUN mkdir -p src benches/bridge benches/instructions benches/once benches/scale benches/steady benches/verify crates/amqp/src crates/core/src crates/eventhubs-local/src crates/eventhubs-local/benches crates/orders-demo/src crates/processes/src crates/schema/src crates/shape/src crates/stage/src \
+    && touch src/lib.rs crates/amqp/src/lib.rs crates/core/src/lib.rs crates/eventhubs-local/src/lib.rs crates/processes/src/lib.rs crates/schema/src/lib.rs crates/shape/src/lib.rs crates/stage/src/lib.rs \
     && for file in src benches/bridge benches/instructions benches/once benches/scale benches/steady benches/verify crates/eventhubs-local/src crates/orders-demo/src; do echo 'fn main() {}' > "$file/main.rs"; done \
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 

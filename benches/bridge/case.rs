@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::Out;
+use stage::Out;
 
 /// Kafka partitions, and partitions of the hub.
 pub(crate) const PARTITIONS: i32 = 8;

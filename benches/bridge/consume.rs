@@ -9,8 +9,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use stage::usage::own_cpu;
+
 use crate::case::PARTITIONS;
-use crate::process::own_cpu;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

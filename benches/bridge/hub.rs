@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use eventhubs_local::{Retention, Server, Tls};
+use stage::{Process, Talk};
 
 use crate::case::PARTITIONS;
-use crate::process::{Process, Talk};
 
 pub(crate) const NAME: &str = "orders";
 
@@ -68,7 +68,7 @@ impl Hub {
         let ca = ca.map(|ca| format!("--ca={}", ca.display()));
         let ack = format!("--ack-delay={}", ack.as_millis());
         let args: Vec<_> = ["hub".to_owned(), ack].into_iter().chain(ca).collect();
-        let mut process = Process::role(&args);
+        let process = Process::role(&args);
         let mut talk = process.talk();
         let line = talk.line();
         let (port, connection_string) = line.split_once(' ').expect("port and connection string");
@@ -81,7 +81,7 @@ impl Hub {
     }
 
     pub(crate) fn count(&mut self) -> Count {
-        let line = self.talk.ask();
+        let line = self.talk.ask("");
         let mut numbers = line.split(' ').map(|number| number.parse().expect("a number"));
         let mut next = || numbers.next().expect("two numbers");
         Count { events: next(), deliveries: next() }

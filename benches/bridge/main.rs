@@ -8,14 +8,10 @@ mod case;
 mod consume;
 mod hub;
 mod own;
-mod process;
 mod record;
 mod report;
 mod run;
 mod send;
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};

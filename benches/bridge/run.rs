@@ -3,17 +3,15 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use stage::{Kafka, Process, Subject, program, rest, unique, wait_for};
 
 use crate::case::{Case, Load, PARTITIONS, SCHEMA, Step, Way};
 use crate::hub::{self, Hub};
-use crate::process::Process;
-use crate::support::{Kafka, rest, unique, wait_for};
 
 /// A run that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -159,11 +157,11 @@ impl Bench<'_> {
     }
 
     fn run(&self) -> Run {
-        let (config, mut run) = self.whole(Path::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge")));
+        let (config, mut run) = self.whole(program());
         // An older build may know no steps.
         let beside = self.plan.beside.as_ref().filter(|_| self.case.step == Step::None);
         if let Some(beside) = beside {
-            run.beside = self.whole(beside).1.cpu;
+            run.beside = self.whole(Command::new(beside)).1.cpu;
         }
         if self.case.twin() != self.case {
             // It is measured against its plain twin, which has the floors.
@@ -176,7 +174,7 @@ impl Bench<'_> {
     }
 
     /// A run of this build: its configuration, and what was measured.
-    fn whole(&self, program: &Path) -> (PathBuf, Run) {
+    fn whole(&self, program: Command) -> (PathBuf, Run) {
         let group = unique("bench");
         let ca = self.dir.join("ca.pem");
         let secured = self.case.way != Way::Plain;
@@ -214,25 +212,19 @@ impl Bench<'_> {
     }
 
     /// The bridge from its start until it has stopped by itself, cleanly.
-    fn bridge(&self, program: &Path, config: &Path, hub: &mut Hub) -> Run {
+    fn bridge(&self, program: Command, config: &Path, hub: &mut Hub) -> Run {
         let records = self.records();
         let begin = Instant::now();
-        let mut command = Command::new(program);
-        command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
-        for pair in &self.plan.overrides {
-            command.arg("--set").arg(pair);
-        }
-        let mut bridge = Process::spawn(command);
-        let subscribing = watch(&mut bridge);
+        let bridge = Subject::start(program, config, &self.plan.overrides);
         let mut until = |events: usize, pace: Duration| {
             let deadline = Instant::now() + PATIENCE;
             loop {
                 let count = hub.count();
-                let reading = Reading { at: Instant::now(), cpu: bridge.cpu(), count };
+                let reading = Reading { at: Instant::now(), cpu: bridge.process.cpu(), count };
                 if count.events >= events {
                     return reading;
                 }
-                assert_eq!(bridge.ended(), None, "the bridge ended by itself");
+                assert_eq!(bridge.process.ended(), None, "the bridge ended by itself");
                 assert!(reading.at < deadline, "{} of {records} after {PATIENCE:?}", count.events);
                 rest(pace);
             }
@@ -241,10 +233,10 @@ impl Bench<'_> {
         let low = until(records / 10, PACE);
         let tail = until(records * 8 / 10, PACE);
         let high = until(records, PACE);
-        let peak = bridge.peak_memory() as f64;
-        let status = bridge.stop();
+        let peak = bridge.process.peak_memory().expect("it runs") as f64;
+        let status = bridge.process.stop();
         assert!(status.success(), "the bridge ended with {status}");
-        let subscribed = subscribing.try_recv().expect("the bridge says when it subscribes");
+        let subscribed = bridge.joined().expect("the bridge says when it subscribes");
         let events = (high.count.events - low.count.events) as f64;
         let deliveries = (high.count.deliveries - low.count.deliveries) as f64;
         Run {
@@ -305,26 +297,9 @@ impl Bench<'_> {
 }
 
 fn floor(args: &[String]) -> f64 {
-    let mut process = Process::role(args);
+    let process = Process::role(args);
     let line = process.talk().line();
     let status = wait_for("the floor ends", PATIENCE, || process.ended());
     assert!(status.success(), "`{}` ended with {status}", args.join(" "));
     line.split(' ').next().and_then(|cpu| cpu.parse().ok()).expect("a number")
-}
-
-/// Passes on what the bridge complains about; tells when it begins to join the group.
-fn watch(bridge: &mut Process) -> mpsc::Receiver<Instant> {
-    let lines = BufReader::new(bridge.stderr()).lines();
-    let (sender, receiver) = mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            if line.contains("subscribing") {
-                sender.try_send(Instant::now()).ok();
-            }
-            if line.contains(" WARN ") || line.contains(" ERROR ") {
-                eprintln!("  {line}");
-            }
-        }
-    });
-    receiver
 }

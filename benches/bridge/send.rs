@@ -13,9 +13,10 @@ use kafka_eventhubs_bridge::eventhubs::encode::{self, Layout};
 use kafka_eventhubs_bridge::record::{Header, Record};
 use tokio::net::TcpStream;
 
+use stage::usage::own_cpu;
+
 use crate::case::{Form, Keys, Load, PARTITIONS};
 use crate::hub;
-use crate::process::own_cpu;
 
 /// Event Hubs' message format of a batch.
 pub(crate) const BATCH_FORMAT: u32 = 0x8001_3700;

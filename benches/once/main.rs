@@ -6,28 +6,19 @@
 #[path = "../scale/estate.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod estate;
-#[path = "../bridge/process.rs"]
-#[expect(dead_code, reason = "each benchmark uses its part")]
-mod process;
 #[path = "../scale/shape.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod shape;
-#[path = "../../tests/support/mod.rs"]
-mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use stage::bridge::sum_of;
+use stage::{Kafka, Subject, program, rest, unique};
 
 use estate::Estate;
-use process::Process;
 use shape::Shape;
-use support::{Kafka, rest, unique};
 
 /// The server is faster with it; the bridge has its own.
 #[global_allocator]
@@ -105,18 +96,18 @@ impl Case<'_> {
         let mut estate = Estate::start(self.shape, LATENCY);
         let group = unique("once");
         self.configure(&estate, &group);
-        let mut bridge = start(&self.file);
+        let bridge = Subject::start(program(), &self.file, &[]);
         until(&mut estate, self.records / 3);
         assert!(bridge.process.stop().success());
         let mut sent = estate.stored();
         for ended in ["a clean stop", "SIGKILL"] {
             let ahead = sent - self.committed(&group);
-            let mut bridge = start(&self.file);
-            let joined = bridge.joined.recv_timeout(PATIENCE).expect("it joins its group");
+            let bridge = Subject::start(program(), &self.file, &[]);
             until(&mut estate, sent + 1);
-            let first = joined.elapsed().as_secs_f64();
-            let read = bridge.events_read();
-            let looks: Vec<f64> = bridge.looks.try_iter().collect();
+            let first = bridge.joined().expect("it joins its group").elapsed().as_secs_f64();
+            let metrics = bridge.page("/metrics").expect("it answers");
+            let read = sum_of(&metrics, "bridge_lookup_events_read_total", &[]) as u64;
+            let looks = bridge.log.lines(&["hub was read for events"]);
             let is_last = ended == "SIGKILL";
             until(&mut estate, if is_last { self.records } else { self.records * 2 / 3 });
             if is_last {
@@ -140,7 +131,7 @@ impl Case<'_> {
                 "| {} | `{}` | {ended} | {first:.1} | {waits:.1} | {:.1} | {ahead} | {read} | {twice} |",
                 self.shape.lanes,
                 self.delivery,
-                looks.iter().fold(0.0, |sum, look| sum + look)
+                looks.iter().fold(0.0, |sum, look| sum + seconds(&look.text))
             );
         }
     }
@@ -175,52 +166,8 @@ fn until(estate: &mut Estate, events: u64) {
     }
 }
 
-struct Bridge {
-    process: Process,
-    /// When it joins its group.
-    joined: mpsc::Receiver<Instant>,
-    /// Where its metrics are served.
-    admin: mpsc::Receiver<String>,
-    /// How long it has looked into the hub, each time.
-    looks: mpsc::Receiver<f64>,
-}
-
-fn start(file: &Path) -> Bridge {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-    command.arg("run").arg("--config").arg(file).stderr(Stdio::piped());
-    let mut process = Process::spawn(command);
-    let lines = BufReader::new(process.stderr()).lines();
-    let (joins, joined) = mpsc::sync_channel(1);
-    let (serves, admin) = mpsc::sync_channel(1);
-    let (looked, looks) = mpsc::sync_channel(100);
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            if let Some((_, after)) = line.split_once("hub was read for events") {
-                let seconds = after.split_once("seconds=").map_or(after, |(_, after)| after);
-                let end = seconds.find(' ').unwrap_or(seconds.len());
-                looked.try_send(seconds[..end].parse().expect("seconds")).ok();
-            }
-            if line.contains("subscribing") {
-                joins.try_send(Instant::now()).ok();
-            }
-            if let Some((_, after)) = line.split_once("metrics are served address=") {
-                serves.try_send(after.split(' ').next().unwrap_or(after).to_owned()).ok();
-            }
-        }
-    });
-    Bridge { process, joined, admin, looks }
-}
-
-impl Bridge {
-    /// Events that it has read in hubs, by its metrics.
-    fn events_read(&self) -> u64 {
-        let address = self.admin.recv_timeout(PATIENCE).expect("its metrics are served");
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("it answers");
-        let lines = text.lines().filter(|it| it.starts_with("bridge_lookup_events_read_total"));
-        let value = |line: &str| line.rsplit_once(' ').and_then(|(_, number)| number.parse().ok());
-        lines.filter_map(value).map(|number: f64| number as u64).sum()
-    }
+/// How long the look took that a line tells of.
+fn seconds(line: &str) -> f64 {
+    let (_, after) = line.split_once("seconds=").expect("seconds in the line");
+    after.split(' ').next().and_then(|it| it.parse().ok()).expect("seconds")
 }

@@ -5,8 +5,8 @@ use std::io::BufRead as _;
 use std::time::Duration;
 
 use eventhubs_local::{Event, Retention, Server};
+use stage::{Process, Talk};
 
-use crate::process::{Process, Talk};
 use crate::shape::Shape;
 
 #[derive(Debug, clap::Args)]
@@ -127,7 +127,7 @@ impl Estate {
             format!("--port={port}"),
             format!("--latency={}", latency.as_millis()),
         ];
-        let mut process = Process::role(&args);
+        let process = Process::role(&args);
         let mut talk = process.talk();
         let line = talk.line();
         let (port, connection_string) = line.split_once(' ').expect("port and connection string");
@@ -152,7 +152,7 @@ impl Estate {
 
     /// Events stored since it was started.
     pub(crate) fn stored(&mut self) -> u64 {
-        self.talk.ask().parse().expect("a number")
+        self.talk.ask("").parse().expect("a number")
     }
 
     /// Events stored, and how many different ones.
@@ -166,7 +166,7 @@ impl Estate {
     }
 
     fn pair(&mut self, what: &str) -> (u64, u64) {
-        let line = self.talk.ask_for(what);
+        let line = self.talk.ask(what);
         let (one, two) = line.split_once(' ').expect("two numbers");
         (one.parse().expect("a number"), two.parse().expect("a number"))
     }

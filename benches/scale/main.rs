@@ -5,16 +5,10 @@
 //! when a record is lost or stored twice; goals that are not met are only told.
 
 mod estate;
-#[path = "../bridge/process.rs"]
-#[expect(dead_code, reason = "each benchmark uses its part")]
-mod process;
 mod report;
 mod run;
 mod shape;
 mod steps;
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -1,23 +1,16 @@
 //! One case after the other: each with its topics, its server and its bridge.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use stage::{Kafka, Out, Subject, block_on, program, unique};
 
 use crate::estate::Estate;
-use crate::process::Process;
 use crate::shape::Shape;
 use crate::steps::Steps;
-use crate::support::{Kafka, block_on, unique};
 
-/// Warnings of the bridge that are passed on, of each case.
-const SHOWN: usize = 5;
 /// Topics made with one request.
 const TOPICS: usize = 50;
 
@@ -103,9 +96,9 @@ impl Case<'_> {
         let estate = Estate::start(self.shape, self.plan.latency);
         let config = self.configure(&estate);
         let started = Instant::now();
-        let (bridge, joined, admin) = self.bridge(&config);
-        let mut steps = Steps::new(self, estate, bridge, admin);
-        steps.all(started, &joined);
+        let bridge = Subject::start(program(), &config, &self.plan.overrides);
+        let mut steps = Steps::new(self, estate, bridge);
+        steps.all(started);
         let Steps { measured, failed, .. } = steps;
         for step in &failed {
             eprintln!("  {}: {step}", self.shape.name());
@@ -134,7 +127,7 @@ impl Case<'_> {
     }
 
     /// Writes records, each with the number of its topic, and waits until Kafka has them.
-    pub(crate) fn produce(self, records: impl IntoIterator<Item = (usize, crate::support::Out)>) {
+    pub(crate) fn produce(self, records: impl IntoIterator<Item = (usize, Out)>) {
         let names: Vec<_> = (0..self.shape.hubs).map(|number| self.shape.topic(number)).collect();
         let mut writer = self.kafka.writer(&[("linger.ms", "200"), ("batch.size", "65536")]);
         for (topic, record) in records {
@@ -155,34 +148,5 @@ impl Case<'_> {
         );
         std::fs::write(&path, text).expect("a writable directory");
         path
-    }
-
-    /// Starts the bridge; tells when it begins to join the group, and where its status is served.
-    fn bridge(self, config: &Path) -> (Process, mpsc::Receiver<Instant>, Arc<OnceLock<String>>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.arg("run").arg("--config").arg(config).stderr(Stdio::piped());
-        for pair in &self.plan.overrides {
-            command.arg("--set").arg(pair);
-        }
-        let mut bridge = Process::spawn(command);
-        let lines = BufReader::new(bridge.stderr()).lines();
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let (said, admin) = (Arc::new(AtomicUsize::new(0)), Arc::new(OnceLock::new()));
-        let served = Arc::clone(&admin);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                if line.contains("subscribing") {
-                    sender.try_send(Instant::now()).ok();
-                }
-                if let Some((_, after)) = line.split_once("metrics are served address=") {
-                    served.set(after.split(' ').next().unwrap_or(after).to_owned()).ok();
-                }
-                let grave = line.contains(" WARN ") || line.contains(" ERROR ");
-                if grave && said.fetch_add(1, Ordering::Relaxed) < SHOWN {
-                    eprintln!("  {line}");
-                }
-            }
-        });
-        (bridge, receiver, admin)
     }
 }

@@ -1,6 +1,6 @@
 //! The shapes of an estate, and the records that go through it.
 
-use crate::support::Out;
+use stage::Out;
 
 /// Bytes of a value.
 const VALUE: usize = 1000;

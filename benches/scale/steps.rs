@@ -1,16 +1,13 @@
 //! What is done with one bridge: a load, nothing, a trickle, a crash of the server, and a stop at load. Each step has a
 //! deadline; one that fails is written down, and the next is tried.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
+use stage::{Subject, rest};
+
 use crate::estate::Estate;
-use crate::process::Process;
 use crate::run::{Case, Measured};
-use crate::support::rest;
 
 /// How often counters are read.
 const PACE: Duration = Duration::from_millis(10);
@@ -37,9 +34,7 @@ pub(crate) struct Steps<'a> {
     case: Case<'a>,
     /// Only gone between a crash and the restart.
     estate: Option<Estate>,
-    bridge: Process,
-    /// Where its status is served, once it has said so.
-    admin: Arc<OnceLock<String>>,
+    bridge: Subject,
     /// Records written so far that the server has to hold.
     written: u64,
     pub(crate) measured: Measured,
@@ -47,19 +42,14 @@ pub(crate) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(crate) fn new(
-        case: Case<'a>,
-        estate: Estate,
-        bridge: Process,
-        admin: Arc<OnceLock<String>>,
-    ) -> Self {
+    pub(crate) fn new(case: Case<'a>, estate: Estate, bridge: Subject) -> Self {
         let written = case.plan.records as u64;
         let (measured, failed) = (Measured::default(), Vec::new());
-        Self { case, estate: Some(estate), bridge, admin, written, measured, failed }
+        Self { case, estate: Some(estate), bridge, written, measured, failed }
     }
 
-    pub(crate) fn all(&mut self, started: Instant, joined: &mpsc::Receiver<Instant>) {
-        self.step("first event", |steps| steps.first(started, joined));
+    pub(crate) fn all(&mut self, started: Instant) {
+        self.step("first event", |steps| steps.first(started));
         self.step("load", Self::load);
         self.step("idle", Self::idle);
         self.step("watched", Self::watched);
@@ -80,7 +70,7 @@ impl<'a> Steps<'a> {
     }
 
     fn alive(&mut self) -> Result<(), String> {
-        match self.bridge.ended() {
+        match self.bridge.process.ended() {
             Some(status) => Err(format!("the bridge ended by itself, {status}")),
             None => Ok(()),
         }
@@ -109,9 +99,9 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn first(&mut self, started: Instant, joined: &mpsc::Receiver<Instant>) -> Result<(), String> {
+    fn first(&mut self, started: Instant) -> Result<(), String> {
         let first = self.until(1, PATIENCE);
-        let joined = joined.try_recv().map_err(|_| "it does not join its group".to_owned())?;
+        let joined = self.bridge.joined().ok_or("it does not join its group")?;
         self.measured.joining = Some((joined - started).as_secs_f64());
         self.measured.first = Some((first? - joined).as_secs_f64());
         Ok(())
@@ -121,40 +111,39 @@ impl<'a> Steps<'a> {
         let records = self.written;
         let limit = PATIENCE + Duration::from_secs_f64(records as f64 / SLOWEST);
         self.until(records / 10, limit)?;
-        let (low, begin, cpu) = (self.estate().stored(), Instant::now(), self.bridge.cpu());
+        let (low, begin, cpu) = (self.estate().stored(), Instant::now(), self.bridge.process.cpu());
         let done = self.until(records, limit);
         // Also when it got stuck: what it cost for those that came.
         self.alive()?;
-        let (high, used) = (self.estate().stored(), self.bridge.cpu() - cpu);
+        let (high, used) = (self.estate().stored(), self.bridge.process.cpu() - cpu);
         self.measured.cpu = Some(used.as_secs_f64() * 1e6 / (high - low).max(1) as f64);
         self.measured.rate =
             done.as_ref().ok().map(|end| (high - low) as f64 / (*end - begin).as_secs_f64());
         let (links, connections) = self.estate().links();
         self.measured.links = Some(links);
         self.measured.connections = Some(connections);
-        self.measured.peak = Some(self.bridge.peak_memory() as f64);
+        self.measured.peak = self.bridge.process.peak_memory().map(|bytes| bytes as f64);
         done.map(drop)
     }
 
     fn idle(&mut self) -> Result<(), String> {
         rest(SETTLE);
         self.alive()?;
-        let (begin, cpu) = (Instant::now(), self.bridge.cpu());
+        let (begin, cpu) = (Instant::now(), self.bridge.process.cpu());
         rest(IDLE);
         self.alive()?;
-        let used = self.bridge.cpu() - cpu;
+        let used = self.bridge.process.cpu() - cpu;
         self.measured.idle = Some(used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0);
         Ok(())
     }
 
     fn watched(&mut self) -> Result<(), String> {
-        let address = self.admin.get().ok_or("it does not say where its status is served")?.clone();
-        let (begin, cpu) = (Instant::now(), self.bridge.cpu());
+        let (begin, cpu) = (Instant::now(), self.bridge.process.cpu());
         while begin.elapsed() < IDLE {
-            ask(&address).map_err(|error| format!("no status: {error}"))?;
+            self.bridge.page("/status").map_err(|error| format!("no status: {error}"))?;
             rest(BROWSERS);
         }
-        let used = self.bridge.cpu() - cpu;
+        let used = self.bridge.process.cpu() - cpu;
         self.measured.watched = Some(used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0);
         Ok(())
     }
@@ -164,7 +153,7 @@ impl<'a> Steps<'a> {
         let (shape, records) = (self.case.shape, TRICKLE * TRICKLE_SECONDS);
         let names: Vec<_> = (0..shape.hubs).map(|number| shape.topic(number)).collect();
         let mut writer = self.case.kafka.writer(&[]);
-        let (before, cpu) = (self.estate().stored(), self.bridge.cpu());
+        let (before, cpu) = (self.estate().stored(), self.bridge.process.cpu());
         let begin = Instant::now();
         for number in 0..records {
             let due = Duration::from_secs_f64(number as f64 / TRICKLE as f64);
@@ -179,7 +168,7 @@ impl<'a> Steps<'a> {
         let done = self.until(before + records as u64, PATIENCE);
         self.alive()?;
         let came = self.estate().stored() - before;
-        let used = self.bridge.cpu() - cpu;
+        let used = self.bridge.process.cpu() - cpu;
         self.measured.trickle = Some(used.as_secs_f64() * 1e6 / came.max(1) as f64);
         done.map(drop)
     }
@@ -236,9 +225,9 @@ impl<'a> Steps<'a> {
             });
             let flows = self.until(before + (case.plan.records / 20) as u64, PATIENCE);
             let begin = Instant::now();
-            self.bridge.terminate();
+            self.bridge.process.terminate();
             let ended = loop {
-                match self.bridge.ended() {
+                match self.bridge.process.ended() {
                     Some(status) if status.success() => break Ok(begin.elapsed()),
                     Some(status) => break Err(format!("it ended with {status}")),
                     None if begin.elapsed() > PATIENCE => {
@@ -252,15 +241,4 @@ impl<'a> Steps<'a> {
             flows.map(drop)
         })
     }
-}
-
-/// One browser asks once, and reads the whole answer.
-fn ask(address: &str) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /status HTTP/1.1\r\nHost: bridge\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let good = answer.starts_with(b"HTTP/1.1 200");
-    good.then_some(()).ok_or_else(|| std::io::Error::other("not a good answer"))
 }

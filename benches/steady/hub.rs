@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use amqp::value::Value;
 use eventhubs_local::{Event, Retention, Server};
+use stage::{Process, Talk};
 
-use crate::process::{Process, Talk};
 use crate::shape::Shape;
 
 /// When an answer to a batch leaves.
@@ -107,7 +107,7 @@ impl Hub {
             format!("--hubs={}", shape.hubs),
             format!("--lanes={}", shape.lanes),
         ];
-        let mut process = Process::role(&args);
+        let process = Process::role(&args);
         let mut talk = process.talk();
         let line = talk.line();
         let (address, connection_string) =
@@ -118,14 +118,14 @@ impl Hub {
 
     /// Events and batches accepted since it was started.
     pub(crate) fn count(&mut self) -> (u64, u64) {
-        let line = self.talk.ask();
+        let line = self.talk.ask("");
         let (events, deliveries) = line.split_once(' ').expect("two numbers");
         (events.parse().expect("a number"), deliveries.parse().expect("a number"))
     }
 
     /// Ages at half, 99 % and 99.9 % of what came since this was last asked, in ms; and what came twice.
     pub(crate) fn digest(&mut self) -> [i64; 4] {
-        let line = self.talk.ask_for("digest");
+        let line = self.talk.ask("digest");
         let mut numbers = line.split(' ').map(|number| number.parse().expect("a number"));
         std::array::from_fn(|_| numbers.next().expect("four numbers"))
     }

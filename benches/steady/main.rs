@@ -5,18 +5,12 @@
 //! It fails when the bridge loses a record or stores it twice; goals that are not met are only told.
 
 mod hub;
-#[path = "../bridge/process.rs"]
-#[expect(dead_code, reason = "each benchmark uses its part")]
-mod process;
 mod report;
 mod run;
 mod sdk;
 #[path = "../scale/shape.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod shape;
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use clap::{Parser, Subcommand};
 
 /// The server is faster with it; the bridge has its own.

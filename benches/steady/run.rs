@@ -1,14 +1,13 @@
 //! One estate after the other: its topics, its server, a bridge, and one rate after the other; and again without the bridge.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use stage::{Kafka, Process, Subject, program, rest, unique};
+
 use crate::hub::Hub;
-use crate::process::Process;
 use crate::sdk;
 use crate::shape::Shape;
-use crate::support::{Kafka, rest, unique};
 
 /// Eight lanes, 320, and eight behind a thousand Kafka partitions.
 const ESTATES: [Shape; 3] = [
@@ -147,12 +146,7 @@ impl<'a> Estate<'a> {
         let process = match who {
             Who::Bridge => {
                 let config = configure(plan, kafka, shape, &hub, dir);
-                let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-                command.arg("run").arg("--config").arg(config).stderr(Stdio::null());
-                for pair in &plan.overrides {
-                    command.arg("--set").arg(pair);
-                }
-                Process::spawn(command)
+                Subject::start(program(), &config, &plan.overrides).process
             }
             Who::Sdk => sdk::start(kafka.bootstrap(), shape, &hub),
         };

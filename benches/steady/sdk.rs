@@ -11,12 +11,11 @@ use azure_messaging_eventhubs::{BufferedProducerClient, EnqueueEventOptions};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::{Process, unique};
 use tokio::sync::mpsc;
 
 use crate::hub::Hub;
-use crate::process::Process;
 use crate::shape::Shape;
-use crate::support::unique;
 
 /// What `batch.linger` is without a word, in milliseconds.
 const LINGER: i64 = 10;
@@ -46,7 +45,7 @@ type Read = (usize, EventData, Option<String>);
 
 /// The loop in a process of its own, once it knows where it begins.
 pub(crate) fn start(brokers: &str, shape: Shape, hub: &Hub) -> Process {
-    let mut process = Process::role(&[
+    let process = Process::role(&[
         "sdk".to_owned(),
         format!("--brokers={brokers}"),
         format!("--address={}", hub.address),

@@ -6,28 +6,22 @@
 #[path = "../steady/hub.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod hub;
-#[path = "../bridge/process.rs"]
-#[expect(dead_code, reason = "each benchmark uses its part")]
-mod process;
 #[path = "../scale/shape.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
 mod shape;
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use eventhubs_local::Server;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use stage::usage::own_cpu;
+use stage::{Kafka, Process, plant, rest};
 
 use hub::Hub;
-use process::Process;
 use shape::Shape;
-use support::{Kafka, plant, rest};
 
 /// The server is faster with it; the bridge has its own.
 #[global_allocator]
@@ -188,14 +182,14 @@ fn configure(file: &Path, kafka: &Kafka, topic: &str, hubs: &str) {
 /// Runs the bridge's own program to its end, which is to be that one.
 fn run(file: &Path, arguments: &[&str], code: i32) -> Took {
     let said = tempfile::NamedTempFile::new().expect("a temporary directory");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    let mut command = stage::program();
     command.args(arguments).arg("--config").arg(file).stdin(Stdio::null()).stderr(Stdio::null());
     command.stdout(said.reopen().expect("it is there"));
     let begun = Instant::now();
-    let mut process = Process::spawn(command);
+    let process = Process::start(command, "`cargo bench` builds it");
     let (mut cpu, mut memory) = (Duration::ZERO, 0);
     loop {
-        (cpu, memory) = (process.cpu().max(cpu), process.peak().unwrap_or(0).max(memory));
+        (cpu, memory) = (process.cpu().max(cpu), process.peak_memory().unwrap_or(0).max(memory));
         if let Some(status) = process.ended() {
             let time = begun.elapsed();
             let said = std::fs::read_to_string(said.path()).expect("it is text");
@@ -214,7 +208,7 @@ fn read_kafka(kafka: &Kafka, topic: &str, records: u64) {
     for partition in 0..SHAPE.partitions as i32 {
         all.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
     }
-    let (begun, cpu) = (Instant::now(), process::own_cpu());
+    let (begun, cpu) = (Instant::now(), own_cpu());
     consumer.assign(&all).expect("partitions that are there");
     let (mut read, mut bytes) = (0, 0);
     while read < records {
@@ -224,7 +218,7 @@ fn read_kafka(kafka: &Kafka, topic: &str, records: u64) {
         }
     }
     assert!(bytes > 0);
-    let (time, cpu) = (begun.elapsed(), process::own_cpu() - cpu);
+    let (time, cpu) = (begun.elapsed(), own_cpu() - cpu);
     Took { time, cpu, memory: 0, said: String::new() }
         .tell("reading Kafka alone, by a plain consumer", records);
 }

@@ -2,15 +2,16 @@
 //! is doubled, and no link is lost to an expiry.
 
 use eventhubs_local::Server;
+use kafka_eventhubs_bridge::admin::Answer;
+use stage::issuer::Mood;
+use stage::scene::HUB;
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, wait_for};
 
-use crate::issuer::{CLIENT, Issuer, Mood, TENANT, application_certificate, assert_hushed};
-use crate::support::{Bridge, Flow, Kafka, PATIENCE, Settings, wait_for};
+use crate::issuer::{CLIENT, Issuer, TENANT, application_certificate, assert_hushed};
 
-const HUB: &str = "orders";
-
-fn begin(server: &Server) -> Flow {
+fn begin(server: Server) -> Scene {
     let kafka = Kafka::shared();
-    Flow::begin(kafka, &server.hub(HUB), |group| Settings::new(kafka, group, server))
+    Scene::at(kafka, "flow", server, |group, server| Settings::new(kafka, group, server))
 }
 
 /// Links attached since the start: no more than the lanes need means that none was lost.
@@ -38,9 +39,8 @@ fn wait_issued(issuer: &Issuer, more: usize) {
 fn several_lives_of_a_token_cost_no_link() {
     let issuer = Issuer::start();
     issuer.rules().lifetime = 6;
-    let server = issuer.event_hubs(HUB, 4);
-    let flow = begin(&server);
-    let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
+    let flow = begin(issuer.event_hubs(HUB, 4));
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &federated(&issuer)).start();
     flow.wait_more(1_000);
     let attached = links(&bridge);
     for _ in 0..3 {
@@ -49,7 +49,7 @@ fn several_lives_of_a_token_cost_no_link() {
     }
     // The federated token is replaced, as AKS does it: the old one counts no longer.
     issuer.write("token", "hush.federated.2");
-    "hush.federated.2".clone_into(&mut issuer.rules().federated);
+    "hush.federated.2".clone_into(&mut issuer.terms().federated);
     wait_issued(&issuer, 2);
     flow.wait_more(1_000);
     // The issuer is in trouble for less than a token's life: the old token serves, and it is said.
@@ -63,7 +63,7 @@ fn several_lives_of_a_token_cost_no_link() {
     assert_hushed(&bridge.log(), &issuer);
     assert_hushed(&bridge.metrics(), &issuer);
     assert_hushed(&bridge.readiness().1, &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 #[test]
@@ -71,37 +71,35 @@ fn a_certificate_is_replaced_in_mid_flow() {
     let issuer = Issuer::start();
     let (certificate, key, public) = application_certificate();
     issuer.rules().lifetime = 6;
-    issuer.rules().certificate_key = Some(public);
+    issuer.terms().certificate_key = Some(public);
     let file = issuer.write("both.pem", &format!("{certificate}{key}"));
     let credential = format!(
         "kind = 'client_certificate'\ntenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\ncertificate_file = '{}'",
         file.display()
     );
-    let server = issuer.event_hubs(HUB, 4);
-    let flow = begin(&server);
-    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    let flow = begin(issuer.event_hubs(HUB, 4));
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &credential).start();
     flow.wait_more(1_000);
     let attached = links(&bridge);
     let (certificate, key, public) = application_certificate();
     issuer.write("both.pem", &format!("{certificate}{key}"));
     // The old one counts no longer.
-    issuer.rules().certificate_key = Some(public);
+    issuer.terms().certificate_key = Some(public);
     for _ in 0..2 {
         wait_issued(&issuer, 1);
         flow.wait_more(1_000);
     }
     assert_eq!(links(&bridge), attached, "no link was lost to the rotation");
     assert_hushed(&bridge.log(), &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 #[test]
 fn an_issuer_that_is_away_for_longer_than_a_token_lives_is_said_and_survived() {
     let issuer = Issuer::start();
     issuer.rules().lifetime = 4;
-    let server = issuer.event_hubs(HUB, 4);
-    let flow = begin(&server);
-    let bridge = issuer.settings(flow.settings.clone(), &server, &federated(&issuer)).start();
+    let flow = begin(issuer.event_hubs(HUB, 4));
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &federated(&issuer)).start();
     flow.wait_more(500);
     issuer.rules().mood =
         Mood::Says(401, r#"{"error_description": "AADSTS7000222: over"}"#.to_owned());
@@ -110,7 +108,7 @@ fn an_issuer_that_is_away_for_longer_than_a_token_lives_is_said_and_survived() {
     issuer.rules().mood = Mood::Good;
     flow.wait_more(1_000);
     bridge.wait_ready(200);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 /// An Event Hubs with a key that has two values, of which one is about to be taken back.
@@ -122,9 +120,8 @@ fn keyed(issuer: &Issuer) -> Server {
 #[test]
 fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
     let issuer = Issuer::start();
-    let server = keyed(&issuer);
-    let flow = begin(&server);
-    let old = server.connection_string();
+    let flow = begin(keyed(&issuer));
+    let old = flow.server.connection_string();
     let new = old.replace("hush-old", "hush-new");
     assert!(old != new, "{old}");
     let file = issuer.write("string", &old);
@@ -137,60 +134,59 @@ fn a_connection_string_in_a_file_is_replaced_in_mid_flow() {
         .start();
     flow.wait_more(1_000);
     // The key goes before its file changes: who comes again is refused until it has.
-    server.revoke_key("send", "hush-old");
-    server.faults().drop_connections();
+    flow.server.revoke_key("send", "hush-old");
+    flow.server.faults().drop_connections();
     bridge.wait_unready(&["InvalidSignature", "was it regenerated?"]);
     issuer.write("string", &new);
     bridge.wait_ready(200);
     flow.wait_more(1_000);
     assert_hushed(&bridge.log(), &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 #[test]
 fn a_key_is_replaced_and_its_secondary_serves_meanwhile_without_a_link_lost() {
     let issuer = Issuer::start();
-    let server = keyed(&issuer);
-    let flow = begin(&server);
+    let flow = begin(keyed(&issuer));
     let (first, second) = (issuer.write("first", "hush-old"), issuer.write("second", "hush-new"));
     let credential = format!(
         "kind = 'sas'\nkey_name = 'send'\ntoken_lifetime = '6s'\nkey_file = '{}'\nsecondary_key_file = '{}'",
         first.display(),
         second.display()
     );
-    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &credential).start();
     flow.wait_more(1_000);
     let attached = links(&bridge);
     let renewals = || bridge.count("bridge_token_renewals_total", &["outcome=\"ok\""]);
-    server.revoke_key("send", "hush-old");
+    flow.server.revoke_key("send", "hush-old");
     bridge.wait_log(&[
         "WARN",
         "the service refused a shared access key; the bridge uses the secondary one",
     ]);
     let before = renewals();
     wait_for("more renewals", PATIENCE, || (renewals() > before + 10).then_some(()));
-    let said = bridge.events(0).events.into_iter().filter(|it| it.change == "tokens_renewed");
+    let said =
+        bridge.events::<Answer>(0).events.into_iter().filter(|it| it.change == "tokens_renewed");
     assert_eq!(said.count(), 1, "once in ten minutes, however many there are");
     flow.wait_more(1_000);
     assert_eq!(links(&bridge), attached, "no link was lost to the rotation");
     assert_hushed(&bridge.log(), &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 /// The only key is regenerated under way: the tokens made with it end, and no new one is accepted.
 #[test]
 fn a_token_that_ends_is_told_until_there_is_a_new_one() {
     let issuer = Issuer::start();
-    let server = keyed(&issuer);
-    let flow = begin(&server);
+    let flow = begin(keyed(&issuer));
     let key = issuer.write("only", "hush-old");
     let credential = format!(
         "kind = 'sas'\nkey_name = 'send'\ntoken_lifetime = '6s'\nkey_file = '{}'",
         key.display()
     );
-    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &credential).start();
     flow.wait_more(1_000);
-    server.revoke_key("send", "hush-old");
+    flow.server.revoke_key("send", "hush-old");
     wait_for("/readyz names the hub and the reason", PATIENCE, || {
         let (_, body) = bridge.readiness();
         let names = body.contains("\"hub\":\"orders\"") && body.contains("was it regenerated?");
@@ -210,7 +206,7 @@ fn a_token_that_ends_is_told_until_there_is_a_new_one() {
     });
     assert_eq!(bridge.count("bridge_eventhubs_connected", &[]), 1);
     assert_hushed(&bridge.log(), &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 #[test]
@@ -218,10 +214,9 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
     let issuer = Issuer::start();
     let builder = Server::builder().hub(HUB, 4).tls(issuer.tls());
     let builder = builder.key("send", "hush-old").key("send", "hush-new");
-    let server = builder.key("spare", "hush-spare").start().unwrap();
-    let flow = begin(&server);
+    let flow = begin(builder.key("spare", "hush-spare").start().unwrap());
     let string = |name: &str, key: &str| {
-        let port = server.addr().port();
+        let port = flow.server.addr().port();
         format!("Endpoint=sb://localhost:{port};SharedAccessKeyName={name};SharedAccessKey={key}")
     };
     let first = issuer.write("first", &string("send", "hush-old"));
@@ -235,8 +230,8 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
         .start();
     flow.wait_more(1_000);
     // The primary key is regenerated, and every connection has to show a key again.
-    server.revoke_key("send", "hush-old");
-    server.faults().drop_connections();
+    flow.server.revoke_key("send", "hush-old");
+    flow.server.faults().drop_connections();
     bridge.wait_log(&[
         "WARN",
         "the service refused a shared access key; the bridge uses the secondary one",
@@ -244,8 +239,8 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
     flow.wait_more(1_000);
     // Its new value is in the file before the other key goes.
     issuer.write("first", &string("send", "hush-new"));
-    server.revoke_key("spare", "hush-spare");
-    server.faults().drop_connections();
+    flow.server.revoke_key("spare", "hush-spare");
+    flow.server.faults().drop_connections();
     bridge.wait_log(&[
         "WARN",
         "the service refused a shared access key; the bridge uses the primary one",
@@ -253,17 +248,16 @@ fn one_connection_string_serves_while_the_key_of_the_other_is_regenerated() {
     flow.wait_more(1_000);
     assert_eq!(bridge.logged("not authorized to use the namespace"), 0, "one key always was good");
     assert_hushed(&bridge.log(), &issuer);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 #[test]
 fn a_signature_is_used_until_the_next_one_is_written() {
     let issuer = Issuer::start();
-    let server = keyed(&issuer);
-    let flow = begin(&server);
+    let flow = begin(keyed(&issuer));
     let file = issuer.write("signature", &signature("hush-old", 8));
     let credential = format!("kind = 'sas'\nsignature_file = '{}'", file.display());
-    let bridge = issuer.settings(flow.settings.clone(), &server, &credential).start();
+    let bridge = issuer.settings(flow.settings.clone(), &flow.server, &credential).start();
     flow.wait_more(500);
     let attached = links(&bridge);
     bridge.wait_log(&["WARN", "the signature was not replaced"]);
@@ -273,10 +267,10 @@ fn a_signature_is_used_until_the_next_one_is_written() {
         (bridge.metric("bridge_token_expiry_timestamp_seconds", &[]) > in_seconds(1800) as f64)
             .then_some(())
     });
-    server.revoke_key("send", "hush-old");
+    flow.server.revoke_key("send", "hush-old");
     flow.wait_more(1_000);
     assert_eq!(links(&bridge), attached, "no link was lost");
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 fn in_seconds(seconds: u64) -> u64 {

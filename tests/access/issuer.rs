@@ -3,57 +3,39 @@
 //!
 //! What it answers can be changed at any time; what it was asked is kept.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{get, post};
 use eventhubs_local::{Server, Tls};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
+use stage::authority::{Authority, Certificate};
+use stage::issuer::{Answer, Desk, Rules, fields, refusal};
+use stage::{Settings, https};
 use tempfile::TempDir;
-
-use crate::support::authority::{Authority, Certificate};
-use crate::support::{Settings, https};
 
 pub(crate) const TENANT: &str = "8a7c0000-tenant";
 pub(crate) const CLIENT: &str = "5b1e0000-client";
 pub(crate) const SECRET: &str = "hush~secret/of+the=application";
 const SENDER: &str = "Azure Event Hubs Data Sender";
+/// What tokens are for.
+const RESOURCE: &str = "https://eventhubs.azure.net";
 
-/// What the issuer does when it is asked.
-#[derive(Debug, Clone)]
-pub(crate) enum Mood {
-    /// Issues.
-    Good,
-    /// Answers with this status and body.
-    Says(u16, String),
-    /// Never answers.
-    Silent,
-}
-
-/// What may be changed while it runs.
+/// What may be changed while it runs, beside the rules of every issuer.
 #[derive(Debug)]
-pub(crate) struct Rules {
-    pub(crate) mood: Mood,
-    /// How long a token is good for, in seconds.
-    pub(crate) lifetime: u64,
+pub(crate) struct Terms {
     /// The federated token that stands for the client.
     pub(crate) federated: String,
     /// The public key the client's own assertions are checked with, RSA in PEM.
     pub(crate) certificate_key: Option<String>,
     /// The role tokens carry.
     pub(crate) role: &'static str,
-    /// Every request: its path with query, and its fields.
-    pub(crate) asked: Vec<(String, HashMap<String, String>)>,
-    /// The tokens issued so far.
-    pub(crate) issued: Vec<String>,
 }
 
 /// A running issuer. It ends with the test process.
@@ -62,47 +44,50 @@ pub(crate) struct Issuer {
     pub(crate) http: SocketAddr,
     dir: TempDir,
     certificate: Certificate,
-    public: String,
-    rules: Arc<Mutex<Rules>>,
+    entra: Entra,
 }
 
 #[derive(Clone)]
-struct Desk {
-    rules: Arc<Mutex<Rules>>,
-    signer: Arc<EncodingKey>,
+struct Entra {
+    desk: Desk,
+    terms: Arc<Mutex<Terms>>,
 }
 
 impl Issuer {
     pub(crate) fn start() -> Self {
-        let authority = Authority::new();
+        let authority = Authority::generate();
         let certificate = authority.sign(&["localhost", "127.0.0.1"]);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
-        let signer = KeyPair::generate().unwrap();
-        let rules = Arc::new(Mutex::new(Rules {
-            mood: Mood::Good,
-            lifetime: 3600,
+        let terms = Arc::new(Mutex::new(Terms {
             federated: "hush.federated.1".to_owned(),
             certificate_key: None,
             role: SENDER,
-            asked: Vec::new(),
-            issued: Vec::new(),
         }));
-        let desk = Desk {
-            rules: Arc::clone(&rules),
-            signer: Arc::new(EncodingKey::from_ec_pem(signer.serialize_pem().as_bytes()).unwrap()),
-        };
-        let (https, http) = serve(desk, &certificate);
-        Self { https, http, dir, certificate, public: signer.public_key_pem(), rules }
+        let entra = Entra { desk: Desk::open(), terms };
+        let (https, http) = serve(entra.clone(), &certificate);
+        Self { https, http, dir, certificate, entra }
+    }
+
+    /// One, and an Event Hubs that believes it.
+    pub(crate) fn scene() -> (Self, Server) {
+        let issuer = Self::start();
+        let server = issuer.event_hubs("orders", 4);
+        (issuer, server)
     }
 
     pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entra.desk.rules()
+    }
+
+    pub(crate) fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.entra.terms()
     }
 
     /// An Event Hubs that serves TLS and believes this issuer and nobody else.
     pub(crate) fn event_hubs(&self, hub: &str, partitions: u32) -> Server {
-        let trusted = eventhubs_local::Issuer::from_pem(self.public.as_bytes()).unwrap();
+        let public = self.entra.desk.key().public_key_pem();
+        let trusted = eventhubs_local::Issuer::from_pem(public.as_bytes()).unwrap();
         Server::builder().hub(hub, partitions).tls(self.tls()).issuer(trusted).start().unwrap()
     }
 
@@ -143,74 +128,29 @@ impl Issuer {
     }
 }
 
-fn serve(desk: Desk, certificate: &Certificate) -> (SocketAddr, SocketAddr) {
+fn serve(entra: Entra, certificate: &Certificate) -> (SocketAddr, SocketAddr) {
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/metadata/identity/oauth2/token", get(metadata))
         .route("/oidc", post(oidc))
-        .with_state(desk);
+        .with_state(entra);
     https::serve(router, certificate)
 }
 
-fn fields(text: &str) -> HashMap<String, String> {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned()
-    };
-    text.split('&')
-        .filter_map(|field| field.split_once('='))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
-}
-
-fn refusal(status: u16, error: &str, text: &str) -> (StatusCode, String) {
-    let body = json!({ "error": error, "error_description": text, "error_codes": [] });
-    (StatusCode::from_u16(status).unwrap(), body.to_string())
-}
-
-impl Desk {
-    /// Notes the request, and does what the mood is. `None` goes on.
-    async fn receive(
-        &self,
-        path: &str,
-        fields: &HashMap<String, String>,
-    ) -> Option<(StatusCode, String)> {
-        let mood = {
-            let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-            rules.asked.push((path.to_owned(), fields.clone()));
-            rules.mood.clone()
-        };
-        match mood {
-            Mood::Good => None,
-            Mood::Says(status, body) => Some((StatusCode::from_u16(status).unwrap(), body)),
-            Mood::Silent => std::future::pending().await,
-        }
+impl Entra {
+    fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn issue(&self, numbers_as_text: bool) -> (StatusCode, String) {
-        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let expires = (now + Duration::from_secs(rules.lifetime)).as_secs();
-        let claims = json!({
-            "aud": "https://eventhubs.azure.net", "exp": expires, "roles": [rules.role],
-            "jti": rules.issued.len(),
-        });
-        let token =
-            jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signer).unwrap();
-        rules.issued.push(token.clone());
-        let body = if numbers_as_text {
-            json!({ "access_token": token, "expires_on": expires.to_string(), "token_type": "Bearer", "resource": "https://eventhubs.azure.net" })
-        } else {
-            json!({ "access_token": token, "expires_in": rules.lifetime, "token_type": "Bearer" })
-        };
-        (StatusCode::OK, body.to_string())
+    fn claims(&self) -> Value {
+        json!({ "aud": RESOURCE, "roles": [self.terms().role] })
     }
 }
 
 /// Entra's token endpoint.
-async fn token(State(desk): State<Desk>, uri: Uri, body: String) -> (StatusCode, String) {
+async fn token(State(entra): State<Entra>, uri: Uri, body: String) -> Answer {
     let fields = fields(&body);
-    if let Some(answer) = desk.receive(uri.path(), &fields).await {
+    if let Some(answer) = entra.desk.receive(uri.path(), &fields).await {
         return answer;
     }
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
@@ -228,11 +168,11 @@ async fn token(State(desk): State<Desk>, uri: Uri, body: String) -> (StatusCode,
             let text = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1";
             return refusal(401, "invalid_client", text);
         }
-        return desk.issue(false);
+        return entra.desk.grant(entra.claims());
     }
     let (federated, key) = {
-        let rules = desk.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        (rules.federated.clone(), rules.certificate_key.clone())
+        let terms = entra.terms();
+        (terms.federated.clone(), terms.certificate_key.clone())
     };
     let assertion = field("client_assertion");
     let signed = key.is_some_and(|key| {
@@ -244,7 +184,7 @@ async fn token(State(desk): State<Desk>, uri: Uri, body: String) -> (StatusCode,
         jsonwebtoken::decode::<serde_json::Value>(assertion, &key, &validation).is_ok()
     });
     if assertion == federated || signed {
-        desk.issue(false)
+        entra.desk.grant(entra.claims())
     } else {
         let text = "AADSTS700024: Client assertion is not within its valid time range.";
         refusal(401, "invalid_client", text)
@@ -252,9 +192,9 @@ async fn token(State(desk): State<Desk>, uri: Uri, body: String) -> (StatusCode,
 }
 
 /// The metadata service of a machine.
-async fn metadata(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> (StatusCode, String) {
+async fn metadata(State(entra): State<Entra>, uri: Uri, headers: HeaderMap) -> Answer {
     let fields = fields(uri.query().unwrap_or_default());
-    if let Some(answer) = desk.receive(uri.path(), &fields).await {
+    if let Some(answer) = entra.desk.receive(uri.path(), &fields).await {
         return answer;
     }
     if !headers.contains_key("metadata") {
@@ -263,23 +203,26 @@ async fn metadata(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> (St
     if fields.get("client_id").is_some_and(|id| id != CLIENT) {
         return refusal(400, "invalid_request", "Identity not found");
     }
-    if fields.get("resource").map(String::as_str) != Some("https://eventhubs.azure.net") {
+    if fields.get("resource").map(String::as_str) != Some(RESOURCE) {
         return refusal(400, "invalid_resource", "AADSTS500011: The resource was not found.");
     }
-    desk.issue(true)
+    let (token, expires) = entra.desk.issue(entra.claims());
+    // Numbers are text there.
+    let body = json!({ "access_token": token, "expires_on": expires.to_string(), "token_type": "Bearer", "resource": RESOURCE });
+    (StatusCode::OK, body.to_string())
 }
 
 /// Azure DevOps, which gives the federated token of a service connection to a pipeline.
-async fn oidc(State(desk): State<Desk>, uri: Uri, headers: HeaderMap) -> (StatusCode, String) {
+async fn oidc(State(entra): State<Entra>, uri: Uri, headers: HeaderMap) -> Answer {
     let fields = fields(uri.query().unwrap_or_default());
-    if let Some(answer) = desk.receive(uri.path(), &fields).await {
+    if let Some(answer) = entra.desk.receive(uri.path(), &fields).await {
         return answer;
     }
     let bearer = headers.get("authorization").and_then(|value| value.to_str().ok());
     if bearer != Some("Bearer hush-pipeline") {
         return refusal(401, "unauthorized", "the access token is not that of the run");
     }
-    let token = desk.rules.lock().unwrap_or_else(PoisonError::into_inner).federated.clone();
+    let token = entra.terms().federated.clone();
     (StatusCode::OK, json!({ "oidcToken": token }).to_string())
 }
 

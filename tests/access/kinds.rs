@@ -1,9 +1,9 @@
 //! Each kind of credential opens the door; nobody but the issuer and the Event Hubs of the test is there.
 
 use eventhubs_local::Server;
+use stage::Settings;
 
 use crate::issuer::{CLIENT, Issuer, SECRET, TENANT, application_certificate, assert_hushed};
-use crate::support::Settings;
 
 const HUB: &str = "orders";
 
@@ -24,19 +24,13 @@ fn opens(issuer: &Issuer, settings: &Settings) {
     assert_hushed(&bridge.log(), issuer);
 }
 
-fn scene() -> (Issuer, Server) {
-    let issuer = Issuer::start();
-    let server = issuer.event_hubs(HUB, 4);
-    (issuer, server)
-}
-
 fn who() -> String {
     format!("tenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\n")
 }
 
 #[test]
 fn a_client_secret_from_the_file_from_a_variable_and_from_a_file_of_its_own() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let keys = format!("kind = 'client_secret'\n{}", who());
     opens(&issuer, &alone(&issuer, &server, &format!("{keys}client_secret = '{SECRET}'")));
     let variable = "BRIDGE_EVENTHUBS__CREDENTIAL__CLIENT_SECRET";
@@ -49,9 +43,9 @@ fn a_client_secret_from_the_file_from_a_variable_and_from_a_file_of_its_own() {
 
 #[test]
 fn a_certificate_in_one_file_or_in_two() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let (certificate, key, public) = application_certificate();
-    issuer.rules().certificate_key = Some(public);
+    issuer.terms().certificate_key = Some(public);
     let keys = format!("kind = 'client_certificate'\n{}", who());
     let both = issuer.write("both.pem", &format!("{certificate}{key}"));
     let keys_of_one = format!("{keys}certificate_file = '{}'", both.display());
@@ -67,7 +61,7 @@ fn a_certificate_in_one_file_or_in_two() {
 
 #[test]
 fn a_secondary_connection_string_when_the_first_is_refused_at_start() {
-    let (issuer, _) = scene();
+    let (issuer, _) = Issuer::scene();
     let builder = Server::builder().hub(HUB, 4).tls(issuer.tls()).key("spare", "hush-spare");
     let server = builder.start().unwrap();
     let string = |name: &str, key: &str| {
@@ -93,7 +87,7 @@ fn a_secondary_connection_string_when_the_first_is_refused_at_start() {
 
 #[test]
 fn what_the_webhook_of_aks_says_is_enough() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let file = issuer.write("token", "hush.federated.1");
     let settings = alone(&issuer, &server, "kind = 'workload_identity'")
         .variable("AZURE_TENANT_ID", TENANT)
@@ -104,7 +98,7 @@ fn what_the_webhook_of_aks_says_is_enough() {
 
 #[test]
 fn a_token_file_of_any_issuer_may_come_late() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let file = issuer.path("token");
     let keys = format!("kind = 'federated'\n{}token_file = '{}'", who(), file.display());
     let bridge = alone(&issuer, &server, &keys).start();
@@ -115,7 +109,7 @@ fn a_token_file_of_any_issuer_may_come_late() {
 
 #[test]
 fn managed_identities_by_each_of_their_ids() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     for (keys, parameter) in [
         (String::new(), None),
         (format!("client_id = '{CLIENT}'"), Some(("client_id", CLIENT))),
@@ -134,14 +128,14 @@ fn managed_identities_by_each_of_their_ids() {
 
 #[test]
 fn the_metadata_service_is_never_asked_through_a_proxy() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let settings = alone(&issuer, &server, "kind = 'managed_identity'");
     opens(&issuer, &settings.variable("HTTP_PROXY", "http://127.0.0.1:9"));
 }
 
 #[test]
 fn a_pipeline_of_azure_devops() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let settings = alone(&issuer, &server, "kind = 'pipelines'")
         .variable("AZURESUBSCRIPTION_TENANT_ID", TENANT)
         .variable("AZURESUBSCRIPTION_CLIENT_ID", CLIENT)
@@ -168,7 +162,7 @@ pub(crate) fn command_line(issuer: &Issuer, script: &str) -> String {
 
 #[test]
 fn whoever_is_logged_in_to_the_azure_cli() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     // The token of somebody who was here before.
     let bridge = alone(&issuer, &server, "kind = 'managed_identity'").start();
     bridge.wait_log(&["hub found"]);
@@ -190,7 +184,7 @@ fn whoever_is_logged_in_to_the_azure_cli() {
 
 #[test]
 fn the_default_finds_the_first_that_works() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let settings = alone(&issuer, &server, "kind = 'default'");
     let bridge = settings.clone().variable("AZURE_CLIENT_ID", CLIENT).start();
     bridge.wait_log(&["INFO", "`default` uses this kind", "managed_identity"]);

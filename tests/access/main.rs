@@ -1,9 +1,6 @@
 //! The doors into Event Hubs: every kind of credential against an issuer the test starts and an Event Hubs that checks
 //! tokens for real, tokens that last seconds, and secrets that change in mid-flow.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod flow;
 mod issuer;
 mod kinds;

@@ -3,19 +3,14 @@
 use std::time::Duration;
 
 use eventhubs_local::Server;
+use stage::issuer::Mood;
+use stage::{PATIENCE, wait_for};
 
-use crate::issuer::{CLIENT, Issuer, Mood, SECRET, TENANT, assert_hushed, nowhere};
+use crate::issuer::{CLIENT, Issuer, SECRET, TENANT, assert_hushed, nowhere};
 use crate::kinds::{alone, command_line};
-use crate::support::{PATIENCE, wait_for};
 
 /// The exit code for what is refused for good.
 const REFUSED: i32 = 69;
-
-fn scene() -> (Issuer, Server) {
-    let issuer = Issuer::start();
-    let server = issuer.event_hubs("orders", 1);
-    (issuer, server)
-}
 
 fn secret(secret: &str) -> String {
     format!(
@@ -37,7 +32,7 @@ fn assert_refused(issuer: &Issuer, server: &Server, credential: &str, words: &[&
 
 #[test]
 fn who_is_not_believed_is_told_in_the_issuers_words() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let scope = "got no token for `https://eventhubs.azure.net/.default`";
     let wrong = secret("hush-wrong");
     let words =
@@ -64,7 +59,7 @@ fn who_is_not_believed_is_told_in_the_issuers_words() {
 
 #[test]
 fn a_tool_that_is_not_there_or_not_logged_in_says_so() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let settings = alone(&issuer, &server, "kind = 'azure_cli'");
     let bridge = settings.variable("PATH", nowhere().to_str().unwrap()).start();
     assert_eq!(bridge.wait_exit(PATIENCE), REFUSED, "{}", bridge.log());
@@ -77,8 +72,8 @@ fn a_tool_that_is_not_there_or_not_logged_in_says_so() {
 
 #[test]
 fn a_missing_role_is_named_with_who_lacks_it_and_where() {
-    let (issuer, server) = scene();
-    issuer.rules().role = "Reader";
+    let (issuer, server) = Issuer::scene();
+    issuer.terms().role = "Reader";
     let place = format!("on `{}/orders`", "localhost");
     let words = [
         "claim(s) are required",
@@ -91,7 +86,7 @@ fn a_missing_role_is_named_with_who_lacks_it_and_where() {
 
 #[test]
 fn what_may_pass_is_waited_for() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let busy = r#"{"error": "temporarily_unavailable", "error_description": "AADSTS90033: later"}"#;
     for (mood, words) in [
         (Mood::Says(429, "slow down".to_owned()), "says 429: slow down"),
@@ -117,7 +112,7 @@ fn what_may_pass_is_waited_for() {
 /// Away from Azure nobody answers at the address of the metadata service.
 #[test]
 fn a_metadata_service_that_is_silent_is_waited_for() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     issuer.rules().mood = Mood::Silent;
     let bridge = alone(&issuer, &server, "kind = 'managed_identity'")
         .with("[eventhubs]\nconnect_timeout = '1s'")
@@ -129,7 +124,7 @@ fn a_metadata_service_that_is_silent_is_waited_for() {
 
 #[test]
 fn an_issuer_that_cannot_be_reached_or_trusted_is_named() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let unreachable = alone(&issuer, &server, &secret(SECRET))
         .variable("AZURE_AUTHORITY_HOST", "https://localhost:9")
         .start();
@@ -143,7 +138,7 @@ fn an_issuer_that_cannot_be_reached_or_trusted_is_named() {
 
 #[test]
 fn the_default_names_each_thing_it_tried() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     issuer.rules().mood =
         Mood::Says(400, "{\"error_description\": \"Identity not found\"}".to_owned());
     let bridge = alone(&issuer, &server, "kind = 'default'")

@@ -1,22 +1,16 @@
 //! The way to the issuer: the same proxy and the same authorities as to the namespace; the metadata service has neither.
 
 use eventhubs_local::Server;
+use stage::Settings;
+use stage::tinyproxy::{PASSWORD, Tinyproxy};
 
 use crate::issuer::{CLIENT, Issuer, SECRET, TENANT, assert_hushed};
 use crate::kinds::alone;
-use crate::support::Settings;
-use crate::support::tinyproxy::{PASSWORD, Tinyproxy};
 
 fn secret() -> String {
     format!(
         "kind = 'client_secret'\ntenant_id = '{TENANT}'\nclient_id = '{CLIENT}'\nclient_secret = '{SECRET}'"
     )
-}
-
-fn scene() -> (Issuer, Server) {
-    let issuer = Issuer::start();
-    let server = issuer.event_hubs("orders", 1);
-    (issuer, server)
 }
 
 /// A bridge on a system that trusts another authority than the issuer's; only the configuration names that.
@@ -32,7 +26,7 @@ fn estranged(issuer: &Issuer, server: &Server, credential: &str, connection: &st
 
 #[test]
 fn tokens_are_fetched_through_the_proxy_of_the_connection_trusting_its_authority() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     // It lets out Event Hubs and not Entra, as a firewall does that somebody forgot half of.
     let proxy = Tinyproxy::only_to(&[server.addr().port()]);
     let connection = format!("proxy = '{}'", proxy.url());
@@ -49,7 +43,7 @@ fn tokens_are_fetched_through_the_proxy_of_the_connection_trusting_its_authority
 
 #[test]
 fn an_issuer_is_not_trusted_for_the_authority_of_another() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let stranger = Issuer::start();
     let bridge = estranged(&issuer, &server, &secret(), "")
         .variable("AZURE_AUTHORITY_HOST", &format!("https://localhost:{}", stranger.https.port()))
@@ -60,7 +54,7 @@ fn an_issuer_is_not_trusted_for_the_authority_of_another() {
 
 #[test]
 fn the_metadata_service_is_not_asked_through_the_proxy_of_the_connection() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let proxy = Tinyproxy::start();
     let connection = format!("proxy = '{}'", proxy.url());
     let bridge = estranged(&issuer, &server, "kind = 'managed_identity'", &connection).start();
@@ -71,7 +65,7 @@ fn the_metadata_service_is_not_asked_through_the_proxy_of_the_connection() {
 
 #[test]
 fn the_proxy_of_the_environment_is_used_for_tokens_unless_it_is_refused() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let proxy = Tinyproxy::start();
     let run = |connection: &str| {
         let settings = estranged(&issuer, &server, &secret(), connection);
@@ -87,7 +81,7 @@ fn the_proxy_of_the_environment_is_used_for_tokens_unless_it_is_refused() {
 /// For Kafka, where the issuer is asked before any broker.
 #[test]
 fn the_proxy_of_the_environment_is_used_for_tokens_of_kafka() {
-    let (issuer, server) = scene();
+    let (issuer, server) = Issuer::scene();
     let proxy = Tinyproxy::start();
     let bridge = estranged(&issuer, &server, "kind = 'managed_identity'", "proxy = 'none'")
         .with(&format!(

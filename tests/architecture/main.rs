@@ -138,11 +138,11 @@ fn the_world_is_touched_in_its_places_only() {
 }
 
 #[test]
-fn the_embedded_event_hubs_knows_nothing_of_the_bridge() {
-    let knows = |source: &&Source| source.names("kafka_eventhubs_bridge");
-    let wrong: Vec<_> =
-        sources("crates/eventhubs-local").iter().filter(knows).map(|it| it.path.clone()).collect();
-    assert_none(&wrong);
+fn the_embedded_event_hubs_and_the_stage_know_nothing_of_the_bridge() {
+    let folders = ["crates/eventhubs-local", "crates/processes", "crates/stage"];
+    let all = folders.iter().flat_map(|folder| sources(folder));
+    let knows = |source: &Source| source.names("kafka_eventhubs_bridge");
+    assert_none(&all.filter(knows).map(|it| it.path).collect::<Vec<_>>());
 }
 
 #[test]

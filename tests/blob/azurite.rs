@@ -1,7 +1,7 @@
 //! A real storage for blobs: Azurite, with an account and a key of the test's own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +9,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode};
 use sha2::Sha256;
+use stage::installed::{at_least, done, installed};
+use stage::node::fresh_dir;
+use stage::{PATIENCE, Process, free_port, wait_for};
 
 use crate::block_on;
-use crate::installed::{at_least, done, installed};
-use crate::support::child::spawn;
-use crate::support::node::{free_ports, fresh_dir};
-use crate::support::{PATIENCE, wait_for};
 
 const PROGRAM: &str = "node_modules/azurite/dist/src/blob/main.js";
 const INSTALL: &str = "apt-get install nodejs npm";
@@ -30,13 +29,7 @@ pub(crate) struct Azurite {
     home: PathBuf,
     data: PathBuf,
     port: u16,
-    process: Option<Child>,
-}
-
-impl Drop for Azurite {
-    fn drop(&mut self) {
-        self.kill();
-    }
+    process: Option<Process>,
 }
 
 impl Azurite {
@@ -52,7 +45,7 @@ impl Azurite {
             npm.args(["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]);
             done(npm.args(["--loglevel", "error"]).current_dir(home));
         });
-        Ok(Self { home, data: fresh_dir(), port: free_ports(1)[0], process: None })
+        Ok(Self { home, data: fresh_dir(), port: free_port(), process: None })
     }
 
     /// Starts it, and waits until it answers.
@@ -64,7 +57,7 @@ impl Azurite {
         node.args(["--silent", "--disableTelemetry"]);
         node.env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", STANDARD.encode(KEY)));
         node.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(spawn(node, INSTALL));
+        self.process = Some(Process::start(node, INSTALL));
         let url = format!("{}?restype=container", self.container());
         wait_for("storage answers", PATIENCE, || {
             ask(Method::GET, &url).ok().filter(|(status, _)| !status.is_server_error())
@@ -73,10 +66,7 @@ impl Azurite {
 
     /// Kills it. What it has not written yet is gone: it writes its books every few seconds.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            drop(process.kill());
-            drop(process.wait());
-        }
+        self.process = None;
     }
 
     /// Makes the container, where there is none.

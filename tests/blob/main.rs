@@ -1,12 +1,6 @@
 //! Values that are too large for their hub: in a real storage, Azurite, which is Azure's own for developers; or in parts, which
 //! Microsoft's clients read.
 
-#[path = "../support/installed.rs"]
-#[allow(dead_code, reason = "this suite uses its part of it")]
-mod installed;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod azurite;
 mod parts;
 mod put;
@@ -15,7 +9,7 @@ mod stored;
 
 use std::sync::OnceLock;
 
-use installed::skipped;
+use stage::installed::skipped;
 
 use azurite::Azurite;
 

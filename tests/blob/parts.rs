@@ -3,12 +3,12 @@
 
 use eventhubs_local::Server;
 use serde_json::{Value, json};
+use stage::event::{Property, Seen};
+use stage::reader::{Next, Source};
+use stage::{Kafka, Out, PATIENCE, Settings, unique};
 
 use crate::readers::{self, told};
 use crate::stored::hash;
-use crate::support::event::{Property, Seen};
-use crate::support::reader::{Next, Source};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
 
 const HUB: &str = "orders";
 const LARGE: usize = 3_500_000;

@@ -13,10 +13,10 @@ use kafka_eventhubs_bridge::blob::{Container, Failure};
 use kafka_eventhubs_bridge::config::{
     Application, ClaimCheck, Container as Place, Entra, Given, Principal, Proxy, Secret, Writer,
 };
+use stage::authority::Authority;
+use stage::https;
 
 use crate::block_on;
-use crate::support::authority::Authority;
-use crate::support::https;
 
 struct Stand {
     /// With its directory, and the authority that storage and issuer show.
@@ -52,7 +52,7 @@ fn stand(status: StatusCode, headers: &'static [(&'static str, &'static str)]) -
                 r#"{"token_type": "Bearer", "expires_in": 3600, "access_token": "hush-token"}"#
             }),
         );
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let (secured, _) = https::serve(router, &authority.sign(&["127.0.0.1"]));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();

@@ -5,8 +5,7 @@ use std::process::Command;
 
 use eventhubs_local::Server;
 use serde_json::Value;
-
-use crate::installed::{at_least, done, installed, jars, packages, python, skipped};
+use stage::installed::{at_least, done, installed, jars, packages, python, skipped};
 
 /// What the samples in Go and Java need around them, which a reader's own program has.
 const GO: &str = "package main\n\nimport (\n\t\"slices\"\n\n\t\"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2\"\n)\n\n";

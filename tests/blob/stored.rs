@@ -3,11 +3,12 @@
 use std::io::Read as _;
 
 use eventhubs_local::{Event, Partition, Server};
+use kafka_eventhubs_bridge::status::document::Document;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::azurite::{Azurite, signature};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use crate::{own, shared};
 
 struct Scene {
@@ -142,7 +143,7 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     bridge.wait_metric("bridge_partition_held", &[&scene.topic, "claim_check"], 1.0);
     bridge.wait_log(&["WARN", "storage does not accept a value", &azurite.container(), "blobs=1"]);
     let told = |words: &'static str| {
-        bridge.wait_status("what the partition waits for", |status| {
+        bridge.wait_status("what the partition waits for", |status: &Document| {
             let held = status.held.iter().find(|held| held.detail.contains(words))?;
             Some(held.detail.clone())
         })
@@ -166,7 +167,9 @@ fn storage_that_is_away_costs_its_own_records_a_wait_and_nobody_anything() {
     assert_claims(&azurite, &events[3], &large(2));
     assert_claims(&azurite, &events[4], &large(3));
     assert_eq!(&*events[5].body().unwrap(), b"last");
-    wait_for("nothing is held", PATIENCE, || bridge.status().held.is_empty().then_some(()));
+    wait_for("nothing is held", PATIENCE, || {
+        bridge.status::<Document>().held.is_empty().then_some(())
+    });
     bridge.stop();
     assert_eq!(scene.server.hub("orders").total(), 6, "each once");
 }

@@ -2,8 +2,7 @@
 
 use eventhubs_local::Server;
 use serde_json::Value;
-
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 #[track_caller]
 fn json(settings: &Settings, command: &[&str], arguments: &[&str], code: i32) -> Value {

@@ -9,12 +9,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
-
-use crate::scene::HUB;
-use crate::support::audit::Auditor;
-use crate::support::event::place;
-use crate::support::records::record;
-use crate::support::{Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::event::place;
+use stage::records::record;
+use stage::scene::HUB;
+use stage::{Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 fn server() -> Server {
     Server::builder().hub(HUB, 4).start().unwrap()

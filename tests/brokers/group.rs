@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use eventhubs_local::Server;
-
-use crate::scene::{HUB, PARTITIONS, Scene, count};
-use crate::support::audit::{Auditor, Place};
-use crate::support::records::record;
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Release, Settings, unique, wait_for};
+use stage::audit::{Auditor, Place};
+use stage::records::record;
+use stage::scene::{HUB, PARTITIONS};
+use stage::{Bridge, Kafka, Out, PATIENCE, Release, Scene, Settings, unique, wait_for};
 
 /// Waits until this member itself has taken records.
 fn wait_busy(bridge: &Bridge) {
@@ -33,7 +32,7 @@ pub(crate) fn second(kafka: &Kafka) {
         scene.wait_more(1_000);
         second.stop();
         scene.wait_more(1_000);
-        assert_eq!(count(&first, "bridge_records_let_go_total", &[]), 0);
+        assert_eq!(first.count("bridge_records_let_go_total", &[]), 0);
     }
     assert_eq!(scene.finish(&first), []);
 }

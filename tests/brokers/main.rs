@@ -2,19 +2,13 @@
 //!
 //! Each broker runs the same tests; where it can do less, a test of its own says what then happens.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod commands;
 mod content;
 mod group;
-#[path = "../promises/scene.rs"]
-#[allow(dead_code, reason = "that suite uses more of it")]
-mod scene;
 
 use std::sync::OnceLock;
 
-use support::{Kafka, Release};
+use stage::{Kafka, Release};
 
 /// The same tests for each release, each of which runs once.
 macro_rules! on {

@@ -1,7 +1,8 @@
 //! `offsets set` on a terminal: it shows what changes, and asks.
 
+use stage::{Kafka, Out, unique};
+
 use crate::lag::settings;
-use crate::support::{Kafka, Out, unique};
 use crate::terminal::answered;
 
 #[test]

@@ -2,8 +2,7 @@
 
 use eventhubs_local::Server;
 use rdkafka::producer::Producer as _;
-
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 const WORDS: [&str; 2] =
     ["INFO", "caught up: all records that were there at the start are settled"];

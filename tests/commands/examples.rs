@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+use stage::authority::Authority;
+use stage::https;
 
 use crate::said::text;
-use crate::support::authority::Authority;
-use crate::support::https;
 
 /// What the registry of `confluent-avro.toml` gives for id 1.
 const ORDER: &str = r#"{"type": "record", "name": "Order", "namespace": "shop", "fields": [
@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
 fn registry() -> String {
     let schema = json!({ "schema": ORDER }).to_string();
     let router = Router::new().route("/schemas/ids/1", get(|| async { schema }));
-    let (_, plain) = https::serve(router, &Authority::new().sign(&["127.0.0.1"]));
+    let (_, plain) = https::serve(router, &Authority::generate().sign(&["127.0.0.1"]));
     format!("http://{plain}")
 }
 
@@ -39,7 +39,7 @@ fn tried(name: &str, registry: &str) -> Output {
     let file = home.path().join("bridge.toml");
     std::fs::write(&file, example.replace("https://registry:8081", registry)).unwrap();
     std::fs::write(home.path().join("hash-key"), format!("{SECRET}\n")).unwrap();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    let mut program = stage::program();
     program.args(["try", "--partitions", "4", "--json", "--config"]).arg(file);
     program.arg(folder().join(format!("{name}.in.jsonl"))).stdin(Stdio::null());
     program.output().expect("it is built by `cargo test`")

@@ -5,9 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use eventhubs_local::Server;
 use rdkafka::producer::Producer as _;
 use serde_json::json;
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::said::{entry, json, keys, refused, table};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const LAG: &[&str] = &["lag"];
 const SHOW: &[&str] = &["offsets", "show"];

@@ -3,11 +3,11 @@
 use eventhubs_local::Server;
 use rdkafka::producer::Producer as _;
 use serde_json::{Value, json};
+use stage::records::noise;
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::lag;
 use crate::said::{json as asked, refused, table, text};
-use crate::support::records::noise;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use crate::terminal::Screen;
 
 pub(crate) const LIST: &[&str] = &["dead-letters", "list"];
@@ -254,13 +254,8 @@ fn every_letter_of_a_large_topic_is_counted_once() {
     assert_eq!(document["letters"], 300);
 
     let (screen, theirs) = Screen::open();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-    command.args(LIST).arg("--config").arg(&file).env("TERM", "xterm");
-    command.stdin(std::process::Stdio::null()).stderr(theirs);
-    let output = command.output().unwrap();
+    let (mut command, _folder) = settings.command(LIST, &[]);
+    let output = command.env("TERM", "xterm").stderr(theirs).output().unwrap();
     drop(command);
     assert!(output.status.success() && text(&output.stdout).contains("letters: 10510 in"));
     wait_for("all is read", PATIENCE, || screen.is_closed().then_some(()));

@@ -1,8 +1,5 @@
 //! Commands that ask a real Kafka, or change what is committed there, as people and scripts use them.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod asked;
 mod caught_up;
 mod examples;

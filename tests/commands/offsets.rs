@@ -1,7 +1,6 @@
 //! `offsets set`: the group goes on elsewhere, and only while nobody is in it.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config::{Config, Start};
@@ -10,10 +9,9 @@ use kafka_eventhubs_bridge::kafka::objection;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::said::{entry, json, keys, refused, table};
-use crate::support::child::spawn;
-use crate::support::{Kafka, Out, PATIENCE, Settings, rest, unique, wait_for};
 
 const SET: &[&str] = &["offsets", "set"];
 /// 2026-01-31T00:00:00Z, and an hour in milliseconds.
@@ -294,9 +292,6 @@ fn a_process_that_is_killed_has_set_everything_or_nothing() {
     scene.kafka.create_topic(&topic, WIDE);
     scene.kafka.produce(&topic, (0..WIDE).flat_map(|p| (0..3).map(move |_| Out::value("x").to(p))));
     let settings = Settings::new(scene.kafka, &scene.group, &scene.server).mapping(&topic, "o");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
     let mut client = scene.kafka.config();
     let client: BaseConsumer = client.set("group.id", &scene.group).create().unwrap();
     let mut list = TopicPartitionList::new();
@@ -304,16 +299,7 @@ fn a_process_that_is_killed_has_set_everything_or_nothing() {
     let (partitions, group) = ((0..WIDE).collect::<Vec<_>>(), scene.kafka.group(&scene.group));
     for wait in (0..20).map(|step| Duration::from_millis(step * 25)) {
         client.commit(&list, CommitMode::Sync).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(SET).args(["--to", "latest", "--yes", "--config"]).arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = spawn(command, "it is built by `cargo test`");
-        let begun = Instant::now();
-        while begun.elapsed() < wait && child.try_wait().unwrap().is_none() {
-            rest(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        settings.begin(SET, &["--to", "latest", "--yes"]).kill_after(wait);
         let now = group.committed(&topic, &partitions).unwrap();
         assert!([Some(1), Some(3)].contains(&now[0]), "after {wait:?}: {now:?}");
         assert!(now.iter().all(|it| *it == now[0]), "after {wait:?}: {now:?}");

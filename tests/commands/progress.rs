@@ -1,13 +1,12 @@
 //! The bar of what takes long: drawn for somebody who looks on, never where a program reads, and no log line is torn by it.
 
 use std::io::Read as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use eventhubs_local::Server;
+use stage::{Kafka, Out, PATIENCE, Process, Settings, unique, wait_for};
+use tempfile::TempDir;
 
-use crate::support::child::spawn;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use crate::terminal::{Screen, pair};
 
 /// A thousand records for a hub, and a thousand for one that is not there yet.
@@ -24,24 +23,15 @@ fn scene() -> (Server, Settings) {
     (server, settings)
 }
 
-fn catch_up(file: &Path, stderr: impl Into<Stdio>, term: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-    command.args(["run", "--until-caught-up", "--config"]).arg(file);
-    command.env("TERM", term).env("NO_COLOR", "1");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-    spawn(command, "it is built by `cargo test`")
-}
-
-fn written(settings: &Settings) -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
-    (folder, file)
+fn catch_up(settings: &Settings, stderr: impl Into<Stdio>, term: &str) -> (Process, TempDir) {
+    let (mut command, folder) = settings.command(&["run"], &["--until-caught-up"]);
+    command.env("TERM", term).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(stderr);
+    (Process::start(command, "it is built by `cargo test`"), folder)
 }
 
 #[track_caller]
-fn assert_ends(mut child: Child) {
-    let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
+fn assert_ends((bridge, _folder): (Process, TempDir)) {
+    let status = wait_for("it ends", PATIENCE, || bridge.ended());
     assert_eq!(status.code(), Some(0));
 }
 
@@ -57,9 +47,8 @@ fn is_log(line: &str) -> bool {
 #[test]
 fn on_a_terminal_it_stands_below_the_log_and_is_wiped() {
     let (server, settings) = scene();
-    let (_folder, file) = written(&settings);
     let (screen, theirs) = Screen::open();
-    let child = catch_up(&file, theirs, "xterm");
+    let bridge = catch_up(&settings, theirs, "xterm");
     let (bar, log) = wait_for("half is done, and more is logged", PATIENCE, || {
         let mut lines = screen.lines();
         let bar = lines.pop().filter(|line| is_bar(line))?;
@@ -72,7 +61,7 @@ fn on_a_terminal_it_stands_below_the_log_and_is_wiped() {
         assert!(is_log(&line), "{line}");
     }
     server.create_hub("later", 4).unwrap();
-    assert_ends(child);
+    assert_ends(bridge);
     wait_for("all is read", PATIENCE, || screen.is_closed().then_some(()));
     let lines = screen.lines();
     for line in &lines {
@@ -89,9 +78,9 @@ fn where_it_could_not_be_wiped_or_a_program_reads_there_is_none() {
     let json = settings.clone().with("[log]\nformat = 'json'");
     for (settings, term) in [(&settings, "dumb"), (&json, "xterm")] {
         let group = format!("[kafka]\ngroup_id = '{}'", unique("g"));
-        let (_folder, file) = written(&settings.clone().with(&group));
+        let settings = settings.clone().with(&group);
         let (screen, theirs) = Screen::open();
-        assert_ends(catch_up(&file, theirs, term));
+        assert_ends(catch_up(&settings, theirs, term));
         wait_for("all is read", PATIENCE, || screen.is_closed().then_some(()));
         let said = screen.written();
         assert!(said.contains("caught up: all") && !said.contains('\u{1b}'), "{said}");
@@ -107,9 +96,8 @@ fn where_it_could_not_be_wiped_or_a_program_reads_there_is_none() {
 #[test]
 fn a_terminal_that_is_gone_is_no_reason_to_end() {
     let (server, settings) = scene();
-    let (_folder, file) = written(&settings);
     let (mut ours, theirs) = pair(24, 80);
-    let child = catch_up(&file, theirs, "xterm");
+    let bridge = catch_up(&settings, theirs, "xterm");
     let (mut said, mut piece) = (Vec::new(), [0; 4096]);
     while !is_bar(&String::from_utf8_lossy(&said)) {
         let count = ours.read(&mut piece).unwrap();
@@ -117,6 +105,6 @@ fn a_terminal_that_is_gone_is_no_reason_to_end() {
     }
     drop(ours);
     server.create_hub("later", 4).unwrap();
-    assert_ends(child);
+    assert_ends(bridge);
     assert_eq!(server.hub("later").total(), 1000);
 }

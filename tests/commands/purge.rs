@@ -1,14 +1,12 @@
 //! `dead-letters purge`: what goes, what stays, and what nobody deletes by accident.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use stage::{Kafka, Out, Settings, unique};
 
 use crate::letters::{assert_has, old_letter, settings};
 use crate::said::{json as asked, refused, table, text};
-use crate::support::child::spawn;
-use crate::support::{Kafka, Out, Settings, rest, unique};
 use crate::terminal::answered;
 
 const PURGE: &[&str] = &["dead-letters", "purge"];
@@ -153,21 +151,10 @@ fn a_topic_that_is_only_compacted_is_named_and_the_others_are_purged() {
 fn a_purge_that_is_killed_has_deleted_a_part_and_the_next_one_does_the_rest() {
     const WIDE: i32 = 100;
     let (kafka, target, settings) = scene("killed", WIDE);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
     for step in 1..10 {
         let time = format!("2026-01-01T00:0{step}:00Z");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(PURGE).args(["--before", &time, "--yes", "--config"]).arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = spawn(command, "it is built by `cargo test`");
-        let (begun, wait) = (Instant::now(), Duration::from_millis(step * 40));
-        while begun.elapsed() < wait && child.try_wait().unwrap().is_none() {
-            rest(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let purge = settings.begin(PURGE, &["--before", &time, "--yes"]);
+        purge.kill_after(Duration::from_millis(step * 40));
         let now = begins(kafka, &target, WIDE);
         assert!(now.iter().all(|begin| (0..=step as i64).contains(begin)), "{step}: {now:?}");
     }

@@ -3,12 +3,12 @@
 use eventhubs_local::{Partition, Server};
 use rdkafka::producer::Producer as _;
 use serde_json::json;
+use stage::event::{Form, Seen, expected, place};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::offsets::MIDNIGHT;
-use crate::replaying::{Held, Running, committed, once};
+use crate::replaying::{Held, committed, once, started};
 use crate::said::{json, keys, refused};
-use crate::support::event::{Form, Seen, expected, place};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const LETTERS: &[&str] = &["dead-letters", "replay"];
 const LARGE: usize = 200_000;
@@ -36,7 +36,7 @@ fn letters_go_to_the_hub_that_was_to_have_them_and_only_once() {
         assert_eq!(bridge.wait_exit(PATIENCE), 0);
     };
     let replay = |arguments: &[&str]| {
-        let told = Running::of(LETTERS, &settings, arguments).ends(0);
+        let told = started(LETTERS, &settings, arguments).ends(0);
         assert_eq!(keys(&told, ["done", "left"]), json!([true, 0]), "{told}");
         told["records"].as_i64().unwrap()
     };
@@ -118,7 +118,7 @@ fn a_process_that_is_killed_in_mid_way_goes_on_by_the_same_command() {
     assert_eq!(hub.total(), 0);
 
     let arguments = ["--from", "earliest", "--rate", "100/s"];
-    let running = Running::of(LETTERS, &settings, &arguments);
+    let running = started(LETTERS, &settings, &arguments);
     let name = format!("{group}.dead-letters");
     let settled = || {
         let all = committed(kafka, &name, &dead, 2).into_iter();
@@ -129,7 +129,7 @@ fn a_process_that_is_killed_in_mid_way_goes_on_by_the_same_command() {
     running.kill();
     let open = i64::try_from(hub.total()).unwrap() - settled();
     assert!((0..ALL).contains(&open));
-    let told = Running::of(LETTERS, &settings, &arguments).ends(0);
+    let told = started(LETTERS, &settings, &arguments).ends(0);
     assert_eq!(keys(&told, ["done", "left"]), json!([true, 0]));
     let held = Held::of(&hub, &topic).replayed;
     assert!(held.keys().eq(once([0], 0..ALL).keys()), "all of them");

@@ -7,12 +7,12 @@ use rdkafka::bindings::rd_kafka_AclOperation_t as Operation;
 use rdkafka::bindings::rd_kafka_ResourceType_t as Kind;
 use rdkafka::producer::Producer as _;
 use serde_json::json;
+use stage::acl::{AUTHORIZER, US, allow};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::offsets::{HOUR, MIDNIGHT};
-use crate::replaying::{Held, Running, committed, groups, once};
+use crate::replaying::{Held, committed, groups, once, replay};
 use crate::said::{entry, json, keys, refused, table, text};
-use crate::support::acl::{AUTHORIZER, US, allow};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const REPLAY: &[&str] = &["replay"];
 
@@ -60,12 +60,12 @@ fn what_stands_between_two_places_comes_again_and_nothing_else() {
     let told = entry(&told, &scene.topic, 1);
     assert_eq!(keys(told, ["from", "to", "next", "begin", "end"]), json!([4, 7, 4, 0, 10]));
     assert_eq!((scene.hub.total(), scene.replays()), (0, Vec::new()), "it was only asked");
-    let told = Running::start(&scene.settings, &by_time).ends(0);
+    let told = replay(&scene.settings, &by_time).ends(0);
     assert_eq!(keys(&told, ["done", "records", "left", "kept"]), json!([true, 6, 0, null]));
     assert_eq!(scene.held().replayed, once(0..2, 4..7));
 
     let by_offset = ["--from", "2", "--to", "4", "--topic", &place];
-    let told = Running::start(&scene.settings, &by_offset).ends(0);
+    let told = replay(&scene.settings, &by_offset).ends(0);
     assert_eq!(keys(&told, ["done", "records", "partitions"]), json!([true, 2, 1]));
     let mut expected = once(0..2, 4..7);
     expected.extend(once([1], 2..4));
@@ -73,8 +73,7 @@ fn what_stands_between_two_places_comes_again_and_nothing_else() {
 
     // What is not there cannot be sent; all of it was not copied yet either, and the group knows nothing of it.
     for (from, to) in [("2026-02-10", "latest"), ("latest", "latest"), ("9", "3")] {
-        let told =
-            Running::start(&scene.settings, &["--from", from, "--to", to, "--topic", &place]);
+        let told = replay(&scene.settings, &["--from", from, "--to", to, "--topic", &place]);
         assert_eq!(keys(&told.ends(0), ["done", "records"]), json!([true, 0]), "{from} {to}");
     }
     assert_eq!(scene.held(), Held { replayed: expected, ..Held::default() });
@@ -101,7 +100,7 @@ fn a_bridge_that_runs_and_its_group_are_left_alone_whoever_leads_it() {
         let lag = || json(&scene.settings, &["lag"], &[], 0);
         let members = lag()["members"].clone();
         let settings = scene.settings.clone().with("[limits]\nshards = 2");
-        let told = Running::start(&settings, &["--from", "earliest"]).ends(0);
+        let told = replay(&settings, &["--from", "earliest"]).ends(0);
         assert_eq!(keys(&told, ["done", "records", "kept"]), json!([true, 400, null]));
         assert_eq!(scene.held(), Held { copied: once(0..4, 0..100), replayed: once(0..4, 0..100) });
         assert_eq!(committed(scene.kafka, &scene.group, &scene.topic, 4), before);
@@ -124,7 +123,7 @@ fn a_replay_that_is_killed_goes_on_by_the_same_command() {
     let arguments = ["--from", "earliest", "--rate", "3000/s"];
     let mut allowed = Vec::new();
     for least in [1_500, 4_000] {
-        let running = Running::start(&settings, &arguments);
+        let running = replay(&settings, &arguments);
         assert!(scene.hub.wait_for(least, PATIENCE), "it sends");
         let name = wait_for("it has a group", PATIENCE, || scene.replays().pop());
         let is_on = |now: &[(Option<i64>, String)]| now.iter().any(|(at, _)| *at > Some(0));
@@ -141,7 +140,7 @@ fn a_replay_that_is_killed_goes_on_by_the_same_command() {
         let told = json(&settings, REPLAY, &[&arguments[..], &["--dry-run"]].concat(), 0);
         assert_eq!(keys(&told, ["begun", "records"]), json!([true, 8_000]));
     }
-    let told = Running::start(&settings, &arguments).ends(0);
+    let told = replay(&settings, &arguments).ends(0);
     assert_eq!(keys(&told, ["done", "left", "kept"]), json!([true, 0, null]));
     let held = scene.held().replayed;
     assert!(held.keys().eq(once(0..4, 0..2_000).keys()), "all of it, and nothing else");
@@ -157,14 +156,14 @@ fn a_replay_that_is_killed_goes_on_by_the_same_command() {
 fn one_that_is_stopped_says_so_and_sends_nothing_twice_and_no_faster_than_it_may() {
     let scene = Scene::new("stopped", 2, 1_500);
     let arguments = ["--from", "2026-01-31", "--rate", "1000/s"];
-    let running = Running::start(&scene.settings, &arguments);
+    let running = replay(&scene.settings, &arguments);
     assert!(scene.hub.wait_for(200, PATIENCE), "it sends");
     running.terminate();
     let told = running.ends(75);
     assert_eq!(told["done"], false);
     let there = scene.hub.total();
     assert!(there < 3_000, "the rate holds");
-    let told = Running::start(&scene.settings, &arguments).ends(0);
+    let told = replay(&scene.settings, &arguments).ends(0);
     assert_eq!(told["done"], true);
     assert_eq!(scene.held().replayed, once(0..2, 0..1_500));
     // A tenth of a second's worth may come at once.
@@ -188,7 +187,7 @@ fn what_is_no_record_is_not_waited_for() {
         (scene.kafka.watermarks(&scene.topic, 0) == (0, 12)).then_some(())
     });
     for (from, to, there) in [("5", "6", 0), ("0", "6", 5), ("3", "5", 7), ("6", "latest", 12)] {
-        let told = Running::start(&scene.settings, &["--from", from, "--to", to]).ends(0);
+        let told = replay(&scene.settings, &["--from", from, "--to", to]).ends(0);
         assert_eq!(told["done"], true, "{from} {to}");
         assert_eq!(scene.hub.total(), there, "{from} {to}");
     }
@@ -216,7 +215,7 @@ fn it_goes_by_the_mappings_that_are_named_and_paused_ones_are_to_be_named() {
         (&[], [20, 10, 5]),
     ] {
         let all = [&["--from", "earliest"], arguments].concat();
-        assert_eq!(Running::start(&settings, &all).ends(0)["done"], true);
+        assert_eq!(replay(&settings, &all).ends(0)["done"], true);
         assert_eq!(totals(), expected, "{arguments:?}");
     }
     let wrong = |arguments: &[&'static str], words: &str| {
@@ -274,13 +273,13 @@ fn a_partition_that_halts_is_said_and_waited_for() {
     let small = scene.server.faults().hub("orders").max_message_size(100_000);
     scene.kafka.produce(&scene.topic, [Out::value(vec![0; 200_000]).to(1)]);
     let settings = scene.settings.clone();
-    let running = Running::start(&settings, &["--from", "earliest"]);
+    let running = replay(&settings, &["--from", "earliest"]);
     running.wait_log(&["ERROR", "halted"]);
     assert!(scene.hub.wait_for(20, PATIENCE), "the others are sent");
     running.terminate();
     assert_eq!(keys(&running.ends(75), ["done", "left"])[0], false);
     let dropping = settings.with("[failure]\npolicy = 'drop'");
-    assert_eq!(Running::start(&dropping, &["--from", "earliest"]).ends(0)["done"], true);
+    assert_eq!(replay(&dropping, &["--from", "earliest"]).ends(0)["done"], true);
     assert_eq!(scene.hub.total(), 20);
     small.clear();
 }
@@ -296,7 +295,7 @@ fn a_topic_that_is_made_again_meanwhile_is_left_out() {
     };
     make();
     let settings = scene.settings.clone().mapping(&other, "orders");
-    let running = Running::start(&settings, &["--from", "earliest", "--rate", "150/s"]);
+    let running = replay(&settings, &["--from", "earliest", "--rate", "150/s"]);
     assert!(scene.hub.wait_for(50, PATIENCE), "it sends");
     scene.kafka.delete_topic(&other);
     make();
@@ -371,7 +370,7 @@ fn a_hub_that_stands_is_waited_for_and_nothing_behind_the_end_is_sent() {
     let plan = json(&settings, REPLAY, &["--from", "earliest", "--to", to, "--dry-run"], 0);
     let end = entry(&plan, &scene.topic, 0)["to"].as_i64().unwrap();
     assert!((4_000..5_000).contains(&end), "{plan}");
-    let running = Running::start(&settings, &["--from", "earliest", "--to", to]);
+    let running = replay(&settings, &["--from", "earliest", "--to", to]);
     wait_for("an answer is kept back", PATIENCE, || (silence.fired() > 0).then_some(()));
     assert_eq!(running.ends(0)["done"], true);
     for hub in [&scene.hub, &slow.hub("slow")] {

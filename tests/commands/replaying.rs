@@ -1,87 +1,20 @@
 //! A replay as a process, and what it left in the hub.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use eventhubs_local::{Hub, Value as Amqp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use serde_json::Value;
-use tempfile::TempDir;
+use stage::event::place;
+use stage::{Kafka, PATIENCE, Running, Settings};
 
-use crate::support::child::spawn;
-use crate::support::event::place;
-use crate::support::{Kafka, PATIENCE, Settings, wait_for};
-
-/// A replay that runs. It dies with its test.
-pub(crate) struct Running {
-    child: Child,
-    folder: TempDir,
+pub(crate) fn replay(settings: &Settings, arguments: &[&str]) -> Running {
+    started(&["replay"], settings, arguments)
 }
 
-impl Running {
-    pub(crate) fn start(settings: &Settings, arguments: &[&str]) -> Self {
-        Self::of(&["replay"], settings, arguments)
-    }
-
-    /// Of another command that sends again.
-    pub(crate) fn of(command: &[&str], settings: &Settings, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("bridge.toml");
-        fs::write(&file, settings.to_toml()).unwrap();
-        let to = |name: &str| File::create(folder.path().join(name)).unwrap();
-        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        program.args(command).args(["--json", "--config"]).arg(file).args(arguments);
-        program.stdin(Stdio::null()).stdout(to("said")).stderr(to("log"));
-        Self { child: spawn(program, "it is built by `cargo test`"), folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn wait_log(&self, words: &[&str]) {
-        wait_for(&format!("the log says {words:?}"), PATIENCE, || {
-            let log = self.log();
-            log.lines().any(|line| words.iter().all(|word| line.contains(word))).then_some(())
-        });
-    }
-
-    /// Waits for its end, and wants this exit code; gives what it said.
-    #[track_caller]
-    pub(crate) fn ends(mut self, code: i32) -> Value {
-        let status = wait_for("it ends", PATIENCE, || self.child.try_wait().unwrap());
-        assert_eq!(status.code(), Some(code), "{}", self.log());
-        serde_json::from_str(&fs::read_to_string(self.path("said")).unwrap()).unwrap()
-    }
-
-    /// SIGKILL, and waits until the process is gone.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    pub(crate) fn terminate(&self) {
-        // SAFETY: a signal to a child that has not been waited for.
-        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        if std::thread::panicking() {
-            eprintln!("--- the replay said:\n{}\n---", self.log());
-        }
-    }
+/// The same of another command that sends again.
+pub(crate) fn started(command: &[&str], settings: &Settings, arguments: &[&str]) -> Running {
+    settings.begin(command, &[&["--json"], arguments].concat())
 }
 
 /// How often each record is in the hub, by partition and offset: as it was copied, and as it was replayed.

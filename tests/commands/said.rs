@@ -3,8 +3,7 @@
 use std::process::Output;
 
 use serde_json::Value;
-
-use crate::support::Settings;
+use stage::Settings;
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;

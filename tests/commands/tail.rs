@@ -1,16 +1,10 @@
 //! `tail`: what it shows is what is in the hub.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
-
 use eventhubs_local::{Rights, Server};
 use serde_json::{Value, json};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::said::{refused, text};
-use crate::support::child::spawn;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const TAIL: &[&str] = &["tail"];
 
@@ -129,35 +123,19 @@ fn what_is_shown_can_be_chosen() {
 #[test]
 fn following_goes_on_until_it_is_told_to_stop() {
     let (_server, settings, topic) = filled(10);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
     for reader in ["microsoft", "bridge"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["tail", "orders", "--from", "latest", "--follow", "--json"]);
-        command.args(["--reader", reader, "--config"]).arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawn(command, "it is built by `cargo test`");
-        let (tell, told) = mpsc::sync_channel(100);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let reading = std::thread::spawn(move || {
-            lines.map_while(Result::ok).try_for_each(|line| tell.send(line))
-        });
+        let follow = ["orders", "--from", "latest", "--follow", "--json", "--reader", reader];
+        let following = settings.begin(TAIL, &follow);
         let bridge = settings.clone().until_caught_up();
         // What is stored before it has looked where the hub ends is not shown.
         let seen = wait_for("an event is shown", PATIENCE, || {
             Kafka::shared().produce(&topic, [Out::value("1").to(0)]);
             assert_eq!(bridge.start().wait_exit(PATIENCE), 0);
-            told.recv_timeout(Duration::from_secs(1)).ok()
+            following.said.lines(&[]).pop()
         });
-        let seen: Value = serde_json::from_str(&seen).unwrap();
+        let seen: Value = serde_json::from_str(&seen.text).unwrap();
         assert_eq!((&seen["body"], &seen["read_by"]), (&json!(1), &json!(reader)));
-        // SAFETY: sends a signal to a child that has not been waited for, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
-        let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
-        assert_eq!(status.code(), Some(0), "{reader}");
-        drop(told);
-        reading.join().unwrap().ok();
+        assert_eq!(following.end(libc::SIGTERM), Some(0), "{reader}");
     }
 }
 

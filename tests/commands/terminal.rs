@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::support::child::spawn;
-use crate::support::{PATIENCE, Settings, wait_for};
+use stage::{PATIENCE, Process, Settings, wait_for};
 
 /// Both ends of a terminal of that size: ours, and the program's. No other program that is started meanwhile gets hold of one: it would keep
 /// the terminal open.
@@ -34,20 +33,14 @@ pub(crate) fn answered(
     settings: &Settings,
     answer: &str,
 ) -> (ExitStatus, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
     let (mut ours, theirs) = pair(24, 80);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-    command.args(arguments).arg("--config").arg(&file);
+    let (mut command, _folder) = settings.command(arguments, &[]);
     command.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = spawn(command, "it is built by `cargo test`");
+    let bridge = Process::start(command, "it is built by `cargo test`");
+    let (said, asked) = (bridge.said(), bridge.log(|_| ()));
     ours.write_all(answer.as_bytes()).unwrap();
-    let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
-    let (mut said, mut asked) = (String::new(), String::new());
-    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    child.stderr.take().unwrap().read_to_string(&mut asked).unwrap();
-    (status, said, asked)
+    let status = wait_for("it ends", PATIENCE, || bridge.ended());
+    (status, said.whole(), asked.whole())
 }
 
 /// What somebody sees who looks at it.

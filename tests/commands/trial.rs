@@ -2,9 +2,9 @@
 
 use eventhubs_local::Server;
 use serde_json::{Value, json};
+use stage::{Kafka, Out, PATIENCE, Settings, unique};
 
 use crate::said::{refused, text};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
 
 const TRY: &[&str] = &["try"];
 

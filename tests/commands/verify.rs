@@ -1,14 +1,11 @@
 //! `verify`: nothing is found where nothing is, and each planted fault is.
 
-use std::process::{Command, Stdio};
-
 use eventhubs_local::Server;
 use serde_json::{Value, json};
+use stage::plant::{self, Lanes, plants, record};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::said::{refused, text};
-use crate::support::child::spawn;
-use crate::support::plant::{self, Lanes, plants, record};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const VERIFY: &[&str] = &["verify"];
 /// Records of the scene.
@@ -190,8 +187,6 @@ fn one_that_is_killed_or_stopped_goes_on_with_the_same_result() {
     let (_, missing) = plants(&scene.topic, 250).swap_remove(0);
     let (server, settings) = scene.planted(missing.change);
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bridge.toml");
-    std::fs::write(&file, settings.to_toml()).unwrap();
     let work = folder.path().join("work");
     let work = work.to_str().unwrap();
     let arguments = ["--from", "earliest", "--json", "--reader", "bridge", "--work-dir", work];
@@ -202,18 +197,12 @@ fn one_that_is_killed_or_stopped_goes_on_with_the_same_result() {
         // One partition is busy, so that there is time to stop it in the middle.
         let orders = server.faults().hub("orders");
         let busy = orders.partition(1).refuse_attach("com.microsoft:server-busy");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.arg("verify").args(arguments).arg("--config").arg(&file);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = spawn(command, "it is built by `cargo test`");
+        let verify = settings.begin(VERIFY, &arguments);
         wait_for("all records are read", PATIENCE, || {
             let all = state()?["counts"]["records"] == RECORDS;
             (all && busy.fired() > 0).then_some(())
         });
-        // SAFETY: sends a signal to a child that has not been waited for, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
-        let status = wait_for("it ends", PATIENCE, || child.try_wait().unwrap());
-        assert_eq!(status.code(), code);
+        assert_eq!(verify.end(signal), code);
         busy.clear();
     }
     let output = settings.call(VERIFY, &arguments);

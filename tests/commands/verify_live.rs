@@ -1,21 +1,15 @@
 //! `verify --live`: a running bridge is followed, what is planted behind it is told as a metric, and nothing that goes away ends it.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use eventhubs_local::Server;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use stage::bridge::sum_of;
+use stage::{
+    Bridge, Kafka, Out, PATIENCE, Running, Settings, free_port, http, plant, unique, wait_for,
+};
 
 use crate::said::refused;
-use crate::support::bridge::Bridge;
-use crate::support::child::spawn;
-use crate::support::node::free_ports;
-use crate::support::plant;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const FAULTS: &str = "bridge_verify_faults_total";
 const ROUNDS: &str = "bridge_verify_rounds_total";
@@ -67,45 +61,25 @@ impl Scene {
     }
 
     fn follow(&self, arguments: &[&str]) -> Followed {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_ports(1)[0]);
-        let file = folder.path().join("bridge.toml");
-        std::fs::write(&file, self.settings.to_toml()).unwrap();
-        let out = folder.path().join("out");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
-        command.args(["verify", "--live", "--every", "1s", "--reader", "bridge", "--json"]);
-        command.args(arguments).arg("--config").arg(file);
-        command.arg("--metrics").arg(format!("127.0.0.1:{port}"));
-        command.stdin(Stdio::null()).stdout(File::create(&out).unwrap());
-        command.stderr(File::create(folder.path().join("err")).unwrap());
-        Followed { child: spawn(command, "it is built by `cargo test`"), folder, port }
+        let metrics = format!("127.0.0.1:{}", free_port());
+        let follow = ["--live", "--every", "1s", "--reader", "bridge", "--json"];
+        let arguments = [&follow, arguments, &["--metrics", &metrics]].concat();
+        let running = self.settings.begin(&["verify"], &arguments);
+        Followed { running, metrics: metrics.parse().expect("an address") }
     }
 }
 
 /// A `verify --live` that runs.
 struct Followed {
-    child: Child,
-    folder: TempDir,
-    port: u16,
+    running: Running,
+    metrics: SocketAddr,
 }
 
 impl Followed {
-    fn page(&self) -> Option<String> {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).ok()?;
-        Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-    }
-
     /// The sum of all series of `name` with these labels.
     fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
-        let page = self.page()?;
-        let of_name =
-            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
-        let wanted = |line: &&str| labels.iter().all(|label| line.contains(label));
-        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-        Some(page.lines().filter(of_name).filter(wanted).filter_map(value).sum())
+        let page = http::get(self.metrics, "/metrics").ok()?;
+        Some(sum_of(&page.body, name, labels))
     }
 
     #[track_caller]
@@ -115,23 +89,17 @@ impl Followed {
             last = self.metric(name, labels);
             last.is_some_and(|it| it >= value).then_some(())
         };
-        wait_for(&format!("{name}{labels:?} is {value}: {}", self.said("err")), PATIENCE, met);
-        assert_eq!(last, Some(value), "{name}{labels:?}: {}", self.said("out"));
-    }
-
-    fn said(&self, stream: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(stream)).unwrap()
-    }
-
-    fn end(&mut self, signal: i32) -> Option<i32> {
-        // SAFETY: sends a signal to a child that has not been waited for, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
-        wait_for("it ends", PATIENCE, || self.child.try_wait().unwrap()).code()
+        wait_for(
+            &format!("{name}{labels:?} is {value}: {}", self.running.log.text()),
+            PATIENCE,
+            met,
+        );
+        assert_eq!(last, Some(value), "{name}{labels:?}: {}", self.running.said.text());
     }
 
     /// What was told of each round.
     fn rounds(&self) -> Vec<Value> {
-        let said = self.said("out");
+        let said = self.running.said.text();
         said.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
@@ -140,7 +108,7 @@ impl Followed {
 fn a_running_bridge_is_followed_and_what_is_planted_behind_it_is_told() {
     let scene = Scene::new("");
     scene.produce(100);
-    let mut followed = scene.follow(&["--from", "earliest"]);
+    let followed = scene.follow(&["--from", "earliest"]);
     followed.wait(COMPARED, &[], 100.0);
     scene.produce(50);
     followed.wait(COMPARED, &[], 150.0);
@@ -151,10 +119,14 @@ fn a_running_bridge_is_followed_and_what_is_planted_behind_it_is_told() {
     wait_for("a round fails", PATIENCE, || {
         followed.metric(ROUNDS, &["outcome=\"failed\""]).filter(|count| *count > 0.0)
     });
-    assert!(followed.said("err").contains("hub `default/orders`"), "{}", followed.said("err"));
+    assert!(
+        followed.running.log.text().contains("hub `default/orders`"),
+        "{}",
+        followed.running.log.text()
+    );
     away.clear();
     followed.wait(COMPARED, &[], 180.0);
-    assert_eq!(followed.metric(FAULTS, &[]), Some(0.0), "{}", followed.said("out"));
+    assert_eq!(followed.metric(FAULTS, &[]), Some(0.0), "{}", followed.running.said.text());
     assert_eq!(followed.metric("bridge_verify_partitions_without_position", &[]), Some(0.0));
 
     // At least once is also twice.
@@ -170,8 +142,8 @@ fn a_running_bridge_is_followed_and_what_is_planted_behind_it_is_told() {
     Kafka::shared().commit(&scene.group, &scene.topic, 0, end);
     followed.wait(FAULTS, &["fault=\"missing\""], 10.0);
     assert_eq!(followed.metric(ROUNDS, &["outcome=\"faults\""]), Some(1.0));
-    assert_eq!(followed.metric(FAULTS, &[]), Some(11.0), "{}", followed.said("out"));
-    assert_eq!(followed.end(libc::SIGTERM), Some(76));
+    assert_eq!(followed.metric(FAULTS, &[]), Some(11.0), "{}", followed.running.said.text());
+    assert_eq!(followed.running.end(libc::SIGTERM), Some(76));
     let rounds = followed.rounds();
     let faulty: Vec<&Value> = rounds.iter().filter(|it| it["good"] == json!(false)).collect();
     let [twice, missing] = faulty[..] else { panic!("{rounds:#?}") };
@@ -187,26 +159,26 @@ fn one_that_is_killed_goes_on_where_it_was() {
     scene.wait_committed(40);
     let work = tempfile::tempdir().unwrap();
     let arguments = ["--work-dir", work.path().to_str().unwrap()];
-    let mut followed = scene.follow(&arguments);
+    let followed = scene.follow(&arguments);
     wait_for("a round is over", PATIENCE, || {
         followed.metric(ROUNDS, &["outcome=\"good\""]).filter(|count| *count > 0.0)
     });
     assert_eq!(followed.metric(COMPARED, &[]), Some(0.0), "it begins with what is committed");
     scene.produce(60);
     followed.wait(COMPARED, &[], 60.0);
-    assert_eq!(followed.metric(FAULTS, &[]), Some(0.0), "{}", followed.said("out"));
-    assert_eq!(followed.end(libc::SIGKILL), None);
+    assert_eq!(followed.metric(FAULTS, &[]), Some(0.0), "{}", followed.running.said.text());
+    assert_eq!(followed.running.end(libc::SIGKILL), None);
 
     // What happens meanwhile is found afterwards.
     scene.produce(30);
     scene.wait_committed(130);
     scene.store_again();
-    let mut followed = scene.follow(&arguments);
+    let followed = scene.follow(&arguments);
     followed.wait(COMPARED, &[], 30.0);
     let twice = ["delivery=\"effectively_once\"", "fault=\"twice\""];
     followed.wait(FAULTS, &twice, 1.0);
-    assert_eq!(followed.metric(FAULTS, &[]), Some(1.0), "{}", followed.said("out"));
-    assert_eq!(followed.end(libc::SIGTERM), Some(76));
+    assert_eq!(followed.metric(FAULTS, &[]), Some(1.0), "{}", followed.running.said.text());
+    assert_eq!(followed.running.end(libc::SIGTERM), Some(76));
     scene.bridge.stop();
 
     let verify = &["verify"];

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use stage::acl::{AUTHORIZER, US, allow};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+
 use crate::scene::{Checked, HUB, check, server};
-use crate::support::acl::{AUTHORIZER, US, allow};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use rdkafka::bindings::rd_kafka_AclOperation_t as Operation;
 use rdkafka::bindings::rd_kafka_ResourceType_t as Kind;
 

@@ -1,7 +1,8 @@
 //! What a real Kafka refuses, or cannot give.
 
+use stage::{Kafka, Out, Settings, unique};
+
 use crate::scene::{HUB, check, scene, server};
-use crate::support::{Kafka, Out, Settings, unique};
 
 #[test]
 fn a_topic_that_is_not_there_is_named_and_the_others_are_checked() {

@@ -1,9 +1,6 @@
 //! `check --connect`: each thing that may be refused is found, named and explained, by people and by scripts, and finding
 //! it changes nothing.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod docs;
 mod guarded;
 mod hubs;

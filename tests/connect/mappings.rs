@@ -1,7 +1,8 @@
 //! What a topic and its hub are to each other.
 
+use stage::{Kafka, Settings, unique};
+
 use crate::scene::{HUB, check, scene, server, table};
-use crate::support::{Kafka, Settings, unique};
 
 #[test]
 fn a_topic_that_takes_more_than_its_hub_is_a_warning_with_both_numbers() {

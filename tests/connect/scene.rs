@@ -6,8 +6,7 @@ use std::thread;
 
 use eventhubs_local::Server;
 use serde_json::Value;
-
-use crate::support::{Kafka, Settings, unique};
+use stage::{Kafka, Settings, unique};
 
 pub(crate) const HUB: &str = "orders";
 pub(crate) const PARTITIONS: u32 = 4;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use stage::{Kafka, PATIENCE, Settings, unique, wait_for};
 
 use crate::scene::{HUB, check, check_with, closed, scene, server, silent, table};
-use crate::support::{Kafka, PATIENCE, Settings, unique, wait_for};
 
 #[test]
 fn what_is_good_is_said_step_by_step() {

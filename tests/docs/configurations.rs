@@ -1,7 +1,6 @@
 //! The configurations that pages show are good ones.
 
 use std::fs;
-use std::process::Command;
 
 use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::kafka::objection;
@@ -15,7 +14,7 @@ fn the_readme_shows_a_configuration_that_works() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bridge.toml");
     fs::write(&file, toml).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-eventhubs-bridge"));
+    let mut command = stage::program();
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BRIDGE_") {
             command.env_remove(name);

@@ -3,18 +3,15 @@
 //! Commands are run as they stand. Only where a page gives an address, the one that answers here is put in its place.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use eventhubs_local::Server;
+use stage::{Kafka, Log, Out, PATIENCE, Process, Release, free_port};
 use tempfile::TempDir;
 
 use crate::pages::{Page, root};
-use crate::support::child::spawn;
-use crate::support::node::free_ports;
-use crate::support::{Kafka, Out, PATIENCE, Release, wait_for};
 
 const BRIDGE: &str = env!("CARGO_BIN_EXE_kafka-eventhubs-bridge");
 /// Kafka's own programs, by the names its archive gives them.
@@ -58,9 +55,9 @@ pub(crate) struct Seat<'a> {
     secret: &'static str,
     /// Whether its configuration has a dead-letter topic.
     keeps_letters: bool,
-    bridge: Option<Child>,
+    bridge: Option<(Process, Log)>,
     /// An `eventhubs-local`, and its control port.
-    local: Option<(Child, String)>,
+    local: Option<(Process, String)>,
 }
 
 impl Desk {
@@ -102,7 +99,7 @@ impl Desk {
             "docs/migration.md" => "BRIDGE_EVENTHUBS__CREDENTIAL__KEY",
             _ => "BRIDGE_EVENTHUBS__CONNECTION_STRING",
         };
-        let (admin, keeps_letters) = (free_ports(1)[0], page.name() == "docs/commands.md");
+        let (admin, keeps_letters) = (free_port(), page.name() == "docs/commands.md");
         Seat { desk: self, folder, admin, secret, keeps_letters, bridge: None, local: None }
     }
 }
@@ -167,7 +164,9 @@ impl Seat<'_> {
         let wanted = hub.total() + RECORDS;
         let record = |n| Out::value(format!("{n}")).key(format!("order-{n}"));
         self.desk.kafka.produce("orders", (0..RECORDS).map(record));
-        self.bridge = Some(spawn(self.lasting(text), "it is built by `cargo test`"));
+        let bridge = Process::start(self.lasting(text), "it is built by `cargo test`");
+        let log = bridge.log(|_| ());
+        self.bridge = Some((bridge, log));
         assert!(hub.wait_for(wanted, PATIENCE), "`{text}` copies nothing: {}", self.stop());
     }
 
@@ -177,26 +176,18 @@ impl Seat<'_> {
         let listen = if text.contains("--listen") { "" } else { "--listen 127.0.0.1:0" };
         let control = if text.contains("--control") { "" } else { "--control 127.0.0.1:0" };
         let text = format!("{text} {listen} {control} --hub west/orders:2");
-        let mut child = spawn(self.lasting(&text), "test the whole workspace");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        assert!(first.contains(": Endpoint=sb://"), "`{text}` says {first}");
-        let control = lines.map_while(Result::ok).find_map(|line| {
-            let (_, after) = line.split_once("control on http://")?;
-            Some(after.split('/').next()?.to_owned())
-        });
-        self.local = Some((child, control.expect("it says where its control port is")));
+        let local = Process::start(self.lasting(&text), "test the whole workspace");
+        let said = local.said();
+        said.wait(&[": Endpoint=sb://"], PATIENCE);
+        let line = said.wait(&["control on http://"], PATIENCE).text;
+        let control = line.trim_end_matches('/').rsplit('/').next().expect("a port");
+        self.local = Some((local, control.to_owned()));
     }
 
     /// What the bridge said, once it is gone.
     fn stop(&mut self) -> String {
-        let Some(mut bridge) = self.bridge.take() else { return String::new() };
-        // SAFETY: a signal to a child that has not been waited for.
-        unsafe { libc::kill(bridge.id() as libc::pid_t, libc::SIGTERM) };
-        let status = wait_for("the bridge ends", PATIENCE, || bridge.try_wait().unwrap());
-        let mut log = String::new();
-        bridge.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        format!("{status}\n{log}")
+        let Some((bridge, log)) = self.bridge.take() else { return String::new() };
+        format!("{}\n{}", bridge.stop(), log.whole())
     }
 
     /// The page has ended.
@@ -204,15 +195,6 @@ impl Seat<'_> {
         let ran = self.bridge.is_some();
         let said = self.stop();
         assert!(!ran || said.starts_with("exit status: 0\n"), "{said}");
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        if let Some((mut local, _)) = self.local.take() {
-            local.kill().ok();
-            local.wait().ok();
-        }
     }
 }
 

@@ -1,9 +1,6 @@
 //! What is written about the bridge: links lead somewhere, the configurations that are shown are good, and what a reader is
 //! told to type works.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod benchmarks;
 mod changes;
 mod claims;

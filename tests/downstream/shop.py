@@ -64,7 +64,7 @@ class Shop(Stage):
             "listener.name.endpoint.sasl.enabled.mechanisms": "PLAIN",
             "listener.name.endpoint.plain.sasl.jaas.config": f'{module} required user_$ConnectionString="{CONNECTION_STRING}";',
         }
-        self.start_kafka(2, [TOPIC, HUB], {"ENDPOINT": f"SASL_PLAINTEXT://127.0.0.1:{self.endpoint}"}, login)
+        self.start_kafka(2, [TOPIC, HUB], {"ENDPOINT": ("SASL_PLAINTEXT", self.endpoint)}, login)
         self.start_hub(f"{self.host}:5671", 2, [HUB], "--tls-generate", self.authority)
         for value, key, headers in RECORDS:
             self.producer.produce(TOPIC, value, key, PARTITION, headers=headers, timestamp=TIME)

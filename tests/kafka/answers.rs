@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
-use crate::support::{Kafka, Out, unique};
+use stage::{Kafka, Out, unique};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

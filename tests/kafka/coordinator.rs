@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::kafka::{Inquiry, Logins};
+use stage::{Kafka, PATIENCE};
 
 use crate::member::Member;
-use crate::support::{Kafka, PATIENCE};
 
 /// librdkafka would abort the process when it is answered at last.
 #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use stage::{Kafka, Out, unique, wait_for};
+
 use crate::member::{Member, Sink};
-use crate::support::{Kafka, Out, unique, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 

@@ -12,9 +12,9 @@ use kafka_eventhubs_bridge::kafka::{
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
+use stage::{Kafka, Out, rest, unique};
 
 use crate::member::{Member, Sink};
-use crate::support::{Kafka, Out, rest, unique};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

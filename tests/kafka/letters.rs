@@ -7,11 +7,11 @@ use kafka_eventhubs_bridge::config::{ClientValue, Holds};
 use kafka_eventhubs_bridge::kafka::{DeadLetter, DeadLetters, LetterError, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::TopicPartition;
+use stage::records::noise;
+use stage::{Kafka, Out, unique, wait_for};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{assert_same, shapes};
-use crate::support::records::noise;
-use crate::support::{Kafka, Out, unique, wait_for};
 
 type Answers = Arc<Mutex<Vec<(DeadLetter, Result<(), LetterError>)>>>;
 

@@ -1,8 +1,5 @@
 //! The Kafka side of the bridge against a real Kafka: what is read, from where, by whom, and what is committed.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod answers;
 mod coordinator;
 mod cut;

@@ -19,8 +19,7 @@ use kafka_eventhubs_bridge::kafka::{
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
-
-use crate::support::{Kafka, rest, wait_for};
+use stage::{Kafka, rest, wait_for};
 
 /// As in the promises: `GROUP_PROTOCOL=consumer` plays it all in groups that the brokers lead.
 fn group_protocol() -> std::collections::BTreeMap<String, ClientValue> {

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use stage::{Kafka, Out, unique, wait_for};
+
 use crate::member::{Member, Sink};
-use crate::support::{Kafka, Out, unique, wait_for};
 use kafka_eventhubs_bridge::config::Holds;
 use kafka_eventhubs_bridge::kafka::{DeadLetter, DeadLetters, Logins};
 use kafka_eventhubs_bridge::metrics::Metrics;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::Start;
+use stage::{Kafka, Out, unique, wait_for};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{numbered, values};
-use crate::support::{Kafka, Out, unique, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -7,10 +7,10 @@ use kafka_eventhubs_bridge::config::{LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{Begun, Consumer, Logins, RebalanceListener, Setup, Silent};
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
+use stage::{Kafka, Out, unique};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{assert_same, shapes, values};
-use crate::support::{Kafka, Out, unique};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::Fatal;
+use stage::{Kafka, Out, unique, wait_for};
 
 use crate::member::{Member, Sink};
 use crate::shapes::values;
-use crate::support::{Kafka, Out, unique, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

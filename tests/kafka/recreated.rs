@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::Start;
 use kafka_eventhubs_bridge::record::TopicPartition;
+use stage::{Kafka, Out, unique, wait_for};
 
 use crate::member::{Member, Running, Seen, Sink};
-use crate::support::{Kafka, Out, unique, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const OLD: i64 = 500;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::kafka::{Inquiry, Logins, Stretch, Unread};
 use kafka_eventhubs_bridge::record::TopicPartition;
+use stage::{Kafka, Out, PATIENCE, unique};
 
 use crate::member::Member;
-use crate::support::{Kafka, Out, PATIENCE, unique};
 
 struct Scene {
     kafka: &'static Kafka,

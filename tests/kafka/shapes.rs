@@ -1,7 +1,8 @@
 //! Records in all shapes Kafka knows, and how to tell that one arrived as it was written.
 
+use stage::Out;
+
 use crate::member::Seen;
-use crate::support::Out;
 
 pub(crate) fn numbered(range: std::ops::Range<u32>) -> impl Iterator<Item = Out> {
     range.map(|n| Out::value(n.to_string()))

@@ -10,8 +10,7 @@ use std::time::Duration;
 use rdkafka::bindings as ffi;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
-
-use crate::support::{Kafka, Out, PATIENCE, unique, wait_for};
+use stage::{Kafka, Out, PATIENCE, unique, wait_for};
 
 const RECORDS: u64 = 100;
 const SIZE: u64 = 10_000;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use kafka_eventhubs_bridge::config::{OutOfRange, Start};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use stage::{Kafka, Out, unique, wait_for};
 
 use crate::member::{Member, Sink};
 use crate::shapes::{numbered, values};
-use crate::support::{Kafka, Out, unique, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

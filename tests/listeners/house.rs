@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use eventhubs_local::Server;
+use stage::authority::{Authority, Certificate};
+use stage::listener::Listener;
+use stage::node::fresh_dir;
+use stage::scram::{SHA_256, SHA_512};
+use stage::{Kafka, Settings, free_ports};
 
 use crate::issuer::{AUDIENCE, CLIENT, ISSUER, Issuer, SCOPE, SECRET, TENANT};
-use crate::support::authority::{Authority, Certificate};
-use crate::support::listener::Listener;
-use crate::support::node::{free_ports, fresh_dir};
-use crate::support::scram::{SHA_256, SHA_512};
-use crate::support::{Kafka, Settings};
 
 pub(crate) const HUB: &str = "orders";
 pub(crate) const USER: &str = "bridge-user";
@@ -53,7 +53,7 @@ impl House {
     }
 
     pub(crate) fn open() -> Self {
-        let [authority, clients, next_clients] = [(); 3].map(|()| Authority::new());
+        let [authority, clients, next_clients] = [(); 3].map(|()| Authority::generate());
         let folder = fresh_dir();
         std::fs::create_dir_all(&folder).expect("a writable temporary directory");
         let issuer = Issuer::start(&authority.sign(&["localhost"]));
@@ -71,9 +71,9 @@ impl House {
         store("expired.pem", authority.sign_expired(&["localhost"]));
         let ports = free_ports(LISTENERS.len());
         let listener =
-            |((name, protocol, mechanism), port): (&(&str, &'static str, &str), &u16)| Listener {
+            |((name, protocol, mechanism), port): (&(&str, &str, &str), &u16)| Listener {
                 name: (*name).to_owned(),
-                protocol,
+                protocol: (*protocol).to_owned(),
                 port: *port,
                 settings: settings(name, mechanism, &folder),
             };

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use eventhubs_local::Server;
 use jiff::Timestamp;
+use stage::jars::Release;
+use stage::listener::Listener;
+use stage::node::fresh_dir;
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, free_port, unique, wait_for};
 
 use crate::house::HUB;
-use crate::support::jars::Release;
-use crate::support::listener::Listener;
-use crate::support::node::{free_ports, fresh_dir};
-use crate::support::{Bridge, Flow, Kafka, PATIENCE, Settings, unique, wait_for};
 
 const REGION: &str = "eu-west-1";
 const SECRET: &str = "hush/IAM+secret";
@@ -50,10 +50,10 @@ impl Msk {
             // So that each new token is shown.
             "oauthbearer.connections.max.reauth.ms=5000".to_owned(),
         ];
-        let port = free_ports(1)[0];
+        let port = free_port();
         let listener = Listener {
             name: "IAM".to_owned(),
-            protocol: "SASL_PLAINTEXT",
+            protocol: "SASL_PLAINTEXT".to_owned(),
             port,
             settings: settings.to_vec(),
         };
@@ -126,14 +126,14 @@ fn tokens_are_signed_anew_before_the_credentials_end_and_nothing_stops() {
     let msk = Msk::open();
     let container = Container::start();
     let server = Server::builder().hub(HUB, 4).start().unwrap();
-    let flow = Flow::begin(&msk.kafka, &server.hub(HUB), |group| msk.settings(group, &server));
+    let flow = Scene::at(&msk.kafka, "flow", server, |group, server| msk.settings(group, server));
     let place = format!("http://{}/credentials", container.address);
     let bridge = start(&flow.settings, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &place)]);
     bridge.hush(SECRET);
     flow.wait_more(500);
     wait_for("the third credentials", PATIENCE, || (container.asked() >= 3).then_some(()));
     flow.wait_more(1_000);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
     assert_eq!(bridge.logged(" WARN "), 0, "{}", bridge.log());
 }
 

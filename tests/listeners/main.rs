@@ -1,9 +1,6 @@
 //! The doors into Kafka: one broker with every kind of listener, certificates of its own authorities, users, and an issuer of
 //! tokens that it checks for real.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod house;
 #[cfg(feature = "aws-msk-iam")]
 mod iam;

@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use eventhubs_local::{Hub, Server};
+use stage::event::place;
+use stage::{Out, Settings, unique, wait_for};
 
 use crate::house::{HUB, House, PASSWORD, USER};
 use crate::issuer::{AUDIENCE, SECRET};
-use crate::support::event::place;
-use crate::support::{Out, Settings, unique, wait_for};
 
 const KAFKA_PARTITIONS: i32 = 4;
 const HUB_PARTITIONS: u32 = 4;

@@ -1,10 +1,10 @@
 //! Doors that stay shut: one clear complaint each, which says what to mend, and no more of it however often it is tried.
 
 use eventhubs_local::Server;
+use stage::{Bridge, PATIENCE, unique};
 
 use crate::house::{HUB, House, PASSWORD, USER};
 use crate::issuer::SECRET;
-use crate::support::{Bridge, PATIENCE, unique};
 
 /// What the broker refuses for half a minute is refused for good.
 const REFUSED: std::time::Duration = PATIENCE.saturating_mul(2);

@@ -2,20 +2,21 @@
 //! doubled.
 
 use eventhubs_local::Server;
+use stage::issuer::Mood;
+use stage::scram::SHA_256;
+use stage::{PATIENCE, Scene, unique, wait_for};
 
 use crate::house::{HUB, House};
 use crate::issuer::{AUDIENCE, SECRET};
-use crate::support::scram::SHA_256;
-use crate::support::{Flow, PATIENCE, unique, wait_for};
+
+const DEBUG: &str = "log.level = 'debug'";
 
 /// Records that come in by one door.
-fn begin(house: &House, listener: &str, security: &str) -> (Server, Flow) {
+fn begin(house: &House, listener: &str, security: &str, more: &str) -> Scene {
     let server = Server::builder().hub(HUB, 4).start().unwrap();
-    let settings = |group: &str| {
-        house.settings(listener, security, group, &server).with("log.level = 'debug'")
-    };
-    let flow = Flow::begin(&house.kafka, &server.hub(HUB), settings);
-    (server, flow)
+    Scene::at(&house.kafka, "flow", server, |group, server| {
+        house.settings(listener, security, group, server).with(more)
+    })
 }
 
 /// The broker asks again every few seconds, so it notices before anybody else.
@@ -27,7 +28,7 @@ fn a_password_is_replaced_in_mid_flow() {
     let file = house.write(&user, "hush, the first");
     let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
     let login = house.login_by_file("scram-sha-256", &user, file);
-    let (_server, flow) = begin(house, "STRICT", &(house.trust() + &login));
+    let flow = begin(house, "STRICT", &(house.trust() + &login), DEBUG);
     let bridge = flow.settings.start();
     for secret in ["hush, the first", "hush, the second", "hush, the third"] {
         bridge.hush(secret);
@@ -45,7 +46,7 @@ fn a_password_is_replaced_in_mid_flow() {
     flow.wait_more(2_000);
     bridge.wait_ready(200);
     assert!(bridge.logged(" WARN ") <= complaints + 2, "{}", bridge.log());
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
 }
 
 /// Client certificates of a new authority, and a new password, count before the broker stops to take the old ones.
@@ -57,10 +58,10 @@ fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
     let file = house.write(&user, "hush, the first");
     let file = file.file_name().and_then(|name| name.to_str()).expect("a name");
     let known = house.trust();
-    let (_server, by_certificate) =
-        begin(&house, "MUTUAL", &(known.clone() + &house.certificate("client")));
+    let security = known.clone() + &house.certificate("client");
+    let by_certificate = begin(&house, "MUTUAL", &security, DEBUG);
     let login = house.login_by_file("scram-sha-256", &user, file);
-    let (_other_server, by_password) = begin(&house, "SCRAM256", &(known + &login));
+    let by_password = begin(&house, "SCRAM256", &(known + &login), DEBUG);
     let bridges = [by_certificate.settings.start(), by_password.settings.start()];
     bridges[1].hush("hush, the first");
     bridges[1].hush("hush, the second");
@@ -92,19 +93,14 @@ fn certificates_and_passwords_are_replaced_before_a_broker_restarts() {
 #[test]
 fn a_shard_that_cannot_be_started_anew_costs_the_other_nothing() {
     let house = House::open();
-    let server = Server::builder().hub(HUB, 4).start().unwrap();
     let security = house.trust() + &house.certificate("client");
-    let settings = |group: &str| {
-        let settings = house.settings("MUTUAL", &security, group, &server);
-        settings.with("[limits]\nshards = 2\ndrain_timeout = '30s'")
-    };
-    let flow = Flow::begin(&house.kafka, &server.hub(HUB), settings);
+    let flow = begin(&house, "MUTUAL", &security, "[limits]\nshards = 2\ndrain_timeout = '30s'");
     let bridge = flow.settings.start();
     flow.wait_more(1_000);
     bridge.wait_ready(200);
 
     // It drains for as long as the hub takes nothing.
-    let stuck = server.faults().hub(HUB).released();
+    let stuck = flow.server.faults().hub(HUB).released();
     wait_for("something is under way", PATIENCE, || (stuck.fired() >= 8).then_some(()));
     let good = house.next_clients.sign(&["bridge"]);
     house.write_certificate("client", &good);
@@ -124,7 +120,7 @@ fn a_shard_that_cannot_be_started_anew_costs_the_other_nothing() {
     bridge.wait_ready(200);
     bridge.wait_log(&["the consumer starts again, with the new certificates for kafka", "shard=1"]);
     flow.wait_more(1_000);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
     assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
 }
 
@@ -134,7 +130,7 @@ fn several_lives_of_a_token_and_an_issuer_that_is_away() {
     let issuer = house.issuer.twin(&house.authority.sign(&["localhost"]));
     issuer.rules().lifetime = 6;
     let security = house.trust() + &house.oidc(&issuer, SECRET);
-    let (_server, flow) = begin(house, "TOKEN", &security);
+    let flow = begin(house, "TOKEN", &security, DEBUG);
     let bridge = flow.settings.start();
     flow.wait_more(1_000);
     for _ in 0..4 {
@@ -145,23 +141,23 @@ fn several_lives_of_a_token_and_an_issuer_that_is_away() {
         flow.wait_more(500);
     }
     // Away for less than a token lives.
-    issuer.rules().trouble = Some(503);
+    issuer.rules().mood = Mood::Says(503, "upgrading".to_owned());
     bridge.wait_log(&[
         "WARN",
         "cannot get a token for kafka",
         "the old one is valid until its end",
     ]);
-    issuer.rules().trouble = None;
+    issuer.rules().mood = Mood::Good;
     bridge.wait_log(&["a token for kafka was issued again"]);
     flow.wait_more(500);
     // And for longer: the broker lets nobody stay whose token has ended.
-    issuer.rules().trouble = Some(503);
+    issuer.rules().mood = Mood::Says(503, "upgrading".to_owned());
     bridge.wait_log(&["WARN", "the token for kafka has expired"]);
     bridge.wait_metric("bridge_kafka_brokers", &["state=\"down\""], 1.0);
-    issuer.rules().trouble = None;
+    issuer.rules().mood = Mood::Good;
     bridge.wait_metric("bridge_kafka_brokers", &["state=\"up\""], 1.0);
     flow.wait_more(1_000);
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
     assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
 }
 
@@ -172,7 +168,7 @@ fn a_token_in_a_file_is_replaced_again_and_again() {
     issuer.rules().lifetime = 8;
     let name = unique("token");
     let file = house.write(&name, &issuer.token(AUDIENCE));
-    let (_server, flow) = begin(house, "TOKEN", &(house.trust() + &House::token_file(&file)));
+    let flow = begin(house, "TOKEN", &(house.trust() + &House::token_file(&file)), DEBUG);
     let bridge = flow.settings.start();
     flow.wait_more(500);
     // Each is taken two or three seconds later, so that several have ended when this does.
@@ -184,6 +180,6 @@ fn a_token_in_a_file_is_replaced_again_and_again() {
         });
         flow.wait_more(200);
     }
-    flow.finish(&bridge);
+    assert_eq!(flow.finish(&bridge), []);
     assert_eq!(bridge.logged(" WARN "), 0, "{}", bridge.log());
 }

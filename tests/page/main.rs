@@ -6,10 +6,6 @@
 //!
 //! `SCREENSHOTS=folder` has them write pictures of each state, too (`make screenshots`).
 
-#[path = "../support/installed.rs"]
-// What other tests install is not needed here.
-#[allow(dead_code)]
-mod installed;
 mod runbooks;
 mod words;
 
@@ -21,13 +17,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use installed::{at_least, packages, python, skipped};
 use kafka_eventhubs_bridge::admin::log::Levels;
 use kafka_eventhubs_bridge::admin::{Changes, Reloads, Server, Views};
 use kafka_eventhubs_bridge::config::Config;
 use kafka_eventhubs_bridge::health::Health;
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::status::Status;
+use stage::installed::{at_least, packages, python, skipped};
 
 /// They take half a minute when they have the machine; they share it with the other tests.
 const LIMIT: Duration = Duration::from_secs(400);
@@ -54,9 +50,10 @@ fn the_page_in_a_real_browser() {
         Err(reason) => return skipped("the status page in a browser", &reason),
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");
-    let home = installed::installed("page", "python", &folder, &["requirements.txt"], |home| {
-        packages(home, &["--no-deps", "--only-binary", ":all:"]);
-    });
+    let home =
+        stage::installed::installed("page", "python", &folder, &["requirements.txt"], |home| {
+            packages(home, &["--no-deps", "--only-binary", ":all:"]);
+        });
     let server = server();
     let mut pytest = Command::new(home.join("venv/bin/python"));
     pytest.args(["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations", "5"]);

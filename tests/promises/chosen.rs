@@ -1,13 +1,14 @@
 //! A hub for each tenant of one topic: each record is in the hub that it chooses, in order, and nowhere else.
 
 use eventhubs_local::Server;
+use kafka_eventhubs_bridge::status::document::Document;
 use kafka_eventhubs_bridge::status::document::Reading;
+use stage::audit::{Auditor, Place};
+use stage::event::place;
+use stage::records::record;
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::partial::wait_held;
-use crate::support::audit::{Auditor, Place};
-use crate::support::event::place;
-use crate::support::records::record;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const EACH: i64 = 120;
 const HUB: &str = "tenant-{header:tenant}";
@@ -67,7 +68,7 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
     });
     let why = wait_held(&bridge, &[("namespace", "default"), ("hub", "tenant-c")]);
     assert!(why.contains("no such hub"), "{why}");
-    let detail = bridge.wait_status("the last partition waits", |status| {
+    let detail = bridge.wait_status("the last partition waits", |status: &Document| {
         let last = &status.topics.first()?.partitions[2];
         last.detail.clone().filter(|_| last.state == Reading::Held)
     });
@@ -84,7 +85,7 @@ fn each_record_is_in_the_hub_it_chooses_and_the_hub_that_is_missing_holds_only_i
     wait_for("all is committed", PATIENCE, || {
         (kafka.committed(&group, &topic, 2) == Some(EACH)).then_some(())
     });
-    let mapping = bridge.status().mappings.remove(0);
+    let mapping = bridge.status::<Document>().mappings.remove(0);
     assert_eq!((mapping.hub.as_str(), mapping.hubs.map(|hubs| hubs.len())), (HUB, Some(4)));
     let sent = |hub: &str| bridge.count("bridge_events_sent_total", &[&format!("hub=\"{hub}\"")]);
     assert_eq!(

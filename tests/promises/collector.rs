@@ -16,9 +16,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
-
-use crate::support::authority::Certificate;
-use crate::support::https;
+use stage::authority::Certificate;
+use stage::https;
 
 /// What it has heard.
 #[derive(Debug, Default, Clone)]

@@ -4,11 +4,11 @@
 //! whatever came out of it, it was 392 MB with records of 1 kB, 318 MB with 10 kB and 238 MB with 200 kB.
 
 use eventhubs_local::Server;
+use stage::audit::Auditor;
+use stage::records::EPOCH;
+use stage::{Kafka, Out, Settings, unique};
 
 use crate::memory::{BASE, wait_full};
-use crate::support::audit::Auditor;
-use crate::support::records::EPOCH;
-use crate::support::{Kafka, Out, Settings, unique};
 
 const HUB: &str = "orders";
 /// What is set when nothing is.

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use eventhubs_local::Server;
-
-use crate::scene::{HUB, PARTITIONS, Scene};
-use crate::support::audit::{Auditor, Place};
-use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
+use stage::audit::{Auditor, Place};
+use stage::scene::{HUB, PARTITIONS};
+use stage::{Kafka, PATIENCE, Scene, Settings, Supply, rest, unique, wait_for};
 
 #[test]
 fn a_clean_stop_and_a_restart_double_nothing() {

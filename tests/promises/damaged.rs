@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use eventhubs_local::Server;
-
-use crate::support::audit::Auditor;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
+use stage::audit::Auditor;
+use stage::{Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
 
 const HUB: &str = "orders";
 const PARTITIONS: i32 = 40;

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use eventhubs_local::Server;
-
-use crate::support::audit::Auditor;
-use crate::support::event::{Form, Seen, expected, partition_key, place};
-use crate::support::reader::{Next, Source};
-use crate::support::records::record;
-use crate::support::{Kafka, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::event::{Form, Seen, expected, partition_key, place};
+use stage::reader::{Next, Source};
+use stage::records::record;
+use stage::{Kafka, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const KAFKA_PARTITIONS: i32 = 8;

@@ -4,11 +4,9 @@
 //! as before, what stands is named, and when the trouble is over everything arrives, once and in order.
 
 use eventhubs_local::{Fault, Plan, Server};
-
-use crate::scene::count;
-use crate::support::audit::{Audit, Auditor};
-use crate::support::records::{Pour, large_record, record};
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::{Audit, Auditor};
+use stage::records::{Pour, large_record, record};
+use stage::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 const PARTITIONS: i32 = 32;
 const HEALTHY: &str = "healthy";
@@ -70,7 +68,7 @@ fn named(bridge: &Bridge, topic: &str, lines_before: usize) -> Option<String> {
         return Some(line.to_owned());
     }
     let label = format!("topic=\"{topic}\"");
-    if count(bridge, "bridge_partition_held", &[&label]) > 0 {
+    if bridge.count("bridge_partition_held", &[&label]) > 0 {
         return Some(format!("partitions of {topic} are held"));
     }
     let (_, body) = bridge.readiness();
@@ -150,7 +148,7 @@ fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) -> Ve
         before * 100.0,
         during * 100.0
     );
-    let held = count(&bridge, "bridge_partition_held", &[&format!("topic=\"{}\"", healthy.topic)]);
+    let held = bridge.count("bridge_partition_held", &[&format!("topic=\"{}\"", healthy.topic)]);
     assert_eq!(held, 0, "no partition of the healthy topic is held");
     fault.clear();
 
@@ -159,7 +157,7 @@ fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) -> Ve
         audit.wait_records(supply.total());
     }
     bridge.wait_ready(200);
-    assert_eq!(count(&bridge, "bridge_records_let_go_total", &[]), 0);
+    assert_eq!(bridge.count("bridge_records_let_go_total", &[]), 0);
     bridge.stop();
     let (partitions, calls) = went_on(&bridge);
     assert!(calls < partitions, "{partitions} partitions went on one by one");
@@ -257,10 +255,10 @@ fn many_partitions_on_a_dead_hub(each: u64, bytes: usize) {
         .start();
     let mut most = 0;
     let mut look = || {
-        let resident = count(&bridge, "process_resident_memory_bytes", &[]);
+        let resident = bridge.count("process_resident_memory_bytes", &[]);
         most = most.max(resident);
         assert!(most < LIMIT + BASE, "{} MB of {bytes} bytes records", most >> 20);
-        count(&bridge, "bridge_records_received_total", &[])
+        bridge.count("bridge_records_received_total", &[])
     };
     // Nothing more is taken from Kafka, however often is tried.
     wait_for("it holds what it may", PATIENCE, || {

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use eventhubs_local::Server;
+use stage::authority::Authority;
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::collector::{Collector, texts};
-use crate::support::authority::Authority;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const HUB: &str = "orders";
 const RECORDS: u32 = 600;
@@ -50,7 +50,7 @@ fn spans_link_the_records_they_sent_and_metrics_are_those_of_the_page() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let (collector, address) = Collector::start("hush-of-otlp", &authority.sign(&["localhost"]));
     let bridge = Settings::new(kafka, &group, &server)
         .mapping(&topic, HUB)

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use stage::scene::PARTITIONS;
+use stage::{Kafka, PATIENCE, Scene, rest, wait_for};
+
 use crate::members::{overtaken, wait_busy};
-use crate::scene::{PARTITIONS, Scene, count};
-use crate::support::{Kafka, PATIENCE, rest, wait_for};
 
 /// A thread that is silent for so long is taken for dead: 30 s and the drain timeout.
 const STALL: Duration = Duration::from_secs(31);
@@ -28,7 +29,7 @@ fn a_process_that_stands_for_longer_than_its_probe_allows_and_keeps_its_session_
     assert_eq!(bridge.liveness().0, 200, "it goes on");
     for kind in ["lost", "revoke"] {
         let label = format!("kind=\"{kind}\"");
-        assert_eq!(count(&bridge, "bridge_rebalances_total", &[&label]), 0, "{kind}");
+        assert_eq!(bridge.count("bridge_rebalances_total", &[&label]), 0, "{kind}");
     }
     assert_eq!(scene.finish(&bridge), []);
 }
@@ -51,7 +52,7 @@ fn a_process_that_wakes_after_its_session_commits_nothing_of_before() {
     };
     look();
     frozen.signal(libc::SIGCONT);
-    let lost = || count(&frozen, "bridge_rebalances_total", &["kind=\"lost\""]) > 0;
+    let lost = || frozen.count("bridge_rebalances_total", &["kind=\"lost\""]) > 0;
     wait_for("it notices", PATIENCE, || {
         look();
         lost().then_some(())

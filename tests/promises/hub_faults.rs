@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use eventhubs_local::{Condition, Fault};
-
-use crate::scene::{HUB, Scene, count};
-use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
+use stage::scene::HUB;
+use stage::{Bridge, Kafka, PATIENCE, Scene, wait_for};
 
 /// Waits until a fault has happened that often.
 #[track_caller]
@@ -14,12 +13,12 @@ fn wait_fired(fault: &Fault, times: u64) {
 }
 
 fn retries(bridge: &Bridge, cause: &str) -> u64 {
-    count(bridge, "bridge_send_retries_total", &[&format!("cause=\"{cause}\"")])
+    bridge.count("bridge_send_retries_total", &[&format!("cause=\"{cause}\"")])
 }
 
 /// Everything arrives, nothing was let go, and nobody was told to act.
 fn finish(scene: Scene, bridge: &Bridge) -> Vec<(i32, i64)> {
-    let let_go = count(bridge, "bridge_records_let_go_total", &[]);
+    let let_go = bridge.count("bridge_records_let_go_total", &[]);
     assert!(let_go == 0, "{let_go} records were let go");
     let duplicates = scene.finish(bridge);
     assert_eq!(bridge.logged("ERROR"), 0, "{}", bridge.log());
@@ -41,9 +40,9 @@ fn absent_at_the_start_and_gone_in_mid_flow() {
     for _ in 0..2 {
         scene.server.stop();
         bridge.wait_unready(&["`default` is not connected"]);
-        assert!(count(&bridge, "bridge_eventhubs_connected", &[]) == 0);
+        assert!(bridge.count("bridge_eventhubs_connected", &[]) == 0);
         // It goes on trying, and keeps what it holds.
-        let failed = || count(&bridge, "bridge_eventhubs_connects_total", &["outcome=\"failed\""]);
+        let failed = || bridge.count("bridge_eventhubs_connects_total", &["outcome=\"failed\""]);
         let before = failed();
         wait_for("more attempts", PATIENCE, || (failed() > before + 1).then_some(()));
         scene.server.restart().unwrap();
@@ -152,7 +151,7 @@ fn links_tokens_and_connections_come_back() {
     let scene = Scene::new(Kafka::shared(), "comes-back");
     let bridge = scene.settings.start();
     let faults = scene.server.faults();
-    let links = || count(&bridge, "bridge_links_attached_total", &[]);
+    let links = || bridge.count("bridge_links_attached_total", &[]);
     let disturbances: [(&str, &dyn Fn()); 5] = [
         ("links detached", &|| faults.hub(HUB).detach_links(Condition::detach_forced())),
         ("tokens expired", &|| faults.expire_tokens()),

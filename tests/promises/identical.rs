@@ -7,8 +7,7 @@ use std::time::Duration;
 use azure_messaging_eventhubs::models::EventData;
 use azure_messaging_eventhubs::{EventDataBatchOptions, EventHubsError, ProducerClient};
 use eventhubs_local::{Hub, Partition, Server, Value};
-
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
+use stage::{Kafka, Out, PATIENCE, Settings, unique};
 
 const KEYS: [&str; 4] = ["customer-17", "customer-4", "grün", "x"];
 /// Clients that may fail, one after the other: this one (0.16) now and then loses its own connection.

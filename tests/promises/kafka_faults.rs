@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use eventhubs_local::{Hub, Server};
-
-use crate::support::audit::Auditor;
-use crate::support::event::place;
-use crate::support::records::record;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::event::place;
+use stage::records::record;
+use stage::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 fn server() -> Server {
     Server::builder().hub("orders", 4).start().unwrap()

@@ -2,9 +2,6 @@
 //!
 //! One file per promise. An audit runs wherever records flow: nothing committed that the hub does not hold.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod chosen;
 mod collector;
 mod compressed;
@@ -29,7 +26,6 @@ mod refused;
 mod reload;
 mod resized;
 mod scaling;
-mod scene;
 mod seen;
 mod startup;
 mod status;

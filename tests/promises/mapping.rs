@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventhubs_local::{Event, Hub, Partition, Server};
-
-use crate::support::audit::Auditor;
-use crate::support::event::{Form, partition_key, place};
-use crate::support::records::record;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, unique};
+use stage::audit::Auditor;
+use stage::event::{Form, partition_key, place};
+use stage::records::record;
+use stage::{Kafka, PATIENCE, Settings, Supply, unique};
 
 /// Every event of a hub with the partition it is in.
 fn events(hub: &Hub) -> Vec<(u32, Event)> {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use eventhubs_local::Server;
-
-use crate::scene::{HUB, Scene, count};
-use crate::support::audit::Auditor;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, rest, unique, wait_for};
+use stage::audit::Auditor;
+use stage::scene::HUB;
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, Supply, rest, unique, wait_for};
 
 /// Waits until this member itself has taken records.
 pub(crate) fn wait_busy(bridge: &Bridge) {
@@ -18,7 +17,7 @@ pub(crate) fn wait_busy(bridge: &Bridge) {
 fn assert_orderly(bridge: &Bridge) {
     for reason in ["lost", "deadline"] {
         let label = format!("reason=\"{reason}\"");
-        let let_go = count(bridge, "bridge_records_let_go_total", &[&label]);
+        let let_go = bridge.count("bridge_records_let_go_total", &[&label]);
         assert!(let_go == 0, "{let_go} records {reason}");
     }
 }
@@ -67,7 +66,7 @@ fn a_static_member_comes_back_to_its_partitions() {
     let (stays, mut goes) = (start("pod-0"), start("pod-1"));
     wait_busy(&stays);
     wait_busy(&goes);
-    let rebalances = || count(&stays, "bridge_rebalances_total", &[]);
+    let rebalances = || stays.count("bridge_rebalances_total", &[]);
     let before = rebalances();
     for _ in 0..2 {
         goes.stop();
@@ -85,7 +84,11 @@ fn a_static_member_comes_back_to_its_partitions() {
 /// As when all pods are deleted: whoever stops second does so while the group rebalances.
 #[test]
 fn all_members_stop_together() {
-    let scene = Scene::new(Kafka::shared(), "together");
+    stop_together(Scene::new(Kafka::shared(), "together"), |_| ());
+}
+
+/// Three members, four times; each has ended when `look` is shown it.
+pub(crate) fn stop_together(scene: Scene, look: impl Fn(&Bridge)) {
     for round in 0..4 {
         let members = [scene.settings.start(), scene.settings.start(), scene.settings.start()];
         for member in &members {
@@ -98,6 +101,7 @@ fn all_members_stop_together() {
         }
         for member in &members {
             assert_eq!(member.wait_exit(PATIENCE), 0);
+            look(member);
         }
     }
     let last = scene.settings.start();

@@ -1,10 +1,8 @@
 //! However much is waiting in Kafka and however long Event Hubs takes nothing: memory stays within the bound.
 
 use eventhubs_local::{Fault, Server};
-
-use crate::scene::count;
-use crate::support::audit::Auditor;
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const LIMIT: u64 = 32 << 20;
@@ -15,10 +13,10 @@ const RECORDS: u64 = 30_000;
 /// Full: nothing more is taken from Kafka, and it stays so however often is tried.
 pub(crate) fn wait_full(bridge: &Bridge, stuck: &Fault, least: u64) {
     wait_for("the buffers are full", PATIENCE, || {
-        let taken = count(bridge, "bridge_records_received_total", &[]);
+        let taken = bridge.count("bridge_records_received_total", &[]);
         let fired = stuck.fired();
         wait_for("another round", PATIENCE, || (stuck.fired() >= fired + 8).then_some(()));
-        let still = count(bridge, "bridge_records_received_total", &[]) == taken;
+        let still = bridge.count("bridge_records_received_total", &[]) == taken;
         (taken > least && still).then_some(())
     });
 }
@@ -44,12 +42,12 @@ fn a_backlog_behind_a_hub_that_takes_nothing_stays_in_kafka() {
         .with("[limits]\nmemory = '32MiB'")
         .start();
     wait_full(&bridge, &stuck, 500);
-    let held = count(&bridge, "bridge_buffered_bytes", &[]);
-    let ahead = count(&bridge, "bridge_prefetched_bytes", &[]);
+    let held = bridge.count("bridge_buffered_bytes", &[]);
+    let ahead = bridge.count("bridge_prefetched_bytes", &[]);
     assert!(held + ahead <= LIMIT + LIMIT / 4, "{held} + {ahead}");
     stuck.clear();
     audit.wait_records(RECORDS);
-    let resident = count(&bridge, "process_resident_memory_bytes", &[]);
+    let resident = bridge.count("process_resident_memory_bytes", &[]);
     assert!(resident < LIMIT + BASE, "{resident}");
     bridge.stop();
     assert_eq!(audit.finish(&ends).duplicates, []);
@@ -80,16 +78,16 @@ fn letters_that_cannot_be_written_wait_in_kafka_and_hold_up_nobody_else() {
     let topic = format!("topic=\"{bad}\"");
     let held = [&*topic, "reason=\"dead_letters\""];
     bridge.wait_metric("bridge_partition_held", &held, 8.0);
-    let taken = count(&bridge, "bridge_records_received_total", &[&topic]);
+    let taken = bridge.count("bridge_records_received_total", &[&topic]);
     assert!(taken <= 8 * 64, "{taken} letters wait");
     // Three times what it may hold goes by.
     let step = audit.records();
     for records in (1..=10).map(|part| step + part * 10_000) {
         audit.wait_records(records);
-        let resident = count(&bridge, "process_resident_memory_bytes", &[]);
+        let resident = bridge.count("process_resident_memory_bytes", &[]);
         assert!(resident < LIMIT + BASE, "{resident}");
     }
-    assert_eq!(count(&bridge, "bridge_records_received_total", &[&topic]), taken);
+    assert_eq!(bridge.count("bridge_records_received_total", &[&topic]), taken);
     let supply = pour.stop();
     audit.wait_records(supply.total());
     bridge.stop();

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use stage::reader::{Next, Source};
+use stage::scene::HUB;
+use stage::{Bridge, Kafka, PATIENCE, Scene, wait_for};
+
 use crate::members::wait_busy;
-use crate::scene::{HUB, Scene, count};
-use crate::support::reader::{Next, Source};
-use crate::support::{Bridge, Kafka, PATIENCE, wait_for};
 
 const ONCE: &str = "[effectively_once]
     lease = '1s'
@@ -30,7 +31,7 @@ const LIVES: usize = 8;
 
 /// Some would have come twice.
 fn wait_spared(bridge: &Bridge) {
-    let some = || (count(bridge, SPARED, &[]) > 0).then_some(());
+    let some = || (bridge.count(SPARED, &[]) > 0).then_some(());
     wait_for("events that are there are not sent", PATIENCE, some);
 }
 
@@ -66,7 +67,7 @@ fn after_a_clean_stop_nothing_is_looked_for() {
     for _ in 0..3 {
         let bridge = scene.settings.start();
         scene.wait_more(2_000);
-        assert_eq!(count(&bridge, "bridge_lookup_events_read_total", &[]), 0);
+        assert_eq!(bridge.count("bridge_lookup_events_read_total", &[]), 0);
         bridge.stop();
     }
     let last = scene.settings.start();

@@ -5,9 +5,8 @@ use std::net::TcpListener;
 
 use eventhubs_local::{Rights, Server};
 use serde_json::Value;
-
-use crate::support::audit::{Audit, Auditor};
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::{Audit, Auditor};
+use stage::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 /// Of both namespaces.

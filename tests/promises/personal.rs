@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use eventhubs_local::{Event, Partition, Server};
-
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
+use kafka_eventhubs_bridge::admin::Answer;
+use kafka_eventhubs_bridge::status::document::Document;
+use stage::{Kafka, Out, PATIENCE, Settings, unique};
 
 /// Stands in keys, values and headers of all records.
 const ANNA: &str = "anna-larsson-19841223";
@@ -72,8 +73,8 @@ fn what_is_taken_out_is_in_no_event_dead_letter_status_or_log() {
     bridge.wait_metric("bridge_records_refused_total", &["dead_letter"], 9.0);
     assert!(server.hub("orders").wait_for(2, PATIENCE), "what is right goes");
     bridge.wait_metric("bridge_records_filtered_total", &["expression"], 1.0);
-    drop(bridge.status());
-    drop(bridge.events(0));
+    drop(bridge.status::<Document>());
+    drop(bridge.events::<Answer>(0));
     bridge.stop();
 
     let letters = kafka.records(&target, 0);

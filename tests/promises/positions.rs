@@ -1,11 +1,11 @@
 //! Positions that are gone: the partition stands where it is told to, and keeps no other; what is made again is read whole.
 
 use eventhubs_local::Server;
+use stage::audit::Auditor;
+use stage::records::record;
+use stage::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 use crate::partial::wait_held;
-use crate::support::audit::Auditor;
-use crate::support::records::record;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HALT: &str = "[kafka]\nout_of_range = 'halt'";
 

@@ -1,11 +1,10 @@
 //! Where the brokers lead the group (KIP-848, `group.protocol = "consumer"`): what holds among members that share it out themselves
 //! holds here. `GROUP_PROTOCOL=consumer cargo test --test promises` plays every other promise so, too.
 
-use std::time::Duration;
+use stage::scene::PARTITIONS;
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, wait_for};
 
-use crate::members::{assert_takes_over, wait_busy};
-use crate::scene::{PARTITIONS, Scene, count};
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, rest, wait_for};
+use crate::members::{assert_takes_over, stop_together, wait_busy};
 
 /// The usual scene, with a group that the brokers lead.
 fn scene(kafka: &Kafka, name: &str) -> Scene {
@@ -35,7 +34,7 @@ fn members_come_and_are_replaced_and_nothing_comes_twice() {
     });
     let third = scene.settings.start();
     wait_busy(&third);
-    let revokes = |bridge| count(bridge, "bridge_rebalances_total", &["kind=\"revoke\""]);
+    let revokes = |bridge: &Bridge| bridge.count("bridge_rebalances_total", &["kind=\"revoke\""]);
     assert!(revokes(&first) + revokes(&second) > 0, "partitions moved");
     third.stop();
     second.stop();
@@ -45,23 +44,9 @@ fn members_come_and_are_replaced_and_nothing_comes_twice() {
 /// The epoch of a member that stops is often stale: the brokers are giving it what another has just left.
 #[test]
 fn all_members_stop_together() {
-    let scene = scene(Kafka::shared(), "ledtogether");
-    for round in 0..4 {
-        let members = [scene.settings.start(), scene.settings.start(), scene.settings.start()];
-        for member in &members {
-            wait_busy(member);
-        }
-        for member in &members {
-            member.terminate();
-            rest(Duration::from_millis(round * 40));
-        }
-        for member in &members {
-            assert_eq!(member.wait_exit(PATIENCE), 0);
-            assert_eq!(member.logged("the last commit of revoked partitions failed"), 0);
-        }
-    }
-    let last = scene.settings.start();
-    assert_eq!(scene.finish(&last), []);
+    stop_together(scene(Kafka::shared(), "ledtogether"), |member| {
+        assert_eq!(member.logged("the last commit of revoked partitions failed"), 0);
+    });
 }
 
 /// librdkafka tells nobody of a member that is given nothing.

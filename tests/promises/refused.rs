@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use eventhubs_local::{Condition, Server};
-
-use crate::support::audit::{Auditor, Place};
-use crate::support::event::place;
-use crate::support::records::{noise, record};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
+use stage::audit::{Auditor, Place};
+use stage::event::place;
+use stage::records::{noise, record};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 /// What the links of these tests take.
 const LIMIT: u64 = 16 << 10;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use eventhubs_local::{Hub, Partition, Server};
+use kafka_eventhubs_bridge::admin::Answer;
+use kafka_eventhubs_bridge::status::document::Document;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-
-use crate::support::audit::{Audit, Auditor};
-use crate::support::event::place;
-use crate::support::records::{Pour, noise};
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::{Audit, Auditor};
+use stage::event::place;
+use stage::records::{Pour, noise};
+use stage::{Bridge, Kafka, Out, PATIENCE, Settings, Supply, unique, wait_for};
 
 /// A Kafka partition and an offset.
 type Spot = (i32, i64);
@@ -124,7 +125,7 @@ fn mappings_are_changed_added_and_removed_and_each_record_goes_by_one_of_them() 
     reloaded(&bridge, &estate.orders());
     estate.wait_more(HUBS[1], 300);
     assert!(reloaded(&bridge, &estate.orders()).contains("nothing has changed"));
-    let kinds: Vec<_> = bridge.events(0).events.into_iter().map(|it| it.change).collect();
+    let kinds: Vec<_> = bridge.events::<Answer>(0).events.into_iter().map(|it| it.change).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "reloaded").count(), 5, "{kinds:?}");
     assert_eq!(bridge.count("bridge_config_reloads_total", &["applied"]), 5);
 
@@ -168,7 +169,7 @@ fn a_wrong_configuration_is_refused_whole_and_the_old_one_runs_on() {
     bridge.wait_log(&["ERROR", "was not reloaded", "limits.drain_timeout"]);
     estate.wait_more(HUBS[1], 300);
     assert_eq!(estate.server.hub(HUBS[2]).total(), 0);
-    let kinds: Vec<_> = bridge.events(0).events.into_iter().map(|it| it.change).collect();
+    let kinds: Vec<_> = bridge.events::<Answer>(0).events.into_iter().map(|it| it.change).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "reload_refused").count(), 2, "{kinds:?}");
     // SIGHUP asks for the same.
     bridge.rewrite(&estate.orders().with("[log]\nlevel = 'debug'"));
@@ -237,7 +238,7 @@ fn a_partition_that_has_halted_tries_its_record_again() {
     reloaded(&bridge, &settings.with("batch.linger = '20ms'\nfailure.policy = 'drop'"));
     assert!(server.hub(HUBS[1]).wait_for(2, PATIENCE), "it goes on behind the record");
     assert_eq!(bridge.count("bridge_records_refused_total", &["drop", "too_large"]), 1);
-    bridge.wait_status("nothing is held", |status| status.held.is_empty().then_some(()));
+    bridge.wait_status("nothing is held", |status: &Document| status.held.is_empty().then_some(()));
     bridge.stop();
     assert_eq!(server.hub(HUBS[1]).total(), 2);
 }

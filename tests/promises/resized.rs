@@ -2,10 +2,8 @@
 //! doubled or out of order.
 
 use eventhubs_local::Server;
-
-use crate::scene::count;
-use crate::support::audit::Auditor;
-use crate::support::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::{Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const PARTITIONS: i32 = 4;
@@ -30,7 +28,7 @@ fn resized(before: u32, after: u32, change: impl FnOnce(&Server)) {
     let stuck = server.faults().hub(HUB).released();
     supply.write(AFTER);
     wait_for("all wait", PATIENCE, || {
-        (count(&bridge, "bridge_records_received_total", &[]) == supply.total()).then_some(())
+        (bridge.count("bridge_records_received_total", &[]) == supply.total()).then_some(())
     });
     // One made anew holds only what was not stored in the other. What waited for a partition that is gone comes behind what
     // waited for one that stays: a key keeps its order, a partition does not.

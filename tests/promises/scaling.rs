@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::scene::{HUB, PARTITIONS, Scene};
-use crate::support::kafka::Group;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, rest, wait_for};
+use stage::kafka::Group;
+use stage::scene::{HUB, PARTITIONS};
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, rest, wait_for};
 
 /// As the chart's `keda.lagThreshold` and `keda.maxReplicas`, for smaller numbers.
 const THRESHOLD: i64 = 3_000;

@@ -4,10 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use eventhubs_local::Server;
 use serde_json::Value;
-
-use crate::scene::{HUB, Scene};
-use crate::support::produce::Out;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, unique, wait_for};
+use stage::produce::Out;
+use stage::scene::HUB;
+use stage::{Bridge, Kafka, PATIENCE, Scene, Settings, unique, wait_for};
 
 const STATE: &str = "bridge_hub_partition_state_timestamp_seconds";
 /// The age of old records, and what a record or a state of now is younger than.

@@ -3,10 +3,9 @@
 use std::net::TcpListener;
 
 use eventhubs_local::{Rights, Server};
-
-use crate::support::audit::Auditor;
-use crate::support::records::record;
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::Auditor;
+use stage::records::record;
+use stage::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 /// Shown nowhere.
 const SECRET: &str = "bm9ib2R5IG11c3QgZXZlciBzZWUgdGhpcw==";

@@ -3,11 +3,12 @@
 use std::os::unix::process::CommandExt as _;
 
 use eventhubs_local::Server;
+use kafka_eventhubs_bridge::admin::Answer;
+use kafka_eventhubs_bridge::status::document::Document;
 use serde_json::Value;
-
-use crate::support::audit::{Audit, Auditor};
-use crate::support::records::{Pour, record};
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::{Audit, Auditor};
+use stage::records::{Pour, record};
+use stage::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const PARTITIONS: i32 = 2;
 const TOKEN: &str = "a token of the tests, not a secret one";
@@ -85,7 +86,7 @@ fn a_mapping_is_drained_and_goes_on_and_the_other_does_not_notice() {
     });
     two.wait_more(1, 1_000);
     assert_eq!(two.audits[0].records(), drained, "it is paused");
-    let status = bridge.status();
+    let status: Document = bridge.status();
     let of = |index: usize| (status.mappings[index].paused, status.mappings[index].partitions_held);
     assert_eq!((of(0), of(1)), ((true, 2), (false, 0)));
     bridge.wait_metric("bridge_partition_held", &[&two.topics[0], "reason=\"paused\""], 2.0);
@@ -95,7 +96,7 @@ fn a_mapping_is_drained_and_goes_on_and_the_other_does_not_notice() {
         serde_json::json!({ "mapping": 0, "hub": "orders", "paused": false, "changed": true });
     assert_eq!(said["mappings"][0], expected);
     two.wait_more(0, 300);
-    let kinds: Vec<_> = bridge.events(0).events.into_iter().map(|it| it.change).collect();
+    let kinds: Vec<_> = bridge.events::<Answer>(0).events.into_iter().map(|it| it.change).collect();
     for kind in ["mapping_paused", "mapping_resumed"] {
         assert_eq!(kinds.iter().filter(|it| *it == kind).count(), 1, "{kinds:?}");
     }
@@ -113,7 +114,7 @@ fn a_mapping_that_is_paused_in_the_configuration_waits_to_be_resumed() {
     let bridge = two.settings.clone().without("mappings").with(&paused).start();
     two.wait_more(1, 1_000);
     assert_eq!(two.audits[0].records(), 0);
-    assert!(bridge.status().mappings[0].paused);
+    assert!(bridge.status::<Document>().mappings[0].paused);
     good(&bridge, "resume", &["--all"]);
     two.wait_more(0, 300);
     two.finish(&bridge);
@@ -197,12 +198,12 @@ fn without_the_token_nothing_can_be_changed_over_the_network() {
             }
             assert_eq!(bridge.request("POST", "/status", token).0, 405);
         }
-        assert!(!bridge.status().mappings[0].paused);
+        assert!(!bridge.status::<Document>().mappings[0].paused);
         assert_eq!(bridge.count("bridge_config_reloads_total", &["applied"]), 0);
         let good = Some(TOKEN.replace(' ', "-"));
         let (status, _) = bridge.request("POST", writes[0], good.as_deref());
         assert_eq!(status, if refusal == 401 { 200 } else { 403 });
-        assert_eq!(bridge.status().mappings[0].paused, refusal == 401);
+        assert_eq!(bridge.status::<Document>().mappings[0].paused, refusal == 401);
         if refusal == 401 {
             assert_eq!(bridge.request("POST", writes[3], good.as_deref()).0, 404);
             let changed = folder.path().join("other");
@@ -242,6 +243,6 @@ fn another_user_of_the_machine_is_refused() {
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     bridge.wait_log(&["WARN", "another user of this machine was refused"]);
-    assert!(!bridge.status().mappings[0].paused);
+    assert!(!bridge.status::<Document>().mappings[0].paused);
     bridge.stop();
 }

@@ -2,10 +2,8 @@
 //! arrives once and in order.
 
 use eventhubs_local::Server;
-
-use crate::scene::count;
-use crate::support::audit::{Audit, Auditor};
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
+use stage::audit::{Audit, Auditor};
+use stage::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const PARTITIONS: u32 = 32;
 /// Of each partition.
@@ -19,7 +17,7 @@ const WINDOW: u64 = 8 * EVENTS;
 
 /// How many batches were accepted.
 fn accepted(bridge: &Bridge) -> u64 {
-    count(bridge, "bridge_send_duration_seconds_count", &[])
+    bridge.count("bridge_send_duration_seconds_count", &[])
 }
 
 #[test]
@@ -76,7 +74,7 @@ fn two_hubs_share_what_their_namespace_takes() {
     wait_for("nothing is governed", PATIENCE, || {
         (!bridge.metrics().contains("bridge_throttled_lanes_waiting{")).then_some(())
     });
-    assert_eq!(count(&bridge, "bridge_records_let_go_total", &[]), 0);
+    assert_eq!(bridge.count("bridge_records_let_go_total", &[]), 0);
     bridge.stop();
     for (audit, supply) in sides {
         // It panics about what is lost or out of order.

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventhubs_local::Server;
+use stage::event::{Property, Seen, partition_key, place};
+use stage::reader::{Next, Source};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::refused::letters;
-use crate::support::event::{Property, Seen, partition_key, place};
-use crate::support::reader::{Next, Source};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 const HUB_PARTITIONS: u32 = 4;
 const RECORDS: i64 = 300;

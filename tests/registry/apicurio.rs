@@ -2,16 +2,15 @@
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use bridge_schema::SchemaId;
 use serde_json::{Value, json};
+use stage::installed::{at_least, done, installed};
+use stage::node::fresh_dir;
+use stage::{PATIENCE, Process, free_port, wait_for};
 
 use crate::block_on;
-use crate::installed::{at_least, done, installed};
-use crate::support::child::spawn;
-use crate::support::node::{free_ports, fresh_dir};
-use crate::support::{PATIENCE, wait_for};
 
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy";
 const PROGRAM: &str = "apicurio-registry-app-2.6.13.Final-runner.jar";
@@ -21,13 +20,7 @@ const INSTALL: &str = "apt-get install default-jre-headless maven";
 pub(crate) struct Apicurio {
     home: PathBuf,
     port: u16,
-    process: Option<Child>,
-}
-
-impl Drop for Apicurio {
-    fn drop(&mut self) {
-        self.kill();
-    }
+    process: Option<Process>,
 }
 
 impl Apicurio {
@@ -52,7 +45,7 @@ impl Apicurio {
             done(Command::new("tar").arg("-xzf").arg(&archive).current_dir(home));
             std::fs::remove_file(archive).unwrap();
         });
-        Ok(Self { home, port: free_ports(1)[0], process: None })
+        Ok(Self { home, port: free_port(), process: None })
     }
 
     /// Starts it, with nothing in it, and waits until it answers.
@@ -64,7 +57,7 @@ impl Apicurio {
         java.arg(format!("-Dquarkus.http.port={}", self.port));
         java.arg("-jar").arg(self.home.join(PROGRAM)).current_dir(folder);
         java.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(spawn(java, INSTALL));
+        self.process = Some(Process::start(java, INSTALL));
         let url = format!("{}/subjects", self.address());
         wait_for("the registry answers", PATIENCE, || {
             TcpStream::connect(("127.0.0.1", self.port)).ok()?;
@@ -75,10 +68,7 @@ impl Apicurio {
 
     /// Kills it, and with it all that it holds.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            drop(process.kill());
-            drop(process.wait());
-        }
+        self.process = None;
     }
 
     /// Where it speaks Confluent's API.

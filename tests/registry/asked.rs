@@ -16,10 +16,10 @@ use kafka_eventhubs_bridge::config::{
 };
 use kafka_eventhubs_bridge::registry::{Client, Failure};
 use serde_json::json;
+use stage::authority::Authority;
+use stage::{PATIENCE, https};
 
 use crate::block_on;
-use crate::support::authority::Authority;
-use crate::support::{PATIENCE, https};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -37,7 +37,7 @@ fn registry(addresses: &[String]) -> Registry {
 
 /// Answers of a stand-in, over plain HTTP.
 fn stand_in(router: Router) -> String {
-    let certificate = Authority::new().sign(&["127.0.0.1"]);
+    let certificate = Authority::generate().sign(&["127.0.0.1"]);
     let (_, plain) = https::serve(router, &certificate);
     format!("http://{plain}")
 }
@@ -189,7 +189,7 @@ fn cloud(folder: &FilePath) -> (Registry, Arc<AtomicU32>) {
     let router = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/schemas/ids/7", get(schema));
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let (address, _) = https::serve(router, &authority.sign(&["127.0.0.1"]));
     let ca_file = folder.join("ca.pem");
     std::fs::write(&ca_file, authority.pem()).unwrap();

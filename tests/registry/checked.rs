@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use eventhubs_local::Server;
 use serde_json::Value;
+use stage::authority::Authority;
+use stage::{Kafka, Settings, https, unique};
 
 use crate::shared;
-use crate::support::authority::Authority;
-use crate::support::{Kafka, Settings, https, unique};
 
 /// The exit code, and what was found of each address: outcome, detail and hint.
 fn check(addresses: &[&str]) -> (i32, Vec<[String; 3]>) {
@@ -50,7 +50,7 @@ fn each_address_of_a_registry_is_asked_and_one_that_answers_is_enough() {
 
 #[test]
 fn a_registry_that_refuses_us_is_told_apart_from_one_that_is_older() {
-    let certificate = Authority::new().sign(&["127.0.0.1"]);
+    let certificate = Authority::generate().sign(&["127.0.0.1"]);
     let refusing = Router::new().fallback(|| async { StatusCode::FORBIDDEN });
     let (_, refusing) = https::serve(refusing, &certificate);
     let (code, found) = check(&[&format!("http://{refusing}")]);

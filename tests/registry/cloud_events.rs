@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eventhubs_local::Server;
 use serde_json::{Value, json};
+use stage::{Kafka, Out, PATIENCE, Settings, unique};
 
 use crate::readers::{in_go, in_python, interpreter, lines, page};
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique};
 
 /// A hub for each thing that becomes of them: its name, and the mapping's `[mappings.cloudevents]`.
 const HUBS: [(&str, &str); 3] = [

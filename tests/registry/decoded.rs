@@ -1,10 +1,11 @@
 //! What the bridge makes of them.
 
 use eventhubs_local::{Event, Partition, Server};
+use kafka_eventhubs_bridge::status::document::Document;
 use serde_json::{Value, json};
+use stage::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 
 use crate::apicurio::Apicurio;
-use crate::support::{Kafka, Out, PATIENCE, Settings, unique, wait_for};
 use crate::{own, shared};
 
 const MONEY: &str = r#"{"type": "record", "name": "Money", "namespace": "shop", "fields": [
@@ -157,7 +158,7 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
     assert!(scene.server.hub("plain").wait_for(10, PATIENCE), "the other mapping goes on");
     bridge.wait_metric("bridge_partition_held", &[&scene.topic, "schema"], 1.0);
     bridge.wait_log(&["WARN", "cannot connect to the registry", "registry=\"main\"", "schemas=1"]);
-    bridge.wait_status("the schema that it waits for", |status| {
+    bridge.wait_status("the schema that it waits for", |status: &Document| {
         let held = status.held.iter().map(|it| it.detail.clone()).next()?;
         let named = format!("schema id {first} of registry `main`: http://");
         held.contains(&named).then_some(())
@@ -165,7 +166,7 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
     assert_eq!(scene.server.hub("orders").total(), 0);
     // It is there, and knows nothing.
     apicurio.start();
-    bridge.wait_status("what the registry says", |status| {
+    bridge.wait_status("what the registry says", |status: &Document| {
         let held = status.held.iter().map(|it| it.detail.clone()).next()?;
         held.contains("404").then_some(())
     });
@@ -180,7 +181,9 @@ fn a_registry_that_is_away_or_empty_costs_its_own_records_a_wait_and_nobody_anyt
     apicurio.kill();
     scene.write([framed(first, &[6])]);
     assert_eq!(body(&scene.wait(3)[2]), json!(3));
-    wait_for("nothing is held", PATIENCE, || bridge.status().held.is_empty().then_some(()));
+    wait_for("nothing is held", PATIENCE, || {
+        bridge.status::<Document>().held.is_empty().then_some(())
+    });
     bridge.stop();
     assert_eq!(scene.server.hub("orders").total(), 3, "each once");
 }

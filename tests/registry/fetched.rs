@@ -9,10 +9,10 @@ use axum::response::{IntoResponse as _, Response};
 use bridge_schema::{Kind, Schema, SchemaId, Source};
 use kafka_eventhubs_bridge::config::{Identity, Registry, Tls};
 use kafka_eventhubs_bridge::registry::{Client, Failure};
+use stage::authority::Authority;
+use stage::{PATIENCE, https, unique};
 
 use crate::apicurio::Apicurio;
-use crate::support::authority::Authority;
-use crate::support::{PATIENCE, https, unique};
 use crate::{block_on, shared};
 
 fn registry(address: String) -> Registry {
@@ -121,7 +121,7 @@ fn certificate_in(folder: &Path, authority: &Authority) -> Identity {
 fn a_registry_behind_a_password_and_certificates_is_asked_with_those_that_stand_in_the_files_now() {
     let Some(apicurio) = shared() else { return };
     let id = SchemaId::Id(apicurio.register(&unique("m"), "AVRO", r#""long""#, &[]));
-    let (authority, clients) = (Authority::new(), Authority::new());
+    let (authority, clients) = (Authority::generate(), Authority::generate());
     // `ada:good-one`
     let allowed = |request: &Request| {
         request.headers().get("authorization").is_some_and(|it| it == "Basic YWRhOmdvb2Qtb25l")
@@ -133,7 +133,7 @@ fn a_registry_behind_a_password_and_certificates_is_asked_with_those_that_stand_
     let (ca_file, password) = (folder.path().join("ca.pem"), folder.path().join("password"));
     std::fs::write(&ca_file, authority.pem()).unwrap();
     std::fs::write(&password, "wrong-one").unwrap();
-    let identity = Some(certificate_in(folder.path(), &Authority::new()));
+    let identity = Some(certificate_in(folder.path(), &Authority::generate()));
     let registry = Registry {
         user: Some(("ada".to_owned(), password.clone())),
         tls: Tls { ca_file: Some(ca_file), identity },

@@ -8,9 +8,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-
-use crate::support::authority::Authority;
-use crate::support::{PATIENCE, https, wait_for};
+use stage::authority::Authority;
+use stage::{PATIENCE, https, wait_for};
 
 /// What becomes of questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +42,7 @@ impl Front {
             let (registry, state) = (registry.clone(), Arc::clone(&shared));
             async move { answer(&registry, &state, request.uri().to_string(), limit).await }
         });
-        let (_, plain) = https::serve(router, &Authority::new().sign(&["127.0.0.1"]));
+        let (_, plain) = https::serve(router, &Authority::generate().sign(&["127.0.0.1"]));
         Self { address: format!("http://{plain}"), state }
     }
 

@@ -1,11 +1,5 @@
 //! Records that were written with schemas of a real registry, and `CloudEvents`, as their readers get them.
 
-#[path = "../support/installed.rs"]
-#[allow(dead_code, reason = "this suite uses its part of it")]
-mod installed;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod apicurio;
 mod asked;
 mod checked;
@@ -18,8 +12,9 @@ mod readers;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use stage::installed::skipped;
+
 use apicurio::Apicurio;
-use installed::skipped;
 
 /// The registry that tests share that do not kill it; `None` where it cannot be had.
 fn shared() -> Option<MutexGuard<'static, Apicurio>> {

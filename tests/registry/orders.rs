@@ -6,12 +6,12 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use eventhubs_local::Server;
 use serde_json::Value;
+use stage::{Bridge, Kafka, Out, PATIENCE, Settings, unique};
 
 use crate::apicurio::Apicurio;
 use crate::front::{Front, Way};
 use crate::own;
 use crate::readers::{in_javascript, in_python, interpreter, lines, told};
-use crate::support::{Bridge, Kafka, Out, PATIENCE, Settings, unique};
 
 const KINDS: [&str; 3] = ["avro", "protobuf", "json"];
 /// How long the bridge waits for an answer of the registry.

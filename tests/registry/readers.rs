@@ -5,8 +5,7 @@ use std::process::Command;
 
 use eventhubs_local::Server;
 use serde_json::Value;
-
-use crate::installed::{at_least, done, installed, packages, python, skipped};
+use stage::installed::{at_least, done, installed, packages, python, skipped};
 
 /// Where the programs are.
 fn folder() -> PathBuf {

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-
-use crate::support::{Bridge, PATIENCE, Settings, wait_for};
+use stage::{Bridge, PATIENCE, Settings, wait_for};
 
 /// How long the group waits for a word of a member.
 pub(crate) const SESSION: Duration = Duration::from_secs(6);

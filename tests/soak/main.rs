@@ -13,22 +13,20 @@
 //! | `SOAK_KILLS` | each script is so many deaths by SIGKILL |
 //! | `SOAK_ONCE` | every mapping is delivered effectively once, and nothing may come twice |
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod crew;
 mod fault;
+mod play;
 mod refused;
 mod script;
-mod stage;
 mod trades;
 mod verdict;
 
 use std::time::{Duration, Instant};
 
+use stage::Kafka;
+
+use play::Play;
 use script::Script;
-use stage::Stage;
-use support::Kafka;
 
 /// What CI plays: seed and rounds. The first is orderly, in the second everything happens.
 const SHORT: [(u64, usize); 2] = [(2145, 3), (353, 3)];
@@ -74,7 +72,7 @@ fn nothing_is_lost_whatever_happens() {
         let script = script.delivered(once);
         println!("{number}: seed {seed}, {} rounds ...", script.rounds);
         let began = Instant::now();
-        let verdict = Stage::play(&kafka, &script);
+        let verdict = Play::perform(&kafka, &script);
         println!("{number}: {:.0?}: {verdict}", began.elapsed());
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use eventhubs_local::{Condition, Server};
-
-use crate::support::audit::Place;
-use crate::support::event::place;
-use crate::support::{Kafka, Out};
+use stage::audit::Place;
+use stage::event::place;
+use stage::{Kafka, Out};
 
 /// The hub that is particular.
 pub(crate) const HUB: &str = "copy";

@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::crew::{Change, Kit};
 use crate::fault::Trouble;
-use crate::stage::{GROWING, HUBS};
+use crate::play::{GROWING, HUBS};
 
 /// Members at most, of those that are not leaving.
 const CREW: usize = 4;

@@ -10,11 +10,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
-
-use crate::support::audit::Place;
-use crate::support::produce::Writer;
-use crate::support::records::record;
-use crate::support::{Kafka, Out, PATIENCE, rest, unique};
+use stage::audit::Place;
+use stage::produce::Writer;
+use stage::records::record;
+use stage::{Kafka, Out, PATIENCE, rest, unique};
 
 /// Of one attempt to end a transaction.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::crew::Crew;
+use crate::play::{AUDITED, Play};
 use crate::refused;
 use crate::script::{Script, Step};
-use crate::stage::{AUDITED, Stage};
 
 /// A script, as far as it has been played.
 pub(crate) struct Account {
@@ -67,11 +67,11 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Ends the audits. `ends` are those of the topics.
     #[track_caller]
-    pub(crate) fn of(stage: &mut Stage<'_>, script: &Script, ends: &[Vec<i64>]) -> Self {
-        let reasons = stage.crew.reasons();
-        let (steps, killed) = (script.steps.len(), stage.crew.kills());
+    pub(crate) fn of(play: &mut Play<'_>, script: &Script, ends: &[Vec<i64>]) -> Self {
+        let reasons = play.crew.reasons();
+        let (steps, killed) = (script.steps.len(), play.crew.kills());
         let mut verdict = Self { killed, steps, reasons, ..Self::default() };
-        for ((topic, _), (hub, audit)) in AUDITED.into_iter().zip(stage.audits.drain(..)) {
+        for ((topic, _), (hub, audit)) in AUDITED.into_iter().zip(play.audits.drain(..)) {
             let report = audit.finish(&ends[topic]);
             verdict.records += report.records;
             verdict.proofs += report.proofs;
@@ -82,14 +82,14 @@ impl Verdict {
             let mut places = report.duplicates;
             places.sort_unstable();
             let most = places.chunk_by(|a, b| a == b).map(<[_]>::len).max().unwrap_or(0) as u64;
-            let interruptions = stage.crew.interruptions();
+            let interruptions = play.crew.interruptions();
             assert!(
                 most <= interruptions,
                 "a record came {most} times more than once to `{hub}`, and only {interruptions} things happened"
             );
         }
-        refused::assert_letters(stage.kafka, &stage.letters, &ends[0]);
-        assert_eq!(stage.crew.halts(), 0, "a partition was halted");
+        refused::assert_letters(play.kafka, &play.letters, &ends[0]);
+        assert_eq!(play.crew.halts(), 0, "a partition was halted");
         assert!(verdict.duplicates == 0 || !script.once, "nothing may come twice: {verdict}");
         let explained = !script.is_orderly() || !verdict.reasons.is_empty();
         assert!(verdict.duplicates == 0 || explained, "nothing explains the duplicates: {verdict}");

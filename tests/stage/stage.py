@@ -21,9 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 BRIDGE = os.environ.get("BRIDGE", TARGET / "kafka-eventhubs-bridge")
 EVENTHUBS_LOCAL = os.environ.get("EVENTHUBS_LOCAL", TARGET / "eventhubs-local")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kafka-eventhubs-bridge"
+STAGE = TARGET / "stage"
 # Longer than anything here takes, on a machine that does much else.
 PATIENCE = 90
+# Bytes of a record, with all around it.
+LARGEST = 4_000_000
 
 
 def wait_for(what, condition, patience=PATIENCE):
@@ -88,40 +90,15 @@ class Stage:
 
     def logs(self):
         """The end of what each has said, for a test that failed."""
-        for log in self.folder.glob("*.log"):
+        for log in self.folder.rglob("*.log"):
             yield f"--- the end of {log.name}\n{log.read_text(errors='replace')[-1500:]}"
 
     def start_kafka(self, partitions, topics, listeners=None, more=None):
-        """Starts a broker and makes its topics; then `kafka` administers it, and `producer` writes to it."""
-        addresses = {"PLAINTEXT": f"PLAINTEXT://127.0.0.1:{self.kafka_port}", **(listeners or {})}
-        protocols = {name: address.partition("://")[0] for name, address in addresses.items()}
-        # As Kafka writes them: the listener's own name in the place of its protocol.
-        named = {name: address.replace(protocols[name], name, 1) for name, address in addresses.items()}
-        jars = CACHE / "kafka-4.1.1/libs"
-        assert jars.is_dir(), f"{jars} is not there: `make test` fetches it"
-        java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
-        java += ["-cp", f"{jars}/*"]
-        file = self.folder / "node.properties"
-        settings = {
-            "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
-            "listeners": ",".join([*named.values(), f"CONTROLLER://127.0.0.1:{self.controller}"]),
-            "advertised.listeners": ",".join(named.values()),
-            "listener.security.protocol.map": ",".join(f"{name}:{it}" for name, it in {**protocols, "CONTROLLER": "PLAINTEXT"}.items()),
-            "controller.listener.names": "CONTROLLER",
-            "log.dirs": self.folder / "data",
-            "offsets.topic.replication.factor": 1,
-            "offsets.topic.num.partitions": 1,
-            "group.initial.rebalance.delay.ms": 0,
-            "group.min.session.timeout.ms": 1000,
-            "message.max.bytes": 4_000_000,
-            **(more or {}),
-        }
-        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        cluster = ["format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(file)]
-        subprocess.run([*java, "kafka.tools.StorageTool", *cluster], check=True, capture_output=True, timeout=PATIENCE)
-        self.start("kafka", *java, "kafka.Kafka", file)
+        """Starts a broker and makes its topics; then `kafka` administers it, and `producer` writes to it. `listeners` are protocols and ports by name."""
+        options = [f"--port={self.kafka_port}", f"--controller={self.controller}"]
+        options += [f"--listener={name}={protocol}:{port}" for name, (protocol, port) in (listeners or {}).items()]
+        options += [f"--set={key}={value}" for key, value in {"message.max.bytes": LARGEST, **(more or {})}.items()]
+        self.start("kafka", STAGE, "kafka", self.folder / "kafka", *options)
         servers = {"bootstrap.servers": f"127.0.0.1:{self.kafka_port}", "log_level": 0}
         self.kafka = AdminClient(servers)
         wanted = [NewTopic(name, partitions, 1) for name in topics]
@@ -131,7 +108,7 @@ class Stage:
             return all(future.exception() is None or "TOPIC_ALREADY_EXISTS" in str(future.exception()) for future in futures)
 
         wait_for("Kafka", made)
-        self.producer = Producer({**servers, "message.max.bytes": 4_000_000, "queue.buffering.max.kbytes": 64_000})
+        self.producer = Producer({**servers, "message.max.bytes": LARGEST, "queue.buffering.max.kbytes": 64_000})
 
     def start_hub(self, listen, partitions, hubs, *options):
         """Starts Event Hubs' stand-in; `fault` makes it fail, `stored` says what it has."""

@@ -1,7 +1,8 @@
 //! Another address than the namespace's name, as with a private endpoint or a tunnel, and WebSocket.
 
+use stage::tinyproxy::Tinyproxy;
+
 use crate::scene::{Scene, connection, server, server_at};
-use crate::support::tinyproxy::Tinyproxy;
 
 const NAMESPACE: &str = "orders.servicebus.windows.net";
 

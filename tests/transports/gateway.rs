@@ -10,11 +10,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use stage::{PATIENCE, wait_for};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-
-use crate::support::{PATIENCE, wait_for};
 
 pub(crate) struct Authority {
     pem: String,

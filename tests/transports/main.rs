@@ -2,9 +2,6 @@
 //!
 //! Through each of them records flow under an audit, as everywhere.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod address;
 mod certificates;
 mod gateway;

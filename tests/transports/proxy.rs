@@ -1,8 +1,9 @@
 //! Through an HTTP proxy that wants a password, and that comes and goes.
 
+use stage::PATIENCE;
+use stage::tinyproxy::{PASSWORD, Tinyproxy};
+
 use crate::scene::{Scene, connection, server};
-use crate::support::PATIENCE;
-use crate::support::tinyproxy::{PASSWORD, Tinyproxy};
 
 #[test]
 fn a_proxy_that_dies_and_comes_back_loses_nothing() {

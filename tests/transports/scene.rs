@@ -4,10 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use eventhubs_local::{Server, Tls};
+use stage::audit::{Audit, Auditor};
+use stage::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 use tempfile::NamedTempFile;
-
-use crate::support::audit::{Audit, Auditor};
-use crate::support::{Bridge, Kafka, PATIENCE, Settings, Supply, unique, wait_for};
 
 const HUB: &str = "orders";
 const PARTITIONS: i32 = 3;

@@ -3,12 +3,11 @@
 //! Nothing here decides whether a run was good except the counters of records and events; the rest is for the view.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long connecting, asking and answering may take, each.
-const LIMIT: Duration = Duration::from_secs(2);
+use processes::http::get;
 
 /// The numbers of one scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,7 +92,7 @@ impl Gauges {
 
     /// Asks the bridge.
     pub(crate) fn scrape(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self::parse(&get(address, "/metrics")?))
+        Ok(Self::parse(&get(address, "/metrics")?.body))
     }
 }
 
@@ -104,7 +103,7 @@ pub(crate) fn unready(address: SocketAddr) -> io::Result<Option<String>> {
         ok: bool,
         reasons: Vec<String>,
     }
-    let answer: Answer = serde_json::from_str(&get(address, "/readyz")?)?;
+    let answer: Answer = serde_json::from_str(&get(address, "/readyz")?.body)?;
     // The first is the one to wait for; it begins with the shard, of which there is one.
     let first = answer.reasons.into_iter().next().unwrap_or_else(|| "no reason given".to_owned());
     let reason = first.split_once(": ").map_or(first.as_str(), |(_, reason)| reason);
@@ -117,17 +116,6 @@ fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
         let (key, value) = pair.split_once('=')?;
         (key == name).then(|| value.trim_matches('"'))
     })
-}
-
-fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut tcp = TcpStream::connect_timeout(&address, LIMIT)?;
-    tcp.set_read_timeout(Some(LIMIT))?;
-    tcp.set_write_timeout(Some(LIMIT))?;
-    write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
-    Ok(body.to_owned())
 }
 
 #[cfg(test)]

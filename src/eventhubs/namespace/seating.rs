@@ -73,7 +73,7 @@ impl Namespace {
         let made = self.make(&mut pace, set, &mut |_| {}).await;
         drop(pace);
         let connected = made.inspect_err(|_| self.keep_trying())?;
-        let no_place = || Fault::new(Cause::Connection, "the connection takes no links");
+        let no_place = || Fault::new(Cause::Connection, "the connection allows no more links");
         connected.seat(alone).ok_or_else(no_place)
     }
 }

@@ -3,9 +3,10 @@
 use std::fs;
 
 use amqp::client::{Answer, Login};
+use processes::free_port;
+use processes::installed::skipped;
 
-use crate::installed::skipped;
-use crate::server::{Server, free_port, java, place};
+use crate::server::{Server, java, place};
 use crate::talk::{self, Leaves, Peer};
 
 async fn artemis() -> Option<(Server, u16)> {

@@ -4,12 +4,6 @@
 //! Each server comes from a registry of packages once, listens on a port of its own of this machine, and keeps its data in a
 //! folder that goes with the test. One that cannot be had is skipped, by name, on stderr; one that is there has to agree.
 
-#[path = "../../../../tests/support/child.rs"]
-#[allow(unreachable_pub, reason = "shared with other tests")]
-mod child;
-#[path = "../../../../tests/support/installed.rs"]
-mod installed;
-
 mod artemis;
 mod proton;
 mod qpid;

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use amqp::client::{Answer, Failure, Login};
+use processes::free_port;
+use processes::installed::{installed, packages, python, skipped, succeeds};
 
-use crate::installed::{installed, packages, python, skipped, succeeds};
-use crate::server::{Server, free_port, manifests};
+use crate::server::{Server, manifests};
 use crate::talk::{self, Peer};
 
 /// It is built where it is installed.

@@ -1,9 +1,10 @@
 //! Apache Qpid Broker-J.
 
 use amqp::client::{Answer, Login};
+use processes::free_port;
+use processes::installed::skipped;
 
-use crate::installed::skipped;
-use crate::server::{Server, free_port, java, place};
+use crate::server::{Server, java, place};
 use crate::talk::{self, Leaves, Peer};
 
 /// Bytes of the largest message it takes.

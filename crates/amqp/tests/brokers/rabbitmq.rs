@@ -5,14 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use amqp::client::{Login, Why};
+use processes::installed::{done, installed, skipped, succeeds};
+use processes::{Process, free_port};
 use tempfile::TempDir;
 
-use crate::child;
-use crate::installed::{done, installed, skipped, succeeds};
-use crate::server::{Server, free_port, manifests, place};
+use crate::server::{Server, manifests, place};
 use crate::talk::{self, Leaves, Peer};
 
 const PACKAGE: &str = "rabbitmq-server";
@@ -26,14 +26,7 @@ const ERLANG: &str = "true = lists:all(fun(A) -> is_list(code:lib_dir(A)) end, [
                       halt(0).";
 
 /// The names of Erlang's nodes on a port of this test, and not of the whole machine.
-struct Names(Child);
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
+struct Names(#[expect(dead_code, reason = "it ends with this")] Process);
 
 /// Where the server is unpacked.
 fn home() -> Result<PathBuf, String> {
@@ -59,7 +52,7 @@ fn names(folder: &Path, port: u16) -> Names {
     let mut epmd = Command::new("epmd");
     epmd.args(["-address", "127.0.0.1", "-port", &port.to_string()]).current_dir(folder);
     epmd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Names(child::spawn(epmd, INSTALL))
+    Names(Process::start(epmd, INSTALL))
 }
 
 fn command(home: &Path, folder: &TempDir, names: u16) -> Command {

@@ -1,30 +1,26 @@
 //! A server's process: started on a free port, waited for, and gone with the test.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use processes::Process;
+use processes::installed::{at_least, installed, jars};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-
-use crate::child;
-use crate::installed::{at_least, installed, jars};
 
 /// A broker starts in 5 s when it has the machine.
 const START: Duration = Duration::from_secs(120);
 
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     /// Where it was started, and keeps its data.
     folder: TempDir,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
         if std::thread::panicking() {
             eprintln!("the server said:\n{}", self.log());
         }
@@ -43,10 +39,11 @@ impl Server {
         let log = File::create(folder.path().join("log.txt")).expect("a folder to write to");
         let errors = log.try_clone().expect("a file");
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(log).stderr(errors);
-        let mut server = Self { child: child::spawn(command, "it was there before"), folder };
+        let process = Process::start(command, "it was there before");
+        let server = Self { process, folder };
         let begun = Instant::now();
         while !server.is_ready(ports, ready).await {
-            if let Some(status) = server.child.try_wait().expect("a child") {
+            if let Some(status) = server.process.ended() {
                 panic!("the server ended with {status}");
             }
             assert!(begun.elapsed() < START, "the server is not ready");
@@ -73,12 +70,6 @@ impl Server {
 /// The folder with what a server is made of.
 pub(crate) fn manifests(server: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/brokers").join(server)
-}
-
-/// A port that nothing listens on.
-pub(crate) fn free_port() -> u16 {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    socket.local_addr().expect("bound").port()
 }
 
 /// Puts a file of a server's manifests into a folder, with what stands for something else replaced.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::installed::{at_least, done, installed, jars, packages, skipped};
+use processes::installed::{at_least, done, installed, jars, packages, skipped};
 
 /// Where they are kept in the cache.
 const KIND: &str = "clients";
@@ -45,7 +45,7 @@ pub(crate) fn numbering(folder: &Path) -> Option<Program> {
 type Found = Result<Program, String>;
 
 fn python(folder: &Path) -> Found {
-    crate::installed::python()?;
+    processes::installed::python()?;
     let home = installed(KIND, "python", folder, &["requirements.txt"], |home| {
         packages(home, &["--no-deps", "--only-binary", ":all:"]);
     });

@@ -4,8 +4,6 @@
 //! `expected.rs`, and what it should have sent is read from the server's log. All of it is done over plain TCP; over TLS and
 //! WebSocket what passes there too: looking, sending, receiving. The Rust client has files of its own.
 
-#[path = "../../../../tests/support/installed.rs"]
-mod installed;
 #[path = "../support/mod.rs"]
 mod support;
 

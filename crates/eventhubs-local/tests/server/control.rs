@@ -10,7 +10,7 @@ use serde_json::json;
 
 fn program() -> (Running, Control) {
     let hubs = ["--hub", "orders:2", "--hub", "payments:1", "--hub", "west/orders:1"];
-    let mut running = Running::with(&[&hubs[..], &["--control", "127.0.0.1:0"]].concat());
+    let running = Running::with(&[&hubs[..], &["--control", "127.0.0.1:0"]].concat());
     let control = running.control();
     (running, control)
 }

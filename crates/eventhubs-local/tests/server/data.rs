@@ -29,7 +29,7 @@ async fn what_was_accepted_before_a_kill_is_there_once() {
     let data = tempfile::tempdir().unwrap();
     let mut accepted = Vec::new();
     for round in 0..4 {
-        let mut running = Running::start(program(data.path()));
+        let running = Running::start(program(data.path()));
         let mut client = running.client().await;
         let mut sender = client.sender("orders/Partitions/0").await;
         // Up to 32 deliveries are on their way when the process dies.
@@ -44,7 +44,7 @@ async fn what_was_accepted_before_a_kill_is_there_once() {
                 accepted.extend(ids);
             }
         }
-        running.kill();
+        running.process.kill();
     }
     let server = library(data.path()).unwrap();
     let stored = ids(&server);
@@ -104,7 +104,7 @@ async fn a_write_that_is_cut_short_refuses_events_and_breaks_nothing() {
     limited.args(["-c", command, PROGRAM]);
     limited.args(["--listen", "127.0.0.1:0", "--hub", "orders:1", "--data"]).arg(data.path());
     let running = Running::start(limited);
-    let pid = running.child.id().to_string();
+    let pid = running.process.id().to_string();
     let make_room = || {
         let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
         assert!(raised.unwrap().success());
@@ -135,7 +135,7 @@ async fn a_full_disk_refuses_events_until_there_is_room() {
         r#"{mounted}; head -c 131072 /dev/zero > "$1/other"
         exec "$0" --listen 127.0.0.1:0 --hub orders:1 --data "$1/data""#
     )));
-    let seen = Path::new("/proc").join(running.child.id().to_string()).join("root");
+    let seen = Path::new("/proc").join(running.process.id().to_string()).join("root");
     let seen = seen.join(mount.path().strip_prefix("/").unwrap());
     let room = || std::fs::remove_file(seen.join("other")).unwrap();
     let accepted = fill_and_go_on(&running, room).await;

@@ -20,7 +20,7 @@ fn running() -> Running {
 
 #[tokio::test]
 async fn the_file_of_the_emulator_describes_the_server() {
-    let mut running = running();
+    let running = running();
     let expected = STRING.replace("sb://localhost", &format!("sb://{}", running.address));
     assert_eq!(running.connection_string, expected);
     let counters = running.control().get("/counters");
