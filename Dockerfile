@@ -37,7 +37,7 @@ RUN mkdir -p src benches/bridge benches/instructions benches/once benches/scale 
     && echo 'fn main() {}' > crates/eventhubs-local/benches/ingest.rs
 
 FROM manifests AS build-bridge
-RUN cargo build --release --locked --package kafka-eventhubs-bridge --features aws-msk-iam
+RUN cargo build --release --locked --package kafka-eventhubs-bridge --features aws-msk-iam,vendored-openssl
 COPY crates/amqp crates/amqp
 COPY crates/core crates/core
 COPY crates/schema crates/schema
@@ -47,7 +47,7 @@ COPY src src
 ARG REVISION=unknown
 # The copied files may be older than the empty ones that were built.
 RUN touch crates/amqp/src/lib.rs crates/core/src/lib.rs crates/schema/src/lib.rs crates/shape/src/lib.rs src/lib.rs src/main.rs \
-    && BRIDGE_COMMIT="${REVISION}" cargo build --release --locked --package kafka-eventhubs-bridge --features aws-msk-iam
+    && BRIDGE_COMMIT="${REVISION}" cargo build --release --locked --package kafka-eventhubs-bridge --features aws-msk-iam,vendored-openssl
 
 FROM manifests AS build-local
 RUN cargo build --release --locked --package eventhubs-local
@@ -58,7 +58,7 @@ RUN touch crates/amqp/src/lib.rs crates/eventhubs-local/src/lib.rs crates/eventh
 
 FROM manifests AS build-sbom
 RUN cargo install --locked cargo-cyclonedx@0.5.9 \
-    && cargo cyclonedx --format json --features aws-msk-iam --manifest-path Cargo.toml --override-filename bridge \
+    && cargo cyclonedx --format json --features aws-msk-iam,vendored-openssl --manifest-path Cargo.toml --override-filename bridge \
     && test -s bridge.json && test -s crates/eventhubs-local/bridge.json
 
 FROM scratch AS sbom

@@ -21,8 +21,9 @@ need gcc command -v gcc
 need g++ command -v g++
 need make command -v make
 need libc6-dev sh -c 'echo "#include <stdlib.h>" | gcc -E -'
-# OpenSSL, which is built for librdkafka, is configured by a Perl with its usual modules.
-need perl perl -MFindBin -MIPC::Cmd -e 1
+# OpenSSL for librdkafka. With the feature `vendored-openssl` it is built instead, which needs a Perl with its usual modules.
+need pkg-config command -v pkg-config
+need libssl-dev pkg-config --exists openssl
 if [[ ${1-} == test ]]; then
     need default-jre-headless java -version
     need maven mvn --version

@@ -146,7 +146,7 @@ archive() {
         unset CFLAGS CXXFLAGS
         cargo vendor --locked --quiet --versioned-dirs "$root/vendor" >/dev/null
         CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo RUSTFLAGS="--remap-path-prefix=$root/=" \
-            cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local \
+            cargo build --release --locked --package kafka-eventhubs-bridge --package eventhubs-local --features kafka-eventhubs-bridge/vendored-openssl \
             --config "source.crates-io.replace-with='vendor'" --config "source.vendor.directory='$root/vendor'"
         cargo tree --locked --edges normal,build --prefix none --format '{p}|{l}' --package kafka-eventhubs-bridge --package eventhubs-local \
             --config "source.crates-io.replace-with='vendor'" --config "source.vendor.directory='$root/vendor'" >"$root/tree"
