@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::kafka::start::Doubt;
 use crate::record::{Position, TopicPartition};
+use crate::retry;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -109,7 +110,7 @@ impl Membership {
     }
 
     pub(super) fn wait(&mut self, partition: TopicPartition, attempts: u32, doubt: Option<Doubt>) {
-        let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(12)).min(LONGEST_PAUSE);
+        let pause = retry::doubled(FIRST_PAUSE, LONGEST_PAUSE, attempts + 1);
         let until = Instant::now() + pause;
         self.waiting.insert(partition, Wait { attempts: attempts + 1, until, doubt });
     }

@@ -17,12 +17,16 @@ pub const LONGEST: Duration = Duration::from_secs(5);
 /// up to a quarter is added.
 pub fn delay(attempt: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
-    let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST);
-    let own = doubled.mul_f64(0.5 + jitter / 2.0);
+    let own = doubled(FIRST, LONGEST, attempt).mul_f64(0.5 + jitter / 2.0);
     match asked {
         Some(asked) => own.max(asked.mul_f64(1.0 + jitter / 4.0)),
         None => own,
     }
+}
+
+/// The wait before attempt number `attempt`, without jitter: `first`, and twice as long each time, up to `longest`.
+pub fn doubled(first: Duration, longest: Duration, attempt: u32) -> Duration {
+    first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(longest)
 }
 
 #[cfg(test)]

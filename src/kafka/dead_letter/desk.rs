@@ -16,6 +16,7 @@ use crate::kafka::{Logins, inquiry};
 use crate::metrics::Metrics;
 use crate::record::{Record, TopicPartition};
 use crate::repeats::Repeats;
+use crate::retry;
 
 /// How soon the thread notices that it has to stop.
 const NOTICE: Duration = Duration::from_millis(200);
@@ -59,7 +60,8 @@ pub(super) struct Line {
     letters: VecDeque<DeadLetter>,
     /// When the first is tried (again).
     at: Instant,
-    pause: Duration,
+    /// How often a letter was tried in vain.
+    attempts: u32,
     refusals: u32,
     /// What goes along with the first.
     added: Added,
@@ -91,7 +93,7 @@ impl Line {
         Self {
             letters: VecDeque::new(),
             at: Instant::now(),
-            pause: FIRST_PAUSE,
+            attempts: 0,
             refusals: 0,
             added: Added::All,
             bytes: 0,
@@ -253,9 +255,9 @@ impl Desk {
             Verdict::Done(result) => self.done(target, result),
             Verdict::Less(added) => (line.added, line.at) = (added, Instant::now()),
             Verdict::Later(reason) => {
-                let pause = line.pause;
+                line.attempts += 1;
+                let pause = retry::doubled(FIRST_PAUSE, LONGEST_PAUSE, line.attempts);
                 line.at = Instant::now() + pause;
-                line.pause = (pause * 2).min(LONGEST_PAUSE);
                 self.metrics.kafka_error("DeadLetter");
                 if let Some(letter) = line.letters.front() {
                     tracing::warn!(
