@@ -214,7 +214,7 @@ fn standing(way: &Way, state: &State) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Mapping};
+    use crate::config::{self, Mapping, Pattern};
 
     /// `orders` to a hub of that name, and what `more` makes of it.
     fn board(more: impl FnOnce(&mut Vec<Mapping>)) -> Board {
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_hub_by_the_name_of_its_topic_is_not_known_before_the_topic() {
         let board = board(|mappings| {
-            mappings[0].topics = Topics::Pattern(regex::Regex::new("shop.+").unwrap().into());
+            mappings[0].topics = Topics::Pattern(Pattern::new("shop.+").unwrap());
             "{topic}".clone_into(&mut mappings[0].hub);
         });
         assert_eq!(board.verdict().running, 1);

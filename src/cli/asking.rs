@@ -112,7 +112,7 @@ pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>
         let meant = all().filter(|(place, it)| match &it.topics {
             Topics::Named(names) => is_meant(named, *place, &it.hub, names),
             Topics::Pattern(pattern) => {
-                is_meant(named, *place, &it.hub, [pattern.matching.as_str()])
+                is_meant(named, *place, &it.hub, [pattern.matching.as_str(), pattern.text()])
             }
         });
         let meant = meant.map(|(place, _)| place).collect::<Vec<_>>();

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::{expand, is_hub, is_template};
-use super::{Config, Topics};
+use super::names::{is_hub, is_template};
+use super::{Config, Mapping, Topics};
 
 /// See the module. What is named is read in any case.
 #[derive(Debug, Clone, Default)]
@@ -79,22 +79,21 @@ impl LeftOut {
 
     fn hubs<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, String)> {
         let taking = self.templates.iter().filter(move |(pattern, ..)| pattern.takes(topic));
-        taking.map(move |(_, namespace, hub)| (namespace.as_str(), expand(hub, topic)))
+        taking.map(move |(_, namespace, hub)| (namespace.as_str(), Mapping::expand(hub, topic)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use regex::Regex;
+    use bridge_core::mapping::whole_name;
 
     use crate::config::{Pattern, sample};
 
     fn left_out(hub: &str, but: &[&str]) -> LeftOut {
-        let regex = |text: &str| Regex::new(text).unwrap();
         LeftOut::of(&sample(|config| {
-            let but = but.iter().map(|text| regex(text)).collect();
-            let pattern = Pattern { matching: regex("^(?:.*)$"), but };
+            let but = but.iter().map(|text| whole_name(text).unwrap()).collect();
+            let pattern = Pattern { but, ..Pattern::new(".*").unwrap() };
             config.mappings[0].topics = Topics::Pattern(pattern);
             hub.clone_into(&mut config.mappings[0].hub);
         }))
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_excluded_is_unwanted() {
-        let excluded = left_out("all", &[r"^(?:.*\.internal)$", "^(?:_schemas)$"]);
+        let excluded = left_out("all", &[r".*\.internal", "_schemas"]);
         assert!(excluded.is_unwanted("mm2.internal") && excluded.is_unwanted("_schemas"));
         assert!(!excluded.is_unwanted("internal") && !excluded.is_unwanted("_schemas2"));
     }

@@ -1,7 +1,6 @@
 //! What topics and hubs may be called, wherever a name comes from: a key, a pattern, an option.
 
-/// What stands for the name of the topic in a template.
-pub(super) const TOPIC: &str = "{topic}";
+use bridge_core::mapping::TOPIC;
 
 /// Characters that the name of a hub may have.
 pub(super) const LONGEST_HUB: usize = 256;
@@ -27,11 +26,6 @@ pub fn is_hub(name: &str) -> bool {
         && name.chars().all(usable)
         && edge(name.chars().next())
         && edge(name.chars().next_back())
-}
-
-/// The hub of `topic`.
-pub(super) fn expand(hub: &str, topic: &str) -> String {
-    hub.replace(TOPIC, topic)
 }
 
 /// Whether `hub` depends on the topic.

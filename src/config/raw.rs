@@ -16,6 +16,7 @@ pub(super) mod part;
 mod registry;
 mod security;
 mod step;
+mod word;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +26,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use super::shape::ClientValue;
-use super::{LogFormat, Secret};
+use super::{Delivery, LogFormat, OutOfRange, Partitioning as Way, Secret};
 
 pub(super) use claim_check::ClaimCheck;
 pub(super) use connection::{Connection, Transport};
@@ -33,12 +34,13 @@ pub(super) use credential::{Credential, Kind};
 pub(super) use events::Events;
 pub(super) use failure::{Failure, TooLarge};
 pub(super) use namespace::{EventHubs, Namespace};
-pub(super) use once::{Delivery, EffectivelyOnce};
+pub(super) use once::EffectivelyOnce;
 pub(super) use otlp::Otlp;
 pub(super) use part::Part;
 pub(super) use registry::Registry;
 pub(super) use security::{Mechanism, Security, Token, TokenKind};
 pub(super) use step::{CloudEvents, Fields, Headers, Mode, Select, Tombstones};
+pub(super) use word::Word;
 
 /// Configuration of kafka-eventhubs-bridge: Kafka topics into Azure Event Hubs.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -79,7 +81,7 @@ pub(super) struct Kafka {
     /// Where a partition continues when its committed offset is no longer in the log: `earliest`, `latest`, or `halt`, which
     /// stops the partition until a position is set.
     #[schemars(extend("default" = "earliest"))]
-    pub(super) out_of_range: Option<OutOfRange>,
+    pub(super) out_of_range: Option<Word<OutOfRange>>,
     /// Shortest interval between commits of positions, 50ms to 5m. After a crash the bridge sends again what it sent
     /// since the last commit.
     #[schemars(extend("default" = "1s"))]
@@ -126,7 +128,7 @@ pub(super) struct Mapping {
     /// lost answer,
     /// `effectively_once` reads the hub before it sends an event that may be there. It needs the right to read the hub.
     #[schemars(extend("default" = "at_least_once"))]
-    pub(super) delivery: Option<Delivery>,
+    pub(super) delivery: Option<Word<Delivery>>,
     /// Whether the mapping starts paused: its topics are not read until it is resumed. A topic that another mapping also reads
     /// waits too.
     #[schemars(extend("default" = false))]
@@ -198,7 +200,7 @@ pub(super) struct Admin {
 pub(super) struct Log {
     /// `text` for people, `json` for programs, with one object in each line.
     #[schemars(extend("default" = "text"))]
-    pub(super) format: Option<LogFormat>,
+    pub(super) format: Option<Word<LogFormat>>,
     /// `error`, `warn`, `info`, `debug`, `trace` or `off`; also by module: `info,kafka_eventhubs_bridge=debug`.
     #[schemars(extend("default" = "info"))]
     pub(super) level: Option<String>,
@@ -253,11 +255,14 @@ text! {
     };
     Partitioning, "a way to choose a partition", {
         "type": "string",
-        "anyOf": [
-            { "enum": ["key", "mirror", "round_robin", "gateway"] },
-            { "pattern": "^fixed:[0-9]+$" }
-        ]
+        "anyOf": [{ "enum": partitioning() }, { "pattern": "^fixed:[0-9]+$" }]
     };
+}
+
+/// The ways to choose a partition that are a word alone.
+fn partitioning() -> Vec<&'static str> {
+    let alone = |it: &Way| !matches!(it, Way::Fixed(_));
+    Way::ALL.into_iter().filter(alone).map(Way::form).collect()
 }
 
 /// A part of a whole.
@@ -334,27 +339,5 @@ impl JsonSchema for ClientValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "boolean", "string"] })
-    }
-}
-
-/// Where a partition continues when its committed offset is no longer in the log.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum OutOfRange {
-    /// The partition stops until a position is set.
-    Halt,
-    /// At the first record in the log.
-    Earliest,
-    /// At the end.
-    Latest,
-}
-
-impl From<OutOfRange> for super::OutOfRange {
-    fn from(policy: OutOfRange) -> Self {
-        match policy {
-            OutOfRange::Halt => Self::Halt,
-            OutOfRange::Earliest => Self::Earliest,
-            OutOfRange::Latest => Self::Latest,
-        }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::expand;
-use super::{ClientValue, Config, Delivery, OutOfRange, Policy, Replay, Start, Topics};
+use super::{ClientValue, Config, Delivery, Mapping, OutOfRange, Policy, Replay, Start, Topics};
 
 /// The session of a replay, in milliseconds, where nobody says another: whoever goes on after a crash waits for its end.
 const SESSION: i64 = 10_000;
@@ -73,9 +72,9 @@ impl Config {
             };
             for topic in taken {
                 let mut mapping = it.clone();
-                mapping.hub = expand(&it.hub, &topic);
+                mapping.hub = Mapping::expand(&it.hub, &topic);
                 if let Some(choice) = &mut mapping.choice {
-                    choice.hubs.iter_mut().for_each(|hub| *hub = expand(hub, &topic));
+                    choice.hubs.iter_mut().for_each(|hub| *hub = Mapping::expand(hub, &topic));
                 }
                 mapping.topics = Topics::Named(vec![own.clone()]);
                 mappings.push(mapping);
@@ -109,7 +108,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
+    use crate::config::Pattern;
 
     use super::*;
 
@@ -119,7 +118,7 @@ mod tests {
             config.kafka.instance_id = Some("pod".to_owned());
             config.kafka.out_of_range = OutOfRange::Latest;
             let mut second = config.mappings[0].clone();
-            second.topics = Topics::Pattern(Regex::new("^(?:orders|payments)$").unwrap().into());
+            second.topics = Topics::Pattern(Pattern::new("orders|payments").unwrap());
             second.paused = true;
             let mut third = second.clone();
             third.topics = Topics::Named(vec!["other".to_owned()]);

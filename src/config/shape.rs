@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use bridge_core::mapping::{
-    Batch, Container, Delivery, Events, Failure, Holds, Mapping, Partitioning, Pattern, Policy,
-    TooLarge, Topics, Type,
+    Batch, Container, Delivery, Events, Failure, Holds, Mapping, NoPartitioning, Partitioning,
+    Pattern, Policy, TooLarge, Topics, Type, whole_name,
 };
+use bridge_core::words;
 
 /// Everything the operator can say.
 #[derive(Debug, Clone)]
@@ -109,15 +110,16 @@ impl Start {
     }
 }
 
-/// Where a partition goes on whose committed offset is not in the log any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutOfRange {
-    /// The partition stops until a position is set.
-    Halt,
-    /// At the first record in the log.
-    Earliest,
-    /// At the end.
-    Latest,
+words! {
+    /// Where a partition goes on whose committed offset is gone.
+    pub enum OutOfRange {
+        /// The partition stops until a position is set.
+        Halt = "halt",
+        /// At the first record in the log.
+        Earliest = "earliest",
+        /// At the end.
+        Latest = "latest",
+    }
 }
 
 /// A librdkafka value: number, boolean or string.
@@ -195,12 +197,12 @@ pub struct Log {
     pub level: String,
 }
 
-/// Form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs, with one object in each line.
-    Json,
+words! {
+    /// Form of a log line.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// For programs, with one object in each line.
+        Json = "json",
+    }
 }

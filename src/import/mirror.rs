@@ -228,9 +228,9 @@ fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<
         Topics::Pattern(_) => &[],
     });
     let excludes = |topic: &&String| {
-        exclude.iter().any(|item| {
-            regex::Regex::new(&format!("^(?:{item})$")).is_ok_and(|item| item.is_match(topic))
-        })
+        exclude
+            .iter()
+            .any(|item| crate::config::whole_name(item).is_ok_and(|item| item.is_match(topic)))
     };
     for topic in named.filter(excludes) {
         notes.push(Note::warning(

@@ -6,8 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
-
 use crate::config::{self, LeftOut, Meeting, Topics};
 
 /// The topics to read.
@@ -37,10 +35,6 @@ pub(super) struct News {
 
 #[derive(Debug)]
 struct Pattern {
-    /// As it was written.
-    text: String,
-    whole: Regex,
-    /// What of it is left out.
     topics: config::Pattern,
     /// Internal topics (`__consumer_offsets`) only for who asks for them by name.
     internal: bool,
@@ -113,7 +107,7 @@ impl Discovery {
             pattern.idle && !before
         };
         let idle = self.patterns.iter_mut().filter_map(|p| fell_idle(p).then_some(&*p));
-        idle.map(|pattern| pattern.text.clone()).collect()
+        idle.map(|pattern| pattern.topics.text().to_owned()).collect()
     }
 
     /// The topics to be subscribed to now.
@@ -124,18 +118,13 @@ impl Discovery {
 
 impl Pattern {
     fn new(pattern: &config::Pattern) -> Self {
-        let text = pattern.matching.as_str();
-        // "Whole name" by anchors, not by comparing the match: `a|ab` has to take `ab`.
-        let whole =
-            Regex::new(&format!("^(?:{text})$")).unwrap_or_else(|_| pattern.matching.clone());
+        let text = pattern.text();
         let internal = text.strip_prefix('^').unwrap_or(text).starts_with("__");
-        Self { text: text.to_owned(), whole, topics: pattern.clone(), internal, idle: false }
+        Self { topics: pattern.clone(), internal, idle: false }
     }
 
     fn matches(&self, topic: &str) -> bool {
-        (self.internal || !topic.starts_with("__"))
-            && self.whole.is_match(topic)
-            && !self.topics.leaves_out(topic)
+        (self.internal || !topic.starts_with("__")) && self.topics.takes(topic)
     }
 }
 
@@ -144,7 +133,7 @@ mod tests {
     use super::*;
 
     fn discovered(pattern: &str, existing: &[&str]) -> Vec<String> {
-        let topics = [Topics::Pattern(Regex::new(pattern).unwrap().into())];
+        let topics = [Topics::Pattern(config::Pattern::new(pattern).unwrap())];
         let mut discovery = Discovery::new(&topics, LeftOut::topics(["orders.dead".to_owned()]));
         discovery.update(existing.iter().copied());
         discovery.topics().into_iter().collect()
@@ -163,7 +152,7 @@ mod tests {
     #[test]
     fn a_pattern_without_a_topic_is_told_once_until_it_had_one() {
         let patterns =
-            ["a.*", "b.*"].map(|pattern| Topics::Pattern(Regex::new(pattern).unwrap().into()));
+            ["a.*", "b.*"].map(|pattern| Topics::Pattern(config::Pattern::new(pattern).unwrap()));
         let mut discovery = Discovery::new(&patterns, LeftOut::default());
         for (existing, expected) in [
             (vec!["a1"], vec!["b.*"]),
@@ -180,7 +169,7 @@ mod tests {
     fn a_topic_is_dropped_only_when_missing_twice() {
         let topics = [
             Topics::Named(vec!["n".to_owned()]),
-            Topics::Pattern(Regex::new("p.*").unwrap().into()),
+            Topics::Pattern(config::Pattern::new("p.*").unwrap()),
         ];
         let mut discovery = Discovery::new(&topics, LeftOut::default());
         for (existing, expected) in [
@@ -198,7 +187,7 @@ mod tests {
     #[test]
     fn a_topic_whose_hub_cannot_be_is_left_out_and_told_once() {
         let config = crate::config::sample(|config| {
-            config.mappings[0].topics = Topics::Pattern(Regex::new("^(?:.*)$").unwrap().into());
+            config.mappings[0].topics = Topics::Pattern(config::Pattern::new(".*").unwrap());
             config.mappings[0].hub = "{topic}".to_owned();
         });
         let topics = [config.mappings[0].topics.clone()];

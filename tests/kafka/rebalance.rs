@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Topics};
+use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Pattern, Topics};
 use kafka_eventhubs_bridge::kafka::Fatal;
 use stage::{Kafka, Out, unique, wait_for};
 
@@ -65,7 +65,7 @@ fn a_pattern_takes_topics_that_come_later() {
     let sink = Sink::default();
     let mut member = Member::new(kafka, &unique("g"), "");
     let pattern = format!("^{}\\.[a-z]+", regex::escape(&prefix));
-    member.topics = vec![Topics::Pattern(regex::Regex::new(&pattern).unwrap().into())];
+    member.topics = vec![Topics::Pattern(Pattern::new(&pattern).unwrap())];
     member.left_out = LeftOut::topics([name("dead")]);
     let member = member.join(&sink);
     member.wait_assigned(1);

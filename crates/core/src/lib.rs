@@ -7,6 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`record`], [`event`], [`mapping`], [`action`] | the words: Kafka's side, Event Hubs' side, the operator's, the core's own |
+//! | [`words`] | enums each value of which has a word |
 //! | [`route`] | which hub, and which partition of it |
 //! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |
@@ -60,6 +61,7 @@ pub mod step;
 pub mod trace;
 mod turns;
 pub mod typed;
+pub mod words;
 
 pub use crate::core::{Admitted, Core};
 pub use drain::Drained;

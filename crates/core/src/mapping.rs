@@ -4,13 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
+use thiserror::Error;
 
 use crate::fork::Choice;
 use crate::step::Step;
+use crate::words;
+
+/// What stands for the name of the topic in a hub.
+pub const TOPIC: &str = "{topic}";
 
 /// `[[mappings]]`
 #[derive(Debug, Clone)]
@@ -39,14 +45,16 @@ pub struct Mapping {
     pub paused: bool,
 }
 
-/// How often the event of a record may stand in its hub.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Delivery {
-    /// Once, and again after a crash or a send whose answer was lost.
-    #[default]
-    AtLeastOnce,
-    /// Once: what may have been sent is looked for in the hub before it is sent again.
-    EffectivelyOnce,
+words! {
+    /// How often the event of a record may stand in its hub.
+    #[derive(Default)]
+    pub enum Delivery {
+        /// Once, and again after a crash or a lost answer.
+        #[default]
+        AtLeastOnce = "at_least_once",
+        /// Once: what may have been sent is looked for in the hub before it is sent again.
+        EffectivelyOnce = "effectively_once",
+    }
 }
 
 impl Mapping {
@@ -57,6 +65,11 @@ impl Mapping {
             Topics::Pattern(pattern) => pattern.matching.as_str().to_owned(),
         };
         format!("{topics} → {}/{}", self.namespace, self.hub)
+    }
+
+    /// What `hub`, perhaps with `{topic}`, is for `topic`.
+    pub fn expand(hub: &str, topic: &str) -> String {
+        hub.replace(TOPIC, topic)
     }
 
     /// The hubs that its records may go to, perhaps with `{topic}`.
@@ -77,7 +90,7 @@ pub enum Topics {
     Pattern(Pattern),
 }
 
-/// `topic_pattern`, and what of it `topic_exclude` leaves out. The expressions are anchored at both ends.
+/// `topic_pattern`, and what of it `topic_exclude` leaves out. The expressions are for [whole names](whole_name).
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// What is taken.
@@ -86,29 +99,44 @@ pub struct Pattern {
     pub but: Vec<Regex>,
 }
 
+/// The expression that matches where `text` matches a whole name. "Whole" by anchors, not by comparing the match: `a|ab` has
+/// to take `ab`. A comment at the end, as `(?x)` allows, ends with its line.
+pub fn whole_name(text: &str) -> Result<Regex, regex::Error> {
+    let whole = Regex::new(&format!("^(?:{text})$"));
+    whole.or_else(|error| Regex::new(&format!("^(?:{text}\n)$")).map_err(|_| error))
+}
+
 impl Topics {
     /// Whether the mapping takes `topic`.
     pub fn takes(&self, topic: &str) -> bool {
         match self {
             Self::Named(names) => names.iter().any(|name| name == topic),
-            Self::Pattern(pattern) => {
-                pattern.matching.is_match(topic) && !pattern.leaves_out(topic)
-            }
+            Self::Pattern(pattern) => pattern.takes(topic),
         }
     }
 }
 
 impl Pattern {
+    /// What `text` matches as a whole; nothing is left out.
+    pub fn new(text: &str) -> Result<Self, regex::Error> {
+        Ok(Self { matching: whole_name(text)?, but: Vec::new() })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        let whole = self.matching.as_str();
+        let text = whole.strip_prefix("^(?:").and_then(|text| text.strip_suffix(")$"));
+        text.map_or(whole, |text| text.strip_suffix('\n').unwrap_or(text))
+    }
+
+    /// Whether `topic` is taken.
+    pub fn takes(&self, topic: &str) -> bool {
+        self.matching.is_match(topic) && !self.leaves_out(topic)
+    }
+
     /// Whether `topic` is not taken, although it may match.
     pub fn leaves_out(&self, topic: &str) -> bool {
         self.but.iter().any(|but| but.is_match(topic))
-    }
-}
-
-impl From<Regex> for Pattern {
-    /// Nothing is left out.
-    fn from(matching: Regex) -> Self {
-        Self { matching, but: Vec::new() }
     }
 }
 
@@ -127,16 +155,54 @@ pub enum Partitioning {
     Gateway,
 }
 
+impl Partitioning {
+    /// All ways, `fixed` with the first partition.
+    pub const ALL: [Self; 5] =
+        [Self::Key, Self::Mirror, Self::RoundRobin, Self::Fixed(0), Self::Gateway];
+
+    /// How it is written in the configuration; `N` stands for a number.
+    pub const fn form(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Mirror => "mirror",
+            Self::RoundRobin => "round_robin",
+            Self::Fixed(_) => "fixed:N",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 impl fmt::Display for Partitioning {
     /// As it is written in the configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key => f.write_str("key"),
-            Self::Mirror => f.write_str("mirror"),
-            Self::RoundRobin => f.write_str("round_robin"),
             Self::Fixed(partition) => write!(f, "fixed:{partition}"),
-            Self::Gateway => f.write_str("gateway"),
+            other => f.write_str(other.form()),
         }
+    }
+}
+
+/// Why a text is no [`Partitioning`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoPartitioning {
+    /// `fixed` lacks the number of a partition.
+    #[error("`fixed:` is followed by the number of a partition")]
+    Number,
+    /// It is none of the known ones.
+    #[error("it is no known way to choose a partition")]
+    Unknown,
+}
+
+impl FromStr for Partitioning {
+    type Err = NoPartitioning;
+
+    fn from_str(text: &str) -> Result<Self, NoPartitioning> {
+        if let Some(number) = text.strip_prefix("fixed") {
+            let number = number.strip_prefix(':').and_then(|number| number.parse().ok());
+            return number.map(Self::Fixed).ok_or(NoPartitioning::Number);
+        }
+        let known = Self::ALL.into_iter().find(|it| it.form() == text);
+        known.ok_or(NoPartitioning::Unknown)
     }
 }
 
@@ -170,43 +236,28 @@ pub struct Events {
     pub replayed: bool,
 }
 
-/// What the bytes of a key or of a header are, and so what becomes of them: the same for every record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Type {
-    /// Text in UTF-8; what is none is escaped.
-    Text,
-    /// Bytes, as they are.
-    Binary,
-    /// Bytes, as text in hexadecimal.
-    Hex,
-    /// Bytes, as text in base64.
-    Base64,
-    /// A signed number of 1 byte.
-    Int8,
-    /// Of 2 bytes, the high one first.
-    Int16,
-    /// Of 4.
-    Int32,
-    /// Of 8.
-    Int64,
-    /// A UUID of 16 bytes.
-    Uuid,
-}
-
-impl Type {
-    /// What the configuration calls it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Binary => "binary",
-            Self::Hex => "hex",
-            Self::Base64 => "base64",
-            Self::Int8 => "int8",
-            Self::Int16 => "int16",
-            Self::Int32 => "int32",
-            Self::Int64 => "int64",
-            Self::Uuid => "uuid",
-        }
+words! {
+    /// What the bytes of a key or header are. A key or header that has not as many as its type is given to the `[failure]` policy.
+    #[derive(Hash)]
+    pub enum Type {
+        /// UTF-8; bytes that are none, and control characters, are escaped as in `\xff`.
+        Text = "text",
+        /// Bytes, kept as they are.
+        Binary = "binary",
+        /// Bytes, written in hexadecimal.
+        Hex = "hex",
+        /// Bytes, written in base64.
+        Base64 = "base64",
+        /// A signed number of 1 byte.
+        Int8 = "int8",
+        /// A signed number of 2 bytes, big-endian.
+        Int16 = "int16",
+        /// A signed number of 4 bytes, big-endian.
+        Int32 = "int32",
+        /// A signed number of 8 bytes, big-endian.
+        Int64 = "int64",
+        /// A UUID of 16 bytes.
+        Uuid = "uuid",
     }
 }
 
@@ -223,13 +274,14 @@ pub struct Failure {
     pub too_large: TooLarge,
 }
 
-/// What a dead letter holds of its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// All of it, as it is in Kafka.
-    Record,
-    /// Where it is in Kafka: no key, no value, no header of it.
-    Place,
+words! {
+    /// What a dead letter holds of its record.
+    pub enum Holds {
+        /// All of it, as it is in Kafka.
+        Record = "record",
+        /// Where it is in Kafka: no key, no value, no header of it.
+        Place = "place",
+    }
 }
 
 /// What happens to a record that is too large for its hub.
@@ -253,25 +305,15 @@ pub struct Container {
     pub prefix: Arc<str>,
 }
 
-/// What happens to a record that can never be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Its partition stops there and says why.
-    Halt,
-    /// It is written to a Kafka topic, with the reason.
-    DeadLetter,
-    /// It is dropped and counted.
-    Drop,
-}
-
-impl Policy {
-    /// What the configuration and the metric call it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Halt => "halt",
-            Self::DeadLetter => "dead_letter",
-            Self::Drop => "drop",
-        }
+words! {
+    /// What happens to a record that can never be stored.
+    pub enum Policy {
+        /// Its partition stops there and says why.
+        Halt = "halt",
+        /// It is written to a Kafka topic, with the reason.
+        DeadLetter = "dead_letter",
+        /// It is dropped and counted.
+        Drop = "drop",
     }
 }
 

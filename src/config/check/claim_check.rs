@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::hint::shown;
 use crate::config::path::Path;
-use crate::config::raw::Kind;
+use crate::config::raw::{Kind, Word};
 use crate::config::{ClaimCheck, Container, Credential, Entra, Mapping, TooLarge, Writer, raw};
 
 use super::Check;
@@ -143,7 +143,7 @@ impl Check<'_> {
         given: &raw::Credential,
         url: Option<&str>,
     ) -> Option<Entra> {
-        if given.kind == Some(Kind::Sas) {
+        if given.kind == Some(Word(Kind::Sas)) {
             let why = "a shared access key of Event Hubs is not valid for storage";
             let hint = "write `sas_file` beside `container` instead, or another `kind`";
             self.wrong(&at.key("kind"), "is `sas`", why, hint);

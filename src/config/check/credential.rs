@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::hint::{list, shown};
 use crate::config::path::Path;
-use crate::config::raw::{self, Kind};
+use crate::config::raw::{self, Kind, Word};
 use crate::config::{Application, Assigned, Credential, Entra, Given, Principal, Proxy, Secret};
 
 use super::Check;
@@ -82,7 +82,7 @@ impl Check<'_> {
         given: &raw::Credential,
         host: &str,
     ) -> Option<Credential> {
-        let Some(kind) = given.kind else {
+        let Some(Word(kind)) = given.kind else {
             let why = "it selects the kind of credential that the other keys describe";
             self.missing(
                 &at.key("kind"),
@@ -96,10 +96,10 @@ impl Check<'_> {
             let of = KINDS.into_iter().find(|kind| keys(kind.to_owned()).contains(&key));
             self.wrong(
                 &at.key(key),
-                format!("does not belong to `{}`", kind.name()),
-                format!("`{}` knows {}", kind.name(), list(known.iter().copied())),
+                format!("does not belong to `{kind}`"),
+                format!("`{kind}` knows {}", list(known.iter().copied())),
                 match of {
-                    Some(of) => format!("remove it, or set `kind = \"{}\"`", of.name()),
+                    Some(of) => format!("remove it, or set `kind = \"{of}\"`"),
                     None => "remove it".to_owned(),
                 },
             );

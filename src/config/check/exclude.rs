@@ -1,5 +1,6 @@
 //! `topic_exclude`: what a pattern does not take.
 
+use bridge_core::mapping::whole_name;
 use regex::Regex;
 
 use crate::config::hint::shown;
@@ -42,7 +43,7 @@ impl Check<'_> {
             return None;
         }
         let expression = if is_topic(&text) { regex::escape(&text) } else { text.clone() };
-        match Regex::new(&format!("^(?:{expression})$")) {
+        match whole_name(&expression) {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let error = error.to_string();

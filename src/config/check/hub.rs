@@ -6,9 +6,9 @@ use bridge_core::fork::Choice;
 use bridge_shape::{Headers, NoTemplate, Path as Place, Template};
 
 use crate::config::hint::shown;
-use crate::config::names::{HUB_NAMES, LONGEST_HUB, expand, is_hub, is_template};
+use crate::config::names::{HUB_NAMES, LONGEST_HUB, is_hub, is_template};
 use crate::config::path::Path;
-use crate::config::{Topics, raw};
+use crate::config::{Mapping, Topics, raw};
 
 use super::Check;
 use super::eventhubs::Checked;
@@ -80,7 +80,7 @@ impl Check<'_> {
         let is_right = match &fixed {
             // A brace of its own is in no name.
             _ if hub.written.contains("{{") || hub.written.contains("}}") => false,
-            Some(hub) => is_hub(&expand(hub, "topic")),
+            Some(hub) => is_hub(&Mapping::expand(hub, "topic")),
             None => hub.written.len() <= LONGEST_HUB,
         };
         if !is_right {
@@ -159,8 +159,9 @@ impl Check<'_> {
         for (index, hub) in hubs.iter().enumerate() {
             let at = at.index(index);
             let before = &hubs[..index];
-            if !is_hub(&expand(hub, "topic")) {
-                let hint = "write the name itself; only `{topic}` may stand in braces here";
+            if !is_hub(&Mapping::expand(hub, "topic")) {
+                let hint =
+                    "write the name itself; only `{topic}` may stand in braces here";
                 self.wrong(
                     &at,
                     format!("is {}, not a valid name of a hub", shown(hub)),
@@ -171,10 +172,9 @@ impl Check<'_> {
                 let why = "names of hubs are the same in upper and lower case";
                 let said = format!("names {} a second time", shown(hub));
                 self.wrong(&at, said, why, "remove it");
-            } else if !named
-                .iter()
-                .any(|topic| template.may_give(&expand(hub, topic.unwrap_or("topic")), *topic))
-            {
+            } else if !named.iter().any(|topic| {
+                template.may_give(&Mapping::expand(hub, topic.unwrap_or("topic")), *topic)
+            }) {
                 let said = format!("is {}, which `hub` never gives", shown(hub));
                 let why = "a hub that cannot be chosen is probably a mistake";
                 self.wrong(&at, said, why, "write the name as `hub` gives it, or remove it");
@@ -209,7 +209,7 @@ impl Check<'_> {
 fn is_one(one: &str, other: &str, topic: Option<&str>) -> bool {
     match topic {
         Some(topic) if is_template(one) || is_template(other) => {
-            expand(one, topic).eq_ignore_ascii_case(&expand(other, topic))
+            Mapping::expand(one, topic).eq_ignore_ascii_case(&Mapping::expand(other, topic))
         }
         _ => one.eq_ignore_ascii_case(other),
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::config::defaults::{COMMIT_INTERVAL, DISCOVERY_INTERVAL};
 use crate::config::hint::{nearest, shown};
 use crate::config::path::Path;
-use crate::config::{ClientValue, Kafka, Limits, OutOfRange, Start, raw};
+use crate::config::raw::{self, Word};
+use crate::config::{ClientValue, Kafka, Limits, OutOfRange, Start};
 
 use super::Check;
 use super::client::owner;
@@ -26,7 +27,7 @@ impl Check<'_> {
             group_id: self.group_id(given.group_id.as_ref()),
             instance_id: self.instance_id(given.instance_id.as_ref()),
             start: self.start(given.start.as_ref()),
-            out_of_range: given.out_of_range.map_or(OutOfRange::Earliest, Into::into),
+            out_of_range: given.out_of_range.map_or(OutOfRange::Earliest, |Word(it)| it),
             commit_interval: self.duration(
                 &interval("commit_interval"),
                 given.commit_interval.as_ref(),

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 use crate::config::defaults::NAMESPACE;
-use crate::config::hint::{nearest, shown};
+use crate::config::hint::{list, nearest, shown};
 use crate::config::names::{TOPIC_NAMES, is_topic};
 use crate::config::path::Path;
 use crate::config::{
-    Batch, Events, Failure, Limits, Mapping, Partitioning, Pattern, Registry, Topics, raw,
+    Batch, Events, Failure, Limits, Mapping, NoPartitioning, Partitioning, Pattern, Registry,
+    Topics, raw,
 };
 
 use super::Check;
@@ -112,8 +111,8 @@ impl Check<'_> {
             (_, Some(topics), _) => self.named(&at.key("topics"), topics),
             (.., Some(pattern)) => {
                 let but = self.exclude(at, given);
-                let matching = self.pattern(&at.key("topic_pattern"), pattern)?;
-                Some(Topics::Pattern(Pattern { matching, but }))
+                let pattern = self.pattern(&at.key("topic_pattern"), pattern)?;
+                Some(Topics::Pattern(Pattern { but, ..pattern }))
             }
             _ => {
                 if !["topics", "topic_pattern"].iter().any(|key| self.failed(&at.key(key))) {
@@ -172,11 +171,10 @@ impl Check<'_> {
         right
     }
 
-    /// Anchored, so that a match anywhere is a match of the whole name.
-    fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Regex> {
+    fn pattern(&mut self, at: &Path, pattern: &str) -> Option<Pattern> {
         let pattern = self.text(at, Some(&pattern.to_owned()), "it would match no topic")?;
-        match Regex::new(&format!("^(?:{pattern})$")) {
-            Ok(regex) => {
+        match Pattern::new(&pattern) {
+            Ok(read) => {
                 if let Some(expression) = glob(&pattern) {
                     self.warn(
                         at,
@@ -185,7 +183,7 @@ impl Check<'_> {
                         format!("did you mean `{expression}`?"),
                     );
                 }
-                Some(regex)
+                Some(read)
             }
             Err(error) => {
                 let error = error.to_string();
@@ -204,40 +202,22 @@ impl Check<'_> {
     fn partitioning(&mut self, at: &Path, given: Option<&raw::Partitioning>) -> Partitioning {
         let Some(raw::Partitioning(text)) = given else { return Partitioning::Key };
         let at = at.key("partitioning");
-        match text.as_str() {
-            "key" => return Partitioning::Key,
-            "mirror" => return Partitioning::Mirror,
-            "round_robin" => return Partitioning::RoundRobin,
-            "gateway" => return Partitioning::Gateway,
-            _ => {}
-        }
-        if let Some(number) = text.strip_prefix("fixed") {
-            match number.strip_prefix(':').map(str::parse) {
-                Some(Ok(partition)) if partition < MOST_PARTITIONS => {
-                    return Partitioning::Fixed(partition);
-                }
-                _ => self.wrong(
-                    &at,
-                    format!("is {}", shown(text)),
-                    format!(
-                        "`fixed:` is followed by a partition from 0 to {}",
-                        MOST_PARTITIONS - 1
-                    ),
-                    "write `fixed:0` for the first partition",
-                ),
-            }
-            return Partitioning::Key;
-        }
-        let hint = match nearest(text, ["key", "mirror", "round_robin", "fixed:N", "gateway"]) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "leave it out for `key`, which keeps the order of each key".to_owned(),
+        let known = Partitioning::ALL.map(Partitioning::form);
+        let (why, hint) = match text.parse() {
+            Ok(Partitioning::Fixed(MOST_PARTITIONS..)) | Err(NoPartitioning::Number) => (
+                format!("`fixed:` is followed by a partition from 0 to {}", MOST_PARTITIONS - 1),
+                "write `fixed:0` for the first partition".to_owned(),
+            ),
+            Err(NoPartitioning::Unknown) => (
+                format!("it can be {}", list(known)),
+                match nearest(text, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "leave it out for `key`, which keeps the order of each key".to_owned(),
+                },
+            ),
+            Ok(partitioning) => return partitioning,
         };
-        self.wrong(
-            &at,
-            format!("is {}", shown(text)),
-            "it can be `key`, `mirror`, `round_robin`, `fixed:N` or `gateway`",
-            hint,
-        );
+        self.wrong(&at, format!("is {}", shown(text)), why, hint);
         Partitioning::Key
     }
 

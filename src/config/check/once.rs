@@ -3,7 +3,8 @@
 use bridge_core::once::Terms;
 
 use crate::config::path::Path;
-use crate::config::{Delivery, Events, Once, raw};
+use crate::config::raw::{self, Word};
+use crate::config::{Delivery, Events, Once};
 
 use super::Check;
 
@@ -37,10 +38,10 @@ impl Check<'_> {
     pub(super) fn delivery(
         &mut self,
         at: &Path,
-        given: Option<raw::Delivery>,
+        given: Option<Word<Delivery>>,
         events: &Events,
     ) -> Delivery {
-        let Some(raw::Delivery::EffectivelyOnce) = given else { return Delivery::AtLeastOnce };
+        let Some(Word(Delivery::EffectivelyOnce)) = given else { return Delivery::AtLeastOnce };
         if !events.source_properties {
             self.wrong(
                 &at.key("delivery"),

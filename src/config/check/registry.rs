@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::path::Path;
-use crate::config::raw::Kind;
+use crate::config::raw::{Kind, Word};
 use crate::config::{Credential, Entra, Registry, headers, raw};
 
 use super::Check;
@@ -65,7 +65,7 @@ impl Check<'_> {
 
     /// An identity of Entra ID, and what its tokens are for.
     fn identity_of(&mut self, at: &Path, given: &raw::Credential) -> Option<Entra> {
-        if given.kind == Some(Kind::Sas) {
+        if given.kind == Some(Word(Kind::Sas)) {
             let why = "a shared access key of Event Hubs is not valid for a registry";
             let hint = "write `username` and `password_file`, or another `kind`";
             self.wrong(&at.key("kind"), "is `sas`", why, hint);

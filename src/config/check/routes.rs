@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::hint::{list, nearest, shown};
-use crate::config::names::{HUB_NAMES, expand, is_hub, is_template};
+use crate::config::names::{HUB_NAMES, is_hub, is_template};
 use crate::config::path::Path;
 use crate::config::{Failure, Mapping, Policy, Topics};
 
@@ -83,7 +83,7 @@ impl Check<'_> {
         let named = named.collect::<BTreeSet<_>>();
         for (at, mapping, hub) in hubs(mappings).filter(|(.., hub)| is_template(hub)) {
             let taken = named.iter().filter(|topic| mapping.topics.takes(topic));
-            for hub in taken.map(|topic| expand(hub, topic)) {
+            for hub in taken.map(|topic| Mapping::expand(hub, topic)) {
                 if !is_hub(&hub) {
                     self.wrong(
                         &at,
@@ -102,7 +102,7 @@ impl Check<'_> {
         for (at, mapping, hub) in hubs(mappings).filter(|(.., hub)| is_template(hub)) {
             let Topics::Named(topics) = &mapping.topics else { continue };
             for topic in topics {
-                let hub = expand(hub, topic).to_ascii_lowercase();
+                let hub = Mapping::expand(hub, topic).to_ascii_lowercase();
                 let other = *first.entry((&mapping.namespace, hub)).or_insert(topic);
                 if other != topic {
                     self.warn(
@@ -125,9 +125,9 @@ impl Check<'_> {
                 continue;
             };
             let others = match &mapping.topics {
-                Topics::Named(topics) => {
-                    topics.iter().any(|topic| !expand(hub, topic).eq_ignore_ascii_case(only))
-                }
+                Topics::Named(topics) => topics
+                    .iter()
+                    .any(|topic| !Mapping::expand(hub, topic).eq_ignore_ascii_case(only)),
                 Topics::Pattern(_) => !hub.eq_ignore_ascii_case(only),
             };
             if others {
@@ -193,7 +193,6 @@ impl Check<'_> {
         if self.failed(&failure.key("policy")) {
             return;
         }
-        let policy = if policy == Policy::Drop { "drop" } else { "halt" };
         self.wrong(
             &failure.key("dead_letter_topic"),
             "is never written to",
@@ -256,7 +255,7 @@ fn dead_letter(mapping: &Mapping) -> Option<&str> {
 /// What both send to the same hub, if that can be known before topics are.
 fn common(one: &Mapping, other: &Mapping) -> Option<String> {
     let hubs = |of: &Mapping, topic: &str| -> BTreeSet<String> {
-        of.hubs().iter().map(|hub| expand(hub, topic).to_ascii_lowercase()).collect()
+        of.hubs().iter().map(|hub| Mapping::expand(hub, topic).to_ascii_lowercase()).collect()
     };
     let same_hub = |topic: &str| !hubs(one, topic).is_disjoint(&hubs(other, topic));
     if one.namespace != other.namespace {

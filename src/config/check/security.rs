@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::hint::list;
 use crate::config::path::Path;
-use crate::config::raw::{self, Mechanism};
+use crate::config::raw::{self, Mechanism, Word};
 use crate::config::{self, BrokerTls, ClientValue, Identity, Login, Security};
 
 use super::Check;
@@ -188,7 +188,7 @@ impl Check<'_> {
         brokers: &str,
     ) -> Option<Login> {
         let mechanism_at = at.key("mechanism");
-        let Some(mechanism) = raw.mechanism else {
+        let Some(Word(mechanism)) = raw.mechanism else {
             // Where something cannot be read, what was meant is not known well enough to say more.
             let unreadable = self.failures.iter().any(|failure| failure.path.is_within(at));
             if let Some(key) = given.iter().find(|key| OF_MECHANISM.contains(key))
@@ -196,7 +196,7 @@ impl Check<'_> {
             {
                 let of = [Mechanism::ScramSha512, Mechanism::Oauthbearer, Mechanism::Gssapi];
                 let of = of.into_iter().find(|of| keys(*of).contains(key));
-                let of = of.map_or("plain", Mechanism::name);
+                let of = of.map_or("plain", Mechanism::as_str);
                 let why = format!("`{key}` has no effect without a `mechanism`");
                 let hint = format!("add `mechanism = \"{of}\"` under `[kafka.security]`");
                 self.missing(&mechanism_at, &why, &hint);
@@ -207,8 +207,8 @@ impl Check<'_> {
         for key in given.iter().filter(|key| OF_MECHANISM.contains(key) && !known.contains(key)) {
             self.wrong(
                 &at.key(key),
-                format!("does not belong to `{}`", mechanism.name()),
-                format!("`{}` knows {}", mechanism.name(), list(known.iter().copied())),
+                format!("does not belong to `{mechanism}`"),
+                format!("`{mechanism}` knows {}", list(known.iter().copied())),
                 "remove it, or choose another `mechanism`",
             );
         }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use crate::config::hint::{nearest, shown};
 use crate::config::path::Path;
-use crate::config::{Admin, Batch, Events, Failure, Limits, Log, raw};
+use crate::config::raw::{self, Word};
+use crate::config::{Admin, Batch, Events, Failure, Limits, Log};
 
 use super::Check;
 use super::claim_check::Claims;
@@ -42,14 +43,14 @@ impl Check<'_> {
     pub(super) fn events(&mut self, at: &Path, given: &raw::Events, base: &Events) -> Events {
         let mut header_types = base.header_types.clone();
         let own = given.header_types.iter();
-        header_types.extend(own.map(|(name, typed)| (name.clone(), (*typed).into())));
+        header_types.extend(own.map(|(name, typed)| (name.clone(), typed.0)));
         let events = Events {
             replayed: false,
             source_properties: given.source_properties.unwrap_or(base.source_properties),
             prefix: given.prefix.clone().unwrap_or_else(|| base.prefix.clone()),
             headers: given.headers.unwrap_or(base.headers),
-            key_type: given.key_type.map_or(base.key_type, Into::into),
-            header_type: given.header_type.map_or(base.header_type, Into::into),
+            key_type: given.key_type.map_or(base.key_type, |Word(it)| it),
+            header_type: given.header_type.map_or(base.header_type, |Word(it)| it),
             header_types,
         };
         self.header_types_are_used(at, given, &events);
@@ -106,9 +107,11 @@ impl Check<'_> {
         let at = at.key("dead_letter_topic");
         let topic = given.dead_letter_topic.as_ref().filter(|topic| self.topic(&at, topic));
         Failure {
-            policy: given.policy.map_or(base.policy, Into::into),
+            policy: given.policy.map_or(base.policy, |Word(it)| it),
             dead_letter_topic: topic.cloned().or_else(|| base.dead_letter_topic.clone()),
-            dead_letter_holds: given.dead_letter_holds.map_or(base.dead_letter_holds, Into::into),
+            dead_letter_holds: given
+                .dead_letter_holds
+                .map_or(base.dead_letter_holds, |Word(it)| it),
             too_large,
         }
     }
@@ -188,7 +191,7 @@ impl Check<'_> {
             let why = "a level is `off`, `error`, `warn`, `info`, `debug` or `trace`";
             self.wrong(&Path::top("log").key("level"), what, why, hint);
         }
-        Log { format: given.format.unwrap_or(default.format), level }
+        Log { format: given.format.map_or(default.format, |Word(it)| it), level }
     }
 }
 

@@ -30,8 +30,9 @@ impl Check<'_> {
         given: Option<&raw::Token>,
         brokers: &str,
     ) -> Option<Login> {
-        let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?))) else {
-            let why = "`oauthbearer` authenticates with a token, and the bridge needs its source";
+        let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?.0))) else {
+            let why =
+                "`oauthbearer` authenticates with a token, and the bridge needs its source";
             let hint = "add `kind = \"oidc\"`, or another one, under `[kafka.security.token]`";
             self.missing(&at.key("kind"), why, hint);
             return None;
@@ -88,8 +89,8 @@ impl Check<'_> {
         }
         for key in keys.into_iter().filter(|key| !known.contains(key)) {
             let why = match known {
-                [] => format!("`{}` is an identity of Entra ID", kind.name()),
-                known => format!("`{}` knows {}", kind.name(), list(known.iter().copied())),
+                [] => format!("`{kind}` is an identity of Entra ID"),
+                known => format!("`{kind}` knows {}", list(known.iter().copied())),
             };
             let hint = match key {
                 key if OIDC.contains(&key) => "remove it, or set `kind = \"oidc\"`",
@@ -97,7 +98,7 @@ impl Check<'_> {
                 key if AWS.contains(&key) => "remove it, or set `kind = \"aws_msk_iam\"`",
                 _ => "remove it, or choose another `kind`",
             };
-            self.wrong(&at.key(key), format!("does not belong to `{}`", kind.name()), why, hint);
+            self.wrong(&at.key(key), format!("does not belong to `{kind}`"), why, hint);
         }
     }
 

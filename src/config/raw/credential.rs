@@ -1,9 +1,10 @@
 //! `[eventhubs.credential]` as serde sees it; which keys a kind takes is known to [`crate::config::check`].
 
+use bridge_core::words;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Duration;
+use super::{Duration, Word};
 
 /// How the bridge logs in to the namespace. `kind` says which of the other keys belong here.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -13,7 +14,7 @@ pub(in crate::config) struct Credential {
     /// `client_certificate`, `azure_cli`, `developer` (Azure CLI, then Azure Developer CLI), `pipelines` (Azure DevOps),
     /// `federated` (a token file of any OIDC issuer), `default` (the first of these that works); or a shared access key, `sas`.
     /// Required.
-    pub(in crate::config) kind: Option<Kind>,
+    pub(in crate::config) kind: Option<Word<Kind>>,
     /// The tenant (directory) of the identity. Default: `AZURE_TENANT_ID`, where the kind has defaults.
     pub(in crate::config) tenant_id: Option<String>,
     /// The client (application) id of the identity. Default: `AZURE_CLIENT_ID`, where the kind has defaults.
@@ -68,37 +69,19 @@ pub(in crate::config) struct Credential {
     pub(in crate::config) token_lifetime: Option<Duration>,
 }
 
-/// The ways in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::config) enum Kind {
-    WorkloadIdentity,
-    ManagedIdentity,
-    ClientSecret,
-    ClientCertificate,
-    AzureCli,
-    Developer,
-    Pipelines,
-    Federated,
-    Default,
-    Sas,
-}
-
-impl Kind {
-    /// As it is written.
-    pub(in crate::config) fn name(self) -> &'static str {
-        match self {
-            Self::WorkloadIdentity => "workload_identity",
-            Self::ManagedIdentity => "managed_identity",
-            Self::ClientSecret => "client_secret",
-            Self::ClientCertificate => "client_certificate",
-            Self::AzureCli => "azure_cli",
-            Self::Developer => "developer",
-            Self::Pipelines => "pipelines",
-            Self::Federated => "federated",
-            Self::Default => "default",
-            Self::Sas => "sas",
-        }
+words! {
+    /// The ways in.
+    pub(in crate::config) enum Kind {
+        WorkloadIdentity = "workload_identity",
+        ManagedIdentity = "managed_identity",
+        ClientSecret = "client_secret",
+        ClientCertificate = "client_certificate",
+        AzureCli = "azure_cli",
+        Developer = "developer",
+        Pipelines = "pipelines",
+        Federated = "federated",
+        Default = "default",
+        Sas = "sas",
     }
 }
 

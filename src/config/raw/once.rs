@@ -1,19 +1,9 @@
-//! `delivery` and `[effectively_once]`, as they are written.
+//! `[effectively_once]`, as it is written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Duration;
-
-/// How often the event of a record may be stored in its hub.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::config) enum Delivery {
-    /// At least once: again after a crash or a lost answer.
-    AtLeastOnce,
-    /// Once.
-    EffectivelyOnce,
-}
 
 /// How mappings with `delivery = "effectively_once"` find out what was sent. All members of a group need the same values.
 #[derive(Default, Deserialize, JsonSchema)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bridge_core::words;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Credential, Kind};
+use super::{Credential, Kind, Word};
 
 /// How the bridge authenticates to the brokers. Without this table, and without `security.protocol` under
 /// `[kafka.client]`, it uses plaintext and does not authenticate.
@@ -29,7 +30,7 @@ pub(in crate::config) struct Security {
     pub(in crate::config) verify_host_name: Option<bool>,
     /// How the bridge logs in: `plain`, `scram-sha-256` or `scram-sha-512` with a password, `oauthbearer` with a token,
     /// `gssapi` with Kerberos. By default it does not.
-    pub(in crate::config) mechanism: Option<Mechanism>,
+    pub(in crate::config) mechanism: Option<Word<Mechanism>>,
     /// The user that logs in, for `plain` and `scram-…`.
     pub(in crate::config) username: Option<String>,
     /// The password of the user. Better kept in `password_file` or in the environment.
@@ -47,31 +48,14 @@ pub(in crate::config) struct Security {
     pub(in crate::config) token: Option<Token>,
 }
 
-/// The ways to log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub(in crate::config) enum Mechanism {
-    #[serde(rename = "plain")]
-    Plain,
-    #[serde(rename = "scram-sha-256")]
-    ScramSha256,
-    #[serde(rename = "scram-sha-512")]
-    ScramSha512,
-    #[serde(rename = "oauthbearer")]
-    Oauthbearer,
-    #[serde(rename = "gssapi")]
-    Gssapi,
-}
-
-impl Mechanism {
-    /// As it is written.
-    pub(in crate::config) fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::ScramSha256 => "scram-sha-256",
-            Self::ScramSha512 => "scram-sha-512",
-            Self::Oauthbearer => "oauthbearer",
-            Self::Gssapi => "gssapi",
-        }
+words! {
+    /// The ways to log in.
+    pub(in crate::config) enum Mechanism {
+        Plain = "plain",
+        ScramSha256 = "scram-sha-256",
+        ScramSha512 = "scram-sha-512",
+        Oauthbearer = "oauthbearer",
+        Gssapi = "gssapi",
     }
 }
 
@@ -86,7 +70,7 @@ pub(in crate::config) struct Token {
     /// `oidc` asks any OIDC issuer with client credentials, `file` reads a token that another program obtained,
     /// `aws_msk_iam` signs with the credentials of AWS that are found, for Amazon MSK; the others are the identities of
     /// Entra ID, as in `[eventhubs.credential]`. Required.
-    pub(in crate::config) kind: Option<TokenKind>,
+    pub(in crate::config) kind: Option<Word<TokenKind>>,
     /// The token endpoint of the issuer, for `oidc`: an `https` URL.
     pub(in crate::config) token_endpoint: Option<String>,
     /// Authorities to trust for the issuer, for `oidc`, besides those of the system, in PEM.
@@ -128,35 +112,25 @@ pub(in crate::config) struct Token {
     pub(in crate::config) scope: Option<String>,
 }
 
-/// Where tokens come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::config) enum TokenKind {
-    Oidc,
-    File,
-    AwsMskIam,
-    WorkloadIdentity,
-    ManagedIdentity,
-    ClientSecret,
-    ClientCertificate,
-    AzureCli,
-    Developer,
-    Pipelines,
-    Federated,
-    Default,
+words! {
+    /// Where tokens come from.
+    pub(in crate::config) enum TokenKind {
+        Oidc = "oidc",
+        File = "file",
+        AwsMskIam = "aws_msk_iam",
+        WorkloadIdentity = "workload_identity",
+        ManagedIdentity = "managed_identity",
+        ClientSecret = "client_secret",
+        ClientCertificate = "client_certificate",
+        AzureCli = "azure_cli",
+        Developer = "developer",
+        Pipelines = "pipelines",
+        Federated = "federated",
+        Default = "default",
+    }
 }
 
 impl TokenKind {
-    /// As it is written.
-    pub(in crate::config) fn name(self) -> &'static str {
-        match self {
-            Self::Oidc => "oidc",
-            Self::File => "file",
-            Self::AwsMskIam => "aws_msk_iam",
-            other => other.entra().map_or("", Kind::name),
-        }
-    }
-
     /// The identity of Entra ID it is, if it is one.
     pub(in crate::config) fn entra(self) -> Option<Kind> {
         Some(match self {
@@ -178,7 +152,7 @@ impl Token {
     /// What of it is a credential as `[eventhubs.credential]` knows it.
     pub(in crate::config) fn credential(&self) -> Credential {
         Credential {
-            kind: self.kind.and_then(TokenKind::entra),
+            kind: self.kind.and_then(|Word(kind)| kind.entra()).map(Word),
             tenant_id: self.tenant_id.clone(),
             client_id: self.client_id.clone(),
             object_id: self.object_id.clone(),

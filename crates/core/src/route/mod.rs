@@ -15,24 +15,14 @@ pub use needs::{Need, Needs, named_topics, needs};
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::fork::Fork;
-use crate::mapping::{Batch, Delivery, Events, Failure, Mapping, Partitioning, Pattern, Topics};
+use crate::mapping::{Batch, Delivery, Events, Failure, Mapping, Partitioning};
 use crate::step::Step;
 
 /// The mappings, ready to be asked about topics.
 #[derive(Debug, Clone)]
 pub struct Router {
-    mappings: Vec<(Mapping, Takes)>,
-}
-
-/// Which topics a mapping takes, ready to match.
-#[derive(Debug, Clone)]
-enum Takes {
-    Named(Vec<String>),
-    /// The expression for whole names, and the pattern, which says what is left out.
-    Whole(Regex, Pattern),
+    mappings: Vec<Mapping>,
 }
 
 /// One way for the records of one topic. A topic that several mappings take has several; a mapping whose hub is chosen by each
@@ -69,8 +59,7 @@ pub struct Route {
 impl Router {
     /// A router for `mappings`.
     pub fn new(mappings: &[Mapping]) -> Self {
-        let with_takes = |mapping: &Mapping| (mapping.clone(), Takes::new(&mapping.topics));
-        Self { mappings: mappings.iter().map(with_takes).collect() }
+        Self { mappings: mappings.to_vec() }
     }
 
     /// Every way the records of `topic` go, in the order of the mappings; none when no mapping takes the topic.
@@ -78,15 +67,15 @@ impl Router {
         self.mappings
             .iter()
             .enumerate()
-            .filter(|(_, (_, takes))| takes.takes(topic))
-            .flat_map(|(index, (mapping, _))| of_mapping(index, mapping, topic))
+            .filter(|(_, mapping)| mapping.topics.takes(topic))
+            .flat_map(|(index, mapping)| of_mapping(index, mapping, topic))
             .collect()
     }
 }
 
 /// The ways of one mapping.
 fn of_mapping(index: usize, mapping: &Mapping, topic: &str) -> Vec<Route> {
-    let expand = |hub: &str| -> Arc<str> { hub.replace("{topic}", topic).into() };
+    let expand = |hub: &str| -> Arc<str> { Mapping::expand(hub, topic).into() };
     let hubs: Vec<_> = mapping.hubs().iter().map(|hub| expand(hub)).collect();
     let choice = mapping.choice.as_ref();
     let fork = choice.map(|choice| Fork::of(expand(&mapping.hub), choice, &hubs));
@@ -139,31 +128,6 @@ impl Route {
             && (batch, events, failure) == (&other.batch, &other.events, &other.failure)
             && *delivery == other.delivery
             && (step, fork, first) == (&other.step, &other.fork, &other.first)
-    }
-}
-
-impl Takes {
-    fn new(topics: &Topics) -> Self {
-        match topics {
-            Topics::Named(names) => Self::Named(names.clone()),
-            // A pattern takes a topic only when it matches the whole name, and only an anchored search tells:
-            // `a|ab` finds `a` first in `ab`. A pattern that cannot be wrapped ends in a `(?x)` comment; it stays
-            // as it is, and `takes` still asks for the whole name.
-            Topics::Pattern(pattern) => {
-                let whole = Regex::new(&format!("^(?:{})$", pattern.matching.as_str()));
-                Self::Whole(whole.unwrap_or_else(|_| pattern.matching.clone()), pattern.clone())
-            }
-        }
-    }
-
-    fn takes(&self, topic: &str) -> bool {
-        match self {
-            Self::Named(names) => names.iter().any(|name| name == topic),
-            Self::Whole(whole, pattern) => {
-                whole.find(topic).is_some_and(|found| found.range() == (0..topic.len()))
-                    && !pattern.leaves_out(topic)
-            }
-        }
     }
 }
 
