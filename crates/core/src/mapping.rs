@@ -47,10 +47,8 @@ pub struct Mapping {
 
 words! {
     /// How often the event of a record may stand in its hub.
-    #[derive(Default)]
     pub enum Delivery {
         /// Once, and again after a crash or a lost answer.
-        #[default]
         AtLeastOnce = "at_least_once",
         /// Once: what may have been sent is looked for in the hub before it is sent again.
         EffectivelyOnce = "effectively_once",

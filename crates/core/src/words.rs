@@ -34,13 +34,13 @@ macro_rules! words {
         $(#[doc = $about:literal])*
         $(#[derive($($derive:ident),+)])?
         $visible:vis enum $name:ident {
-            $($(#[doc = $meaning:literal])* $(#[$default:ident])? $value:ident = $word:literal),+ $(,)?
+            $($(#[doc = $meaning:literal])* $value:ident = $word:literal),+ $(,)?
         }
     ) => {
         $(#[doc = $about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, $($($derive),+)?)]
         $visible enum $name {
-            $($(#[doc = $meaning])* $(#[$default])? $value,)+
+            $($(#[doc = $meaning])* $value,)+
         }
 
         impl $name {
