@@ -32,7 +32,7 @@ const FENCED: &str = "Kafka has not confirmed for too long that this member owns
 type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
 /// The pump's end of a lane. The link is let go when this is dropped.
-pub struct Lane(Arc<Desk>);
+pub struct LaneSender(Arc<Desk>);
 
 /// Where the pump and the task meet.
 struct Desk {
@@ -47,19 +47,19 @@ struct Post {
     closed: bool,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for LaneSender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lane").field("at_rest", &self.0.post().resting.is_some()).finish()
     }
 }
 
-impl Lane {
+impl LaneSender {
     /// Sends a batch, one encoded message. The caller has heard of the end of the one before.
     pub fn send(&self, message: Bytes) {
         self.post(message).ring();
     }
 
-    /// As [`Lane::send`], but the batch leaves when the bell is rung.
+    /// As [`LaneSender::send`], but the batch leaves when the bell is rung.
     pub fn post(&self, message: Bytes) -> Bell {
         let mut post = self.0.post();
         debug_assert!(post.next.is_none(), "one batch in flight a lane");
@@ -98,7 +98,7 @@ impl Bell {
     }
 }
 
-impl Drop for Lane {
+impl Drop for LaneSender {
     fn drop(&mut self) {
         let mut post = self.0.post();
         post.closed = true;
@@ -117,7 +117,7 @@ pub(super) fn new(
     hub: &str,
     target: &Target,
     tell: Tell,
-) -> Lane {
+) -> LaneSender {
     let path = match target {
         Target::Partition(id) => format!("{hub}/Partitions/{id}"),
         Target::Gateway { .. } => hub.to_owned(),
@@ -129,7 +129,7 @@ pub(super) fn new(
     let (attempts, seating) = (0, Seating::default());
     let worker = Worker { namespace, number, lease, producer, attempts, seating, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
-    Lane(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
+    LaneSender(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
 }
 
 /// What is to be done next.

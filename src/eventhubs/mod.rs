@@ -27,7 +27,7 @@ pub use bridge_core::encode;
 pub use bridge_core::event::{Cause, SendError, Target};
 pub use bridge_core::parts;
 pub use content::Content;
-pub use lane::{Bell, Lane};
+pub use lane::{Bell, LaneSender};
 pub use lease::{Lease, Lessor};
 pub use namespace::Namespace;
 pub use probe::Admission;

@@ -14,7 +14,7 @@ use bridge_core::{Admitted, Core};
 use tokio::runtime::Handle;
 
 use crate::blob::Uploads;
-use crate::eventhubs::{Bell, Lane, LaneEvent, Lessor, Namespace};
+use crate::eventhubs::{Bell, LaneEvent, LaneSender, Lessor, Namespace};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
 use crate::metrics::Metrics;
@@ -52,7 +52,7 @@ pub(super) struct Pump {
     pub(super) consumer: Consumer,
     pub(super) namespaces: HashMap<String, Namespace>,
     pub(super) hubs: Hubs,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<LaneSender>,
     /// Where they run.
     pub(super) runtime: Handle,
     pub(super) letters: DeadLetters,

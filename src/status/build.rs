@@ -13,7 +13,7 @@ use crate::health::{self, Trouble};
 use super::Shared;
 use super::document::{self, Document, VERSION};
 use super::rates::Change;
-use super::shard::{Lane, View};
+use super::shard::{LaneView, View};
 
 /// Nothing older than this is kept waiting.
 const KEEPS_UP: f64 = 10.0;
@@ -249,7 +249,7 @@ impl Known<'_> {
     }
 
     fn hubs(&self) -> Vec<document::Hub> {
-        let mut lanes = HashMap::<&HubName, BTreeMap<(&str, u32), (&View, &Lane)>>::new();
+        let mut lanes = HashMap::<&HubName, BTreeMap<(&str, u32), (&View, &LaneView)>>::new();
         let mut counts = BTreeMap::<&HubName, Option<usize>>::new();
         for (shard, view) in self.views() {
             for (hub, count) in &view.hubs {
@@ -286,7 +286,7 @@ impl Known<'_> {
         counts.into_iter().map(hub).collect()
     }
 
-    fn lane(&self, shard: u32, view: &View, lane: &Lane) -> document::HubPartition {
+    fn lane(&self, shard: u32, view: &View, lane: &LaneView) -> document::HubPartition {
         let stands = lane.state != State::Sending;
         let since = view.now.checked_sub(lane.lasts).filter(|_| stands);
         document::HubPartition {

@@ -22,7 +22,7 @@ pub struct View {
     pub(super) partitions: Vec<Standing>,
     /// Why a partition is held, in words.
     pub(super) details: HashMap<TopicPartition, String>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<LaneView>,
     pub(super) hubs: Vec<(HubName, Option<usize>)>,
     pub(super) governed: Vec<Governed>,
     /// Bytes held.
@@ -31,7 +31,7 @@ pub struct View {
 
 /// A hub partition as a shard sends to it.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct LaneView {
     pub(super) hub: HubName,
     pub(super) partition: Arc<str>,
     pub(super) state: State,
@@ -45,7 +45,7 @@ impl View {
     /// How `core` stands at this time of day, in milliseconds.
     pub fn of(core: &mut Core, now: Instant, wall: i64) -> Self {
         let partitions = core.standings(now, wall);
-        let lanes = core.lanes(now).map(|it| Lane {
+        let lanes = core.lanes(now).map(|it| LaneView {
             hub: it.hub.clone(),
             partition: Arc::clone(it.partition),
             state: it.state,

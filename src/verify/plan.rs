@@ -11,7 +11,7 @@ use crate::route::{Route, Router};
 
 use super::Question;
 use super::source::replayed;
-use super::state::{HubState, Lane, Source, State, Way};
+use super::state::{HubRange, HubState, Source, State, Way};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
 pub(super) const SLACK: i64 = 600_000;
@@ -93,7 +93,7 @@ impl Asked {
         for hub in hubs {
             let mut lanes = Vec::new();
             for (place, (id, found)) in hub.partitions.iter().enumerate() {
-                lanes.push(Lane {
+                lanes.push(HubRange {
                     id: id.clone(),
                     until: found.last_sequence,
                     next: None,

@@ -36,7 +36,7 @@ pub(super) struct Source {
 
 /// A partition of a hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Lane {
+pub(super) struct HubRange {
     pub(super) id: String,
     /// The sequence number of the last event to read.
     pub(super) until: i64,
@@ -52,7 +52,7 @@ pub(super) struct Lane {
 pub(super) struct HubState {
     pub(super) namespace: String,
     pub(super) hub: String,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) lanes: Vec<HubRange>,
     /// Who has read it.
     pub(super) by: String,
 }
@@ -122,7 +122,7 @@ pub(super) struct State {
 
 impl HubState {
     /// What is to be read of a hub.
-    pub(super) fn of(hub: &Hub, lanes: Vec<Lane>) -> Self {
+    pub(super) fn of(hub: &Hub, lanes: Vec<HubRange>) -> Self {
         let Place { namespace, hub: name } = hub.place().clone();
         Self { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() }
     }

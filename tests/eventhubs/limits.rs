@@ -8,7 +8,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use eventhubs_local::{Builder, Server};
-use kafka_eventhubs_bridge::eventhubs::{Cause, Lane, LaneEvent, Namespace, SendError, Target};
+use kafka_eventhubs_bridge::eventhubs::{
+    Cause, LaneEvent, LaneSender, Namespace, SendError, Target,
+};
 
 use super::{Opened, PATIENCE, World, batch};
 
@@ -91,7 +93,7 @@ fn lanes(
     namespace: &Namespace,
     count: usize,
     at: impl Fn(usize) -> (String, u32),
-) -> (Vec<Lane>, Told) {
+) -> (Vec<LaneSender>, Told) {
     let (tell, told) = sync_channel(1 << 16);
     let lanes = (0..count).map(|id| {
         let (tell, (hub, partition)) = (tell.clone(), at(id));
@@ -102,7 +104,7 @@ fn lanes(
 }
 
 /// Sends one batch on each lane, once. Gives what was said of those that were not accepted.
-fn send_once(lanes: &[Lane], told: &Told) -> Vec<SendError> {
+fn send_once(lanes: &[LaneSender], told: &Told) -> Vec<SendError> {
     for lane in lanes {
         lane.send(batch(&["a"]));
     }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use eventhubs_local::{Fault, Server};
 use kafka_eventhubs_bridge::config;
-use kafka_eventhubs_bridge::eventhubs::{Cause, Lane, LaneEvent, Namespace, SendError, Target};
+use kafka_eventhubs_bridge::eventhubs::{
+    Cause, LaneEvent, LaneSender, Namespace, SendError, Target,
+};
 
 use super::{PATIENCE, World, batch};
 
@@ -104,7 +106,7 @@ impl World {
 }
 
 /// Lanes of hub `orders`, and what they are told.
-fn lanes(namespace: &Namespace, count: usize) -> (Vec<Lane>, Receiver<(usize, LaneEvent)>) {
+fn lanes(namespace: &Namespace, count: usize) -> (Vec<LaneSender>, Receiver<(usize, LaneEvent)>) {
     let (tell, told) = sync_channel(1 << 16);
     let lanes = (0..count).map(|id| {
         let (tell, target) = (tell.clone(), Target::Partition(id.to_string()));
@@ -114,7 +116,7 @@ fn lanes(namespace: &Namespace, count: usize) -> (Vec<Lane>, Receiver<(usize, La
 }
 
 /// Sends one batch on each lane, again until it is accepted.
-fn send_on_all(lanes: &[Lane], told: &Receiver<(usize, LaneEvent)>) -> Vec<Cause> {
+fn send_on_all(lanes: &[LaneSender], told: &Receiver<(usize, LaneEvent)>) -> Vec<Cause> {
     for (id, lane) in lanes.iter().enumerate() {
         lane.send(batch(&[&id.to_string()]));
     }

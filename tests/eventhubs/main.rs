@@ -12,7 +12,7 @@ use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config;
 use kafka_eventhubs_bridge::eventhubs::encode::{Layout, Plan, write_envelope};
 use kafka_eventhubs_bridge::eventhubs::{
-    Cause, ConnectError, Lane, LaneEvent, Namespace, SendError, Target,
+    Cause, ConnectError, LaneEvent, LaneSender, Namespace, SendError, Target,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::Record;
@@ -32,7 +32,7 @@ struct World {
 }
 
 struct Opened {
-    lane: Lane,
+    lane: LaneSender,
     told: Receiver<LaneEvent>,
     /// What the link said it takes, each time it was attached.
     limits: RefCell<Vec<u64>>,
@@ -282,7 +282,7 @@ fn many_lanes_share_one_connection() {
     let world = World::new();
     let namespace = world.namespace(&world.server.connection_string());
     let (tell, told) = sync_channel(1024);
-    let lanes: BTreeMap<u32, Lane> = (0..4)
+    let lanes: BTreeMap<u32, LaneSender> = (0..4)
         .map(|id: u32| {
             let tell = tell.clone();
             let target = Target::Partition(id.to_string());

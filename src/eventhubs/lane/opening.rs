@@ -1,6 +1,6 @@
 //! The lanes of a namespace.
 
-use super::Lane;
+use super::LaneSender;
 use crate::eventhubs::{LaneEvent, Lease, Namespace, Target};
 
 impl Namespace {
@@ -11,7 +11,7 @@ impl Namespace {
         hub: &str,
         target: Target,
         tell: impl FnMut(LaneEvent) + Send + 'static,
-    ) -> Lane {
+    ) -> LaneSender {
         self.lane_within(None, hub, target, tell)
     }
 
@@ -23,7 +23,7 @@ impl Namespace {
         hub: &str,
         target: Target,
         tell: impl FnMut(LaneEvent) + Send + 'static,
-    ) -> Lane {
+    ) -> LaneSender {
         super::new(self.clone(), self.number(), lease, hub, &target, Box::new(tell))
     }
 }

@@ -5,7 +5,7 @@ use crate::group::Target;
 use crate::kafka::{Case, Standing};
 
 use super::super::plan::offset;
-use super::super::state::{Lane, Source};
+use super::super::state::{HubRange, Source};
 
 /// The range of a partition in the next round, if it has one: from where the last one ended, or as `from` says, up to what is committed.
 /// `found` is the first record at or after the time of `from`, or the end.
@@ -57,7 +57,11 @@ pub(super) fn source(
 }
 
 /// What a round reads of a hub partition that reaches so far now, and whether retention has taken what it was to begin with.
-pub(super) fn lane(known: Option<&Lane>, id: &str, found: &PartitionProperties) -> (Lane, Taken) {
+pub(super) fn lane(
+    known: Option<&HubRange>,
+    id: &str,
+    found: &PartitionProperties,
+) -> (HubRange, Taken) {
     let next = known.and_then(|lane| lane.next);
     let taken = match next {
         Some(next) if next > found.last_sequence + 1 => Taken::All,
@@ -68,7 +72,7 @@ pub(super) fn lane(known: Option<&Lane>, id: &str, found: &PartitionProperties) 
     let next = next.filter(|_| taken != Taken::All);
     let until = found.last_sequence;
     let done = found.is_empty || next.is_some_and(|next| next > until);
-    (Lane { id: id.to_owned(), until, next, trimmed: None, done }, taken)
+    (HubRange { id: id.to_owned(), until, next, trimmed: None, done }, taken)
 }
 
 /// What is not there any more of what is to be read.
@@ -167,14 +171,14 @@ mod tests {
             last_enqueued_ms: 0,
             is_empty,
         };
-        let read = |known: Option<&Lane>, found: &PartitionProperties| {
+        let read = |known: Option<&HubRange>, found: &PartitionProperties| {
             let (lane, taken) = lane(known, "0", found);
             (lane.next, lane.until, lane.done, taken)
         };
         assert_eq!(read(None, &found(0, -1, true)), (None, -1, true, Taken::None));
         assert_eq!(read(None, &found(5, 9, false)), (None, 9, false, Taken::Some));
         let known = lane(None, "0", &found(0, 9, false)).0;
-        let known = Lane { next: Some(10), ..known };
+        let known = HubRange { next: Some(10), ..known };
         let next = |first, last| read(Some(&known), &found(first, last, false));
         assert_eq!(next(0, 9), (Some(10), 9, true, Taken::None));
         assert_eq!(next(10, 12), (Some(10), 12, false, Taken::None));
