@@ -32,10 +32,10 @@ const FENCED: &str = "Kafka has not confirmed for too long that this member owns
 type Tell = Box<dyn FnMut(LaneEvent) + Send>;
 
 /// The pump's end of a lane. The link is let go when this is dropped.
-pub struct LaneSender(Arc<Desk>);
+pub struct LaneSender(Arc<LaneOrders>);
 
 /// Where the pump and the task meet.
-struct Desk {
+struct LaneOrders {
     post: Mutex<Post>,
     bell: Notify,
 }
@@ -70,7 +70,7 @@ impl LaneSender {
 
 /// Rung when a batch was posted.
 #[must_use = "the batch waits for it"]
-pub struct Bell(Arc<Desk>);
+pub struct Bell(Arc<LaneOrders>);
 
 impl std::fmt::Debug for Bell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -129,7 +129,7 @@ pub(super) fn new(
     let (attempts, seating) = (0, Seating::default());
     let worker = Worker { namespace, number, lease, producer, attempts, seating, hub, path, tell };
     let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
-    LaneSender(Arc::new(Desk { post: Mutex::new(post), bell: Notify::new() }))
+    LaneSender(Arc::new(LaneOrders { post: Mutex::new(post), bell: Notify::new() }))
 }
 
 /// What is to be done next.
@@ -142,7 +142,7 @@ enum Call {
     Close,
 }
 
-impl Desk {
+impl LaneOrders {
     fn post(&self) -> MutexGuard<'_, Post> {
         self.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,7 +198,7 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(mut self: Box<Self>, desk: Arc<Desk>) {
+    async fn run(mut self: Box<Self>, desk: Arc<LaneOrders>) {
         let mut link = None;
         loop {
             match desk.call(link.as_mut(), self.namespace.link_idle()).await {

@@ -38,10 +38,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Where sends are told of. All of them are one.
 #[derive(Debug, Clone)]
-pub struct Spans(Arc<Desk>);
+pub struct Spans(Arc<SpanQueue>);
 
 #[derive(Debug)]
-struct Desk {
+struct SpanQueue {
     waiting: Mutex<Vec<Numbered>>,
     /// There are many.
     many: Notify,
@@ -56,7 +56,7 @@ impl Spans {
         metrics.spans_dropped("not_delivered", 0);
         metrics.spans_dropped("rejected", 0);
         let (waiting, many) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Desk { waiting, many, metrics, ratio }))
+        Self(Arc::new(SpanQueue { waiting, many, metrics, ratio }))
     }
 
     /// The part of all sampled traces of which sends are to be told, 0.0 to 1.0.

@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::registry::Registries;
 use crate::route::Router;
-use crate::status::Desk;
+use crate::status::ShardDesk;
 
 use super::cadence::Cadence;
 use super::found::Found;
@@ -49,7 +49,7 @@ pub struct Shard {
     fatal: Arc<OnceLock<Fatal>>,
     drain_timeout: Duration,
     /// Where it is asked how it stands.
-    desk: Desk,
+    desk: ShardDesk,
 }
 
 /// What the shards of a process have in common.
@@ -97,7 +97,7 @@ impl Shard {
         number: u32,
         common: &Common<'_>,
         health: ShardHealth,
-        desk: Desk,
+        desk: ShardDesk,
     ) -> Result<Self, StartError> {
         let Common { config, access, metrics, found, rate, spans } = common;
         health.begins();

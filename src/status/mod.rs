@@ -20,7 +20,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::route::Router;
 
-pub use shard::{Desk, View, Word};
+pub use shard::{ShardDesk, View, Word};
 
 use document::Document;
 use rates::Rates;
@@ -39,7 +39,7 @@ struct Shared {
     started: Timestamp,
     health: Health,
     metrics: Arc<Metrics>,
-    desks: Vec<Desk>,
+    desks: Vec<ShardDesk>,
     rates: Mutex<Rates>,
     /// Mappings that are paused.
     paused: Mutex<BTreeSet<usize>>,
@@ -71,7 +71,7 @@ impl Status {
             started: Timestamp::now(),
             health,
             metrics,
-            desks: (0..config.limits.shards).map(|_| Desk::default()).collect(),
+            desks: (0..config.limits.shards).map(|_| ShardDesk::default()).collect(),
             rates: Mutex::default(),
             paused: Mutex::new(paused.collect()),
             steered: AtomicU64::new(0),
@@ -126,7 +126,7 @@ impl Status {
     }
 
     /// Where shard `shard` is asked; below the number of shards.
-    pub fn shard(&self, shard: u32) -> Desk {
+    pub fn shard(&self, shard: u32) -> ShardDesk {
         self.0.desks[shard as usize].clone()
     }
 
@@ -162,7 +162,7 @@ impl Status {
 
     async fn document(&self) -> Document {
         // All are asked before one is waited for.
-        let asked: Vec<_> = self.0.desks.iter().map(Desk::question).collect();
+        let asked: Vec<_> = self.0.desks.iter().map(ShardDesk::question).collect();
         let mut views = Vec::with_capacity(asked.len());
         for question in asked {
             views.push(question.answer().await);

@@ -81,7 +81,7 @@ type Tell = Box<dyn Fn(Word) + Send>;
 
 /// Where a shard is asked and told, while it runs.
 #[derive(Clone, Default)]
-pub struct Desk(Arc<Mutex<Within>>);
+pub struct ShardDesk(Arc<Mutex<Within>>);
 
 #[derive(Default)]
 struct Within {
@@ -89,13 +89,13 @@ struct Within {
     paused: BTreeSet<usize>,
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for ShardDesk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk").finish_non_exhaustive()
     }
 }
 
-impl Desk {
+impl ShardDesk {
     fn within(&self) -> MutexGuard<'_, Within> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
