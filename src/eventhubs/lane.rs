@@ -36,11 +36,11 @@ pub struct LaneSender(Arc<LaneOrders>);
 
 /// Where the pump and the task meet.
 struct LaneOrders {
-    post: Mutex<Post>,
+    post: Mutex<Orders>,
     bell: Notify,
 }
 
-struct Post {
+struct Orders {
     /// Who does the work, while there is none.
     resting: Option<Box<Worker>>,
     next: Option<Bytes>,
@@ -128,7 +128,7 @@ pub(super) fn new(
     let producer = is_numbered.then(Producer::default);
     let (attempts, seating) = (0, Seating::default());
     let worker = Worker { namespace, number, lease, producer, attempts, seating, hub, path, tell };
-    let post = Post { resting: Some(Box::new(worker)), next: None, closed: false };
+    let post = Orders { resting: Some(Box::new(worker)), next: None, closed: false };
     LaneSender(Arc::new(LaneOrders { post: Mutex::new(post), bell: Notify::new() }))
 }
 
@@ -143,7 +143,7 @@ enum Call {
 }
 
 impl LaneOrders {
-    fn post(&self) -> MutexGuard<'_, Post> {
+    fn post(&self) -> MutexGuard<'_, Orders> {
         self.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
