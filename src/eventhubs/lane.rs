@@ -42,7 +42,7 @@ struct LaneOrders {
 
 struct Orders {
     /// Who does the work, while there is none.
-    resting: Option<Box<Worker>>,
+    resting: Option<Box<LinkTask>>,
     next: Option<Bytes>,
     closed: bool,
 }
@@ -127,7 +127,8 @@ pub(super) fn new(
         lease.is_some() && namespace.numbers_events() && matches!(target, Target::Partition(_));
     let producer = is_numbered.then(Producer::default);
     let (attempts, seating) = (0, Seating::default());
-    let worker = Worker { namespace, number, lease, producer, attempts, seating, hub, path, tell };
+    let worker =
+        LinkTask { namespace, number, lease, producer, attempts, seating, hub, path, tell };
     let post = Orders { resting: Some(Box::new(worker)), next: None, closed: false };
     LaneSender(Arc::new(LaneOrders { post: Mutex::new(post), bell: Notify::new() }))
 }
@@ -173,7 +174,7 @@ impl LaneOrders {
     }
 
     /// Gives the worker back when there is something to do after all.
-    fn rest(&self, worker: Box<Worker>) -> Option<Box<Worker>> {
+    fn rest(&self, worker: Box<LinkTask>) -> Option<Box<LinkTask>> {
         let mut post = self.post();
         if post.next.is_some() || post.closed {
             return Some(worker);
@@ -183,7 +184,7 @@ impl LaneOrders {
     }
 }
 
-struct Worker {
+struct LinkTask {
     namespace: Namespace,
     number: u64,
     /// Where each event is to be stored once: until when it may send.
@@ -197,7 +198,7 @@ struct Worker {
     tell: Tell,
 }
 
-impl Worker {
+impl LinkTask {
     async fn run(mut self: Box<Self>, desk: Arc<LaneOrders>) {
         let mut link = None;
         loop {

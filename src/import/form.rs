@@ -27,7 +27,7 @@ pub(super) struct Held {
     pub(super) connectors: Vec<Given>,
     /// What can not: its name, and why.
     pub(super) refused: Vec<Note>,
-    workers: Vec<resource::Worker>,
+    workers: Vec<resource::ConnectCluster>,
     /// The worker a connector of Kubernetes runs on, by the place of the connector.
     clusters: BTreeMap<usize, String>,
 }

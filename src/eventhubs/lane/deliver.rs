@@ -5,13 +5,13 @@ use std::sync::Arc;
 use amqp::driver::Delivery;
 use bytes::Bytes;
 
-use super::Worker;
+use super::LinkTask;
 use crate::eventhubs::link::{End, Link};
 use crate::eventhubs::outcome::Fault;
 use crate::eventhubs::traffic::UnderWay;
 use crate::eventhubs::{Cause, SendError};
 
-impl Worker {
+impl LinkTask {
     /// Sends over the link, and gives it back if it is still good.
     pub(super) async fn deliver(
         &mut self,

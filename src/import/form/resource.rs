@@ -9,7 +9,7 @@ use super::{Held, WORKER, connector, document, mirrors, text};
 use crate::import::{ImportError, Note};
 
 /// A cluster of Connect.
-pub(super) struct Worker {
+pub(super) struct ConnectCluster {
     kind: String,
     name: String,
     /// What it says for its connectors.
@@ -43,7 +43,7 @@ pub(super) fn read(
         }
         "KafkaMirrorMaker2" => mirrors::read(&named, &spec, held)?,
         "KafkaConnect" | "Connect" => {
-            held.workers.push(Worker { kind: kind.to_owned(), name, keys: of_worker(&spec)? });
+            held.workers.push(ConnectCluster { kind: kind.to_owned(), name, keys: of_worker(&spec)? });
         }
         "KafkaMirrorMaker" => held.refuse(
             &named,
@@ -126,7 +126,7 @@ pub(super) fn join(held: &mut Held) {
         }
     }
     let rest = workers.iter().filter(|worker| !used.contains(&worker.name.as_str()));
-    for Worker { kind, name, .. } in rest {
+    for ConnectCluster { kind, name, .. } in rest {
         let connector = if kind == "Connect" { "Connector" } else { "KafkaConnector" };
         let text = format!(
             "is what connectors run on, and holds none: give the `{connector}`, and this beside it, after a line `---`, for its brokers"
