@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{
-    Access, Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat, Login,
-    Partitioning, Pattern, Policy, Principal, Problems, Start, Topics, schema,
+    Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat, Login,
+    Partitioning, Pattern, Policy, Principal, Problems, SharedAccess, Start, Topics, schema,
 };
 use kafka_eventhubs_bridge::kafka::objection;
 
@@ -203,7 +203,7 @@ fn every_example_is_right() {
                 continue;
             };
             assert_eq!(namespace.address, another(), "{name}");
-            assert!(matches!(sas.first, Access::Key { .. }), "{name}");
+            assert!(matches!(sas.first, SharedAccess::Key { .. }), "{name}");
         }
         if name == "sasl" {
             let login = config.kafka.security.and_then(|security| security.login);
@@ -305,7 +305,9 @@ fn a_connection_string_comes_from_a_file_or_a_variable_and_the_later_layer_wins(
     let namespace = &config.eventhubs["default"];
     assert_eq!(namespace.address, another(), "the line break is no part of it");
     let Credential::Sas(sas) = &namespace.credential else { panic!("a connection string") };
-    assert!(matches!(&sas.first, Access::ConnectionString(file) if file.ends_with("secret.txt")));
+    assert!(
+        matches!(&sas.first, SharedAccess::ConnectionString(file) if file.ends_with("secret.txt"))
+    );
 
     let config = Given::file(file).variable("BRIDGE_EVENTHUBS__CONNECTION_STRING", ANOTHER).load();
     assert_eq!(config.unwrap().eventhubs["default"].address, another());
@@ -328,19 +330,19 @@ fn a_second_connection_string_has_a_key_of_its_own_and_comes_like_the_first() {
     let other = ANOTHER.replace("SharedAccessKeyName=", "SharedAccessKeyName=other-");
     let name = format!("{NAMED}secondary_connection_string = '{other}'\n@mapping");
     let found = second("default", Given::file(&name.replace("@another", ANOTHER)));
-    assert!(matches!(found, Access::Key { name, .. } if name.starts_with("other-")));
+    assert!(matches!(found, SharedAccess::Key { name, .. } if name.starts_with("other-")));
 
     let file = format!("{NAMED}secondary_connection_string_file = 'second.txt'\n@mapping");
     let file = Given::file(&file.replace("@another", ANOTHER)).beside("second.txt", &other);
     let found = second("default", file);
-    assert!(matches!(found, Access::ConnectionString(file) if file.ends_with("second.txt")));
+    assert!(matches!(found, SharedAccess::ConnectionString(file) if file.ends_with("second.txt")));
 
     let west = format!(
         "@kafka\n[eventhubs.west]\nconnection_string = '{ANOTHER}'\n@mapping\nnamespace = 'west'"
     );
     let variable = "BRIDGE_EVENTHUBS__WEST__SECONDARY_CONNECTION_STRING";
     let found = second("west", Given::file(&west).variable(variable, &other));
-    assert!(matches!(found, Access::Key { .. }));
+    assert!(matches!(found, SharedAccess::Key { .. }));
 }
 
 #[test]

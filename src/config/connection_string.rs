@@ -8,7 +8,7 @@ use super::held::{ONE_LINE, misshapen, unfit};
 use super::hint::nearest;
 use super::instead::instead;
 use super::names::{HUB_NAMES, is_hub};
-use super::{Access, Address, Flaw, Given, Protocol, Secret};
+use super::{Address, Flaw, Given, Protocol, Secret, SharedAccess};
 
 /// What a connection string says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct ConnectionString {
     /// Where the namespace is.
     pub address: Address,
     /// How one gets in.
-    pub access: Access,
+    pub access: SharedAccess,
     /// What AMQP travels in, if it says so.
     pub protocol: Option<Protocol>,
     /// What it says that means nothing here, for people.
@@ -234,8 +234,8 @@ fn read(text: &str) -> Result<ConnectionString, Flaw> {
         hub: parts.hub()?,
     };
     let access = match signature {
-        Some(text) => Access::Signature(Given::Inline(self::signature(text)?)),
-        None => Access::Key {
+        Some(text) => SharedAccess::Signature(Given::Inline(self::signature(text)?)),
+        None => SharedAccess::Key {
             name: parts.own("SharedAccessKeyName").to_owned(),
             key: Given::Inline(Secret::new(parts.own("SharedAccessKey"))),
         },

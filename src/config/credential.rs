@@ -21,7 +21,7 @@ impl Credential {
     pub fn key(name: impl Into<String>, key: impl Into<String>) -> Self {
         let key = Given::Inline(Secret::new(key));
         Self::Sas(Sas {
-            first: Access::Key { name: name.into(), key },
+            first: SharedAccess::Key { name: name.into(), key },
             second: None,
             lifetime: LIFETIME,
         })
@@ -44,16 +44,16 @@ pub enum Given {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sas {
     /// What is used as long as it is not refused.
-    pub first: Access,
+    pub first: SharedAccess,
     /// What is used when the first is refused.
-    pub second: Option<Access>,
+    pub second: Option<SharedAccess>,
     /// How long a token made from a key is good for.
     pub lifetime: Duration,
 }
 
 /// What proves shared access.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub enum SharedAccess {
     /// A key to sign with.
     Key {
         /// Its name.

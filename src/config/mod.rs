@@ -45,7 +45,9 @@ pub use address::Address;
 pub(crate) use check::wrong_levels;
 pub use claim_check::{ClaimCheck, Writer};
 pub use connection_string::ConnectionString;
-pub use credential::{Access, Application, Assigned, Credential, Entra, Given, Principal, Sas};
+pub use credential::{
+    Application, Assigned, Credential, Entra, Given, Principal, Sas, SharedAccess,
+};
 pub use defaults::NAMESPACE;
 pub use effective::{Difference, Effective};
 pub use flaw::Flaw;

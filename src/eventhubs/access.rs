@@ -32,7 +32,7 @@ const SOONEST: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(60);
 
 /// The tokens of a connection.
-pub(super) struct Access {
+pub(super) struct CbsClient {
     pub(super) node: Node,
     held: Mutex<HashMap<String, Held>>,
     attempts: Mutex<HashMap<String, Arc<Attempt>>>,
@@ -40,7 +40,7 @@ pub(super) struct Access {
     put: Arc<Notify>,
 }
 
-impl Default for Access {
+impl Default for CbsClient {
     fn default() -> Self {
         Self {
             node: Node::new("$cbs"),
@@ -73,7 +73,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Access {
+impl CbsClient {
     /// The token that is held for `audience`, if it still counts.
     fn living(&self, audience: &str) -> Option<Token> {
         let held = lock(&self.held);

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::Cause;
-use super::access::Access;
+use super::access::CbsClient;
 use super::namespace::Set;
 use super::outcome::Fault;
 use super::requests::Node;
@@ -53,7 +53,7 @@ pub(super) struct Connected {
     seats: Mutex<Seats>,
     pub(super) limit: Duration,
     pub(super) runtime: Handle,
-    pub(super) access: Access,
+    pub(super) access: CbsClient,
     pub(super) management: Node,
     pub(super) traffic: Traffic,
     set: Set,
@@ -104,7 +104,7 @@ impl Connected {
             }),
             limit: terms.limit,
             runtime: terms.runtime,
-            access: Access::default(),
+            access: CbsClient::default(),
             management: Node::new("$management"),
             traffic: Traffic::default(),
             set: terms.set,

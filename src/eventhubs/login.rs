@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::config::{self, Access, ConnectionString, Credential, Given, Sas, Secret};
+use crate::config::{self, ConnectionString, Credential, Given, Sas, Secret, SharedAccess};
 use crate::credential::{Refusal, Tokens, file, renew_in};
 use crate::retry;
 
@@ -140,9 +140,9 @@ impl Login {
     pub(super) fn who(&self) -> String {
         match &self.way {
             Way::Sas { settings, .. } => match &settings.first {
-                Access::Key { name, .. } => format!("the shared access key `{name}`"),
-                Access::Signature(_) => "a shared access signature".to_owned(),
-                Access::ConnectionString(path) => {
+                SharedAccess::Key { name, .. } => format!("the shared access key `{name}`"),
+                SharedAccess::Signature(_) => "a shared access signature".to_owned(),
+                SharedAccess::ConnectionString(path) => {
                     format!("the connection string in `{}`", path.display())
                 }
             },
@@ -158,14 +158,14 @@ impl Login {
         };
         let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
         let shown = match access {
-            Access::Key { name, key } => {
+            SharedAccess::Key { name, key } => {
                 let key = self.given(key).await?;
                 format!("SharedAccessKeyName={name};SharedAccessKey={}", key.expose())
             }
-            Access::Signature(signature) => {
+            SharedAccess::Signature(signature) => {
                 format!("SharedAccessSignature={}", self.given(signature).await?.expose())
             }
-            Access::ConnectionString(path) => {
+            SharedAccess::ConnectionString(path) => {
                 let text = self.given(&Given::File(path.clone())).await?;
                 return Ok(Pass::ConnectionString(text));
             }
@@ -195,16 +195,18 @@ impl Login {
         match &self.way {
             Way::Sas { settings, .. } => {
                 let also = settings.second.as_ref().map(|second| match second {
-                    Access::Key { name, .. } => format!(" (so too the secondary key `{name}`)"),
-                    Access::Signature(_) => " (so too the secondary signature)".to_owned(),
-                    Access::ConnectionString(path) => {
+                    SharedAccess::Key { name, .. } => {
+                        format!(" (so too the secondary key `{name}`)")
+                    }
+                    SharedAccess::Signature(_) => " (so too the secondary signature)".to_owned(),
+                    SharedAccess::ConnectionString(path) => {
                         format!(" (so too the secondary one in `{}`)", path.display())
                     }
                 });
                 let who = match &settings.first {
-                    Access::Key { name, .. } => Who::Key(name),
-                    Access::Signature(_) => Who::Signature,
-                    Access::ConnectionString(path) => Who::File(path),
+                    SharedAccess::Key { name, .. } => Who::Key(name),
+                    SharedAccess::Signature(_) => Who::Signature,
+                    SharedAccess::ConnectionString(path) => Who::File(path),
                 };
                 reason.hint(who, right, &hub, &also.unwrap_or_default())
             }
@@ -225,27 +227,27 @@ impl Login {
 
     async fn sign(
         &self,
-        access: &Access,
+        access: &SharedAccess,
         audience: &str,
         lifetime: Duration,
     ) -> Result<Token, Fault> {
         let now = SystemTime::now();
         match access {
-            Access::Key { name, key } => {
+            SharedAccess::Key { name, key } => {
                 let key = self.given(key).await?;
                 Ok(token::sign(audience, name, &key, lifetime, now))
             }
-            Access::Signature(signature) => ready_made(&self.given(signature).await?),
-            Access::ConnectionString(path) => {
+            SharedAccess::Signature(signature) => ready_made(&self.given(signature).await?),
+            SharedAccess::ConnectionString(path) => {
                 let text = self.given(&Given::File(path.clone())).await?;
                 let read = text.expose().parse::<ConnectionString>();
                 let read =
                     read.map_err(|flaw| unusable(&format!("`{}`: {flaw}", path.display())))?;
                 match read.access {
-                    Access::Key { name, key: Given::Inline(key) } => {
+                    SharedAccess::Key { name, key: Given::Inline(key) } => {
                         Ok(token::sign(audience, &name, &key, lifetime, now))
                     }
-                    Access::Signature(Given::Inline(text)) => ready_made(&text),
+                    SharedAccess::Signature(Given::Inline(text)) => ready_made(&text),
                     // A connection string names no files.
                     _ => Err(unusable("the connection string has no key")),
                 }

@@ -4,7 +4,7 @@
 
 use regex::Regex;
 
-use crate::config::{Access, ConnectionString, Protocol};
+use crate::config::{ConnectionString, Protocol, SharedAccess};
 
 use super::Note;
 use super::given::Given;
@@ -197,7 +197,7 @@ pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) ->
     match known {
         Ok(known) => {
             let key_name = match known.access {
-                Access::Key { name, .. } => Some(name),
+                SharedAccess::Key { name, .. } => Some(name),
                 _ => None,
             };
             let hub = known.address.hub;

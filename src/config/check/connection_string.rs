@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::config::credential::LIFETIME;
 use crate::config::path::Path;
-use crate::config::{Access, Address, ConnectionString, Credential, Flaw, Protocol, Sas, raw};
+use crate::config::{
+    Address, ConnectionString, Credential, Flaw, Protocol, Sas, SharedAccess, raw,
+};
 
 use super::Check;
 use super::eventhubs::Entry;
@@ -14,7 +16,7 @@ struct Found {
     /// The key it comes from.
     at: Path,
     address: Address,
-    access: Access,
+    access: SharedAccess,
     protocol: Option<Protocol>,
 }
 
@@ -67,7 +69,7 @@ impl Check<'_> {
     }
 
     /// The access of a second connection string that leads to where the first one does.
-    fn beside(&mut self, first: &Found, second: Found) -> Option<Access> {
+    fn beside(&mut self, first: &Found, second: Found) -> Option<SharedAccess> {
         let same_host = first.address.host.eq_ignore_ascii_case(&second.address.host)
             && (first.address.port, first.address.tls) == (second.address.port, second.address.tls);
         let (what, hint) = if !same_host {
@@ -105,7 +107,7 @@ impl Check<'_> {
                     self.warn(&at, "has a part that the bridge ignores", part, hint);
                 }
                 // What stands in a file may change while the bridge runs.
-                let access = file.map_or(access, Access::ConnectionString);
+                let access = file.map_or(access, SharedAccess::ConnectionString);
                 Some(Found { at, address, access, protocol })
             }
             Err(Flaw { why, hint }) => {

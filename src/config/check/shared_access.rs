@@ -3,7 +3,7 @@
 use crate::config::credential::LIFETIME;
 use crate::config::path::Path;
 use crate::config::raw;
-use crate::config::{Access, Flaw, Given, Sas, Secret, connection_string, held, instead};
+use crate::config::{Flaw, Given, Sas, Secret, SharedAccess, connection_string, held, instead};
 
 use super::Check;
 
@@ -36,7 +36,7 @@ impl Check<'_> {
                 self.wrong(&at.key("signature"), "is not a signature", why, hint);
                 return None;
             }
-            return Some(Sas { first: Access::Signature(found), second: None, lifetime });
+            return Some(Sas { first: SharedAccess::Signature(found), second: None, lifetime });
         }
         let name = self.key_name(at, given);
         let key = self.unbroken(at, "key", given.key.as_ref(), given.key_file.as_ref());
@@ -51,10 +51,10 @@ impl Check<'_> {
         });
         let (name, key) = (name?, key?);
         let second = match second {
-            Some(second) => Some(Access::Key { name: name.clone(), key: second? }),
+            Some(second) => Some(SharedAccess::Key { name: name.clone(), key: second? }),
             None => None,
         };
-        Some(Sas { first: Access::Key { name, key }, second, lifetime })
+        Some(Sas { first: SharedAccess::Key { name, key }, second, lifetime })
     }
 
     fn key_name(&mut self, at: &Path, given: &raw::Credential) -> Option<String> {

@@ -21,7 +21,7 @@ fn takes_what_azure_and_the_emulator_hand_out() {
         ("ns.servicebus.windows.net", 5671, true)
     );
     let key = Given::Inline(Secret::new("a+b/c=="));
-    assert_eq!(access, Access::Key { name: "send".to_owned(), key });
+    assert_eq!(access, SharedAccess::Key { name: "send".to_owned(), key });
     assert_eq!(cloud.hub.as_deref(), Some("orders"));
 
     let local = read("endpoint=sb://localhost;sharedaccesskeyname=k;SHAREDACCESSKEY=s;UseDevelopmentEmulator=true;").unwrap();
@@ -76,7 +76,7 @@ fn says_which_part_is_wrong_and_never_what_it_holds() {
 fn takes_a_signature_for_a_key() {
     let text = "SharedAccessSignature sr=sb%3a%2f%2fh&sig=a%3d&se=1&skn=send";
     let read = read(&format!("Endpoint=sb://h/;SharedAccessSignature={text}")).unwrap();
-    assert_eq!(read.access, Access::Signature(Given::Inline(Secret::new(text))));
+    assert_eq!(read.access, SharedAccess::Signature(Given::Inline(Secret::new(text))));
     assert!(!format!("{read:?}").contains("sig="));
 }
 
