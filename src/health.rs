@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use beats::Thread;
-pub use trouble::{Held, Trouble};
+pub use trouble::{LastingTrouble, Trouble};
 
 use beats::Beats;
 use meant::Meant;
@@ -73,7 +73,7 @@ pub struct Verdict {
     /// Everything that stands against it; empty is good.
     pub reasons: Vec<String>,
     /// What is held while the rest runs.
-    pub held: Vec<Held>,
+    pub held: Vec<LastingTrouble>,
     /// Namespaces that are not connected while others are: name and why.
     pub down: BTreeMap<String, String>,
 }

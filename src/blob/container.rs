@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::causes;
 use crate::config::{ClaimCheck, Tls, Writer};
-use crate::credential::{Held, file};
+use crate::credential::{HeldToken, file};
 use crate::http::{Renewed, wait};
 
 /// The first version of the API in which a request may hold 5 000 MiB; emulators know it.
@@ -74,7 +74,7 @@ impl Failure {
 #[derive(Debug)]
 pub struct Container {
     settings: ClaimCheck,
-    tokens: Option<Held>,
+    tokens: Option<HeldToken>,
     tls: Tls,
     http: Mutex<Renewed>,
 }
@@ -83,7 +83,7 @@ impl Container {
     /// Asks nothing yet.
     pub fn new(settings: &ClaimCheck) -> Self {
         let tokens = match &settings.identity {
-            Writer::Entra(entra) => Some(Held::new(entra, settings.timeout)),
+            Writer::Entra(entra) => Some(HeldToken::new(entra, settings.timeout)),
             Writer::Sas(_) => None,
         };
         let tls = Tls { ca_file: settings.ca_file.clone(), identity: None };

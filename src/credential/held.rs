@@ -10,12 +10,12 @@ use super::{Token, Tokens, renew_in};
 
 /// See the module.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldToken {
     tokens: Tokens,
     held: Mutex<Option<(Token, Instant)>>,
 }
 
-impl Held {
+impl HeldToken {
     /// Tokens as `settings` say, none yet; one attempt takes no longer than `limit`.
     pub fn new(settings: &Entra, limit: Duration) -> Self {
         Self { tokens: Tokens::new(settings, limit), held: Mutex::default() }

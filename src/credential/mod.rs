@@ -25,7 +25,7 @@ use azure_core::error::ErrorKind;
 use crate::config::{Entra, Principal, Secret};
 
 pub use aws::Iam;
-pub use held::Held;
+pub use held::HeldToken;
 pub use jwt::{Claims, claims, kept};
 pub use oidc::ClientCredentials;
 pub use refusal::Refusal;

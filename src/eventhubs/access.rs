@@ -34,7 +34,7 @@ const ROUND: Duration = Duration::from_secs(60);
 /// The tokens of a connection.
 pub(super) struct CbsClient {
     pub(super) node: Node,
-    held: Mutex<HashMap<String, Held>>,
+    held: Mutex<HashMap<String, PutToken>>,
     attempts: Mutex<HashMap<String, Arc<Attempt>>>,
     /// Told of each token that is put.
     put: Arc<Notify>,
@@ -53,7 +53,7 @@ impl Default for CbsClient {
 
 /// A token the connection holds for one audience.
 #[derive(Clone)]
-struct Held {
+struct PutToken {
     token: Token,
     since: Instant,
     /// When to renew it.
@@ -89,7 +89,7 @@ impl CbsClient {
         let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
         let wait = crate::credential::renew_in(left, rand::random()).max(SOONEST);
         let since = Instant::now();
-        let held = Held { token: token.clone(), since, due: since + wait, failures: 0 };
+        let held = PutToken { token: token.clone(), since, due: since + wait, failures: 0 };
         lock(&self.held).insert(audience.to_owned(), held);
         self.put.notify_one();
     }
@@ -98,7 +98,7 @@ impl CbsClient {
     /// at the same time, and one that was put since is not meant.
     pub(super) fn forget(&self, audience: &str, token: &Token) {
         let mut held = lock(&self.held);
-        let is_meant = |held: &Held| {
+        let is_meant = |held: &PutToken| {
             held.token.text.expose() == token.text.expose() || held.since.elapsed() > SOONEST
         };
         if held.get(audience).is_some_and(is_meant) {

@@ -46,7 +46,7 @@ enum Way {
 /// An identity of Entra ID.
 struct Identity {
     tokens: Arc<Tokens>,
-    held: Mutex<Held>,
+    held: Mutex<EntraToken>,
     /// Why the last attempt to have a token failed, if it did.
     unrenewed: std::sync::Mutex<Option<Refusal>>,
 }
@@ -67,7 +67,7 @@ impl Identity {
 
 /// The token of Entra, and what became of the last attempts to have one.
 #[derive(Default)]
-struct Held {
+struct EntraToken {
     token: Option<Token>,
     /// When it came, and when to ask for the next.
     since: Option<Instant>,
@@ -271,7 +271,7 @@ impl Login {
     async fn entra(
         &self,
         identity: &Identity,
-        held: &mut Held,
+        held: &mut EntraToken,
         beyond: Option<SystemTime>,
     ) -> Result<Token, Fault> {
         let now = Instant::now();
@@ -300,11 +300,11 @@ impl Login {
                     second: false,
                 };
                 let (since, due) = (Instant::now(), Instant::now() + renew_in(left, 1.0));
-                *held = Held {
+                *held = EntraToken {
                     token: Some(token.clone()),
                     since: Some(since),
                     due: Some(due),
-                    ..Held::default()
+                    ..EntraToken::default()
                 };
                 tracing::debug!(
                     namespace = self.namespace,

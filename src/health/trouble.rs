@@ -83,7 +83,7 @@ pub(super) struct Word {
 
 /// A trouble that lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct LastingTrouble {
     /// What it is.
     pub what: Trouble,
     /// Why.
@@ -218,10 +218,10 @@ impl Ledger {
     }
 
     /// Everything that is held.
-    pub(super) fn held(&self) -> Vec<Held> {
+    pub(super) fn held(&self) -> Vec<LastingTrouble> {
         let held = self.cases.iter().filter_map(|(what, case)| {
             let refused = case.words.values().any(|word| word.refused);
-            Some(Held {
+            Some(LastingTrouble {
                 what: what.clone(),
                 detail: self.detail(what)?,
                 since: case.since,

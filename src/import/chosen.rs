@@ -1,16 +1,16 @@
 //! Which of several connectors is meant.
 
-use super::form::Held;
+use super::form::FileContent;
 use super::given::Given;
 use super::{Choice, ImportError, Note, dialect, mirror};
 
 /// The one to be read; what else is in the file is named.
 pub(super) fn choose(
-    held: Held,
+    held: FileContent,
     choice: Choice<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Given, ImportError> {
-    let Held { mut connectors, refused, .. } = held;
+    let FileContent { mut connectors, refused, .. } = held;
     if connectors.is_empty() {
         let why = refused.iter().map(|Note { key, text, .. }| format!("`{key}` {text}"));
         return Err(ImportError::Unknown(why.collect::<Vec<_>>().join("; ")));

@@ -22,7 +22,7 @@ pub(super) const WORKER: &str = "worker.";
 
 /// What a file holds.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct FileContent {
     /// What can be read, each with its name.
     pub(super) connectors: Vec<Given>,
     /// What can not: its name, and why.
@@ -32,7 +32,7 @@ pub(super) struct Held {
     clusters: BTreeMap<usize, String>,
 }
 
-impl Held {
+impl FileContent {
     fn refuse(&mut self, name: &str, why: impl Into<String>) {
         self.refused.push(Note::new(name, why));
     }
@@ -51,7 +51,7 @@ const OTHERS: [(&str, &str); 2] = [
 ];
 
 /// Takes a file apart.
-pub(super) fn read(text: &str) -> Result<Held, ImportError> {
+pub(super) fn read(text: &str) -> Result<FileContent, ImportError> {
     // Windows leaves a mark of the byte order.
     let text = text.trim_start_matches('\u{feff}');
     for (form, what) in OTHERS {
@@ -59,7 +59,7 @@ pub(super) fn read(text: &str) -> Result<Held, ImportError> {
             return Err(ImportError::Unknown(what.to_owned()));
         }
     }
-    let mut held = Held::default();
+    let mut held = FileContent::default();
     if text.trim_start().starts_with(['{', '[']) {
         document(serde_json::from_str(text).map_err(ImportError::NotJson)?, &mut held)?;
     } else if yaml::is_yaml(text) {
@@ -77,7 +77,7 @@ pub(super) fn read(text: &str) -> Result<Held, ImportError> {
 }
 
 /// One document, whatever it was written in.
-fn document(tree: Value, held: &mut Held) -> Result<(), ImportError> {
+fn document(tree: Value, held: &mut FileContent) -> Result<(), ImportError> {
     match tree {
         Value::Null => Ok(()),
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
@@ -104,7 +104,7 @@ fn document(tree: Value, held: &mut Held) -> Result<(), ImportError> {
 fn connector(
     name: Option<String>,
     config: Map<String, Value>,
-    held: &mut Held,
+    held: &mut FileContent,
 ) -> Result<(), ImportError> {
     let mut keys = flat(config)?;
     if let Some(name) = name {

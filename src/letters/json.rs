@@ -8,7 +8,7 @@ use crate::record::Header;
 use super::counts::{Count, Sort};
 use super::entries::Entry;
 use super::letter::hint;
-use super::listing::Held;
+use super::listing::TopicContent;
 use super::{Found, Listing, Purge, Purged, What};
 use crate::plain;
 
@@ -112,7 +112,7 @@ impl Listing {
     pub fn json(&self) -> String {
         let sum = self.held();
         let topics = self.topics.iter().map(|(name, held)| {
-            let Held { records, letters, others } = *held;
+            let TopicContent { records, letters, others } = *held;
             OneTopic { name, records, letters, not_letters: others }
         });
         let unread = self.unread.iter().map(|it| Rest {

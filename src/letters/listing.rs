@@ -21,7 +21,7 @@ pub enum What {
 
 /// What a dead-letter topic holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
+pub struct TopicContent {
     /// Records that were read.
     pub records: u64,
     /// Those of them that are letters, and meant.
@@ -38,7 +38,7 @@ pub struct Listing {
     /// What was found.
     pub what: What,
     /// Each topic.
-    pub topics: BTreeMap<String, Held>,
+    pub topics: BTreeMap<String, TopicContent>,
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// Partitions that do not say what they hold.
@@ -58,7 +58,7 @@ impl Listing {
     ) -> Result<Self, Failure> {
         let (stretches, unknown) = topics.stretches(filter.from);
         begin(stretches.iter().map(|it| it.len().unsigned_abs()).sum());
-        let held = topics.topics.keys().map(|name| (name.clone(), Held::default()));
+        let held = topics.topics.keys().map(|name| (name.clone(), TopicContent::default()));
         let mut listing = Self {
             filter,
             what,
@@ -98,8 +98,8 @@ impl Listing {
     }
 
     /// All of them together.
-    pub fn held(&self) -> Held {
-        self.topics.values().fold(Held::default(), |sum, held| Held {
+    pub fn held(&self) -> TopicContent {
+        self.topics.values().fold(TopicContent::default(), |sum, held| TopicContent {
             records: sum.records + held.records,
             letters: sum.letters + held.letters,
             others: sum.others + held.others,

@@ -9,7 +9,7 @@ use crate::record::Header;
 
 use super::counts::{Count, KINDS};
 use super::letter::hint;
-use super::listing::Held;
+use super::listing::TopicContent;
 use super::purge::Part;
 use super::topics::quoted;
 use super::{Listing, Purge, Shown, What};
@@ -78,7 +78,7 @@ impl Listing {
     }
 
     fn sum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held { letters, others, .. } = self.held();
+        let TopicContent { letters, others, .. } = self.held();
         let topics = quoted(self.topics.keys());
         write!(f, "letters: {letters} in {topics}")?;
         match &self.what {

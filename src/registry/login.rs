@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::RequestBuilder;
 
 use crate::config::{Registry, Secret};
-use crate::credential::{Held, file};
+use crate::credential::{HeldToken, file};
 use crate::http;
 
 /// What of a registry's own words is repeated.
@@ -16,13 +16,13 @@ const SHOWN: usize = 300;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Login {
-    tokens: Option<Held>,
+    tokens: Option<HeldToken>,
 }
 
 impl Login {
     pub(super) fn new(settings: &Registry) -> Self {
         let tokens = settings.credential.as_ref();
-        Self { tokens: tokens.map(|entra| Held::new(entra, settings.timeout)) }
+        Self { tokens: tokens.map(|entra| HeldToken::new(entra, settings.timeout)) }
     }
 
     /// The request with all that says who asks; and what of that is secret.

@@ -26,7 +26,7 @@ struct Known<'a> {
     views: &'a [Option<View>],
     change: &'a Change<'a>,
     /// What does not run.
-    held: Vec<health::Held>,
+    held: Vec<health::LastingTrouble>,
     now: Instant,
     wall: Timestamp,
 }
@@ -305,7 +305,7 @@ impl Known<'_> {
         }
     }
 
-    fn held(&self, held: &health::Held) -> document::Held {
+    fn held(&self, held: &health::LastingTrouble) -> document::Held {
         let text = |name: &Arc<str>| Some(name.to_string());
         let (kind, runbook) = words(held);
         let said = document::Held {
@@ -341,7 +341,7 @@ impl Known<'_> {
 }
 
 /// What it is, and the alert that tells of it.
-fn words(held: &health::Held) -> (&'static str, &'static str) {
+fn words(held: &health::LastingTrouble) -> (&'static str, &'static str) {
     match &held.what {
         Trouble::Hub { .. } => ("hub", "EventHubsBridgeHubUnavailable"),
         Trouble::Delivery { .. } => ("delivery", "EventHubsBridgeHubPartitionStuck"),

@@ -12,7 +12,7 @@ use crate::claim::CLAIM;
 use crate::core::Core;
 use crate::hubs::Hub;
 use crate::offsets::Assignment;
-use crate::partitions::{GivenBack, Held, Intake};
+use crate::partitions::{GivenBack, HeldPartition, Intake};
 use crate::record::{Position, TopicPartition};
 use crate::scale::HubNumber;
 use crate::step::Reference;
@@ -67,7 +67,8 @@ impl Core {
         let (name, stay) = (partition.name.clone(), partition.assignment);
         let since = partition.given_back.map_or(now, |before| before.since);
         partition.given_back = Some(GivenBack { since, written });
-        partition.intake = Intake::Held(Held { why: why.clone(), reason, since: now, said: false });
+        partition.intake =
+            Intake::Held(HeldPartition { why: why.clone(), reason, since: now, said: false });
         if let Some(list) = self.waiting_for(&why) {
             list.push(stay);
         }
@@ -175,7 +176,7 @@ impl Core {
         self.tell_free(name, &held);
     }
 
-    fn tell_free(&mut self, name: TopicPartition, held: &Held) {
+    fn tell_free(&mut self, name: TopicPartition, held: &HeldPartition) {
         self.tell(Note::Held { partition: name.clone(), reason: held.reason, held: false });
         if held.said {
             self.tell(Note::Flows { partition: name });
@@ -195,7 +196,7 @@ impl Core {
     }
 
     /// The partition of a stay leaves the list it waits in: it drains, has halted, or is gone.
-    pub(crate) fn forget_held(&mut self, stay: Assignment, held: &Held) {
+    pub(crate) fn forget_held(&mut self, stay: Assignment, held: &HeldPartition) {
         let others = |waiting: &Assignment| *waiting != stay;
         if let Some(list) = self.waiting_for(&held.why) {
             list.retain(others);

@@ -65,7 +65,7 @@ pub(crate) enum Intake {
     /// They do.
     Flowing,
     /// The Kafka client holds it at a record that has no room.
-    Held(Held),
+    Held(HeldPartition),
     /// Stopped at a record that can never be stored. The ticket holds the position there.
     Halted(Ticket),
     /// It goes to another member: nothing more is taken, what is in a lane is being sent.
@@ -74,7 +74,7 @@ pub(crate) enum Intake {
 
 /// A partition that waits.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
+pub(crate) struct HeldPartition {
     pub(crate) why: Why,
     /// The metric label.
     pub(crate) reason: &'static str,

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::core::Core;
 use crate::hold::Why;
 use crate::hubs::Route;
-use crate::partitions::{Held, Intake};
+use crate::partitions::{HeldPartition, Intake};
 
 impl Core {
     /// From now on exactly these mappings are paused, by their place in the configuration.
@@ -22,7 +22,7 @@ impl Core {
             let routes = partition.next.as_ref().map_or(&partition.routes, |next| &next.routes);
             let paused = is_paused(&self.paused, routes);
             partition.paused = paused.then(|| partition.paused.unwrap_or(now));
-            let Intake::Held(Held { why, .. }) = &partition.intake else { continue };
+            let Intake::Held(HeldPartition { why, .. }) = &partition.intake else { continue };
             let waits = match why {
                 Why::Paused => paused,
                 Why::Reload => partition.next.is_some(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::core::Core;
 use crate::hold::PAUSED;
 use crate::offsets::Assignment;
-use crate::partitions::{GivenBack, Held, Intake, Partition};
+use crate::partitions::{GivenBack, HeldPartition, Intake, Partition};
 use crate::record::{Commit, Position, TopicPartition};
 
 /// How one partition stands.
@@ -145,7 +145,9 @@ impl Core {
                     Some(since) => Reading::Held { reason: PAUSED, since },
                     None => Reading::Flowing,
                 },
-                Intake::Held(Held { reason, since, .. }) => Reading::Held { reason, since: *since },
+                Intake::Held(HeldPartition { reason, since, .. }) => {
+                    Reading::Held { reason, since: *since }
+                }
                 Intake::Halted(_) => Reading::Halted,
                 Intake::Draining => Reading::Draining,
             };

@@ -11,7 +11,7 @@ use crate::admin::response::{
     Response, json_of, only_read, parameter, refused, scraped, told, wrong_method,
 };
 use crate::admin::{Changes, page};
-use crate::health::{Health, Held, Trouble, Verdict};
+use crate::health::{Health, LastingTrouble, Trouble, Verdict};
 use crate::metrics::Metrics;
 
 use super::Views;
@@ -76,7 +76,7 @@ fn verdict(verdict: &Verdict) -> Response {
 }
 
 /// What is held, by its parts: which of them are there says what it is.
-fn entry(held: &Held) -> Value {
+fn entry(held: &LastingTrouble) -> Value {
     let mut entry = match &held.what {
         Trouble::Hub { namespace, hub } => json!({ "namespace": **namespace, "hub": **hub }),
         Trouble::Delivery { namespace, hub } => {

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Held, WORKER, connector, text};
+use super::{FileContent, WORKER, connector, text};
 use crate::import::ImportError;
 
 /// An object that is no resource of Kubernetes.
-pub(super) fn read(mut object: Map<String, Value>, held: &mut Held) -> Result<(), ImportError> {
+pub(super) fn read(
+    mut object: Map<String, Value>,
+    held: &mut FileContent,
+) -> Result<(), ImportError> {
     if let Some((name, why)) = other(&object) {
         held.refuse(&name, why);
         return Ok(());
@@ -69,7 +72,7 @@ fn is_expanded(object: &Map<String, Value>) -> bool {
     !object.is_empty() && object.values().all(one)
 }
 
-fn expanded(object: Map<String, Value>, held: &mut Held) -> Result<(), ImportError> {
+fn expanded(object: Map<String, Value>, held: &mut FileContent) -> Result<(), ImportError> {
     for (name, mut value) in object {
         match value.get_mut("info").and_then(|info| info.get_mut("config")).map(Value::take) {
             Some(Value::Object(config)) => connector(Some(name), config, held)?,
@@ -86,7 +89,7 @@ fn expanded(object: Map<String, Value>, held: &mut Held) -> Result<(), ImportErr
 fn msk(
     object: &Map<String, Value>,
     mut config: Map<String, Value>,
-    held: &mut Held,
+    held: &mut FileContent,
 ) -> Result<(), ImportError> {
     let says = |key: &str, value: &str| text(object, &[key, value]);
     let brokers = text(object, &["kafkaCluster", "apacheKafkaCluster", "bootstrapServers"]);

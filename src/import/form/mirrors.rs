@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::strimzi::client;
-use super::{Held, flat, scalar, text};
+use super::{FileContent, flat, scalar, text};
 use crate::import::ImportError;
 use crate::import::given::Given;
 
@@ -15,7 +15,7 @@ const CONVERTER: &str = "org.apache.kafka.connect.converters.ByteArrayConverter"
 type Object = Map<String, Value>;
 
 /// Each mirror is a connector, named like a flow of the driver.
-pub(super) fn read(named: &str, spec: &Object, held: &mut Held) -> Result<(), ImportError> {
+pub(super) fn read(named: &str, spec: &Object, held: &mut FileContent) -> Result<(), ImportError> {
     let mirrors = spec.get("mirrors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for mirror in mirrors.iter().filter_map(Value::as_object) {
         held.connectors.push(Given::new(one(named, spec, mirror)?));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::strimzi::client;
-use super::{Held, WORKER, connector, document, mirrors, text};
+use super::{FileContent, WORKER, connector, document, mirrors, text};
 use crate::import::{ImportError, Note};
 
 /// A cluster of Connect.
@@ -20,7 +20,7 @@ pub(super) struct ConnectCluster {
 pub(super) fn read(
     kind: &str,
     mut object: Map<String, Value>,
-    held: &mut Held,
+    held: &mut FileContent,
 ) -> Result<(), ImportError> {
     if let Some(Value::Array(items)) = object.remove("items") {
         return items.into_iter().try_for_each(|item| document(item, held));
@@ -66,7 +66,7 @@ pub(super) fn read(
 fn of_connector(
     name: String,
     mut spec: Map<String, Value>,
-    held: &mut Held,
+    held: &mut FileContent,
 ) -> Result<(), ImportError> {
     let config = spec.remove("config").or_else(|| spec.remove("configs"));
     let mut config = match config {
@@ -108,7 +108,7 @@ fn of_worker(spec: &Map<String, Value>) -> Result<BTreeMap<String, String>, Impo
 }
 
 /// Gives connectors what their workers say.
-pub(super) fn join(held: &mut Held) {
+pub(super) fn join(held: &mut FileContent) {
     let workers = std::mem::take(&mut held.workers);
     let alone = if let [worker] = workers.as_slice() { Some(worker) } else { None };
     let mut used = Vec::new();
