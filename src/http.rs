@@ -19,9 +19,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A client that is used again, for as long as it works.
 #[derive(Debug, Default)]
-pub(crate) struct Renewed(Option<(Client, Instant)>);
+pub(crate) struct RenewedClient(Option<(Client, Instant)>);
 
-impl Renewed {
+impl RenewedClient {
     /// The client, made anew where the last one is old.
     pub(crate) async fn client(&mut self, tls: &Tls, limit: Duration) -> Result<Client, String> {
         if let Some((client, made)) = &self.0

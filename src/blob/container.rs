@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::causes;
 use crate::config::{ClaimCheck, Tls, Writer};
 use crate::credential::{HeldToken, file};
-use crate::http::{Renewed, wait};
+use crate::http::{RenewedClient, wait};
 
 /// The first version of the API in which a request may hold 5 000 MiB; emulators know it.
 const VERSION: &str = "2019-12-12";
@@ -76,7 +76,7 @@ pub struct Container {
     settings: ClaimCheck,
     tokens: Option<HeldToken>,
     tls: Tls,
-    http: Mutex<Renewed>,
+    http: Mutex<RenewedClient>,
 }
 
 impl Container {

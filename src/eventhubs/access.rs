@@ -324,7 +324,7 @@ impl Namespace {
 
 /// Tokens that were renewed and not said, and when some were.
 #[derive(Default)]
-pub(super) struct Renewed {
+pub(super) struct RenewedTokens {
     tokens: u64,
     said: Option<Instant>,
 }

@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::{config, retry};
 
 use super::Cause;
-use super::access::Renewed;
+use super::access::RenewedTokens;
 use super::connection::{Connected, Terms};
 use super::login::Login;
 use super::outcome::Fault;
@@ -43,7 +43,7 @@ pub(super) struct Shared {
     /// Whether the last attempt to get in was refused.
     pub(super) shut: AtomicBool,
     /// What is to be said of tokens that were renewed.
-    pub(super) renewed: Mutex<Renewed>,
+    pub(super) renewed: Mutex<RenewedTokens>,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: u32,

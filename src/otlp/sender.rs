@@ -7,7 +7,7 @@ use prost::Message;
 
 use crate::causes;
 use crate::config::{Otlp, Secret};
-use crate::http::{self, Renewed};
+use crate::http::{self, RenewedClient};
 use crate::metrics::Metrics;
 use crate::repeats::Repeats;
 
@@ -44,7 +44,7 @@ pub(super) struct Sender {
     signal: &'static str,
     settings: Otlp,
     metrics: Arc<Metrics>,
-    client: Renewed,
+    client: RenewedClient,
     said: Repeats<&'static str, 2>,
     /// Whether the last one failed.
     fails: bool,
@@ -53,7 +53,7 @@ pub(super) struct Sender {
 impl Sender {
     /// `signal` is what the path ends with: `metrics` or `traces`.
     pub(super) fn new(signal: &'static str, settings: &Otlp, metrics: Arc<Metrics>) -> Self {
-        let (client, said) = (Renewed::default(), Repeats::default());
+        let (client, said) = (RenewedClient::default(), Repeats::default());
         Self { signal, settings: settings.clone(), metrics, client, said, fails: false }
     }
 

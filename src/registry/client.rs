@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::causes;
 use crate::config::Registry;
-use crate::http::{Renewed, wait};
+use crate::http::{RenewedClient, wait};
 
 use super::login::{Login, said};
 
@@ -78,7 +78,7 @@ impl Failure {
 pub struct Client {
     settings: Registry,
     login: Login,
-    http: Mutex<Renewed>,
+    http: Mutex<RenewedClient>,
     /// The address that answered last.
     first: AtomicUsize,
 }
