@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{
-    Address, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat, Login,
+    Address, BrokerLogin, ClientValue, Config, ConnectionString, Credential, Entra, LogFormat,
     Partitioning, Pattern, Policy, Principal, Problems, SharedAccess, Start, Topics, schema,
 };
 use kafka_eventhubs_bridge::kafka::objection;
@@ -207,7 +207,7 @@ fn every_example_is_right() {
         }
         if name == "sasl" {
             let login = config.kafka.security.and_then(|security| security.login);
-            assert!(matches!(login, Some(Login::Password { .. })), "{login:?}");
+            assert!(matches!(login, Some(BrokerLogin::Password { .. })), "{login:?}");
         }
     }
 }

@@ -60,7 +60,7 @@ pub use problem::{Problem, Problems, Spot, Warning};
 pub use registry::Registry;
 pub use schema::schema;
 pub use secret::Secret;
-pub use security::{BrokerTls, Login, Mechanism, Oidc, Security, TokenSource};
+pub use security::{BrokerLogin, BrokerTls, Mechanism, Oidc, Security, TokenSource};
 pub use shape::*;
 pub use way::{Endpoint, Identity, Protocol, Proxy, Tls, Way};
 

@@ -13,7 +13,7 @@ pub struct Security {
     /// TLS, unless it is switched off.
     pub tls: Option<BrokerTls>,
     /// SASL, if the brokers ask for it.
-    pub login: Option<Login>,
+    pub login: Option<BrokerLogin>,
 }
 
 /// TLS to the brokers.
@@ -31,7 +31,7 @@ pub struct BrokerTls {
 
 /// Who logs in, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum BrokerLogin {
     /// A user with a password.
     Password {
         /// How it is proven.

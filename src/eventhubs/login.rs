@@ -23,7 +23,7 @@ use super::token::{self, Kind, Token};
 const REST: Duration = Duration::from_secs(30);
 
 /// How one logs in to a namespace.
-pub(super) struct Login {
+pub(super) struct NamespaceLogin {
     namespace: String,
     limit: Duration,
     way: Way,
@@ -77,7 +77,7 @@ struct EntraToken {
     pause: Option<(Refusal, Instant)>,
 }
 
-impl Login {
+impl NamespaceLogin {
     pub(super) fn new(namespace: &str, settings: &config::Namespace) -> Self {
         let limit = settings.connect_timeout;
         let way = match &settings.credential {

@@ -21,7 +21,7 @@ use crate::{config, retry};
 use super::Cause;
 use super::access::RenewedTokens;
 use super::connection::{Connected, Terms};
-use super::login::Login;
+use super::login::NamespaceLogin;
 use super::outcome::Fault;
 use super::transport::{self, Passed, Switch, Tell};
 
@@ -39,7 +39,7 @@ type Hearer = Arc<dyn Fn() + Send + Sync>;
 pub(super) struct Shared {
     pub(super) name: String,
     pub(super) settings: config::Namespace,
-    pub(super) login: Login,
+    pub(super) login: NamespaceLogin,
     /// Whether the last attempt to get in was refused.
     pub(super) shut: AtomicBool,
     /// What is to be said of tokens that were renewed.
@@ -98,7 +98,7 @@ impl Namespace {
         Self(Arc::new(Shared {
             name: name.to_owned(),
             settings: settings.clone(),
-            login: Login::new(name, settings),
+            login: NamespaceLogin::new(name, settings),
             shut: AtomicBool::new(false),
             renewed: Mutex::default(),
             runtime,

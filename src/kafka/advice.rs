@@ -5,7 +5,7 @@
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::config::{Given, Login, Security, TokenSource};
+use crate::config::{BrokerLogin, Given, Security, TokenSource};
 
 use super::certificate;
 
@@ -218,10 +218,10 @@ fn hint(
     }
 }
 
-fn login(login: Option<&Login>) -> String {
+fn login(login: Option<&BrokerLogin>) -> String {
     match login {
         None => "check `kafka.client.\"sasl.username\"` and `\"sasl.password\"`".to_owned(),
-        Some(Login::Password { username, password, .. }) => {
+        Some(BrokerLogin::Password { username, password, .. }) => {
             let password = match password {
                 Given::Inline(_) => "`kafka.security.password`".to_owned(),
                 Given::File(path) => {
@@ -230,14 +230,14 @@ fn login(login: Option<&Login>) -> String {
             };
             format!("check `kafka.security.username`, `{username}`, and {password}")
         }
-        Some(Login::Token { source: TokenSource::AwsMskIam { region }, .. }) => format!(
+        Some(BrokerLogin::Token { source: TokenSource::AwsMskIam { region }, .. }) => format!(
             "check that `kafka.security.token` has the region of the cluster (it has `{region}`), that the secret key is correct, and that the role has `kafka-cluster:Connect`"
         ),
-        Some(Login::Token { .. }) => {
+        Some(BrokerLogin::Token { .. }) => {
             "compare issuer, audience and claims of the token from `kafka.security.token` with the listener's `sasl.oauthbearer.expected.…`"
                 .to_owned()
         }
-        Some(Login::Kerberos { principal, .. }) => {
+        Some(BrokerLogin::Kerberos { principal, .. }) => {
             format!("check `kafka.security.principal`, `{principal}`, `keytab_file` and `service_name`")
         }
     }
@@ -260,7 +260,7 @@ mod tests {
         let tls = BrokerTls { ca_file: None, identity, key_password: None, verify_host_name: true };
         let password = Given::File(PathBuf::from(BY_FILE));
         let mechanism = Mechanism::Plain;
-        let login = Login::Password { mechanism, username: "bridge".to_owned(), password };
+        let login = BrokerLogin::Password { mechanism, username: "bridge".to_owned(), password };
         Security { tls: Some(tls), login: Some(login) }
     }
 

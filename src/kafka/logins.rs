@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::config::{self, Login, Secret};
+use crate::config::{self, BrokerLogin, Secret};
 use crate::credential::{self, Refusal, Token};
 use crate::kafka::ClientError;
 
@@ -137,7 +137,7 @@ impl Logins {
         let security = kafka.security.as_ref();
         let login = security.and_then(|security| security.login.as_ref());
         let shared = Arc::new(Shared {
-            by_token: matches!(login, Some(Login::Token { .. })),
+            by_token: matches!(login, Some(BrokerLogin::Token { .. })),
             state: Mutex::default(),
             changed: Condvar::new(),
             rotations: AtomicU64::new(0),

@@ -9,7 +9,7 @@ use std::path::Path;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext};
 
-use crate::config::{BrokerTls, Given, Login, Secret, Security};
+use crate::config::{BrokerLogin, BrokerTls, Given, Secret, Security};
 use crate::kafka::ClientError;
 
 /// No bundle of authorities is longer.
@@ -29,16 +29,16 @@ pub(super) fn apply(settings: &mut ClientConfig, security: &Security) -> Result<
     }
     match &security.login {
         None => {}
-        Some(Login::Password { mechanism, username, password }) => {
+        Some(BrokerLogin::Password { mechanism, username, password }) => {
             settings.set("sasl.mechanism", mechanism.name());
             settings.set("sasl.username", username);
             settings.set("sasl.password", given("password", password)?.expose());
         }
         // The tokens are handed to the client by `access`.
-        Some(Login::Token { .. }) => {
+        Some(BrokerLogin::Token { .. }) => {
             settings.set("sasl.mechanism", "OAUTHBEARER");
         }
-        Some(Login::Kerberos { principal, keytab_file, service_name }) => {
+        Some(BrokerLogin::Kerberos { principal, keytab_file, service_name }) => {
             settings.set("sasl.mechanism", "GSSAPI");
             settings.set("sasl.kerberos.principal", principal);
             settings.set("sasl.kerberos.keytab", keytab_file.display().to_string());
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_protocol_follows_from_tls_and_login() {
-        let token = || Login::Token {
+        let token = || BrokerLogin::Token {
             source: TokenSource::File(PathBuf::from("x")),
             extensions: BTreeMap::new(),
         };
@@ -146,7 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
         std::fs::write(&file, "pa ss\n").unwrap();
-        let login = Login::Password {
+        let login = BrokerLogin::Password {
             mechanism: Mechanism::ScramSha256,
             username: "u".to_owned(),
             password: Given::File(file.clone()),

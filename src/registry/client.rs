@@ -13,7 +13,7 @@ use crate::causes;
 use crate::config::Registry;
 use crate::http::{RenewedClient, wait};
 
-use super::login::{Login, said};
+use super::login::{RegistryLogin, said};
 
 /// No schema is longer.
 const LONGEST: usize = 4 << 20;
@@ -77,7 +77,7 @@ impl Failure {
 #[derive(Debug)]
 pub struct Client {
     settings: Registry,
-    login: Login,
+    login: RegistryLogin,
     http: Mutex<RenewedClient>,
     /// The address that answered last.
     first: AtomicUsize,
@@ -98,7 +98,7 @@ impl Client {
     pub fn new(settings: &Registry) -> Self {
         Self {
             settings: settings.clone(),
-            login: Login::new(settings),
+            login: RegistryLogin::new(settings),
             http: Mutex::default(),
             first: AtomicUsize::new(0),
         }

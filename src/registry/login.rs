@@ -15,11 +15,11 @@ const SHOWN: usize = 300;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Login {
+pub(super) struct RegistryLogin {
     tokens: Option<HeldToken>,
 }
 
-impl Login {
+impl RegistryLogin {
     pub(super) fn new(settings: &Registry) -> Self {
         let tokens = settings.credential.as_ref();
         Self { tokens: tokens.map(|entra| HeldToken::new(entra, settings.timeout)) }

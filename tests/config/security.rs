@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use kafka_eventhubs_bridge::config::{
-    BrokerTls, Given as Source, Identity, Login, Mechanism, Oidc, Principal, Security, TokenSource,
+    BrokerLogin, BrokerTls, Given as Source, Identity, Mechanism, Oidc, Principal, Security,
+    TokenSource,
 };
 
 use super::Given;
@@ -57,13 +58,13 @@ fn each_mechanism_takes_its_keys() {
         let user = format!("mechanism = '{name}'\nusername = 'bridge'");
         let by_variable = given(&user).variable("BRIDGE_KAFKA__SECURITY__PASSWORD", "hush1234");
         let login = security(by_variable).login.unwrap();
-        let Login::Password { mechanism: found, username, password } = login else {
+        let BrokerLogin::Password { mechanism: found, username, password } = login else {
             panic!("{login:?}")
         };
         assert_eq!((found, username.as_str()), (mechanism, "bridge"));
         assert!(matches!(password, Source::Inline(secret) if secret.expose() == "hush1234"));
         let by_file = security(given(&format!("{user}\npassword_file = 'secret'"))).login;
-        assert!(matches!(by_file, Some(Login::Password { password: Source::File(_), .. })));
+        assert!(matches!(by_file, Some(BrokerLogin::Password { password: Source::File(_), .. })));
     }
 }
 
@@ -72,7 +73,7 @@ fn each_kind_of_token_takes_its_keys() {
     let token = |keys: &str| {
         let keys = format!("mechanism = 'oauthbearer'\n[kafka.security.token]\n{keys}");
         match security(given(&keys)).login {
-            Some(Login::Token { source, extensions }) => (source, extensions),
+            Some(BrokerLogin::Token { source, extensions }) => (source, extensions),
             other => panic!("{other:?}"),
         }
     };
@@ -138,6 +139,6 @@ fn iam_says_how_to_build_it() {
 fn kerberos_takes_its_keys() {
     let found = security(given("mechanism = 'gssapi'\nprincipal = 'p'\nkeytab_file = 'secret'"));
     assert!(
-        matches!(found.login, Some(Login::Kerberos { service_name, .. }) if service_name == "kafka")
+        matches!(found.login, Some(BrokerLogin::Kerberos { service_name, .. }) if service_name == "kafka")
     );
 }

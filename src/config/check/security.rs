@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::config::hint::list;
 use crate::config::path::Path;
 use crate::config::raw::{self, Mechanism, Word};
-use crate::config::{self, BrokerTls, ClientValue, Identity, Login, Security};
+use crate::config::{self, BrokerLogin, BrokerTls, ClientValue, Identity, Security};
 
 use super::Check;
 
@@ -186,7 +186,7 @@ impl Check<'_> {
         raw: &raw::Security,
         given: &[&str],
         brokers: &str,
-    ) -> Option<Login> {
+    ) -> Option<BrokerLogin> {
         let mechanism_at = at.key("mechanism");
         let Some(Word(mechanism)) = raw.mechanism else {
             // Where something cannot be read, what was meant is not known well enough to say more.
@@ -226,7 +226,7 @@ impl Check<'_> {
         at: &Path,
         raw: &raw::Security,
         mechanism: config::Mechanism,
-    ) -> Option<Login> {
+    ) -> Option<BrokerLogin> {
         let username_at = at.key("username");
         let why = "the brokers must know who logs in";
         if raw.username.is_none() {
@@ -235,10 +235,10 @@ impl Check<'_> {
         let username = self.text(&username_at, raw.username.as_ref(), why);
         let password =
             self.either(at, "password", raw.password.as_ref(), raw.password_file.as_ref());
-        Some(Login::Password { mechanism, username: username?, password: password? })
+        Some(BrokerLogin::Password { mechanism, username: username?, password: password? })
     }
 
-    fn kerberos(&mut self, at: &Path, raw: &raw::Security) -> Option<Login> {
+    fn kerberos(&mut self, at: &Path, raw: &raw::Security) -> Option<BrokerLogin> {
         if !cfg!(feature = "gssapi") {
             self.wrong(
                 &at.key("mechanism"),
@@ -269,6 +269,6 @@ impl Check<'_> {
         let service_at = at.key("service_name");
         let service_name = self.text(&service_at, raw.service_name.as_ref(), why);
         let service_name = service_name.unwrap_or_else(|| "kafka".to_owned());
-        Some(Login::Kerberos { principal: principal?, keytab_file, service_name })
+        Some(BrokerLogin::Kerberos { principal: principal?, keytab_file, service_name })
     }
 }

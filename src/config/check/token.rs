@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::config::hint::{list, shown};
 use crate::config::path::Path;
 use crate::config::raw::{self, TokenKind};
-use crate::config::{Credential, Login, Oidc, TokenSource};
+use crate::config::{BrokerLogin, Credential, Oidc, TokenSource};
 
 use super::Check;
 
@@ -29,10 +29,9 @@ impl Check<'_> {
         at: &Path,
         given: Option<&raw::Token>,
         brokers: &str,
-    ) -> Option<Login> {
+    ) -> Option<BrokerLogin> {
         let Some((given, kind)) = given.and_then(|given| Some((given, given.kind?.0))) else {
-            let why =
-                "`oauthbearer` authenticates with a token, and the bridge needs its source";
+            let why = "`oauthbearer` authenticates with a token, and the bridge needs its source";
             let hint = "add `kind = \"oidc\"`, or another one, under `[kafka.security.token]`";
             self.missing(&at.key("kind"), why, hint);
             return None;
@@ -69,7 +68,7 @@ impl Check<'_> {
                 }
             }
         };
-        Some(Login::Token { source, extensions })
+        Some(BrokerLogin::Token { source, extensions })
     }
 
     /// Keys that do not belong to `kind`. Those of another identity of Entra are told by [`Check::credential`].

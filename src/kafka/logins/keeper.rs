@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{BrokerTls, Given, Login, Secret, Security};
+use crate::config::{BrokerLogin, BrokerTls, Given, Secret, Security};
 use crate::kafka::security::{read, try_certificates};
 
 use crate::watched::Watched;
@@ -54,12 +54,12 @@ impl Keeper {
     pub(super) fn new(security: &Security, shared: Weak<Shared>) -> io::Result<Option<Self>> {
         let mut keeper = Self { shared, password: None, certificates: None, tokens: None };
         match &security.login {
-            Some(Login::Password { username, password: Given::File(path), .. }) => {
+            Some(BrokerLogin::Password { username, password: Given::File(path), .. }) => {
                 let text = Watched::new(secret(path).unwrap_or_default());
                 let (username, path) = (username.clone(), path.clone());
                 keeper.password = Some(Password { username, path, text });
             }
-            Some(Login::Token { source, extensions }) => {
+            Some(BrokerLogin::Token { source, extensions }) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 let extensions = extensions.clone();
                 let renewal = Renewal::new(source);

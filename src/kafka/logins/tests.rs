@@ -50,7 +50,7 @@ impl Entrant for Note {
     }
 }
 
-fn kafka(tls: Option<BrokerTls>, login: Option<Login>) -> Kafka {
+fn kafka(tls: Option<BrokerTls>, login: Option<BrokerLogin>) -> Kafka {
     sample(|config| config.kafka.security = Some(Security { tls, login })).kafka
 }
 
@@ -60,10 +60,10 @@ fn jwt(subject: &str, left: i64) -> String {
     format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
 }
 
-fn by_token(file: &Path) -> Login {
+fn by_token(file: &Path) -> BrokerLogin {
     let source = TokenSource::File(file.to_owned());
     let extensions = [("logicalCluster".to_owned(), "lkc-1".to_owned())].into();
-    Login::Token { source, extensions }
+    BrokerLogin::Token { source, extensions }
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_password_that_changes_reaches_every_client_and_an_empty_file_none() {
     std::fs::write(&file, "old\n").unwrap();
     let mechanism = Mechanism::Plain;
     let password = Given::File(file.clone());
-    let login = Login::Password { mechanism, username: "u".to_owned(), password };
+    let login = BrokerLogin::Password { mechanism, username: "u".to_owned(), password };
     let access = Logins::open(&kafka(None, Some(login))).unwrap();
     assert_eq!(access.wait(Duration::ZERO), Ok(true));
     let before = Arc::new(Note::default());
