@@ -29,7 +29,7 @@ use crate::status::Status;
 
 pub use reload::{Load, Reloading};
 
-use board::Way;
+use board::BoardRoute;
 use look::Look;
 use reload::Reload;
 use shards::Shards;
@@ -143,8 +143,8 @@ fn health(config: &Config) -> Health {
 }
 
 /// Where the mappings go, and the topics that are named, for records or dead letters.
-fn places(config: &Config) -> (Vec<health::Way>, Vec<Arc<str>>) {
-    let ways = Way::all(config).into_iter().map(|way| (way.namespace, way.hub));
+fn places(config: &Config) -> (Vec<health::HubPath>, Vec<Arc<str>>) {
+    let ways = BoardRoute::all(config).into_iter().map(|way| (way.namespace, way.hub));
     let letters = config.mappings.iter().map(|mapping| &mapping.failure);
     let letters = letters.filter_map(|failure| failure.dead_letter_topic.as_deref());
     let topics = named_topics(&config.mappings).chain(letters).map(Arc::from);

@@ -28,7 +28,7 @@ use trouble::{Ledger, Voice, Word};
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Where records may go: a namespace, and the hub where the configuration names it.
-pub type Way = (Arc<str>, Option<Arc<str>>);
+pub type HubPath = (Arc<str>, Option<Arc<str>>);
 
 /// How the whole process stands. Copies share one state.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Health {
     /// the drain timeout and [`SILENCE`] is taken for dead.
     pub fn new(
         shards: u32,
-        ways: impl IntoIterator<Item = Way>,
+        ways: impl IntoIterator<Item = HubPath>,
         topics: impl IntoIterator<Item = Arc<str>>,
         drain_timeout: Duration,
     ) -> Self {
@@ -132,7 +132,7 @@ impl Health {
     /// Records go by these `ways` from now on. What was looked for, and is not any more, is in no trouble.
     pub fn reroute(
         &self,
-        ways: impl IntoIterator<Item = Way>,
+        ways: impl IntoIterator<Item = HubPath>,
         topics: impl IntoIterator<Item = Arc<str>>,
     ) {
         let (mut ledger, mut meant) = (self.ledger(), self.meant());
@@ -213,7 +213,7 @@ impl Health {
             }
             let namespaces = shard.namespaces();
             let against = |name: &str| namespaces.get(name).and_then(|it| it.against(joined));
-            let runs = |(namespace, hub): &Way| {
+            let runs = |(namespace, hub): &HubPath| {
                 let held = hub.as_ref().is_some_and(|hub| ledger.holds(namespace, hub));
                 !held && against(namespace).is_none()
             };

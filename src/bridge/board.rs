@@ -11,7 +11,7 @@ pub(super) type Name = (Arc<str>, Arc<str>);
 
 /// One way of records: of a topic that is named, or of all that a pattern matches.
 #[derive(Debug, Clone)]
-pub(super) struct Way {
+pub(super) struct BoardRoute {
     pub(super) namespace: Arc<str>,
     /// Where the configuration names it.
     pub(super) hub: Option<Arc<str>>,
@@ -19,7 +19,7 @@ pub(super) struct Way {
     pub(super) route: Option<(Arc<str>, Route)>,
 }
 
-impl Way {
+impl BoardRoute {
     /// All ways of `config`.
     pub(super) fn all(config: &Config) -> Vec<Self> {
         let router = Router::new(&config.mappings);
@@ -94,7 +94,7 @@ struct State {
 /// See the module. Written by those who ask, read by who starts.
 #[derive(Debug)]
 pub(super) struct Board {
-    ways: Vec<Way>,
+    ways: Vec<BoardRoute>,
     state: Mutex<State>,
 }
 
@@ -137,7 +137,7 @@ impl Verdict {
 }
 
 impl Board {
-    pub(super) fn new(ways: Vec<Way>) -> Self {
+    pub(super) fn new(ways: Vec<BoardRoute>) -> Self {
         Self { ways, state: Mutex::default() }
     }
 
@@ -145,7 +145,7 @@ impl Board {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn ways(&self) -> &[Way] {
+    pub(super) fn ways(&self) -> &[BoardRoute] {
         &self.ways
     }
 
@@ -189,7 +189,7 @@ impl Board {
     }
 }
 
-fn standing(way: &Way, state: &State) -> Standing {
+fn standing(way: &BoardRoute, state: &State) -> Standing {
     // Topics of a pattern are not known yet and are looked at when they come.
     let Some(name) = way.name() else { return Standing::Runs };
     let count = match state.hubs.get(&name) {
@@ -218,7 +218,7 @@ mod tests {
 
     /// `orders` to a hub of that name, and what `more` makes of it.
     fn board(more: impl FnOnce(&mut Vec<Mapping>)) -> Board {
-        Board::new(Way::all(&config::sample(|config| more(&mut config.mappings))))
+        Board::new(BoardRoute::all(&config::sample(|config| more(&mut config.mappings))))
     }
 
     fn name(hub: &str) -> Name {

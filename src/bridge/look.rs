@@ -21,7 +21,7 @@ use crate::pipeline::found::{Found, Partitions};
 use crate::pipeline::resolve::{AT_ONCE, ask, pause};
 
 use super::RunError;
-use super::board::{Answer, Board, Name, Way};
+use super::board::{Answer, Board, BoardRoute, Name};
 use super::topics;
 
 /// How soon an answer, or a stop, is noticed.
@@ -56,7 +56,7 @@ impl Look {
     ) -> Result<Self, RunError> {
         let system =
             |error: std::io::Error| RunError::Internal(format!("cannot start a thread: {error}"));
-        let board = Arc::new(Board::new(Way::all(config)));
+        let board = Arc::new(Board::new(BoardRoute::all(config)));
         let (stop, stopped) = tokio::sync::watch::channel(());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
@@ -163,7 +163,7 @@ struct Asker {
 impl Asker {
     /// Asks for every hub of namespace `name` that the configuration names, until all are found.
     async fn all(self, name: Arc<str>) {
-        let hubs = self.board.ways().iter().filter_map(Way::name);
+        let hubs = self.board.ways().iter().filter_map(BoardRoute::name);
         let hubs = hubs.filter(|(namespace, _)| *namespace == name);
         let hubs = hubs.collect::<BTreeSet<_>>();
         if hubs.is_empty() {

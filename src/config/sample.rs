@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Address, Admin, Batch, Config, Credential, Delivery, Events, Failure, Kafka, Limits, Log,
-    LogFormat, Mapping, Namespace, OutOfRange, Partitioning, Start, Topics, Way,
+    Address, Admin, Batch, Config, ConnectionSettings, Credential, Delivery, Events, Failure,
+    Kafka, Limits, Log, LogFormat, Mapping, Namespace, OutOfRange, Partitioning, Start, Topics,
 };
 
 /// Topic `orders` to hub `orders` by key, changed as the test wants it.
@@ -15,7 +15,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
     let namespace = Namespace {
         address: Address { host: "localhost".to_owned(), port: 5671, tls: true, hub: None },
         credential: Credential::key("k", "s"),
-        way: Way::default(),
+        way: ConnectionSettings::default(),
         send_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(15),
         idle_timeout: Duration::from_secs(60),

@@ -141,7 +141,7 @@ pub struct Namespace {
     /// How to log in.
     pub credential: super::Credential,
     /// How it is reached.
-    pub way: super::Way,
+    pub way: super::ConnectionSettings,
     /// How long one send may take before its connection is given up.
     pub send_timeout: Duration,
     /// How long connecting, attaching and logging in may take, each.

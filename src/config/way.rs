@@ -6,7 +6,7 @@ use super::Secret;
 
 /// How a namespace is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Way {
+pub struct ConnectionSettings {
     /// What AMQP travels in.
     pub protocol: Protocol,
     /// Where to connect instead of the namespace's own name and port.

@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(30);
 pub(super) struct NamespaceLogin {
     namespace: String,
     limit: Duration,
-    way: Way,
+    way: LoginMethod,
 }
 
 /// What Microsoft's client logs in with.
@@ -38,7 +38,7 @@ pub(super) enum Pass {
     Tokens(Arc<Tokens>),
 }
 
-enum Way {
+enum LoginMethod {
     Sas { settings: Sas, second: Mutex<bool> },
     Entra(Box<Identity>),
 }
@@ -81,9 +81,11 @@ impl NamespaceLogin {
     pub(super) fn new(namespace: &str, settings: &config::Namespace) -> Self {
         let limit = settings.connect_timeout;
         let way = match &settings.credential {
-            Credential::Sas(sas) => Way::Sas { settings: sas.clone(), second: Mutex::default() },
+            Credential::Sas(sas) => {
+                LoginMethod::Sas { settings: sas.clone(), second: Mutex::default() }
+            }
             Credential::Entra(entra) => {
-                Way::Entra(Box::new(Identity::new(Tokens::new(entra, limit))))
+                LoginMethod::Entra(Box::new(Identity::new(Tokens::new(entra, limit))))
             }
         };
         Self { namespace: namespace.to_owned(), limit, way }
@@ -97,11 +99,11 @@ impl NamespaceLogin {
         beyond: Option<SystemTime>,
     ) -> Result<Token, Fault> {
         match &self.way {
-            Way::Sas { settings, second } => {
+            LoginMethod::Sas { settings, second } => {
                 let second = *second.lock().await;
                 self.signed(settings, second, audience).await
             }
-            Way::Entra(identity) => {
+            LoginMethod::Entra(identity) => {
                 self.entra(identity, &mut *identity.held.lock().await, beyond).await
             }
         }
@@ -110,11 +112,11 @@ impl NamespaceLogin {
     /// The service did not take `token`. What may be tried instead, now.
     pub(super) async fn instead(&self, token: &Token, audience: &str) -> Option<Token> {
         match &self.way {
-            Way::Sas { settings, .. } if settings.second.is_some() => {
+            LoginMethod::Sas { settings, .. } if settings.second.is_some() => {
                 self.signed(settings, !token.second, audience).await.ok()
             }
-            Way::Sas { .. } => None,
-            Way::Entra(identity) => {
+            LoginMethod::Sas { .. } => None,
+            LoginMethod::Entra(identity) => {
                 let mut held = identity.held.lock().await;
                 let old = held.since.is_some_and(|since| since.elapsed() > REST);
                 if old && held.token.as_ref().is_some_and(|held| held.expires == token.expires) {
@@ -127,7 +129,7 @@ impl NamespaceLogin {
 
     /// How long ago everything ended that could be shown, if it says so itself; nobody is asked.
     pub(super) async fn ended(&self) -> Option<Duration> {
-        let Way::Sas { settings, .. } = &self.way else { return None };
+        let LoginMethod::Sas { settings, .. } = &self.way else { return None };
         let mut least = Duration::MAX;
         for access in std::iter::once(&settings.first).chain(&settings.second) {
             let token = self.sign(access, "", settings.lifetime).await.ok()?;
@@ -139,22 +141,22 @@ impl NamespaceLogin {
     /// Who logs in; for people.
     pub(super) fn who(&self) -> String {
         match &self.way {
-            Way::Sas { settings, .. } => match &settings.first {
+            LoginMethod::Sas { settings, .. } => match &settings.first {
                 SharedAccess::Key { name, .. } => format!("the shared access key `{name}`"),
                 SharedAccess::Signature(_) => "a shared access signature".to_owned(),
                 SharedAccess::ConnectionString(path) => {
                     format!("the connection string in `{}`", path.display())
                 }
             },
-            Way::Entra(identity) => identity.tokens.who(),
+            LoginMethod::Entra(identity) => identity.tokens.who(),
         }
     }
 
     /// What another client logs in with.
     pub(super) async fn pass(&self, host: &str) -> Result<Pass, Fault> {
         let (settings, second) = match &self.way {
-            Way::Entra(identity) => return Ok(Pass::Tokens(Arc::clone(&identity.tokens))),
-            Way::Sas { settings, second } => (settings, *second.lock().await),
+            LoginMethod::Entra(identity) => return Ok(Pass::Tokens(Arc::clone(&identity.tokens))),
+            LoginMethod::Sas { settings, second } => (settings, *second.lock().await),
         };
         let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
         let shown = match access {
@@ -175,7 +177,7 @@ impl NamespaceLogin {
 
     /// The service took `token` after it had refused the other one: from now on that key is used.
     pub(super) async fn prefer(&self, token: &Token) {
-        let Way::Sas { second, .. } = &self.way else { return };
+        let LoginMethod::Sas { second, .. } = &self.way else { return };
         let mut second = second.lock().await;
         // Many links share a key; the first that finds out is news.
         if *second != token.second {
@@ -193,7 +195,7 @@ impl NamespaceLogin {
     pub(super) fn hint(&self, said: &str, right: Right, host: &str, hub: &str) -> String {
         let (reason, hub) = (Reason::of(said), format!("{host}/{hub}"));
         match &self.way {
-            Way::Sas { settings, .. } => {
+            LoginMethod::Sas { settings, .. } => {
                 let also = settings.second.as_ref().map(|second| match second {
                     SharedAccess::Key { name, .. } => {
                         format!(" (so too the secondary key `{name}`)")
@@ -210,7 +212,7 @@ impl NamespaceLogin {
                 };
                 reason.hint(who, right, &hub, &also.unwrap_or_default())
             }
-            Way::Entra(identity) => match &*identity.unrenewed() {
+            LoginMethod::Entra(identity) => match &*identity.unrenewed() {
                 // It need not be the role: to the service, a token may have ended before it has to us.
                 Some(refusal) => format!("the token could not be renewed: {refusal}"),
                 None => reason.hint(Who::Identity(&identity.tokens.who()), right, &hub, ""),

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Trouble, Way};
+use super::{HubPath, Trouble};
 
 /// What the configuration names.
 #[derive(Debug)]
 pub(super) struct Meant {
     /// Everywhere the mappings go.
-    pub(super) ways: BTreeSet<Way>,
+    pub(super) ways: BTreeSet<HubPath>,
     /// Topics, for records or dead letters.
     pub(super) topics: BTreeSet<Arc<str>>,
     /// Those that were named before, and are in no trouble any more.
@@ -18,7 +18,7 @@ pub(super) struct Meant {
 
 impl Meant {
     pub(super) fn new(
-        ways: impl IntoIterator<Item = Way>,
+        ways: impl IntoIterator<Item = HubPath>,
         topics: impl IntoIterator<Item = Arc<str>>,
     ) -> Self {
         let (ways, topics) = (ways.into_iter().collect(), topics.into_iter().collect());
@@ -28,7 +28,7 @@ impl Meant {
     /// It names these now.
     pub(super) fn replace(
         &mut self,
-        ways: impl IntoIterator<Item = Way>,
+        ways: impl IntoIterator<Item = HubPath>,
         topics: impl IntoIterator<Item = Arc<str>>,
     ) {
         let now = Self::new(ways, topics);

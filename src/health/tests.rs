@@ -3,7 +3,7 @@ use super::*;
 /// The drain timeout of these tests is none.
 const LIMIT: Duration = SILENCE;
 
-fn way(namespace: &str, hub: &str) -> Way {
+fn way(namespace: &str, hub: &str) -> HubPath {
     (namespace.into(), Some(hub.into()))
 }
 

@@ -135,33 +135,33 @@ pub(super) fn event_hubs(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Not
     transport(given, plan, notes);
     plan.namespace = namespace;
     plan.credential = match way(given, notes) {
-        Way::Key if signature => signed(),
-        Way::Key => shared_access(key_name),
+        LoginKind::Key if signature => signed(),
+        LoginKind::Key => shared_access(key_name),
         // The same chain; a kind that is named hides no door that was shut by mistake.
-        Way::Identity => vec![Line::new("kind", "default")],
-        Way::Unknown => vec![Line::new("kind", MARK)],
+        LoginKind::Identity => vec![Line::new("kind", "default")],
+        LoginKind::Unknown => vec![Line::new("kind", MARK)],
     };
     hub.unwrap_or_else(|| MARK.to_owned())
 }
 
-enum Way {
+enum LoginKind {
     Key,
     Identity,
     Unknown,
 }
 
-fn way(given: &mut Given, notes: &mut Vec<Note>) -> Way {
-    let Some(key) = WAY.iter().find(|key| given.has(key)) else { return Way::Key };
+fn way(given: &mut Given, notes: &mut Vec<Note>) -> LoginKind {
+    let Some(key) = WAY.iter().find(|key| given.has(key)) else { return LoginKind::Key };
     let said = given.take(key).unwrap_or_default();
     match said.to_ascii_uppercase().as_str() {
-        "" | "SAS" | "CONNECTION_STRING" | "SHARED_ACCESS_KEY" => Way::Key,
-        "AZURE_IDENTITY" => Way::Identity,
+        "" | "SAS" | "CONNECTION_STRING" | "SHARED_ACCESS_KEY" => LoginKind::Key,
+        "AZURE_IDENTITY" => LoginKind::Identity,
         _ => {
             let text = format!(
                 "is `{said}`, which has no counterpart of that name: `docs/access.md` lists the kinds"
             );
             notes.push(Note::new(*key, text));
-            Way::Unknown
+            LoginKind::Unknown
         }
     }
 }

@@ -19,14 +19,14 @@ const KINDS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Post {
     /// The ways of the records of a topic.
-    ways: HashMap<String, Vec<Way>>,
+    ways: HashMap<String, Vec<LetterRoute>>,
     /// The topics that letters lie in.
     own: BTreeSet<String>,
     said: Repeats<String, KINDS>,
 }
 
 #[derive(Debug)]
-struct Way {
+struct LetterRoute {
     /// The mapping, by its place in the configuration.
     mapping: usize,
     /// As the mapping says it, which is what a letter names that chose none, and by their names.
@@ -44,10 +44,10 @@ impl Post {
     /// Of a configuration that sends letters again.
     pub(super) fn of(config: &Config) -> Option<Self> {
         let letters = config.replay.as_ref()?.letters.as_ref()?;
-        let mut ways: HashMap<String, Vec<Way>> = HashMap::new();
+        let mut ways: HashMap<String, Vec<LetterRoute>> = HashMap::new();
         for (mapping, (it, topic)) in config.mappings.iter().zip(letters).enumerate() {
             let hubs = it.hubs().iter().chain([&it.hub]).cloned().collect();
-            let way = Way { mapping, hubs, namespace: it.namespace.clone() };
+            let way = LetterRoute { mapping, hubs, namespace: it.namespace.clone() };
             ways.entry(topic.clone()).or_default().push(way);
         }
         let own = crate::route::named_topics(&config.mappings).map(str::to_owned).collect();
@@ -107,7 +107,7 @@ impl Post {
                 "it holds no record, only its place: send it by `replay` of topic `{topic}` from there"
             ));
         }
-        let meant = |way: &&Way| {
+        let meant = |way: &&LetterRoute| {
             hub.is_none_or(|(hub, namespace)| way.hubs.contains(hub) && way.namespace == namespace)
         };
         let ways = self.ways.get(topic).into_iter().flatten().filter(meant);

@@ -11,7 +11,7 @@ use crate::route::{Route, Router};
 
 use super::Question;
 use super::source::replayed;
-use super::state::{HubRange, HubState, Source, State, Way};
+use super::state::{HubRange, HubState, Source, State, TopicHub};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
 pub(super) const SLACK: i64 = 600_000;
@@ -120,7 +120,7 @@ impl Asked {
                 let Some(hub) = places.iter().position(|it| *it == to) else { continue };
                 if state.way(topic, hub).is_none() {
                     let mut same = routes.iter().filter(|other| place(other) == to);
-                    state.ways.push(Way {
+                    state.ways.push(TopicHub {
                         topic: topic.clone(),
                         hub,
                         replayed: replayed(route),

@@ -59,7 +59,7 @@ pub(super) struct HubState {
 
 /// A topic and where its records go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Way {
+pub(super) struct TopicHub {
     pub(super) topic: String,
     /// The place of the hub among the hubs.
     pub(super) hub: usize,
@@ -109,7 +109,7 @@ pub(super) struct State {
     pub(super) since: Option<i64>,
     pub(super) sources: Vec<Source>,
     pub(super) hubs: Vec<HubState>,
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<TopicHub>,
     pub(super) letters_read: bool,
     #[serde(default)]
     pub(super) letters: Vec<LetterBox>,

@@ -13,7 +13,7 @@ use super::links::way;
 use super::{Opened, PATIENCE, World, batch};
 
 /// Of a batch that the network has whole nobody can say so, so the one that is given up is larger than what it holds.
-fn nothing_is_stored_late(world: &World, means: &config::Way) {
+fn nothing_is_stored_late(world: &World, means: &config::ConnectionSettings) {
     let way = way(world.server.addr().port(), Duration::ZERO);
     let (tell, told) = sync_channel(1024);
     let namespace = world.by_means_of(&way, means.clone());
@@ -45,7 +45,7 @@ fn nothing_is_stored_late(world: &World, means: &config::Way) {
 
 #[test]
 fn what_was_given_up_is_never_stored_late() {
-    nothing_is_stored_late(&World::new(), &config::Way::default());
+    nothing_is_stored_late(&World::new(), &config::ConnectionSettings::default());
 }
 
 fn in_tls(protocol: config::Protocol) {
@@ -54,7 +54,8 @@ fn in_tls(protocol: config::Protocol) {
     ca.write_all(tls.ca_pem().expect("it was generated").as_bytes()).unwrap();
     let server = Server::builder().hub("orders", 4).tls(tls).listen("127.0.0.1:0");
     let tls = config::Tls { ca_file: Some(ca.path().to_owned()), identity: None };
-    let means = config::Way { protocol, tls, proxy: config::Proxy::None, endpoint: None };
+    let means =
+        config::ConnectionSettings { protocol, tls, proxy: config::Proxy::None, endpoint: None };
     nothing_is_stored_late(&World::with(server.start().unwrap()), &means);
 }
 

@@ -94,11 +94,11 @@ fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: 
 
 impl World {
     fn by(&self, way: &Way) -> Namespace {
-        self.by_means_of(way, config::Way::default())
+        self.by_means_of(way, config::ConnectionSettings::default())
     }
 
     /// The same, in TLS or a WebSocket.
-    pub(super) fn by_means_of(&self, way: &Way, means: config::Way) -> Namespace {
+    pub(super) fn by_means_of(&self, way: &Way, means: config::ConnectionSettings) -> Namespace {
         let own = format!(":{}", self.server.addr().port());
         let there = self.server.connection_string().replace(&own, &format!(":{}", way.port));
         self.namespace_by(&there, means)

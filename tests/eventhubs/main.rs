@@ -53,10 +53,10 @@ impl World {
     }
 
     fn namespace(&self, connection_string: &str) -> Namespace {
-        self.namespace_by(connection_string, config::Way::default())
+        self.namespace_by(connection_string, config::ConnectionSettings::default())
     }
 
-    fn namespace_by(&self, connection_string: &str, way: config::Way) -> Namespace {
+    fn namespace_by(&self, connection_string: &str, way: config::ConnectionSettings) -> Namespace {
         let string = connection_string.parse::<config::ConnectionString>().unwrap();
         let lifetime = Duration::from_secs(3600);
         let sas = config::Sas { first: string.access, second: None, lifetime };

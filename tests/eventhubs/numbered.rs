@@ -77,7 +77,7 @@ fn a_batch_whose_answer_was_lost_is_stored_once() {
 fn a_batch_that_arrives_late_is_not_stored_again_and_hides_no_other() {
     let world = World::new();
     let way = way(world.server.addr().port(), Duration::ZERO);
-    let namespace = world.by_means_of(&way, config::Way::default());
+    let namespace = world.by_means_of(&way, config::ConnectionSettings::default());
     let Numbered { lane, _lessor } = numbered_to(&namespace, Target::Partition("0".into()));
     assert_eq!(lane.send(batch(&["a"])), Ok(()));
     way.gate.set(true);
@@ -86,7 +86,7 @@ fn a_batch_that_arrives_late_is_not_stored_again_and_hides_no_other() {
     lane.send_until_accepted(batch(&["c", "d"]));
     way.gate.set(false);
     // What is late is there before what is asked for now.
-    let other = world.by_means_of(&way, config::Way::default());
+    let other = world.by_means_of(&way, config::ConnectionSettings::default());
     let other = other.lane("orders", Target::Partition("1".into()), |_| {});
     other.send(batch(&["other"]));
     let deadline = Instant::now() + PATIENCE;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::event::{Cause, SendError};
-use crate::fork::Way;
+use crate::fork::Branch;
 use crate::lane::Setback;
 use crate::offsets::Ticket;
 use crate::partitions::Partition;
@@ -112,7 +112,7 @@ impl Core {
         let Some(partition) = self.partitions.of(ticket.assignment()) else { return };
         let route = partition.routes.iter().position(|route| route.outlet == outlet).unwrap_or(0);
         self.partitions.take_back(slot);
-        self.refuse(slot, ticket, Way::by(route), reason, detail, now);
+        self.refuse(slot, ticket, Branch::by(route), reason, detail, now);
     }
 
     /// Takes out of the lanes of `partitions` what must not be sent any more.

@@ -101,13 +101,13 @@ impl Eq for Fork {}
 
 /// A way of a record. While it is open it stands for all of its siblings: the record has still to choose among them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct Branch {
     /// Index into the routes of the partition.
     pub(crate) route: usize,
     pub(crate) is_open: bool,
 }
 
-impl Way {
+impl Branch {
     /// This one, whatever siblings it has.
     pub(crate) fn by(route: usize) -> Self {
         Self { route, is_open: false }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
 use crate::core::Core;
-use crate::fork::Way;
+use crate::fork::Branch;
 use crate::hubs::{HubName, Route};
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
@@ -17,7 +17,7 @@ impl Core {
         &mut self,
         slot: usize,
         ticket: Ticket,
-        way: Way,
+        way: Branch,
         reason: &'static str,
         detail: &str,
         now: Instant,
@@ -63,7 +63,7 @@ impl Core {
     }
 
     /// The hub that a record was for; where it has chosen none, as its mapping says it.
-    fn meant(&self, route: &Route, way: Way) -> HubName {
+    fn meant(&self, route: &Route, way: Branch) -> HubName {
         match &route.to.fork {
             Some(fork) if way.is_open => HubName {
                 namespace: Arc::clone(&route.to.namespace),

@@ -8,7 +8,7 @@ use crate::batch::Item;
 use crate::claim::Claim;
 use crate::core::Core;
 use crate::encode::{self, Layout};
-use crate::fork::{Refusal, Way};
+use crate::fork::{Branch, Refusal};
 use crate::hold::Why;
 use crate::hubs::{Berth, Route};
 use crate::lane::Room;
@@ -27,7 +27,7 @@ const LONGEST_TICK: Duration = Duration::from_millis(10);
 
 /// What becomes of one event of a record.
 struct Plan<'a> {
-    way: Way,
+    way: Branch,
     fate: Fate<'a>,
 }
 
@@ -69,7 +69,7 @@ impl Core {
         now: Instant,
     ) -> Result<(), Why> {
         // Nearly always there is one way, and no list is made for it.
-        let mut ways = Way::all(routes);
+        let mut ways = Branch::all(routes);
         if let (Some(way), None, None) = (ways.next(), ways.next(), at.by) {
             let shaped = Shaped::by(routes[way.route].to.step.as_ref(), record, &self.known);
             let shaped = shaped.map_err(|missing| self.miss(missing))?;
@@ -81,8 +81,8 @@ impl Core {
             }
             return Ok(());
         }
-        let goes = |way: &Way| at.goes_by(routes[way.route].to.mapping);
-        let wanted = Way::all(routes).filter(goes);
+        let goes = |way: &Branch| at.goes_by(routes[way.route].to.mapping);
+        let wanted = Branch::all(routes).filter(goes);
         self.shaped(record, routes, wanted, now, |core, plans| {
             let Some(ticket) = core.track(slot, at, record) else { return };
             let offsets = &mut core.partitions.offsets;
@@ -105,7 +105,7 @@ impl Core {
         now: Instant,
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
-        let wanted: Vec<Way> = partition.again.routes(at.offset).map(Way::by).collect();
+        let wanted: Vec<Branch> = partition.again.routes(at.offset).map(Branch::by).collect();
         self.shaped(record, routes, wanted.into_iter(), now, |core, plans| {
             for plan in plans {
                 let Some(partition) = core.partitions.get_mut(slot) else { return };
@@ -125,11 +125,11 @@ impl Core {
         &mut self,
         record: &Record<'_>,
         routes: &[Route],
-        wanted: impl Iterator<Item = Way> + Clone,
+        wanted: impl Iterator<Item = Branch> + Clone,
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
     ) -> Result<(), Why> {
-        let step = |way: Way| routes[way.route].to.step.as_ref();
+        let step = |way: Branch| routes[way.route].to.step.as_ref();
         if wanted.clone().all(|way| step(way).is_none()) {
             let ways = wanted.map(|way| (way, record, &Shaped::Same));
             let plans = self.plan_all(ways, routes, now)?;
@@ -165,7 +165,7 @@ impl Core {
     /// The plans of these ways, each for its record as its step leaves it; or what one of them has to wait for.
     fn plan_all<'a, 's>(
         &mut self,
-        ways: impl Iterator<Item = (Way, &'a Record<'a>, &'s Shaped<'s>)>,
+        ways: impl Iterator<Item = (Branch, &'a Record<'a>, &'s Shaped<'s>)>,
         routes: &'a [Route],
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
@@ -195,7 +195,7 @@ impl Core {
     #[inline(always)]
     fn plan_shaped<'a>(
         &mut self,
-        way: Way,
+        way: Branch,
         record: &'a Record<'a>,
         shaped: &Shaped<'_>,
         routes: &'a [Route],
@@ -222,7 +222,7 @@ impl Core {
         route: &'a Route,
         now: Instant,
     ) -> Result<Plan<'a>, Why> {
-        let way = Way::by(index);
+        let way = Branch::by(index);
         if self.is_there(record, route) {
             return Ok(Plan { way, fate: Fate::There });
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::path::Path;
 use crate::config::raw::{Connection, Transport};
-use crate::config::{Endpoint, Identity, Protocol, Proxy, Secret, Way};
+use crate::config::{ConnectionSettings, Endpoint, Identity, Protocol, Proxy, Secret};
 
 use super::Check;
 
@@ -21,8 +21,15 @@ impl From<Transport> for Protocol {
 
 impl Check<'_> {
     /// The way to a namespace. What is not said is as in `base`, but for the address, which leads to one namespace.
-    pub(super) fn way(&mut self, at: &Path, given: Option<&Connection>, base: &Way) -> Way {
-        let Some(given) = given else { return Way { endpoint: None, ..base.clone() } };
+    pub(super) fn way(
+        &mut self,
+        at: &Path,
+        given: Option<&Connection>,
+        base: &ConnectionSettings,
+    ) -> ConnectionSettings {
+        let Some(given) = given else {
+            return ConnectionSettings { endpoint: None, ..base.clone() };
+        };
         let mut way = base.clone();
         if let Some(transport) = given.transport {
             way.protocol = transport.into();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::config::defaults::{CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMESPACE, SEND_TIMEOUT};
 use crate::config::path::Path;
-use crate::config::{Address, Credential, Flaw, Namespace, Protocol, Way, raw};
+use crate::config::{Address, ConnectionSettings, Credential, Flaw, Namespace, Protocol, raw};
 
 use super::{Check, Extent};
 
@@ -34,7 +34,7 @@ impl Check<'_> {
         let own = &raw.eventhubs.own;
         let base = Namespace {
             address: Address::default(),
-            way: Way::default(),
+            way: ConnectionSettings::default(),
             credential: Credential::key("", ""),
             send_timeout: SEND_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,

@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
-use crate::config::{Address, Protocol, Way};
+use crate::config::{Address, ConnectionSettings, Protocol};
 
 use line::Line;
 pub(super) use line::Switch;
@@ -51,7 +51,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Io for T
 /// Opens the stream: TCP within `limit`, and ending as `switch` says. The caller bounds the time of the whole.
 pub(super) async fn open(
     address: &Address,
-    way: &Way,
+    way: &ConnectionSettings,
     limit: Duration,
     switch: &Arc<Switch>,
     tell: Tell<'_>,
@@ -69,7 +69,7 @@ async fn open_at(
     host: &str,
     port: u16,
     address: &Address,
-    way: &Way,
+    way: &ConnectionSettings,
     dialer: HttpConnector,
     switch: &Arc<Switch>,
     tell: Tell<'_>,

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tower_service::Service as _;
 
 use crate::causes;
-use crate::config::{Address, Protocol, Proxy as Wanted, Way};
+use crate::config::{Address, ConnectionSettings, Protocol, Proxy as Wanted};
 
 use super::dial;
 
@@ -17,7 +17,12 @@ use super::dial;
 pub(super) struct Proxy(Intercept);
 
 /// The proxy on the way to `host:port`, if there is one.
-pub(super) fn of(address: &Address, way: &Way, host: &str, port: u16) -> io::Result<Option<Proxy>> {
+pub(super) fn of(
+    address: &Address,
+    way: &ConnectionSettings,
+    host: &str,
+    port: u16,
+) -> io::Result<Option<Proxy>> {
     let matcher = match &way.proxy {
         Wanted::None => return Ok(None),
         // Its proxies are made for HTTP: they mostly let through nothing but port 443.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::super::compare::Fault;
 use super::super::super::entry::{ANYWHERE, Digests};
-use super::super::super::state::{Counts, HubState, Live, Way};
+use super::super::super::state::{Counts, HubState, Live, TopicHub};
 use super::*;
 
 /// A state with one way, and these ranges of its partitions.
@@ -27,7 +27,7 @@ fn state(ranges: &[(i64, i64)], fresh: bool) -> State {
         lanes: Vec::new(),
         by: String::new(),
     };
-    let way = Way { topic: "orders".to_owned(), hub: 0, replayed: String::new(), once: false };
+    let way = TopicHub { topic: "orders".to_owned(), hub: 0, replayed: String::new(), once: false };
     State {
         question: String::new(),
         since: None,
