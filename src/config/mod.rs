@@ -62,7 +62,7 @@ pub use schema::schema;
 pub use secret::Secret;
 pub use security::{BrokerLogin, BrokerTls, Mechanism, Oidc, Security, TokenSource};
 pub use shape::*;
-pub use way::{ConnectionSettings, Endpoint, Identity, Protocol, Proxy, Tls};
+pub use way::{ClientCertificate, ConnectionSettings, Endpoint, Protocol, Proxy, Tls};
 
 #[cfg(test)]
 mod sample;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Entra, Given, Identity};
+use super::{ClientCertificate, Entra, Given};
 
 /// `[kafka.security]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct BrokerTls {
     /// The only authorities trusted, in PEM; those of the system if none.
     pub ca_file: Option<PathBuf>,
     /// What we show when asked who we are.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientCertificate>,
     /// What the key of that certificate is encrypted with.
     pub key_password: Option<Given>,
     /// Whether a broker's certificate has to be that of its name.

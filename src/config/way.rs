@@ -54,12 +54,12 @@ pub struct Tls {
     /// Authorities trusted beside the platform's own, in PEM.
     pub ca_file: Option<PathBuf>,
     /// What we show when asked who we are.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientCertificate>,
 }
 
 /// A certificate of our own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ClientCertificate {
     /// The certificate and those that lead to an authority, in PEM.
     pub certificate_file: PathBuf,
     /// Its private key, in PEM.

@@ -40,18 +40,18 @@ pub(super) enum Pass {
 
 enum LoginMethod {
     Sas { settings: Sas, second: Mutex<bool> },
-    Entra(Box<Identity>),
+    Entra(Box<EntraIdentity>),
 }
 
 /// An identity of Entra ID.
-struct Identity {
+struct EntraIdentity {
     tokens: Arc<Tokens>,
     held: Mutex<EntraToken>,
     /// Why the last attempt to have a token failed, if it did.
     unrenewed: std::sync::Mutex<Option<Refusal>>,
 }
 
-impl Identity {
+impl EntraIdentity {
     fn new(tokens: Tokens) -> Self {
         Self {
             tokens: Arc::new(tokens),
@@ -85,7 +85,7 @@ impl NamespaceLogin {
                 LoginMethod::Sas { settings: sas.clone(), second: Mutex::default() }
             }
             Credential::Entra(entra) => {
-                LoginMethod::Entra(Box::new(Identity::new(Tokens::new(entra, limit))))
+                LoginMethod::Entra(Box::new(EntraIdentity::new(Tokens::new(entra, limit))))
             }
         };
         Self { namespace: namespace.to_owned(), limit, way }
@@ -272,7 +272,7 @@ impl NamespaceLogin {
 
     async fn entra(
         &self,
-        identity: &Identity,
+        identity: &EntraIdentity,
         held: &mut EntraToken,
         beyond: Option<SystemTime>,
     ) -> Result<Token, Fault> {

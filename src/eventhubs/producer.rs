@@ -32,7 +32,7 @@ pub(super) fn is_out_of_step(condition: &str) -> bool {
 
 /// Whose numbers they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct ProducerIdentity {
     pub(super) id: i64,
     pub(super) epoch: i16,
     /// The number of the last event that was accepted.
@@ -63,7 +63,7 @@ pub(super) enum Heard {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Producer {
-    own: Option<Identity>,
+    own: Option<ProducerIdentity>,
     tried: Option<Tried>,
 }
 
@@ -76,14 +76,17 @@ impl Producer {
     /// The properties of an attach for that batch: nothing, which the service decides, or what is known.
     pub(super) fn asks(&mut self, message: &Bytes) -> [(&'static str, Value); 3] {
         if self.has_to_attach(message) {
-            let larger = |own: Identity| Some(Identity { epoch: own.epoch.checked_add(1)?, ..own });
+            let larger = |own: ProducerIdentity| {
+                Some(ProducerIdentity { epoch: own.epoch.checked_add(1)?, ..own })
+            };
             self.own = self.own.and_then(larger);
             if self.own.is_none() {
                 // Nobody yet, or there is no larger epoch.
                 self.forget();
             }
         }
-        let of = |value: fn(&Identity) -> Value| self.own.as_ref().map_or(Value::Null, value);
+        let of =
+            |value: fn(&ProducerIdentity) -> Value| self.own.as_ref().map_or(Value::Null, value);
         [
             (EPOCH, of(|own| Value::Short(own.epoch))),
             (ID, of(|own| Value::Long(own.id))),
@@ -145,12 +148,12 @@ impl Producer {
 }
 
 /// What a peer says, if it has the capability.
-fn told(offer: &Offer) -> Option<Identity> {
+fn told(offer: &Offer) -> Option<ProducerIdentity> {
     if !offer.has(CAPABILITY) {
         return None;
     }
     let number = |name| lookup(&offer.properties, name)?.value().ok()?.as_i64();
-    Some(Identity {
+    Some(ProducerIdentity {
         id: number(ID)?,
         epoch: number(EPOCH)?.try_into().ok()?,
         last: number(NUMBER)?.try_into().ok()?,

@@ -250,13 +250,14 @@ mod tests {
     use RDKafkaErrorCode as Code;
 
     use super::*;
-    use crate::config::{BrokerTls, Identity, Mechanism};
+    use crate::config::{BrokerTls, ClientCertificate, Mechanism};
 
     const BY_FILE: &str = "/run/secrets/password";
 
     fn security(identity: bool) -> Security {
         let file = || PathBuf::from("x");
-        let identity = identity.then(|| Identity { certificate_file: file(), key_file: file() });
+        let identity =
+            identity.then(|| ClientCertificate { certificate_file: file(), key_file: file() });
         let tls = BrokerTls { ca_file: None, identity, key_password: None, verify_host_name: true };
         let password = Given::File(PathBuf::from(BY_FILE));
         let mechanism = Mechanism::Plain;

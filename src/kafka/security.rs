@@ -111,7 +111,7 @@ mod tests {
     use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     use super::*;
-    use crate::config::{Identity, Mechanism, TokenSource};
+    use crate::config::{ClientCertificate, Mechanism, TokenSource};
 
     fn tls() -> BrokerTls {
         BrokerTls { ca_file: None, identity: None, key_password: None, verify_host_name: true }
@@ -173,7 +173,7 @@ mod tests {
         };
         let make = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (CertifiedKey { cert, signing_key }, other) = (make(), make());
-        let identity = Identity {
+        let identity = ClientCertificate {
             certificate_file: place("crt", &cert.pem()),
             key_file: place("key", &signing_key.serialize_pem()),
         };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kafka_eventhubs_bridge::config::{
-    BrokerLogin, BrokerTls, Given as Source, Identity, Mechanism, Oidc, Principal, Security,
-    TokenSource,
+    BrokerLogin, BrokerTls, ClientCertificate, Given as Source, Mechanism, Oidc, Principal,
+    Security, TokenSource,
 };
 
 use super::Given;
@@ -41,7 +41,10 @@ fn certificates_are_named_from_the_directory_of_the_file() {
     let place = |name: &str| given.directory.path().join(name);
     let expected = BrokerTls {
         ca_file: Some(place("crt")),
-        identity: Some(Identity { certificate_file: place("crt"), key_file: place("locked") }),
+        identity: Some(ClientCertificate {
+            certificate_file: place("crt"),
+            key_file: place("locked"),
+        }),
         key_password: Some(Source::File(place("secret"))),
         verify_host_name: false,
     };

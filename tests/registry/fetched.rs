@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bridge_schema::{Kind, Schema, SchemaId, Source};
-use kafka_eventhubs_bridge::config::{Identity, Registry, Tls};
+use kafka_eventhubs_bridge::config::{ClientCertificate, Registry, Tls};
 use kafka_eventhubs_bridge::registry::{Client, Failure};
 use stage::authority::Authority;
 use stage::{PATIENCE, https, unique};
@@ -109,12 +109,12 @@ fn gate(address: String, allowed: fn(&Request) -> bool) -> Router {
     })
 }
 
-fn certificate_in(folder: &Path, authority: &Authority) -> Identity {
+fn certificate_in(folder: &Path, authority: &Authority) -> ClientCertificate {
     let shown = authority.sign(&["bridge"]);
     let (certificate_file, key_file) = (folder.join("own.pem"), folder.join("own.key"));
     std::fs::write(&certificate_file, shown.chain).unwrap();
     std::fs::write(&key_file, shown.key).unwrap();
-    Identity { certificate_file, key_file }
+    ClientCertificate { certificate_file, key_file }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::path::Path;
 use crate::config::raw::{Connection, Transport};
-use crate::config::{ConnectionSettings, Endpoint, Identity, Protocol, Proxy, Secret};
+use crate::config::{ClientCertificate, ConnectionSettings, Endpoint, Protocol, Proxy, Secret};
 
 use super::Check;
 
@@ -46,7 +46,7 @@ impl Check<'_> {
         let key_file = self.pem(&key_at, given.key_file.as_ref());
         self.both(at, given.certificate_file.is_some(), given.key_file.is_some());
         if let (Some(certificate_file), Some(key_file)) = (certificate_file, key_file) {
-            way.tls.identity = Some(Identity { certificate_file, key_file });
+            way.tls.identity = Some(ClientCertificate { certificate_file, key_file });
         }
         way
     }

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::config::hint::shown;
 use crate::config::otlp::headers;
 use crate::config::path::Path;
-use crate::config::{Identity, Otlp, Tls, raw};
+use crate::config::{ClientCertificate, Otlp, Tls, raw};
 
 use super::Check;
 
@@ -141,7 +141,7 @@ impl Check<'_> {
         let key = self.pem(&at.key("key_file"), key.as_ref());
         let identity = certificate
             .zip(key)
-            .map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
+            .map(|(certificate_file, key_file)| ClientCertificate { certificate_file, key_file });
         Tls { ca_file, identity }
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::config::hint::list;
 use crate::config::path::Path;
 use crate::config::raw::{self, Mechanism, Word};
-use crate::config::{self, BrokerLogin, BrokerTls, ClientValue, Identity, Security};
+use crate::config::{self, BrokerLogin, BrokerTls, ClientCertificate, ClientValue, Security};
 
 use super::Check;
 
@@ -148,9 +148,8 @@ impl Check<'_> {
         };
         BrokerTls {
             ca_file: ca_file.map(|(path, _)| path),
-            identity: certificate.zip(key).map(|((certificate_file, _), (key_file, _))| Identity {
-                certificate_file,
-                key_file,
+            identity: certificate.zip(key).map(|((certificate_file, _), (key_file, _))| {
+                ClientCertificate { certificate_file, key_file }
             }),
             key_password,
             verify_host_name: raw.verify_host_name.unwrap_or(true),

@@ -10,7 +10,7 @@ use amqp::sections::{self, Section, Sections};
 use amqp::{DecodeError, write};
 use bytes::Bytes;
 
-use super::Identity;
+use super::ProducerIdentity;
 
 pub(super) const EPOCH: &str = "com.microsoft:producer-epoch";
 pub(super) const ID: &str = "com.microsoft:producer-id";
@@ -27,11 +27,11 @@ pub(super) fn next(number: i32) -> i32 {
 }
 
 /// A batch with numbers from the one behind the last on; and the number of its last event.
-pub(super) fn number(message: &Bytes, of: &Identity) -> (Bytes, i32) {
+pub(super) fn number(message: &Bytes, of: &ProducerIdentity) -> (Bytes, i32) {
     try_number(message, of).expect("a batch that was encoded here is well formed")
 }
 
-fn try_number(message: &[u8], of: &Identity) -> Result<(Bytes, i32), DecodeError> {
+fn try_number(message: &[u8], of: &ProducerIdentity) -> Result<(Bytes, i32), DecodeError> {
     // Most of a batch is payload: an event in nine makes it grow by no more than this.
     let mut out = Vec::with_capacity(message.len() + message.len() / 8 + ROOM);
     let (mut last, mut event) = (of.last, Vec::new());
@@ -65,7 +65,7 @@ fn is_event(section: &Section<'_>) -> bool {
 /// An event with its number.
 fn annotate(
     event: &[u8],
-    of: &Identity,
+    of: &ProducerIdentity,
     number: i32,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {

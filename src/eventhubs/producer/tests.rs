@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::numbering::{next, number};
 use super::*;
 
-const OWN: Identity = Identity { id: 1 << 40, epoch: 3, last: i32::MAX - 1 };
+const OWN: ProducerIdentity = ProducerIdentity { id: 1 << 40, epoch: 3, last: i32::MAX - 1 };
 
 fn event(annotations: Option<&[(&str, Value)]>, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -141,7 +141,11 @@ impl Service {
             *last = asked;
         }
         *known = epoch;
-        offer(Identity { id, epoch, last: if manner == Manner::Echo { asked } else { *last } })
+        offer(ProducerIdentity {
+            id,
+            epoch,
+            last: if manner == Manner::Echo { asked } else { *last },
+        })
     }
 
     /// Whether it answers `accepted`.
@@ -161,7 +165,7 @@ impl Service {
     }
 }
 
-fn offer(told: Identity) -> Offer {
+fn offer(told: ProducerIdentity) -> Offer {
     let pairs = [
         (EPOCH, Value::Short(told.epoch)),
         (ID, Value::Long(told.id)),
@@ -319,7 +323,7 @@ fn a_service_without_it_is_told_apart() {
 #[test]
 fn behind_the_largest_epoch_it_asks_for_a_new_id() {
     let (mut producer, message) = (Producer::default(), batch(&[event(None, b"a")]));
-    let largest = Identity { epoch: i16::MAX, ..OWN };
+    let largest = ProducerIdentity { epoch: i16::MAX, ..OWN };
     assert_eq!(producer.hears(&offer(largest), &message), Heard::Ready);
     producer.numbered(&message);
     let asked = producer.asks(&message);
@@ -331,11 +335,11 @@ fn behind_the_largest_epoch_it_asks_for_a_new_id() {
 #[test]
 fn a_service_that_has_forgotten_makes_a_repeated_batch_doubtful() {
     let (mut producer, message) = (Producer::default(), batch(&[event(None, b"a")]));
-    let told = Identity { last: 5, ..OWN };
+    let told = ProducerIdentity { last: 5, ..OWN };
     producer.hears(&offer(told), &message);
     producer.numbered(&message);
     producer.asks(&message);
-    let other = Identity { last: 0, ..told };
+    let other = ProducerIdentity { last: 0, ..told };
     assert_eq!(producer.hears(&offer(other), &message), Heard::Doubtful);
     // And one that is not in doubt has a new id.
     producer.asks(&message);

@@ -11,7 +11,9 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::*;
-use crate::config::{BrokerTls, Given, Identity, Kafka, Mechanism, Security, TokenSource, sample};
+use crate::config::{
+    BrokerTls, ClientCertificate, Given, Kafka, Mechanism, Security, TokenSource, sample,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -117,7 +119,7 @@ fn certificates_that_rotate_are_told_when_they_are_sound() {
         std::fs::write(place("key"), signing_key.serialize_pem()).unwrap();
     };
     put(&make());
-    let identity = Identity { certificate_file: place("crt"), key_file: place("key") };
+    let identity = ClientCertificate { certificate_file: place("crt"), key_file: place("key") };
     let tls = BrokerTls {
         ca_file: None,
         identity: Some(identity),
