@@ -20,7 +20,7 @@ use super::lease::Lease;
 use super::link::{self, Link};
 use super::namespace::{Namespace, Seating};
 use super::outcome::Fault;
-use super::producer::{self, Heard, Producer};
+use super::producer::{self, AttachAnswer, Producer};
 use super::traffic::UnderWay;
 use super::{Cause, LaneEvent, SendError, Target};
 
@@ -297,14 +297,14 @@ impl LinkTask {
     fn introduced(&mut self, link: &Link, message: &Bytes) -> Result<bool, Fault> {
         let Some(producer) = &mut self.producer else { return Ok(true) };
         match producer.hears(link.sender.offer(), message) {
-            Heard::Ready => Ok(true),
-            Heard::Again => Ok(false),
-            Heard::NotOffered => {
+            AttachAnswer::Ready => Ok(true),
+            AttachAnswer::Again => Ok(false),
+            AttachAnswer::NotOffered => {
                 self.producer = None;
                 self.namespace.does_not_number(&self.hub);
                 Ok(true)
             }
-            Heard::Doubtful => {
+            AttachAnswer::Doubtful => {
                 let detail = "the service may have stored the events that were sent before, by its sequence numbers";
                 Err(Fault { out_of_step: true, ..Fault::new(Cause::Link, detail) })
             }

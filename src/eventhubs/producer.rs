@@ -49,7 +49,7 @@ struct Tried {
 
 /// What a peer made of an attach.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum AttachAnswer {
     /// The batch may be sent.
     Ready,
     /// The link is to be attached once more: what was is settled, and a new id is next.
@@ -95,34 +95,34 @@ impl Producer {
     }
 
     /// The answer to an attach for that batch.
-    pub(super) fn hears(&mut self, offer: &Offer, message: &Bytes) -> Heard {
-        let Some(told) = told(offer) else { return Heard::NotOffered };
+    pub(super) fn hears(&mut self, offer: &Offer, message: &Bytes) -> AttachAnswer {
+        let Some(told) = told(offer) else { return AttachAnswer::NotOffered };
         let Self { own, tried } = std::mem::take(self);
         let Some(own) = own else {
             self.own = Some(told);
-            return Heard::Ready;
+            return AttachAnswer::Ready;
         };
         let is_same = (told.id, told.epoch) == (own.id, own.epoch);
         let was_not_stored = is_same && told.last == own.last;
         match tried {
             None if was_not_stored => {
                 self.own = Some(own);
-                Heard::Ready
+                AttachAnswer::Ready
             }
-            None => Heard::Again,
+            None => AttachAnswer::Again,
             // It repeats its numbers, wherever the service is.
             Some(tried) if tried.message == *message => {
                 let was_stored = is_same && told.last == tried.last;
                 if !(was_stored || was_not_stored) {
-                    return Heard::Doubtful;
+                    return AttachAnswer::Doubtful;
                 }
                 (self.own, self.tried) = (Some(own), Some(tried));
-                Heard::Ready
+                AttachAnswer::Ready
             }
             Some(tried) if was_not_stored || !numbering::share(&tried.message, message) => {
-                Heard::Again
+                AttachAnswer::Again
             }
-            Some(_) => Heard::Doubtful,
+            Some(_) => AttachAnswer::Doubtful,
         }
     }
 

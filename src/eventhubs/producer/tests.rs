@@ -256,7 +256,7 @@ impl World {
             let asked = self.producer.asks(&message);
             let offer = self.service.attach(&asked, manner);
             self.attached = true;
-            if self.producer.hears(&offer, &message) == Heard::Doubtful {
+            if self.producer.hears(&offer, &message) == AttachAnswer::Doubtful {
                 return self.look();
             }
         }
@@ -314,17 +314,17 @@ proptest! {
 fn a_service_without_it_is_told_apart() {
     let (mut producer, message) = (Producer::default(), batch(&[event(None, b"a")]));
     assert!(producer.asks(&message).iter().all(|(_, value)| *value == Value::Null));
-    assert_eq!(producer.hears(&Offer::default(), &message), Heard::NotOffered);
+    assert_eq!(producer.hears(&Offer::default(), &message), AttachAnswer::NotOffered);
     let mut odd = offer(OWN);
     odd.properties = symbol_map(&[(ID, Value::Long(1))]);
-    assert_eq!(producer.hears(&odd, &message), Heard::NotOffered);
+    assert_eq!(producer.hears(&odd, &message), AttachAnswer::NotOffered);
 }
 
 #[test]
 fn behind_the_largest_epoch_it_asks_for_a_new_id() {
     let (mut producer, message) = (Producer::default(), batch(&[event(None, b"a")]));
     let largest = ProducerIdentity { epoch: i16::MAX, ..OWN };
-    assert_eq!(producer.hears(&offer(largest), &message), Heard::Ready);
+    assert_eq!(producer.hears(&offer(largest), &message), AttachAnswer::Ready);
     producer.numbered(&message);
     let asked = producer.asks(&message);
     assert_eq!(asked[0].1, Value::Short(i16::MAX), "it is repeated");
@@ -340,11 +340,11 @@ fn a_service_that_has_forgotten_makes_a_repeated_batch_doubtful() {
     producer.numbered(&message);
     producer.asks(&message);
     let other = ProducerIdentity { last: 0, ..told };
-    assert_eq!(producer.hears(&offer(other), &message), Heard::Doubtful);
+    assert_eq!(producer.hears(&offer(other), &message), AttachAnswer::Doubtful);
     // And one that is not in doubt has a new id.
     producer.asks(&message);
     producer.hears(&offer(told), &message);
     producer.asks(&message);
-    assert_eq!(producer.hears(&offer(other), &message), Heard::Again);
+    assert_eq!(producer.hears(&offer(other), &message), AttachAnswer::Again);
     assert!(producer.asks(&message).iter().all(|(_, value)| *value == Value::Null));
 }
