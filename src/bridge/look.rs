@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::eventhubs::{ConnectError, Namespace};
+use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::health::{Health, Trouble};
 use crate::kafka::Logins;
 use crate::pipeline::found::{Found, Partitions};
@@ -64,7 +64,7 @@ impl Look {
         for (name, settings) in &config.eventhubs {
             // Its connections are no shard's, and are not counted.
             let (runtime, metrics) = (runtime.handle().clone(), Arc::default());
-            let handle = Namespace::new(name, settings, 0, runtime.clone(), metrics, None);
+            let handle = NamespaceClient::new(name, settings, 0, runtime.clone(), metrics, None);
             let asker = Asker {
                 handle,
                 gate: Arc::new(Semaphore::new(AT_ONCE)),
@@ -153,7 +153,7 @@ impl Look {
 /// Who asks one namespace.
 #[derive(Clone)]
 struct Asker {
-    handle: Namespace,
+    handle: NamespaceClient,
     gate: Arc<Semaphore>,
     board: Arc<Board>,
     found: Found,

@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::{self, Config, Protocol};
-use crate::eventhubs::{ConnectError, Namespace, Passed};
+use crate::eventhubs::{ConnectError, NamespaceClient, Passed};
 use crate::metrics::Metrics;
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
 /// A namespace that let us in.
-pub(super) type Entered = Namespace;
+pub(super) type Entered = NamespaceClient;
 
 /// What was found of each namespace, by its name.
 pub(super) async fn all(
@@ -32,7 +32,7 @@ pub(super) async fn all(
         let (name, mut settings, metrics) = (name.clone(), settings.clone(), Arc::clone(&metrics));
         settings.connect_timeout = settings.connect_timeout.min(deadline.share());
         tasks.spawn(async move {
-            let door = Namespace::new(&name, &settings, 0, Handle::current(), metrics, None);
+            let door = NamespaceClient::new(&name, &settings, 0, Handle::current(), metrics, None);
             let found = one(&name, &settings, door, &hub, deadline).await;
             (name, found)
         });
@@ -43,7 +43,7 @@ pub(super) async fn all(
 async fn one(
     name: &str,
     settings: &config::Namespace,
-    door: Namespace,
+    door: NamespaceClient,
     hub: &str,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Entered>) {

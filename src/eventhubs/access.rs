@@ -19,7 +19,7 @@ use crate::retry;
 use super::Cause;
 use super::advice::Right;
 use super::connection::Connected;
-use super::namespace::{Namespace, Shared, path_of};
+use super::namespace::{NamespaceClient, Shared, path_of};
 use super::outcome::Fault;
 use super::requests::Node;
 use super::token::{Kind, Token};
@@ -128,7 +128,7 @@ impl CbsClient {
     }
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// Makes sure that the connection holds a token for `audience`. Who waits for the same one shares what comes of it.
     pub(super) async fn authorize(
         &self,
@@ -329,8 +329,11 @@ pub(super) struct RenewedTokens {
     said: Option<Instant>,
 }
 
-fn both(shared: &Weak<Shared>, connected: &Weak<Connected>) -> Option<(Namespace, Arc<Connected>)> {
-    Some((Namespace(shared.upgrade()?), connected.upgrade()?))
+fn both(
+    shared: &Weak<Shared>,
+    connected: &Weak<Connected>,
+) -> Option<(NamespaceClient, Arc<Connected>)> {
+    Some((NamespaceClient(shared.upgrade()?), connected.upgrade()?))
 }
 
 /// When there is something to do again, and who is told of a new token; `None` once the connection is gone.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease::Lease;
 use super::link::{self, Link};
-use super::namespace::{Namespace, Seating};
+use super::namespace::{NamespaceClient, Seating};
 use super::outcome::Fault;
 use super::producer::{self, AttachAnswer, Producer};
 use super::traffic::UnderWay;
@@ -111,7 +111,7 @@ impl Drop for LaneSender {
 
 /// A lane at rest.
 pub(super) fn new(
-    namespace: Namespace,
+    namespace: NamespaceClient,
     number: u64,
     lease: Option<Lease>,
     hub: &str,
@@ -185,7 +185,7 @@ impl LaneOrders {
 }
 
 struct LinkTask {
-    namespace: Namespace,
+    namespace: NamespaceClient,
     number: u64,
     /// Where each event is to be stored once: until when it may send.
     lease: Option<Lease>,

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::metrics::Metrics;
 
 use super::connection::Connected;
-use super::namespace::{Namespace, Seating, Set};
+use super::namespace::{NamespaceClient, Seating, Set};
 use super::outcome::{self, Fault};
 use super::producer;
 use super::session::Seat;
@@ -38,11 +38,11 @@ pub(super) struct Link {
 /// Counts a link for as long as it is attached.
 struct Counted {
     metrics: Arc<Metrics>,
-    namespace: Namespace,
+    namespace: NamespaceClient,
 }
 
 impl Counted {
-    fn new(namespace: &Namespace) -> Self {
+    fn new(namespace: &NamespaceClient) -> Self {
         let (metrics, namespace) = (Arc::clone(&namespace.0.metrics), namespace.clone());
         metrics.links(&namespace.0.name, namespace.0.shard, 1);
         Self { metrics, namespace }
@@ -71,7 +71,7 @@ pub(super) enum End {
 
 /// Attaches a link of that name to `path` of `hub`, with a token for the hub.
 pub(super) async fn attach(
-    namespace: &Namespace,
+    namespace: &NamespaceClient,
     hub: &str,
     path: &str,
     name: &str,
@@ -83,7 +83,7 @@ pub(super) async fn attach(
 /// The same, where more is wanted of the peer, and on a connection of that set. One that a peer did not answer is alone on
 /// a session from then on, until it is answered.
 pub(super) async fn attach_wanting(
-    namespace: &Namespace,
+    namespace: &NamespaceClient,
     hub: &str,
     (path, name): (&str, &str),
     wants: &Wants<'_>,

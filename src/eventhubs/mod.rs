@@ -29,7 +29,7 @@ pub use bridge_core::parts;
 pub use content::Content;
 pub use lane::{Bell, LaneSender};
 pub use lease::{Lease, Lessor};
-pub use namespace::Namespace;
+pub use namespace::NamespaceClient;
 pub use probe::Admission;
 pub use producer::ROOM;
 pub use properties::{ConnectError, PartitionProperties};

@@ -32,7 +32,7 @@ const LINK_IDLE: Duration = Duration::from_secs(120);
 
 /// A namespace, for one shard. Cheap to clone.
 #[derive(Clone)]
-pub struct Namespace(pub(super) Arc<Shared>);
+pub struct NamespaceClient(pub(super) Arc<Shared>);
 
 type Hearer = Arc<dyn Fn() + Send + Sync>;
 
@@ -75,7 +75,7 @@ impl Pace {
     }
 }
 
-impl fmt::Debug for Namespace {
+impl fmt::Debug for NamespaceClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
     }
@@ -85,7 +85,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// A namespace that is not connected yet. `health`, if given, hears when it comes and goes.
     pub fn new(
         name: &str,
@@ -305,7 +305,7 @@ impl Namespace {
         let shared = Arc::downgrade(&self.0);
         self.0.runtime.spawn(async move {
             loop {
-                let Some(namespace) = shared.upgrade().map(Namespace) else { return };
+                let Some(namespace) = shared.upgrade().map(NamespaceClient) else { return };
                 if !namespace.is_wanted() {
                     namespace.0.trying.store(false, Ordering::SeqCst);
                     // It may have been lost just before.
@@ -358,7 +358,7 @@ impl Namespace {
     }
 }
 
-/// What an [audience](Namespace::audience) is about.
+/// What an [audience](NamespaceClient::audience) is about.
 pub(super) fn path_of(audience: &str) -> &str {
     audience.splitn(4, '/').nth(3).unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::link;
-use super::namespace::Namespace;
+use super::namespace::NamespaceClient;
 use super::properties::ConnectError;
 use super::transport::Passed;
 use super::{Cause, outcome::Fault};
@@ -20,7 +20,7 @@ pub struct Admission {
     pub by_second: bool,
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// Who logs in; for people.
     pub fn who(&self) -> String {
         self.0.login.who()

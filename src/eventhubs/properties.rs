@@ -3,7 +3,7 @@
 use amqp::value::Value;
 
 use super::connection::Connected;
-use super::namespace::Namespace;
+use super::namespace::NamespaceClient;
 use super::outcome::Fault;
 use super::{Cause, HubProperties};
 
@@ -53,7 +53,7 @@ pub struct PartitionProperties {
     pub is_empty: bool,
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// Asks the service for the partitions of `hub`: one attempt, bounded in time.
     pub async fn hub(&self, hub: &str) -> Result<HubProperties, ConnectError> {
         let body = self.ask(hub, None).await?;

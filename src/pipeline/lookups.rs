@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Delivery};
 use crate::eventhubs::reader::{HubEvent, Property, ReadError, Reading, Start, Told};
-use crate::eventhubs::{ConnectError, Namespace};
+use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::metrics::Metrics;
 
 use super::resolve::pause;
@@ -25,7 +25,7 @@ const PARTITIONS: usize = 32;
 
 /// See the module.
 pub(super) struct Lookups {
-    namespaces: HashMap<String, Namespace>,
+    namespaces: HashMap<String, NamespaceClient>,
     runtime: Handle,
     reader: Arc<Reader>,
 }
@@ -42,7 +42,7 @@ struct Reader {
 impl Lookups {
     pub(super) fn new(
         config: &Config,
-        namespaces: &HashMap<String, Namespace>,
+        namespaces: &HashMap<String, NamespaceClient>,
         runtime: Handle,
         metrics: &Arc<Metrics>,
     ) -> Self {
@@ -78,7 +78,7 @@ impl Lookups {
 impl Reader {
     async fn answer(
         &self,
-        namespace: &Namespace,
+        namespace: &NamespaceClient,
         lookup: &Weak<Lookup>,
         tell: impl Fn(u64, Result<Vec<Found>, String>),
     ) {
@@ -99,7 +99,11 @@ impl Reader {
     }
 
     /// One attempt: all that the hub holds now, and no more.
-    async fn look(&self, namespace: &Namespace, lookup: &Lookup) -> Result<Vec<Found>, ReadError> {
+    async fn look(
+        &self,
+        namespace: &NamespaceClient,
+        lookup: &Lookup,
+    ) -> Result<Vec<Found>, ReadError> {
         let hub = &*lookup.hub.hub;
         let partitions = match &lookup.partitions {
             Some(some) => some.iter().map(ToString::to_string).collect(),

@@ -14,7 +14,7 @@ use bridge_core::{Admitted, Core};
 use tokio::runtime::Handle;
 
 use crate::blob::Uploads;
-use crate::eventhubs::{Bell, LaneEvent, LaneSender, Lessor, Namespace};
+use crate::eventhubs::{Bell, LaneEvent, LaneSender, Lessor, NamespaceClient};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
 use crate::metrics::Metrics;
@@ -50,7 +50,7 @@ pub(super) struct Pump {
     pub(super) mailbox: Mailbox,
     pub(super) queue: Queue,
     pub(super) consumer: Consumer,
-    pub(super) namespaces: HashMap<String, Namespace>,
+    pub(super) namespaces: HashMap<String, NamespaceClient>,
     pub(super) hubs: Hubs,
     pub(super) lanes: Vec<LaneSender>,
     /// Where they run.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::eventhubs::{ConnectError, Namespace};
+use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::health::{ShardHealth, Trouble};
 use crate::retry;
 
@@ -27,7 +27,7 @@ const SPACING: Duration = Duration::from_millis(500);
 /// The partitions of `hub`, and with `sending` whether we may send to it: one attempt. Who may only read is told of the
 /// partitions, too.
 pub async fn ask(
-    namespace: &Namespace,
+    namespace: &NamespaceClient,
     hub: &str,
     sending: bool,
 ) -> Result<Partitions, ConnectError> {
@@ -49,7 +49,7 @@ pub fn pause(failures: u32) -> Duration {
 
 /// The hubs a shard uses.
 pub(super) struct Hubs {
-    namespaces: HashMap<String, (Namespace, Arc<Semaphore>)>,
+    namespaces: HashMap<String, (NamespaceClient, Arc<Semaphore>)>,
     /// Those that are watched.
     watched: HashMap<(Arc<str>, Arc<str>), Arc<Asked>>,
     runtime: tokio::runtime::Handle,
@@ -62,14 +62,14 @@ pub(super) struct Hubs {
 impl Hubs {
     /// Nothing is watched yet. A hub that is known is asked for again every `interval`.
     pub(super) fn new(
-        namespaces: &HashMap<String, Namespace>,
+        namespaces: &HashMap<String, NamespaceClient>,
         runtime: tokio::runtime::Handle,
         mailbox: Mailbox,
         health: ShardHealth,
         found: Found,
         interval: Duration,
     ) -> Self {
-        let gate = |(name, namespace): (&String, &Namespace)| {
+        let gate = |(name, namespace): (&String, &NamespaceClient)| {
             (name.clone(), (namespace.clone(), Arc::new(Semaphore::new(AT_ONCE))))
         };
         Self {
@@ -130,7 +130,7 @@ struct Asked {
 
 /// The task of one hub.
 struct Watch {
-    handle: Namespace,
+    handle: NamespaceClient,
     gate: Arc<Semaphore>,
     namespace: Arc<str>,
     hub: Arc<str>,

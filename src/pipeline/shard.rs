@@ -12,7 +12,7 @@ use bridge_core::once::Terms;
 
 use crate::blob::Uploads;
 use crate::config::{Config, LeftOut, Topics};
-use crate::eventhubs::{Lessor, Namespace, ROOM};
+use crate::eventhubs::{Lessor, NamespaceClient, ROOM};
 use crate::health::{ShardHealth, Thread};
 use crate::kafka::{self, Consumer, DeadLetters, Fatal, Logins};
 use crate::metrics::Metrics;
@@ -104,7 +104,7 @@ impl Shard {
         let runtime = Runtime::start(number, health.clone())?;
         let mut namespaces = HashMap::new();
         for (name, settings) in &config.eventhubs {
-            let namespace = Namespace::new(
+            let namespace = NamespaceClient::new(
                 name,
                 settings,
                 number,

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::eventhubs::reader::{Many, ReadError, Reading, Start};
-use crate::eventhubs::{ConnectError, Namespace, PartitionProperties};
+use crate::eventhubs::{ConnectError, NamespaceClient, PartitionProperties};
 use crate::group::Failure;
 use crate::metrics::Metrics;
 
@@ -50,7 +50,7 @@ impl std::fmt::Display for By {
 /// See the module.
 #[derive(Debug)]
 pub struct Hub {
-    namespace: Namespace,
+    namespace: NamespaceClient,
     place: Place,
     group: String,
     /// Its partitions by their ids, in the service's order, and how far each reached when it was opened.
@@ -76,7 +76,7 @@ impl Hub {
         settings.connect_timeout = settings.connect_timeout.min(limit);
         let metrics = Arc::new(Metrics::default());
         let (name, runtime) = (&place.namespace, Handle::current());
-        let namespace = Namespace::new(name, &settings, 0, runtime, metrics, None);
+        let namespace = NamespaceClient::new(name, &settings, 0, runtime, metrics, None);
         let refused = |error: ConnectError| Failure::denied(&format!("hub `{place}`"), &error, "");
         let found = namespace.hub(&place.hub).await.map_err(refused)?;
         let mut partitions = Vec::with_capacity(found.partition_ids.len());

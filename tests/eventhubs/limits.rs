@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use eventhubs_local::{Builder, Server};
 use kafka_eventhubs_bridge::eventhubs::{
-    Cause, LaneEvent, LaneSender, Namespace, SendError, Target,
+    Cause, LaneEvent, LaneSender, NamespaceClient, SendError, Target,
 };
 
 use super::{Opened, PATIENCE, World, batch};
@@ -76,7 +76,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream, with: impl Fn(&[u8]) + Send + 's
 }
 
 impl World {
-    fn through(&self, port: u16) -> Namespace {
+    fn through(&self, port: u16) -> NamespaceClient {
         let own = format!(":{}", self.server.addr().port());
         self.namespace(&self.server.connection_string().replace(&own, &format!(":{port}")))
     }
@@ -90,7 +90,7 @@ fn hubs(count: usize) -> Server {
 type Told = Receiver<(usize, LaneEvent)>;
 
 fn lanes(
-    namespace: &Namespace,
+    namespace: &NamespaceClient,
     count: usize,
     at: impl Fn(usize) -> (String, u32),
 ) -> (Vec<LaneSender>, Told) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use eventhubs_local::{Fault, Server};
 use kafka_eventhubs_bridge::config;
 use kafka_eventhubs_bridge::eventhubs::{
-    Cause, LaneEvent, LaneSender, Namespace, SendError, Target,
+    Cause, LaneEvent, LaneSender, NamespaceClient, SendError, Target,
 };
 
 use super::{PATIENCE, World, batch};
@@ -93,12 +93,16 @@ fn pipe(mut from: TcpStream, mut to: TcpStream, gate: Option<Arc<Gate>>, delay: 
 }
 
 impl World {
-    fn by(&self, way: &Way) -> Namespace {
+    fn by(&self, way: &Way) -> NamespaceClient {
         self.by_means_of(way, config::ConnectionSettings::default())
     }
 
     /// The same, in TLS or a WebSocket.
-    pub(super) fn by_means_of(&self, way: &Way, means: config::ConnectionSettings) -> Namespace {
+    pub(super) fn by_means_of(
+        &self,
+        way: &Way,
+        means: config::ConnectionSettings,
+    ) -> NamespaceClient {
         let own = format!(":{}", self.server.addr().port());
         let there = self.server.connection_string().replace(&own, &format!(":{}", way.port));
         self.namespace_by(&there, means)
@@ -106,7 +110,10 @@ impl World {
 }
 
 /// Lanes of hub `orders`, and what they are told.
-fn lanes(namespace: &Namespace, count: usize) -> (Vec<LaneSender>, Receiver<(usize, LaneEvent)>) {
+fn lanes(
+    namespace: &NamespaceClient,
+    count: usize,
+) -> (Vec<LaneSender>, Receiver<(usize, LaneEvent)>) {
     let (tell, told) = sync_channel(1 << 16);
     let lanes = (0..count).map(|id| {
         let (tell, target) = (tell.clone(), Target::Partition(id.to_string()));

@@ -12,7 +12,7 @@ use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config;
 use kafka_eventhubs_bridge::eventhubs::encode::{Layout, Plan, write_envelope};
 use kafka_eventhubs_bridge::eventhubs::{
-    Cause, ConnectError, LaneEvent, LaneSender, Namespace, SendError, Target,
+    Cause, ConnectError, LaneEvent, LaneSender, NamespaceClient, SendError, Target,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::Record;
@@ -52,11 +52,15 @@ impl World {
         Self { server, runtime }
     }
 
-    fn namespace(&self, connection_string: &str) -> Namespace {
+    fn namespace(&self, connection_string: &str) -> NamespaceClient {
         self.namespace_by(connection_string, config::ConnectionSettings::default())
     }
 
-    fn namespace_by(&self, connection_string: &str, way: config::ConnectionSettings) -> Namespace {
+    fn namespace_by(
+        &self,
+        connection_string: &str,
+        way: config::ConnectionSettings,
+    ) -> NamespaceClient {
         let string = connection_string.parse::<config::ConnectionString>().unwrap();
         let lifetime = Duration::from_secs(3600);
         let sas = config::Sas { first: string.access, second: None, lifetime };
@@ -70,7 +74,7 @@ impl World {
         };
         let runtime = self.runtime.handle().clone();
         let metrics = Arc::new(Metrics::default());
-        Namespace::new("default", &settings, 0, runtime, metrics, None)
+        NamespaceClient::new("default", &settings, 0, runtime, metrics, None)
     }
 
     fn lane(&self, partition: &str) -> Opened {
@@ -313,7 +317,7 @@ fn the_partitions_of_a_hub_are_read_and_refusals_named() {
         .unwrap();
     let world = World::with(server);
     let good = world.namespace(&world.server.connection_string());
-    let ask = |namespace: &Namespace, hub: &str| world.runtime.block_on(namespace.hub(hub));
+    let ask = |namespace: &NamespaceClient, hub: &str| world.runtime.block_on(namespace.hub(hub));
     assert_eq!(ask(&good, "orders").unwrap().partition_ids, ["0", "1", "2", "3"]);
     let missing = ask(&good, "nowhere").unwrap_err();
     assert!(matches!(missing, ConnectError::NoSuchHub(_)), "{missing}");

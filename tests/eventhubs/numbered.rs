@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use eventhubs_local::{Condition, Counters, Server};
 use kafka_eventhubs_bridge::config;
-use kafka_eventhubs_bridge::eventhubs::{Cause, Lessor, Namespace, SendError, Target};
+use kafka_eventhubs_bridge::eventhubs::{Cause, Lessor, NamespaceClient, SendError, Target};
 
 use super::links::way;
 use super::{Opened, PATIENCE, World, batch, cause};
@@ -16,7 +16,7 @@ struct Numbered {
     _lessor: Lessor,
 }
 
-fn numbered_to(namespace: &Namespace, target: Target) -> Numbered {
+fn numbered_to(namespace: &NamespaceClient, target: Target) -> Numbered {
     namespace.number_events();
     let lessor = Lessor::default();
     lessor.lasts(Some(Instant::now() + Duration::from_hours(1)));

@@ -143,7 +143,7 @@ impl Berth {
 
 /// A namespace, by its name in the configuration.
 #[derive(Debug)]
-pub(crate) struct Namespace {
+pub(crate) struct GovernedNamespace {
     pub(crate) name: Arc<str>,
     pub(crate) governor: Governor,
 }
@@ -151,7 +151,7 @@ pub(crate) struct Namespace {
 /// All namespaces, hubs and outlets, found by what makes them one.
 #[derive(Debug, Default)]
 pub(crate) struct Hubs {
-    pub(crate) namespaces: Vec<Namespace>,
+    pub(crate) namespaces: Vec<GovernedNamespace>,
     pub(crate) all: Vec<Hub>,
     pub(crate) outlets: Vec<Outlet>,
 }
@@ -203,7 +203,8 @@ impl Hubs {
     fn namespace(&mut self, name: &Arc<str>) -> usize {
         let known = self.namespaces.iter().position(|it| it.name == *name);
         known.unwrap_or_else(|| {
-            self.namespaces.push(Namespace { name: name.clone(), governor: Governor::default() });
+            self.namespaces
+                .push(GovernedNamespace { name: name.clone(), governor: Governor::default() });
             self.namespaces.len() - 1
         })
     }

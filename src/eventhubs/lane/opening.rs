@@ -1,9 +1,9 @@
 //! The lanes of a namespace.
 
 use super::LaneSender;
-use crate::eventhubs::{LaneEvent, Lease, Namespace, Target};
+use crate::eventhubs::{LaneEvent, Lease, NamespaceClient, Target};
 
-impl Namespace {
+impl NamespaceClient {
     /// A lane. Nothing is attached before the first batch is sent. `tell` hears of the link and of the end of every
     /// send, on a task of the runtime.
     pub fn lane(

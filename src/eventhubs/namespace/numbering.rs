@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bridge_core::HubName;
 
-use super::Namespace;
+use super::NamespaceClient;
 
 /// Whether lanes whose events are to stand once number them.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(super) struct Numbering {
     told: AtomicBool,
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// From now on the events of a new lane that has a lease are numbered, where the service knows what that is for. The core
     /// leaves [`ROOM`](super::super::ROOM) for it.
     pub fn number_events(&self) {

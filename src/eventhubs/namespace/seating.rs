@@ -9,7 +9,7 @@ use crate::eventhubs::Cause;
 use crate::eventhubs::outcome::Fault;
 use crate::eventhubs::session::Seat;
 
-use super::{Namespace, lock};
+use super::{NamespaceClient, lock};
 
 /// Connections of a namespace that may be set apart.
 const APART: u64 = 8;
@@ -56,7 +56,7 @@ impl Seating {
     }
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// A place for a link, on a connection that is made now if none has room.
     pub(in crate::eventhubs) async fn seat(&self, set: Set, alone: bool) -> Result<Seat, Fault> {
         let free = || {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::super::Cause;
-use super::super::namespace::{Namespace, Set};
+use super::super::namespace::{NamespaceClient, Set};
 use super::super::outcome::Fault;
 use super::super::session::Seat;
 
@@ -78,7 +78,7 @@ impl fmt::Debug for Feed {
 impl Feed {
     /// Attaches a link to `path`, with a token for it. Events come from where `selector` says.
     pub(super) async fn attach(
-        namespace: &Namespace,
+        namespace: &NamespaceClient,
         path: &str,
         selector: &str,
     ) -> Result<Self, Fault> {
@@ -94,7 +94,7 @@ impl Feed {
     }
 
     async fn attach_at(
-        namespace: &Namespace,
+        namespace: &NamespaceClient,
         seat: Seat,
         path: &str,
         selector: &str,

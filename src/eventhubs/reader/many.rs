@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::super::namespace::Namespace;
+use super::super::namespace::NamespaceClient;
 use super::{HubEvent, ReadError, Reading};
 
 /// Runs of events that wait to be taken, of all partitions.
@@ -29,7 +29,7 @@ pub struct Many {
     _tasks: JoinSet<()>,
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// Reads all of `what`, `at_once` of them at a time. Each ends by itself.
     pub fn read_all(&self, what: Vec<Reading>, at_once: usize) -> Many {
         let (tell, told) = mpsc::channel(WAITING);

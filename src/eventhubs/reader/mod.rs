@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::retry;
 
-use super::namespace::Namespace;
+use super::namespace::NamespaceClient;
 use super::outcome::Fault;
 use super::{Cause, PartitionProperties};
 
@@ -123,7 +123,7 @@ impl From<Fault> for ReadError {
 /// A reader of one partition.
 #[derive(Debug)]
 pub struct PartitionReader {
-    namespace: Namespace,
+    namespace: NamespaceClient,
     what: Reading,
     /// The sequence number of the next event, once that is known.
     next: Option<i64>,
@@ -132,7 +132,7 @@ pub struct PartitionReader {
     over: bool,
 }
 
-impl Namespace {
+impl NamespaceClient {
     /// Attaches a link that could read a partition of `hub` for `group`, and detaches it again. Nothing is read: it would begin behind
     /// the last event.
     pub async fn may_read(&self, hub: &str, group: &str, partition: &str) -> Result<(), ReadError> {

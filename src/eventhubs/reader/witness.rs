@@ -22,7 +22,7 @@ use crate::config::{self, Protocol};
 use crate::retry;
 
 use super::super::login::Pass;
-use super::super::namespace::Namespace;
+use super::super::namespace::NamespaceClient;
 use super::many::{Many, Told, WAITING};
 use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, Reading, Start};
 
@@ -33,7 +33,7 @@ const QUIET: Duration = Duration::from_secs(120);
 /// Events that may be under way.
 const PREFETCH: u32 = 300;
 
-impl Namespace {
+impl NamespaceClient {
     /// Why Microsoft's client cannot read here; `None` when it can.
     pub fn without_witness(&self) -> Option<&'static str> {
         let config::Namespace { way, address, .. } = &self.0.settings;
@@ -49,7 +49,7 @@ impl Namespace {
         }
     }
 
-    /// As [`Namespace::read_all`], by Microsoft's client. Each partition that is read has a connection of its own.
+    /// As [`NamespaceClient::read_all`], by Microsoft's client. Each partition that is read has a connection of its own.
     pub async fn witness_all(&self, what: Vec<Reading>, at_once: usize) -> Result<Many, ReadError> {
         let pass = self.0.login.pass(&self.0.settings.address.host).await?;
         let (tell, told) = mpsc::channel(WAITING);
@@ -101,7 +101,7 @@ enum Ended {
 
 /// A partition that is read by it.
 struct Witness {
-    namespace: Namespace,
+    namespace: NamespaceClient,
     pass: Pass,
     what: Reading,
     /// The sequence number of the next event, once that is known.
