@@ -19,7 +19,7 @@ use crate::retry;
 use super::Cause;
 use super::advice::Right;
 use super::connection::Connected;
-use super::namespace::{NamespaceClient, Shared, path_of};
+use super::namespace::{NamespaceClient, NamespaceState, path_of};
 use super::outcome::Fault;
 use super::requests::Node;
 use super::token::{Kind, Token};
@@ -330,14 +330,17 @@ pub(super) struct RenewedTokens {
 }
 
 fn both(
-    shared: &Weak<Shared>,
+    shared: &Weak<NamespaceState>,
     connected: &Weak<Connected>,
 ) -> Option<(NamespaceClient, Arc<Connected>)> {
     Some((NamespaceClient(shared.upgrade()?), connected.upgrade()?))
 }
 
 /// When there is something to do again, and who is told of a new token; `None` once the connection is gone.
-fn round(shared: &Weak<Shared>, connected: &Weak<Connected>) -> Option<(Instant, Arc<Notify>)> {
+fn round(
+    shared: &Weak<NamespaceState>,
+    connected: &Weak<Connected>,
+) -> Option<(Instant, Arc<Notify>)> {
     let (namespace, connected) = both(shared, connected)?;
     let access = &connected.access;
     let look = Instant::now() + ROUND.min(namespace.link_idle());

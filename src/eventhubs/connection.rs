@@ -17,7 +17,7 @@ use super::access::CbsClient;
 use super::namespace::Set;
 use super::outcome::Fault;
 use super::requests::Node;
-use super::session::{Seat, Shared, not_there};
+use super::session::{Seat, SharedSession, not_there};
 use super::traffic::Traffic;
 use super::transport::{Stream, Switch};
 
@@ -64,7 +64,7 @@ pub(super) struct Connected {
 }
 
 struct Seats {
-    sessions: Vec<Arc<Shared>>,
+    sessions: Vec<Arc<SharedSession>>,
     links: usize,
     /// Since when there are no links, if there are none.
     empty: Option<Instant>,
@@ -131,7 +131,7 @@ impl Connected {
         let session = match open {
             Some(session) => session,
             None if seats.sessions.len() + OWN_SESSIONS < self.amqp.sessions() => {
-                let session = Arc::new(Shared::new(alone));
+                let session = Arc::new(SharedSession::new(alone));
                 seats.sessions.push(Arc::clone(&session));
                 session
             }
@@ -145,7 +145,7 @@ impl Connected {
     }
 
     /// A link has left its place. A session without links ends.
-    pub(super) fn leave(&self, session: &Arc<Shared>) {
+    pub(super) fn leave(&self, session: &Arc<SharedSession>) {
         let mut seats = self.seats();
         seats.links -= 1;
         if seats.links == 0 {

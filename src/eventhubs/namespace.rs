@@ -32,11 +32,11 @@ const LINK_IDLE: Duration = Duration::from_secs(120);
 
 /// A namespace, for one shard. Cheap to clone.
 #[derive(Clone)]
-pub struct NamespaceClient(pub(super) Arc<Shared>);
+pub struct NamespaceClient(pub(super) Arc<NamespaceState>);
 
 type Hearer = Arc<dyn Fn() + Send + Sync>;
 
-pub(super) struct Shared {
+pub(super) struct NamespaceState {
     pub(super) name: String,
     pub(super) settings: config::Namespace,
     pub(super) login: NamespaceLogin,
@@ -95,7 +95,7 @@ impl NamespaceClient {
         metrics: Arc<Metrics>,
         health: Option<ShardHealth>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(NamespaceState {
             name: name.to_owned(),
             settings: settings.clone(),
             login: NamespaceLogin::new(name, settings),

@@ -14,7 +14,7 @@ use super::connection::Connected;
 use super::outcome::Fault;
 
 /// A session for some links. It ends with the last of them.
-pub(super) struct Shared {
+pub(super) struct SharedSession {
     /// Of one link only, which a peer did not answer before: what it leaves behind ends with it.
     alone: bool,
     links: AtomicUsize,
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     session: OnceCell<Session>,
 }
 
-impl Shared {
+impl SharedSession {
     pub(super) fn new(alone: bool) -> Self {
         let (links, retired) = (AtomicUsize::new(0), AtomicBool::new(false));
         Self { alone, links, retired, session: OnceCell::new() }
@@ -54,7 +54,7 @@ impl Shared {
 /// The place of one link. It is free again when this is dropped.
 pub(super) struct Seat {
     pub(super) connected: Arc<Connected>,
-    session: Arc<Shared>,
+    session: Arc<SharedSession>,
 }
 
 impl Drop for Seat {
@@ -65,7 +65,7 @@ impl Drop for Seat {
 
 impl Seat {
     /// The caller has counted it.
-    pub(super) fn new(connected: Arc<Connected>, session: Arc<Shared>) -> Self {
+    pub(super) fn new(connected: Arc<Connected>, session: Arc<SharedSession>) -> Self {
         Self { connected, session }
     }
 

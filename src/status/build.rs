@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{Config, Mapping, Topics};
 use crate::health::{self, Trouble};
 
-use super::Shared;
+use super::StatusState;
 use super::document::{self, Document, VERSION};
 use super::rates::Change;
 use super::shard::{LaneView, View};
@@ -20,7 +20,7 @@ const KEEPS_UP: f64 = 10.0;
 
 /// What one document is made from.
 struct Known<'a> {
-    shared: &'a Shared,
+    shared: &'a StatusState,
     config: Arc<Config>,
     /// By shard; `None` of one that did not answer.
     views: &'a [Option<View>],
@@ -33,7 +33,7 @@ struct Known<'a> {
 
 /// How the process stands, as its shards, by number, said.
 pub(super) fn document(
-    shared: &Shared,
+    shared: &StatusState,
     views: &[Option<View>],
     change: &Change<'_>,
     caught_up: Option<Duration>,

@@ -30,10 +30,10 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// See the module. Copies share one state.
 #[derive(Debug, Clone)]
-pub struct Status(Arc<Shared>);
+pub struct Status(Arc<StatusState>);
 
 #[derive(Debug)]
-struct Shared {
+struct StatusState {
     config: RwLock<Arc<Config>>,
     host: Option<String>,
     started: Timestamp,
@@ -49,7 +49,7 @@ struct Shared {
     last: tokio::sync::Mutex<Option<(Instant, u64, Arc<str>)>>,
 }
 
-impl Shared {
+impl StatusState {
     fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -65,7 +65,7 @@ impl Status {
     ) -> Self {
         let mappings = config.mappings.iter().enumerate();
         let paused = mappings.filter(|(_, mapping)| mapping.paused).map(|(index, _)| index);
-        let status = Self(Arc::new(Shared {
+        let status = Self(Arc::new(StatusState {
             config: RwLock::new(Arc::new(config.clone())),
             host,
             started: Timestamp::now(),
