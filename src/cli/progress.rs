@@ -46,7 +46,7 @@ impl Progress {
             return;
         }
         let style = ProgressStyle::with_template(LINE).expect("a constant, and tests draw it");
-        self.bar.set_style(style.progress_chars(BAR).with_key("pace", Pace));
+        self.bar.set_style(style.progress_chars(BAR).with_key("pace", ProgressRate));
         self.bar.set_prefix(what.to_owned());
         self.bar.set_message(unit);
         self.bar.set_length(total);
@@ -75,9 +75,9 @@ impl Progress {
 
 /// How fast it goes, and when it is over; nothing where nothing goes on.
 #[derive(Debug, Clone, Copy)]
-struct Pace;
+struct ProgressRate;
 
-impl ProgressTracker for Pace {
+impl ProgressTracker for ProgressRate {
     fn clone_box(&self) -> Box<dyn ProgressTracker> {
         Box::new(*self)
     }

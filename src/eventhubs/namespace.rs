@@ -49,7 +49,7 @@ pub(super) struct NamespaceState {
     pub(super) shard: u32,
     pub(super) health: Option<ShardHealth>,
     pool: Mutex<Vec<Arc<Connected>>>,
-    pace: tokio::sync::Mutex<Pace>,
+    pace: tokio::sync::Mutex<Backoff>,
     hearers: Mutex<Vec<Hearer>>,
     /// Connections made, lanes and readers.
     numbers: AtomicU64,
@@ -61,13 +61,13 @@ pub(super) struct NamespaceState {
 }
 
 #[derive(Default)]
-struct Pace {
+struct Backoff {
     failures: u32,
     /// The last failure, and until when it stands for an answer.
     pause: Option<(Fault, Instant)>,
 }
 
-impl Pace {
+impl Backoff {
     fn rest(&self) -> Option<(&Fault, Duration)> {
         let (fault, until) = self.pause.as_ref()?;
         let left = until.saturating_duration_since(Instant::now());
@@ -158,7 +158,7 @@ impl NamespaceClient {
 
     async fn make(
         &self,
-        pace: &mut Pace,
+        pace: &mut Backoff,
         set: Set,
         tell: Tell<'_>,
     ) -> Result<Arc<Connected>, Fault> {
@@ -169,7 +169,7 @@ impl NamespaceClient {
         self.0.metrics.connect_attempted(&self.0.name, made.is_ok());
         match made {
             Ok(connected) => {
-                *pace = Pace::default();
+                *pace = Backoff::default();
                 let connected = Arc::new(connected);
                 self.up(&connected);
                 Ok(connected)

@@ -23,7 +23,7 @@ mod spell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use spell::{Count, Pace, Spell, Turn};
+use spell::{Count, Spell, SpellPhase, Turn};
 
 /// What an event weighs at least.
 const EVENT: usize = 1_000;
@@ -196,7 +196,7 @@ impl Governor {
         let refused = self.refusal(seat).filter(|_| !seat.taken);
         let Some(spell) = &mut self.spell else { return };
         spell.advance(now);
-        let behind = refused.is_some() || spell.pace != Pace::Probing;
+        let behind = refused.is_some() || spell.pace != SpellPhase::Probing;
         let turn = (behind, refused.map_or(now, |refused| refused.at), lane);
         spell.line.insert(turn);
         seat.turn = Some(turn);
@@ -235,7 +235,7 @@ impl Governor {
     /// Weight a second that is let through, none while everything is refused; and how many lanes wait.
     pub(crate) fn standing(&self) -> Option<(u64, usize)> {
         let spell = self.spell.as_ref()?;
-        let rate = if spell.pace == Pace::Probing { 0.0 } else { spell.rate };
+        let rate = if spell.pace == SpellPhase::Probing { 0.0 } else { spell.rate };
         Some((rate as u64, spell.line.len()))
     }
 

@@ -30,14 +30,14 @@ const GEO: &str = "com.microsoft:georeplication";
 
 /// How many messages may be under way.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct CreditWindow {
     /// Granted, and not taken yet.
     open: u32,
     /// Bytes of the largest message, of late.
     large: usize,
 }
 
-impl Pace {
+impl CreditWindow {
     pub(super) fn new() -> Self {
         Self { open: FIRST, large: BYTES / FIRST as usize }
     }
@@ -64,7 +64,7 @@ impl Pace {
 pub(super) struct Feed {
     receiver: Receiver,
     messages: mpsc::Receiver<Bytes>,
-    pace: Pace,
+    pace: CreditWindow,
     pub(super) since: Instant,
     _seat: Seat,
 }
@@ -123,7 +123,7 @@ impl Feed {
             }
             fault
         })?;
-        let (pace, since) = (Pace::new(), Instant::now());
+        let (pace, since) = (CreditWindow::new(), Instant::now());
         Ok(Self { receiver, messages, pace, since, _seat: seat })
     }
 
@@ -158,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_under_way_is_bounded_and_never_nothing(sizes in prop::collection::vec(1usize..LARGEST, 1..300)) {
-            let (mut pace, mut under_way) = (Pace::new(), u64::from(FIRST));
+            let (mut pace, mut under_way) = (CreditWindow::new(), u64::from(FIRST));
             for size in sizes {
                 pace.took(size);
                 under_way -= 1;
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn small_messages_come_by_the_thousand_and_large_ones_one_by_one() {
         let open = |size: usize| {
-            let mut pace = Pace::new();
+            let mut pace = CreditWindow::new();
             for _ in 0..1_000 {
                 pace.took(size);
                 pace.more();

@@ -35,7 +35,7 @@ pub(super) type Turn = (bool, Instant, usize);
 /// From the first refusal to the end.
 #[derive(Debug)]
 pub(super) struct Spell {
-    pub(super) pace: Pace,
+    pub(super) pace: SpellPhase,
     /// Weight a second.
     pub(super) rate: f64,
     /// What may leave; below zero, what has left too early.
@@ -68,7 +68,7 @@ pub(super) struct Spell {
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum SpellPhase {
     Probing,
     Seeking,
     Steady,
@@ -77,7 +77,7 @@ pub(super) enum Pace {
 impl Spell {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            pace: Pace::Probing,
+            pace: SpellPhase::Probing,
             rate: RATES.0,
             credit: 0.0,
             reckoned: now,
@@ -99,8 +99,8 @@ impl Spell {
     /// A hub is refused for the first time, which took so much in a second.
     pub(super) fn joins(&mut self, tally: f64, now: Instant) {
         if tally > 0.0 {
-            if self.pace == Pace::Probing {
-                (self.pace, self.rate, self.row) = (Pace::Steady, 0.0, 1);
+            if self.pace == SpellPhase::Probing {
+                (self.pace, self.rate, self.row) = (SpellPhase::Steady, 0.0, 1);
                 self.pause = now + PAUSE;
             }
             self.rate = (self.rate + tally * CUT).clamp(RATES.0, RATES.1);
@@ -149,18 +149,18 @@ impl Spell {
         let impatient = |(_, since, _): &Turn| *since + PATIENCE <= self.beat;
         let overdue = calm >= PATIENCE && self.line.first().is_some_and(impatient);
         let factor = match self.pace {
-            Pace::Probing => 1.0,
-            Pace::Steady if !overdue => {
+            SpellPhase::Probing => 1.0,
+            SpellPhase::Steady if !overdue => {
                 1.0 + GROWTH * self.awaited.as_secs_f64() * BEAT.as_secs_f64()
             }
-            Pace::Seeking | Pace::Steady => 2.0,
+            SpellPhase::Seeking | SpellPhase::Steady => 2.0,
         };
         self.rate = (self.rate * factor).min(RATES.1);
     }
 
     /// When the next may leave, at this rate.
     pub(super) fn opens(&self) -> Instant {
-        if self.pace == Pace::Probing {
+        if self.pace == SpellPhase::Probing {
             return self.left.map_or(self.reckoned, |left| left + PROBE);
         }
         // To the microsecond below: at that moment it is open.
@@ -172,7 +172,7 @@ impl Spell {
 
     /// When it is to be looked whether the next may leave: the rate may have grown with the beat.
     pub(super) fn deadline(&self) -> Instant {
-        let beat = (self.pace != Pace::Probing).then_some(self.beat + BEAT);
+        let beat = (self.pace != SpellPhase::Probing).then_some(self.beat + BEAT);
         beat.map_or(self.opens(), |beat| self.opens().min(beat))
     }
 
@@ -189,8 +189,8 @@ impl Spell {
         self.count.0 += 1;
         self.row = 0;
         self.pause = now;
-        if self.pace == Pace::Probing {
-            self.pace = Pace::Seeking;
+        if self.pace == SpellPhase::Probing {
+            self.pace = SpellPhase::Seeking;
             self.rate = (2.0 * weight).clamp(RATES.0, RATES.1);
             self.credit = 0.0;
             self.taken = (0.0, 0.0);
@@ -204,12 +204,12 @@ impl Spell {
         self.awaited = Duration::ZERO;
         self.row = (self.row + 1).min(ROW);
         if self.row == ROW {
-            self.pace = Pace::Probing;
+            self.pace = SpellPhase::Probing;
         } else {
             self.pause = now + PAUSE * (1 << (self.row - 1));
             let (weight, seconds) = self.taken;
             let learned = self.rate.min(weight / seconds.max(1.0));
-            self.pace = Pace::Steady;
+            self.pace = SpellPhase::Steady;
             self.rate = (learned * CUT).max(RATES.0);
             self.credit = self.credit.min(0.0);
         }
