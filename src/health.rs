@@ -32,10 +32,10 @@ pub type HubPath = (Arc<str>, Option<Arc<str>>);
 
 /// How the whole process stands. Copies share one state.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<State>);
+pub struct Health(Arc<HealthState>);
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     limit: Duration,
     draining: AtomicBool,
     /// Some shard has been a member of its group.
@@ -112,7 +112,7 @@ impl Health {
             ended: AtomicBool::new(false),
             namespaces: Mutex::new(namespaces.clone()),
         };
-        Self(Arc::new(State {
+        Self(Arc::new(HealthState {
             limit: drain_timeout + SILENCE,
             draining: AtomicBool::new(false),
             has_joined: AtomicBool::new(false),

@@ -86,7 +86,7 @@ pub(super) enum Cluster {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BoardState {
     hubs: BTreeMap<Name, Answer>,
     cluster: Cluster,
 }
@@ -95,7 +95,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Board {
     ways: Vec<BoardRoute>,
-    state: Mutex<State>,
+    state: Mutex<BoardState>,
 }
 
 /// How one way stands.
@@ -141,7 +141,7 @@ impl Board {
         Self { ways, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BoardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -189,7 +189,7 @@ impl Board {
     }
 }
 
-fn standing(way: &BoardRoute, state: &State) -> Standing {
+fn standing(way: &BoardRoute, state: &BoardState) -> Standing {
     // Topics of a pattern are not known yet and are looked at when they come.
     let Some(name) = way.name() else { return Standing::Runs };
     let count = match state.hubs.get(&name) {

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 #[derive(Clone)]
-pub(super) struct Traffic(Arc<watch::Sender<State>>);
+pub(super) struct Traffic(Arc<watch::Sender<TrafficState>>);
 
 #[derive(Default)]
-struct State {
+struct TrafficState {
     under_way: usize,
     /// Since when it is being left, if it is.
     left: Option<Instant>,
@@ -29,7 +29,7 @@ impl Drop for UnderWay {
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(State::default())))
+        Self(Arc::new(watch::Sender::new(TrafficState::default())))
     }
 }
 

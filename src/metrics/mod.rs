@@ -12,7 +12,7 @@ mod verified;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use bridge_core::{Filtered, Governed, HubName, Standing, State};
+use bridge_core::{Filtered, Governed, HubName, LaneState, Standing};
 use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -285,7 +285,7 @@ impl Metrics {
         &self,
         (hub, partition): (&HubName, &str),
         shard: u32,
-        state: State,
+        state: LaneState,
         unix_seconds: Option<u64>,
     ) {
         let (family, shard) = (&self.families.hub_partition_state, shard.to_string());

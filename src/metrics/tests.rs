@@ -49,7 +49,7 @@ pub(super) fn spoken() -> Metrics {
     metrics.links("default", 0, 1);
     let governed = Governed { namespace: "default".into(), rate: 1_000_000, waiting: 3 };
     metrics.throttled("default", 0, Some(&governed));
-    metrics.hub_partition_state((&hub, "7"), 0, State::Throttled, Some(1_800_000_000));
+    metrics.hub_partition_state((&hub, "7"), 0, LaneState::Throttled, Some(1_800_000_000));
     metrics.hub_unavailable("default", "hub", true);
     metrics.topic_unavailable("orders", false);
     metrics.topics_left_out(2);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bridge_core::{Core, HubName, LaneStanding, State};
+use bridge_core::{Core, HubName, LaneStanding, LaneState};
 
 use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
@@ -19,9 +19,9 @@ pub(super) struct States {
     health: ShardHealth,
     shard: u32,
     /// The lanes and their states, as they were seen last.
-    seen: Vec<(usize, State)>,
+    seen: Vec<(usize, LaneState)>,
     /// What the metric says.
-    shown: HashMap<(HubName, Arc<str>), State>,
+    shown: HashMap<(HubName, Arc<str>), LaneState>,
     /// Of which a trouble was told.
     troubled: BTreeSet<HubName>,
 }
@@ -45,7 +45,7 @@ impl States {
         let (mut seen, mut troubled) = (Vec::with_capacity(self.seen.len()), Vec::new());
         for it in core.lanes(now) {
             seen.push((it.lane, it.state));
-            if it.state != State::Sending {
+            if it.state != LaneState::Sending {
                 troubled.push(it);
             }
         }
@@ -59,7 +59,7 @@ impl States {
 
     /// Several lanes may lead to one hub partition; the worst counts.
     fn show(&mut self, core: &Core, now: Instant, unix_seconds: u64) {
-        let mut states: HashMap<_, State> = HashMap::new();
+        let mut states: HashMap<_, LaneState> = HashMap::new();
         for LaneStanding { hub, partition, state, .. } in core.lanes(now) {
             let worst = states.entry((hub.clone(), Arc::clone(partition))).or_insert(state);
             *worst = state.max(*worst);
@@ -80,7 +80,7 @@ impl States {
 
     /// Hubs that have not stored something for a while.
     fn tell_troubles(&mut self, lanes: &[LaneStanding<'_>]) {
-        let lasts = |it: &&LaneStanding<'_>| it.state != State::Throttled && it.lasts >= LASTS;
+        let lasts = |it: &&LaneStanding<'_>| it.state != LaneState::Throttled && it.lasts >= LASTS;
         let troubled = by(lanes.iter().filter(lasts), |it| it.hub.clone());
         let ended = self.troubled.extract_if(.., |hub| !troubled.contains_key(hub));
         ended.for_each(|hub| self.health.trouble(trouble(&hub), None));
@@ -97,7 +97,7 @@ impl States {
 
     /// Namespaces that throttle; the end is told by the core.
     fn tell_throttles(&self, lanes: &[LaneStanding<'_>]) {
-        let throttled = |it: &&LaneStanding<'_>| it.state == State::Throttled;
+        let throttled = |it: &&LaneStanding<'_>| it.state == LaneState::Throttled;
         let throttled = by(lanes.iter().filter(throttled), |it| Arc::clone(&it.hub.namespace));
         for (namespace, Troubled { worst, partitions }) in throttled {
             let (hub, partition) = (&worst.hub.hub, worst.partition);

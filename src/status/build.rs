@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{HubName, Reading, Standing, State};
+use bridge_core::{HubName, LaneState, Reading, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Mapping, Topics};
@@ -287,16 +287,16 @@ impl Known<'_> {
     }
 
     fn lane(&self, shard: u32, view: &View, lane: &LaneView) -> document::HubPartition {
-        let stands = lane.state != State::Sending;
+        let stands = lane.state != LaneState::Sending;
         let since = view.now.checked_sub(lane.lasts).filter(|_| stands);
         document::HubPartition {
             partition: lane.partition.to_string(),
             shard,
             state: match lane.state {
-                State::Sending => document::Sending::Sending,
-                State::Waiting => document::Sending::Waiting,
-                State::Throttled => document::Sending::Throttled,
-                State::Retrying => document::Sending::Retrying,
+                LaneState::Sending => document::Sending::Sending,
+                LaneState::Waiting => document::Sending::Waiting,
+                LaneState::Throttled => document::Sending::Throttled,
+                LaneState::Retrying => document::Sending::Retrying,
             },
             since: since.map(|at| self.at(at)),
             attempts: lane.attempts,

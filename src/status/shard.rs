@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{Core, Governed, HubName, Standing, State};
+use bridge_core::{Core, Governed, HubName, LaneState, Standing};
 use tokio::sync::oneshot;
 
 use crate::record::TopicPartition;
@@ -34,7 +34,7 @@ pub struct View {
 pub(super) struct LaneView {
     pub(super) hub: HubName,
     pub(super) partition: Arc<str>,
-    pub(super) state: State,
+    pub(super) state: LaneState,
     pub(super) lasts: Duration,
     pub(super) attempts: u32,
     pub(super) next: Option<Duration>,

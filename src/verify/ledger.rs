@@ -8,7 +8,7 @@ use crate::group::Failure;
 
 use super::entry::Entry;
 use super::runs::{Merged, Runs};
-use super::state::State;
+use super::state::VerifyState;
 
 /// Entries in memory: some 20 MB.
 pub(super) const MOST: usize = 300_000;
@@ -23,12 +23,12 @@ pub(super) struct Ledger {
     entries: Vec<Entry>,
     most: usize,
     saved: Instant,
-    pub(super) state: State,
+    pub(super) state: VerifyState,
 }
 
 impl Ledger {
     /// Goes on in `folder` with `state`.
-    pub(super) fn open(folder: &Path, state: State) -> Result<Self, Failure> {
+    pub(super) fn open(folder: &Path, state: VerifyState) -> Result<Self, Failure> {
         let runs = Runs::open(folder, state.runs.clone()).map_err(|error| of(folder, &error))?;
         let most = MOST;
         Ok(Self {
@@ -69,7 +69,7 @@ impl Ledger {
     }
 
     /// The state, and the runs, of which nothing counts until [`Ledger::save`].
-    pub(super) fn parts(&mut self) -> (&State, &mut Runs) {
+    pub(super) fn parts(&mut self) -> (&VerifyState, &mut Runs) {
         (&self.state, &mut self.runs)
     }
 

@@ -47,7 +47,7 @@ pub use watch::Watch;
 
 use compare::{Comparison, Trimmed};
 use ledger::Ledger;
-use state::State;
+use state::VerifyState;
 
 /// What is to be compared.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ pub async fn verify(
 ) -> Result<Outcome, Failure> {
     let begun = Instant::now();
     let name = question.name(config);
-    let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
+    let known = VerifyState::load(folder).map_err(|error| ledger::of(folder, &error))?;
     if known.as_ref().is_some_and(|state| state.question != name) {
         return Err(other_question(folder));
     }
@@ -109,7 +109,7 @@ pub async fn verify(
     let sources = if known.is_none() { asked.sources(question)? } else { Vec::new() };
     let mut hubs = Vec::new();
     // What was fixed goes by their numbers.
-    let places = known.as_ref().map_or_else(|| asked.places(), State::places);
+    let places = known.as_ref().map_or_else(|| asked.places(), VerifyState::places);
     open_hubs(&mut hubs, places, config, question).await?;
     let state = match known {
         Some(state) => state,
@@ -191,7 +191,7 @@ fn compare(ledger: &mut Ledger, examples: usize) -> Result<Sums, Failure> {
     Ok(comparison.end())
 }
 
-impl Trimmed for State {
+impl Trimmed for VerifyState {
     fn before(&self, way: u32, hub_partition: Option<u32>) -> Option<i64> {
         let hub = &self.hubs[self.ways.get(way as usize)?.hub];
         match hub_partition {

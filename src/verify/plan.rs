@@ -11,7 +11,7 @@ use crate::route::{Route, Router};
 
 use super::Question;
 use super::source::replayed;
-use super::state::{HubRange, HubState, Source, State, TopicHub};
+use super::state::{HubRange, HubState, Source, TopicHub, VerifyState};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
 pub(super) const SLACK: i64 = 600_000;
@@ -83,13 +83,13 @@ impl Asked {
         question: &Question,
         sources: Vec<Source>,
         hubs: &[Hub],
-    ) -> Result<State, Failure> {
+    ) -> Result<VerifyState, Failure> {
         let since = match (question.stored_from, question.from) {
             (Some(time), _) => Some(time),
             (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
             (None, _) => None,
         };
-        let mut state = State { since, sources, ..State::new(name) };
+        let mut state = VerifyState { since, sources, ..VerifyState::new(name) };
         for hub in hubs {
             let mut lanes = Vec::new();
             for (place, (id, found)) in hub.partitions.iter().enumerate() {
@@ -108,7 +108,7 @@ impl Asked {
     }
 
     /// Adds the ways to the hubs of `state` that are not there yet.
-    pub(super) fn add_ways(&self, state: &mut State) {
+    pub(super) fn add_ways(&self, state: &mut VerifyState) {
         let places = state.places();
         for (topic, routes) in &self.topics {
             let place = |route: &Route| Place {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::plain;
 
 use super::compare::{Example, Fault, Sums};
-use super::state::{HubState, State};
+use super::state::{HubState, VerifyState};
 
 /// See the module. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug)]
 pub struct Report {
-    state: State,
+    state: VerifyState,
     /// What was found.
     pub sums: Sums,
     took: Duration,
@@ -67,7 +67,7 @@ struct Sample {
 }
 
 impl Report {
-    pub(super) fn of(state: State, sums: Sums, took: Duration) -> Self {
+    pub(super) fn of(state: VerifyState, sums: Sums, took: Duration) -> Self {
         Self { state, sums, took }
     }
 

@@ -18,7 +18,7 @@ use crate::trial::{Hub, Trial};
 
 use super::entry::{ANYWHERE, Digests, Entry, Kind};
 use super::ledger::Ledger;
-use super::state::{Source, State};
+use super::state::{Source, VerifyState};
 use super::watch::Watch;
 
 /// What a hub takes where it does not say so.
@@ -86,7 +86,7 @@ fn stretch(source: &Source) -> Stretch {
 }
 
 impl<'a> Steps<'a> {
-    fn new(config: &Config, wanted: &BTreeSet<usize>, hubs: &'a Hubs, state: &State) -> Self {
+    fn new(config: &Config, wanted: &BTreeSet<usize>, hubs: &'a Hubs, state: &VerifyState) -> Self {
         let any = Hub { partitions: None, limit: LIMIT };
         let mut trial = Trial::new(config, wanted.clone(), any);
         let mut places = HashMap::new();
@@ -128,7 +128,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-pub(super) fn took(state: &mut State, what: &str, begun: Instant) {
+pub(super) fn took(state: &mut VerifyState, what: &str, begun: Instant) {
     *state.counts.seconds.entry(what.to_owned()).or_default() += begun.elapsed().as_secs_f64();
 }
 

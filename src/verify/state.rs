@@ -102,7 +102,7 @@ pub(super) struct Live {
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct VerifyState {
     /// What was asked: another question needs another folder.
     pub(super) question: String,
     /// From when on events are read, in milliseconds since the Unix epoch; `None`: all that are there.
@@ -139,7 +139,7 @@ pub(super) struct Counts {
     pub(super) seconds: BTreeMap<String, f64>,
 }
 
-impl State {
+impl VerifyState {
     /// Nothing was read yet.
     pub(super) fn new(question: String) -> Self {
         Self {

@@ -69,5 +69,5 @@ pub use filtered::Filtered;
 pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
 pub use progress::{Reading, Standing};
-pub use state::{Standing as LaneStanding, State};
+pub use state::{LaneState, Standing as LaneStanding};
 pub use turns::Governed;

@@ -9,7 +9,7 @@ use crate::hubs::{Berth, HubName};
 
 /// How the way to a hub partition stands; the better first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
+pub enum LaneState {
     /// Nothing stands against it.
     Sending,
     /// A batch has had no answer for two seconds.
@@ -20,7 +20,7 @@ pub enum State {
     Retrying,
 }
 
-impl State {
+impl LaneState {
     /// The metric label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ pub struct Standing<'a> {
     /// The hub partition, or `gateway`.
     pub partition: &'a Arc<str>,
     /// How it stands.
-    pub state: State,
+    pub state: LaneState,
     /// For how long nothing was accepted, where something is to be.
     pub lasts: Duration,
     /// How often the batch was tried in vain.
@@ -82,10 +82,10 @@ impl Core {
         let failure = berth.failure.as_ref().filter(|_| trouble.is_some());
         let governor = &self.hubs.namespaces[hub.namespace].governor;
         let state = match failure {
-            Some(Failure { cause, .. }) if *cause != Cause::Throttled => State::Retrying,
-            _ if governor.governs(&berth.seat) => State::Throttled,
-            _ if berth.lane.is_stalled(now) => State::Waiting,
-            _ => State::Sending,
+            Some(Failure { cause, .. }) if *cause != Cause::Throttled => LaneState::Retrying,
+            _ if governor.governs(&berth.seat) => LaneState::Throttled,
+            _ if berth.lane.is_stalled(now) => LaneState::Waiting,
+            _ => LaneState::Sending,
         };
         let since = |at: Option<Instant>| at.map_or(Duration::ZERO, |it| now - it.min(now));
         Standing {

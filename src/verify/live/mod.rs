@@ -27,7 +27,7 @@ use crate::readback::Hub;
 
 use super::ledger::{self, Ledger};
 use super::report::Report;
-use super::state::{Counts, Live, State};
+use super::state::{Counts, Live, VerifyState};
 use super::{Question, Watch};
 
 /// How often it is looked between two rounds whether it is to be stopped.
@@ -113,7 +113,7 @@ async fn round(
     rounds: &dyn Rounds,
 ) -> Result<Option<Round>, Unsettled> {
     let begun = Instant::now();
-    let known = State::load(folder).map_err(|error| ledger::of(folder, &error))?;
+    let known = VerifyState::load(folder).map_err(|error| ledger::of(folder, &error))?;
     if known.as_ref().is_some_and(|state| state.question != name) {
         return Err(Unsettled::ForGood(super::other_question(folder)));
     }
@@ -169,7 +169,7 @@ fn settle(ledger: &mut Ledger, question: &Question, begun: Instant) -> Result<Ro
 }
 
 /// All of the round is behind.
-fn close(state: &mut State, live: Live) {
+fn close(state: &mut VerifyState, live: Live) {
     for source in &mut state.sources {
         source.fresh = false;
         source.next = source.to;

@@ -11,20 +11,20 @@ use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::Hub;
 
 use super::super::plan::{Asked, SLACK, ask};
-use super::super::state::{HubState, Live, Source, State};
+use super::super::state::{HubState, Live, Source, VerifyState};
 use super::super::{Question, open_hubs};
 use super::next::{self, Taken};
 
 /// A new round, after the one that `known` has ended with, if there was one; opens all hubs.
 pub(super) async fn begin(
-    known: Option<State>,
+    known: Option<VerifyState>,
     name: &str,
     (config, question): (&Config, &Question),
     asked: &Asked,
     hubs: &mut Vec<Hub>,
-) -> Result<State, Failure> {
+) -> Result<VerifyState, Failure> {
     let now = jiff::Timestamp::now().as_millisecond();
-    let mut state = known.unwrap_or_else(|| State::new(name.to_owned()));
+    let mut state = known.unwrap_or_else(|| VerifyState::new(name.to_owned()));
     let last = state.live.unwrap_or_default();
     let standings = asked.standings(config, question)?;
     state.sources = sources(&state.sources, &standings, asked, question)?;
@@ -51,7 +51,7 @@ pub(super) async fn begin(
 }
 
 /// A round that is gone on with, with hubs that may have been created again meanwhile.
-pub(super) fn mended(mut state: State, hubs: &[Hub]) -> State {
+pub(super) fn mended(mut state: VerifyState, hubs: &[Hub]) -> VerifyState {
     for (known, hub) in state.hubs.iter_mut().zip(hubs) {
         for lane in &mut known.lanes {
             let found = hub.partitions.iter().find(|(id, _)| *id == lane.id);

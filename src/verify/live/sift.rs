@@ -10,7 +10,7 @@ use super::super::compare::{Comparison, Sums};
 use super::super::entry::{Entry, Kind};
 use super::super::ledger::{Ledger, MOST};
 use super::super::runs::Runs;
-use super::super::state::{Source, State};
+use super::super::state::{Source, VerifyState};
 
 /// Where an entry belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) fn compare(
 }
 
 fn sift(
-    state: &State,
+    state: &VerifyState,
     runs: &mut Runs,
     meant: &[Selection],
     examples: usize,
@@ -70,13 +70,13 @@ fn sift(
 
 /// The ranges of a round.
 struct Ranges<'a> {
-    state: &'a State,
+    state: &'a VerifyState,
     sources: HashMap<&'a str, HashMap<i32, &'a Source>>,
     meant: &'a [Selection],
 }
 
 impl<'a> Ranges<'a> {
-    fn of(state: &'a State, meant: &'a [Selection]) -> Self {
+    fn of(state: &'a VerifyState, meant: &'a [Selection]) -> Self {
         let mut sources: HashMap<&str, HashMap<i32, &Source>> = HashMap::new();
         for source in &state.sources {
             sources.entry(&source.topic).or_default().insert(source.partition, source);

@@ -10,7 +10,7 @@ use super::super::super::state::{Counts, HubState, Live, TopicHub};
 use super::*;
 
 /// A state with one way, and these ranges of its partitions.
-fn state(ranges: &[(i64, i64)], fresh: bool) -> State {
+fn state(ranges: &[(i64, i64)], fresh: bool) -> VerifyState {
     let source = |(partition, (from, to)): (usize, &(i64, i64))| Source {
         topic: "orders".to_owned(),
         partition: partition as i32,
@@ -28,7 +28,7 @@ fn state(ranges: &[(i64, i64)], fresh: bool) -> State {
         by: String::new(),
     };
     let way = TopicHub { topic: "orders".to_owned(), hub: 0, replayed: String::new(), once: false };
-    State {
+    VerifyState {
         question: String::new(),
         since: None,
         sources: ranges.iter().enumerate().map(source).collect(),
