@@ -11,7 +11,7 @@ use super::steer::is_meant;
 use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
 use crate::config::{Config, Topics};
 use crate::connect;
-use crate::group::{Failure, Kind, Selection, Session};
+use crate::group::{ErrorKind, Failure, Selection, Session};
 
 /// See the module.
 #[derive(Debug, Args)]
@@ -75,9 +75,9 @@ pub(super) fn read(source: &Source, as_json: bool) -> Result<Config, ExitCode> {
 /// Tells why there is no answer.
 pub(super) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
     let code = ExitCode::from(match failure.kind {
-        Kind::Usage => USAGE,
-        Kind::Denied => REFUSED,
-        Kind::Alive => TRY_AGAIN,
+        ErrorKind::Usage => USAGE,
+        ErrorKind::Denied => REFUSED,
+        ErrorKind::Alive => TRY_AGAIN,
     });
     if as_json {
         return answer(format_args!("{}", failure.json()), code);

@@ -6,7 +6,7 @@ use super::hint::{list, nearest, shown};
 use super::layers::Layers;
 use super::path::Path;
 use super::problem::{Place, Problem};
-use super::read::{Failure, Kind};
+use super::read::{Failure, UnreadKind};
 use super::schema::{known_keys, purpose};
 use super::settings::variable;
 
@@ -14,10 +14,10 @@ use super::settings::variable;
 pub(super) fn explain(failure: &Failure, layers: &Layers) -> Problem {
     let path = &failure.path;
     let (what, why, hint) = match &failure.kind {
-        Kind::Key(known) => unknown_key(path, known, &layers.place(path)),
-        Kind::Word(known) => unknown_word(path, known, layers),
-        Kind::Type { found, wanted } => wrong_type(path, found, wanted, layers),
-        Kind::Other(_) => (
+        UnreadKind::Key(known) => unknown_key(path, known, &layers.place(path)),
+        UnreadKind::Word(known) => unknown_word(path, known, layers),
+        UnreadKind::Type { found, wanted } => wrong_type(path, found, wanted, layers),
+        UnreadKind::Other(_) => (
             format!("`{path}` cannot be read"),
             "its value has a form the bridge does not know".to_owned(),
             "compare with `config/bridge.full.toml`".to_owned(),
@@ -28,7 +28,7 @@ pub(super) fn explain(failure: &Failure, layers: &Layers) -> Problem {
 
 /// The known key that `failure` is a misspelling of.
 pub(super) fn meant(failure: &Failure) -> Option<Path> {
-    let Kind::Key(known) = &failure.kind else { return None };
+    let UnreadKind::Key(known) = &failure.kind else { return None };
     let key = nearest(failure.path.last_key()?, known.iter().copied())?;
     Some(failure.path.parent()?.key(key))
 }

@@ -16,11 +16,11 @@ use super::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) path: Path,
-    pub(super) kind: Kind,
+    pub(super) kind: UnreadKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum UnreadKind {
     /// No such key; these are known.
     Key(&'static [&'static str]),
     /// No such value; these are known.
@@ -54,11 +54,11 @@ pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, 
 #[derive(Debug)]
 struct Error {
     path: Option<Path>,
-    kind: Kind,
+    kind: UnreadKind,
 }
 
 impl Error {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: UnreadKind) -> Self {
         Self { path: None, kind }
     }
 
@@ -78,11 +78,11 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: std::fmt::Display>(text: T) -> Self {
-        Self::new(Kind::Other(text.to_string()))
+        Self::new(UnreadKind::Other(text.to_string()))
     }
 
     fn invalid_type(found: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
-        Self::new(Kind::Type { found: kind_of(found), wanted: wanted.to_string() })
+        Self::new(UnreadKind::Type { found: kind_of(found), wanted: wanted.to_string() })
     }
 
     fn invalid_value(found: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
@@ -90,11 +90,11 @@ impl de::Error for Error {
     }
 
     fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
-        Self::new(Kind::Word(known))
+        Self::new(UnreadKind::Word(known))
     }
 
     fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
-        Self::new(Kind::Key(known))
+        Self::new(UnreadKind::Key(known))
     }
 }
 

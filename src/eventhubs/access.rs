@@ -22,7 +22,7 @@ use super::connection::Connected;
 use super::namespace::{NamespaceClient, NamespaceState, path_of};
 use super::outcome::Fault;
 use super::requests::Node;
-use super::token::{Kind, Token};
+use super::token::{Token, TokenType};
 
 /// How often it is said at most that tokens were renewed.
 const SAID: Duration = Duration::from_mins(10);
@@ -169,7 +169,7 @@ impl NamespaceClient {
             }
         }
         let token = had?;
-        if beyond == Some(token.expires) && token.kind == Kind::Sas {
+        if beyond == Some(token.expires) && token.kind == TokenType::Sas {
             let detail = "the signature was not replaced by a newer one".to_owned();
             return Err(Fault { connection: false, ..Fault::new(Cause::Connection, detail) });
         }

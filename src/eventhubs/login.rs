@@ -17,7 +17,7 @@ use crate::retry;
 use super::Cause;
 use super::advice::{Reason, Right, Who};
 use super::outcome::Fault;
-use super::token::{self, Kind, Token};
+use super::token::{self, Token, TokenType};
 
 /// A token of Entra that a service refuses is not asked for anew more often.
 const REST: Duration = Duration::from_secs(30);
@@ -297,7 +297,7 @@ impl NamespaceLogin {
                 let left = fresh.expires.duration_since(SystemTime::now()).unwrap_or_default();
                 let token = Token {
                     text: fresh.text,
-                    kind: Kind::Jwt,
+                    kind: TokenType::Jwt,
                     expires: fresh.expires,
                     second: false,
                 };

@@ -17,7 +17,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) text: Secret,
-    pub(super) kind: Kind,
+    pub(super) kind: TokenType,
     pub(super) expires: SystemTime,
     /// Which of two keys it was made with.
     pub(super) second: bool,
@@ -25,14 +25,14 @@ pub(super) struct Token {
 
 /// What kind of token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenType {
     /// Of shared access.
     Sas,
     /// Of Entra ID.
     Jwt,
 }
 
-impl Kind {
+impl TokenType {
     /// As `$cbs` wants it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ pub(super) fn sign(
     let key_name = utf8_percent_encode(key_name, ENCODED);
     let text =
         format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={key_name}");
-    Token { text: Secret::new(text), kind: Kind::Sas, expires, second: false }
+    Token { text: Secret::new(text), kind: TokenType::Sas, expires, second: false }
 }
 
 /// A signature that somebody else made; the text says itself when it ends.
@@ -69,7 +69,7 @@ pub(super) fn ready_made(text: &Secret) -> Option<Token> {
     let fields = text.expose().strip_prefix("SharedAccessSignature ")?;
     let expiry = fields.split('&').find_map(|field| field.trim().strip_prefix("se="))?;
     let expires = UNIX_EPOCH.checked_add(Duration::from_secs(expiry.parse().ok()?))?;
-    Some(Token { text: text.clone(), kind: Kind::Sas, expires, second: false })
+    Some(Token { text: text.clone(), kind: TokenType::Sas, expires, second: false })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::members::{NAMED, member};
 
 /// What is to be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Ask for something else.
     Usage,
     /// Let the bridge in, or bring Kafka back.
@@ -18,7 +18,7 @@ pub enum Kind {
     Alive,
 }
 
-impl Kind {
+impl ErrorKind {
     /// In one word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// By what the caller must do.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// What is wrong.
     pub what: String,
     /// The way out.
@@ -52,7 +52,7 @@ impl fmt::Display for Failure {
 
 impl Failure {
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, what: what.into(), hint: Some(hint.into()) }
+        Self { kind: ErrorKind::Usage, what: what.into(), hint: Some(hint.into()) }
     }
 
     /// `doing` is what was refused; a reason of Kafka's may end in a hint of its own.
@@ -60,7 +60,7 @@ impl Failure {
         let why = why.to_string();
         let (why, hint) = why.rsplit_once("; hint: ").unwrap_or((&why, hint));
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        Self { kind: Kind::Denied, what: format!("{doing}: {why}"), hint }
+        Self { kind: ErrorKind::Denied, what: format!("{doing}: {why}"), hint }
     }
 
     pub(crate) fn no_entry(brokers: &str, shut: &Shut) -> Self {
@@ -117,7 +117,7 @@ impl Failure {
         };
         let hint = "stop every bridge of the group first; a killed member leaves when its session times out \
                     (`session.timeout.ms`, 45 s)";
-        Self { kind: Kind::Alive, what, hint: Some(hint.to_owned()) }
+        Self { kind: ErrorKind::Alive, what, hint: Some(hint.to_owned()) }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::entry::{ANYWHERE, Digests, Entry, Kind};
+use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
 
 /// The offset of what is of no record: before all of them.
 const NONE: i64 = -1;
@@ -217,7 +217,7 @@ impl<'a> Comparison<'a> {
                 way,
                 partition,
                 offset: NONE,
-                kind: Kind::Last,
+                kind: EntryKind::Last,
                 hub_partition: *hub_partition,
                 at: *at,
                 digests: Digests::default(),
@@ -232,24 +232,27 @@ impl<'a> Comparison<'a> {
         let Some(first) = group.first() else { return };
         self.arrive((first.way, first.partition));
         let count = |kind| group.iter().filter(|entry| entry.kind == kind).count() as u64;
-        let expected = part(&group, Kind::Expected);
-        let found = part(&group, Kind::Found);
-        let (letters, due) = (count(Kind::Letter), count(Kind::DeadLetter));
-        let others = count(Kind::Filtered) + due + count(Kind::Dropped) + count(Kind::Unknown);
+        let expected = part(&group, EntryKind::Expected);
+        let found = part(&group, EntryKind::Found);
+        let (letters, due) = (count(EntryKind::Letter), count(EntryKind::DeadLetter));
+        let others = count(EntryKind::Filtered)
+            + due
+            + count(EntryKind::Dropped)
+            + count(EntryKind::Unknown);
         if expected.is_empty() && others == 0 {
             self.sums.no_record += found.len() as u64;
             return self.keep(group);
         }
         self.sums.expected += expected.len() as u64;
         self.sums.found += found.len() as u64;
-        self.sums.filtered += count(Kind::Filtered);
-        self.sums.dropped += count(Kind::Dropped);
-        self.sums.unknown += count(Kind::Unknown);
+        self.sums.filtered += count(EntryKind::Filtered);
+        self.sums.dropped += count(EntryKind::Dropped);
+        self.sums.unknown += count(EntryKind::Unknown);
         self.sums.dead_lettered += due;
         if due > letters {
             *self.sums.letters_missing.entry(first.way).or_default() += due - letters;
         }
-        if count(Kind::Unknown) == 0 {
+        if count(EntryKind::Unknown) == 0 {
             self.pair(expected, found, letters.saturating_sub(due));
         }
         self.order(found);
@@ -367,7 +370,7 @@ fn is_of(example: &Example, event: &Entry) -> bool {
 }
 
 /// The entries of that kind, of a group that is sorted.
-fn part(group: &[Entry], kind: Kind) -> &[Entry] {
+fn part(group: &[Entry], kind: EntryKind) -> &[Entry] {
     let from = group.partition_point(|entry| entry.kind < kind);
     let to = group.partition_point(|entry| entry.kind <= kind);
     &group[from..to]

@@ -12,7 +12,7 @@ pub(super) const ANYWHERE: u32 = u32::MAX;
 
 /// What an entry is about. The order is that in which entries of one record are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     /// A record of which an event is to be there.
     Expected,
     /// A record that its mapping filters.
@@ -31,15 +31,15 @@ pub(super) enum Kind {
     Last,
 }
 
-const KINDS: [Kind; 8] = [
-    Kind::Expected,
-    Kind::Filtered,
-    Kind::DeadLetter,
-    Kind::Dropped,
-    Kind::Unknown,
-    Kind::Letter,
-    Kind::Found,
-    Kind::Last,
+const KINDS: [EntryKind; 8] = [
+    EntryKind::Expected,
+    EntryKind::Filtered,
+    EntryKind::DeadLetter,
+    EntryKind::Dropped,
+    EntryKind::Unknown,
+    EntryKind::Letter,
+    EntryKind::Found,
+    EntryKind::Last,
 ];
 
 /// Digests of the parts of an event.
@@ -63,7 +63,7 @@ pub(super) struct Entry {
     /// The offset.
     pub(super) offset: i64,
     /// What it is about.
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
     /// Number of the hub partition, or [`ANYWHERE`].
     pub(super) hub_partition: u32,
     /// Of an event its sequence number, of a record its timestamp in milliseconds.

@@ -9,7 +9,7 @@ use crate::eventhubs::reader::{HubEvent, Reading, Start, Told};
 use crate::group::Failure;
 use crate::readback::{Hub, failure};
 
-use super::entry::{Digests, Entry, Kind};
+use super::entry::{Digests, Entry, EntryKind};
 use super::ledger::Ledger;
 use super::source::took;
 use super::watch::Watch;
@@ -171,7 +171,7 @@ impl Ways {
             way: *way,
             partition,
             offset,
-            kind: Kind::Found,
+            kind: EntryKind::Found,
             hub_partition: lane as u32,
             at: event.sequence,
             digests: Digests::of(event, Some(replayed)),

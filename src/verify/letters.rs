@@ -9,7 +9,7 @@ use crate::group::Failure;
 use crate::kafka::{Cluster, Inquiry, Opened, Stretch};
 use crate::record::{Record, TopicPartition};
 
-use super::entry::{ANYWHERE, Digests, Entry, Kind};
+use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
 use super::ledger::Ledger;
 use super::state::LetterBox;
 
@@ -70,7 +70,7 @@ pub(super) fn read(
                 way,
                 partition: origin.partition,
                 offset: origin.offset,
-                kind: Kind::Letter,
+                kind: EntryKind::Letter,
                 hub_partition: ANYWHERE,
                 at: 0,
                 digests: Digests::default(),

@@ -150,11 +150,11 @@ impl Iterator for Merged {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::entry::{Digests, Kind};
+    use super::super::entry::{Digests, EntryKind};
     use super::*;
 
     fn entry((way, offset, at): (u32, i64, i64)) -> Entry {
-        let (kind, digests) = (Kind::Found, Digests::default());
+        let (kind, digests) = (EntryKind::Found, Digests::default());
         Entry { way, partition: 0, offset, kind, hub_partition: 0, at, digests }
     }
 

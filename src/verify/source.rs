@@ -16,7 +16,7 @@ use crate::record::{Record, TopicPartition};
 use crate::route::Route;
 use crate::trial::{Hub, Trial};
 
-use super::entry::{ANYWHERE, Digests, Entry, Kind};
+use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
 use super::ledger::Ledger;
 use super::state::{Source, VerifyState};
 use super::watch::Watch;
@@ -144,7 +144,7 @@ fn entries(
         way,
         partition: record.partition,
         offset: record.offset,
-        kind: Kind::Expected,
+        kind: EntryKind::Expected,
         hub_partition: ANYWHERE,
         at: record.timestamp.unwrap_or_default(),
         digests: Digests::default(),
@@ -154,14 +154,14 @@ fn entries(
             let expected = |event| expected(event, route, entry);
             return events.into_iter().map(expected).collect();
         }
-        Rehearsed::Filtered(_) => Kind::Filtered,
+        Rehearsed::Filtered(_) => EntryKind::Filtered,
         Rehearsed::Refused { .. } => match route.failure.policy {
-            Policy::DeadLetter => Kind::DeadLetter,
-            Policy::Drop => Kind::Dropped,
+            Policy::DeadLetter => EntryKind::DeadLetter,
+            Policy::Drop => EntryKind::Dropped,
             // Its partition stands before it.
-            Policy::Halt => Kind::Unknown,
+            Policy::Halt => EntryKind::Unknown,
         },
-        Rehearsed::NoPlace(_) => Kind::Unknown,
+        Rehearsed::NoPlace(_) => EntryKind::Unknown,
         Rehearsed::Missing(missing) => {
             let why = why.unwrap_or("it is unknown");
             let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);

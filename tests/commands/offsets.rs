@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config::{Config, Start};
-use kafka_eventhubs_bridge::group::{Kind, Plan, Session, Target};
+use kafka_eventhubs_bridge::group::{ErrorKind, Plan, Session, Target};
 use kafka_eventhubs_bridge::kafka::objection;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -271,7 +271,7 @@ fn whoever_joins_between_the_plan_and_the_commit_is_not_overlooked() {
     let bridge = scene.settings.start();
     assert!(scene.server.hub("orders").wait_for(15, PATIENCE), "it has joined");
     let failure = plan.carry_out(&mut session, PATIENCE).unwrap_err();
-    assert_eq!(failure.kind, Kind::Alive, "{failure}");
+    assert_eq!(failure.kind, ErrorKind::Alive, "{failure}");
     assert!(failure.what.contains("kafka-eventhubs-bridge at 127.0.0.1"), "{failure}");
     bridge.stop();
     assert_eq!(scene.positions(), [Some(10), Some(10)]);

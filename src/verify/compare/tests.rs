@@ -35,11 +35,16 @@ fn by_hand(entries: &[Entry]) -> Sums {
     let mut faults: BTreeMap<(u32, Fault), u64> = BTreeMap::new();
     let mut places: BTreeMap<(u32, i32, u32), Vec<i64>> = BTreeMap::new();
     for group in records.values() {
-        let of = |kind: Kind| group.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
-        let (expected, found) = (of(Kind::Expected), of(Kind::Found));
-        let [filtered, due, dropped, unknown, letters] =
-            [Kind::Filtered, Kind::DeadLetter, Kind::Dropped, Kind::Unknown, Kind::Letter]
-                .map(|kind| of(kind).len());
+        let of = |kind: EntryKind| group.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
+        let (expected, found) = (of(EntryKind::Expected), of(EntryKind::Found));
+        let [filtered, due, dropped, unknown, letters] = [
+            EntryKind::Filtered,
+            EntryKind::DeadLetter,
+            EntryKind::Dropped,
+            EntryKind::Unknown,
+            EntryKind::Letter,
+        ]
+        .map(|kind| of(kind).len());
         if expected.len() + filtered + due + dropped + unknown == 0 {
             sums.no_record += found.len() as u64;
             continue;
@@ -122,15 +127,15 @@ fn by_hand(entries: &[Entry]) -> Sums {
     sums
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
+fn kind() -> impl Strategy<Value = EntryKind> {
     prop_oneof![
-        8 => Just(Kind::Expected),
-        8 => Just(Kind::Found),
-        1 => Just(Kind::Filtered),
-        1 => Just(Kind::DeadLetter),
-        1 => Just(Kind::Dropped),
-        1 => Just(Kind::Letter),
-        1 => Just(Kind::Unknown),
+        8 => Just(EntryKind::Expected),
+        8 => Just(EntryKind::Found),
+        1 => Just(EntryKind::Filtered),
+        1 => Just(EntryKind::DeadLetter),
+        1 => Just(EntryKind::Dropped),
+        1 => Just(EntryKind::Letter),
+        1 => Just(EntryKind::Unknown),
     ]
 }
 
@@ -140,7 +145,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         |(way, partition, offset, kind, hub_partition, at, digest)| {
             let digests = Digests { key: 0, headers: digest / 2, body: digest % 2 };
             // An event is somewhere.
-            let is_anywhere = kind == Kind::Found && hub_partition == ANYWHERE;
+            let is_anywhere = kind == EntryKind::Found && hub_partition == ANYWHERE;
             let hub_partition = if is_anywhere { 0 } else { hub_partition };
             Entry { way, partition, offset, kind, hub_partition, at, digests }
         },
@@ -173,21 +178,22 @@ fn sound() -> Vec<Entry> {
                 way,
                 partition,
                 offset,
-                kind: Kind::Expected,
+                kind: EntryKind::Expected,
                 hub_partition,
                 at: 1_000,
                 digests,
             };
             let at = 10_000 + offset;
-            all.extend([record, Entry { kind: Kind::Found, at, ..record }]);
+            all.extend([record, Entry { kind: EntryKind::Found, at, ..record }]);
         }
     }
     all
 }
 
 fn event(all: &mut [Entry], offset: i64) -> &mut Entry {
-    let is =
-        |it: &&mut Entry| (it.kind, it.way, it.partition, it.offset) == (Kind::Found, 1, 7, offset);
+    let is = |it: &&mut Entry| {
+        (it.kind, it.way, it.partition, it.offset) == (EntryKind::Found, 1, 7, offset)
+    };
     all.iter_mut().find(is).unwrap()
 }
 
@@ -203,7 +209,9 @@ fn each_planted_fault_is_found_alone_and_in_its_place() {
     type Plant = fn(&mut Vec<Entry>);
     let planted: [(Fault, Plant); 6] = [
         (Fault::Missing, |all| {
-            all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 42));
+            all.retain(|it| {
+                (it.kind, it.way, it.partition, it.offset) != (EntryKind::Found, 1, 7, 42)
+            });
         }),
         (Fault::Twice, |all| {
             let again = *event(all, 42);
@@ -219,9 +227,9 @@ fn each_planted_fault_is_found_alone_and_in_its_place() {
         (Fault::Misplaced, |all| event(all, 42).hub_partition = 1),
         (Fault::Unexpected, |all| {
             let record = all.iter_mut().find(|it| {
-                (it.kind, it.way, it.partition, it.offset) == (Kind::Expected, 1, 7, 42)
+                (it.kind, it.way, it.partition, it.offset) == (EntryKind::Expected, 1, 7, 42)
             });
-            record.unwrap().kind = Kind::Filtered;
+            record.unwrap().kind = EntryKind::Filtered;
         }),
     ];
     for (fault, plant) in planted {
@@ -245,15 +253,15 @@ fn each_planted_fault_is_found_alone_and_in_its_place() {
 fn what_cannot_be_proven_is_no_fault() {
     let mut all = sound();
     // Compaction has taken the record.
-    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Expected, 1, 7, 42));
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (EntryKind::Expected, 1, 7, 42));
     // The hub's retention has taken the event.
-    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 43));
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (EntryKind::Found, 1, 7, 43));
     let old = all.iter_mut().find(|it| (it.way, it.partition, it.offset) == (1, 7, 43)).unwrap();
     old.at = 99;
     // It could not be stored, and its letter is there.
     let refused = *event(&mut all, 44);
-    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (Kind::Found, 1, 7, 44));
-    all.push(Entry { kind: Kind::Letter, ..refused });
+    all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (EntryKind::Found, 1, 7, 44));
+    all.push(Entry { kind: EntryKind::Letter, ..refused });
     let sums = compared(all);
     assert!(sums.is_good(), "{sums:?}");
     assert_eq!((sums.no_record, sums.expired, sums.dead_lettered), (1, 1, 1));

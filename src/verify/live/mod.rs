@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::group::{Failure, Kind};
+use crate::group::{ErrorKind, Failure};
 use crate::readback::Hub;
 
 use super::ledger::{self, Ledger};
@@ -92,7 +92,7 @@ pub async fn follow(
             Ok(None) => break,
             Err(Unsettled::ForGood(failure)) => return Err(failure),
             // Only who has asked can do anything about it.
-            Err(Unsettled::Again(failure)) if failure.kind == Kind::Usage && !has_settled => {
+            Err(Unsettled::Again(failure)) if failure.kind == ErrorKind::Usage && !has_settled => {
                 return Err(failure);
             }
             Err(Unsettled::Again(failure)) => rounds.failed(&failure),

@@ -7,7 +7,7 @@ use std::io;
 use crate::group::{Failure, Selection};
 
 use super::super::compare::{Comparison, Sums};
-use super::super::entry::{Entry, Kind};
+use super::super::entry::{Entry, EntryKind};
 use super::super::ledger::{Ledger, MOST};
 use super::super::runs::Runs;
 use super::super::state::{Source, VerifyState};
@@ -49,10 +49,10 @@ fn sift(
         let entry = entry?;
         match (ranges.belongs(&entry), entry.kind) {
             (Belongs::Here, _) => comparison.take(entry),
-            (Belongs::Before, Kind::Last) => comparison.goes_on(&entry),
-            (Belongs::Before, Kind::Found) => comparison.again(&entry),
+            (Belongs::Before, EntryKind::Last) => comparison.goes_on(&entry),
+            (Belongs::Before, EntryKind::Found) => comparison.again(&entry),
             (Belongs::Later, kind) => {
-                waiting += u64::from(kind == Kind::Found);
+                waiting += u64::from(kind == EntryKind::Found);
                 kept.push(entry);
             }
             (Belongs::Before | Belongs::Nowhere, _) => {}

@@ -42,20 +42,20 @@ fn state(ranges: &[(i64, i64)], fresh: bool) -> VerifyState {
     }
 }
 
-fn entry(kind: Kind, partition: i32, offset: i64, at: i64) -> Entry {
-    let hub_partition = if kind == Kind::Found { (offset % 2) as u32 } else { ANYWHERE };
+fn entry(kind: EntryKind, partition: i32, offset: i64, at: i64) -> Entry {
+    let hub_partition = if kind == EntryKind::Found { (offset % 2) as u32 } else { ANYWHERE };
     let digests = Digests { key: 0, headers: 0, body: offset.cast_unsigned() };
     Entry { way: 0, partition, offset, kind, hub_partition, at, digests }
 }
 
 fn found(partition: i32, offset: i64, at: i64) -> Entry {
-    entry(Kind::Found, partition, offset, at)
+    entry(EntryKind::Found, partition, offset, at)
 }
 
 /// The records of these ranges.
 fn records(ranges: &[(i64, i64)]) -> Vec<Entry> {
     let of = |(partition, (from, to)): (usize, &(i64, i64))| {
-        (*from..*to).map(move |offset| entry(Kind::Expected, partition as i32, offset, 0))
+        (*from..*to).map(move |offset| entry(EntryKind::Expected, partition as i32, offset, 0))
     };
     ranges.iter().enumerate().flat_map(of).collect()
 }
