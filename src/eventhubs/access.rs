@@ -22,7 +22,7 @@ use super::connection::Connected;
 use super::namespace::{NamespaceClient, NamespaceState, path_of};
 use super::outcome::Fault;
 use super::requests::Node;
-use super::token::{Token, TokenType};
+use super::token::{CbsToken, TokenType};
 
 /// How often it is said at most that tokens were renewed.
 const SAID: Duration = Duration::from_mins(10);
@@ -54,7 +54,7 @@ impl Default for CbsClient {
 /// A token the connection holds for one audience.
 #[derive(Clone)]
 struct PutToken {
-    token: Token,
+    token: CbsToken,
     since: Instant,
     /// When to renew it.
     due: Instant,
@@ -75,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl CbsClient {
     /// The token that is held for `audience`, if it still counts.
-    fn living(&self, audience: &str) -> Option<Token> {
+    fn living(&self, audience: &str) -> Option<CbsToken> {
         let held = lock(&self.held);
         let token = &held.get(audience)?.token;
         (token.expires > SystemTime::now()).then(|| token.clone())
@@ -85,7 +85,7 @@ impl CbsClient {
         Arc::clone(lock(&self.attempts).entry(audience.to_owned()).or_default())
     }
 
-    fn hold(&self, audience: &str, token: &Token) {
+    fn hold(&self, audience: &str, token: &CbsToken) {
         let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default();
         let wait = crate::credential::renew_in(left, rand::random()).max(SOONEST);
         let since = Instant::now();
@@ -96,7 +96,7 @@ impl CbsClient {
 
     /// The service did not take `token` for `audience` any more: the next link needs another one. Many links find out
     /// at the same time, and one that was put since is not meant.
-    pub(super) fn forget(&self, audience: &str, token: &Token) {
+    pub(super) fn forget(&self, audience: &str, token: &CbsToken) {
         let mut held = lock(&self.held);
         let is_meant = |held: &PutToken| {
             held.token.text.expose() == token.text.expose() || held.since.elapsed() > SOONEST
@@ -134,7 +134,7 @@ impl NamespaceClient {
         &self,
         connected: &Connected,
         audience: &str,
-    ) -> Result<Token, Fault> {
+    ) -> Result<CbsToken, Fault> {
         let access = &connected.access;
         if let Some(token) = access.living(audience) {
             return Ok(token);
@@ -160,7 +160,7 @@ impl NamespaceClient {
         connected: &Connected,
         audience: &str,
         beyond: Option<SystemTime>,
-    ) -> Result<Token, Fault> {
+    ) -> Result<CbsToken, Fault> {
         let had = self.0.login.token(audience, beyond).await;
         if let Err(fault) = &had {
             self.0.metrics.token_put(&self.0.name, false);
@@ -200,9 +200,9 @@ impl NamespaceClient {
         &self,
         connected: &Connected,
         audience: &str,
-        token: Token,
-    ) -> Result<Token, Fault> {
-        let put = async |token: &Token| {
+        token: CbsToken,
+    ) -> Result<CbsToken, Fault> {
+        let put = async |token: &CbsToken| {
             let expires = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
             let text = |text: &str| Value::String(text.to_owned());
             let what = [

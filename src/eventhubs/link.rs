@@ -16,7 +16,7 @@ use super::namespace::{NamespaceClient, Seating, Set};
 use super::outcome::{self, Fault};
 use super::producer;
 use super::session::Seat;
-use super::token::Token;
+use super::token::CbsToken;
 use super::{Cause, SendError};
 
 /// The message format of a batch (Event Hubs).
@@ -31,7 +31,7 @@ pub(super) struct Link {
     pub(super) sender: Sender,
     pub(super) seat: Seat,
     /// The token it was attached with.
-    pub(super) token: Token,
+    pub(super) token: CbsToken,
     _counted: Counted,
 }
 

@@ -17,7 +17,7 @@ use crate::retry;
 use super::Cause;
 use super::advice::{Reason, Right, Who};
 use super::outcome::Fault;
-use super::token::{self, Token, TokenType};
+use super::token::{self, CbsToken, TokenType};
 
 /// A token of Entra that a service refuses is not asked for anew more often.
 const REST: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ impl EntraIdentity {
 /// The token of Entra, and what became of the last attempts to have one.
 #[derive(Default)]
 struct EntraToken {
-    token: Option<Token>,
+    token: Option<CbsToken>,
     /// When it came, and when to ask for the next.
     since: Option<Instant>,
     due: Option<Instant>,
@@ -97,7 +97,7 @@ impl NamespaceLogin {
         &self,
         audience: &str,
         beyond: Option<SystemTime>,
-    ) -> Result<Token, Fault> {
+    ) -> Result<CbsToken, Fault> {
         match &self.way {
             LoginMethod::Sas { settings, second } => {
                 let second = *second.lock().await;
@@ -110,7 +110,7 @@ impl NamespaceLogin {
     }
 
     /// The service did not take `token`. What may be tried instead, now.
-    pub(super) async fn instead(&self, token: &Token, audience: &str) -> Option<Token> {
+    pub(super) async fn instead(&self, token: &CbsToken, audience: &str) -> Option<CbsToken> {
         match &self.way {
             LoginMethod::Sas { settings, .. } if settings.second.is_some() => {
                 self.signed(settings, !token.second, audience).await.ok()
@@ -176,7 +176,7 @@ impl NamespaceLogin {
     }
 
     /// The service took `token` after it had refused the other one: from now on that key is used.
-    pub(super) async fn prefer(&self, token: &Token) {
+    pub(super) async fn prefer(&self, token: &CbsToken) {
         let LoginMethod::Sas { second, .. } = &self.way else { return };
         let mut second = second.lock().await;
         // Many links share a key; the first that finds out is news.
@@ -221,10 +221,15 @@ impl NamespaceLogin {
     }
 
     /// A token made with the first or the second of what `settings` name.
-    async fn signed(&self, settings: &Sas, second: bool, audience: &str) -> Result<Token, Fault> {
+    async fn signed(
+        &self,
+        settings: &Sas,
+        second: bool,
+        audience: &str,
+    ) -> Result<CbsToken, Fault> {
         let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
         let token = self.sign(access, audience, settings.lifetime).await?;
-        Ok(Token { second, ..token })
+        Ok(CbsToken { second, ..token })
     }
 
     async fn sign(
@@ -232,7 +237,7 @@ impl NamespaceLogin {
         access: &SharedAccess,
         audience: &str,
         lifetime: Duration,
-    ) -> Result<Token, Fault> {
+    ) -> Result<CbsToken, Fault> {
         let now = SystemTime::now();
         match access {
             SharedAccess::Key { name, key } => {
@@ -275,7 +280,7 @@ impl NamespaceLogin {
         identity: &EntraIdentity,
         held: &mut EntraToken,
         beyond: Option<SystemTime>,
-    ) -> Result<Token, Fault> {
+    ) -> Result<CbsToken, Fault> {
         let now = Instant::now();
         let living = held.token.clone().filter(|token| token.expires > SystemTime::now());
         if let Some(token) = &living
@@ -295,7 +300,7 @@ impl NamespaceLogin {
             Ok(fresh) => {
                 *identity.unrenewed() = None;
                 let left = fresh.expires.duration_since(SystemTime::now()).unwrap_or_default();
-                let token = Token {
+                let token = CbsToken {
                     text: fresh.text,
                     kind: TokenType::Jwt,
                     expires: fresh.expires,
@@ -332,7 +337,7 @@ impl NamespaceLogin {
     }
 }
 
-fn ready_made(text: &Secret) -> Result<Token, Fault> {
+fn ready_made(text: &Secret) -> Result<CbsToken, Fault> {
     token::ready_made(text).ok_or_else(|| unusable("the signature has no expiry"))
 }
 

@@ -15,7 +15,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// A token for one audience.
 #[derive(Debug, Clone)]
-pub(super) struct Token {
+pub(super) struct CbsToken {
     pub(super) text: Secret,
     pub(super) kind: TokenType,
     pub(super) expires: SystemTime,
@@ -49,7 +49,7 @@ pub(super) fn sign(
     key: &Secret,
     validity: Duration,
     now: SystemTime,
-) -> Token {
+) -> CbsToken {
     let expires = now + validity;
     let expiry = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let resource = utf8_percent_encode(audience, ENCODED).to_string();
@@ -61,15 +61,15 @@ pub(super) fn sign(
     let key_name = utf8_percent_encode(key_name, ENCODED);
     let text =
         format!("SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={key_name}");
-    Token { text: Secret::new(text), kind: TokenType::Sas, expires, second: false }
+    CbsToken { text: Secret::new(text), kind: TokenType::Sas, expires, second: false }
 }
 
 /// A signature that somebody else made; the text says itself when it ends.
-pub(super) fn ready_made(text: &Secret) -> Option<Token> {
+pub(super) fn ready_made(text: &Secret) -> Option<CbsToken> {
     let fields = text.expose().strip_prefix("SharedAccessSignature ")?;
     let expiry = fields.split('&').find_map(|field| field.trim().strip_prefix("se="))?;
     let expires = UNIX_EPOCH.checked_add(Duration::from_secs(expiry.parse().ok()?))?;
-    Some(Token { text: text.clone(), kind: TokenType::Sas, expires, second: false })
+    Some(CbsToken { text: text.clone(), kind: TokenType::Sas, expires, second: false })
 }
 
 #[cfg(test)]
