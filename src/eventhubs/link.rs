@@ -56,7 +56,7 @@ impl Drop for Counted {
 }
 
 /// How a send ended.
-pub(super) enum End {
+pub(super) enum SendEnd {
     /// The peer answered; the link is good.
     Settled(Result<(), SendError>),
     /// The link is gone, and the answer with it.
@@ -124,23 +124,23 @@ impl Link {
     }
 
     /// Sends and waits for the answer, for the end of the link, or until the time is over.
-    pub(super) async fn send(&mut self, message: Bytes, limit: Duration) -> End {
+    pub(super) async fn send(&mut self, message: Bytes, limit: Duration) -> SendEnd {
         let Ok(mut delivery) = self.sender.send(message, BATCH_FORMAT) else {
-            return End::Lost(Fault::ended(&self.sender.gone().await).unsent());
+            return SendEnd::Lost(Fault::ended(&self.sender.gone().await).unsent());
         };
         match timeout(limit, &mut delivery).await {
             Ok(Outcome::Answered(Answer::Rejected(Some(said))))
                 if producer::is_out_of_step(&said.condition) =>
             {
-                End::OutOfStep(Fault::said(&said))
+                SendEnd::OutOfStep(Fault::said(&said))
             }
-            Ok(Outcome::Answered(answer)) => End::Settled(outcome::settled(answer)),
+            Ok(Outcome::Answered(answer)) => SendEnd::Settled(outcome::settled(answer)),
             Ok(Outcome::Unsettled { sent, why }) => {
                 let fault = Fault::ended(&why);
-                End::Lost(if sent { fault } else { fault.unsent() })
+                SendEnd::Lost(if sent { fault } else { fault.unsent() })
             }
-            Err(_) if self.sender.withdraw(&delivery) => End::Unsent,
-            Err(_) => End::Silent(delivery),
+            Err(_) if self.sender.withdraw(&delivery) => SendEnd::Unsent,
+            Err(_) => SendEnd::Silent(delivery),
         }
     }
 

@@ -6,7 +6,7 @@ use amqp::driver::Delivery;
 use bytes::Bytes;
 
 use super::LinkTask;
-use crate::eventhubs::link::{End, Link};
+use crate::eventhubs::link::{Link, SendEnd};
 use crate::eventhubs::outcome::Fault;
 use crate::eventhubs::traffic::UnderWay;
 use crate::eventhubs::{Cause, SendError};
@@ -28,16 +28,16 @@ impl LinkTask {
         // Nobody waits for a batch that had its time.
         drop(under_way);
         match end {
-            End::Settled(result) => {
+            SendEnd::Settled(result) => {
                 self.seating.answered();
                 (result, Some(link))
             }
-            End::OutOfStep(fault) => {
+            SendEnd::OutOfStep(fault) => {
                 self.forgets();
                 self.release(Some(link));
                 (Err(fault.into()), None)
             }
-            End::Lost(fault) => {
+            SendEnd::Lost(fault) => {
                 if fault.out_of_step {
                     self.forgets();
                 }
@@ -48,8 +48,8 @@ impl LinkTask {
                 self.lost(link, &fault).await;
                 (Err(fault.into()), None)
             }
-            End::Unsent => (Err(self.unsent(link).await.into()), None),
-            End::Silent(delivery) => (self.silent(link, delivery).await, None),
+            SendEnd::Unsent => (Err(self.unsent(link).await.into()), None),
+            SendEnd::Silent(delivery) => (self.silent(link, delivery).await, None),
         }
     }
 
