@@ -33,7 +33,7 @@ const LINKS_A_CONNECTION: usize = 1_024;
 const OWN_SESSIONS: usize = 2;
 
 /// What a connection is made with.
-pub(super) struct Terms<'a> {
+pub(super) struct ConnectionTerms<'a> {
     pub(super) host: &'a str,
     pub(super) container: String,
     /// The peer is asked to be heard at least twice in this time.
@@ -81,7 +81,7 @@ impl Connected {
     pub(super) async fn open(
         stream: Stream,
         switch: Arc<Switch>,
-        terms: Terms<'_>,
+        terms: ConnectionTerms<'_>,
     ) -> Result<Self, Fault> {
         let mut settings = Settings::new(terms.host, terms.container, Login::Anonymous);
         settings.idle = Some(terms.idle);

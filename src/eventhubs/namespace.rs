@@ -20,7 +20,7 @@ use crate::{config, retry};
 
 use super::Cause;
 use super::access::RenewedTokens;
-use super::connection::{Connected, Terms};
+use super::connection::{Connected, ConnectionTerms};
 use super::login::NamespaceLogin;
 use super::outcome::Fault;
 use super::transport::{self, Passed, Switch, Tell};
@@ -199,7 +199,7 @@ impl NamespaceClient {
         let stream = stream.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let number = self.number();
         let shard = self.0.shard;
-        let terms = Terms {
+        let terms = ConnectionTerms {
             host: &address.host,
             container: format!("kafka-eventhubs-bridge-{}-{shard}-{number}", std::process::id()),
             idle: *idle_timeout,
