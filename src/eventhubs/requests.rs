@@ -72,7 +72,7 @@ impl Node {
 struct Links {
     sender: Sender,
     reply_to: String,
-    waiting: Arc<std::sync::Mutex<Waiting>>,
+    waiting: Arc<std::sync::Mutex<PendingRequest>>,
     turns: Semaphore,
     next: AtomicU64,
     /// Questions in a row that were not answered.
@@ -82,7 +82,7 @@ struct Links {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct PendingRequest {
     asked: BTreeMap<u64, oneshot::Sender<Result<Reply, Fault>>>,
     /// Why no more answers come.
     ended: Option<Fault>,
@@ -94,7 +94,7 @@ impl Drop for Links {
     }
 }
 
-fn lock(waiting: &std::sync::Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+fn lock(waiting: &std::sync::Mutex<PendingRequest>) -> MutexGuard<'_, PendingRequest> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -105,7 +105,7 @@ impl Links {
         let limit = connected.limit;
         let late = |_| connected.unanswered(&format!("attaching to `{node}`"), limit);
         let no_place = "the session allows no more links";
-        let waiting = Arc::<std::sync::Mutex<Waiting>>::default();
+        let waiting = Arc::<std::sync::Mutex<PendingRequest>>::default();
         let name = format!("{mine}-sender");
         let attached = timeout(limit, session.sender(&name, node)).await.map_err(late)?;
         let sender = attached.map_err(|gone| not_there(no_place, &gone))?;
@@ -210,13 +210,13 @@ impl Links {
 }
 
 /// Waits for the end of the link on which the answers come.
-async fn watch(mut receiver: Receiver, waiting: Arc<std::sync::Mutex<Waiting>>) {
+async fn watch(mut receiver: Receiver, waiting: Arc<std::sync::Mutex<PendingRequest>>) {
     let why = receiver.gone().await;
     end(&waiting, &Fault::ended(&why));
 }
 
 /// No more answers come.
-fn end(waiting: &std::sync::Mutex<Waiting>, fault: &Fault) {
+fn end(waiting: &std::sync::Mutex<PendingRequest>, fault: &Fault) {
     let mut waiting = lock(waiting);
     waiting.ended = Some(fault.clone());
     for (_, tell) in std::mem::take(&mut waiting.asked) {
@@ -225,7 +225,7 @@ fn end(waiting: &std::sync::Mutex<Waiting>, fault: &Fault) {
 }
 
 /// Hands an answer out. One that does not say to what it is one is to the oldest question.
-fn hand_out(message: &[u8], waiting: &std::sync::Mutex<Waiting>) {
+fn hand_out(message: &[u8], waiting: &std::sync::Mutex<PendingRequest>) {
     // One that cannot be read is none: who waits for it is told so by the time.
     let Ok(reply) = question::decode(message) else { return };
     let mut waiting = lock(waiting);
