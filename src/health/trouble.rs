@@ -102,7 +102,7 @@ struct Case {
 
 /// What one line of the log is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Line {
+enum LogSubject {
     Namespace(Arc<str>),
     /// All hubs of a namespace that do not store what is sent.
     Delivery(Arc<str>),
@@ -121,7 +121,7 @@ struct Said {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     cases: BTreeMap<Trouble, Case>,
-    lines: BTreeMap<Line, Said>,
+    lines: BTreeMap<LogSubject, Said>,
     /// Hubs of which something was said, ever.
     hubs: BTreeSet<(Arc<str>, Arc<str>)>,
 }
@@ -168,19 +168,21 @@ impl Ledger {
     }
 
     /// Where the log tells of a trouble. The Kafka client tells of topics by itself, the pipeline of partitions.
-    fn line(&self, what: &Trouble) -> Option<Line> {
+    fn line(&self, what: &Trouble) -> Option<LogSubject> {
         let case = self.cases.get(what)?;
         match what {
             Trouble::Hub { namespace, .. } if !case.words.values().any(|word| word.refused) => {
-                Some(Line::Namespace(Arc::clone(namespace)))
+                Some(LogSubject::Namespace(Arc::clone(namespace)))
             }
-            Trouble::Delivery { namespace, .. } => Some(Line::Delivery(Arc::clone(namespace))),
+            Trouble::Delivery { namespace, .. } => {
+                Some(LogSubject::Delivery(Arc::clone(namespace)))
+            }
             Trouble::Partition { .. } => None,
-            _ => Some(Line::Own(what.clone())),
+            _ => Some(LogSubject::Own(what.clone())),
         }
     }
 
-    fn open(&mut self, line: Line, what: &Trouble, now: Instant) {
+    fn open(&mut self, line: LogSubject, what: &Trouble, now: Instant) {
         let Some(detail) = self.detail(what) else { return };
         if let Some(said) = self.lines.get_mut(&line) {
             said.open.insert(what.clone());
@@ -197,7 +199,7 @@ impl Ledger {
         }
     }
 
-    fn close(&mut self, line: &Line, what: &Trouble, now: Instant) {
+    fn close(&mut self, line: &LogSubject, what: &Trouble, now: Instant) {
         let Some(said) = self.lines.get_mut(line) else { return };
         said.open.remove(what);
         if !said.open.is_empty() {
@@ -259,11 +261,11 @@ impl Ledger {
 }
 
 /// `lasted` and how many are concerned, when it was said before.
-fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usize)>) {
+fn say(line: &LogSubject, what: &Trouble, detail: &str, lasted: Option<(Duration, usize)>) {
     let for_ = lasted.map(|(lasted, _)| tracing::field::display(seconds(lasted)));
     let hubs = lasted.map(|(_, hubs)| hubs).filter(|hubs| *hubs > 1);
     match (line, what) {
-        (Line::Namespace(_), Trouble::Hub { namespace, hub }) => {
+        (LogSubject::Namespace(_), Trouble::Hub { namespace, hub }) => {
             tracing::warn!(
                 name: "unreachable",
                 %namespace, %hub, hubs, lasted = for_, detail,
@@ -311,34 +313,34 @@ fn say(line: &Line, what: &Trouble, detail: &str, lasted: Option<(Duration, usiz
     }
 }
 
-fn over(line: &Line, lasted: Duration) {
+fn over(line: &LogSubject, lasted: Duration) {
     let lasted = tracing::field::display(seconds(lasted));
     match line {
-        Line::Namespace(namespace) => {
+        LogSubject::Namespace(namespace) => {
             tracing::info!(name: "reachable", %namespace, lasted, "connected to event hubs again");
         }
-        Line::Delivery(namespace) => {
+        LogSubject::Delivery(namespace) => {
             tracing::info!(name: "accepting", %namespace, lasted, "event hubs accepts events again");
         }
-        Line::Own(Trouble::Token { namespace, hub }) => {
+        LogSubject::Own(Trouble::Token { namespace, hub }) => {
             tracing::info!(name: "token_renewed", %namespace, %hub, lasted, "a token was issued again");
         }
-        Line::Own(Trouble::Throttled(namespace)) => {
+        LogSubject::Own(Trouble::Throttled(namespace)) => {
             tracing::info!(name: "throttle_ended", %namespace, lasted, "no longer throttled");
         }
-        Line::Own(Trouble::Hub { namespace, hub }) => {
+        LogSubject::Own(Trouble::Hub { namespace, hub }) => {
             tracing::info!(name: "hub_accepted", %namespace, %hub, lasted, "the hub is usable again");
         }
-        Line::Own(Trouble::Place { topic, namespace, hub }) => {
+        LogSubject::Own(Trouble::Place { topic, namespace, hub }) => {
             tracing::info!(name: "place_found", %topic, %namespace, %hub, lasted, "every partition of the topic has a partition of the hub again");
         }
-        Line::Own(Trouble::DeadLetters(topic)) => {
+        LogSubject::Own(Trouble::DeadLetters(topic)) => {
             tracing::info!(name: "topic_found", %topic, lasted, "the dead-letter topic exists now");
         }
-        Line::Own(Trouble::Topic(topic)) => {
+        LogSubject::Own(Trouble::Topic(topic)) => {
             tracing::info!(name: "topic_found", %topic, lasted, "the topic exists now");
         }
-        Line::Own(Trouble::Partition { .. } | Trouble::Delivery { .. }) => {}
+        LogSubject::Own(Trouble::Partition { .. } | Trouble::Delivery { .. }) => {}
     }
 }
 
@@ -358,20 +360,20 @@ mod tests {
         Word { detail: "no".to_owned(), refused }
     }
 
-    fn lines(ledger: &Ledger) -> Vec<(Line, usize)> {
+    fn lines(ledger: &Ledger) -> Vec<(LogSubject, usize)> {
         ledger.lines.iter().map(|(line, said)| (line.clone(), said.open.len())).collect()
     }
 
     #[test]
     fn what_cannot_be_reached_is_one_line_for_all_its_hubs_and_what_refuses_one_each() {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
-        let namespace = Line::Namespace("default".into());
+        let namespace = LogSubject::Namespace("default".into());
         for name in ["a", "b", "c"] {
             ledger.tell(Voice::Shard(0), hub(name), Some(word(false)), now);
         }
         assert_eq!(lines(&ledger), [(namespace.clone(), 3)]);
         ledger.tell(Voice::Shard(0), hub("b"), Some(word(true)), now);
-        assert_eq!(lines(&ledger), [(namespace.clone(), 2), (Line::Own(hub("b")), 1)]);
+        assert_eq!(lines(&ledger), [(namespace.clone(), 2), (LogSubject::Own(hub("b")), 1)]);
         ledger.tell(Voice::Shard(0), hub("a"), None, now);
         ledger.tell(Voice::Shard(0), hub("b"), None, now);
         assert_eq!(lines(&ledger), [(namespace, 1)], "not over while one of them is not");

@@ -8,7 +8,7 @@ use crate::config::{ConnectionString, Protocol, SharedAccess};
 
 use super::Note;
 use super::given::Given;
-use super::plan::{Line, MARK, Plan};
+use super::plan::{MARK, Plan, PlannedKey};
 
 /// A class.
 #[derive(Debug)]
@@ -138,8 +138,8 @@ pub(super) fn event_hubs(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Not
         LoginKind::Key if signature => signed(),
         LoginKind::Key => shared_access(key_name),
         // The same chain; a kind that is named hides no door that was shut by mistake.
-        LoginKind::Identity => vec![Line::new("kind", "default")],
-        LoginKind::Unknown => vec![Line::new("kind", MARK)],
+        LoginKind::Identity => vec![PlannedKey::new("kind", "default")],
+        LoginKind::Unknown => vec![PlannedKey::new("kind", MARK)],
     };
     hub.unwrap_or_else(|| MARK.to_owned())
 }
@@ -227,19 +227,22 @@ pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) ->
 }
 
 /// A shared access key that has not been copied.
-pub(super) fn shared_access(key_name: Option<String>) -> Vec<Line> {
+pub(super) fn shared_access(key_name: Option<String>) -> Vec<PlannedKey> {
     let why = "or BRIDGE_EVENTHUBS__CREDENTIAL__KEY; it has not been copied";
     vec![
-        Line::new("kind", "sas"),
-        Line::new("key_name", key_name.unwrap_or_else(|| MARK.to_owned())),
-        Line::open("key_file", "/run/secrets/eventhubs", why),
+        PlannedKey::new("kind", "sas"),
+        PlannedKey::new("key_name", key_name.unwrap_or_else(|| MARK.to_owned())),
+        PlannedKey::open("key_file", "/run/secrets/eventhubs", why),
     ]
 }
 
 /// A signature that has not been copied.
-fn signed() -> Vec<Line> {
+fn signed() -> Vec<PlannedKey> {
     let why = "or BRIDGE_EVENTHUBS__CREDENTIAL__SIGNATURE; it has not been copied";
-    vec![Line::new("kind", "sas"), Line::open("signature_file", "/run/secrets/eventhubs", why)]
+    vec![
+        PlannedKey::new("kind", "sas"),
+        PlannedKey::open("signature_file", "/run/secrets/eventhubs", why),
+    ]
 }
 
 /// The host of a namespace that may be given by its name alone, or with what stands around it.

@@ -3,7 +3,7 @@
 use super::dialect::{connection_string, shared_access};
 use super::flow::{self, is_event_hubs};
 use super::given::{Given, jaas};
-use super::plan::{Line, MARK, Mapping, Plan, Topics};
+use super::plan::{MARK, Mapping, Plan, PlannedKey, Topics};
 use super::{ImportError, Note, changes, security};
 
 /// What only MirrorMaker needs.
@@ -284,7 +284,7 @@ fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
             format!("{}.sasl.mechanism", flow.target),
             "an Entra identity: `docs/access.md` shows the kinds; `default` tries them all",
         ));
-        plan.credential = vec![Line::new("kind", "default")];
+        plan.credential = vec![PlannedKey::new("kind", "default")];
         return;
     }
     let key = format!("{}.sasl.jaas.config", flow.target);

@@ -14,13 +14,13 @@ pub(super) struct Plan {
     pub(super) start: Option<&'static str>,
     /// What a person must know to choose it.
     pub(super) start_why: Option<&'static str>,
-    pub(super) security: Vec<Line>,
-    pub(super) token: Vec<Line>,
+    pub(super) security: Vec<PlannedKey>,
+    pub(super) token: Vec<PlannedKey>,
     /// Properties of the Kafka client.
     pub(super) client: Vec<(&'static str, String)>,
     /// The host of the namespace.
     pub(super) namespace: Option<String>,
-    pub(super) credential: Vec<Line>,
+    pub(super) credential: Vec<PlannedKey>,
     /// Whether AMQP travels in WebSocket.
     pub(super) websocket: bool,
     pub(super) mappings: Vec<Mapping>,
@@ -29,7 +29,7 @@ pub(super) struct Plan {
 
 /// A key and its value, with a remark.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct PlannedKey {
     key: &'static str,
     value: toml::Value,
     remark: Option<&'static str>,
@@ -37,7 +37,7 @@ pub(super) struct Line {
     open: bool,
 }
 
-impl Line {
+impl PlannedKey {
     pub(super) fn new(key: &'static str, value: impl Into<toml::Value>) -> Self {
         Self { key, value: value.into(), remark: None, open: false }
     }
@@ -151,12 +151,12 @@ impl Mapping {
     }
 }
 
-fn table(out: &mut String, name: &str, lines: &[Line]) {
+fn table(out: &mut String, name: &str, lines: &[PlannedKey]) {
     if lines.is_empty() {
         return;
     }
     line(out, &format!("\n[{name}]"));
-    for Line { key, value, remark, open } in lines {
+    for PlannedKey { key, value, remark, open } in lines {
         let remark = remark.map_or_else(String::new, |remark| format!("   # {remark}"));
         line(out, &format!("{}{key} = {value}{remark}", if *open { "#" } else { "" }));
     }

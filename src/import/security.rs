@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Note;
 use super::given::{Given, jaas, option};
-use super::plan::{Line, MARK, Plan};
+use super::plan::{MARK, Plan, PlannedKey};
 
 const PASSWORD: &str = "or BRIDGE_KAFKA__SECURITY__PASSWORD; it has not been copied";
 const STORES: [&str; 4] = [
@@ -68,13 +68,13 @@ pub(super) fn take(given: &mut Given, prefixes: &[String], plan: &mut Plan, note
             }
             return;
         }
-        Some("SSL") => (Line::new("tls", true), false),
-        Some("SASL_SSL") => (Line::new("tls", true), true),
-        Some("SASL_PLAINTEXT") => (Line::new("tls", false), true),
+        Some("SSL") => (PlannedKey::new("tls", true), false),
+        Some("SASL_SSL") => (PlannedKey::new("tls", true), true),
+        Some("SASL_PLAINTEXT") => (PlannedKey::new("tls", false), true),
         Some(other) => {
             let text = format!("is `{other}`, which is not known: `tls` is what `SSL` in it meant");
             notes.push(Note::new(PROTOCOL, text));
-            (Line::new("tls", MARK), has_sasl)
+            (PlannedKey::new("tls", MARK), has_sasl)
         }
     };
     plan.security.push(tls);
@@ -84,7 +84,7 @@ pub(super) fn take(given: &mut Given, prefixes: &[String], plan: &mut Plan, note
         }
     }
     match names.as_deref() {
-        Some("") => plan.security.push(Line::new("verify_host_name", false)),
+        Some("") => plan.security.push(PlannedKey::new("verify_host_name", false)),
         None | Some("https" | "HTTPS") => {}
         Some(_) => notes.push(Note::new(
             "ssl.endpoint.identification.algorithm",
@@ -112,7 +112,7 @@ fn pem(key: &'static str, store: &str, plan: &mut Plan, notes: &mut Vec<Note>) {
         format!("`{store}` becomes PEM: `openssl pkcs12 -nodes` writes certificate and key as PEM")
     };
     notes.push(Note::new(key, text));
-    plan.security.extend(files.iter().map(|(key, value)| Line::open(key, value, "as PEM")));
+    plan.security.extend(files.iter().map(|(key, value)| PlannedKey::open(key, value, "as PEM")));
 }
 
 fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
@@ -123,18 +123,18 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
     match name.as_str() {
         "plain" | "scram-sha-256" | "scram-sha-512" => {
             let user = or_mark(option(&options, &["username"]));
-            plan.security.push(Line::new("mechanism", name));
-            plan.security.push(Line::new("username", user));
-            plan.security.push(Line::open("password_file", "/run/secrets/kafka", PASSWORD));
+            plan.security.push(PlannedKey::new("mechanism", name));
+            plan.security.push(PlannedKey::new("username", user));
+            plan.security.push(PlannedKey::open("password_file", "/run/secrets/kafka", PASSWORD));
         }
         "gssapi" => {
-            plan.security.push(Line::new("mechanism", name));
+            plan.security.push(PlannedKey::new("mechanism", name));
             let principal = or_mark(option(&options, &["principal"]));
-            plan.security.push(Line::new("principal", principal));
+            plan.security.push(PlannedKey::new("principal", principal));
             let keytab = or_mark(option(&options, &["keyTab"]));
-            plan.security.push(Line::new("keytab_file", keytab));
+            plan.security.push(PlannedKey::new("keytab_file", keytab));
             let service = sasl.service.clone().or_else(|| option(&options, &["serviceName"]));
-            plan.security.extend(service.map(|service| Line::new("service_name", service)));
+            plan.security.extend(service.map(|service| PlannedKey::new("service_name", service)));
             notes.push(Note::new(
                 "sasl.mechanism",
                 "is Kerberos, which needs a build with `--features gssapi`",
@@ -142,15 +142,15 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
         }
         // What MSK's own library calls a token of IAM.
         "aws_msk_iam" => {
-            plan.security.push(Line::new("mechanism", "oauthbearer"));
+            plan.security.push(PlannedKey::new("mechanism", "oauthbearer"));
             iam(&options, plan, notes);
         }
         "oauthbearer" => {
-            plan.security.push(Line::new("mechanism", name));
+            plan.security.push(PlannedKey::new("mechanism", name));
             token(sasl, &options, plan, notes);
         }
         _ => {
-            plan.security.push(Line::new("mechanism", MARK));
+            plan.security.push(PlannedKey::new("mechanism", MARK));
             notes.push(Note::new(
                 "sasl.mechanism",
                 format!("`{mechanism}` has no counterpart; use SCRAM, OAUTHBEARER or a client certificate"),
@@ -161,7 +161,7 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
 
 /// By the credentials of AWS, which are found where the bridge runs.
 fn iam(options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note>) {
-    plan.token.push(Line::new("kind", "aws_msk_iam"));
+    plan.token.push(PlannedKey::new("kind", "aws_msk_iam"));
     let chosen = options.keys().filter(|key| key.starts_with("aws"));
     let chosen = chosen.cloned().collect::<Vec<_>>();
     if !chosen.is_empty() {
@@ -191,7 +191,7 @@ fn token(sasl: &Sasl, options: &BTreeMap<String, String>, plan: &mut Plan, notes
             "is `{class}`, which is not known: `docs/access.md` shows where a token can come from"
         );
         notes.push(Note::new("sasl.login.callback.handler.class", text));
-        plan.token.push(Line::new("kind", MARK));
+        plan.token.push(PlannedKey::new("kind", MARK));
         return;
     }
     let said =
@@ -199,14 +199,17 @@ fn token(sasl: &Sasl, options: &BTreeMap<String, String>, plan: &mut Plan, notes
     let endpoint = said(&sasl.endpoint, &["oauth.token.endpoint.uri"]);
     let client = said(&sasl.client_id, &["clientId", "oauth.client.id"]);
     let token = &mut plan.token;
-    token.push(Line::new("kind", "oidc"));
-    token.push(Line::new("token_endpoint", endpoint.unwrap_or_else(|| format!("https://{MARK}"))));
-    token.push(Line::new("client_id", client.unwrap_or_else(|| MARK.to_owned())));
-    token.push(Line::open(
+    token.push(PlannedKey::new("kind", "oidc"));
+    token.push(PlannedKey::new(
+        "token_endpoint",
+        endpoint.unwrap_or_else(|| format!("https://{MARK}")),
+    ));
+    token.push(PlannedKey::new("client_id", client.unwrap_or_else(|| MARK.to_owned())));
+    token.push(PlannedKey::open(
         "client_secret_file",
         "/run/secrets/client",
         "or BRIDGE_KAFKA__SECURITY__TOKEN__CLIENT_SECRET; it has not been copied",
     ));
     let scope = said(&sasl.scope, &["scope", "oauth.scope"]);
-    token.extend(scope.map(|scope| Line::new("scope", scope)));
+    token.extend(scope.map(|scope| PlannedKey::new("scope", scope)));
 }

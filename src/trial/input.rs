@@ -13,7 +13,7 @@ use crate::record::{Header, OwnedRecord, Record};
 /// What a line may say. What it leaves out is that of the line's number.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct InputLine {
     topic: Option<String>,
     partition: Option<i32>,
     offset: Option<i64>,
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Headers {
 
 /// Reads the record of line `number`, from 0 on, which is of `topic` unless it says another.
 pub(super) fn read(line: &str, number: i64, topic: Option<&str>) -> Result<OwnedRecord, String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line: InputLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let topic = line.topic.as_deref().or(topic).ok_or(
         "`topic` is missing, and the mappings have several: add it, or select one mapping",
     )?;

@@ -39,18 +39,18 @@ impl Switch {
 
 /// A TCP stream that ends as its [`Switch`] says.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SwitchedStream {
     tcp: TcpStream,
     switch: Arc<Switch>,
 }
 
-impl Line {
+impl SwitchedStream {
     pub(super) fn new(tcp: TcpStream, switch: Arc<Switch>) -> Self {
         Self { tcp, switch }
     }
 }
 
-impl Drop for Line {
+impl Drop for SwitchedStream {
     fn drop(&mut self) {
         if self.switch.thrown.load(Ordering::SeqCst) {
             // Where that cannot be, the socket closes in the usual way.
@@ -60,7 +60,7 @@ impl Drop for Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for SwitchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -70,7 +70,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for SwitchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

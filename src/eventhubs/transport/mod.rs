@@ -20,8 +20,8 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::config::{Address, ConnectionSettings, Protocol};
 
-use line::Line;
 pub(super) use line::Switch;
+use line::SwitchedStream;
 
 /// A part of connecting that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ async fn open_at(
         }
         None => direct(dialer, host, port, tell).await?,
     };
-    let tcp = Line::new(tcp, Arc::clone(switch));
+    let tcp = SwitchedStream::new(tcp, Arc::clone(switch));
     let stream: Stream = if address.tls {
         let stream = tls::connect(bare(&address.host), &way.tls, tcp).await?;
         let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str());

@@ -9,10 +9,14 @@ use tokio_rustls::client::TlsStream;
 
 use crate::config::Tls;
 
-use super::line::Line;
+use super::line::SwitchedStream;
 
 /// Encrypts the stream to a peer that proves to be `host`.
-pub(super) async fn connect(host: &str, tls: &Tls, tcp: Line) -> io::Result<TlsStream<Line>> {
+pub(super) async fn connect(
+    host: &str,
+    tls: &Tls,
+    tcp: SwitchedStream,
+) -> io::Result<TlsStream<SwitchedStream>> {
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let settings = crate::tls::client(tls).await?;
     TlsConnector::from(Arc::new(settings)).connect(name, tcp).await
