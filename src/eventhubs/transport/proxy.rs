@@ -14,7 +14,7 @@ use crate::config::{Address, ConnectionSettings, Protocol, Proxy as Wanted};
 use super::dial;
 
 /// A proxy, and what it wants to hear.
-pub(super) struct Proxy(Intercept);
+pub(super) struct ProxyTunnel(Intercept);
 
 /// The proxy on the way to `host:port`, if there is one.
 pub(super) fn of(
@@ -22,7 +22,7 @@ pub(super) fn of(
     way: &ConnectionSettings,
     host: &str,
     port: u16,
-) -> io::Result<Option<Proxy>> {
+) -> io::Result<Option<ProxyTunnel>> {
     let matcher = match &way.proxy {
         Wanted::None => return Ok(None),
         // Its proxies are made for HTTP: they mostly let through nothing but port 443.
@@ -32,14 +32,14 @@ pub(super) fn of(
     };
     let Some(intercept) = matcher.intercept(&dial::uri(host, port)?) else { return Ok(None) };
     let is_http = intercept.uri().scheme_str() == Some("http");
-    let proxy = Proxy(intercept);
+    let proxy = ProxyTunnel(intercept);
     if is_http {
         return Ok(Some(proxy));
     }
     Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{proxy}` is not an HTTP proxy")))
 }
 
-impl std::fmt::Display for Proxy {
+impl std::fmt::Display for ProxyTunnel {
     /// Without user and password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let uri = self.0.uri();
@@ -48,7 +48,7 @@ impl std::fmt::Display for Proxy {
     }
 }
 
-impl Proxy {
+impl ProxyTunnel {
     /// A connection to `host:port` through the proxy.
     pub(super) async fn tunnel(
         &self,
