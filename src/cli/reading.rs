@@ -10,7 +10,7 @@ use crate::eventhubs::reader::DEFAULT_GROUP;
 
 /// See the module.
 #[derive(Debug, Args)]
-pub(super) struct Reading {
+pub(super) struct ReadingArgs {
     /// The consumer group to read with; Event Hubs allows five readers of a partition for each group
     #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP)]
     pub(super) consumer_group: String,
@@ -28,7 +28,7 @@ enum Reader {
     Bridge,
 }
 
-impl Reading {
+impl ReadingArgs {
     /// Whether the bridge's own reader is to read.
     pub(super) fn is_own(&self) -> bool {
         self.reader == Reader::Bridge

@@ -10,7 +10,7 @@ use std::sync::mpsc::Receiver;
 use clap::Args;
 
 use super::asking::answered;
-use super::reading::{Reading, no_runtime};
+use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
@@ -49,7 +49,7 @@ pub(super) struct Question {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    reading: Reading,
+    reading: ReadingArgs,
 }
 
 /// Where to begin.
@@ -110,7 +110,7 @@ fn stopped(stop: &Receiver<()>) {
 
 impl Question {
     async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, Failure> {
-        let Reading { consumer_group, timeout, .. } = &self.reading;
+        let ReadingArgs { consumer_group, timeout, .. } = &self.reading;
         let own = self.reading.is_own();
         let mut hub = Hub::open(config, place, consumer_group, own, *timeout).await?;
         let chosen = self.chosen(&hub)?;

@@ -13,7 +13,7 @@ use clap::Args;
 use self::live::Following;
 use super::asking::{failed, meant, read};
 use super::progress::Progress;
-use super::reading::{Reading, no_runtime};
+use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
@@ -52,7 +52,7 @@ pub(super) struct Question {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    reading: Reading,
+    reading: ReadingArgs,
     #[command(flatten)]
     following: Following,
 }

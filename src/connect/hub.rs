@@ -21,7 +21,7 @@ pub(super) struct Facts {
 
 /// What reading a hub is good for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reading<'a> {
+pub(super) enum ReadNeed<'a> {
     /// A mapping sends nothing where it may not read for this consumer group.
     Needed(&'a str),
     /// Only commands read.
@@ -32,7 +32,7 @@ pub(super) async fn ask(
     door: Option<&Entered>,
     namespace: &str,
     name: &str,
-    reading: Reading<'_>,
+    reading: ReadNeed<'_>,
     deadline: Deadline,
 ) -> (Vec<Finding>, Option<Facts>) {
     let subject = Subject::Hub(namespace.to_owned(), name.to_owned());
@@ -103,12 +103,12 @@ async fn listen(
     door: &Entered,
     hub: &str,
     found: &HubProperties,
-    reading: Reading<'_>,
+    reading: ReadNeed<'_>,
     deadline: Deadline,
 ) -> Said {
     let group = match reading {
-        Reading::Needed(group) => group,
-        Reading::Spare => DEFAULT_GROUP,
+        ReadNeed::Needed(group) => group,
+        ReadNeed::Spare => DEFAULT_GROUP,
     };
     let Some(partition) = found.partition_ids.first() else {
         return Said::new(Outcome::Skipped, "");
@@ -122,8 +122,8 @@ async fn listen(
 }
 
 /// What it means that a hub cannot be read.
-fn unread(reading: Reading<'_>, error: &ReadError) -> Said {
-    let Reading::Needed(group) = reading else {
+fn unread(reading: ReadNeed<'_>, error: &ReadError) -> Said {
+    let ReadNeed::Needed(group) = reading else {
         // In the same words for each hub: most bridges have no right to read, and need none.
         return match error {
             ReadError::Unauthorized(_) => Said::new(

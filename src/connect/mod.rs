@@ -43,7 +43,7 @@ pub use report::{Finding, Outcome, Pair, Report, Subject};
 use broker::Met;
 use cluster::TopicFacts;
 use deadline::Deadline;
-use hub::Reading;
+use hub::ReadNeed;
 use letters::Letters;
 use namespace::Entered;
 
@@ -129,7 +129,7 @@ async fn all_hubs(
         tasks.spawn(async move {
             let mut found = Vec::new();
             for (name, once) in hubs {
-                let reading = if once { Reading::Needed(&group) } else { Reading::Spare };
+                let reading = if once { ReadNeed::Needed(&group) } else { ReadNeed::Spare };
                 let asked = hub::ask(door.as_ref(), &namespace, &name, reading, deadline);
                 let answer = Box::pin(asked).await;
                 found.push(((namespace.clone(), name), answer));

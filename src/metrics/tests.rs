@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bridge_core::Reading;
+use bridge_core::ReadState;
 use prometheus::proto::MetricType;
 
 use super::*;
 
 fn standing(name: &TopicPartition, in_flight: usize, position: Option<Position>) -> Standing {
     let (oldest, lag) = (Duration::from_secs(1), Duration::from_secs(2));
-    let (behind, reading) = (None, Reading::Flowing);
+    let (behind, reading) = (None, ReadState::Flowing);
     Standing { name: name.clone(), in_flight, oldest, lag, position, behind, reading }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Delivery};
-use crate::eventhubs::reader::{HubEvent, Property, ReadError, Reading, Start, Told};
+use crate::eventhubs::reader::{HubEvent, Property, ReadError, ReadRequest, Start, Told};
 use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::metrics::Metrics;
 
@@ -120,7 +120,7 @@ impl Reader {
             if extent.is_empty || extent.last_enqueued_ms < lookup.since {
                 continue;
             }
-            readings.push(Reading {
+            readings.push(ReadRequest {
                 hub: hub.to_owned(),
                 group: self.group.clone(),
                 partition: id,

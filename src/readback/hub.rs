@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::eventhubs::reader::{Many, ReadError, Reading, Start};
+use crate::eventhubs::reader::{Many, ReadError, ReadRequest, Start};
 use crate::eventhubs::{ConnectError, NamespaceClient, PartitionProperties};
 use crate::group::Failure;
 use crate::metrics::Metrics;
@@ -106,9 +106,9 @@ impl Hub {
     }
 
     /// A partition to be read from `start` to what was there when the hub was opened, or on and on.
-    pub fn reading(&self, number: usize, start: Start, follow: bool) -> Reading {
+    pub fn reading(&self, number: usize, start: Start, follow: bool) -> ReadRequest {
         let (partition, found) = &self.partitions[number];
-        Reading {
+        ReadRequest {
             hub: self.place.hub.clone(),
             group: self.group.clone(),
             partition: partition.clone(),
@@ -119,7 +119,7 @@ impl Hub {
     }
 
     /// Reads, with a bound on how many at a time. What follows is read all at once: none of it ends.
-    pub async fn read(&mut self, what: Vec<Reading>) -> Result<Many, ReadError> {
+    pub async fn read(&mut self, what: Vec<ReadRequest>) -> Result<Many, ReadError> {
         let follows = what.iter().any(|reading| reading.until.is_none());
         if follows && what.len() > AT_ONCE && self.by == By::Microsoft {
             self.by = By::Bridge("Microsoft's client would open a connection for each partition");

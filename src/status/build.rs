@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{HubName, LaneState, Reading, Standing};
+use bridge_core::{HubName, LaneState, ReadState, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Mapping, Topics};
@@ -217,22 +217,22 @@ impl Known<'_> {
         };
         let (state, reason, since, detail) = match standing.reading {
             // The Kafka client itself may hold it, whose word is the only one then.
-            Reading::Flowing => match told().filter(|held| held.refused) {
+            ReadState::Flowing => match told().filter(|held| held.refused) {
                 None => (document::Reading::Flowing, None, None, None),
                 Some(held) => {
                     let detail = Some(held.detail.clone());
                     (document::Reading::Halted, Some("halted"), Some(held.since), detail)
                 }
             },
-            Reading::Held { reason, since } => {
+            ReadState::Held { reason, since } => {
                 let detail = view.details.get(name).cloned();
                 (document::Reading::Held, Some(reason), Some(since), detail)
             }
-            Reading::Halted => {
+            ReadState::Halted => {
                 let (since, detail) = told().map(|held| (held.since, held.detail.clone())).unzip();
                 (document::Reading::Halted, Some("halted"), since, detail)
             }
-            Reading::Draining => (document::Reading::Draining, None, None, None),
+            ReadState::Draining => (document::Reading::Draining, None, None, None),
         };
         document::Partition {
             partition: name.partition,

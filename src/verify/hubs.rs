@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::eventhubs::reader::{HubEvent, Reading, Start, Told};
+use crate::eventhubs::reader::{HubEvent, ReadRequest, Start, Told};
 use crate::group::Failure;
 use crate::readback::{Hub, failure};
 
@@ -113,7 +113,7 @@ fn left(
     number: usize,
     hub: &Hub,
     since: Option<i64>,
-) -> (Vec<usize>, Vec<Reading>) {
+) -> (Vec<usize>, Vec<ReadRequest>) {
     let mut places = Vec::new();
     let mut what = Vec::new();
     for (place, lane) in ledger.state.hubs[number].lanes.iter().enumerate() {

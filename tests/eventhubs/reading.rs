@@ -2,7 +2,7 @@
 
 use eventhubs_local::Rights;
 use kafka_eventhubs_bridge::eventhubs::reader::{
-    DEFAULT_GROUP, HubEvent, Property, ReadError, Reading, Start, Told,
+    DEFAULT_GROUP, HubEvent, Property, ReadError, ReadRequest, Start, Told,
 };
 use tokio::time::timeout;
 
@@ -11,9 +11,9 @@ use super::*;
 /// Events of each partition.
 const EVENTS: usize = 3_000;
 
-fn reading(partition: u32, start: Start, until: Option<i64>) -> Reading {
+fn reading(partition: u32, start: Start, until: Option<i64>) -> ReadRequest {
     let (hub, group) = ("orders".to_owned(), DEFAULT_GROUP.to_owned());
-    Reading { hub, group, partition: partition.to_string(), start, until }
+    ReadRequest { hub, group, partition: partition.to_string(), start, until }
 }
 
 fn body(partition: u32, number: usize) -> String {
@@ -38,11 +38,11 @@ impl World {
     }
 
     /// All that a reader gives, which has to end by itself.
-    fn read(&self, what: Reading) -> Result<Vec<HubEvent>, ReadError> {
+    fn read(&self, what: ReadRequest) -> Result<Vec<HubEvent>, ReadError> {
         self.read_by(&self.server.connection_string(), what)
     }
 
-    fn read_by(&self, string: &str, what: Reading) -> Result<Vec<HubEvent>, ReadError> {
+    fn read_by(&self, string: &str, what: ReadRequest) -> Result<Vec<HubEvent>, ReadError> {
         let mut reader = self.namespace(string).reader(what);
         let all = async {
             let mut all = Vec::new();
@@ -197,9 +197,9 @@ fn what_cannot_be_read_is_told_by_what_is_to_be_done() {
     assert_eq!(world.lane("0").send(batch(&["a"])), Ok(()));
     let read = |what| world.read(what).unwrap_err();
     let all = || reading(0, Start::Earliest, Some(0));
-    let missing = read(Reading { hub: "nowhere".to_owned(), ..all() });
+    let missing = read(ReadRequest { hub: "nowhere".to_owned(), ..all() });
     assert!(matches!(missing, ReadError::NotFound(_)), "{missing}");
-    let missing = read(Reading { group: "nobody".to_owned(), ..all() });
+    let missing = read(ReadRequest { group: "nobody".to_owned(), ..all() });
     assert!(matches!(missing, ReadError::NotFound(_)), "{missing}");
     let sender = world.server.connection_string();
     let sender = sender.replace("RootManageSharedAccessKey", "sender").replace("right", "key");

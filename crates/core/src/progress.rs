@@ -25,12 +25,12 @@ pub struct Standing {
     /// Records from the position on that Kafka had when it was last asked for its end; `None` while it was not.
     pub behind: Option<u64>,
     /// Whether it is read.
-    pub reading: Reading,
+    pub reading: ReadState,
 }
 
 /// Whether the records of a partition are read, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum ReadState {
     /// They are.
     Flowing,
     /// The next one has no room: one of [`HELD`](crate::HELD).
@@ -142,14 +142,14 @@ impl Core {
             let reading = match &partition.intake {
                 Intake::Flowing => match partition.paused {
                     // Its next record has not come yet.
-                    Some(since) => Reading::Held { reason: PAUSED, since },
-                    None => Reading::Flowing,
+                    Some(since) => ReadState::Held { reason: PAUSED, since },
+                    None => ReadState::Flowing,
                 },
                 Intake::Held(HeldPartition { reason, since, .. }) => {
-                    Reading::Held { reason, since: *since }
+                    ReadState::Held { reason, since: *since }
                 }
-                Intake::Halted(_) => Reading::Halted,
-                Intake::Draining => Reading::Draining,
+                Intake::Halted(_) => ReadState::Halted,
+                Intake::Draining => ReadState::Draining,
             };
             let ends = partition.end.and_then(|(start, end)| Some((position.or(start)?, end)));
             let behind = ends.map(|(position, end)| behind(position, end));

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::super::namespace::NamespaceClient;
-use super::{HubEvent, ReadError, Reading};
+use super::{HubEvent, ReadError, ReadRequest};
 
 /// Runs of events that wait to be taken, of all partitions.
 pub(super) const WAITING: usize = 8;
@@ -31,7 +31,7 @@ pub struct Many {
 
 impl NamespaceClient {
     /// Reads all of `what`, `at_once` of them at a time. Each ends by itself.
-    pub fn read_all(&self, what: Vec<Reading>, at_once: usize) -> Many {
+    pub fn read_all(&self, what: Vec<ReadRequest>, at_once: usize) -> Many {
         let (tell, told) = mpsc::channel(WAITING);
         let turns = Arc::new(Semaphore::new(at_once.max(1)));
         let mut tasks = JoinSet::new();

@@ -42,7 +42,7 @@ pub const DEFAULT_GROUP: &str = "$Default";
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct ReadRequest {
     /// The hub.
     pub hub: String,
     /// The consumer group, as [`DEFAULT_GROUP`].
@@ -124,7 +124,7 @@ impl From<Fault> for ReadError {
 #[derive(Debug)]
 pub struct PartitionReader {
     namespace: NamespaceClient,
-    what: Reading,
+    what: ReadRequest,
     /// The sequence number of the next event, once that is known.
     next: Option<i64>,
     feed: Option<Feed>,
@@ -153,7 +153,7 @@ impl NamespaceClient {
     }
 
     /// A reader; nothing is attached before it is asked for events.
-    pub fn reader(&self, what: Reading) -> PartitionReader {
+    pub fn reader(&self, what: ReadRequest) -> PartitionReader {
         let next = match what.start {
             Start::Sequence(first) => Some(first),
             Start::Earliest | Start::Enqueued(_) => None,
@@ -217,7 +217,7 @@ impl PartitionReader {
                 }
                 Err(why) => {
                     self.feed = None;
-                    let Reading { hub, partition, .. } = &self.what;
+                    let ReadRequest { hub, partition, .. } = &self.what;
                     let after = self.next.map_or(String::new(), |next| format!(" from {next} on"));
                     let text = format!("`{hub}`, partition {partition}{after}: {why}");
                     return Err(ReadError::Unreadable(text));
@@ -259,7 +259,7 @@ impl PartitionReader {
 
     async fn attach(&mut self) -> Result<(), ReadError> {
         let start = self.next.map_or(self.what.start, Start::Sequence);
-        let Reading { hub, group, partition, .. } = &self.what;
+        let ReadRequest { hub, group, partition, .. } = &self.what;
         let path = path(hub, group, partition);
         match Box::pin(Feed::attach(&self.namespace, &path, &start.selector())).await {
             Ok(feed) => self.feed = Some(feed),
@@ -274,7 +274,7 @@ impl PartitionReader {
             Ok(found) => found,
             Err(fault) => return self.failed(fault).await,
         };
-        let Reading { hub, partition, until, start, .. } = &self.what;
+        let ReadRequest { hub, partition, until, start, .. } = &self.what;
         if found.holds(*start, self.next) {
             let detail = format!(
                 "no event of `{hub}`, partition {partition}, within {:?}, though there is one",

@@ -24,7 +24,7 @@ use crate::retry;
 use super::super::login::Pass;
 use super::super::namespace::NamespaceClient;
 use super::many::{Many, Told, WAITING};
-use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, Reading, Start};
+use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, ReadRequest, Start};
 
 /// The longest wait for an answer, or for an event that is there.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -50,7 +50,11 @@ impl NamespaceClient {
     }
 
     /// As [`NamespaceClient::read_all`], by Microsoft's client. Each partition that is read has a connection of its own.
-    pub async fn witness_all(&self, what: Vec<Reading>, at_once: usize) -> Result<Many, ReadError> {
+    pub async fn witness_all(
+        &self,
+        what: Vec<ReadRequest>,
+        at_once: usize,
+    ) -> Result<Many, ReadError> {
         let pass = self.0.login.pass(&self.0.settings.address.host).await?;
         let (tell, told) = mpsc::channel(WAITING);
         let namespace = self.clone();
@@ -103,7 +107,7 @@ enum Ended {
 struct Witness {
     namespace: NamespaceClient,
     pass: Pass,
-    what: Reading,
+    what: ReadRequest,
     /// The sequence number of the next event, once that is known.
     next: Option<i64>,
     number: usize,
@@ -144,7 +148,7 @@ impl Witness {
 
     /// Whether there is something to read, or to wait for.
     async fn has_more(&self) -> Result<bool, ReadError> {
-        let Reading { hub, partition, start, until, .. } = &self.what;
+        let ReadRequest { hub, partition, start, until, .. } = &self.what;
         let Some(last) = until else { return Ok(true) };
         if self.next.is_some_and(|next| next > *last) {
             return Ok(false);
@@ -252,8 +256,8 @@ fn position(start: Start) -> StartPosition {
     }
 }
 
-fn refusal(why: &str, what: &Reading) -> ReadError {
-    let Reading { hub, partition, .. } = what;
+fn refusal(why: &str, what: &ReadRequest) -> ReadError {
+    let ReadRequest { hub, partition, .. } = what;
     let text = format!("`{hub}`, partition {partition}, by Microsoft's client: {why}");
     if why.to_ascii_lowercase().contains("unauthorized") {
         let right = "it needs the `Listen` right (Azure Event Hubs Data Receiver)";

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::mapping::Policy;
-use crate::progress::Reading;
+use crate::progress::ReadState;
 
 use super::forked::chosen;
 use super::plan::{Answer, Group, Mode, Tp};
@@ -61,10 +61,10 @@ impl World {
         for standing in self.core.standings(self.now, WALL) {
             let at = tp(&standing.name);
             match standing.reading {
-                Reading::Held { reason: "paused", .. } => assert!(self.is_paused(at), "{at:?}"),
-                Reading::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
-                Reading::Flowing => assert!(!self.held.contains(&at), "{at:?}"),
-                Reading::Halted | Reading::Draining => {}
+                ReadState::Held { reason: "paused", .. } => assert!(self.is_paused(at), "{at:?}"),
+                ReadState::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
+                ReadState::Flowing => assert!(!self.held.contains(&at), "{at:?}"),
+                ReadState::Halted | ReadState::Draining => {}
             }
             let oldest = match standing.position {
                 Some(position) if standing.in_flight > 0 => position.0,
