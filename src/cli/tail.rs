@@ -14,7 +14,7 @@ use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
-use crate::eventhubs::reader::{Many, Start, Told};
+use crate::eventhubs::reader::{Many, ReadFrom, Told};
 use crate::group::{Failure, Target};
 use crate::readback::{Hub, Place, Seen, failure};
 
@@ -146,14 +146,14 @@ impl Question {
         Ok(chosen.into_iter().collect())
     }
 
-    fn start(&self, hub: &Hub, number: usize) -> Start {
+    fn start(&self, hub: &Hub, number: usize) -> ReadFrom {
         let next = hub.partitions[number].1.last_sequence.saturating_add(1);
         match self.from {
-            None => Start::Sequence((next - LAST).max(0)),
-            Some(From::At(config::Start::Earliest)) => Start::Earliest,
-            Some(From::At(config::Start::Latest)) => Start::Sequence(next),
-            Some(From::At(config::Start::At(millis))) => Start::Enqueued(millis),
-            Some(From::Sequence(first)) => Start::Sequence(first),
+            None => ReadFrom::Sequence((next - LAST).max(0)),
+            Some(From::At(config::Start::Earliest)) => ReadFrom::Earliest,
+            Some(From::At(config::Start::Latest)) => ReadFrom::Sequence(next),
+            Some(From::At(config::Start::At(millis))) => ReadFrom::Enqueued(millis),
+            Some(From::Sequence(first)) => ReadFrom::Sequence(first),
         }
     }
 

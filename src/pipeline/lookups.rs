@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Delivery};
-use crate::eventhubs::reader::{HubEvent, Property, ReadError, ReadRequest, Start, Told};
+use crate::eventhubs::reader::{HubEvent, Property, ReadError, ReadFrom, ReadRequest, Told};
 use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::metrics::Metrics;
 
@@ -124,7 +124,7 @@ impl Reader {
                 hub: hub.to_owned(),
                 group: self.group.clone(),
                 partition: id,
-                start: Start::Enqueued(lookup.since),
+                start: ReadFrom::Enqueued(lookup.since),
                 until: Some(extent.last_sequence),
             });
         }

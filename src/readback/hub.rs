@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::eventhubs::reader::{Many, ReadError, ReadRequest, Start};
+use crate::eventhubs::reader::{Many, ReadError, ReadFrom, ReadRequest};
 use crate::eventhubs::{ConnectError, NamespaceClient, PartitionProperties};
 use crate::group::Failure;
 use crate::metrics::Metrics;
@@ -106,7 +106,7 @@ impl Hub {
     }
 
     /// A partition to be read from `start` to what was there when the hub was opened, or on and on.
-    pub fn reading(&self, number: usize, start: Start, follow: bool) -> ReadRequest {
+    pub fn reading(&self, number: usize, start: ReadFrom, follow: bool) -> ReadRequest {
         let (partition, found) = &self.partitions[number];
         ReadRequest {
             hub: self.place.hub.clone(),
@@ -143,7 +143,7 @@ impl Hub {
         if found.is_empty || found.first_sequence <= 0 {
             return Ok(None);
         }
-        let mut reader = self.namespace.reader(self.reading(number, Start::Earliest, false));
+        let mut reader = self.namespace.reader(self.reading(number, ReadFrom::Earliest, false));
         let events = reader.events().await;
         let events = events.map_err(|error| failure(&self.place, id, &error))?;
         Ok(events.first().map(|event| event.enqueued_ms))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::eventhubs::reader::{HubEvent, ReadRequest, Start, Told};
+use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, Told};
 use crate::group::Failure;
 use crate::readback::{Hub, failure};
 
@@ -124,9 +124,9 @@ fn left(
             continue;
         }
         let start = match (lane.next, since) {
-            (Some(next), _) => Start::Sequence(next),
-            (None, Some(since)) => Start::Enqueued(since),
-            (None, None) => Start::Earliest,
+            (Some(next), _) => ReadFrom::Sequence(next),
+            (None, Some(since)) => ReadFrom::Enqueued(since),
+            (None, None) => ReadFrom::Earliest,
         };
         let mut reading = hub.reading(partition, start, false);
         reading.until = Some(lane.until);

@@ -2,7 +2,7 @@
 
 use eventhubs_local::Rights;
 use kafka_eventhubs_bridge::eventhubs::reader::{
-    DEFAULT_GROUP, HubEvent, Property, ReadError, ReadRequest, Start, Told,
+    DEFAULT_GROUP, HubEvent, Property, ReadError, ReadFrom, ReadRequest, Told,
 };
 use tokio::time::timeout;
 
@@ -11,7 +11,7 @@ use super::*;
 /// Events of each partition.
 const EVENTS: usize = 3_000;
 
-fn reading(partition: u32, start: Start, until: Option<i64>) -> ReadRequest {
+fn reading(partition: u32, start: ReadFrom, until: Option<i64>) -> ReadRequest {
     let (hub, group) = ("orders".to_owned(), DEFAULT_GROUP.to_owned());
     ReadRequest { hub, group, partition: partition.to_string(), start, until }
 }
@@ -72,7 +72,7 @@ fn many_partitions_are_read_whole_though_the_connection_is_cut() {
     let world = World::filled(3);
     let namespace = world.namespace(&world.server.connection_string());
     let last = Some(EVENTS as i64 - 1);
-    let what = (0..3).map(|partition| reading(partition, Start::Earliest, last)).collect();
+    let what = (0..3).map(|partition| reading(partition, ReadFrom::Earliest, last)).collect();
     let mut seen = [0usize; 3];
     let mut ended = 0;
     let mut cuts = 0;
@@ -109,7 +109,7 @@ fn an_event_is_read_with_all_that_its_sender_wrote() {
     let world = World::new();
     assert_eq!(world.lane("2").send(batch(&["a", "b"])), Ok(()));
     let stored = world.server.hub("orders").partition(2).events();
-    let events = world.read(reading(2, Start::Earliest, Some(1))).unwrap();
+    let events = world.read(reading(2, ReadFrom::Earliest, Some(1))).unwrap();
     assert_eq!(numbers(&events), [0, 1]);
     for (event, stored) in events.iter().zip(&stored) {
         assert_eq!(event.offset, stored.offset());
@@ -126,9 +126,12 @@ fn an_event_is_read_with_all_that_its_sender_wrote() {
 fn reading_begins_at_a_number_or_a_time_and_ends_where_it_is_to() {
     let world = World::filled(1);
     let from = |start, until| world.read(reading(0, start, Some(until))).unwrap();
-    assert_eq!(numbers(&from(Start::Sequence(2_990), 2_999)), (2_990..3_000).collect::<Vec<_>>());
-    assert_eq!(numbers(&from(Start::Sequence(7), 9)), [7, 8, 9]);
-    assert_eq!(numbers(&from(Start::Sequence(7), 6)), [0; 0], "nothing is to be read");
+    assert_eq!(
+        numbers(&from(ReadFrom::Sequence(2_990), 2_999)),
+        (2_990..3_000).collect::<Vec<_>>()
+    );
+    assert_eq!(numbers(&from(ReadFrom::Sequence(7), 9)), [7, 8, 9]);
+    assert_eq!(numbers(&from(ReadFrom::Sequence(7), 6)), [0; 0], "nothing is to be read");
     let stored = world.server.hub("orders").partition(0).events();
     let middle = stored[1_700].enqueued_ms();
     let expected: Vec<i64> = stored
@@ -136,9 +139,9 @@ fn reading_begins_at_a_number_or_a_time_and_ends_where_it_is_to() {
         .filter(|event| event.enqueued_ms() >= middle)
         .map(eventhubs_local::Event::sequence)
         .collect();
-    assert_eq!(numbers(&from(Start::Enqueued(middle), 2_999)), expected);
+    assert_eq!(numbers(&from(ReadFrom::Enqueued(middle), 2_999)), expected);
     let late = stored[2_999].enqueued_ms() + 1;
-    assert_eq!(numbers(&from(Start::Enqueued(late), 2_999)), [0; 0], "none is as late");
+    assert_eq!(numbers(&from(ReadFrom::Enqueued(late), 2_999)), [0; 0], "none is as late");
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn how_far_a_partition_reaches_is_told() {
     assert!(empty.is_empty);
     assert_eq!(empty.last_sequence, -1);
     assert!(ask("9").is_err());
-    let nothing = world.read(reading(0, Start::Earliest, Some(5))).unwrap();
+    let nothing = world.read(reading(0, ReadFrom::Earliest, Some(5))).unwrap();
     assert!(nothing.is_empty(), "an empty partition ends at once");
 }
 
@@ -166,7 +169,7 @@ fn a_reader_without_an_end_gets_what_is_stored_later() {
     let lane = world.lane("0");
     assert_eq!(lane.send(batch(&["a"])), Ok(()));
     let namespace = world.namespace(&world.server.connection_string());
-    let mut reader = namespace.reader(reading(0, Start::Earliest, None));
+    let mut reader = namespace.reader(reading(0, ReadFrom::Earliest, None));
     let mut next = || {
         let events = world.runtime.block_on(async { timeout(PATIENCE, reader.events()).await });
         numbers(&events.expect("in time").unwrap())
@@ -196,7 +199,7 @@ fn what_cannot_be_read_is_told_by_what_is_to_be_done() {
     let world = World::with(server);
     assert_eq!(world.lane("0").send(batch(&["a"])), Ok(()));
     let read = |what| world.read(what).unwrap_err();
-    let all = || reading(0, Start::Earliest, Some(0));
+    let all = || reading(0, ReadFrom::Earliest, Some(0));
     let missing = read(ReadRequest { hub: "nowhere".to_owned(), ..all() });
     assert!(matches!(missing, ReadError::NotFound(_)), "{missing}");
     let missing = read(ReadRequest { group: "nobody".to_owned(), ..all() });

@@ -50,14 +50,14 @@ pub struct ReadRequest {
     /// The partition, by its id.
     pub partition: String,
     /// Where to begin.
-    pub start: Start,
+    pub start: ReadFrom,
     /// The sequence number of the last event to read; `None`: go on with what is stored later.
     pub until: Option<i64>,
 }
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum ReadFrom {
     /// With the oldest event that is there.
     Earliest,
     /// With the event of this sequence number, or the next one that is still there.
@@ -66,7 +66,7 @@ pub enum Start {
     Enqueued(i64),
 }
 
-impl Start {
+impl ReadFrom {
     /// The expression that the service understands.
     fn selector(self) -> String {
         match self {
@@ -155,8 +155,8 @@ impl NamespaceClient {
     /// A reader; nothing is attached before it is asked for events.
     pub fn reader(&self, what: ReadRequest) -> PartitionReader {
         let next = match what.start {
-            Start::Sequence(first) => Some(first),
-            Start::Earliest | Start::Enqueued(_) => None,
+            ReadFrom::Sequence(first) => Some(first),
+            ReadFrom::Earliest | ReadFrom::Enqueued(_) => None,
         };
         let namespace = self.clone();
         PartitionReader { namespace, what, next, feed: None, failures: 0, over: false }
@@ -258,7 +258,7 @@ impl PartitionReader {
     }
 
     async fn attach(&mut self) -> Result<(), ReadError> {
-        let start = self.next.map_or(self.what.start, Start::Sequence);
+        let start = self.next.map_or(self.what.start, ReadFrom::Sequence);
         let ReadRequest { hub, group, partition, .. } = &self.what;
         let path = path(hub, group, partition);
         match Box::pin(Feed::attach(&self.namespace, &path, &start.selector())).await {
@@ -325,12 +325,12 @@ impl PartitionReader {
 
 impl PartitionProperties {
     /// Whether there is an event at `next`, or from `start` on, or later.
-    fn holds(&self, start: Start, next: Option<i64>) -> bool {
+    fn holds(&self, start: ReadFrom, next: Option<i64>) -> bool {
         !self.is_empty
             && match (next, start) {
-                (Some(next), _) | (None, Start::Sequence(next)) => self.last_sequence >= next,
-                (None, Start::Earliest) => true,
-                (None, Start::Enqueued(from)) => self.last_enqueued_ms >= from,
+                (Some(next), _) | (None, ReadFrom::Sequence(next)) => self.last_sequence >= next,
+                (None, ReadFrom::Earliest) => true,
+                (None, ReadFrom::Enqueued(from)) => self.last_enqueued_ms >= from,
             }
     }
 }

@@ -24,7 +24,7 @@ use crate::retry;
 use super::super::login::Pass;
 use super::super::namespace::NamespaceClient;
 use super::many::{Many, Told, WAITING};
-use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, ReadRequest, Start};
+use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, ReadFrom, ReadRequest};
 
 /// The longest wait for an answer, or for an event that is there.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -117,7 +117,7 @@ struct Witness {
 impl Witness {
     async fn run(mut self) {
         let mut failures = 0;
-        if let Start::Sequence(first) = self.what.start {
+        if let ReadFrom::Sequence(first) = self.what.start {
             self.next = Some(first);
         }
         let told = loop {
@@ -167,7 +167,7 @@ impl Witness {
             Ok(Err(error)) => return failed(error),
             Err(_) => return late(),
         };
-        let start = self.next.map_or(self.what.start, Start::Sequence);
+        let start = self.next.map_or(self.what.start, ReadFrom::Sequence);
         let options = OpenReceiverOptions {
             start_position: Some(position(start)),
             prefetch: Some(PREFETCH),
@@ -243,12 +243,12 @@ impl Witness {
     }
 }
 
-fn position(start: Start) -> StartPosition {
+fn position(start: ReadFrom) -> StartPosition {
     let at = |location, inclusive| StartPosition { location, inclusive };
     match start {
-        Start::Earliest => at(StartLocation::Earliest, false),
-        Start::Sequence(first) => at(StartLocation::SequenceNumber(first), true),
-        Start::Enqueued(from) => {
+        ReadFrom::Earliest => at(StartLocation::Earliest, false),
+        ReadFrom::Sequence(first) => at(StartLocation::SequenceNumber(first), true),
+        ReadFrom::Enqueued(from) => {
             let before = u64::try_from(from.saturating_sub(1)).unwrap_or(0);
             let before = std::time::UNIX_EPOCH + Duration::from_millis(before);
             at(StartLocation::EnqueuedTime(before), false)
