@@ -23,7 +23,7 @@ struct Trouble<K> {
 
 /// What is to be told.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct LastingReport {
     /// How much waits.
     pub waiting: usize,
     /// For how long, unless it begins now.
@@ -52,7 +52,7 @@ impl<K: Hash + Eq> Lasting<K> {
     }
 
     /// `what` waits, too. Gives what is to be told, if it is time for that.
-    pub fn holds_up(&self, what: K, now: Instant) -> Option<Told> {
+    pub fn holds_up(&self, what: K, now: Instant) -> Option<LastingReport> {
         let mut trouble = self.trouble();
         let is_new = trouble.is_none();
         let new = || Trouble { since: now, told: now, waiting: HashSet::new() };
@@ -63,7 +63,7 @@ impl<K: Hash + Eq> Lasting<K> {
         }
         trouble.told = now;
         let lasted = Lasted(now.saturating_duration_since(trouble.since));
-        Some(Told { waiting: trouble.waiting.len(), lasted: (!is_new).then_some(lasted) })
+        Some(LastingReport { waiting: trouble.waiting.len(), lasted: (!is_new).then_some(lasted) })
     }
 
     /// `what` does not wait any more. If nothing does, it is over, and lasted for so long.
@@ -90,16 +90,16 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         let lasted = |seconds| Lasted(Duration::from_secs(seconds));
         assert_eq!(lasting.releases(&1, at(0)), None, "there is none");
-        assert_eq!(lasting.holds_up(1, at(0)), Some(Told { waiting: 1, lasted: None }));
+        assert_eq!(lasting.holds_up(1, at(0)), Some(LastingReport { waiting: 1, lasted: None }));
         assert_eq!(lasting.holds_up(2, at(1)), None);
         assert_eq!(lasting.holds_up(2, at(59)), None);
-        let told = Told { waiting: 2, lasted: Some(lasted(60)) };
+        let told = LastingReport { waiting: 2, lasted: Some(lasted(60)) };
         assert_eq!(lasting.holds_up(1, at(60)), Some(told));
         assert_eq!(lasting.holds_up(1, at(61)), None);
         assert_eq!(lasting.releases(&3, at(62)), None, "it did not wait");
         assert_eq!(lasting.releases(&1, at(62)), None, "another one waits");
         assert_eq!(lasting.releases(&2, at(63)), Some(lasted(63)));
-        assert_eq!(lasting.holds_up(1, at(64)), Some(Told { waiting: 1, lasted: None }));
+        assert_eq!(lasting.holds_up(1, at(64)), Some(LastingReport { waiting: 1, lasted: None }));
         assert_eq!(lasted(63).to_string(), "63.0 s");
     }
 }

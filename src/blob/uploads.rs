@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::config::ClaimCheck;
 use crate::http::pause;
-use crate::lasting::{Lasting, Told};
+use crate::lasting::{Lasting, LastingReport};
 use crate::metrics::Metrics;
 
 use super::container::{Container, Failure};
@@ -96,7 +96,8 @@ impl Storage {
     }
 
     fn fails(&self, reference: Reference, failure: &Failure) {
-        let Some(Told { waiting, lasted }) = self.trouble.holds_up(reference, Instant::now())
+        let Some(LastingReport { waiting, lasted }) =
+            self.trouble.holds_up(reference, Instant::now())
         else {
             return;
         };

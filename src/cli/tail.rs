@@ -14,7 +14,7 @@ use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
-use crate::eventhubs::reader::{Many, ReadFrom, Told};
+use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
 use crate::group::{Failure, Target};
 use crate::readback::{Hub, Place, Seen, failure};
 
@@ -165,13 +165,13 @@ impl Question {
         while let Some((place, told)) = many.next().await {
             let partition = hub.partitions[chosen[place]].0.as_str();
             match told {
-                Told::Ended => {}
-                Told::Failed(error) => {
+                ReaderEvent::Ended => {}
+                ReaderEvent::Failed(error) => {
                     let failure = failure(hub.place(), partition, &error);
                     say(std::io::stderr(), format_args!("{failure}"));
                     code = ExitCode::from(REFUSED);
                 }
-                Told::Events(events) => {
+                ReaderEvent::Events(events) => {
                     let wanted = |key: &Option<String>| self.key.is_none() || *key == self.key;
                     let events = events.into_iter().filter(|event| wanted(&event.key));
                     let seen = events.map(|event| Seen::of(event, hub.place(), partition, hub.by));

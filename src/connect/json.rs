@@ -16,14 +16,14 @@ struct Document<'a> {
     version: u32,
     good: bool,
     seconds: f64,
-    problems: Vec<Told<'a>>,
-    warnings: Vec<Told<'a>>,
+    problems: Vec<ProblemDocument<'a>>,
+    warnings: Vec<ProblemDocument<'a>>,
     steps: Vec<Taken<'a>>,
     mappings: Vec<Entry<'a>>,
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct ProblemDocument<'a> {
     what: &'a str,
     source: &'static str,
     name: &'a str,
@@ -60,7 +60,7 @@ struct Entry<'a> {
     hint: Option<&'a str>,
 }
 
-impl<'a> From<&'a Problem> for Told<'a> {
+impl<'a> From<&'a Problem> for ProblemDocument<'a> {
     fn from(problem: &'a Problem) -> Self {
         let Spot { source, name, line } = problem.spot();
         let (what, why, hint) = (problem.what(), problem.why(), problem.hint());
@@ -119,7 +119,7 @@ pub fn found(warnings: &[Warning], report: &Report) -> String {
 
 fn document(problems: Option<&Problems>, warnings: &[Warning], report: &Report) -> String {
     let problems: Vec<_> =
-        problems.into_iter().flat_map(|all| all.iter().map(Told::from)).collect();
+        problems.into_iter().flat_map(|all| all.iter().map(ProblemDocument::from)).collect();
     let document = Document {
         version: VERSION,
         good: problems.is_empty() && report.is_good(),

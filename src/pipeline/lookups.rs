@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{Config, Delivery};
-use crate::eventhubs::reader::{HubEvent, Property, ReadError, ReadFrom, ReadRequest, Told};
+use crate::eventhubs::reader::{HubEvent, Property, ReadError, ReadFrom, ReadRequest, ReaderEvent};
 use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::metrics::Metrics;
 
@@ -133,15 +133,15 @@ impl Reader {
         let mut many = namespace.read_all(readings, PARTITIONS);
         while let Some((_, told)) = many.next().await {
             match told {
-                Told::Events(events) => {
+                ReaderEvent::Events(events) => {
                     read += events.len();
                     self.metrics.looked_at(&lookup.hub, events.len() as u64);
                     for event in &events {
                         sought.see(event);
                     }
                 }
-                Told::Ended => {}
-                Told::Failed(error) => return Err(error),
+                ReaderEvent::Ended => {}
+                ReaderEvent::Failed(error) => return Err(error),
             }
         }
         let found = sought.found();

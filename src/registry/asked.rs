@@ -8,7 +8,7 @@ use bridge_shape::Fetched;
 use tokio::sync::Semaphore;
 
 use crate::config::Registry;
-use crate::lasting::{Lasting, Told};
+use crate::lasting::{Lasting, LastingReport};
 use crate::metrics::Metrics;
 
 use super::client::{Client, Failure};
@@ -61,7 +61,8 @@ impl Asked {
     }
 
     fn fails(&self, id: SchemaId, failure: &Failure) {
-        let Some(Told { waiting, lasted }) = self.trouble.holds_up(id, Instant::now()) else {
+        let Some(LastingReport { waiting, lasted }) = self.trouble.holds_up(id, Instant::now())
+        else {
             return;
         };
         let (registry, schemas) = (self.name(), waiting);

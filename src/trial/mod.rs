@@ -26,7 +26,7 @@ use crate::route::{RoundRobin, Route, Router};
 use schemas::Schemas;
 
 pub use latest::latest;
-pub use told::Told;
+pub use told::TrialResult;
 
 /// What hubs are taken to be.
 #[derive(Debug, Clone, Copy)]
@@ -94,13 +94,13 @@ impl Trial {
     }
 
     /// What becomes of `record`, by each mapping that takes it; or that none does. A schema that is needed is fetched.
-    pub fn told(&mut self, record: &Record<'_>) -> Vec<Told> {
+    pub fn told(&mut self, record: &Record<'_>) -> Vec<TrialResult> {
         let mut told = Vec::new();
         self.rehearse(record, |route, became, why| {
-            told.extend(Told::of(record, route, became, why));
+            told.extend(TrialResult::of(record, route, became, why));
         });
         if told.is_empty() {
-            told.push(Told::unmapped(record));
+            told.push(TrialResult::unmapped(record));
         }
         told
     }

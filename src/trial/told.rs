@@ -16,7 +16,7 @@ use crate::route::{Misfit, Route};
 
 /// See the module. `docs/try.md` says what each key of its JSON means.
 #[derive(Debug, Serialize)]
-pub struct Told {
+pub struct TrialResult {
     /// `TOPIC/PARTITION/OFFSET`.
     record: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ enum Body {
     Text(String),
 }
 
-impl Told {
+impl TrialResult {
     /// What became of `record` on that way, an entry for each of its events; `why` something that it needs is missing.
     pub fn of(
         record: &Record<'_>,
@@ -160,7 +160,7 @@ impl Sent {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for TrialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = plain::line(&self.record);
         match &self.outcome {

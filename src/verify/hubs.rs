@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, Told};
+use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, ReaderEvent};
 use crate::group::Failure;
 use crate::readback::{Hub, failure};
 
@@ -65,12 +65,12 @@ async fn one(
         let Some((reader, told)) = next else { break };
         let lane = places[reader];
         match told {
-            Told::Ended => ledger.state.hubs[number].lanes[lane].done = true,
-            Told::Failed(error) => {
+            ReaderEvent::Ended => ledger.state.hubs[number].lanes[lane].done = true,
+            ReaderEvent::Failed(error) => {
                 let id = &ledger.state.hubs[number].lanes[lane].id;
                 failed = Some(failure(&place, id, &error));
             }
-            Told::Events(events) => {
+            ReaderEvent::Events(events) => {
                 take(ledger, &ways, (number, lane), &events);
                 *done += events.len() as u64;
                 watch.at(*done);

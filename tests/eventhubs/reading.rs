@@ -2,7 +2,7 @@
 
 use eventhubs_local::Rights;
 use kafka_eventhubs_bridge::eventhubs::reader::{
-    DEFAULT_GROUP, HubEvent, Property, ReadError, ReadFrom, ReadRequest, Told,
+    DEFAULT_GROUP, HubEvent, Property, ReadError, ReadFrom, ReadRequest, ReaderEvent,
 };
 use tokio::time::timeout;
 
@@ -80,14 +80,14 @@ fn many_partitions_are_read_whole_though_the_connection_is_cut() {
         let mut many = namespace.read_all(what, 2);
         while let Some((partition, told)) = many.next().await {
             match told {
-                Told::Events(events) => {
+                ReaderEvent::Events(events) => {
                     for event in &events {
                         is(event, partition as u32, seen[partition]);
                         seen[partition] += 1;
                     }
                 }
-                Told::Ended => ended += 1,
-                Told::Failed(error) => panic!("partition {partition}: {error}"),
+                ReaderEvent::Ended => ended += 1,
+                ReaderEvent::Failed(error) => panic!("partition {partition}: {error}"),
             }
             if seen.iter().sum::<usize>() > (cuts + 1) * EVENTS / 2 && cuts < 4 {
                 cuts += 1;

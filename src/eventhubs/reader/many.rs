@@ -13,7 +13,7 @@ pub(super) const WAITING: usize = 8;
 
 /// What a partition has to tell.
 #[derive(Debug)]
-pub enum Told {
+pub enum ReaderEvent {
     /// Events, in order.
     Events(Vec<HubEvent>),
     /// All was read.
@@ -25,7 +25,7 @@ pub enum Told {
 /// Readers of many partitions. They end when this is dropped.
 #[derive(Debug)]
 pub struct Many {
-    told: mpsc::Receiver<(usize, Told)>,
+    told: mpsc::Receiver<(usize, ReaderEvent)>,
     _tasks: JoinSet<()>,
 }
 
@@ -42,9 +42,9 @@ impl NamespaceClient {
                 let _turn = turns.acquire().await;
                 loop {
                     let (told, over) = match reader.events().await {
-                        Ok(events) if events.is_empty() => (Told::Ended, true),
-                        Ok(events) => (Told::Events(events), false),
-                        Err(error) => (Told::Failed(error), true),
+                        Ok(events) if events.is_empty() => (ReaderEvent::Ended, true),
+                        Ok(events) => (ReaderEvent::Events(events), false),
+                        Err(error) => (ReaderEvent::Failed(error), true),
                     };
                     if tell.send((number, told)).await.is_err() || over {
                         return;
@@ -58,12 +58,12 @@ impl NamespaceClient {
 }
 
 impl Many {
-    pub(super) fn new(told: mpsc::Receiver<(usize, Told)>, tasks: JoinSet<()>) -> Self {
+    pub(super) fn new(told: mpsc::Receiver<(usize, ReaderEvent)>, tasks: JoinSet<()>) -> Self {
         Self { told, _tasks: tasks }
     }
 
     /// What comes next, and of which partition, by its place in what was asked for; `None` once all have ended.
-    pub async fn next(&mut self) -> Option<(usize, Told)> {
+    pub async fn next(&mut self) -> Option<(usize, ReaderEvent)> {
         self.told.recv().await
     }
 }

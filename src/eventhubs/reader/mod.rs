@@ -22,7 +22,7 @@ use super::outcome::Fault;
 use super::{Cause, PartitionProperties};
 
 pub use event::{Body, HubEvent, Property};
-pub use many::{Many, Told};
+pub use many::{Many, ReaderEvent};
 
 use feed::Feed;
 

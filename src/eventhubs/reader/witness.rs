@@ -23,7 +23,7 @@ use crate::retry;
 
 use super::super::login::Pass;
 use super::super::namespace::NamespaceClient;
-use super::many::{Many, Told, WAITING};
+use super::many::{Many, ReaderEvent, WAITING};
 use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, ReadFrom, ReadRequest};
 
 /// The longest wait for an answer, or for an event that is there.
@@ -111,7 +111,7 @@ struct Witness {
     /// The sequence number of the next event, once that is known.
     next: Option<i64>,
     number: usize,
-    tell: mpsc::Sender<(usize, Told)>,
+    tell: mpsc::Sender<(usize, ReaderEvent)>,
 }
 
 impl Witness {
@@ -123,12 +123,12 @@ impl Witness {
         let told = loop {
             match self.has_more().await {
                 Ok(true) => {}
-                Ok(false) => break Told::Ended,
-                Err(error) => break Told::Failed(error),
+                Ok(false) => break ReaderEvent::Ended,
+                Err(error) => break ReaderEvent::Failed(error),
             }
             let before = self.next;
             let why = match self.client().await {
-                Ended::Done => break Told::Ended,
+                Ended::Done => break ReaderEvent::Ended,
                 // Nothing need come to one that follows.
                 Ended::Silent if self.what.until.is_none() => {
                     failures = 0;
@@ -139,7 +139,7 @@ impl Witness {
             };
             failures = if self.next > before { 1 } else { failures + 1 };
             if failures >= ATTEMPTS {
-                break Told::Failed(refusal(&why, &self.what));
+                break ReaderEvent::Failed(refusal(&why, &self.what));
             }
             sleep(retry::delay(failures, None, rand::random())).await;
         };
@@ -197,7 +197,7 @@ impl Witness {
                 }
             }
             if !events.is_empty() {
-                let told = (self.number, Told::Events(events));
+                let told = (self.number, ReaderEvent::Events(events));
                 over |= self.tell.send(told).await.is_err();
             }
             match wrong {
