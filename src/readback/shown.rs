@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::eventhubs::reader::{Body, HubEvent, Property};
+use crate::eventhubs::reader::{EventBody, HubEvent, Property};
 use crate::plain;
 
 use super::{By, Place};
@@ -93,7 +93,9 @@ impl Seen {
             }
         });
         let other = match &event.body {
-            Body::Value(property) if bytes.is_none() => Some(Text::Plain(property.to_string())),
+            EventBody::Value(property) if bytes.is_none() => {
+                Some(Text::Plain(property.to_string()))
+            }
             _ => None,
         };
         let body_base64 = bytes.filter(|_| text.is_none()).map(|bytes| STANDARD.encode(bytes));
@@ -159,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(body: Body) -> Seen {
+    fn seen(body: EventBody) -> Seen {
         let event = HubEvent {
             sequence: 7,
             offset: "4096".to_owned(),
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn a_terminal_obeys_nothing_of_an_event() {
         let text = Bytes::from_static("\u{1b}]0;x\u{7}\nhint: rm".as_bytes());
-        let shown = seen(Body::Bytes(text)).to_string();
+        let shown = seen(EventBody::Bytes(text)).to_string();
         assert_eq!(
             shown,
             "default/orders, partition 3, event 7 at offset 4096, stored 2026-01-01T00:00:00Z, 15 bytes\
@@ -200,11 +202,13 @@ mod tests {
 
     #[test]
     fn a_body_is_json_text_or_base64() {
-        let json = |body: Body| serde_json::from_str::<Value>(&seen(body).json()).unwrap();
-        let of = |bytes: &'static [u8]| json(Body::Bytes(Bytes::from_static(bytes)));
+        let json = |body: EventBody| serde_json::from_str::<Value>(&seen(body).json()).unwrap();
+        let of = |bytes: &'static [u8]| json(EventBody::Bytes(Bytes::from_static(bytes)));
         let document = of(br#"{"n": 1.50}"#);
         assert_eq!(document["body"], json!({ "n": 1.5 }));
-        assert!(seen(Body::Bytes(Bytes::from_static(b"1.50"))).json().contains("\"body\":1.50,"));
+        assert!(
+            seen(EventBody::Bytes(Bytes::from_static(b"1.50"))).json().contains("\"body\":1.50,")
+        );
         assert_eq!((&document["sequence"], &document["offset"]), (&json!(7), &json!("4096")));
         assert_eq!(document["enqueued"], "2026-01-01T00:00:00Z");
         assert_eq!(document["hub_partition"], "3");
@@ -213,7 +217,7 @@ mod tests {
         assert_eq!(of(b"text")["body"], "text");
         assert_eq!(of(&[0, 255])["body_base64"], "AP8=");
         assert_eq!(of(b"").get("body"), None);
-        assert_eq!(json(Body::Value(Property::Number(9)))["body"], "9");
-        assert_eq!(json(Body::Missing).get("body"), None);
+        assert_eq!(json(EventBody::Value(Property::Number(9)))["body"], "9");
+        assert_eq!(json(EventBody::Missing).get("body"), None);
     }
 }

@@ -56,7 +56,7 @@ struct Sent {
     properties: Properties,
     /// JSON where the body is JSON, or text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<Body>,
+    body: Option<TrialBody>,
     /// Where it is neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
@@ -73,7 +73,7 @@ impl Serialize for Properties {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Body {
+enum TrialBody {
     Json(Box<RawValue>),
     Text(String),
 }
@@ -141,8 +141,8 @@ impl Sent {
         // `RawValue` keeps every digit; what is not one line of JSON is shown as text.
         let body = text.filter(|text| !text.is_empty()).map(|text| {
             match serde_json::from_str::<Box<RawValue>>(text) {
-                Ok(json) if !text.contains('\n') => Body::Json(json),
-                _ => Body::Text(text.to_owned()),
+                Ok(json) if !text.contains('\n') => TrialBody::Json(json),
+                _ => TrialBody::Text(text.to_owned()),
             }
         });
         Self {
@@ -201,8 +201,8 @@ impl fmt::Display for Sent {
             write!(f, "\n  {}: {}", plain::line(name), plain::json(&value.to_string()))?;
         }
         match (&self.body, &self.body_base64) {
-            (Some(Body::Json(json)), _) => write!(f, "\n{}", plain::block(json.get(), "  | ")),
-            (Some(Body::Text(text)), _) => write!(f, "\n{}", plain::block(text, "  | ")),
+            (Some(TrialBody::Json(json)), _) => write!(f, "\n{}", plain::block(json.get(), "  | ")),
+            (Some(TrialBody::Text(text)), _) => write!(f, "\n{}", plain::block(text, "  | ")),
             (None, Some(base64)) => write!(f, "\n  body, in base64: {base64}"),
             (None, None) => write!(f, "\n  no body"),
         }

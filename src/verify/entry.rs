@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::eventhubs::reader::{Body, HubEvent, Property};
+use crate::eventhubs::reader::{EventBody, HubEvent, Property};
 
 /// Bytes of an entry on disk.
 pub(super) const BYTES: usize = 57;
@@ -136,9 +136,9 @@ impl Digests {
         }
         let body = match &event.body {
             // To a reader, an event without a body has an empty one.
-            Body::Missing => short(&[]),
-            Body::Bytes(bytes) => short(bytes),
-            Body::Value(value) => {
+            EventBody::Missing => short(&[]),
+            EventBody::Bytes(bytes) => short(bytes),
+            EventBody::Value(value) => {
                 let mut body = vec![0];
                 property(&mut body, value);
                 short(&body)
@@ -198,7 +198,7 @@ mod tests {
                 .map(|(name, it)| ((*name).to_owned(), it.clone()))
                 .collect(),
             annotations: Vec::new(),
-            body: Body::Bytes(Bytes::from_static(body)),
+            body: EventBody::Bytes(Bytes::from_static(body)),
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
         }
         let moved = HubEvent { key: None, ..plain.clone() };
         assert_ne!(of(&moved).key, digests.key);
-        let missing = HubEvent { body: Body::Missing, ..plain };
+        let missing = HubEvent { body: EventBody::Missing, ..plain };
         assert_eq!(of(&missing).body, of(&event(&[], b"")).body);
     }
 

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::encode::{Body, Layout, Plan};
+use crate::encode::{EventValue, Layout, Plan};
 use crate::mapping::{Container, TooLarge, Type};
 use crate::record::{Header, Record};
 use crate::step::Reference;
@@ -99,7 +99,7 @@ impl Claim {
         headers.push(Header { name: CONTENT_TYPE, value: Some(JSON) });
         let value = Some(self.body.as_bytes());
         let record = Record { value, headers: &headers, ..*record };
-        Ok(with(&Plan::of(&record, layout, Body::Elsewhere(&self.url))?))
+        Ok(with(&Plan::of(&record, layout, EventValue::Elsewhere(&self.url))?))
     }
 }
 

@@ -65,7 +65,7 @@ const fn annotation_size(key: &str) -> usize {
 
 /// What an event holds of the value of its record.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Body<'a> {
+pub(crate) enum EventValue<'a> {
     /// All of it.
     Whole,
     /// Where it is.
@@ -91,7 +91,7 @@ pub struct Plan<'a> {
     pairs: u32,
     /// Said again for Azure's readers.
     trace: Option<&'a [u8]>,
-    body: Body<'a>,
+    body: EventValue<'a>,
     /// Which of the first 64 headers are carried, a bit each: asking is dear, and is done twice.
     carried: u64,
     /// Which of them are written as they are.
@@ -103,7 +103,7 @@ pub struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Measures the event that `record` becomes.
     pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
-        Self::of(record, layout, Body::Whole)
+        Self::of(record, layout, EventValue::Whole)
     }
 
     /// The same where the value of `record` is what the event holds of it. None of its headers has the name of a property that
@@ -111,7 +111,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn of(
         record: &'a Record<'a>,
         layout: &'a Layout,
-        body: Body<'a>,
+        body: EventValue<'a>,
     ) -> Result<Self, WrongType> {
         let mut plan = Self {
             size: 0,
@@ -134,9 +134,11 @@ impl<'a> Plan<'a> {
             plan.pair(replayed.len(), 1);
         }
         match body {
-            Body::Whole => {}
-            Body::Elsewhere(url) => plan.pair(layout.claim_check().len(), sized(url.len())),
-            Body::Part(_) => layout.part().into_iter().for_each(|name| plan.pair(name.len(), 5)),
+            EventValue::Whole => {}
+            EventValue::Elsewhere(url) => plan.pair(layout.claim_check().len(), sized(url.len())),
+            EventValue::Part(_) => {
+                layout.part().into_iter().for_each(|name| plan.pair(name.len(), 5))
+            }
         }
         plan.measure_source()?;
         plan.measure_headers()?;
@@ -292,12 +294,12 @@ impl<'a> Plan<'a> {
     /// What is said of the body.
     fn write_body_said(&self, out: &mut Vec<u8>) {
         match self.body {
-            Body::Whole => {}
-            Body::Elsewhere(url) => {
+            EventValue::Whole => {}
+            EventValue::Elsewhere(url) => {
                 out.extend_from_slice(self.layout.claim_check().written());
                 variable(out, STRING, url.as_bytes());
             }
-            Body::Part(Part { number, of }) => {
+            EventValue::Part(Part { number, of }) => {
                 for (name, count) in self.layout.part().into_iter().zip([number, of]) {
                     out.extend_from_slice(name.written());
                     out.extend_from_slice(&count.to_be_bytes());

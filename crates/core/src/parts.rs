@@ -4,7 +4,7 @@
 //! How it is cut follows from the record and from what the link takes, and from nothing else. So a record that is read again is
 //! cut alike, unless the link takes another size by then: that is why each part says how many there are.
 
-use crate::encode::{Body, Layout, Plan, envelope_size};
+use crate::encode::{EventValue, Layout, Plan, envelope_size};
 use crate::record::{Header, Record};
 use crate::typed::WrongType;
 
@@ -124,7 +124,7 @@ fn event<T>(
     let stays = |header: &&Header<'_>| !layout.is_part(header.name);
     let headers: Vec<_> = record.headers.iter().filter(stays).copied().collect();
     let record = Record { value: Some(value), headers: &headers, ..*record };
-    Ok(with(&Plan::of(&record, layout, Body::Part(part))?))
+    Ok(with(&Plan::of(&record, layout, EventValue::Part(part))?))
 }
 
 #[cfg(test)]

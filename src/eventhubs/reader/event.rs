@@ -33,12 +33,12 @@ pub struct HubEvent {
     /// The other message annotations.
     pub annotations: Vec<(String, Property)>,
     /// The body.
-    pub body: Body,
+    pub body: EventBody,
 }
 
 /// The body of an event.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum EventBody {
     /// Bytes.
     Bytes(Bytes),
     /// A value of AMQP, which other senders than the bridge may write.
@@ -47,7 +47,7 @@ pub enum Body {
     Missing,
 }
 
-impl Body {
+impl EventBody {
     /// The bytes; `None` when it is something else.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -139,7 +139,7 @@ fn read(message: &Bytes) -> Decoded<HubEvent> {
         content_encoding: None,
         properties: Vec::new(),
         annotations: Vec::new(),
-        body: Body::Missing,
+        body: EventBody::Missing,
     };
     for section in Sections::of(message) {
         let section = section?;
@@ -152,11 +152,11 @@ fn read(message: &Bytes) -> Decoded<HubEvent> {
                 let bytes = message.slice_ref(reader.binary()?);
                 event.body = match event.body {
                     // A body may come in pieces.
-                    Body::Bytes(before) => Body::Bytes([before, bytes].concat().into()),
-                    _ => Body::Bytes(bytes),
+                    EventBody::Bytes(before) => EventBody::Bytes([before, bytes].concat().into()),
+                    _ => EventBody::Bytes(bytes),
                 };
             }
-            VALUE | SEQUENCE => event.body = Body::Value(reader.value()?.into()),
+            VALUE | SEQUENCE => event.body = EventBody::Value(reader.value()?.into()),
             _ => {}
         }
     }
@@ -264,8 +264,8 @@ mod tests {
         let event = HubEvent::decode(&out.into()).unwrap();
         let id = "00010203-0405-0607-0809-0a0b0c0d0e0f";
         assert_eq!(event.message_id.as_deref(), Some(id));
-        assert_eq!(event.body, Body::Value(Property::Text("a text".into())));
+        assert_eq!(event.body, EventBody::Value(Property::Text("a text".into())));
         assert_eq!(event.sequence, -1);
-        assert_eq!(HubEvent::decode(&Bytes::new()).unwrap().body, Body::Missing);
+        assert_eq!(HubEvent::decode(&Bytes::new()).unwrap().body, EventBody::Missing);
     }
 }

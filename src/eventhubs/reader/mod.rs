@@ -21,7 +21,7 @@ use super::namespace::NamespaceClient;
 use super::outcome::Fault;
 use super::{Cause, PartitionProperties};
 
-pub use event::{Body, HubEvent, Property};
+pub use event::{EventBody, HubEvent, Property};
 pub use many::{Many, ReaderEvent};
 
 use feed::Feed;

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use azure_messaging_eventhubs::models::{AmqpSimpleValue, AmqpValue, MessageId, ReceivedEventData};
 use bytes::Bytes;
 
-use super::super::{Body, HubEvent, Property};
+use super::super::{EventBody, HubEvent, Property};
 
 /// What our own reader keeps apart from the other annotations.
 const KNOWN: [&str; 4] =
@@ -33,7 +33,9 @@ pub(super) fn read(received: &ReceivedEventData) -> HubEvent {
             .map(|symbol| symbol.0.clone()),
         properties: sorted(properties.collect()),
         annotations: sorted(annotations.collect()),
-        body: event.body().map_or(Body::Missing, |body| Body::Bytes(Bytes::copy_from_slice(body))),
+        body: event
+            .body()
+            .map_or(EventBody::Missing, |body| EventBody::Bytes(Bytes::copy_from_slice(body))),
     }
 }
 
