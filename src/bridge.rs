@@ -23,7 +23,7 @@ use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
 use crate::pipeline::found::Found;
-use crate::pipeline::shard::{Failure, StartError};
+use crate::pipeline::shard::{ShardError, StartError};
 use crate::route::named_topics;
 use crate::status::Status;
 
@@ -60,13 +60,13 @@ impl From<StartError> for RunError {
     }
 }
 
-impl From<Failure> for RunError {
-    fn from(failure: Failure) -> Self {
+impl From<ShardError> for RunError {
+    fn from(failure: ShardError) -> Self {
         match failure {
-            Failure::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. } | Fatal::ShutOut(_)) => {
+            ShardError::Kafka(Fatal::Refused { .. } | Fatal::Outrun { .. } | Fatal::ShutOut(_)) => {
                 Self::Refused(failure.to_string())
             }
-            Failure::Kafka(Fatal::Broken { .. } | Fatal::Unheard(_)) | Failure::Pump => {
+            ShardError::Kafka(Fatal::Broken { .. } | Fatal::Unheard(_)) | ShardError::Pump => {
                 Self::Internal(failure.to_string())
             }
         }

@@ -28,7 +28,7 @@ const SHOWN: usize = 60;
 
 /// Why a blob is not stored, by what the caller must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum BlobError {
     /// Try again, not before that time if storage named one.
     Later {
         /// What was said.
@@ -40,7 +40,7 @@ pub enum Failure {
     Unauthorized(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for BlobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Later { detail, .. } | Self::Unauthorized(detail) => f.write_str(detail),
@@ -48,7 +48,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl BlobError {
     fn later(detail: String) -> Self {
         Self::Later { detail, after: None }
     }
@@ -96,12 +96,12 @@ impl Container {
     }
 
     /// Stores a blob: one attempt, with an end. What was there under its name is written over.
-    pub async fn put(&self, blob: &Blob) -> Result<(), Failure> {
+    pub async fn put(&self, blob: &Blob) -> Result<(), BlobError> {
         self.attempt(blob, None).await
     }
 
     /// Whether a blob could be stored. None is: it is asked for on a condition that no blob meets, which storage looks at last.
-    pub async fn reach(&self) -> Result<(), Failure> {
+    pub async fn reach(&self) -> Result<(), BlobError> {
         let url = format!("{}/{}check", self.url(), self.settings.container.prefix);
         // The length of nothing would not be said, which storage refuses.
         let blob = Blob { url, bytes: Bytes::from_static(b"check"), content_type: None };
@@ -109,16 +109,16 @@ impl Container {
     }
 
     /// Stores a blob where the one that is there has that tag; `tag` is of none.
-    async fn attempt(&self, blob: &Blob, tag: Option<&str>) -> Result<(), Failure> {
+    async fn attempt(&self, blob: &Blob, tag: Option<&str>) -> Result<(), BlobError> {
         let limit = self.settings.timeout;
         let stored = tokio::time::timeout(limit, self.put_one(blob, tag)).await;
-        let silence = |_| Err(Failure::later(format!("no answer within {limit:?}")));
+        let silence = |_| Err(BlobError::later(format!("no answer within {limit:?}")));
         let stored = stored.unwrap_or_else(silence);
         match &stored {
             Ok(()) => {}
             // Certificates may be others by now.
-            Err(Failure::Later { .. }) => self.http.lock().await.forget(),
-            Err(Failure::Unauthorized(_)) => {
+            Err(BlobError::Later { .. }) => self.http.lock().await.forget(),
+            Err(BlobError::Unauthorized(_)) => {
                 if let Some(tokens) = &self.tokens {
                     tokens.refused().await;
                 }
@@ -127,9 +127,9 @@ impl Container {
         stored
     }
 
-    async fn put_one(&self, blob: &Blob, tag: Option<&str>) -> Result<(), Failure> {
+    async fn put_one(&self, blob: &Blob, tag: Option<&str>) -> Result<(), BlobError> {
         let client = self.http.lock().await.client(&self.tls, self.settings.timeout).await;
-        let client = client.map_err(Failure::later)?;
+        let client = client.map_err(BlobError::later)?;
         let content_type = blob.content_type.as_deref().unwrap_or(OCTETS);
         let request = |url: &str| client.put(url).header(CONTENT_TYPE, content_type);
         let mut request = match &self.settings.identity {
@@ -147,29 +147,30 @@ impl Container {
             .body(blob.bytes.clone());
         // The URL may hold a signature.
         let answer = request.send().await;
-        let answer = answer.map_err(|error| Failure::later(causes::whole(&error.without_url())))?;
+        let answer =
+            answer.map_err(|error| BlobError::later(causes::whole(&error.without_url())))?;
         match (answer.status(), tag) {
             (StatusCode::CREATED, None) | (StatusCode::PRECONDITION_FAILED, Some(_)) => Ok(()),
             _ => Err(refusal(&answer)),
         }
     }
 
-    async fn with_token(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+    async fn with_token(&self, request: RequestBuilder) -> Result<RequestBuilder, BlobError> {
         let Some(tokens) = &self.tokens else { return Ok(request) };
-        let token = tokens.token().await.map_err(Failure::later)?;
+        let token = tokens.token().await.map_err(BlobError::later)?;
         Ok(request.bearer_auth(token.expose()))
     }
 }
 
 /// `url` with the signature that is in `path` now.
-async fn signed(url: &str, path: &Path) -> Result<String, Failure> {
+async fn signed(url: &str, path: &Path) -> Result<String, BlobError> {
     let text = file(path).await;
-    let text = text.map_err(|why| Failure::later(format!("`claim_check.sas_file`: {why}")))?;
+    let text = text.map_err(|why| BlobError::later(format!("`claim_check.sas_file`: {why}")))?;
     Ok(format!("{url}?{}", text.trim().trim_start_matches('?')))
 }
 
 /// What an answer means that is not the one that was wanted.
-fn refusal(answer: &Response) -> Failure {
+fn refusal(answer: &Response) -> BlobError {
     let status = answer.status();
     let text = |name: &str| {
         let value = answer.headers().get(name).and_then(|it| it.to_str().ok());
@@ -181,8 +182,8 @@ fn refusal(answer: &Response) -> Failure {
         code => format!("storage answered {status}, {code}"),
     };
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::Unauthorized(detail),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => BlobError::Unauthorized(detail),
         // A container that is not there may come, an address that is wrong may be put right.
-        _ => Failure::Later { detail, after: wait(&text(RETRY_AFTER.as_str())) },
+        _ => BlobError::Later { detail, after: wait(&text(RETRY_AFTER.as_str())) },
     }
 }

@@ -12,5 +12,5 @@
 mod container;
 mod uploads;
 
-pub use container::{Container, Failure};
+pub use container::{BlobError, Container};
 pub use uploads::Uploads;

@@ -14,7 +14,7 @@ use crate::http::pause;
 use crate::lasting::{Lasting, LastingReport};
 use crate::metrics::Metrics;
 
-use super::container::{Container, Failure};
+use super::container::{BlobError, Container};
 
 /// Uploads at a time.
 const AT_ONCE: usize = 4;
@@ -95,7 +95,7 @@ impl Storage {
         }
     }
 
-    fn fails(&self, reference: Reference, failure: &Failure) {
+    fn fails(&self, reference: Reference, failure: &BlobError) {
         let Some(LastingReport { waiting, lasted }) =
             self.trouble.holds_up(reference, Instant::now())
         else {
@@ -103,7 +103,7 @@ impl Storage {
         };
         let (container, blobs) = (self.container.url(), waiting);
         let lasted = lasted.map(tracing::field::display);
-        if let Failure::Unauthorized(error) = failure {
+        if let BlobError::Unauthorized(error) = failure {
             tracing::error!(name: "claim_check_refused", container, blobs, lasted, error, "not authorized to write to storage, retrying: partitions whose next record is too large wait, all others continue");
         } else {
             tracing::warn!(name: "claim_check_failed", container, blobs, lasted, error = %failure, "storage does not accept a value, retrying: partitions whose next record is too large wait, all others continue");

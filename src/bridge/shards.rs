@@ -14,7 +14,7 @@ use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::pipeline::Rate;
-use crate::pipeline::shard::{Common, Failure, Shard, StartError};
+use crate::pipeline::shard::{Common, Shard, ShardError, StartError};
 use crate::status::Status;
 
 use super::RunError;
@@ -120,7 +120,7 @@ impl<'a> Shards<'a> {
             match self.running[number].as_ref().map(Shard::look) {
                 Some(Ok(())) => {}
                 None => self.begin(number)?,
-                Some(Err(Failure::Kafka(Fatal::Outrun { .. } | Fatal::ShutOut(_)))) => {
+                Some(Err(ShardError::Kafka(Fatal::Outrun { .. } | Fatal::ShutOut(_)))) => {
                     tracing::warn!(name: "shard_restarted", shard = number, "the consumer starts again, under the same name");
                     self.renew(number)?;
                 }

@@ -11,7 +11,7 @@ use super::steer::is_meant;
 use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
 use crate::config::{Config, Topics};
 use crate::connect;
-use crate::group::{ErrorKind, Failure, Selection, Session};
+use crate::group::{CommandError, ErrorKind, Selection, Session};
 
 /// See the module.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ impl Asking {
     /// Opens a session, and does `what` in it.
     pub(super) fn ask(
         &self,
-        what: impl FnOnce(&mut Session<'_>) -> Result<ExitCode, Failure>,
+        what: impl FnOnce(&mut Session<'_>) -> Result<ExitCode, CommandError>,
     ) -> ExitCode {
         answered(&self.source, self.json, |config| {
             let mut session = Session::open(config, &self.topics, self.timeout)?;
@@ -46,7 +46,7 @@ impl Asking {
 pub(super) fn answered(
     source: &Source,
     json: bool,
-    what: impl FnOnce(&Config) -> Result<ExitCode, Failure>,
+    what: impl FnOnce(&Config) -> Result<ExitCode, CommandError>,
 ) -> ExitCode {
     match read(source, json) {
         Ok(config) => what(&config).unwrap_or_else(|failure| failed(&failure, json)),
@@ -73,7 +73,7 @@ pub(super) fn read(source: &Source, as_json: bool) -> Result<Config, ExitCode> {
 }
 
 /// Tells why there is no answer.
-pub(super) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
+pub(super) fn failed(failure: &CommandError, as_json: bool) -> ExitCode {
     let code = ExitCode::from(match failure.kind {
         ErrorKind::Usage => USAGE,
         ErrorKind::Denied => REFUSED,
@@ -105,7 +105,7 @@ pub(super) fn is_agreed(question: &str) -> bool {
 }
 
 /// The mappings that are named, by their places: each by its number in `status`, or by the name of its topic, pattern or hub.
-pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>, Failure> {
+pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>, CommandError> {
     let all = || config.mappings.iter().enumerate();
     let mut chosen = BTreeSet::new();
     for named in named {
@@ -120,7 +120,7 @@ pub(super) fn meant(config: &Config, named: &[String]) -> Result<BTreeSet<usize>
             let all = all().map(|(place, it)| format!("{place} ({})", it.hub)).take(20);
             let all = all.collect::<Vec<_>>().join(", ");
             let what = format!("no mapping has the name `{named}`");
-            return Err(Failure::usage(what, format!("the mappings are {all}")));
+            return Err(CommandError::usage(what, format!("the mappings are {all}")));
         }
         chosen.extend(meant);
     }

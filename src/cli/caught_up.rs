@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::Progress;
 use crate::config::Config;
-use crate::group::{Failure, Goal, Look, Session};
+use crate::group::{CommandError, Goal, Look, Session};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ fn in_session(
     progress: &Progress,
     stands: &mut Stands,
     ended: &Receiver<()>,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let mut session = Session::open(config, &[], LIMIT)?;
     let goal = match &mut aim.goal {
         Some(goal) => {

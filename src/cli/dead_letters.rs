@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::asking::{answered, can_ask, is_agreed};
 use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
-use crate::group::{Failure, Selection};
+use crate::group::{CommandError, Selection};
 use crate::letters::{
     Before, Counts, DeadLetterTopics, Entries, Filter, Found, Listing, Place, Purge, Shown, Time,
     What,
@@ -119,7 +119,7 @@ impl Common {
     fn with(
         &self,
         topics: &[Selection],
-        what: impl FnOnce(&DeadLetterTopics) -> Result<ExitCode, Failure>,
+        what: impl FnOnce(&DeadLetterTopics) -> Result<ExitCode, CommandError>,
     ) -> ExitCode {
         answered(&self.source, self.json, |config| {
             what(&DeadLetterTopics::open(config, topics, self.timeout)?)
@@ -206,7 +206,7 @@ fn carried_out(
     common: &Common,
     topics: &DeadLetterTopics,
     plan: &Purge,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let purged = plan.carry_out(topics)?;
     let failure = purged.failure();
     let code = if failure.is_some() { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS };

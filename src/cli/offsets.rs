@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::asking::{Asking, can_ask, is_agreed};
 use super::{USAGE, answer, lag, say};
-use crate::group::{Failure, Plan, Session, Target};
+use crate::group::{CommandError, Plan, Session, Target};
 
 /// What is to be done.
 #[derive(Debug, Args)]
@@ -95,7 +95,7 @@ fn carried_out(
     asking: &Asking,
     session: &mut Session<'_>,
     plan: &Plan,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     plan.carry_out(session, asking.timeout)?;
     if asking.json {
         return Ok(answer(format_args!("{}", plan.json(true)), ExitCode::SUCCESS));

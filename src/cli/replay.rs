@@ -16,7 +16,7 @@ use super::caught_up::{Aim, Outcome};
 use super::run::until_told;
 use super::{Source, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat};
-use crate::group::{Failure, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
+use crate::group::{CommandError, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
 
 /// How long what a replay leaves behind may take to be tidied up: a member that was killed leaves when its session is over.
 const TIDY: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ pub(super) fn replay(question: &Question) -> ExitCode {
 
 impl Question {
     /// The group: the same for the same question, whatever its rate.
-    fn group(&self, config: &Config) -> Result<String, Failure> {
+    fn group(&self, config: &Config) -> Result<String, CommandError> {
         let Sending { to, topics, mappings, .. } = &self.sending;
         let topics = topics.iter().map(|it| match it.partition {
             Some(partition) => format!("{}:{partition}", it.topic),
@@ -114,7 +114,7 @@ impl Question {
     }
 
     /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
-    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, Failure> {
+    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, CommandError> {
         let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
         let taken = |topic: &str| {
             let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
@@ -123,7 +123,7 @@ impl Question {
         if let Some(other) = topics.iter().find(|it| !taken(&it.topic)) {
             let what = format!("no selected mapping reads topic `{}`", other.topic);
             let hint = "select a mapping that reads it with `--mapping`; a `paused` mapping is only used when it is named";
-            return Err(Failure::usage(what, hint));
+            return Err(CommandError::usage(what, hint));
         }
         let mut session = Session::open(config, topics, *timeout)?;
         session.keep(taken);
@@ -143,7 +143,7 @@ impl Sending {
     pub(super) fn go(
         &self,
         at_last: bool,
-        plan: impl FnOnce(&Config, &BTreeSet<usize>) -> Result<(Config, Replay), Failure>,
+        plan: impl FnOnce(&Config, &BTreeSet<usize>) -> Result<(Config, Replay), CommandError>,
     ) -> ExitCode {
         let config = match read(&self.source, self.json) {
             Ok(config) => config,
@@ -169,16 +169,16 @@ impl Sending {
     }
 
     /// The name of the group: as it is said, or else that of the bridge's, and this.
-    pub(super) fn group(&self, config: &Config, own: &str) -> Result<String, Failure> {
+    pub(super) fn group(&self, config: &Config, own: &str) -> Result<String, CommandError> {
         let ours = &config.kafka.group_id;
         match &self.name {
             None => Ok(format!("{ours}.{own}")),
             Some(name) if name == ours => {
                 let what =
                     format!("`{name}` is the group of the bridge, which a replay never changes");
-                Err(Failure::usage(what, "give another `--name`, or none"))
+                Err(CommandError::usage(what, "give another `--name`, or none"))
             }
-            Some(name) if name.is_empty() => Err(Failure::usage(
+            Some(name) if name.is_empty() => Err(CommandError::usage(
                 "the name of a group cannot be empty",
                 "give another `--name`, or none",
             )),
@@ -187,7 +187,7 @@ impl Sending {
     }
 
     /// The mappings that are meant, by their places. Those that are paused are to be named.
-    fn chosen(&self, config: &Config) -> Result<BTreeSet<usize>, Failure> {
+    fn chosen(&self, config: &Config) -> Result<BTreeSet<usize>, CommandError> {
         if self.mappings.is_empty() {
             let all = config.mappings.iter().enumerate();
             return Ok(all.filter(|(_, it)| !it.paused).map(|(place, _)| place).collect());

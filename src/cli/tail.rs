@@ -15,7 +15,7 @@ use super::replay::bound;
 use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
-use crate::group::{Failure, Target};
+use crate::group::{CommandError, Target};
 use crate::readback::{Hub, Place, Seen, failure};
 
 /// Events of each partition that are shown where nothing else is said.
@@ -109,7 +109,7 @@ fn stopped(stop: &Receiver<()>) {
 }
 
 impl Question {
-    async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, Failure> {
+    async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, CommandError> {
         let ReadingArgs { consumer_group, timeout, .. } = &self.reading;
         let own = self.reading.is_own();
         let mut hub = Hub::open(config, place, consumer_group, own, *timeout).await?;
@@ -118,7 +118,7 @@ impl Question {
             .iter()
             .map(|number| hub.reading(*number, self.start(&hub, *number), self.follow));
         let doing = format!("hub `{}`", hub.place());
-        let refused = |error| Failure::denied(&doing, &error, "");
+        let refused = |error| CommandError::denied(&doing, &error, "");
         let what = what.collect();
         let many = hub.read(what).await.map_err(refused)?;
         if !self.json {
@@ -130,7 +130,7 @@ impl Question {
     }
 
     /// The partitions that are meant, by their numbers.
-    fn chosen(&self, hub: &Hub) -> Result<Vec<usize>, Failure> {
+    fn chosen(&self, hub: &Hub) -> Result<Vec<usize>, CommandError> {
         let ids: Vec<&str> = hub.partitions.iter().map(|(id, _)| id.as_str()).collect();
         if self.partitions.is_empty() {
             return Ok((0..ids.len()).collect());
@@ -139,7 +139,10 @@ impl Question {
         for wanted in &self.partitions {
             let Some(number) = ids.iter().position(|id| id == wanted) else {
                 let what = format!("hub `{}` has no partition `{wanted}`", hub.place());
-                return Err(Failure::usage(what, format!("its partitions are {}", ids.join(", "))));
+                return Err(CommandError::usage(
+                    what,
+                    format!("its partitions are {}", ids.join(", ")),
+                ));
             };
             chosen.insert(number);
         }

@@ -12,7 +12,7 @@ use clap::Args;
 use super::asking::{answered, failed, meant};
 use super::{Source, UNSENT, USAGE, say, time};
 use crate::config::Config;
-use crate::group::{Failure, Selection};
+use crate::group::{CommandError, Selection};
 use crate::record::OwnedRecord;
 use crate::trial::{Hub, Trial, latest};
 
@@ -75,7 +75,7 @@ pub(super) fn trial(question: &Question) -> ExitCode {
 }
 
 impl Question {
-    fn begin(&self, config: &Config) -> Result<Trial, Failure> {
+    fn begin(&self, config: &Config) -> Result<Trial, CommandError> {
         let wanted = meant(config, &self.mappings)?;
         let partitions = self.partitions.map(|count| count as usize);
         Ok(Trial::new(config, wanted, Hub { partitions, limit: LIMIT }))

@@ -17,7 +17,7 @@ use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
-use crate::group::{Failure, Selection, Target};
+use crate::group::{CommandError, Selection, Target};
 use crate::letters::Time;
 use crate::verify::{self, Outcome, Watch};
 
@@ -96,7 +96,7 @@ impl Drop for Folder {
 }
 
 impl Folder {
-    fn new(named: Option<&Path>) -> Result<Self, Failure> {
+    fn new(named: Option<&Path>) -> Result<Self, CommandError> {
         let own = || {
             let name = format!("kafka-eventhubs-bridge-verify-{}", std::process::id());
             std::env::temp_dir().join(name)
@@ -104,7 +104,7 @@ impl Folder {
         let path = named.map_or_else(own, Path::to_owned);
         std::fs::create_dir_all(&path).map_err(|error| {
             let hint = "name a writable folder with `--work-dir`";
-            Failure::denied(&format!("folder `{}`", path.display()), &error, hint)
+            CommandError::denied(&format!("folder `{}`", path.display()), &error, hint)
         })?;
         Ok(Self { path, is_ours: named.is_none() })
     }
@@ -119,7 +119,7 @@ pub(super) fn verify(question: &Question) -> ExitCode {
 }
 
 impl Question {
-    fn run(&self, config: &Config) -> Result<ExitCode, Failure> {
+    fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
         // Without a beginning it is where the group stands.
         let asked = verify::Question {
             from: self.from.unwrap_or(Target::Shift(0)),

@@ -39,7 +39,7 @@ use super::layers::{Layers, Strays};
 use super::path::Path;
 use super::problem::{Problem, Problems, Warning};
 use super::raw;
-use super::read::Failure;
+use super::read::UnreadEntry;
 use super::schema::purpose;
 use super::settings::variable;
 use super::{Config, Objection};
@@ -83,7 +83,7 @@ pub(super) fn check(
     raw: &raw::File,
     layers: &Layers,
     (strays, warnings): Strays,
-    failures: &[Failure],
+    failures: &[UnreadEntry],
     objection: Objection,
     extent: Extent,
 ) -> Result<Config, Problems> {
@@ -145,7 +145,7 @@ pub(super) fn check(
 /// What is being checked, and what was found so far.
 struct Check<'a> {
     layers: &'a Layers,
-    failures: &'a [Failure],
+    failures: &'a [UnreadEntry],
     objection: Objection,
     extent: Extent,
     problems: Vec<Problem>,

@@ -6,12 +6,12 @@ use super::hint::{list, nearest, shown};
 use super::layers::Layers;
 use super::path::Path;
 use super::problem::{Place, Problem};
-use super::read::{Failure, UnreadKind};
+use super::read::{UnreadEntry, UnreadKind};
 use super::schema::{known_keys, purpose};
 use super::settings::variable;
 
 /// What is wrong with `failure`, where, why, and what to do.
-pub(super) fn explain(failure: &Failure, layers: &Layers) -> Problem {
+pub(super) fn explain(failure: &UnreadEntry, layers: &Layers) -> Problem {
     let path = &failure.path;
     let (what, why, hint) = match &failure.kind {
         UnreadKind::Key(known) => unknown_key(path, known, &layers.place(path)),
@@ -27,7 +27,7 @@ pub(super) fn explain(failure: &Failure, layers: &Layers) -> Problem {
 }
 
 /// The known key that `failure` is a misspelling of.
-pub(super) fn meant(failure: &Failure) -> Option<Path> {
+pub(super) fn meant(failure: &UnreadEntry) -> Option<Path> {
     let UnreadKind::Key(known) = &failure.kind else { return None };
     let key = nearest(failure.path.last_key()?, known.iter().copied())?;
     Some(failure.path.parent()?.key(key))

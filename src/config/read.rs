@@ -14,7 +14,7 @@ use super::path::Path;
 
 /// Why an entry cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct UnreadEntry {
     pub(super) path: Path,
     pub(super) kind: UnreadKind,
 }
@@ -32,7 +32,7 @@ pub(super) enum UnreadKind {
 }
 
 /// Reads `tree`. What failed is left out of the result.
-pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, Vec<Failure>) {
+pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, Vec<UnreadEntry>) {
     let mut failures = Vec::new();
     let mut skipped = HashSet::new();
     loop {
@@ -41,7 +41,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, 
             Err(Error { path, kind }) => {
                 let path = path.unwrap_or_default();
                 let again = !skipped.insert(path.clone());
-                failures.push(Failure { path, kind });
+                failures.push(UnreadEntry { path, kind });
                 if again {
                     return (T::default(), failures);
                 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::blob::{Container, Failure};
+use crate::blob::{BlobError, Container};
 use crate::config::Config;
 
 use super::deadline::Deadline;
@@ -21,14 +21,14 @@ pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<Finding> {
     steps.end()
 }
 
-fn silence(limit: Duration) -> Failure {
-    Failure::Later { detail: format!("no answer within {limit:.1?}"), after: None }
+fn silence(limit: Duration) -> BlobError {
+    BlobError::Later { detail: format!("no answer within {limit:.1?}"), after: None }
 }
 
-fn said(answer: Result<(), Failure>) -> Said {
+fn said(answer: Result<(), BlobError>) -> Said {
     match answer {
         Ok(()) => Said::ok("authorized to write blobs; none was written"),
-        Err(failure @ Failure::Unauthorized(_)) => {
+        Err(failure @ BlobError::Unauthorized(_)) => {
             Said::new(Outcome::Refused, failure.to_string()).hint(
                 "grant the role Storage Blob Data Contributor on the container, or renew the signature; the firewall of the account gives the same answer",
             )

@@ -6,12 +6,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::{Config, Registry};
-use crate::registry::{Client, Failure};
+use crate::registry::{Client, RegistryError};
 
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, Said, Steps, Subject};
 
-type Asked = (usize, Duration, Result<(), Failure>);
+type Asked = (usize, Duration, Result<(), RegistryError>);
 
 /// What was found of each registry, in the order of their names.
 pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<Finding> {
@@ -35,7 +35,7 @@ async fn ask(place: usize, registry: &Registry, limit: Duration) -> Asked {
     let answer = timeout(limit, Client::new(registry).reach()).await;
     let silence = |_| {
         let detail = format!("{}: no answer within {limit:.1?}", registry.addresses[0]);
-        Err(Failure::Later { detail, after: None })
+        Err(RegistryError::Later { detail, after: None })
     };
     (place, begun.elapsed(), answer.unwrap_or_else(silence))
 }
@@ -50,7 +50,7 @@ fn findings(registry: &Registry, asked: Vec<Asked>) -> Vec<Finding> {
             Ok(()) => Said::ok(format!("{} answers", registry.addresses[place])),
             Err(failure) => {
                 let worst = match failure {
-                    Failure::Unauthorized(_) => Outcome::Refused,
+                    RegistryError::Unauthorized(_) => Outcome::Refused,
                     _ => Outcome::Failed,
                 };
                 let outcome = if some_answers { Outcome::Warning } else { worst };
@@ -62,15 +62,15 @@ fn findings(registry: &Registry, asked: Vec<Asked>) -> Vec<Finding> {
     steps.end()
 }
 
-fn hint(failure: &Failure) -> &'static str {
+fn hint(failure: &RegistryError) -> &'static str {
     match failure {
-        Failure::Unauthorized(_) => {
+        RegistryError::Unauthorized(_) => {
             "check the password, the token or the headers, and that this user may read schemas and subjects"
         }
-        Failure::Unknown(_) | Failure::Unusable(_) => {
+        RegistryError::Unknown(_) | RegistryError::Unusable(_) => {
             "give the URL of Confluent's API; with Apicurio it ends in `/apis/ccompat/v7`"
         }
-        Failure::Later { .. } => {
+        RegistryError::Later { .. } => {
             "check the address, `ca_file`, and that firewalls and network policies allow connections from here"
         }
     }

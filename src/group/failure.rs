@@ -31,7 +31,7 @@ impl ErrorKind {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct CommandError {
     /// By what the caller must do.
     pub kind: ErrorKind,
     /// What is wrong.
@@ -40,7 +40,7 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.what)?;
         match &self.hint {
@@ -50,7 +50,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Usage, what: what.into(), hint: Some(hint.into()) }
     }

@@ -10,7 +10,7 @@ use crate::config::Start;
 use crate::kafka::{Case, Oldest, Standing};
 use crate::record::TopicPartition;
 
-use super::{Failure, Replay, Session};
+use super::{CommandError, Replay, Session};
 
 /// What is still to be settled.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub enum Look {
 
 impl Goal {
     /// The ends that are there now; `None` while one is not known.
-    pub fn set(session: &mut Session<'_>, limit: Duration) -> Result<Option<Self>, Failure> {
+    pub fn set(session: &mut Session<'_>, limit: Duration) -> Result<Option<Self>, CommandError> {
         session.extend(limit);
         let mut goal = Self::default();
         for standing in session.standings(session.left())? {
@@ -85,7 +85,11 @@ impl Goal {
     }
 
     /// Looks what is settled. In a new session, after [`Look::Blind`], topics that are gone need not be waited for.
-    pub fn look(&mut self, session: &mut Session<'_>, limit: Duration) -> Result<Look, Failure> {
+    pub fn look(
+        &mut self,
+        session: &mut Session<'_>,
+        limit: Duration,
+    ) -> Result<Look, CommandError> {
         session.extend(limit);
         let standings = session.standings(session.left() / 2)?;
         let mut stalled = Vec::new();

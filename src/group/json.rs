@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::kafka::{Group, Standing};
 
 use super::table::exact;
-use super::{Behind, Change, Failure, Forecast, Lag, Part, Plan, Replayed};
+use super::{Behind, Change, CommandError, Forecast, Lag, Part, Plan, Replayed};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -269,7 +269,7 @@ impl Plan {
     }
 }
 
-impl Failure {
+impl CommandError {
     /// One JSON document.
     pub fn json(&self) -> String {
         let error =

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::kafka::{Case, Group, Oldest, Standing};
 
-use super::{Failure, Session};
+use super::{CommandError, Session};
 
 /// A group, and how it stands in each partition.
 #[derive(Debug)]
@@ -62,9 +62,9 @@ impl Behind {
 
 impl Lag {
     /// Asks; with `timed`, one record is read of each partition that is behind.
-    pub fn ask(session: &Session<'_>, timed: bool) -> Result<Self, Failure> {
+    pub fn ask(session: &Session<'_>, timed: bool) -> Result<Self, CommandError> {
         let group = session.inquiry.group(session.left() / 2);
-        let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
+        let group = group.map_err(|denied| CommandError::of_group(session.group(), &denied))?;
         let standings = session.standings(session.left() / 2)?;
         let open = standings.iter().filter(|it| timed && it.behind().is_some_and(|it| it > 0));
         let from = |it: &Standing| {

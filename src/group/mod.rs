@@ -24,7 +24,7 @@ mod table;
 mod target;
 
 pub(crate) use failure::some;
-pub use failure::{ErrorKind, Failure};
+pub use failure::{CommandError, ErrorKind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, Plan};

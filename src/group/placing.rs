@@ -9,7 +9,7 @@ use crate::kafka::{Case, Group, Standing, Unset};
 use crate::record::TopicPartition;
 
 use super::failure::some;
-use super::{Change, Failure, Session, Target};
+use super::{Change, CommandError, Session, Target};
 
 /// How many partitions are named in an error.
 const NAMED: usize = 5;
@@ -34,12 +34,12 @@ pub struct Placed(());
 
 impl Plan {
     /// Asks, and changes nothing. Whoever is in the group does not keep it from being made.
-    pub fn make(session: &Session<'_>, target: Target) -> Result<Self, Failure> {
+    pub fn make(session: &Session<'_>, target: Target) -> Result<Self, CommandError> {
         let group = session.inquiry.group(session.left() / 2);
-        let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
+        let group = group.map_err(|denied| CommandError::of_group(session.group(), &denied))?;
         if let Some(topic) = session.missing.first() {
             let why = "kafka has no such topic, or this user may not see it";
-            return Err(Failure::denied(
+            return Err(CommandError::denied(
                 &format!("topic `{topic}`"),
                 &why,
                 "select other topics with `--topic`",
@@ -51,12 +51,12 @@ impl Plan {
                 "offset {offset} needs exactly one partition, and {} are selected",
                 standings.len()
             );
-            return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+            return Err(CommandError::usage(what, "name one, such as `--topic orders:3`"));
         }
         if standings.iter().any(|it| !it.is_identified) {
             let doing = format!("the positions of group `{}` cannot be set", session.group());
             let why = "no broker gave the ids of the topics, and a position needs its topic's id";
-            return Err(Failure::denied(
+            return Err(CommandError::denied(
                 &doing,
                 &why,
                 "try again, or check that every broker answers",
@@ -79,12 +79,16 @@ impl Plan {
     }
 
     /// Why it cannot be carried out now: somebody is in the group.
-    pub fn objection(&self) -> Option<Failure> {
-        (!self.group.is_idle()).then(|| Failure::alive(&self.name, &self.group))
+    pub fn objection(&self) -> Option<CommandError> {
+        (!self.group.is_idle()).then(|| CommandError::alive(&self.name, &self.group))
     }
 
     /// Commits, reads back, and compares. All of it is over within `limit`.
-    pub fn carry_out(&self, session: &mut Session<'_>, limit: Duration) -> Result<Placed, Failure> {
+    pub fn carry_out(
+        &self,
+        session: &mut Session<'_>,
+        limit: Duration,
+    ) -> Result<Placed, CommandError> {
         if let Some(failure) = self.objection() {
             return Err(failure);
         }
@@ -100,8 +104,10 @@ impl Plan {
             Err(Unset::Joined) => {
                 let group = session.inquiry.group(session.left() / 2);
                 return Err(match group {
-                    Ok(group) if !group.members.is_empty() => Failure::alive(&self.name, &group),
-                    _ => Failure::denied(
+                    Ok(group) if !group.members.is_empty() => {
+                        CommandError::alive(&self.name, &group)
+                    }
+                    _ => CommandError::denied(
                         &doing,
                         &Unset::Joined,
                         "stop every bridge of the group first",
@@ -113,13 +119,13 @@ impl Plan {
                     "grant the operation `Read` on the group `{}` and on its topics; nothing was changed",
                     self.name
                 );
-                return Err(Failure::denied(&doing, &error, &hint));
+                return Err(CommandError::denied(&doing, &error, &hint));
             }
         }
         let other = session.inquiry.unlike(&positions, session.left());
         let other = other.map_err(|denied| {
             let doing = format!("cannot read back the positions of group `{}`", self.name);
-            Failure::denied(
+            CommandError::denied(
                 &doing,
                 &denied,
                 "run `offsets show` to see whether they are set: either all are, or none",
@@ -130,7 +136,7 @@ impl Plan {
             some => {
                 let why = format!("other positions are committed for {}", list(some));
                 let hint = "another client has committed meanwhile, or nothing was committed: run `offsets show`";
-                Err(Failure::denied(&doing, &why, hint))
+                Err(CommandError::denied(&doing, &why, hint))
             }
         }
     }
@@ -165,7 +171,10 @@ pub(super) fn found(
 }
 
 /// Partitions beside those that change, of topics that the group has no position of.
-fn beside(session: &Session<'_>, changes: &[Change]) -> Result<BTreeMap<String, usize>, Failure> {
+fn beside(
+    session: &Session<'_>,
+    changes: &[Change],
+) -> Result<BTreeMap<String, usize>, CommandError> {
     let mut beside = BTreeMap::new();
     let fresh = changes.iter().filter(|it| it.standing.case == Case::New);
     let fresh = fresh.map(|it| &*it.standing.partition.topic).collect::<BTreeSet<_>>();
@@ -184,10 +193,10 @@ fn beside(session: &Session<'_>, changes: &[Change]) -> Result<BTreeMap<String, 
     Ok(beside)
 }
 
-pub(super) fn not_known(unknown: &[String]) -> Failure {
+pub(super) fn not_known(unknown: &[String]) -> CommandError {
     let why = "cannot read the committed positions, or the offsets of the log; nothing was changed";
     let hint = "check that these partitions have a leader, and try again";
-    Failure::denied(&list(unknown), &why, hint)
+    CommandError::denied(&list(unknown), &why, hint)
 }
 
 /// The first few, and how many more.

@@ -13,7 +13,7 @@ use crate::kafka::{Case, Group, Span, Standing, Undeleted, Unset};
 use crate::record::TopicPartition;
 
 use super::placing::{found, list, not_known};
-use super::{Failure, Session, Target};
+use super::{CommandError, Session, Target};
 
 /// What is sent of each partition.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Part {
 
 impl Replay {
     /// Asks, and changes nothing: what was fixed before, or else what is from `from` up to `to`, without what stands there.
-    pub fn plan(session: &Session<'_>, from: Target, to: Target) -> Result<Self, Failure> {
+    pub fn plan(session: &Session<'_>, from: Target, to: Target) -> Result<Self, CommandError> {
         let (replay, standings) = Self::ask(session)?;
         if standings.iter().any(|it| it.span.is_some()) {
             return Ok(replay.resumed(standings));
@@ -103,14 +103,18 @@ impl Replay {
                 "group `{}` was not made by a replay: it has a position of `{}`",
                 replay.name, taken.partition
             );
-            return Err(Failure::usage(what, "give another `--name`"));
+            return Err(CommandError::usage(what, "give another `--name`"));
         }
         replay.fresh(session, standings, Some(from), to)
     }
 
     /// The same of a group that is kept: what was fixed before, while something of it is left; else, from where that has ended. A
     /// partition that the group does not know begins at `from`, and so does each where it is said.
-    pub fn next(session: &Session<'_>, from: Option<Target>, to: Target) -> Result<Self, Failure> {
+    pub fn next(
+        session: &Session<'_>,
+        from: Option<Target>,
+        to: Target,
+    ) -> Result<Self, CommandError> {
         let (replay, standings) = Self::ask(session)?;
         let is_open = |it: &Standing| {
             it.span.zip(it.committed).is_some_and(|(span, at)| at < span.to)
@@ -124,15 +128,15 @@ impl Replay {
             let (name, partition) = (&replay.name, &unknown.partition);
             let what = format!("group `{name}` does not hold where to start on `{partition}`");
             let hint = "add a start, such as `--from earliest`; kafka deletes the positions of a group that had no member for long";
-            return Err(Failure::usage(what, hint));
+            return Err(CommandError::usage(what, hint));
         }
         replay.fresh(session, standings, from, to)
     }
 
     /// What the group is, and what it has committed.
-    fn ask(session: &Session<'_>) -> Result<(Self, Vec<Standing>), Failure> {
+    fn ask(session: &Session<'_>) -> Result<(Self, Vec<Standing>), CommandError> {
         let group = session.inquiry.group(session.left() / 3);
-        let group = group.map_err(|denied| Failure::of_group(session.group(), &denied))?;
+        let group = group.map_err(|denied| CommandError::of_group(session.group(), &denied))?;
         let standings = session.standings(session.left() / 3)?;
         let replay = Self {
             name: session.group().to_owned(),
@@ -166,20 +170,20 @@ impl Replay {
         standings: Vec<Standing>,
         from: Option<Target>,
         to: Target,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         for (what, target) in [("--from", from), ("--to", Some(to))] {
             if let (Some(Target::Offset(offset)), [_, _, ..]) = (target, &standings[..]) {
                 let many = standings.len();
                 let what = format!(
                     "`{what} {offset}` needs exactly one partition, and {many} are selected"
                 );
-                return Err(Failure::usage(what, "name one, such as `--topic orders:3`"));
+                return Err(CommandError::usage(what, "name one, such as `--topic orders:3`"));
             }
         }
         if standings.iter().any(|it| !it.is_identified) {
             let why = "no broker gave the ids of the topics, and a position needs its topic's id";
             let hint = "try again, or check that every broker answers";
-            return Err(Failure::denied("nothing can be replayed", &why, hint));
+            return Err(CommandError::denied("nothing can be replayed", &why, hint));
         }
         let begins = from.map(|from| found(session, from, &standings)).unwrap_or_default();
         let ends = found(session, to, &standings);
@@ -210,9 +214,9 @@ impl Replay {
     pub fn fix(
         self,
         session: &mut Session<'_>,
-        again: impl FnOnce(&Session<'_>) -> Result<Self, Failure>,
+        again: impl FnOnce(&Session<'_>) -> Result<Self, CommandError>,
         limit: Duration,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         if self.begun || self.parts.is_empty() {
             return Ok(self);
         }
@@ -228,7 +232,7 @@ impl Replay {
                     "grant the operation `Read` on the group `{}` and on its topics; nothing was sent",
                     self.name
                 );
-                return Err(Failure::denied(&doing, &error, &hint));
+                return Err(CommandError::denied(&doing, &error, &hint));
             }
         }
         if self.left() == 0 {
@@ -237,7 +241,7 @@ impl Replay {
         let fixed = again(session)?;
         if !fixed.begun {
             let why = "the committed positions are missing";
-            return Err(Failure::denied(&doing, &why, "nothing was sent; try again"));
+            return Err(CommandError::denied(&doing, &why, "nothing was sent; try again"));
         }
         let theirs = fixed.parts.iter().map(|it| &it.standing.partition).collect::<BTreeSet<_>>();
         let ours = positions.iter().map(|(standing, _)| &standing.partition);
@@ -247,7 +251,7 @@ impl Replay {
             return Ok(Self { begun: false, ..fixed });
         }
         let why = format!("other positions are committed for {}", list(&absent));
-        Err(Failure::denied(&doing, &why, "give another `--name`"))
+        Err(CommandError::denied(&doing, &why, "give another `--name`"))
     }
 
     /// Commits the ends of a replay that is over, where its group is kept: a position stands in front of what is no record, and would be

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::config::{self, Config, LeftOut, is_topic};
 use crate::kafka::{self, Chosen, Cluster, Inquiry, Logins, Standing, Topic};
 
-use super::Failure;
+use super::CommandError;
 
 /// A topic, or one partition of it, that was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +44,15 @@ impl Selection {
 }
 
 /// Logs in at the brokers of the configuration, within `limit`.
-pub(crate) fn enter(kafka: &config::Kafka, limit: Duration) -> Result<(Inquiry, Cluster), Failure> {
+pub(crate) fn enter(
+    kafka: &config::Kafka,
+    limit: Duration,
+) -> Result<(Inquiry, Cluster), CommandError> {
     let brokers = kafka.brokers.as_str();
-    let access = Logins::open(kafka).map_err(|error| Failure::no_entry(brokers, &error.into()))?;
+    let access =
+        Logins::open(kafka).map_err(|error| CommandError::no_entry(brokers, &error.into()))?;
     let entered = Inquiry::enter(kafka, &access, brokers, limit);
-    entered.map_err(|shut| Failure::no_entry(brokers, &shut))
+    entered.map_err(|shut| CommandError::no_entry(brokers, &shut))
 }
 
 /// A cluster that answers, and what of it is asked for.
@@ -71,7 +75,7 @@ impl<'a> Session<'a> {
         config: &'a Config,
         wanted: &[Selection],
         limit: Duration,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let end = Instant::now() + limit;
         let (inquiry, cluster) = enter(&config.kafka, limit / 2)?;
         let existing = cluster.topics.keys().map(String::as_str);
@@ -122,7 +126,7 @@ impl<'a> Session<'a> {
     }
 
     /// How the group stands in each partition that is asked for.
-    pub(super) fn standings(&self, limit: Duration) -> Result<Vec<Standing>, Failure> {
+    pub(super) fn standings(&self, limit: Duration) -> Result<Vec<Standing>, CommandError> {
         let mut all = self.all_standings(limit)?;
         all.retain(|Standing { partition: place, .. }| {
             Selection::any(&self.wanted, &place.topic, place.partition)
@@ -131,10 +135,10 @@ impl<'a> Session<'a> {
     }
 
     /// How it stands in each partition of their topics.
-    pub(super) fn all_standings(&self, limit: Duration) -> Result<Vec<Standing>, Failure> {
+    pub(super) fn all_standings(&self, limit: Duration) -> Result<Vec<Standing>, CommandError> {
         let Self { config, cluster, topics, .. } = self;
         let all = self.inquiry.standings(&config.kafka, topics, &cluster.unled, limit);
-        all.map_err(|denied| Failure::of_group(self.group(), &denied))
+        all.map_err(|denied| CommandError::of_group(self.group(), &denied))
     }
 }
 
@@ -144,24 +148,24 @@ fn narrowed(
     read: &BTreeSet<String>,
     existing: &BTreeMap<String, Topic>,
     wanted: &[Selection],
-) -> Result<BTreeSet<String>, Failure> {
+) -> Result<BTreeSet<String>, CommandError> {
     for Selection { topic, partition } in wanted {
         let taken = config.mappings.iter().any(|mapping| mapping.topics.takes(topic));
         if !read.contains(topic) && (!taken || LeftOut::of(config).is_unwanted(topic)) {
             let what = format!("topic `{topic}` is in no mapping, so this bridge does not read it");
             let hint = "select a topic that a `[[mappings]]` reads, or use the configuration that reads this one";
-            return Err(Failure::usage(what, hint));
+            return Err(CommandError::usage(what, hint));
         }
         let Some(Topic { partitions, .. }) = existing.get(topic) else {
             let why = "kafka has no such topic, or this user may not see it";
-            return Err(Failure::denied(&format!("topic `{topic}`"), &why, ""));
+            return Err(CommandError::denied(&format!("topic `{topic}`"), &why, ""));
         };
         if !read.contains(topic) {
             let what = format!("topic `{topic}` is left out: its name is not valid for a hub");
-            return Err(Failure::usage(what, "give it a mapping with a hub of its own"));
+            return Err(CommandError::usage(what, "give it a mapping with a hub of its own"));
         }
         if let Some(number) = partition.filter(|number| number >= partitions) {
-            return Err(Failure::no_partition(topic, number, *partitions));
+            return Err(CommandError::no_partition(topic, number, *partitions));
         }
     }
     Ok(wanted.iter().map(|it| it.topic.clone()).collect())

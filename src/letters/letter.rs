@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use crate::config::{Holds, is_topic};
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::kafka::{Opened, Origin, Stretch};
 use crate::record::{OwnedRecord, Record, TopicPartition};
 
@@ -55,11 +55,11 @@ pub struct Shown<'a> {
 
 impl Found {
     /// Reads the record at `place`.
-    pub fn read(topics: &DeadLetterTopics, place: &Place) -> Result<Self, Failure> {
+    pub fn read(topics: &DeadLetterTopics, place: &Place) -> Result<Self, CommandError> {
         let Place { topic, partition, offset } = place;
         let known = topics.topics.get(topic).map_or(0, |facts| facts.partitions);
         if *partition >= known {
-            return Err(Failure::no_partition(topic, *partition, known));
+            return Err(CommandError::no_partition(topic, *partition, known));
         }
         let stretch = Stretch {
             partition: TopicPartition::new(topic.as_str(), *partition),
@@ -69,7 +69,7 @@ impl Found {
         let places = [stretch.partition.clone()];
         let logs = topics.inquiry.logs(&places, topics.limit);
         let Some((first, end)) = logs.get(&places[0]).copied() else {
-            return Err(Failure::no_log(&places[0]));
+            return Err(CommandError::no_log(&places[0]));
         };
         let nothing = || {
             let what = format!("there is no record at {topic}/{partition}/{offset}");
@@ -80,7 +80,7 @@ impl Found {
                     end - 1
                 ),
             };
-            Failure::usage(what, hint)
+            CommandError::usage(what, hint)
         };
         if !(first..end).contains(offset) {
             return Err(nothing());
@@ -96,7 +96,7 @@ impl Found {
             (Some(found), _) => Ok(found),
             (None, Some(unread)) => {
                 let doing = format!("{topic}/{partition}/{offset} cannot be read");
-                Err(Failure::denied(&doing, &unread.why, ""))
+                Err(CommandError::denied(&doing, &unread.why, ""))
             }
             (None, None) => Err(nothing()),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::kafka::{Opened, Unread};
 use crate::record::{Record, TopicPartition};
 
@@ -55,7 +55,7 @@ impl Listing {
         what: What,
         begin: impl FnOnce(u64),
         progress: impl Fn(u64),
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let (stretches, unknown) = topics.stretches(filter.from);
         begin(stretches.iter().map(|it| it.len().unsigned_abs()).sum());
         let held = topics.topics.keys().map(|name| (name.clone(), TopicContent::default()));

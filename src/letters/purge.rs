@@ -8,7 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::config::Start;
-use crate::group::{Failure, Target, some};
+use crate::group::{CommandError, Target, some};
 use crate::kafka::Denied;
 use crate::record::TopicPartition;
 
@@ -79,7 +79,7 @@ pub struct Purged {
 
 impl Purge {
     /// Asks, and deletes nothing.
-    pub fn plan(topics: &DeadLetterTopics, before: Before) -> Result<Self, Failure> {
+    pub fn plan(topics: &DeadLetterTopics, before: Before) -> Result<Self, CommandError> {
         let all = topics.partitions();
         if let (Before::Offset(offset), [_, _, ..]) = (before, &all[..]) {
             let many = all.len();
@@ -87,13 +87,13 @@ impl Purge {
                 "`--before {offset}` is an offset of one partition, and {many} are selected"
             );
             let hint = format!("name one, such as `--topic {}:{}`", all[0].topic, all[0].partition);
-            return Err(Failure::usage(what, hint));
+            return Err(CommandError::usage(what, hint));
         }
         if let Before::Time(time) = before
             && time > Time(Timestamp::now().as_millisecond())
         {
             let hint = "it is the time at which records were written; to delete all of a partition, give its end as an offset";
-            return Err(Failure::usage("`--before` is a time in the future", hint));
+            return Err(CommandError::usage("`--before` is a time in the future", hint));
         }
         let logs = topics.inquiry.logs(&all, topics.limit);
         let found = match before {
@@ -113,14 +113,17 @@ impl Purge {
                 && offset > end
             {
                 let what = format!("`{partition}` ends at {end}, below `--before {offset}`");
-                return Err(Failure::usage(what, format!("`--before {end}` deletes all of it")));
+                return Err(CommandError::usage(
+                    what,
+                    format!("`--before {end}` deletes all of it"),
+                ));
             }
             parts.push(Part { partition, log, after: after.clamp(first, end) });
         }
         if !unknown.is_empty() {
             let why = "cannot read the offsets of the log; nothing was deleted";
             let hint = "check that these partitions have a leader, and try again";
-            return Err(Failure::denied(&some(&unknown, NAMED), &why, hint));
+            return Err(CommandError::denied(&some(&unknown, NAMED), &why, hint));
         }
         Ok(Self { parts, missing: topics.missing.iter().cloned().collect() })
     }
@@ -136,7 +139,7 @@ impl Purge {
     }
 
     /// Deletes them.
-    pub fn carry_out(&self, topics: &DeadLetterTopics) -> Result<Purged, Failure> {
+    pub fn carry_out(&self, topics: &DeadLetterTopics) -> Result<Purged, CommandError> {
         let cut = self.parts.iter().filter(|part| part.goes() > 0).cloned().collect::<Vec<_>>();
         let below = cut.iter().map(|part| (part.partition.clone(), part.after)).collect::<Vec<_>>();
         if below.is_empty() {
@@ -144,7 +147,7 @@ impl Purge {
         }
         let answers = topics.inquiry.purge(&below, topics.limit).map_err(|denied| {
             let hint = "run the command again: nothing is deleted twice";
-            Failure::denied("dead letters are not deleted, or not all of them", &denied, hint)
+            CommandError::denied("dead letters are not deleted, or not all of them", &denied, hint)
         })?;
         let parts = cut.into_iter().map(|part| {
             let answer = answers.iter().find(|(place, _)| *place == part.partition);
@@ -171,7 +174,7 @@ impl Purged {
     }
 
     /// What was not cut, and why.
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<CommandError> {
         let failed = self.parts.iter().filter(|(_, answer)| answer.is_err()).collect::<Vec<_>>();
         let (_, Err(why)) = failed.first()? else { return None };
         let names = failed.iter().map(|(part, _)| part.partition.to_string()).collect::<Vec<_>>();
@@ -181,7 +184,7 @@ impl Purged {
                 format!("cannot tell whether anything was deleted of {}", some(&names, NAMED))
             }
         };
-        Some(Failure::denied(&doing, why, ""))
+        Some(CommandError::denied(&doing, why, ""))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::group::{Failure, Selection, enter};
+use crate::group::{CommandError, Selection, enter};
 use crate::kafka::{Denied, Inquiry, Stretch, Topic};
 use crate::record::TopicPartition;
 
@@ -25,11 +25,15 @@ pub struct DeadLetterTopics {
 
 impl DeadLetterTopics {
     /// Logs in, and finds the topics; `wanted` narrows them down.
-    pub fn open(config: &Config, wanted: &[Selection], limit: Duration) -> Result<Self, Failure> {
+    pub fn open(
+        config: &Config,
+        wanted: &[Selection],
+        limit: Duration,
+    ) -> Result<Self, CommandError> {
         let named = named(config)?;
         for Selection { topic, .. } in wanted {
             if !named.contains(topic) {
-                return Err(Failure::usage(
+                return Err(CommandError::usage(
                     format!("topic `{topic}` is not a dead-letter topic of this configuration"),
                     format!(
                         "its dead-letter topics are {}; use `dead-letters list --source {topic}` for the letters of a source topic",
@@ -58,7 +62,7 @@ impl DeadLetterTopics {
             if let (Some(number), Some(Topic { partitions, .. })) = (partition, topics.get(topic))
                 && number >= partitions
             {
-                return Err(Failure::no_partition(topic, *number, *partitions));
+                return Err(CommandError::no_partition(topic, *number, *partitions));
             }
         }
         Ok(Self { inquiry, topics, missing, wanted: wanted.to_vec(), limit })
@@ -96,13 +100,13 @@ impl DeadLetterTopics {
 }
 
 /// The dead-letter topics that the mappings name.
-fn named(config: &Config) -> Result<BTreeSet<String>, Failure> {
+fn named(config: &Config) -> Result<BTreeSet<String>, CommandError> {
     let failures = config.mappings.iter().map(|mapping| &mapping.failure);
     let named = failures.filter_map(|failure| failure.dead_letter_topic.clone());
     let named = named.collect::<BTreeSet<_>>();
     if named.is_empty() {
         let hint = "set `policy = \"dead_letter\"` and `dead_letter_topic` under `[failure]`";
-        return Err(Failure::usage("this configuration has no dead-letter topic", hint));
+        return Err(CommandError::usage("this configuration has no dead-letter topic", hint));
     }
     Ok(named)
 }
@@ -111,14 +115,14 @@ pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a String>) -> String 
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn of_topic(topic: &str, denied: &Denied) -> Failure {
+pub(super) fn of_topic(topic: &str, denied: &Denied) -> CommandError {
     let hint = format!("grant the operations `Describe` and `Read` on the topic `{topic}`");
     let is_no = matches!(denied, Denied::Refused(_));
-    Failure::denied(&format!("topic `{topic}`"), denied, if is_no { &hint } else { "" })
+    CommandError::denied(&format!("topic `{topic}`"), denied, if is_no { &hint } else { "" })
 }
 
-pub(super) fn of_reading(denied: &Denied) -> Failure {
+pub(super) fn of_reading(denied: &Denied) -> CommandError {
     let hint = "grant the operations `Describe` and `Read` on the dead-letter topics";
     let is_no = matches!(denied, Denied::Refused(_));
-    Failure::denied("dead letters cannot be read", denied, if is_no { hint } else { "" })
+    CommandError::denied("dead letters cannot be read", denied, if is_no { hint } else { "" })
 }

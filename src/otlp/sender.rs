@@ -18,7 +18,7 @@ const SHOWN: usize = 300;
 
 /// Why a request was in vain.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ExportError {
     text: String,
     /// Whether another attempt may do better.
     pub(super) passing: bool,
@@ -26,7 +26,7 @@ pub(super) struct Failure {
     pub(super) after: Option<Duration>,
 }
 
-impl Failure {
+impl ExportError {
     fn passing(text: String) -> Self {
         Self { text, passing: true, after: None }
     }
@@ -62,11 +62,11 @@ impl Sender {
         &mut self,
         request: &impl Message,
         rejected: impl FnOnce(A) -> Option<Rejected>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<u64, ExportError> {
         let limit = self.settings.timeout;
         let sent = tokio::time::timeout(limit, self.post(request.encode_to_vec())).await;
-        let sent =
-            sent.unwrap_or_else(|_| Err(Failure::passing(format!("no answer within {limit:?}"))));
+        let sent = sent
+            .unwrap_or_else(|_| Err(ExportError::passing(format!("no answer within {limit:?}"))));
         self.metrics.exported(self.signal, sent.is_ok());
         let Otlp { endpoint, .. } = &self.settings;
         let signal = self.signal;
@@ -97,25 +97,27 @@ impl Sender {
     }
 
     /// The body of the answer, and what of the request is secret.
-    async fn post(&mut self, body: Vec<u8>) -> Result<(Vec<u8>, Vec<Secret>), Failure> {
+    async fn post(&mut self, body: Vec<u8>) -> Result<(Vec<u8>, Vec<Secret>), ExportError> {
         let headers = match &self.settings.headers_file {
             None => Vec::new(),
-            Some(file) => http::headers_of(file).await.map_err(Failure::passing)?,
+            Some(file) => http::headers_of(file).await.map_err(ExportError::passing)?,
         };
         let Otlp { endpoint, tls, timeout, .. } = &self.settings;
         let client = self.client.client(tls, *timeout).await;
-        let client = client.map_err(|why| Failure::passing(format!("no HTTP client: {why}")))?;
+        let client =
+            client.map_err(|why| ExportError::passing(format!("no HTTP client: {why}")))?;
         let url = format!("{endpoint}/v1/{}", self.signal);
         let request = client.post(url).header("content-type", "application/x-protobuf");
-        let request = http::with_headers(request, &headers).map_err(Failure::passing)?;
-        let failed = |error: reqwest::Error| Failure::passing(causes::whole(&error.without_url()));
+        let request = http::with_headers(request, &headers).map_err(ExportError::passing)?;
+        let failed =
+            |error: reqwest::Error| ExportError::passing(causes::whole(&error.without_url()));
         let mut answer = request.body(body).send().await.map_err(failed)?;
         let status = answer.status();
         if !status.is_success() {
             let after = answer.headers().get("retry-after").and_then(|it| it.to_str().ok());
             let after = after.and_then(|it| it.trim().parse().ok()).map(Duration::from_secs);
             let passing = [429, 502, 503, 504].contains(&status.as_u16());
-            return Err(Failure { text: format!("the answer is {status}"), passing, after });
+            return Err(ExportError { text: format!("the answer is {status}"), passing, after });
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {

@@ -82,7 +82,7 @@ pub enum StartError {
 
 /// Why a shard cannot go on.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Failure {
+pub enum ShardError {
     /// The Kafka client cannot.
     #[error(transparent)]
     Kafka(#[from] Fatal),
@@ -199,10 +199,10 @@ impl Shard {
     }
 
     /// Why this shard cannot go on, if it cannot.
-    pub fn look(&self) -> Result<(), Failure> {
+    pub fn look(&self) -> Result<(), ShardError> {
         self.health.kafka(self.consumer.trouble());
         if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
-            return Err(Failure::Pump);
+            return Err(ShardError::Pump);
         }
         self.fatal.get().map_or(Ok(()), |fatal| Err(fatal.clone().into()))
     }

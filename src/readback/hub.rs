@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::eventhubs::reader::{Many, ReadError, ReadFrom, ReadRequest};
 use crate::eventhubs::{ConnectError, NamespaceClient, PartitionProperties};
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::metrics::Metrics;
 
 use super::Place;
@@ -67,17 +67,18 @@ impl Hub {
         group: &str,
         own: bool,
         limit: Duration,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let Some(settings) = config.eventhubs.get(&place.namespace) else {
             let what = format!("there is no namespace `{}`", place.namespace);
-            return Err(Failure::usage(what, "name one of `[eventhubs]`"));
+            return Err(CommandError::usage(what, "name one of `[eventhubs]`"));
         };
         let mut settings = settings.clone();
         settings.connect_timeout = settings.connect_timeout.min(limit);
         let metrics = Arc::new(Metrics::default());
         let (name, runtime) = (&place.namespace, Handle::current());
         let namespace = NamespaceClient::new(name, &settings, 0, runtime, metrics, None);
-        let refused = |error: ConnectError| Failure::denied(&format!("hub `{place}`"), &error, "");
+        let refused =
+            |error: ConnectError| CommandError::denied(&format!("hub `{place}`"), &error, "");
         let found = namespace.hub(&place.hub).await.map_err(refused)?;
         let mut partitions = Vec::with_capacity(found.partition_ids.len());
         for ids in found.partition_ids.chunks(AT_ONCE) {
@@ -138,7 +139,7 @@ impl Hub {
     }
 
     /// When the oldest event of a partition was stored, in milliseconds since the Unix epoch, where older ones are gone.
-    pub async fn oldest(&self, number: usize) -> Result<Option<i64>, Failure> {
+    pub async fn oldest(&self, number: usize) -> Result<Option<i64>, CommandError> {
         let (id, found) = &self.partitions[number];
         if found.is_empty || found.first_sequence <= 0 {
             return Ok(None);
@@ -161,6 +162,6 @@ impl Hub {
 }
 
 /// Why a partition of `place` cannot be read any further.
-pub fn failure(place: &Place, partition: &str, error: &ReadError) -> Failure {
-    Failure::denied(&format!("hub `{place}`, partition {partition}"), error, "")
+pub fn failure(place: &Place, partition: &str, error: &ReadError) -> CommandError {
+    CommandError::denied(&format!("hub `{place}`, partition {partition}"), error, "")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::group::Failure;
+use crate::group::CommandError;
 
 /// Which hub of which namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ impl std::fmt::Display for Place {
 
 impl Place {
     /// The hub that `text` names. Without its namespace it is that of the mappings, or in the only namespace there is.
-    pub fn of(text: &str, config: &Config) -> Result<Self, Failure> {
+    pub fn of(text: &str, config: &Config) -> Result<Self, CommandError> {
         let place =
             |namespace: &str, hub: &str| Self { namespace: namespace.into(), hub: hub.into() };
         let namespaces = || {
@@ -35,7 +35,7 @@ impl Place {
             }
             let what = format!("`{text}` is not a hub in a namespace of the configuration");
             let hint = format!("write NAMESPACE/HUB; the namespaces are {}", namespaces());
-            return Err(Failure::usage(what, hint));
+            return Err(CommandError::usage(what, hint));
         }
         let mapped = config
             .mappings
@@ -51,6 +51,6 @@ impl Place {
         }
         let what = format!("`{text}` may be a hub of several namespaces");
         let hint = format!("write NAMESPACE/{text}; the namespaces are {}", namespaces());
-        Err(Failure::usage(what, hint))
+        Err(CommandError::usage(what, hint))
     }
 }

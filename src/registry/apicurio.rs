@@ -4,7 +4,7 @@ use bridge_schema::{Kind, Reference, Source};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::client::{Answer, Client, Failure, read_json};
+use super::client::{Answer, Client, RegistryError, read_json};
 use super::schema::{DEPTH, Gathered, kind};
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct Artifact {
 
 impl Client {
     /// The schema with that id among `ids`: `globalIds` or `contentIds`.
-    pub(super) async fn fetch_apicurio(&self, ids: &str, id: i64) -> Result<Source, Failure> {
+    pub(super) async fn fetch_apicurio(&self, ids: &str, id: i64) -> Result<Source, RegistryError> {
         let path = format!("/ids/{ids}/{id}");
         let answer = self.get_apicurio(&path).await?;
         let mut gathered = Gathered::default();
@@ -55,7 +55,7 @@ impl Client {
         path: &str,
         gathered: &mut Gathered,
         depth: usize,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RegistryError> {
         let answer = self.get_apicurio(&format!("{path}/references")).await?;
         for Refers { group, artifact, version, name } in read_json::<Vec<Refers>>(&answer)? {
             if !gathered.met.insert(name.clone()) {
@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// The kind of the artifacts with that id, where they agree: Apicurio 2 does not say it beside the text.
-    async fn found(&self, ids: &str, id: i64) -> Result<Option<String>, Failure> {
+    async fn found(&self, ids: &str, id: i64) -> Result<Option<String>, RegistryError> {
         let key = ids.trim_end_matches('s');
         let answer = self.get_apicurio(&format!("/search/artifacts?{key}={id}")).await?;
         let mut kinds = read_json::<Found>(&answer)?.artifacts.into_iter().map(|it| it.kind);
@@ -84,9 +84,9 @@ impl Client {
     }
 }
 
-fn text(answer: Answer) -> Result<String, Failure> {
+fn text(answer: Answer) -> Result<String, RegistryError> {
     let Answer { url, body, .. } = answer;
-    let failed = |_| Failure::Unusable(format!("{url}: the schema is not UTF-8"));
+    let failed = |_| RegistryError::Unusable(format!("{url}: the schema is not UTF-8"));
     String::from_utf8(body).map_err(failed)
 }
 

@@ -11,7 +11,7 @@ use crate::config::Registry;
 use crate::lasting::{Lasting, LastingReport};
 use crate::metrics::Metrics;
 
-use super::client::{Client, Failure};
+use super::client::{Client, RegistryError};
 
 /// Questions at a time.
 const AT_ONCE: usize = 4;
@@ -39,7 +39,7 @@ impl Asked {
     }
 
     /// One attempt.
-    pub(super) async fn fetch(&self, id: SchemaId) -> Result<Fetched, Failure> {
+    pub(super) async fn fetch(&self, id: SchemaId) -> Result<Fetched, RegistryError> {
         let answer = {
             let _turn = self.gate.acquire().await.expect("the gate is never closed");
             self.client.fetch(id).await
@@ -52,7 +52,7 @@ impl Asked {
         };
         self.metrics.registry_asked(self.name(), outcome);
         match &answer {
-            Err(failure @ (Failure::Later { .. } | Failure::Unauthorized(_))) => {
+            Err(failure @ (RegistryError::Later { .. } | RegistryError::Unauthorized(_))) => {
                 self.fails(id, failure);
             }
             _ => self.answers(id),
@@ -60,14 +60,14 @@ impl Asked {
         answer
     }
 
-    fn fails(&self, id: SchemaId, failure: &Failure) {
+    fn fails(&self, id: SchemaId, failure: &RegistryError) {
         let Some(LastingReport { waiting, lasted }) = self.trouble.holds_up(id, Instant::now())
         else {
             return;
         };
         let (registry, schemas) = (self.name(), waiting);
         let lasted = lasted.map(tracing::field::display);
-        if let Failure::Unauthorized(error) = failure {
+        if let RegistryError::Unauthorized(error) = failure {
             tracing::error!(name: "registry_refused", registry, schemas, lasted, error, "not authorized to use the registry, retrying: partitions that need its schemas wait, all others continue");
         } else {
             tracing::warn!(name: "registry_failed", registry, schemas, lasted, error = %failure, "cannot connect to the registry, retrying: partitions that need its schemas wait, all others continue");
@@ -82,14 +82,16 @@ impl Asked {
 }
 
 /// The schema of an answer, or why it never can be used; an answer that may be another one later stays what it is.
-pub(crate) async fn compiled(answer: Result<Source, Failure>) -> Result<Fetched, Failure> {
+pub(crate) async fn compiled(
+    answer: Result<Source, RegistryError>,
+) -> Result<Fetched, RegistryError> {
     let source = match answer {
         Ok(source) => source,
-        Err(Failure::Unusable(why)) => return Ok(Err(why)),
+        Err(RegistryError::Unusable(why)) => return Ok(Err(why)),
         Err(failure) => return Err(failure),
     };
     // Some take long enough to be a burden to who else runs on this thread.
     let compile = move || Schema::compile(&source).map_err(|error| error.to_string());
     let compiled = tokio::task::spawn_blocking(compile).await;
-    compiled.map_err(|_| Failure::later("the schema was not compiled to its end".to_owned()))
+    compiled.map_err(|_| RegistryError::later("the schema was not compiled to its end".to_owned()))
 }

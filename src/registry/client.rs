@@ -22,7 +22,7 @@ const ARTIFACT_TYPE: &str = "x-registry-artifacttype";
 
 /// Why there is no answer that can be used, by what the caller must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum RegistryError {
     /// Ask again, not before that time if the registry named one.
     Later {
         /// What was said.
@@ -38,7 +38,7 @@ pub enum Failure {
     Unusable(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Later { detail, .. }
@@ -49,7 +49,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl RegistryError {
     /// The least wait, if one was asked for.
     pub(super) fn after(&self) -> Option<Duration> {
         match self {
@@ -110,9 +110,9 @@ impl Client {
     }
 
     /// Whether it answers, and lets us ask.
-    pub async fn reach(&self) -> Result<(), Failure> {
+    pub async fn reach(&self) -> Result<(), RegistryError> {
         let mut answer = self.get::<serde_json::Value>("/schemas/types").await;
-        if let Err(Failure::Unknown(_)) = answer {
+        if let Err(RegistryError::Unknown(_)) = answer {
             // One that knows nothing but Avro has no such question.
             answer = self.get("/config").await;
         }
@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// What is at `path` behind an address of Confluent's API.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RegistryError> {
         let of = |address: &str| {
             // Apicurio's own API may be what the address names.
             let root = address.split_once("/apis/registry/").map(|(root, _)| root);
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// What is at `path` of Apicurio's own API.
-    pub(super) async fn get_apicurio(&self, path: &str) -> Result<Answer, Failure> {
+    pub(super) async fn get_apicurio(&self, path: &str) -> Result<Answer, RegistryError> {
         let of = |address: &str| {
             let root = address.split("/apis/").next().unwrap_or(address);
             format!("{root}/apis/registry/v2{path}")
@@ -142,7 +142,7 @@ impl Client {
     }
 
     /// Asks one address after the other, the one that answered last first.
-    async fn ask(&self, url: impl Fn(&str) -> String) -> Result<Answer, Failure> {
+    async fn ask(&self, url: impl Fn(&str) -> String) -> Result<Answer, RegistryError> {
         let addresses = &self.settings.addresses;
         let first = self.first.load(Ordering::Relaxed);
         let mut failed = None;
@@ -151,7 +151,8 @@ impl Client {
             let url = url(&addresses[place]);
             let limit = self.settings.timeout;
             let answer = tokio::time::timeout(limit, self.ask_one(&url)).await;
-            let silence = |_| Err(Failure::later(format!("{url}: no answer within {limit:?}")));
+            let silence =
+                |_| Err(RegistryError::later(format!("{url}: no answer within {limit:?}")));
             match answer.unwrap_or_else(silence) {
                 Ok(answer) => {
                     self.first.store(place, Ordering::Relaxed);
@@ -159,23 +160,23 @@ impl Client {
                 }
                 // One that does not know it may be behind the others; what it says counts more than silence.
                 Err(failure) => match failed {
-                    Some(Failure::Unknown(_)) => {}
+                    Some(RegistryError::Unknown(_)) => {}
                     _ => failed = Some(failure),
                 },
             }
         }
         let failed = failed.unwrap_or_else(|| {
-            Failure::later(format!("registry `{}` has no address", self.name()))
+            RegistryError::later(format!("registry `{}` has no address", self.name()))
         });
-        if !matches!(failed, Failure::Unknown(_)) {
+        if !matches!(failed, RegistryError::Unknown(_)) {
             // Certificates may be others by now.
             self.http.lock().await.forget();
         }
         Err(failed)
     }
 
-    async fn ask_one(&self, url: &str) -> Result<Answer, Failure> {
-        let later = |detail: String| Failure::later(format!("{url}: {detail}"));
+    async fn ask_one(&self, url: &str) -> Result<Answer, RegistryError> {
+        let later = |detail: String| RegistryError::later(format!("{url}: {detail}"));
         let Registry { tls, timeout, .. } = &self.settings;
         let client = self.http.lock().await.client(tls, *timeout).await;
         let request = client.map_err(later)?.get(url);
@@ -207,20 +208,23 @@ impl Client {
         }
         let detail = format!("{url}: {status}{}", said(&body, &secrets));
         Err(match status {
-            StatusCode::NOT_FOUND => Failure::Unknown(detail),
+            StatusCode::NOT_FOUND => RegistryError::Unknown(detail),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 self.login.refused().await;
-                Failure::Unauthorized(detail)
+                RegistryError::Unauthorized(detail)
             }
             // An address that is wrong may be put right.
-            _ => Failure::Later { detail, after },
+            _ => RegistryError::Later { detail, after },
         })
     }
 }
 
 /// An answer as JSON. What is none does not come from a registry, but from something in between that may go away.
-pub(super) fn read_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+pub(super) fn read_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, RegistryError> {
     serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::later(format!("{}: the answer is not one of a registry: {error}", answer.url))
+        RegistryError::later(format!(
+            "{}: the answer is not one of a registry: {error}",
+            answer.url
+        ))
     })
 }

@@ -18,5 +18,5 @@ mod registries;
 mod schema;
 
 pub(crate) use asked::compiled;
-pub use client::{Client, Failure};
+pub use client::{Client, RegistryError};
 pub use registries::{News, Registries};

@@ -14,7 +14,7 @@ use crate::http::pause;
 use crate::metrics::Metrics;
 
 use super::asked::Asked;
-use super::client::Failure;
+use super::client::RegistryError;
 
 /// What is told of a schema that was asked for.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
             Err(failure) => failure,
         };
         failures += 1;
-        if matches!(failure, Failure::Unknown(_)) && !std::mem::replace(&mut missing, true) {
+        if matches!(failure, RegistryError::Unknown(_)) && !std::mem::replace(&mut missing, true) {
             tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not have a schema: partitions that need it wait");
         }
         tell(News::Trouble(failure.to_string()));

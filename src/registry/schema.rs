@@ -6,7 +6,7 @@ use bridge_schema::{Kind, Reference, SchemaId, Source};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::client::{Client, Failure};
+use super::client::{Client, RegistryError};
 
 /// Schemas that one refers to, and those to others, at most.
 const REFERENCES: usize = 100;
@@ -32,7 +32,7 @@ struct Refers {
 
 impl Client {
     /// The schema with that id, with all that it refers to.
-    pub async fn fetch(&self, id: SchemaId) -> Result<Source, Failure> {
+    pub async fn fetch(&self, id: SchemaId) -> Result<Source, RegistryError> {
         let path = match id {
             SchemaId::Id(id) => format!("/schemas/ids/{id}"),
             SchemaId::Guid(_) => {
@@ -54,7 +54,7 @@ impl Client {
         refers: Vec<Refers>,
         gathered: &mut Gathered,
         depth: usize,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RegistryError> {
         for Refers { name, subject, version } in refers {
             // What was met is there, or is under way: one that refers to itself is found when it is compiled.
             if !gathered.met.insert(name.clone()) {
@@ -81,22 +81,22 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Whether it is as much as anyone writes, with `depth` that is left.
-    pub(super) fn is_bounded(&self, depth: usize) -> Result<(), Failure> {
+    pub(super) fn is_bounded(&self, depth: usize) -> Result<(), RegistryError> {
         if self.met.len() <= REFERENCES && depth > 0 {
             return Ok(());
         }
         let why = format!("it refers to more than {REFERENCES} schemas, or {DEPTH} deep");
-        Err(Failure::Unusable(why))
+        Err(RegistryError::Unusable(why))
     }
 }
 
 /// What a registry calls it.
-pub(super) fn kind(said: &str) -> Result<Kind, Failure> {
+pub(super) fn kind(said: &str) -> Result<Kind, RegistryError> {
     match said {
         "AVRO" => Ok(Kind::Avro),
         "PROTOBUF" => Ok(Kind::Protobuf),
         "JSON" => Ok(Kind::Json),
-        other => Err(Failure::Unusable(format!(
+        other => Err(RegistryError::Unusable(format!(
             "it is of type `{}`, not Avro, Protobuf or JSON Schema",
             other.escape_default().take(40).collect::<String>()
         ))),

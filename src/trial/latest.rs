@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::group::{Failure, Selection, enter};
+use crate::group::{CommandError, Selection, enter};
 use crate::kafka::Stretch;
 use crate::record::{OwnedRecord, Record, TopicPartition};
 
@@ -14,17 +14,17 @@ pub fn latest(
     of: &Selection,
     count: u32,
     limit: Duration,
-) -> Result<Vec<OwnedRecord>, Failure> {
+) -> Result<Vec<OwnedRecord>, CommandError> {
     let (inquiry, cluster) = enter(&config.kafka, limit)?;
     let topic = of.topic.as_str();
     let Some(facts) = cluster.topics.get(topic) else {
         let hint = "name a topic that exists and that the bridge may see";
-        return Err(Failure::usage(format!("there is no topic `{topic}`"), hint));
+        return Err(CommandError::usage(format!("there is no topic `{topic}`"), hint));
     };
     let all = 0..facts.partitions;
     let numbers = match of.partition {
         Some(number) if !all.contains(&number) => {
-            return Err(Failure::no_partition(topic, number, facts.partitions));
+            return Err(CommandError::no_partition(topic, number, facts.partitions));
         }
         Some(number) => number..number + 1,
         None => all,
@@ -34,7 +34,7 @@ pub fn latest(
     let mut stretches = Vec::new();
     for partition in places {
         let Some((first, end)) = logs.get(&partition).copied() else {
-            return Err(Failure::no_log(&partition));
+            return Err(CommandError::no_log(&partition));
         };
         let from = first.max(end.saturating_sub(i64::from(count)));
         stretches.push(Stretch { partition, from, to: end });
@@ -46,10 +46,10 @@ pub fn latest(
     };
     let read = inquiry.scan(stretches, limit, &mut each);
     let unread =
-        read.map_err(|denied| Failure::denied(&format!("topic `{topic}`"), &denied, ""))?;
+        read.map_err(|denied| CommandError::denied(&format!("topic `{topic}`"), &denied, ""))?;
     if let Some(unread) = unread.into_iter().next() {
         let doing = format!("{} cannot be read", unread.rest.partition);
-        return Err(Failure::denied(&doing, &unread.why, ""));
+        return Err(CommandError::denied(&doing, &unread.why, ""));
     }
     records.sort_by_key(|record| record.with(|it| (it.partition, it.offset)));
     Ok(records)

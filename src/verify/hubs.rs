@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, ReaderEvent};
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::readback::{Hub, failure};
 
 use super::entry::{Digests, Entry, EntryKind};
@@ -22,7 +22,7 @@ pub(super) async fn read(
     ledger: &mut Ledger,
     hubs: &mut [Hub],
     watch: &dyn Watch,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let begun = Instant::now();
     let since = ledger.state.since;
     let total = ledger.state.hubs.iter().flat_map(|hub| &hub.lanes);
@@ -47,11 +47,11 @@ async fn one(
     since: Option<i64>,
     done: &mut u64,
     watch: &dyn Watch,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let (places, what) = left(ledger, number, hub, since);
     let ways = Ways::of(ledger, number);
     let place = hub.place().clone();
-    let refused = |error| Failure::denied(&format!("hub `{place}`"), &error, "");
+    let refused = |error| CommandError::denied(&format!("hub `{place}`"), &error, "");
     let mut many = hub.read(what).await.map_err(refused)?;
     hub.by.as_str().clone_into(&mut ledger.state.hubs[number].by);
     let mut failed = None;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::group::Failure;
+use crate::group::CommandError;
 
 use super::entry::Entry;
 use super::runs::{Merged, Runs};
@@ -28,7 +28,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Goes on in `folder` with `state`.
-    pub(super) fn open(folder: &Path, state: VerifyState) -> Result<Self, Failure> {
+    pub(super) fn open(folder: &Path, state: VerifyState) -> Result<Self, CommandError> {
         let runs = Runs::open(folder, state.runs.clone()).map_err(|error| of(folder, &error))?;
         let most = MOST;
         Ok(Self {
@@ -56,12 +56,12 @@ impl Ledger {
     }
 
     /// Writes what is in memory as a run, without saying so: it does not count until [`Ledger::save`].
-    pub(super) fn spill(&mut self) -> Result<(), Failure> {
+    pub(super) fn spill(&mut self) -> Result<(), CommandError> {
         self.runs.add(&mut self.entries).map_err(|error| of(&self.folder, &error))
     }
 
     /// Keeps all that was put so far, and how far that is.
-    pub(super) fn save(&mut self) -> Result<(), Failure> {
+    pub(super) fn save(&mut self) -> Result<(), CommandError> {
         self.spill()?;
         self.state.runs = self.runs.names().to_vec();
         self.saved = Instant::now();
@@ -74,18 +74,18 @@ impl Ledger {
     }
 
     /// All entries in order.
-    pub(super) fn merged(&mut self) -> Result<Merged, Failure> {
+    pub(super) fn merged(&mut self) -> Result<Merged, CommandError> {
         self.runs.merged().map_err(|error| of(&self.folder, &error))
     }
 
     /// What is wrong with the folder.
-    pub(super) fn failure(&self, error: &io::Error) -> Failure {
+    pub(super) fn failure(&self, error: &io::Error) -> CommandError {
         of(&self.folder, error)
     }
 }
 
 /// What is wrong with `folder`.
-pub(super) fn of(folder: &Path, error: &io::Error) -> Failure {
+pub(super) fn of(folder: &Path, error: &io::Error) -> CommandError {
     let hint = "check its free space and permissions, or name another folder with `--work-dir`";
-    Failure::denied(&format!("folder `{}`", folder.display()), error, hint)
+    CommandError::denied(&format!("folder `{}`", folder.display()), error, hint)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::kafka::{Cluster, Inquiry, Opened, Stretch};
 use crate::record::{Record, TopicPartition};
 
@@ -20,7 +20,7 @@ pub(super) fn read(
     wanted: &BTreeSet<usize>,
     (inquiry, cluster): (&Inquiry, &Cluster),
     limit: Duration,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     if ledger.state.letters_read {
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) fn read(
     let (mut stretches, mut boxes) = (Vec::new(), Vec::new());
     for partition in places {
         let Some((first, to)) = logs.get(&partition).copied() else {
-            return Err(Failure::no_log(&partition));
+            return Err(CommandError::no_log(&partition));
         };
         let (topic, number) = (partition.topic.to_string(), partition.partition);
         let known = ledger.state.letters.iter().find(|it| it.is(&topic, number));
@@ -85,14 +85,14 @@ pub(super) fn read(
         ControlFlow::Continue(())
     };
     let unread = inquiry.scan(stretches, limit, &mut each);
-    let unread =
-        unread.map_err(|denied| Failure::denied("dead letters cannot be read", &denied, ""))?;
+    let unread = unread
+        .map_err(|denied| CommandError::denied("dead letters cannot be read", &denied, ""))?;
     if let Some(failure) = wrong {
         return Err(failure);
     }
     if let Some(unread) = unread.into_iter().next() {
         let doing = format!("{} cannot be read", unread.rest.partition);
-        return Err(Failure::denied(&doing, &unread.why, ""));
+        return Err(CommandError::denied(&doing, &unread.why, ""));
     }
     ledger.state.letters = boxes;
     ledger.state.letters_read = true;

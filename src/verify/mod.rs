@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::group::{Failure, Selection, Target};
+use crate::group::{CommandError, Selection, Target};
 use crate::readback::{Hub, Place};
 use crate::trial;
 
@@ -97,7 +97,7 @@ pub async fn verify(
     question: &Question,
     folder: &Path,
     watch: &dyn Watch,
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, CommandError> {
     let begun = Instant::now();
     let name = question.name(config);
     let known = VerifyState::load(folder).map_err(|error| ledger::of(folder, &error))?;
@@ -133,7 +133,7 @@ async fn open_hubs(
     places: Vec<Place>,
     config: &Config,
     question: &Question,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     for place in places {
         let Question { group, own, limit, .. } = question;
         hubs.push(Hub::open(config, place, group, *own, *limit).await?);
@@ -141,10 +141,10 @@ async fn open_hubs(
     Ok(())
 }
 
-fn other_question(folder: &Path) -> Failure {
+fn other_question(folder: &Path) -> CommandError {
     let what =
         format!("folder `{}` belongs to a comparison with other arguments", folder.display());
-    Failure::usage(what, "name an empty folder, or repeat the same command")
+    CommandError::usage(what, "name an empty folder, or repeat the same command")
 }
 
 /// Reads what is left of all sides; `false` when it was stopped before.
@@ -154,7 +154,7 @@ async fn read(
     asked: &plan::Asked,
     hubs: &mut [Hub],
     watch: &dyn Watch,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
     let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };
     let sizes = sizes(hubs).await;
@@ -182,7 +182,7 @@ async fn sizes(hubs: &[Hub]) -> Vec<(String, String, trial::Hub)> {
     sizes
 }
 
-fn compare(ledger: &mut Ledger, examples: usize) -> Result<Sums, Failure> {
+fn compare(ledger: &mut Ledger, examples: usize) -> Result<Sums, CommandError> {
     let merged = ledger.merged()?;
     let mut comparison = Comparison::new(examples, &ledger.state);
     for entry in merged {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::{self, Config};
-use crate::group::{Failure, Selection, Target, enter};
+use crate::group::{CommandError, Selection, Target, enter};
 use crate::kafka::{self, Cluster, Inquiry};
 use crate::readback::{Hub, Place};
 use crate::record::TopicPartition;
@@ -35,7 +35,7 @@ pub(super) fn offset(target: Target, (first, end): (i64, i64), found: Option<i64
 }
 
 /// Logs in to Kafka, and finds the topics.
-pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Failure> {
+pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, CommandError> {
     let (inquiry, cluster) = enter(&config.kafka, question.limit)?;
     let existing = cluster.topics.keys().map(String::as_str);
     let read = kafka::topics(config, existing).read;
@@ -56,11 +56,11 @@ pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Failure
     if let Some(other) = question.topics.iter().find(|it| !known(it)) {
         let what =
             format!("topic `{}` does not exist, or no selected mapping reads it", other.topic);
-        return Err(Failure::usage(what, "select a topic that a mapping reads"));
+        return Err(CommandError::usage(what, "select a topic that a mapping reads"));
     }
     if topics.is_empty() {
         let hint = "check that the bridge may see them: run `check --connect`";
-        return Err(Failure::usage("no topic matches a mapping", hint));
+        return Err(CommandError::usage("no topic matches a mapping", hint));
     }
     Ok(Asked { inquiry, cluster, topics })
 }
@@ -83,7 +83,7 @@ impl Asked {
         question: &Question,
         sources: Vec<Source>,
         hubs: &[Hub],
-    ) -> Result<VerifyState, Failure> {
+    ) -> Result<VerifyState, CommandError> {
         let since = match (question.stored_from, question.from) {
             (Some(time), _) => Some(time),
             (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
@@ -132,7 +132,7 @@ impl Asked {
     }
 
     /// The offsets of the range, as Kafka has them now.
-    pub(super) fn sources(&self, question: &Question) -> Result<Vec<Source>, Failure> {
+    pub(super) fn sources(&self, question: &Question) -> Result<Vec<Source>, CommandError> {
         let mut places = Vec::new();
         for (topic, _) in &self.topics {
             let count = self.cluster.topics[topic].partitions;
@@ -142,7 +142,7 @@ impl Asked {
         }
         let is_offset = |target| matches!(target, Target::Offset(_));
         if (is_offset(question.from) || is_offset(question.to)) && places.len() > 1 {
-            return Err(Failure::offset_of_many(places.len()));
+            return Err(CommandError::offset_of_many(places.len()));
         }
         let limit = question.limit;
         let logs = self.inquiry.logs(&places, limit);
@@ -153,12 +153,12 @@ impl Asked {
         let mut sources = Vec::with_capacity(places.len());
         for place in places {
             let Some((first, end)) = logs.get(&place).copied() else {
-                return Err(Failure::no_log(&place));
+                return Err(CommandError::no_log(&place));
             };
             let at = |target, found: &HashMap<TopicPartition, Option<i64>>| {
                 let found = found.get(&place).map(|found| found.unwrap_or(end));
                 let offset = offset(target, (first, end), found);
-                offset.ok_or_else(|| Failure::no_log(&place))
+                offset.ok_or_else(|| CommandError::no_log(&place))
             };
             let (asked, until) = (at(question.from, &from)?, at(question.to, &to)?);
             let begin = asked.clamp(first, end);

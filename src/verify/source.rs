@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::config::Config;
 use crate::eventhubs::reader::HubEvent;
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::kafka::{Inquiry, Stretch};
 use crate::record::{Record, TopicPartition};
 use crate::route::Route;
@@ -45,7 +45,7 @@ pub(super) fn read(
     hubs: &Hubs,
     (inquiry, limit): (&Inquiry, Duration),
     watch: &dyn Watch,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let begun = Instant::now();
     let mut steps = Steps::new(config, wanted, hubs, &ledger.state);
     let stretches: Vec<Stretch> = ledger.state.sources.iter().map(stretch).collect();
@@ -62,7 +62,8 @@ pub(super) fn read(
         if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let unread = inquiry.scan(stretches, limit, &mut each);
-    let unread = unread.map_err(|denied| Failure::denied("records cannot be read", &denied, ""))?;
+    let unread =
+        unread.map_err(|denied| CommandError::denied("records cannot be read", &denied, ""))?;
     if let Some(failure) = wrong {
         return Err(failure);
     }
@@ -70,7 +71,7 @@ pub(super) fn read(
     if let Some(unread) = unread.into_iter().next() {
         ledger.save()?;
         let doing = format!("{} cannot be read", unread.rest.partition);
-        return Err(Failure::denied(&doing, &unread.why, "the same command continues"));
+        return Err(CommandError::denied(&doing, &unread.why, "the same command continues"));
     }
     if !stopped {
         // Markers of transactions, and what compaction took, are no records.
@@ -102,7 +103,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Puts what a record should become, and that it was read.
-    fn take(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
+    fn take(&mut self, record: &Record<'_>, ledger: &mut Ledger) -> Result<(), CommandError> {
         let Self { trial, hubs, sources, made } = self;
         trial.rehearse(record, |route, became, why| {
             let hub = hubs.get(&(&*route.namespace, &*route.hub));
@@ -114,7 +115,7 @@ impl<'a> Steps<'a> {
         });
         for made in made.drain(..) {
             let doing = "records cannot be compared";
-            let made = made.map_err(|why| Failure::denied(doing, &why, ""))?;
+            let made = made.map_err(|why| CommandError::denied(doing, &why, ""))?;
             for entry in made {
                 ledger.put(entry);
             }

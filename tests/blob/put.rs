@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use axum::routing::put;
 use bridge_core::claim::Blob;
-use kafka_eventhubs_bridge::blob::{Container, Failure};
+use kafka_eventhubs_bridge::blob::{BlobError, Container};
 use kafka_eventhubs_bridge::config::{
     Application, ClaimCheck, Container as Place, Entra, Given, Principal, Proxy, Secret, Writer,
 };
@@ -61,7 +61,7 @@ fn stand(status: StatusCode, headers: &'static [(&'static str, &'static str)]) -
 }
 
 impl Stand {
-    fn put(&self, identity: Writer) -> Result<(), Failure> {
+    fn put(&self, identity: Writer) -> Result<(), BlobError> {
         let container = Place { url: self.url.as_str().into(), prefix: "".into() };
         let ca_file = Some(self.folder.path().join("ca.pem"));
         let timeout = Duration::from_secs(10);
@@ -117,7 +117,7 @@ fn what_storage_says_is_told_and_no_secret_is() {
     );
     let detail = "storage answered 503 Service Unavailable, ServerBusy".to_owned();
     let after = Some(Duration::from_secs(7));
-    assert_eq!(busy.put(busy.signed()), Err(Failure::Later { detail, after }));
+    assert_eq!(busy.put(busy.signed()), Err(BlobError::Later { detail, after }));
     // 200 is what something in between says.
     for (status, is_refusal) in
         [(StatusCode::OK, false), (StatusCode::FOUND, false), (StatusCode::FORBIDDEN, true)]
@@ -125,7 +125,7 @@ fn what_storage_says_is_told_and_no_secret_is() {
         let stand = stand(status, &[]);
         let failure = stand.put(stand.signed()).unwrap_err();
         assert_eq!(failure.to_string(), format!("storage answered {status}"));
-        assert_eq!(matches!(failure, Failure::Unauthorized(_)), is_refusal);
+        assert_eq!(matches!(failure, BlobError::Unauthorized(_)), is_refusal);
     }
     let gone = stand(StatusCode::CREATED, &[]);
     let gone = Stand { url: "https://127.0.0.1:1/account/c".to_owned(), ..gone };

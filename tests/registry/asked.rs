@@ -14,7 +14,7 @@ use bridge_schema::SchemaId;
 use kafka_eventhubs_bridge::config::{
     Application, Entra, Given, Principal, Proxy, Registry, Secret, Tls,
 };
-use kafka_eventhubs_bridge::registry::{Client, Failure};
+use kafka_eventhubs_bridge::registry::{Client, RegistryError};
 use serde_json::json;
 use stage::authority::Authority;
 use stage::{PATIENCE, https};
@@ -42,7 +42,7 @@ fn stand_in(router: Router) -> String {
     format!("http://{plain}")
 }
 
-fn fetched(registry: &Registry) -> Result<String, Failure> {
+fn fetched(registry: &Registry) -> Result<String, RegistryError> {
     let fetched = block_on(Client::new(registry).fetch(SchemaId::Id(7)));
     fetched.map(|source| source.text)
 }
@@ -58,7 +58,8 @@ fn the_next_address_is_asked_when_one_does_not_answer() {
     let dead = "http://127.0.0.1:1".to_owned();
     let addresses = [dead, silent, stand_in(good())];
     assert_eq!(fetched(&registry(&addresses)), Ok("\"long\"".to_owned()));
-    let Err(Failure::Later { detail, after: None }) = fetched(&registry(&addresses[..2])) else {
+    let Err(RegistryError::Later { detail, after: None }) = fetched(&registry(&addresses[..2]))
+    else {
         panic!("nobody answers");
     };
     assert!(detail.starts_with(&addresses[1]), "{detail}");
@@ -86,7 +87,7 @@ fn who_is_not_let_in_says_what_the_registry_says_and_no_secret() {
     std::fs::write(&file, "Authorization: Bearer wrong-token").unwrap();
     let registry = Registry { headers_file: Some(file.clone()), ..registry(&[stand_in(router)]) };
     let client = Client::new(&registry);
-    let Err(Failure::Unauthorized(detail)) = block_on(client.fetch(SchemaId::Id(7))) else {
+    let Err(RegistryError::Unauthorized(detail)) = block_on(client.fetch(SchemaId::Id(7))) else {
         panic!("it is refused, and may be let in later");
     };
     assert!(
@@ -100,7 +101,9 @@ fn who_is_not_let_in_says_what_the_registry_says_and_no_secret() {
     std::fs::write(&password, "hush-hush\n").unwrap();
     let user = Some(("ada".to_owned(), password));
     let registry = Registry { user, headers_file: None, ..registry };
-    let Err(Failure::Unauthorized(detail)) = fetched(&registry) else { panic!("it is refused") };
+    let Err(RegistryError::Unauthorized(detail)) = fetched(&registry) else {
+        panic!("it is refused")
+    };
     // base64 of `ada:hush-hush`
     let shown = ["hush-hush", "YWRhOmh1c2gtaHVzaA=="].iter().any(|it| detail.contains(it));
     assert!(detail.contains("401") && !shown, "{detail}");
@@ -114,7 +117,9 @@ fn says(answer: &'static str) -> Router {
 #[test]
 fn only_a_registry_can_say_that_a_schema_is_none() {
     let xml = says(r#"{"schema": "x", "schemaType": "XML"}"#);
-    let Err(Failure::Unusable(why)) = fetched(&registry(&[stand_in(xml)])) else { panic!("XML") };
+    let Err(RegistryError::Unusable(why)) = fetched(&registry(&[stand_in(xml)])) else {
+        panic!("XML")
+    };
     assert!(why.contains("it is of type `XML`"), "{why}");
     let page = || async { Html("<h1>Maintenance</h1>") };
     let page = Router::new().route("/schemas/ids/7", get(page)).fallback(page);
@@ -125,7 +130,8 @@ fn only_a_registry_can_say_that_a_schema_is_none() {
         (says(Box::leak("x".repeat(5 << 20).into_boxed_str())), "longer than 4 MiB"),
         (page.clone(), "a page of HTML"),
     ] {
-        let Err(Failure::Later { detail, .. }) = fetched(&registry(&[stand_in(router)])) else {
+        let Err(RegistryError::Later { detail, .. }) = fetched(&registry(&[stand_in(router)]))
+        else {
             panic!("{words}");
         };
         assert!(detail.contains(words), "{detail}");
@@ -135,7 +141,7 @@ fn only_a_registry_can_say_that_a_schema_is_none() {
     for router in [page, Router::new().fallback(text)] {
         let client = Client::new(&registry(&[stand_in(router)]));
         let answer = block_on(client.fetch(SchemaId::GlobalId(7)));
-        assert!(matches!(answer, Err(Failure::Later { .. })), "{answer:?}");
+        assert!(matches!(answer, Err(RegistryError::Later { .. })), "{answer:?}");
     }
 }
 
@@ -153,7 +159,7 @@ fn schemas_that_refer_to_each_other_are_asked_for_once_and_in_bounds() {
     };
     let first = r#"{"schema": "x", "references": [{"name": "a", "subject": "0", "version": 1}]}"#;
     let router = says(first).route("/subjects/{subject}/versions/1", get(next));
-    let Err(Failure::Unusable(why)) = fetched(&registry(&[stand_in(router)])) else {
+    let Err(RegistryError::Unusable(why)) = fetched(&registry(&[stand_in(router)])) else {
         panic!("there is no end of it");
     };
     assert!(why.contains("20 deep"), "{why}");
@@ -165,7 +171,7 @@ fn one_that_does_not_know_a_schema_is_not_the_last_word() {
     let both = [empty.clone(), stand_in(good())];
     assert_eq!(fetched(&registry(&both)), Ok("\"long\"".to_owned()));
     let unknown = fetched(&registry(&[empty, dead]));
-    assert!(matches!(unknown, Err(Failure::Unknown(_))), "{unknown:?}");
+    assert!(matches!(unknown, Err(RegistryError::Unknown(_))), "{unknown:?}");
 }
 
 /// An issuer of tokens and a registry that takes the second of them, on one address.
@@ -216,7 +222,7 @@ fn a_token_of_entra_is_kept_until_the_registry_refuses_it() {
     let (registry, issued) = cloud(folder.path());
     let client = Client::new(&registry);
     let ask = || block_on(client.fetch(SchemaId::Id(7)));
-    let Err(Failure::Unauthorized(detail)) = ask() else { panic!("the first is not good") };
+    let Err(RegistryError::Unauthorized(detail)) = ask() else { panic!("the first is not good") };
     assert!(detail.contains("403 Forbidden") && !detail.contains("hush"), "{detail}");
     assert!(ask().is_ok() && ask().is_ok());
     assert_eq!(issued.load(Relaxed), 2, "one that is good is kept");
@@ -226,7 +232,7 @@ fn a_token_of_entra_is_kept_until_the_registry_refuses_it() {
 fn what_may_be_another_answer_later_is_asked_for_again() {
     let redirect = Router::new()
         .route("/schemas/ids/7", get(|| async { Redirect::temporary("http://elsewhere") }));
-    let Err(Failure::Later { detail, .. }) = fetched(&registry(&[stand_in(redirect)])) else {
+    let Err(RegistryError::Later { detail, .. }) = fetched(&registry(&[stand_in(redirect)])) else {
         panic!("nobody is sent elsewhere with our password");
     };
     assert!(detail.contains("307"), "{detail}");
@@ -236,10 +242,10 @@ fn what_may_be_another_answer_later_is_asked_for_again() {
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "3")], "").into_response()
         }),
     );
-    let Err(Failure::Later { after, .. }) = fetched(&registry(&[stand_in(busy)])) else {
+    let Err(RegistryError::Later { after, .. }) = fetched(&registry(&[stand_in(busy)])) else {
         panic!("it is busy");
     };
     assert_eq!(after, Some(Duration::from_secs(3)));
     let unknown = fetched(&registry(&[stand_in(Router::new())]));
-    assert!(matches!(unknown, Err(Failure::Unknown(_))), "{unknown:?}");
+    assert!(matches!(unknown, Err(RegistryError::Unknown(_))), "{unknown:?}");
 }

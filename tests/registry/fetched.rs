@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bridge_schema::{Kind, Schema, SchemaId, Source};
 use kafka_eventhubs_bridge::config::{ClientCertificate, Registry, Tls};
-use kafka_eventhubs_bridge::registry::{Client, Failure};
+use kafka_eventhubs_bridge::registry::{Client, RegistryError};
 use stage::authority::Authority;
 use stage::{PATIENCE, https, unique};
 
@@ -93,7 +93,7 @@ fn apicurio_says_what_kind_of_schema_its_own_ids_are() {
         [SchemaId::GlobalId(1 << 40), SchemaId::ContentId(1 << 40), SchemaId::Guid([7; 16])]
     {
         let answer = block_on(client.fetch(unknown));
-        assert!(matches!(answer, Err(Failure::Unknown(_))), "{unknown}: {answer:?}");
+        assert!(matches!(answer, Err(RegistryError::Unknown(_))), "{unknown}: {answer:?}");
     }
 }
 
@@ -141,13 +141,13 @@ fn a_registry_behind_a_password_and_certificates_is_asked_with_those_that_stand_
     };
     let client = Client::new(&registry);
     let ask = || block_on(client.fetch(id));
-    assert!(matches!(ask(), Err(Failure::Later { .. })), "a certificate of nobody it knows");
+    assert!(matches!(ask(), Err(RegistryError::Later { .. })), "a certificate of nobody it knows");
     certificate_in(folder.path(), &clients);
-    let Err(Failure::Unauthorized(detail)) = ask() else { panic!("a wrong password") };
+    let Err(RegistryError::Unauthorized(detail)) = ask() else { panic!("a wrong password") };
     assert!(detail.contains("401 Unauthorized") && !detail.contains("wrong-one"), "{detail}");
     std::fs::write(&password, "good-one\n").unwrap();
     assert_eq!(ask().unwrap().text, r#""long""#);
     let stranger = Registry { tls: Tls::default(), ..registry };
     let answer = block_on(Client::new(&stranger).fetch(id));
-    assert!(matches!(answer, Err(Failure::Later { .. })), "it trusts nobody new: {answer:?}");
+    assert!(matches!(answer, Err(RegistryError::Later { .. })), "it trusts nobody new: {answer:?}");
 }

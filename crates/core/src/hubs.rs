@@ -11,7 +11,7 @@ use crate::mapping::{self, Partitioning};
 use crate::offsets::Assignment;
 use crate::route;
 use crate::scale::{HubNumber, Scale};
-use crate::state::Failure;
+use crate::state::SendFailure;
 
 /// Where the service chooses the partition.
 const GATEWAY: &str = "gateway";
@@ -108,7 +108,7 @@ pub(crate) struct Berth {
     /// What it is to people.
     pub(crate) name: Arc<str>,
     /// Why its first batch was not stored, when it was tried last.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<SendFailure>,
     /// What the governor of its namespace knows of it.
     pub(crate) seat: Seat,
     /// What it weighs on the scale.

@@ -34,7 +34,7 @@ impl LaneState {
 
 /// Why a batch has to be sent again.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct SendFailure {
     pub(crate) cause: Cause,
     pub(crate) detail: Box<str>,
 }
@@ -82,7 +82,7 @@ impl Core {
         let failure = berth.failure.as_ref().filter(|_| trouble.is_some());
         let governor = &self.hubs.namespaces[hub.namespace].governor;
         let state = match failure {
-            Some(Failure { cause, .. }) if *cause != Cause::Throttled => LaneState::Retrying,
+            Some(SendFailure { cause, .. }) if *cause != Cause::Throttled => LaneState::Retrying,
             _ if governor.governs(&berth.seat) => LaneState::Throttled,
             _ if berth.lane.is_stalled(now) => LaneState::Waiting,
             _ => LaneState::Sending,
@@ -104,7 +104,7 @@ impl Core {
 impl Berth {
     /// A batch was not stored.
     pub(crate) fn failed(&mut self, cause: Cause, detail: &str) {
-        self.failure = Some(Failure { cause, detail: detail.into() });
+        self.failure = Some(SendFailure { cause, detail: detail.into() });
     }
 
     /// Nobody can tell whether it was.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::replay::{Sending, bound};
 use crate::config::Config;
-use crate::group::{Failure, Replay, Session, Target};
+use crate::group::{CommandError, Replay, Session, Target};
 
 /// What is to be sent again.
 #[derive(Debug, Args)]
@@ -26,12 +26,16 @@ pub(super) fn again(question: &Question) -> ExitCode {
 
 impl Question {
     /// What is to be sent, and the configuration that sends it.
-    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<(Config, Replay), Failure> {
+    fn plan(
+        &self,
+        config: &Config,
+        chosen: &BTreeSet<usize>,
+    ) -> Result<(Config, Replay), CommandError> {
         let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
         let dead = config.dead_letter_topics(chosen);
         if dead.is_empty() {
             let what = "no selected mapping writes dead letters";
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 what,
                 "set `[failure] policy = \"dead_letter\"` for a mapping to write them",
             ));
@@ -39,7 +43,7 @@ impl Question {
         if let Some(other) = topics.iter().find(|it| !dead.contains(&it.topic)) {
             let what = format!("no selected mapping writes dead letters to `{}`", other.topic);
             let all = dead.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>();
-            return Err(Failure::usage(
+            return Err(CommandError::usage(
                 what,
                 format!("the dead-letter topics are {}", all.join(", ")),
             ));

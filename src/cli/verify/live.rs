@@ -16,7 +16,7 @@ use super::super::{INTERNAL, UNPROVEN, USAGE, say, written};
 use crate::admin::{Server, StartError};
 use crate::causes;
 use crate::config::Config;
-use crate::group::Failure;
+use crate::group::CommandError;
 use crate::metrics::Verified;
 use crate::verify::{self, Question, Round, Rounds, Watch};
 
@@ -95,7 +95,7 @@ impl Rounds for Telling {
         }
     }
 
-    fn failed(&self, failure: &Failure) {
+    fn failed(&self, failure: &CommandError) {
         self.metrics.round("failed");
         say(std::io::stderr(), format_args!("{failure}\n  the next round retries"));
     }
@@ -114,7 +114,7 @@ impl Following {
         folder: &Path,
         as_json: bool,
         (wish, stop): (SyncSender<()>, Receiver<()>),
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, CommandError> {
         let metrics = Arc::new(Verified::default());
         let page = Arc::clone(&metrics);
         let serve = |listen| Server::of_metrics(listen, "`--metrics`", move || page.render());
@@ -157,7 +157,7 @@ impl Following {
 }
 
 /// What came of the rounds, and of telling of them; an error where the system gives no runtime.
-type Came = std::io::Result<(Result<(), Failure>, std::io::Result<()>)>;
+type Came = std::io::Result<(Result<(), CommandError>, std::io::Result<()>)>;
 
 fn rounds(
     config: &Config,

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::group::{ErrorKind, Failure};
+use crate::group::{CommandError, ErrorKind};
 use crate::readback::Hub;
 
 use super::ledger::{self, Ledger};
@@ -53,13 +53,13 @@ pub struct Round {
 /// Why a round is not over.
 enum Unsettled {
     /// It is gone on with.
-    Again(Failure),
+    Again(CommandError),
     /// That would come to the same.
-    ForGood(Failure),
+    ForGood(CommandError),
 }
 
-impl From<Failure> for Unsettled {
-    fn from(failure: Failure) -> Self {
+impl From<CommandError> for Unsettled {
+    fn from(failure: CommandError) -> Self {
         Self::Again(failure)
     }
 }
@@ -69,7 +69,7 @@ pub trait Rounds: Watch {
     /// One is over.
     fn settled(&self, round: &Round);
     /// One could not be ended, and is gone on with later.
-    fn failed(&self, failure: &Failure);
+    fn failed(&self, failure: &CommandError);
 }
 
 /// Follows the bridge until it is to be stopped: a round each `every`. It ends by itself only when no round can ever be ended.
@@ -79,7 +79,7 @@ pub async fn follow(
     every: Duration,
     folder: &Path,
     rounds: &dyn Rounds,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let name = format!("live {}", question.name(config));
     let mut has_settled = false;
     while !rounds.is_over() {
@@ -148,7 +148,7 @@ fn settle(ledger: &mut Ledger, question: &Question, begun: Instant) -> Result<Ro
         let what =
             format!("the hubs hold {waiting} events whose records the group has not committed");
         let hint = "use the group of the bridge that sends them; if this is the group, begin with an empty folder once it has caught up";
-        return Err(Unsettled::ForGood(Failure::denied(
+        return Err(Unsettled::ForGood(CommandError::denied(
             "too many uncommitted events to keep",
             &what,
             hint,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::{self, Config};
-use crate::group::{Failure, Selection, Target};
+use crate::group::{CommandError, Selection, Target};
 use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::Hub;
 
@@ -22,7 +22,7 @@ pub(super) async fn begin(
     (config, question): (&Config, &Question),
     asked: &Asked,
     hubs: &mut Vec<Hub>,
-) -> Result<VerifyState, Failure> {
+) -> Result<VerifyState, CommandError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let mut state = known.unwrap_or_else(|| VerifyState::new(name.to_owned()));
     let last = state.live.unwrap_or_default();
@@ -66,14 +66,18 @@ pub(super) fn mended(mut state: VerifyState, hubs: &[Hub]) -> VerifyState {
 
 impl Asked {
     /// How the group stands in each partition that is meant.
-    fn standings(&self, config: &Config, question: &Question) -> Result<Vec<Standing>, Failure> {
+    fn standings(
+        &self,
+        config: &Config,
+        question: &Question,
+    ) -> Result<Vec<Standing>, CommandError> {
         let topics =
             self.topics.iter().map(|(topic, _)| (topic.clone(), self.cluster.topics[topic]));
         let topics: BTreeMap<String, Topic> = topics.collect();
         let (unled, limit) = (&self.cluster.unled, question.limit);
         let all = self.inquiry.standings(&config.kafka, &topics, unled, limit);
         let group = &config.kafka.group_id;
-        let mut all = all.map_err(|denied| Failure::of_group(group, &denied))?;
+        let mut all = all.map_err(|denied| CommandError::of_group(group, &denied))?;
         all.retain(|Standing { partition: place, .. }| {
             Selection::any(&question.topics, &place.topic, place.partition)
         });
@@ -98,9 +102,9 @@ fn sources(
     standings: &[Standing],
     asked: &Asked,
     question: &Question,
-) -> Result<Vec<Source>, Failure> {
+) -> Result<Vec<Source>, CommandError> {
     if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
-        return Err(Failure::offset_of_many(standings.len()));
+        return Err(CommandError::offset_of_many(standings.len()));
     }
     let of: HashMap<Name<'_>, &Source> = known.iter().map(|it| (of_source(it), it)).collect();
     let found = match question.from {
@@ -130,7 +134,7 @@ fn first_since(
     asked: &Asked,
     question: &Question,
     now: i64,
-) -> Result<Option<i64>, Failure> {
+) -> Result<Option<i64>, CommandError> {
     let time = match (question.stored_from, question.from) {
         (Some(time), _) => return Ok(Some(time)),
         (None, Target::Start(config::Start::At(time))) => time,
@@ -150,7 +154,7 @@ fn first_since(
                     Some(Oldest::Nothing) => {}
                     // As old as can be.
                     Some(Oldest::Record { time: None, .. }) => return Ok(None),
-                    None => return Err(Failure::no_log(&place)),
+                    None => return Err(CommandError::no_log(&place)),
                 }
             }
             time
@@ -161,7 +165,7 @@ fn first_since(
 }
 
 /// What the round reads of a hub: from where the last one has read to, up to where it reaches now.
-async fn reaches(known: Option<&HubState>, hub: &Hub, now: i64) -> Result<HubState, Failure> {
+async fn reaches(known: Option<&HubState>, hub: &Hub, now: i64) -> Result<HubState, CommandError> {
     let mut lanes = Vec::with_capacity(hub.partitions.len());
     for (place, (id, found)) in hub.partitions.iter().enumerate() {
         let lane = known.and_then(|known| known.lanes.iter().find(|lane| lane.id == *id));

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use crate::group::{Failure, Selection};
+use crate::group::{CommandError, Selection};
 
 use super::super::compare::{Comparison, Sums};
 use super::super::entry::{Entry, EntryKind};
@@ -30,7 +30,7 @@ pub(super) fn compare(
     ledger: &mut Ledger,
     meant: &[Selection],
     examples: usize,
-) -> Result<(Sums, u64), Failure> {
+) -> Result<(Sums, u64), CommandError> {
     let (state, runs) = ledger.parts();
     let sifted = sift(state, runs, meant, examples);
     sifted.map_err(|error| ledger.failure(&error))
