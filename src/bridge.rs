@@ -23,7 +23,7 @@ use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
 use crate::pipeline::found::Found;
-use crate::pipeline::shard::{ShardError, StartError};
+use crate::pipeline::shard::{ShardError, ShardStartError};
 use crate::route::named_topics;
 use crate::status::Status;
 
@@ -51,11 +51,11 @@ pub enum RunError {
     Internal(String),
 }
 
-impl From<StartError> for RunError {
-    fn from(error: StartError) -> Self {
+impl From<ShardStartError> for RunError {
+    fn from(error: ShardStartError) -> Self {
         match error {
-            StartError::Kafka(_) => Self::Config(error.to_string()),
-            StartError::Thread(_) => Self::Internal(error.to_string()),
+            ShardStartError::Kafka(_) => Self::Config(error.to_string()),
+            ShardStartError::Thread(_) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -183,12 +183,12 @@ fn exporter(
     })
 }
 
-fn refused_address(error: &admin::StartError) -> RunError {
+fn refused_address(error: &admin::ListenError) -> RunError {
     let text = causes::whole(error);
     match error {
-        admin::StartError::Listen { .. } => {
+        admin::ListenError::Listen { .. } => {
             RunError::Config(format!("{text}; hint: stop what uses this address, or set another"))
         }
-        admin::StartError::System(_) => RunError::Internal(text),
+        admin::ListenError::System(_) => RunError::Internal(text),
     }
 }

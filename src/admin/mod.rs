@@ -15,4 +15,4 @@ mod server;
 pub use changes::{Answer, Change, Changes};
 pub use client::{Client, Reply};
 pub use reloads::{Outcome, Refusal, Reloads};
-pub use server::{Server, StartError, Views};
+pub use server::{ListenError, Server, Views};

@@ -14,7 +14,7 @@ use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Spans;
 use crate::pipeline::Rate;
-use crate::pipeline::shard::{Common, Shard, ShardError, StartError};
+use crate::pipeline::shard::{Common, Shard, ShardError, ShardStartError};
 use crate::status::Status;
 
 use super::RunError;
@@ -83,7 +83,7 @@ impl<'a> Shards<'a> {
         Ok(shards)
     }
 
-    fn one(&self, number: usize) -> Result<Shard, StartError> {
+    fn one(&self, number: usize) -> Result<Shard, ShardStartError> {
         let number = number as u32;
         let health = self.health.shard(number);
         let desk = self.status.shard(number);
@@ -170,9 +170,9 @@ impl<'a> Shards<'a> {
     fn begin(&mut self, number: usize) -> Result<(), RunError> {
         match self.one(number) {
             Ok(shard) => self.running[number] = Some(shard),
-            Err(error @ StartError::Thread(_)) => return Err(error.into()),
+            Err(error @ ShardStartError::Thread(_)) => return Err(error.into()),
             // The files have changed once more, and are not whole.
-            Err(StartError::Kafka(error)) => {
+            Err(ShardStartError::Kafka(error)) => {
                 if !std::mem::replace(&mut self.said, true) {
                     tracing::warn!(shard = number, %error, "the consumer cannot start again yet, retrying");
                 }

@@ -71,7 +71,7 @@ pub struct Common<'a> {
 
 /// Why a shard cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum ShardStartError {
     /// The Kafka client refused its settings.
     #[error(transparent)]
     Kafka(#[from] kafka::ClientError),
@@ -98,7 +98,7 @@ impl Shard {
         common: &Common<'_>,
         health: ShardHealth,
         desk: ShardDesk,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ShardStartError> {
         let Common { config, access, metrics, found, rate, spans } = common;
         health.begins();
         let runtime = Runtime::start(number, health.clone())?;

@@ -69,7 +69,7 @@ pub struct Server {
 
 /// Why the endpoint cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum ListenError {
     /// Free the address, or set another.
     #[error("cannot listen on `{address}`, the {by} address")]
     Listen {
@@ -87,7 +87,7 @@ pub enum StartError {
 
 impl Server {
     /// Opens the endpoint as `settings` say and answers from `views`. Port 0 takes any free port.
-    pub fn start(settings: &config::Admin, views: Views) -> Result<Self, StartError> {
+    pub fn start(settings: &config::Admin, views: Views) -> Result<Self, ListenError> {
         let guard = Guard::Token(settings.token_file.clone());
         let endpoints = Arc::new(Endpoints { views: views.clone(), guard });
         let answer = move |request| Arc::clone(&endpoints).answer(request);
@@ -105,7 +105,7 @@ impl Server {
         listen: SocketAddr,
         by: &'static str,
         render: impl Fn() -> String + Clone + Send + Sync + 'static,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ListenError> {
         let answer = move |request: Request<Incoming>| {
             let page = (request.uri().path() == "/metrics").then(|| scraped(render()));
             std::future::ready(only_read(request.method(), page))
@@ -114,7 +114,7 @@ impl Server {
     }
 
     /// Listens, and does `work` on a thread of its own until this is dropped.
-    fn serving<W, F>(listen: SocketAddr, by: &'static str, work: W) -> Result<Self, StartError>
+    fn serving<W, F>(listen: SocketAddr, by: &'static str, work: W) -> Result<Self, ListenError>
     where
         W: FnOnce(TcpListener, SocketAddr) -> F + Send + 'static,
         F: Future<Output = ()>,
@@ -122,8 +122,8 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(StartError::System)?;
-        let refused = |source| StartError::Listen { by, address: listen, source };
+            .map_err(ListenError::System)?;
+        let refused = |source| ListenError::Listen { by, address: listen, source };
         let listener = runtime.block_on(TcpListener::bind(listen)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -137,7 +137,7 @@ impl Server {
                     }
                 });
             })
-            .map_err(StartError::System)?;
+            .map_err(ListenError::System)?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 

@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::super::reading::no_runtime;
 use super::super::{INTERNAL, UNPROVEN, USAGE, say, written};
-use crate::admin::{Server, StartError};
+use crate::admin::{ListenError, Server};
 use crate::causes;
 use crate::config::Config;
 use crate::group::CommandError;
@@ -172,10 +172,10 @@ fn rounds(
     Ok((came, telling.out.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
-fn not_served(error: &StartError) -> ExitCode {
+fn not_served(error: &ListenError) -> ExitCode {
     let code = match error {
-        StartError::Listen { .. } => USAGE,
-        StartError::System(_) => INTERNAL,
+        ListenError::Listen { .. } => USAGE,
+        ListenError::System(_) => INTERNAL,
     };
     let text = causes::whole(error);
     say(
