@@ -17,7 +17,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
 use families::{Families, process};
-use series::{ByName, Hub, Partitions, Topic};
+use series::{AssignedSeries, ByName, Hub, Topic};
 
 pub use totals::{Sent, Taken, Totals};
 pub use verified::Verified;
@@ -30,7 +30,7 @@ pub struct Metrics {
     families: Families,
     topics: ByName<Box<str>, Topic>,
     hubs: ByName<HubName, Hub>,
-    partitions: Partitions,
+    partitions: AssignedSeries,
 }
 
 impl fmt::Debug for Metrics {
@@ -50,7 +50,7 @@ impl Default for Metrics {
             families,
             topics: ByName::default(),
             hubs: ByName::default(),
-            partitions: Partitions::default(),
+            partitions: AssignedSeries::default(),
         }
     }
 }

@@ -80,7 +80,7 @@ const HALTED: &str = "halted";
 
 /// Partitions that are read now. What is said about any other is late, and must not bring its series back.
 #[derive(Default)]
-pub(super) struct Partitions(RwLock<HashMap<Arc<str>, HashMap<i32, Partition>>>);
+pub(super) struct AssignedSeries(RwLock<HashMap<Arc<str>, HashMap<i32, Partition>>>);
 
 /// The series of one partition.
 pub(super) struct Partition {
@@ -100,7 +100,7 @@ impl Partition {
     }
 }
 
-impl Partitions {
+impl AssignedSeries {
     pub(super) fn add(&self, families: &Families, topic: &Arc<str>, partition: i32) {
         let mut topics = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let partitions = topics.entry(Arc::clone(topic)).or_default();
