@@ -28,7 +28,7 @@ use super::lookups::Lookups;
 use super::notes::Notes;
 use super::post::Post;
 use super::rate::Rate;
-use super::resolve::Hubs;
+use super::resolve::HubWatches;
 use super::sends::Sends;
 use super::states::States;
 use super::tally::Tally;
@@ -51,7 +51,7 @@ pub(super) struct Pump {
     pub(super) queue: Queue,
     pub(super) consumer: Consumer,
     pub(super) namespaces: HashMap<String, NamespaceClient>,
-    pub(super) hubs: Hubs,
+    pub(super) hubs: HubWatches,
     pub(super) lanes: Vec<LaneSender>,
     /// Where they run.
     pub(super) runtime: Handle,

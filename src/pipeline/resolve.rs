@@ -48,7 +48,7 @@ pub fn pause(failures: u32) -> Duration {
 }
 
 /// The hubs a shard uses.
-pub(super) struct Hubs {
+pub(super) struct HubWatches {
     namespaces: HashMap<String, (NamespaceClient, Arc<Semaphore>)>,
     /// Those that are watched.
     watched: HashMap<(Arc<str>, Arc<str>), Arc<Asked>>,
@@ -59,7 +59,7 @@ pub(super) struct Hubs {
     interval: Duration,
 }
 
-impl Hubs {
+impl HubWatches {
     /// Nothing is watched yet. A hub that is known is asked for again every `interval`.
     pub(super) fn new(
         namespaces: &HashMap<String, NamespaceClient>,

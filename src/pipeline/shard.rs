@@ -29,7 +29,7 @@ use super::notes::Notes;
 use super::post::Post;
 use super::pump::Pump;
 use super::rate::Rate;
-use super::resolve::Hubs;
+use super::resolve::HubWatches;
 use super::sends::Sends;
 use super::states::States;
 
@@ -132,7 +132,7 @@ impl Shard {
             namespace.on_connected(move || mailbox.send(Signal::Connected(Arc::clone(&name))));
         }
         let letters = letters(config, number, access, metrics, &health, mailbox.clone())?;
-        let hubs = Hubs::new(
+        let hubs = HubWatches::new(
             &namespaces,
             runtime.handle.clone(),
             mailbox.clone(),

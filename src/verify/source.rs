@@ -25,7 +25,7 @@ use super::watch::Watch;
 pub(super) const LIMIT: usize = 1 << 20;
 
 /// Hubs by namespace and name, and what they are.
-pub(super) type Hubs = [(String, String, Hub)];
+pub(super) type PlannedHubs = [(String, String, Hub)];
 
 /// What each record goes through.
 struct Steps<'a> {
@@ -42,7 +42,7 @@ pub(super) fn read(
     ledger: &mut Ledger,
     config: &Config,
     wanted: &BTreeSet<usize>,
-    hubs: &Hubs,
+    hubs: &PlannedHubs,
     (inquiry, limit): (&Inquiry, Duration),
     watch: &dyn Watch,
 ) -> Result<bool, CommandError> {
@@ -87,7 +87,12 @@ fn stretch(source: &Source) -> Stretch {
 }
 
 impl<'a> Steps<'a> {
-    fn new(config: &Config, wanted: &BTreeSet<usize>, hubs: &'a Hubs, state: &VerifyState) -> Self {
+    fn new(
+        config: &Config,
+        wanted: &BTreeSet<usize>,
+        hubs: &'a PlannedHubs,
+        state: &VerifyState,
+    ) -> Self {
         let any = Hub { partitions: None, limit: LIMIT };
         let mut trial = Trial::new(config, wanted.clone(), any);
         let mut places = HashMap::new();
