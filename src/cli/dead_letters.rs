@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
 use crate::group::{CommandError, Selection};
 use crate::letters::{
-    Before, Counts, DeadLetterTopics, Entries, Filter, Found, Listing, Place, Purge, Shown, Time,
-    What,
+    Before, Counts, DeadLetterTopics, Entries, Filter, FoundLetter, Listing, Place, Purge, Shown,
+    Time, What,
 };
 
 /// What is to be done.
@@ -153,7 +153,7 @@ fn show(show: &Show) -> ExitCode {
     let Show { place, common, whole } = show;
     let topic = Selection { topic: place.topic.clone(), partition: Some(place.partition) };
     common.with(&[topic], |topics| {
-        let found = Found::read(topics, place)?;
+        let found = FoundLetter::read(topics, place)?;
         if common.json {
             return Ok(answer(format_args!("{}", found.json()), ExitCode::SUCCESS));
         }

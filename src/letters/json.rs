@@ -9,7 +9,7 @@ use super::counts::{Count, Sort};
 use super::entries::Entry;
 use super::letter::hint;
 use super::listing::TopicContent;
-use super::{Found, Listing, Purge, Purged, What};
+use super::{FoundLetter, Listing, Purge, Purged, What};
 use crate::plain;
 
 /// Grows when a key changes its meaning.
@@ -200,7 +200,7 @@ impl From<&Header<'_>> for Named {
     }
 }
 
-impl Found {
+impl FoundLetter {
     /// One JSON document, with all of it.
     pub fn json(&self) -> String {
         self.with(|record, letter| {

@@ -40,7 +40,7 @@ impl FromStr for Place {
 
 /// A record of a dead-letter topic.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundLetter {
     record: OwnedRecord,
 }
 
@@ -48,12 +48,12 @@ pub struct Found {
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
     /// The record.
-    pub found: &'a Found,
+    pub found: &'a FoundLetter,
     /// Whether all of it is shown.
     pub whole: bool,
 }
 
-impl Found {
+impl FoundLetter {
     /// Reads the record at `place`.
     pub fn read(topics: &DeadLetterTopics, place: &Place) -> Result<Self, CommandError> {
         let Place { topic, partition, offset } = place;

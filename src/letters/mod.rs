@@ -27,7 +27,7 @@ mod topics;
 pub use counts::Counts;
 pub use entries::Entries;
 pub use filter::{Filter, Time};
-pub use letter::{Found, Place, Shown};
+pub use letter::{FoundLetter, Place, Shown};
 pub use listing::{Listing, What};
 pub use purge::{Before, Purge, Purged};
 pub use topics::DeadLetterTopics;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use bridge_core::once::Found;
+use bridge_core::once::StoredEvent;
 use bridge_core::step::Reference;
 use tokio::sync::Notify;
 
@@ -53,7 +53,7 @@ pub(super) enum Signal {
     /// Commits that say since when more was sent were handed to Kafka then, and are taken.
     Confirmed(Vec<TopicPartition>, Instant),
     /// A hub was looked into, or could not be yet.
-    Looked(u64, Result<Vec<Found>, String>),
+    Looked(u64, Result<Vec<StoredEvent>, String>),
     /// Said at the desk: one question at a time, and what somebody types.
     Word(Word),
     Stop,

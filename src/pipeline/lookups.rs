@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
-use bridge_core::once::{Found, Lookup};
+use bridge_core::once::{Lookup, StoredEvent};
 use futures::StreamExt as _;
 use futures::stream::iter;
 use tokio::runtime::Handle;
@@ -63,7 +63,7 @@ impl Lookups {
     pub(super) fn want(
         &self,
         lookup: Weak<Lookup>,
-        tell: impl Fn(u64, Result<Vec<Found>, String>) + Send + Sync + 'static,
+        tell: impl Fn(u64, Result<Vec<StoredEvent>, String>) + Send + Sync + 'static,
     ) {
         let Some(namespace) =
             lookup.upgrade().and_then(|it| self.namespaces.get(&*it.hub.namespace).cloned())
@@ -80,7 +80,7 @@ impl Reader {
         &self,
         namespace: &NamespaceClient,
         lookup: &Weak<Lookup>,
-        tell: impl Fn(u64, Result<Vec<Found>, String>),
+        tell: impl Fn(u64, Result<Vec<StoredEvent>, String>),
     ) {
         let mut failures = 0;
         loop {
@@ -103,7 +103,7 @@ impl Reader {
         &self,
         namespace: &NamespaceClient,
         lookup: &Lookup,
-    ) -> Result<Vec<Found>, ReadError> {
+    ) -> Result<Vec<StoredEvent>, ReadError> {
         let hub = &*lookup.hub.hub;
         let partitions = match &lookup.partitions {
             Some(some) => some.iter().map(ToString::to_string).collect(),
@@ -220,8 +220,8 @@ impl<'a> Sought<'a> {
         event.properties.iter().find(|(given, _)| is_it(given)).map(|(_, value)| value)
     }
 
-    fn found(self) -> Vec<Found> {
-        let found = |((of, offset), written)| Found { of, offset, written };
+    fn found(self) -> Vec<StoredEvent> {
+        let found = |((of, offset), written)| StoredEvent { of, offset, written };
         self.seen.into_iter().map(found).collect()
     }
 }

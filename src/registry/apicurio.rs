@@ -19,7 +19,7 @@ struct Refers {
 
 /// What is found by an id.
 #[derive(Deserialize)]
-struct Found {
+struct FoundArtifacts {
     artifacts: Vec<Artifact>,
 }
 
@@ -78,7 +78,8 @@ impl Client {
     async fn found(&self, ids: &str, id: i64) -> Result<Option<String>, RegistryError> {
         let key = ids.trim_end_matches('s');
         let answer = self.get_apicurio(&format!("/search/artifacts?{key}={id}")).await?;
-        let mut kinds = read_json::<Found>(&answer)?.artifacts.into_iter().map(|it| it.kind);
+        let mut kinds =
+            read_json::<FoundArtifacts>(&answer)?.artifacts.into_iter().map(|it| it.kind);
         let first = kinds.next();
         Ok(first.filter(|first| kinds.all(|kind| kind == *first)))
     }

@@ -12,7 +12,7 @@ use super::Check;
 use super::eventhubs::Entry;
 
 /// One of the two.
-struct Found {
+struct GivenString {
     /// The key it comes from.
     at: Path,
     address: Address,
@@ -52,7 +52,12 @@ impl Check<'_> {
     }
 
     /// What AMQP travels in, if the connection string says so and no key says otherwise.
-    fn protocol(&mut self, at: &Path, given: &raw::Namespace, first: &Found) -> Option<Protocol> {
+    fn protocol(
+        &mut self,
+        at: &Path,
+        given: &raw::Namespace,
+        first: &GivenString,
+    ) -> Option<Protocol> {
         let said = first.protocol?;
         let key = given.connection.as_ref().and_then(|connection| connection.transport);
         if let Some(key) = key
@@ -69,7 +74,7 @@ impl Check<'_> {
     }
 
     /// The access of a second connection string that leads to where the first one does.
-    fn beside(&mut self, first: &Found, second: Found) -> Option<SharedAccess> {
+    fn beside(&mut self, first: &GivenString, second: GivenString) -> Option<SharedAccess> {
         let same_host = first.address.host.eq_ignore_ascii_case(&second.address.host)
             && (first.address.port, first.address.tls) == (second.address.port, second.address.tls);
         let (what, hint) = if !same_host {
@@ -98,7 +103,7 @@ impl Check<'_> {
         key: &str,
         inline: Option<&String>,
         file: Option<&String>,
-    ) -> Option<Found> {
+    ) -> Option<GivenString> {
         let Text { at, verb, said, file } = self.connection_string(at, key, inline, file)?;
         match said.parse() {
             Ok(ConnectionString { address, access, protocol, unheeded }) => {
@@ -108,7 +113,7 @@ impl Check<'_> {
                 }
                 // What stands in a file may change while the bridge runs.
                 let access = file.map_or(access, SharedAccess::ConnectionString);
-                Some(Found { at, address, access, protocol })
+                Some(GivenString { at, address, access, protocol })
             }
             Err(Flaw { why, hint }) => {
                 self.wrong(&at, format!("{verb} no connection string of Event Hubs"), why, hint);

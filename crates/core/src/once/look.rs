@@ -31,7 +31,7 @@ pub struct Lookup {
 
 /// An event that a hub holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct StoredEvent {
     /// Of which of the partitions of the question.
     pub of: usize,
     /// The offset of its record.
@@ -172,7 +172,7 @@ impl Core {
     }
 
     /// A hub holds these of the events that were asked for, and no others.
-    pub fn looked_up(&mut self, id: u64, found: &[Found], now: Instant) {
+    pub fn looked_up(&mut self, id: u64, found: &[StoredEvent], now: Instant) {
         let Some(Request { lookup, hub, whose, .. }) = self.once.requests.remove(&id) else {
             return;
         };
@@ -182,8 +182,8 @@ impl Core {
         }
     }
 
-    fn found_for(&mut self, stays: &[Assignment], hub: HubNumber, found: &[Found]) {
-        for Found { of, offset, written } in found {
+    fn found_for(&mut self, stays: &[Assignment], hub: HubNumber, found: &[StoredEvent]) {
+        for StoredEvent { of, offset, written } in found {
             let Some(stay) = stays.get(*of).copied() else { continue };
             if self.partitions.of(stay).is_none() {
                 continue;
@@ -209,11 +209,11 @@ impl Core {
         }
     }
 
-    fn found_in(&mut self, lane: usize, lookup: &Lookup, found: &[Found], now: Instant) {
+    fn found_in(&mut self, lane: usize, lookup: &Lookup, found: &[StoredEvent], now: Instant) {
         let Self { berths, partitions, .. } = self;
         let berth = &mut berths[lane];
         let mut there: HashMap<(Assignment, i64), Option<i64>> = HashMap::new();
-        for Found { of, offset, written } in found {
+        for StoredEvent { of, offset, written } in found {
             let Some((name, _)) = lookup.of.get(*of) else { continue };
             let Some(slot) = partitions.find(&name.topic, name.partition) else { continue };
             let Some(partition) = partitions.get(slot) else { continue };

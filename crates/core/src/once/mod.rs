@@ -29,7 +29,7 @@ use crate::record::{Commit, Position, Record, TopicPartition};
 use crate::scale::HubNumber;
 
 use look::Request;
-pub use look::{Found, Lookup};
+pub use look::{Lookup, StoredEvent};
 pub(crate) use stay::{Phase, Stay};
 
 /// The claims of partitions that are assigned together are confirmed within this time, most likely.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::core::Core;
 use crate::encode::tests::events;
 use crate::mapping::Policy;
-use crate::once::{Found, Lookup, Terms};
+use crate::once::{Lookup, StoredEvent, Terms};
 use crate::record::{Commit, Position};
 use crate::route::Router;
 
@@ -280,7 +280,7 @@ impl World {
             for ((at, offset), time) in log.iter().zip(times) {
                 let Some((of, from)) = asked.get(at) else { continue };
                 if *time >= lookup.since && offset >= from {
-                    found.push(Found { of: *of, offset: *offset, written: Some(*offset) });
+                    found.push(StoredEvent { of: *of, offset: *offset, written: Some(*offset) });
                 }
             }
         }
