@@ -18,10 +18,10 @@ pub type Outcome = Result<Vec<String>, Refusal>;
 
 /// Where a reload is asked for. Copies share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Reloads(Arc<Mutex<Asked>>);
+pub struct Reloads(Arc<Mutex<ReloadRequests>>);
 
 #[derive(Debug, Default)]
-struct Asked {
+struct ReloadRequests {
     wanted: bool,
     replies: Vec<oneshot::Sender<Outcome>>,
 }

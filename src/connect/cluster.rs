@@ -31,7 +31,7 @@ pub(super) struct TopicFacts {
 type Answers<T> = BTreeMap<String, Result<T, Denied>>;
 
 /// What was asked of all topics at once, and how long that took.
-struct Asked {
+struct TopicAnswers {
     readable: Answers<()>,
     read: Duration,
     sizes: Result<Answers<Limit>, Denied>,
@@ -192,10 +192,10 @@ async fn ask_all(
     names: &BTreeSet<String>,
     sized: &BTreeSet<String>,
     deadline: Deadline,
-) -> Asked {
+) -> TopicAnswers {
     if names.is_empty() && sized.is_empty() {
         let none = (Answers::new(), Ok(Answers::new()));
-        return Asked {
+        return TopicAnswers {
             readable: none.0,
             sizes: none.1,
             read: Duration::ZERO,
@@ -213,11 +213,11 @@ async fn ask_all(
         (inquiry.sizes(sized, limit).await, begun.elapsed())
     };
     let ((readable, read), (sizes, sized)) = tokio::join!(reading, sizing);
-    Asked { readable, read, sizes, sized }
+    TopicAnswers { readable, read, sizes, sized }
 }
 
 /// A topic that exists.
-fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &Asked) -> Option<Limit> {
+fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &TopicAnswers) -> Option<Limit> {
     let Topic { partitions, leaderless } = topic;
     steps.took(match leaderless {
         0 => Said::ok(format!("partitions: {partitions}")),

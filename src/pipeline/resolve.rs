@@ -51,7 +51,7 @@ pub fn pause(failures: u32) -> Duration {
 pub(super) struct HubWatches {
     namespaces: HashMap<String, (NamespaceClient, Arc<Semaphore>)>,
     /// Those that are watched.
-    watched: HashMap<(Arc<str>, Arc<str>), Arc<Asked>>,
+    watched: HashMap<(Arc<str>, Arc<str>), Arc<HubRequests>>,
     runtime: tokio::runtime::Handle,
     mailbox: Mailbox,
     health: ShardHealth,
@@ -91,7 +91,7 @@ impl HubWatches {
         if let Some(asked) = self.watched.get(&key) {
             return asked.again.notify_one();
         }
-        let asked = Arc::new(Asked::default());
+        let asked = Arc::new(HubRequests::default());
         self.watched.insert(key, Arc::clone(&asked));
         let watch = Watch {
             handle: handle.clone(),
@@ -121,7 +121,7 @@ impl HubWatches {
 
 /// What the task of one hub is told.
 #[derive(Default)]
-struct Asked {
+struct HubRequests {
     /// To ask at once.
     again: Notify,
     /// Nobody wants to know any more.
@@ -134,7 +134,7 @@ struct Watch {
     gate: Arc<Semaphore>,
     namespace: Arc<str>,
     hub: Arc<str>,
-    asked: Arc<Asked>,
+    asked: Arc<HubRequests>,
     mailbox: Mailbox,
     health: ShardHealth,
     found: Found,

@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct AskedRegistry {
     client: Client,
     gate: Semaphore,
     metrics: Arc<Metrics>,
@@ -26,7 +26,7 @@ pub(super) struct Asked {
     trouble: Lasting<SchemaId>,
 }
 
-impl Asked {
+impl AskedRegistry {
     pub(super) fn new(settings: &Registry, metrics: Arc<Metrics>) -> Self {
         metrics.asks(&settings.name);
         let (client, gate) = (Client::new(settings), Semaphore::new(AT_ONCE));

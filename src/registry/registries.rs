@@ -13,7 +13,7 @@ use crate::config::Registry;
 use crate::http::pause;
 use crate::metrics::Metrics;
 
-use super::asked::Asked;
+use super::asked::AskedRegistry;
 use super::client::RegistryError;
 
 /// What is told of a schema that was asked for.
@@ -28,14 +28,14 @@ pub enum News {
 /// See the module.
 #[derive(Debug)]
 pub struct Registries {
-    all: Vec<Arc<Asked>>,
+    all: Vec<Arc<AskedRegistry>>,
     runtime: Handle,
 }
 
 impl Registries {
     /// Of these registries, in the order of their numbers. Asks on `runtime`.
     pub fn new(registries: &[Registry], runtime: Handle, metrics: &Arc<Metrics>) -> Self {
-        let asked = |registry| Arc::new(Asked::new(registry, Arc::clone(metrics)));
+        let asked = |registry| Arc::new(AskedRegistry::new(registry, Arc::clone(metrics)));
         Self { all: registries.iter().map(asked).collect(), runtime }
     }
 
@@ -50,7 +50,7 @@ impl Registries {
 }
 
 /// Asks until there is an answer.
-async fn ask(asked: &Asked, id: SchemaId, tell: impl Fn(News)) {
+async fn ask(asked: &AskedRegistry, id: SchemaId, tell: impl Fn(News)) {
     let name = asked.name();
     let (mut failures, mut missing) = (0, false);
     let fetched = loop {

@@ -151,7 +151,7 @@ fn other_question(folder: &Path) -> CommandError {
 async fn read(
     ledger: &mut Ledger,
     (config, question): (&Config, &Question),
-    asked: &plan::Asked,
+    asked: &plan::KafkaView,
     hubs: &mut [Hub],
     watch: &dyn Watch,
 ) -> Result<bool, CommandError> {

@@ -17,7 +17,7 @@ use super::state::{HubRange, HubState, Source, TopicHub, VerifyState};
 pub(super) const SLACK: i64 = 600_000;
 
 /// Kafka as it was asked.
-pub(super) struct Asked {
+pub(super) struct KafkaView {
     pub(super) inquiry: Inquiry,
     pub(super) cluster: Cluster,
     /// The topics that are meant, and the ways of their records.
@@ -35,7 +35,7 @@ pub(super) fn offset(target: Target, (first, end): (i64, i64), found: Option<i64
 }
 
 /// Logs in to Kafka, and finds the topics.
-pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, CommandError> {
+pub(super) fn ask(config: &Config, question: &Question) -> Result<KafkaView, CommandError> {
     let (inquiry, cluster) = enter(&config.kafka, question.limit)?;
     let existing = cluster.topics.keys().map(String::as_str);
     let read = kafka::topics(config, existing).read;
@@ -62,10 +62,10 @@ pub(super) fn ask(config: &Config, question: &Question) -> Result<Asked, Command
         let hint = "check that the bridge may see them: run `check --connect`";
         return Err(CommandError::usage("no topic matches a mapping", hint));
     }
-    Ok(Asked { inquiry, cluster, topics })
+    Ok(KafkaView { inquiry, cluster, topics })
 }
 
-impl Asked {
+impl KafkaView {
     /// The hubs that their records go to.
     pub(super) fn places(&self) -> Vec<Place> {
         let routes = self.topics.iter().flat_map(|(_, routes)| routes);

@@ -10,7 +10,7 @@ use crate::group::{CommandError, Selection, Target};
 use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::Hub;
 
-use super::super::plan::{Asked, SLACK, ask};
+use super::super::plan::{KafkaView, SLACK, ask};
 use super::super::state::{HubState, Live, Source, VerifyState};
 use super::super::{Question, open_hubs};
 use super::next::{self, Taken};
@@ -20,7 +20,7 @@ pub(super) async fn begin(
     known: Option<VerifyState>,
     name: &str,
     (config, question): (&Config, &Question),
-    asked: &Asked,
+    asked: &KafkaView,
     hubs: &mut Vec<Hub>,
 ) -> Result<VerifyState, CommandError> {
     let now = jiff::Timestamp::now().as_millisecond();
@@ -64,7 +64,7 @@ pub(super) fn mended(mut state: VerifyState, hubs: &[Hub]) -> VerifyState {
     state
 }
 
-impl Asked {
+impl KafkaView {
     /// How the group stands in each partition that is meant.
     fn standings(
         &self,
@@ -100,7 +100,7 @@ fn of_standing(standing: &Standing) -> Name<'_> {
 fn sources(
     known: &[Source],
     standings: &[Standing],
-    asked: &Asked,
+    asked: &KafkaView,
     question: &Question,
 ) -> Result<Vec<Source>, CommandError> {
     if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
@@ -131,7 +131,7 @@ fn sources(
 fn first_since(
     sources: &[Source],
     standings: &[Standing],
-    asked: &Asked,
+    asked: &KafkaView,
     question: &Question,
     now: i64,
 ) -> Result<Option<i64>, CommandError> {
