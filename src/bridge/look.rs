@@ -84,7 +84,7 @@ impl Look {
                 }
             });
         };
-        let topics = topics::Watch::new(config, access, &board, &found, health, stopped);
+        let topics = topics::TopicWatch::new(config, access, &board, &found, health, stopped);
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let limit = config.eventhubs.values().map(|it| it.connect_timeout).max();
         let mut look = Self {

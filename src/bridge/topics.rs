@@ -29,7 +29,7 @@ const REFUSED_TIMES: u32 = 6;
 const NOTICE: Duration = Duration::from_millis(200);
 
 /// See the module.
-pub(super) struct Watch {
+pub(super) struct TopicWatch {
     config: Config,
     access: Logins,
     board: Arc<Board>,
@@ -39,7 +39,7 @@ pub(super) struct Watch {
     refusals: u32,
 }
 
-impl Watch {
+impl TopicWatch {
     pub(super) fn new(
         config: &Config,
         access: &Logins,

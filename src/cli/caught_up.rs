@@ -39,13 +39,13 @@ pub(super) struct Outcome {
 }
 
 /// Looks on a thread of its own.
-pub(super) struct Watch {
+pub(super) struct CatchUpWatch {
     thread: JoinHandle<Outcome>,
     /// Dropped, it ends the watch.
     running: SyncSender<()>,
 }
 
-impl Watch {
+impl CatchUpWatch {
     /// Begins to look; once everything is settled it says so by `stop`.
     pub(super) fn begin(
         config: &Config,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::caught_up::{Aim, Outcome, Watch};
+use super::caught_up::{Aim, CatchUpWatch, Outcome};
 use super::progress::Progress;
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
@@ -90,7 +90,7 @@ pub(super) fn until_told(
     let reloads = Reloads::default();
     let hears = reloading.is_some().then(|| reloads.clone());
     let started = signals::watch(hears).and_then(|(others, stop)| {
-        let watch = aim.map(|aim| Watch::begin(&config, aim, others, progress));
+        let watch = aim.map(|aim| CatchUpWatch::begin(&config, aim, others, progress));
         Ok((watch.transpose()?, stop))
     });
     let (watch, stop) = match started {
@@ -104,7 +104,7 @@ pub(super) fn until_told(
     let host = std::env::var("HOSTNAME").ok();
     let run = bridge::Run { config, reloads, reloading, strict, host, changes, levels };
     let ended = bridge::run(run, &stop);
-    let outcome = watch.map(Watch::end);
+    let outcome = watch.map(CatchUpWatch::end);
     let Err(error) = ended else { return Ended { code: 0, outcome } };
     tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended with an error");
     let code = match error {

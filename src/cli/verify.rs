@@ -19,7 +19,7 @@ use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
 use crate::group::{CommandError, Selection, Target};
 use crate::letters::Time;
-use crate::verify::{self, Outcome, Watch};
+use crate::verify::{self, Outcome, ProgressWatch};
 
 /// What is to be compared.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ struct Looking {
     stopped: Arc<AtomicBool>,
 }
 
-impl Watch for Looking {
+impl ProgressWatch for Looking {
     fn begin(&self, what: &str, unit: &'static str, total: u64) {
         if self.drawn.replace(true) {
             self.progress.end();

@@ -93,7 +93,7 @@ impl HubWatches {
         }
         let asked = Arc::new(HubRequests::default());
         self.watched.insert(key, Arc::clone(&asked));
-        let watch = Watch {
+        let watch = HubWatch {
             handle: handle.clone(),
             gate: Arc::clone(gate),
             namespace,
@@ -129,7 +129,7 @@ struct HubRequests {
 }
 
 /// The task of one hub.
-struct Watch {
+struct HubWatch {
     handle: NamespaceClient,
     gate: Arc<Semaphore>,
     namespace: Arc<str>,
@@ -146,7 +146,7 @@ struct Watch {
     failures: u32,
 }
 
-impl Watch {
+impl HubWatch {
     async fn run(mut self) {
         if let Some(answer) = self.found.get(&self.namespace, &self.hub, self.interval) {
             self.answer(answer);

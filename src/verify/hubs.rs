@@ -12,7 +12,7 @@ use crate::readback::{Hub, failure};
 use super::entry::{Digests, Entry, EntryKind};
 use super::ledger::Ledger;
 use super::source::took;
-use super::watch::Watch;
+use super::watch::ProgressWatch;
 
 /// Nothing comes for so long before it is looked whether it is to be stopped.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) async fn read(
     ledger: &mut Ledger,
     hubs: &mut [Hub],
-    watch: &dyn Watch,
+    watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let begun = Instant::now();
     let since = ledger.state.since;
@@ -46,7 +46,7 @@ async fn one(
     hub: &mut Hub,
     since: Option<i64>,
     done: &mut u64,
-    watch: &dyn Watch,
+    watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let (places, what) = left(ledger, number, hub, since);
     let ways = Ways::of(ledger, number);

@@ -43,7 +43,7 @@ use crate::trial;
 pub use compare::{Example, Fault, Sums};
 pub use live::{Round, Rounds, follow};
 pub use report::{AtHub, Report};
-pub use watch::Watch;
+pub use watch::ProgressWatch;
 
 use compare::{Comparison, Trimmed};
 use ledger::Ledger;
@@ -96,7 +96,7 @@ pub async fn verify(
     config: &Config,
     question: &Question,
     folder: &Path,
-    watch: &dyn Watch,
+    watch: &dyn ProgressWatch,
 ) -> Result<Outcome, CommandError> {
     let begun = Instant::now();
     let name = question.name(config);
@@ -153,7 +153,7 @@ async fn read(
     (config, question): (&Config, &Question),
     asked: &plan::KafkaView,
     hubs: &mut [Hub],
-    watch: &dyn Watch,
+    watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
     let wanted = if question.mappings.is_empty() { &all } else { &question.mappings };

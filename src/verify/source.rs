@@ -19,7 +19,7 @@ use crate::trial::{Hub, Trial};
 use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
 use super::ledger::Ledger;
 use super::state::{Source, VerifyState};
-use super::watch::Watch;
+use super::watch::ProgressWatch;
 
 /// What a hub takes where it does not say so.
 pub(super) const LIMIT: usize = 1 << 20;
@@ -44,7 +44,7 @@ pub(super) fn read(
     wanted: &BTreeSet<usize>,
     hubs: &PlannedHubs,
     (inquiry, limit): (&Inquiry, Duration),
-    watch: &dyn Watch,
+    watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let begun = Instant::now();
     let mut steps = Steps::new(config, wanted, hubs, &ledger.state);

@@ -1,7 +1,7 @@
 //! Who looks on, and may stop it.
 
 /// See the module.
-pub trait Watch {
+pub trait ProgressWatch {
     /// `what` is begun, of `total` of `unit`.
     fn begin(&self, what: &str, unit: &'static str, total: u64);
     /// So much of that is done.

@@ -18,7 +18,7 @@ use crate::causes;
 use crate::config::Config;
 use crate::group::CommandError;
 use crate::metrics::Verified;
-use crate::verify::{self, Question, Round, Rounds, Watch};
+use crate::verify::{self, ProgressWatch, Question, Round, Rounds};
 
 /// How long a round may take to stop; what it has kept is whole at any time.
 const GRACE: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ struct Telling {
     out: Mutex<std::io::Result<()>>,
 }
 
-impl Watch for Telling {
+impl ProgressWatch for Telling {
     fn begin(&self, _: &str, _: &'static str, _: u64) {}
 
     fn at(&self, _: u64) {}

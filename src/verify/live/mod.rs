@@ -28,7 +28,7 @@ use crate::readback::Hub;
 use super::ledger::{self, Ledger};
 use super::report::Report;
 use super::state::{Counts, Live, VerifyState};
-use super::{Question, Watch};
+use super::{ProgressWatch, Question};
 
 /// How often it is looked between two rounds whether it is to be stopped.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -65,7 +65,7 @@ impl From<CommandError> for Unsettled {
 }
 
 /// Who hears of the rounds.
-pub trait Rounds: Watch {
+pub trait Rounds: ProgressWatch {
     /// One is over.
     fn settled(&self, round: &Round);
     /// One could not be ended, and is gone on with later.
