@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 /// Why a configuration is not taken; the one of before runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ReloadRefusal {
     /// In one line.
     pub why: String,
     /// What is wrong with it, each thing in a paragraph.
@@ -14,7 +14,7 @@ pub struct Refusal {
 }
 
 /// What came of a reload: the differences, or why not.
-pub type Outcome = Result<Vec<String>, Refusal>;
+pub type Outcome = Result<Vec<String>, ReloadRefusal>;
 
 /// Where a reload is asked for. Copies share one state.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::admin::log::Levels;
-use crate::admin::{Refusal, Reloads};
+use crate::admin::{ReloadRefusal, Reloads};
 use crate::config::{Config, Difference, Effective, Problems};
 use crate::metrics::Metrics;
 use crate::watched::Watched;
@@ -111,10 +111,10 @@ impl Reload {
     }
 
     /// The configuration as it stands there now, and how it differs.
-    fn next(&self) -> Result<(Effective, Difference), Refusal> {
+    fn next(&self) -> Result<(Effective, Difference), ReloadRefusal> {
         let Some((runs, load)) = &self.from else {
             let why = "a run that ends by itself cannot reload its configuration".to_owned();
-            return Err(Refusal { why, what: Vec::new() });
+            return Err(ReloadRefusal { why, what: Vec::new() });
         };
         let next = load().map_err(|problems| {
             let what: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -122,14 +122,14 @@ impl Reload {
                 1 => "the configuration is invalid".to_owned(),
                 many => format!("the configuration has {many} problems"),
             };
-            Refusal { why, what }
+            ReloadRefusal { why, what }
         })?;
         let difference = runs.difference(&next);
         if difference.restart.is_empty() {
             return Ok((next, difference));
         }
         let why = format!("a restart is needed for {}", difference.restart.join(", "));
-        Err(Refusal { why, what: Vec::new() })
+        Err(ReloadRefusal { why, what: Vec::new() })
     }
 
     /// What the log says of it, at its new level.

@@ -11,7 +11,7 @@ mod signed;
 
 use std::time::Duration;
 
-use super::{Refusal, Token};
+use super::{Token, TokenError};
 
 /// A source of tokens for the clusters of one region.
 #[derive(Debug)]
@@ -27,25 +27,26 @@ impl Iam {
     }
 
     /// A token: one attempt, bounded in time.
-    pub async fn fresh(&self) -> Result<Token, Refusal> {
+    pub async fn fresh(&self) -> Result<Token, TokenError> {
         let asked = tokio::time::timeout(self.limit, self.ask()).await;
-        let silence = || Refusal::later(format!("no credentials of AWS within {:?}", self.limit));
+        let silence =
+            || TokenError::later(format!("no credentials of AWS within {:?}", self.limit));
         let whole = |text| format!("no token of IAM for `{}`: {text}", self.region);
         asked.unwrap_or_else(|_| Err(silence())).map_err(|refusal| match refusal {
-            Refusal::Later { after, text } => Refusal::Later { after, text: whole(text) },
-            Refusal::Refused(text) => Refusal::Refused(whole(text)),
+            TokenError::Later { after, text } => TokenError::Later { after, text: whole(text) },
+            TokenError::Refused(text) => TokenError::Refused(whole(text)),
         })
     }
 
     #[cfg(feature = "aws-msk-iam")]
-    async fn ask(&self) -> Result<Token, Refusal> {
+    async fn ask(&self) -> Result<Token, TokenError> {
         let credentials = request::credentials(&self.region, self.limit).await?;
         signed::token(&credentials, &self.region, std::time::SystemTime::now())
     }
 
     #[cfg(not(feature = "aws-msk-iam"))]
     #[expect(clippy::unused_async, reason = "another build waits here")]
-    async fn ask(&self) -> Result<Token, Refusal> {
-        Err(Refusal::Refused("this build does not support it".to_owned()))
+    async fn ask(&self) -> Result<Token, TokenError> {
+        Err(TokenError::Refused("this build does not support it".to_owned()))
     }
 }

@@ -14,7 +14,7 @@ use azure_identity::{
 
 use crate::config::{Application, Assigned, Entra, Given, Principal};
 
-use super::Refusal;
+use super::TokenError;
 use super::assertion::{Certificate, Federated};
 use super::tool::Tool;
 use super::wire::Wire;
@@ -43,7 +43,11 @@ pub(super) async fn credential(identity: &Principal, settings: &Entra, wire: &Wi
                 &application.client_id,
                 &audience,
             );
-            by_assertion(application, read.map_err(|why| wire.end(Refusal::Refused(why)))?, wire)?
+            by_assertion(
+                application,
+                read.map_err(|why| wire.end(TokenError::Refused(why)))?,
+                wire,
+            )?
         }
         Principal::Secret { application, secret } => {
             let secret = match secret {
@@ -96,7 +100,7 @@ pub(super) async fn credential(identity: &Principal, settings: &Entra, wire: &Wi
         }
         // The members are asked one by one.
         Principal::Chain { .. } => {
-            return Err(wire.end(Refusal::Refused("a chain has no token of its own".to_owned())));
+            return Err(wire.end(TokenError::Refused("a chain has no token of its own".to_owned())));
         }
     })
 }
@@ -113,5 +117,5 @@ where
 /// What a file holds now. One that is not there may come.
 async fn file(path: &Path, wire: &Wire) -> azure_core::Result<String> {
     let read = super::file(path).await;
-    read.map_err(|why| wire.end(Refusal::later(format!("`{}`: {why}", path.display()))))
+    read.map_err(|why| wire.end(TokenError::later(format!("`{}`: {why}", path.display()))))
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::config::Secret;
 
-use super::{Refusal, Token, file};
+use super::{Token, TokenError, file};
 
 /// The claims that matter to whoever shows a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub fn claims(token: &Secret) -> Option<Claims> {
 }
 
 /// The token somebody keeps in `path`. One that is not there may come.
-pub async fn kept(path: &Path) -> Result<Token, Refusal> {
-    let later = |why: String| Refusal::later(format!("no token in `{}`: {why}", path.display()));
+pub async fn kept(path: &Path) -> Result<Token, TokenError> {
+    let later = |why: String| TokenError::later(format!("no token in `{}`: {why}", path.display()));
     let text = Secret::new(file(path).await.map_err(later)?);
     let expires = claims(&text).and_then(|claims| claims.expires);
     let expires = expires.ok_or_else(|| later("it holds no JWT with an `exp`".to_owned()))?;
@@ -72,7 +72,7 @@ mod tests {
         let path = folder.path().join("token");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let kept = || runtime.block_on(kept(&path));
-        let said = |refusal: Refusal| {
+        let said = |refusal: TokenError| {
             assert!(!refusal.is_for_good());
             refusal.to_string()
         };

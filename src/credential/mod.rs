@@ -28,7 +28,7 @@ pub use aws::Iam;
 pub use held::HeldToken;
 pub use jwt::{Claims, claims, kept};
 pub use oidc::ClientCredentials;
-pub use refusal::Refusal;
+pub use refusal::TokenError;
 
 /// A token, and when it ends.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Tokens {
     }
 
     /// A token from the issuer: one attempt, bounded in time.
-    pub async fn fresh(&self) -> Result<Token, Refusal> {
+    pub async fn fresh(&self) -> Result<Token, TokenError> {
         match &self.settings.identity {
             Principal::Chain { name, tried, skipped } => self.first_of(name, tried, skipped).await,
             identity => self.one(identity).await,
@@ -78,7 +78,7 @@ impl Tokens {
         name: &str,
         tried: &[Principal],
         skipped: &[String],
-    ) -> Result<Token, Refusal> {
+    ) -> Result<Token, TokenError> {
         let known = *self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(identity) = known.and_then(|known| tried.get(known)) {
             return self.one(identity).await;
@@ -102,14 +102,14 @@ impl Tokens {
         }
         let text =
             format!("no credential of the chain `{name}` gave a token: {}", reasons.join("; "));
-        Err(if final_for_all { Refusal::Refused(text) } else { Refusal::later(text) })
+        Err(if final_for_all { TokenError::Refused(text) } else { TokenError::later(text) })
     }
 
-    async fn one(&self, identity: &Principal) -> Result<Token, Refusal> {
-        let refused = |refusal: Refusal| refusal.of(identity, &self.settings);
+    async fn one(&self, identity: &Principal) -> Result<Token, TokenError> {
+        let refused = |refusal: TokenError| refusal.of(identity, &self.settings);
         let wire = tokio::time::timeout(self.limit, wire::Wire::new(&self.settings, self.limit));
         let wire =
-            wire.await.map_err(|_| Refusal::later("cannot read the certificates".to_owned()));
+            wire.await.map_err(|_| TokenError::later("cannot read the certificates".to_owned()));
         let wire = wire.flatten().map_err(refused)?;
         let asked = async {
             let credential = identity::credential(identity, &self.settings, &wire).await?;
@@ -139,11 +139,11 @@ impl TokenCredential for Tokens {
     }
 }
 
-fn read(token: &AccessToken) -> Result<Token, Refusal> {
+fn read(token: &AccessToken) -> Result<Token, TokenError> {
     let seconds = u64::try_from(token.expires_on.unix_timestamp()).unwrap_or_default();
     let expires = UNIX_EPOCH + Duration::from_secs(seconds);
     if expires <= SystemTime::now() {
-        return Err(Refusal::later("the issued token has already expired".to_owned()));
+        return Err(TokenError::later("the issued token has already expired".to_owned()));
     }
     Ok(Token { text: Secret::new(token.token.secret()), expires })
 }

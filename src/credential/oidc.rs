@@ -13,7 +13,7 @@ use crate::config::{Given, Oidc, Secret, Tls};
 use crate::http;
 
 use super::wire::{self, Said};
-use super::{Refusal, Token, file, jwt};
+use super::{Token, TokenError, file, jwt};
 
 /// A source of tokens for one client of one issuer.
 #[derive(Debug)]
@@ -36,10 +36,11 @@ impl ClientCredentials {
     }
 
     /// A token from the issuer: one attempt, bounded in time.
-    pub async fn fresh(&self) -> Result<Token, Refusal> {
+    pub async fn fresh(&self) -> Result<Token, TokenError> {
         let asked = tokio::time::timeout(self.limit, self.ask()).await;
-        let answer = asked
-            .unwrap_or_else(|_| Err(Refusal::later(format!("no answer within {:?}", self.limit))));
+        let answer = asked.unwrap_or_else(|_| {
+            Err(TokenError::later(format!("no answer within {:?}", self.limit)))
+        });
         let Oidc { endpoint, client_id, .. } = &self.settings;
         answer.map_err(|refusal| {
             let hint = if refusal.is_for_good() {
@@ -50,19 +51,19 @@ impl ClientCredentials {
             let whole =
                 |text| format!("client `{client_id}` got no token from `{endpoint}`: {text}{hint}");
             match refusal {
-                Refusal::Later { after, text } => Refusal::Later { after, text: whole(text) },
-                Refusal::Refused(text) => Refusal::Refused(whole(text)),
+                TokenError::Later { after, text } => TokenError::Later { after, text: whole(text) },
+                TokenError::Refused(text) => TokenError::Refused(whole(text)),
             }
         })
     }
 
-    async fn ask(&self) -> Result<Token, Refusal> {
+    async fn ask(&self) -> Result<Token, TokenError> {
         let secret = match &self.settings.client_secret {
             Given::Inline(secret) => secret.clone(),
             Given::File(path) => Secret::new(
                 file(path)
                     .await
-                    .map_err(|why| Refusal::later(format!("`{}`: {why}", path.display())))?,
+                    .map_err(|why| TokenError::later(format!("`{}`: {why}", path.display())))?,
             ),
         };
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
@@ -76,13 +77,13 @@ impl ClientCredentials {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(format!("grant_type=client_credentials{scope}"));
-        let later = |error: reqwest::Error| Refusal::later(causes::whole(&error.without_url()));
+        let later = |error: reqwest::Error| TokenError::later(causes::whole(&error.without_url()));
         let mut answer = request.send().await.map_err(later)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(later)? {
             body.extend_from_slice(&chunk);
             if body.len() > wire::LONGEST {
-                return Err(Refusal::later("it does not stop answering".to_owned()));
+                return Err(TokenError::later("it does not stop answering".to_owned()));
             }
         }
         let status = answer.status();
@@ -95,21 +96,21 @@ impl ClientCredentials {
         let text = format!("{}: {}", status.as_u16(), said.text);
         let passing =
             status.is_server_error() || [408, 429].contains(&status.as_u16()) || said.passing;
-        Err(if passing { Refusal::Later { after, text } } else { Refusal::Refused(text) })
+        Err(if passing { TokenError::Later { after, text } } else { TokenError::Refused(text) })
     }
 
-    async fn client(&self) -> Result<reqwest::Client, Refusal> {
+    async fn client(&self) -> Result<reqwest::Client, TokenError> {
         let trust = Tls { ca_file: self.settings.ca_file.clone(), identity: None };
         let client = http::client(&trust, self.limit).await;
-        client.map_err(|why| Refusal::later(format!("no HTTP client: {why}")))
+        client.map_err(|why| TokenError::later(format!("no HTTP client: {why}")))
     }
 }
 
 /// The token in an answer. Whichever end comes first counts: the issuer's word or the token's own.
-fn token(body: &[u8]) -> Result<Token, Refusal> {
+fn token(body: &[u8]) -> Result<Token, TokenError> {
     let now = SystemTime::now();
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-        return Err(Refusal::Refused("its answer holds no `access_token`".to_owned()));
+        return Err(TokenError::Refused("its answer holds no `access_token`".to_owned()));
     };
     let text = Secret::new(answer.access_token);
     let own = jwt::claims(&text).and_then(|claims| claims.expires);
@@ -117,8 +118,8 @@ fn token(body: &[u8]) -> Result<Token, Refusal> {
     let told = told.map(|seconds| now + Duration::from_secs_f64(seconds));
     match own.into_iter().chain(told).min() {
         Some(expires) if expires > now => Ok(Token { text, expires }),
-        Some(_) => Err(Refusal::later("the issued token has already expired".to_owned())),
-        None => Err(Refusal::Refused("the token has no expiry".to_owned())),
+        Some(_) => Err(TokenError::later("the issued token has already expired".to_owned())),
+        None => Err(TokenError::Refused("the token has no expiry".to_owned())),
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
     }
 
     /// Answers the first request with `answer`, or never; gives the client for it, and what was asked.
-    async fn asked(answer: Option<String>) -> (Result<Token, Refusal>, String) {
+    async fn asked(answer: Option<String>) -> (Result<Token, TokenError>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = Oidc {
             endpoint: format!("http://{}/token", listener.local_addr().unwrap()),
@@ -197,7 +198,7 @@ mod tests {
 
         let busy = asked(Some(http("503 Service Unavailable", b""))).await.0.unwrap_err();
         let seven = Some(Duration::from_secs(7));
-        assert!(matches!(busy, Refusal::Later { after, .. } if after == seven), "{busy}");
+        assert!(matches!(busy, TokenError::Later { after, .. } if after == seven), "{busy}");
         let silent = asked(None).await.0.unwrap_err();
         assert!(!silent.is_for_good() && silent.to_string().contains("no answer within 2s"));
     }

@@ -6,7 +6,7 @@ use crate::config::{Entra, Principal};
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum TokenError {
     /// Ask again, not before `after` if a time was named: the issuer cannot be reached, is busy, or in trouble.
     #[error("{text}")]
     Later {
@@ -37,7 +37,7 @@ const HINTS: &[(&str, &str)] = &[
     ("Identity not found", "assign the identity to the machine, or correct its id"),
 ];
 
-impl Refusal {
+impl TokenError {
     /// Ask again.
     pub(super) fn later(text: String) -> Self {
         Self::Later { after: None, text }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::causes;
 use crate::config::{Entra, Proxy, Tls};
 
-use super::Refusal;
+use super::TokenError;
 
 /// No answer of an issuer is longer.
 pub(super) const LONGEST: usize = 256 << 10;
@@ -42,16 +42,16 @@ struct Inner {
     proxy: Option<String>,
     metadata: Option<Url>,
     authority: String,
-    refused: Mutex<Option<Refusal>>,
+    refused: Mutex<Option<TokenError>>,
     /// Whose answer is waited for.
     asked: Mutex<Option<String>>,
 }
 
 impl Wire {
     /// A client; connecting ends within `limit`. The caller bounds all else.
-    pub(super) async fn new(settings: &Entra, limit: Duration) -> Result<Self, Refusal> {
+    pub(super) async fn new(settings: &Entra, limit: Duration) -> Result<Self, TokenError> {
         let unusable =
-            |why: &dyn std::fmt::Display| Refusal::later(format!("no HTTP client: {why}"));
+            |why: &dyn std::fmt::Display| TokenError::later(format!("no HTTP client: {why}"));
         let trust = Tls { ca_file: settings.ca_file.clone(), identity: None };
         let tls = crate::tls::client(&trust).await.map_err(|error| unusable(&error))?;
         let builder = |connect: Duration| {
@@ -96,29 +96,29 @@ impl Wire {
     }
 
     /// Why the attempt failed: what an issuer said, or else what the library does.
-    pub(super) fn refusal(&self, error: &Error) -> Refusal {
+    pub(super) fn refusal(&self, error: &Error) -> TokenError {
         self.kept().take().unwrap_or_else(|| {
             let text = error.to_string();
             let text = text.split("\nTo troubleshoot").next().unwrap_or_default();
-            Refusal::Refused(one_line(text))
+            TokenError::Refused(one_line(text))
         })
     }
 
     /// Keeps `refusal` for later and gives an error that ends the attempt.
-    pub(super) fn end(&self, refusal: Refusal) -> Error {
+    pub(super) fn end(&self, refusal: TokenError) -> Error {
         let error = Error::with_message(ErrorKind::Credential, refusal.to_string());
         *self.kept() = Some(refusal);
         error
     }
 
     /// Nobody answered within `limit`.
-    pub(super) fn silence(&self, limit: Duration) -> Refusal {
+    pub(super) fn silence(&self, limit: Duration) -> TokenError {
         let asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
         let from = asked.map_or(String::new(), |host| format!(" from `{host}`"));
-        Refusal::later(format!("no answer{from} within {limit:?}"))
+        TokenError::later(format!("no answer{from} within {limit:?}"))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Refusal>> {
+    fn kept(&self) -> MutexGuard<'_, Option<TokenError>> {
         self.0.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,14 +162,16 @@ impl HttpClient for Wire {
         };
         let later = |error: reqwest::Error| {
             let why = causes::whole(&error.without_url());
-            self.end(Refusal::later(format!("`{host}`{through}: {why}")))
+            self.end(TokenError::later(format!("`{host}`{through}: {why}")))
         };
         let mut answer = self.request(request).send().await.map_err(&later)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(&later)? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST {
-                return Err(self.end(Refusal::later(format!("`{host}` does not stop answering"))));
+                return Err(
+                    self.end(TokenError::later(format!("`{host}` does not stop answering")))
+                );
             }
         }
         let status = answer.status();
@@ -203,8 +205,8 @@ impl HttpClient for Wire {
             || (metadata && [404, 410].contains(&status.as_u16()))
             || said.passing;
         Err(self.end(match passing {
-            true => Refusal::Later { after: after.map(Duration::from_secs), text },
-            false => Refusal::Refused(text),
+            true => TokenError::Later { after: after.map(Duration::from_secs), text },
+            false => TokenError::Refused(text),
         }))
     }
 }

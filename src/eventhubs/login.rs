@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{self, ConnectionString, Credential, Given, Sas, Secret, SharedAccess};
-use crate::credential::{Refusal, Tokens, file, renew_in};
+use crate::credential::{TokenError, Tokens, file, renew_in};
 use crate::retry;
 
 use super::Cause;
@@ -48,7 +48,7 @@ struct EntraIdentity {
     tokens: Arc<Tokens>,
     held: Mutex<EntraToken>,
     /// Why the last attempt to have a token failed, if it did.
-    unrenewed: std::sync::Mutex<Option<Refusal>>,
+    unrenewed: std::sync::Mutex<Option<TokenError>>,
 }
 
 impl EntraIdentity {
@@ -60,7 +60,7 @@ impl EntraIdentity {
         }
     }
 
-    fn unrenewed(&self) -> MutexGuard<'_, Option<Refusal>> {
+    fn unrenewed(&self) -> MutexGuard<'_, Option<TokenError>> {
         self.unrenewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,7 +74,7 @@ struct EntraToken {
     due: Option<Instant>,
     failures: u32,
     /// The last refusal, and until when it stands for an answer.
-    pause: Option<(Refusal, Instant)>,
+    pause: Option<(TokenError, Instant)>,
 }
 
 impl NamespaceLogin {
@@ -325,8 +325,8 @@ impl NamespaceLogin {
                 held.failures += 1;
                 *identity.unrenewed() = Some(refusal.clone());
                 let asked = match &refusal {
-                    Refusal::Later { after, .. } => *after,
-                    Refusal::Refused(_) => None,
+                    TokenError::Later { after, .. } => *after,
+                    TokenError::Refused(_) => None,
                 };
                 let wait = retry::delay(held.failures, asked, rand::random());
                 held.pause = Some((refusal.clone(), Instant::now() + wait));
@@ -347,7 +347,7 @@ fn unusable(why: &str) -> Fault {
     Fault { connection: false, ..Fault::new(Cause::Connection, detail) }
 }
 
-fn fault(refusal: &Refusal, after: Option<Duration>) -> Fault {
+fn fault(refusal: &TokenError, after: Option<Duration>) -> Fault {
     let cause = if refusal.is_for_good() { Cause::Unauthorized } else { Cause::Connection };
     Fault { connection: false, after, ..Fault::new(cause, refusal.to_string()) }
 }

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::{self, BrokerLogin, Secret};
-use crate::credential::{self, Refusal, Token};
+use crate::credential::{self, Token, TokenError};
 use crate::kafka::ClientError;
 
 use keeper::Keeper;
@@ -125,7 +125,7 @@ impl Shared {
         }
     }
 
-    fn refuse(&self, why: &Refusal) {
+    fn refuse(&self, why: &TokenError) {
         self.state().refused = Some((Refused(why.to_string()), why.is_for_good()));
         self.changed.notify_all();
     }

@@ -20,7 +20,7 @@ const KINDS: usize = 1024;
 
 /// What is the same about records that become dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Refusal {
+struct LetterGroup {
     partition: TopicPartition,
     reason: &'static str,
     /// The dead-letter topic.
@@ -32,7 +32,7 @@ struct Refusal {
 pub(super) struct Notes {
     metrics: Arc<Metrics>,
     health: ShardHealth,
-    refusals: Repeats<Refusal, KINDS>,
+    refusals: Repeats<LetterGroup, KINDS>,
     /// Topics of which a partition waits.
     waits: Repeats<Arc<str>, KINDS>,
 }
@@ -87,7 +87,7 @@ impl Notes {
                         tracing::warn!(name: "record_dropped", %partition, offset, reason, detail, "record dropped by the `failure.policy` of its mapping");
                     }
                     (_, Some(to)) => {
-                        self.letter(Refusal { partition, reason, to }, offset, &detail);
+                        self.letter(LetterGroup { partition, reason, to }, offset, &detail);
                     }
                     // What follows is told as `Halted`.
                     _ => {}
@@ -125,9 +125,9 @@ impl Notes {
     }
 
     /// A record is to be written to a dead-letter topic.
-    fn letter(&mut self, refusal: Refusal, offset: i64, detail: &str) {
+    fn letter(&mut self, refusal: LetterGroup, offset: i64, detail: &str) {
         let may_say = self.refusals.may_say(&refusal, Instant::now());
-        let Refusal { partition, reason, to } = refusal;
+        let LetterGroup { partition, reason, to } = refusal;
         if let Some(unsaid) = may_say {
             tracing::warn!(
                 name: "dead_letter",
@@ -144,7 +144,7 @@ impl Notes {
 
     /// Says how many went unsaid, where the minute is over; of all when there is no `now`, because nothing more is told.
     pub(super) fn count_up(&mut self, now: Option<Instant>) {
-        for (Refusal { partition, reason, to }, more) in self.refusals.overdue(now) {
+        for (LetterGroup { partition, reason, to }, more) in self.refusals.overdue(now) {
             tracing::warn!(
                 name: "dead_letter",
                 %partition, reason, to, more,

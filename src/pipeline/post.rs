@@ -128,7 +128,7 @@ impl Post {
 mod tests {
     use std::sync::Arc;
 
-    use bridge_core::fork::{Choice, Choose, Refusal};
+    use bridge_core::fork::{Choice, Choose, NoHub};
 
     use super::*;
     use crate::config::{self, Topics};
@@ -176,7 +176,7 @@ mod tests {
     struct Unasked;
 
     impl Choose for Unasked {
-        fn hub(&self, _: &Record<'_>) -> Result<Vec<u8>, Refusal> {
+        fn hub(&self, _: &Record<'_>) -> Result<Vec<u8>, NoHub> {
             panic!("the core asks")
         }
     }

@@ -18,12 +18,12 @@ pub const UNKNOWN_HUB: &str = "unknown_hub";
 /// Which hub a record is for. It has no clock and does no I/O.
 pub trait Choose: fmt::Debug + Send + Sync {
     /// The name of the hub for `record`, as the step of its mapping leaves it; the same record always has the same.
-    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, Refusal>;
+    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, NoHub>;
 }
 
 /// Why no hub can be chosen: the failure policy says what happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct NoHub {
     /// Why: a word.
     pub reason: &'static str,
     /// Why: what is wrong, without what is in the record.
@@ -70,10 +70,10 @@ impl Fork {
     }
 
     /// Which of the siblings `record` goes by.
-    pub(crate) fn choose(&self, record: &Record<'_>) -> Result<usize, Refusal> {
+    pub(crate) fn choose(&self, record: &Record<'_>) -> Result<usize, NoHub> {
         let Siblings { template, by, places, .. } = &*self.0;
         let name = by.hub(record)?;
-        places.get(&*name).copied().ok_or_else(|| Refusal {
+        places.get(&*name).copied().ok_or_else(|| NoHub {
             reason: UNKNOWN_HUB,
             detail: format!("`{template}` gives a name that is not in `hubs`"),
         })
@@ -122,7 +122,7 @@ impl Branch {
     }
 
     /// The route of `record`, once its step has left it as it is.
-    pub(crate) fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, Refusal> {
+    pub(crate) fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, NoHub> {
         match &routes[self.route].to.fork {
             Some(fork) if self.is_open => Ok(self.route + fork.choose(record)?),
             _ => Ok(self.route),
@@ -173,10 +173,10 @@ mod tests {
     }
 
     impl Choose for Tenant {
-        fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, Refusal> {
+        fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, NoHub> {
             self.0.choices.fetch_add(1, Relaxed);
             let [Header { name: b"tenant", value: Some(value) }] = record.headers else {
-                return Err(Refusal { reason: "no_field", detail: "it has no tenant".to_owned() });
+                return Err(NoHub { reason: "no_field", detail: "it has no tenant".to_owned() });
             };
             Ok([&b"tenant-"[..], value].concat())
         }

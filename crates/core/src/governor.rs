@@ -39,7 +39,7 @@ pub(crate) fn weight(bytes: usize, events: usize) -> f64 {
 
 /// The last refusal of a lane.
 #[derive(Debug, Clone, Copy)]
-struct Refusal {
+struct LastRefusal {
     /// The number of the spell.
     spell: u64,
     at: Instant,
@@ -54,7 +54,7 @@ pub(crate) struct Seat {
     hub: usize,
     /// When its last batch left.
     left: Option<Instant>,
-    refused: Option<Refusal>,
+    refused: Option<LastRefusal>,
     /// Whether a batch of it was taken since.
     taken: bool,
     /// Its place in the line.
@@ -132,7 +132,7 @@ impl Governor {
     }
 
     /// The last refusal of a lane in this spell.
-    fn refusal(&self, seat: &Seat) -> Option<Refusal> {
+    fn refusal(&self, seat: &Seat) -> Option<LastRefusal> {
         seat.refused.filter(|refused| self.spell.is_some() && refused.spell == self.number)
     }
 
@@ -179,13 +179,13 @@ impl Governor {
         // What left before the last cut ran into the same wall. And a lane that is refused in a row, while more is taken than
         // refused, tells of itself or of its hub, but not of the namespace.
         let old = seat.left.is_some_and(|left| left <= spell.cut);
-        let alone = before
-            .filter(|_| !seat.taken)
-            .is_some_and(|Refusal { count, .. }| spell.count.0 - count.0 > spell.count.1 - count.1);
+        let alone = before.filter(|_| !seat.taken).is_some_and(|LastRefusal { count, .. }| {
+            spell.count.0 - count.0 > spell.count.1 - count.1
+        });
         if !began && !old && !alone {
             spell.cut(now);
         }
-        seat.refused = Some(Refusal { spell: self.number, at: now, count: spell.count });
+        seat.refused = Some(LastRefusal { spell: self.number, at: now, count: spell.count });
         seat.taken = false;
         began
     }

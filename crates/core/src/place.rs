@@ -8,7 +8,7 @@ use crate::batch::Item;
 use crate::claim::Claim;
 use crate::core::Core;
 use crate::encode::{self, Layout};
-use crate::fork::{Branch, Refusal};
+use crate::fork::{Branch, NoHub};
 use crate::hold::Why;
 use crate::hubs::{Berth, Route};
 use crate::lane::Room;
@@ -207,7 +207,7 @@ impl Core {
             Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
             Shaped::Same | Shaped::Draft(_) => match way.choose(record, routes) {
                 Ok(route) => self.plan(record, route, &routes[route], now),
-                Err(Refusal { reason, detail }) => fate(Fate::Refuse(reason, detail)),
+                Err(NoHub { reason, detail }) => fate(Fate::Refuse(reason, detail)),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::claim::Claim;
 use crate::encode::{self, Layout};
-use crate::fork::Refusal;
+use crate::fork::NoHub;
 use crate::mapping::{Policy, TooLarge};
 use crate::parts::Split;
 use crate::record::Record;
@@ -64,7 +64,7 @@ pub fn rehearse<'w>(
     let chosen = first.fork.as_ref().map_or(Ok(0), |fork| fork.choose(&record));
     match chosen {
         Ok(chosen) => (&ways[chosen], ways[chosen].rehearse(&record, (partitions, limit), turns)),
-        Err(Refusal { reason, detail }) => (first, Rehearsed::Refused { reason, detail }),
+        Err(NoHub { reason, detail }) => (first, Rehearsed::Refused { reason, detail }),
     }
 }
 

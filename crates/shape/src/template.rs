@@ -4,7 +4,7 @@ use std::fmt;
 
 use regex::Regex;
 
-use bridge_core::fork::{Choose, Refusal};
+use bridge_core::fork::{Choose, NoHub};
 use bridge_core::record::Record;
 use bridge_core::step::Draft;
 
@@ -192,8 +192,8 @@ impl Template {
 }
 
 impl Choose for Template {
-    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, Refusal> {
-        let refuse = |reason, detail| Refusal { reason, detail };
+    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, NoHub> {
+        let refuse = |reason, detail| NoHub { reason, detail };
         let value = record.value.filter(|_| self.fields().next().is_some());
         let value = value.map(Document::parse).transpose();
         let value = value.map_err(|why| refuse(UNREADABLE, format!("value: {why}")))?;

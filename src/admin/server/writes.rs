@@ -9,7 +9,7 @@ use hyper::{Request, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::admin::Refusal;
+use crate::admin::ReloadRefusal;
 use crate::admin::response::{Response, parameter, refused, told, with};
 use crate::config::Admin;
 
@@ -78,7 +78,7 @@ fn level(views: &Views, uri: &Uri) -> Response {
 async fn reload(views: &Views) -> Response {
     match tokio::time::timeout(PATIENCE, views.reloads.question()).await {
         Ok(Ok(Ok(changes))) => done(&json!({ "version": VERSION, "changes": changes })),
-        Ok(Ok(Err(Refusal { why, what }))) => {
+        Ok(Ok(Err(ReloadRefusal { why, what }))) => {
             let refusal = json!({ "error": why, "problems": what });
             told(StatusCode::CONFLICT, refusal.to_string())
         }

@@ -18,13 +18,13 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::causes;
 use crate::config::Tls;
-use crate::credential::{Refusal, wire};
+use crate::credential::{TokenError, wire};
 
 const HINT: &str = "hint: give the bridge a role (IRSA, Pod Identity, ECS, an instance profile), or `AWS_ACCESS_KEY_ID` and \
                     `AWS_SECRET_ACCESS_KEY`";
 
 /// Who we are, as AWS's library finds it out.
-pub(super) async fn credentials(region: &str, limit: Duration) -> Result<Credentials, Refusal> {
+pub(super) async fn credentials(region: &str, limit: Duration) -> Result<Credentials, TokenError> {
     let http = Http::new(limit).await?;
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
@@ -33,15 +33,15 @@ pub(super) async fn credentials(region: &str, limit: Duration) -> Result<Credent
         .await;
     let provider = config
         .credentials_provider()
-        .ok_or_else(|| Refusal::Refused(format!("there are no credentials of AWS; {HINT}")))?;
+        .ok_or_else(|| TokenError::Refused(format!("there are no credentials of AWS; {HINT}")))?;
     provider.provide_credentials().await.map_err(|error| {
         let text = causes::whole(&error);
         match error {
             CredentialsError::CredentialsNotLoaded(_) => {
-                Refusal::Refused(format!("{text}; {HINT}"))
+                TokenError::Refused(format!("{text}; {HINT}"))
             }
-            CredentialsError::InvalidConfiguration(_) => Refusal::Refused(text),
-            _ => Refusal::later(text),
+            CredentialsError::InvalidConfiguration(_) => TokenError::Refused(text),
+            _ => TokenError::later(text),
         }
     })
 }
@@ -54,8 +54,8 @@ struct Http {
 }
 
 impl Http {
-    async fn new(limit: Duration) -> Result<Self, Refusal> {
-        let unusable = |why: &str| Refusal::later(format!("no HTTP client: {why}"));
+    async fn new(limit: Duration) -> Result<Self, TokenError> {
+        let unusable = |why: &str| TokenError::later(format!("no HTTP client: {why}"));
         let trust = Tls { ca_file: None, identity: None };
         let tls = crate::tls::client(&trust).await.map_err(|error| unusable(&error.to_string()))?;
         let builder = || {

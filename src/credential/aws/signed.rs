@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::causes;
 use crate::config::Secret;
-use crate::credential::{Refusal, Token};
+use crate::credential::{Token, TokenError};
 
 /// Brokers take no token that is good for longer.
 const LIFE: Duration = Duration::from_mins(15);
@@ -25,8 +25,8 @@ pub(super) fn token(
     credentials: &Credentials,
     region: &str,
     now: SystemTime,
-) -> Result<Token, Refusal> {
-    let unsigned = |error: &dyn std::error::Error| Refusal::Refused(causes::whole(error));
+) -> Result<Token, TokenError> {
+    let unsigned = |error: &dyn std::error::Error| TokenError::Refused(causes::whole(error));
     let mut url = format!("https://kafka.{region}.amazonaws.com/?Action=kafka-cluster%3AConnect");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
@@ -53,7 +53,7 @@ pub(super) fn token(
     let text = Secret::new(URL_SAFE_NO_PAD.encode(url));
     let expires = credentials.expiry().map_or(now + LIFE, |end| end.min(now + LIFE));
     if expires <= now {
-        return Err(Refusal::later("the credentials of AWS have expired".to_owned()));
+        return Err(TokenError::later("the credentials of AWS have expired".to_owned()));
     }
     Ok(Token { text, expires })
 }
@@ -99,7 +99,7 @@ mod tests {
         hex(&mac(&key, &text))
     }
 
-    fn made(session: Option<&str>, ends: Option<SystemTime>) -> Result<Token, Refusal> {
+    fn made(session: Option<&str>, ends: Option<SystemTime>) -> Result<Token, TokenError> {
         let session = session.map(str::to_owned);
         let credentials = Credentials::new("AKIDEXAMPLE", KEY, session, ends, "test");
         token(&credentials, "eu-west-1", UNIX_EPOCH + Duration::from_secs(1_700_000_000))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Secret, TokenSource};
-use crate::credential::{self, ClientCredentials, Iam, Refusal, Token, renew_in};
+use crate::credential::{self, ClientCredentials, Iam, Token, TokenError, renew_in};
 use crate::retry;
 use crate::watched::Watched;
 
@@ -47,7 +47,7 @@ impl Renewal {
     }
 
     /// A token, if one is due and there is another; `Err` says why there has never been one.
-    pub(super) async fn turn(&mut self) -> Option<Result<Token, Refusal>> {
+    pub(super) async fn turn(&mut self) -> Option<Result<Token, TokenError>> {
         self.mourn();
         if Instant::now() < self.due {
             return None;
@@ -101,11 +101,11 @@ impl Renewal {
         };
     }
 
-    fn failed(&mut self, refusal: &Refusal) -> Option<Refusal> {
+    fn failed(&mut self, refusal: &TokenError) -> Option<TokenError> {
         self.failures += 1;
         let asked = match refusal {
-            Refusal::Later { after, .. } => *after,
-            Refusal::Refused(_) => None,
+            TokenError::Later { after, .. } => *after,
+            TokenError::Refused(_) => None,
         };
         self.due = Instant::now() + retry::delay(self.failures, asked, rand::random());
         if self.failures == 1 {
@@ -166,10 +166,10 @@ mod tests {
     fn a_refusal_is_told_only_to_who_never_had_a_token() {
         assert_eq!(ATTEMPT, Duration::from_secs(15), "as `access.md` says");
         let mut renewal = Renewal::new(&TokenSource::File(PathBuf::from("x")));
-        let later = Refusal::Later { after: Some(Duration::from_mins(1)), text: "busy".into() };
+        let later = TokenError::Later { after: Some(Duration::from_mins(1)), text: "busy".into() };
         assert_eq!(renewal.failed(&later), Some(later.clone()));
         assert!(renewal.due >= Instant::now() + Duration::from_secs(59), "as the issuer asked");
-        let refused = Refusal::Refused("no".into());
+        let refused = TokenError::Refused("no".into());
         assert_eq!(renewal.failed(&refused), Some(refused.clone()));
         let expires = SystemTime::now() + Duration::from_mins(1);
         renewal.obtained(&Token { text: Secret::new("t"), expires });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::fork::{Choice, Choose, Refusal};
+use crate::fork::{Choice, Choose, NoHub};
 use crate::mapping::Partitioning::Key;
 use crate::mapping::{Policy, TooLarge};
 use crate::record::Record;
@@ -30,11 +30,11 @@ pub(super) fn choice(hubs: Vec<usize>) -> Choice {
 struct Chooser(Vec<usize>);
 
 impl Choose for Chooser {
-    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, Refusal> {
+    fn hub(&self, record: &Record<'_>) -> Result<Vec<u8>, NoHub> {
         match chosen(&self.0, record.offset) {
             Some(hub) => Ok(format!("hub-{hub}").into_bytes()),
             None if record.offset % 2 == 0 => Ok(b"hub-of-nobody".to_vec()),
-            None => Err(Refusal { reason: "no_field", detail: "it has no tenant".to_owned() }),
+            None => Err(NoHub { reason: "no_field", detail: "it has no tenant".to_owned() }),
         }
     }
 }
