@@ -15,15 +15,15 @@ pub(super) struct ReadingArgs {
     #[arg(long, value_name = "GROUP", default_value = DEFAULT_GROUP)]
     pub(super) consumer_group: String,
     /// The client that reads the hubs: Microsoft's where it can connect, or the bridge's own
-    #[arg(long, value_enum, default_value_t = Reader::Microsoft)]
-    reader: Reader,
+    #[arg(long, value_enum, default_value_t = ReaderKind::Microsoft)]
+    reader: ReaderKind,
     /// Time limit for each answer of Event Hubs or Kafka
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(super) timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Reader {
+enum ReaderKind {
     Microsoft,
     Bridge,
 }
@@ -31,7 +31,7 @@ enum Reader {
 impl ReadingArgs {
     /// Whether the bridge's own reader is to read.
     pub(super) fn is_own(&self) -> bool {
-        self.reader == Reader::Bridge
+        self.reader == ReaderKind::Bridge
     }
 }
 

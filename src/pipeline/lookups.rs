@@ -27,11 +27,11 @@ const PARTITIONS: usize = 32;
 pub(super) struct Lookups {
     namespaces: HashMap<String, NamespaceClient>,
     runtime: Handle,
-    reader: Arc<Reader>,
+    reader: Arc<LookupReader>,
 }
 
 /// What all questions have in common.
-struct Reader {
+struct LookupReader {
     gate: Semaphore,
     group: String,
     /// What the names of the bridge's own properties begin with, in the mappings that ask.
@@ -50,7 +50,7 @@ impl Lookups {
         let mut prefixes: Vec<_> = asks.map(|mapping| mapping.events.prefix.clone()).collect();
         prefixes.sort_unstable();
         prefixes.dedup();
-        let reader = Reader {
+        let reader = LookupReader {
             gate: Semaphore::new(AT_ONCE),
             group: config.once.group.clone(),
             prefixes,
@@ -75,7 +75,7 @@ impl Lookups {
     }
 }
 
-impl Reader {
+impl LookupReader {
     async fn answer(
         &self,
         namespace: &NamespaceClient,
