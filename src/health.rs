@@ -52,12 +52,12 @@ struct Shard {
     /// What Kafka said last while it does not take us.
     kafka: Mutex<Option<String>>,
     ended: AtomicBool,
-    namespaces: Mutex<BTreeMap<String, Standing>>,
+    namespaces: Mutex<BTreeMap<String, ConnectionState>>,
 }
 
 /// How a shard stands with a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
+enum ConnectionState {
     /// Nothing is known yet.
     Untried,
     /// Nothing stands against it, and it is connected to when the first partition that needs it is assigned.
@@ -103,7 +103,7 @@ impl Health {
     ) -> Self {
         let ways: BTreeSet<_> = ways.into_iter().collect();
         let namespaces: BTreeMap<_, _> =
-            ways.iter().map(|(name, _)| (name.to_string(), Standing::Untried)).collect();
+            ways.iter().map(|(name, _)| (name.to_string(), ConnectionState::Untried)).collect();
         let began = Instant::now();
         let shard = |_| Shard {
             beats: Beats::new(began),
@@ -167,13 +167,15 @@ impl Health {
     pub fn looked(&self, name: &str, detail: Option<&str>) {
         for shard in &self.0.shards {
             let mut namespaces = shard.namespaces();
-            let standing = namespaces.entry(name.to_owned()).or_insert(Standing::Untried);
+            let standing = namespaces.entry(name.to_owned()).or_insert(ConnectionState::Untried);
             match (&*standing, detail) {
-                (Standing::Untried | Standing::Down(_), Some(detail)) => {
-                    *standing = Standing::Down(detail.to_owned());
+                (ConnectionState::Untried | ConnectionState::Down(_), Some(detail)) => {
+                    *standing = ConnectionState::Down(detail.to_owned());
                 }
-                (Standing::Untried | Standing::Down(_), None) => *standing = Standing::Waits,
-                (Standing::Waits | Standing::Up, _) => {}
+                (ConnectionState::Untried | ConnectionState::Down(_), None) => {
+                    *standing = ConnectionState::Waits
+                }
+                (ConnectionState::Waits | ConnectionState::Up, _) => {}
             }
         }
     }
@@ -260,7 +262,7 @@ impl Health {
             let joined = shard.joined.load(Relaxed);
             for (name, standing) in &*shard.namespaces() {
                 let (up, detail) = all.entry(name.clone()).or_default();
-                *up |= *standing == Standing::Up;
+                *up |= *standing == ConnectionState::Up;
                 *detail = detail.take().or(standing.against(joined));
             }
         }
@@ -292,7 +294,7 @@ fn word(detail: &str, refused: bool) -> Word {
     Word { detail: detail.to_owned(), refused }
 }
 
-impl Standing {
+impl ConnectionState {
     /// What stands against being used.
     fn against(&self, joined: bool) -> Option<String> {
         match self {
@@ -307,7 +309,7 @@ impl Standing {
 }
 
 impl Shard {
-    fn namespaces(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
+    fn namespaces(&self) -> MutexGuard<'_, BTreeMap<String, ConnectionState>> {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -340,7 +342,8 @@ impl ShardHealth {
 
     /// Whether the shard is connected to namespace `name`; `detail` says why not.
     pub fn namespace(&self, name: &str, up: bool, detail: &str) {
-        let standing = if up { Standing::Up } else { Standing::Down(detail.to_owned()) };
+        let standing =
+            if up { ConnectionState::Up } else { ConnectionState::Down(detail.to_owned()) };
         self.shard().namespaces().insert(name.to_owned(), standing);
     }
 

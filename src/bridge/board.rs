@@ -99,7 +99,7 @@ pub(super) struct Board {
 }
 
 /// How one way stands.
-enum Standing {
+enum RouteState {
     Asked,
     Waits,
     Refused(String),
@@ -163,10 +163,10 @@ impl Board {
         let on_it = self.ways.iter().filter(|way| way.name().as_ref() == Some(name));
         let mut standings =
             on_it.filter(|way| way.particular().is_some()).map(|way| standing(way, &state));
-        let known = |standing: Standing| match standing {
-            Standing::Runs => Some(true),
-            Standing::Refused(_) => Some(false),
-            Standing::Asked | Standing::Waits => None,
+        let known = |standing: RouteState| match standing {
+            RouteState::Runs => Some(true),
+            RouteState::Refused(_) => Some(false),
+            RouteState::Asked | RouteState::Waits => None,
         };
         standings.try_fold(true, |all, standing| Some(all & known(standing)?))
     }
@@ -176,10 +176,10 @@ impl Board {
         let (state, mut verdict) = (self.state(), Verdict::default());
         for way in &self.ways {
             match standing(way, &state) {
-                Standing::Asked => verdict.asked += 1,
-                Standing::Waits => verdict.waiting += 1,
-                Standing::Runs => verdict.running += 1,
-                Standing::Refused(why) => drop(verdict.refused.insert(why)),
+                RouteState::Asked => verdict.asked += 1,
+                RouteState::Waits => verdict.waiting += 1,
+                RouteState::Runs => verdict.running += 1,
+                RouteState::Refused(why) => drop(verdict.refused.insert(why)),
             }
         }
         if let Cluster::Refused(why) = &state.cluster {
@@ -189,23 +189,23 @@ impl Board {
     }
 }
 
-fn standing(way: &BoardRoute, state: &BoardState) -> Standing {
+fn standing(way: &BoardRoute, state: &BoardState) -> RouteState {
     // Topics of a pattern are not known yet and are looked at when they come.
-    let Some(name) = way.name() else { return Standing::Runs };
+    let Some(name) = way.name() else { return RouteState::Runs };
     let count = match state.hubs.get(&name) {
-        None => return Standing::Asked,
-        Some(Answer::Unreachable) => return Standing::Waits,
-        Some(Answer::Refused(why)) => return Standing::Refused(why.clone()),
+        None => return RouteState::Asked,
+        Some(Answer::Unreachable) => return RouteState::Waits,
+        Some(Answer::Refused(why)) => return RouteState::Refused(why.clone()),
         Some(Answer::Found(count)) => *count,
     };
-    let Some((topic, _)) = way.particular() else { return Standing::Runs };
+    let Some((topic, _)) = way.particular() else { return RouteState::Runs };
     match &state.cluster {
-        Cluster::Unasked => Standing::Asked,
-        Cluster::Unknown | Cluster::Refused(_) => Standing::Waits,
+        Cluster::Unasked => RouteState::Asked,
+        Cluster::Unknown | Cluster::Refused(_) => RouteState::Waits,
         Cluster::Topics(topics) => match topics.get(&**topic) {
-            None => Standing::Waits,
+            None => RouteState::Waits,
             Some(partitions) => {
-                way.misfit(*partitions, count).map_or(Standing::Runs, Standing::Refused)
+                way.misfit(*partitions, count).map_or(RouteState::Runs, RouteState::Refused)
             }
         },
     }

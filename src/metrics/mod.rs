@@ -12,7 +12,7 @@ mod verified;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use bridge_core::{Filtered, Governed, HubName, LaneState, Standing};
+use bridge_core::{Filtered, Governed, HubName, LaneState, PartitionStatus};
 use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
@@ -155,8 +155,8 @@ impl Metrics {
 
     /// State of one partition: `bridge_in_flight_records`, `bridge_oldest_in_flight_seconds`, `bridge_lag_seconds`,
     /// `bridge_position`, all `{topic,partition}`; the position is the next one to commit.
-    pub fn partition_state(&self, standing: &Standing) {
-        let Standing { name, in_flight, oldest, lag, position, .. } = standing;
+    pub fn partition_state(&self, standing: &PartitionStatus) {
+        let PartitionStatus { name, in_flight, oldest, lag, position, .. } = standing;
         self.partitions.with(&name.topic, name.partition, |series| {
             series.in_flight.set(clamp(*in_flight as u64));
             series.oldest.set(oldest.as_secs_f64());

@@ -7,10 +7,14 @@ use prometheus::proto::MetricType;
 
 use super::*;
 
-fn standing(name: &TopicPartition, in_flight: usize, position: Option<Position>) -> Standing {
+fn standing(
+    name: &TopicPartition,
+    in_flight: usize,
+    position: Option<Position>,
+) -> PartitionStatus {
     let (oldest, lag) = (Duration::from_secs(1), Duration::from_secs(2));
     let (behind, reading) = (None, ReadState::Flowing);
-    Standing { name: name.clone(), in_flight, oldest, lag, position, behind, reading }
+    PartitionStatus { name: name.clone(), in_flight, oldest, lag, position, behind, reading }
 }
 
 /// Says everything that can be said, once.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{HubName, LaneState, ReadState, Standing};
+use bridge_core::{HubName, LaneState, PartitionStatus, ReadState};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Mapping, Topics};
@@ -209,7 +209,12 @@ impl Known<'_> {
         topics.into_iter().map(topic).collect()
     }
 
-    fn partition(&self, shard: u32, view: &View, standing: &Standing) -> document::Partition {
+    fn partition(
+        &self,
+        shard: u32,
+        view: &View,
+        standing: &PartitionStatus,
+    ) -> document::Partition {
         let name = &standing.name;
         let told = || {
             let what = Trouble::partition(&name.topic, name.partition);

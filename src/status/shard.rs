@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{Core, Governed, HubName, LaneState, Standing};
+use bridge_core::{Core, Governed, HubName, LaneState, PartitionStatus};
 use tokio::sync::oneshot;
 
 use crate::record::TopicPartition;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct View {
     /// When it was asked.
     pub(super) now: Instant,
-    pub(super) partitions: Vec<Standing>,
+    pub(super) partitions: Vec<PartitionStatus>,
     /// Why a partition is held, in words.
     pub(super) details: HashMap<TopicPartition, String>,
     pub(super) lanes: Vec<LaneView>,

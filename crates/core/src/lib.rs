@@ -68,6 +68,6 @@ pub use drain::Drained;
 pub use filtered::Filtered;
 pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
-pub use progress::{ReadState, Standing};
-pub use state::{LaneState, Standing as LaneStanding};
+pub use progress::{PartitionStatus, ReadState};
+pub use state::{LaneState, LaneStatus as LaneStanding};
 pub use turns::Governed;

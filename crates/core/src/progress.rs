@@ -10,7 +10,7 @@ use crate::record::{Commit, Position, TopicPartition};
 
 /// How one partition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct PartitionStatus {
     /// The partition.
     pub name: TopicPartition,
     /// Records from the oldest unsettled one on.
@@ -119,7 +119,7 @@ impl Core {
 
     /// How every partition stands at this time of day, in milliseconds; also says which have waited for long. To be asked every
     /// second or so.
-    pub fn standings(&mut self, now: Instant, wall: i64) -> Vec<Standing> {
+    pub fn standings(&mut self, now: Instant, wall: i64) -> Vec<PartitionStatus> {
         self.say_held(now);
         let (partitions, offsets) = self.partitions.all_mut();
         let standing = |partition: &mut Partition| {
@@ -154,7 +154,7 @@ impl Core {
             let ends = partition.end.and_then(|(start, end)| Some((position.or(start)?, end)));
             let behind = ends.map(|(position, end)| behind(position, end));
             let name = partition.name.clone();
-            Standing { name, in_flight, oldest, lag, position, behind, reading }
+            PartitionStatus { name, in_flight, oldest, lag, position, behind, reading }
         };
         partitions.map(standing).collect()
     }

@@ -41,7 +41,7 @@ pub(crate) struct SendFailure {
 
 /// How one lane stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
+pub struct LaneStatus<'a> {
     /// Its number.
     pub lane: usize,
     /// The hub.
@@ -62,7 +62,7 @@ pub struct Standing<'a> {
 
 impl Core {
     /// The lanes in use on which something was sent, one or more for each hub partition.
-    pub fn lanes(&self, now: Instant) -> impl Iterator<Item = Standing<'_>> {
+    pub fn lanes(&self, now: Instant) -> impl Iterator<Item = LaneStatus<'_>> {
         let outlets = self.hubs.outlets.iter().filter(|it| self.hubs.all[it.hub].watched);
         let lanes = outlets.flat_map(|outlet| &outlet.lanes);
         let used = lanes.filter(|lane| self.berths[**lane].seat.has_sent());
@@ -75,7 +75,7 @@ impl Core {
         watched.map(|hub| (&hub.name, hub.ids.as_ref().map(|ids| ids.len())))
     }
 
-    fn standing(&self, number: usize, now: Instant) -> Standing<'_> {
+    fn standing(&self, number: usize, now: Instant) -> LaneStatus<'_> {
         let berth = &self.berths[number];
         let hub = &self.hubs.all[berth.hub];
         let trouble = berth.lane.trouble();
@@ -88,7 +88,7 @@ impl Core {
             _ => LaneState::Sending,
         };
         let since = |at: Option<Instant>| at.map_or(Duration::ZERO, |it| now - it.min(now));
-        Standing {
+        LaneStatus {
             lane: number,
             hub: &hub.name,
             partition: &berth.name,
