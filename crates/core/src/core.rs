@@ -19,7 +19,7 @@ use crate::due::Due;
 use crate::encode::Layout;
 use crate::filtered::Filtered;
 use crate::hold::Why;
-use crate::hubs::{Berth, Hubs, Route};
+use crate::hubs::{Berth, Hubs, LaneRoute};
 use crate::mapping::Events;
 use crate::missing::Missings;
 use crate::offsets::{Assignment, ENTRY, Ticket};
@@ -162,7 +162,7 @@ impl Core {
     pub(crate) fn begin(
         &mut self,
         name: &TopicPartition,
-        routes: Arc<[Route]>,
+        routes: Arc<[LaneRoute]>,
         paused: Option<Instant>,
         sent_since: Option<i64>,
         now: Instant,
@@ -178,12 +178,12 @@ impl Core {
     }
 
     /// Where the records of a topic go.
-    fn routes(&mut self, topic: &str, now: Instant) -> Arc<[Route]> {
+    fn routes(&mut self, topic: &str, now: Instant) -> Arc<[LaneRoute]> {
         let routes = self.router.routes(topic);
         routes.into_iter().map(|route| self.route(route, now)).collect()
     }
 
-    pub(crate) fn route(&mut self, route: route::Route, now: Instant) -> Route {
+    pub(crate) fn route(&mut self, route: route::Route, now: Instant) -> LaneRoute {
         let outlet = self.hubs.of(&route, &mut self.scale);
         let number = self.hubs.outlets[outlet].hub;
         self.watch(number);
@@ -193,7 +193,7 @@ impl Core {
             .entry(route.events.clone())
             .or_insert_with(|| Arc::new(Layout::new(&route.events)))
             .clone();
-        Route { to: route, outlet, hub: number, layout }
+        LaneRoute { to: route, outlet, hub: number, layout }
     }
 
     /// The partitions of a hub have to be known.

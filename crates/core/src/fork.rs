@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hubs::Route;
+use crate::hubs::LaneRoute;
 use crate::record::Record;
 
 /// Why a record is refused whose hub is none of its mapping: a word.
@@ -114,7 +114,7 @@ impl Branch {
     }
 
     /// All that a record goes by. It takes no longer for many siblings than for two.
-    pub(crate) fn all(routes: &[Route]) -> impl Iterator<Item = Self> + Clone {
+    pub(crate) fn all(routes: &[LaneRoute]) -> impl Iterator<Item = Self> + Clone {
         let first = (!routes.is_empty()).then_some(0);
         let next = |at: &usize| Some(at + routes[*at].to.span()).filter(|it| *it < routes.len());
         let open = |route: usize| Self { route, is_open: routes[route].to.fork.is_some() };
@@ -122,7 +122,7 @@ impl Branch {
     }
 
     /// The route of `record`, once its step has left it as it is.
-    pub(crate) fn choose(self, record: &Record<'_>, routes: &[Route]) -> Result<usize, NoHub> {
+    pub(crate) fn choose(self, record: &Record<'_>, routes: &[LaneRoute]) -> Result<usize, NoHub> {
         match &routes[self.route].to.fork {
             Some(fork) if self.is_open => Ok(self.route + fork.choose(record)?),
             _ => Ok(self.route),

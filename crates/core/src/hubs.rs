@@ -33,7 +33,7 @@ impl fmt::Display for HubName {
 
 /// A mapping as it applies to one topic, and where its lanes are.
 #[derive(Debug, Clone)]
-pub(crate) struct Route {
+pub(crate) struct LaneRoute {
     pub(crate) to: route::Route,
     pub(crate) outlet: usize,
     pub(crate) hub: HubNumber,

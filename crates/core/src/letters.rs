@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
 use crate::core::Core;
 use crate::fork::Branch;
-use crate::hubs::{HubName, Route};
+use crate::hubs::{HubName, LaneRoute};
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
 use crate::partitions::Intake;
@@ -63,7 +63,7 @@ impl Core {
     }
 
     /// The hub that a record was for; where it has chosen none, as its mapping says it.
-    fn meant(&self, route: &Route, way: Branch) -> HubName {
+    fn meant(&self, route: &LaneRoute, way: Branch) -> HubName {
         match &route.to.fork {
             Some(fork) if way.is_open => HubName {
                 namespace: Arc::clone(&route.to.namespace),

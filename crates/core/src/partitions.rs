@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::again::Again;
 use crate::hold::Why;
-use crate::hubs::Route;
+use crate::hubs::LaneRoute;
 use crate::offsets::{Assignment, Offsets, Ticket};
 use crate::once::Stay;
 use crate::record::{Position, TopicPartition};
@@ -16,7 +16,7 @@ use crate::record::{Position, TopicPartition};
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
     pub(crate) assignment: Assignment,
-    pub(crate) routes: Arc<[Route]>,
+    pub(crate) routes: Arc<[LaneRoute]>,
     /// Whether its records flow, and if not, why.
     pub(crate) intake: Intake,
     /// Since when one of its mappings is paused.
@@ -46,7 +46,7 @@ pub(crate) struct Partition {
 /// Routes that replace those of now.
 #[derive(Debug)]
 pub(crate) struct Next {
-    pub(crate) routes: Arc<[Route]>,
+    pub(crate) routes: Arc<[LaneRoute]>,
     /// How long it is waited for what is under way.
     pub(crate) until: Instant,
 }
@@ -97,7 +97,7 @@ impl Partitions {
     pub(crate) fn assign(
         &mut self,
         name: &TopicPartition,
-        routes: Arc<[Route]>,
+        routes: Arc<[LaneRoute]>,
         paused: Option<Instant>,
         once: Option<Box<Stay>>,
         now: Instant,
@@ -169,7 +169,7 @@ impl Partitions {
     }
 
     /// Where the records of a topic go by the mappings of now, if a partition of it is here: all of them share that.
-    pub(crate) fn routes_of(&self, topic: &str) -> Option<Arc<[Route]>> {
+    pub(crate) fn routes_of(&self, topic: &str) -> Option<Arc<[LaneRoute]>> {
         let slot = self.by_topic.get(topic)?.iter().find_map(|slot| *slot)?;
         let partition = self.get(slot)?;
         let routes = partition.next.as_ref().map_or(&partition.routes, |next| &next.routes);

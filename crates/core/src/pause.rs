@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::core::Core;
 use crate::hold::Why;
-use crate::hubs::Route;
+use crate::hubs::LaneRoute;
 use crate::partitions::{HeldPartition, Intake};
 
 impl Core {
@@ -39,6 +39,6 @@ impl Core {
 }
 
 /// Whether one of the ways of a partition is.
-pub(crate) fn is_paused(mappings: &BTreeSet<usize>, routes: &[Route]) -> bool {
+pub(crate) fn is_paused(mappings: &BTreeSet<usize>, routes: &[LaneRoute]) -> bool {
     !mappings.is_empty() && routes.iter().any(|route| mappings.contains(&route.to.mapping))
 }

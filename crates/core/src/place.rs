@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::encode::{self, Layout};
 use crate::fork::{Branch, NoHub};
 use crate::hold::Why;
-use crate::hubs::{Berth, Route};
+use crate::hubs::{Berth, LaneRoute};
 use crate::lane::Room;
 use crate::mapping::Policy;
 use crate::offsets::Ticket;
@@ -65,7 +65,7 @@ impl Core {
         slot: usize,
         at: &Read<'_>,
         record: &Record<'_>,
-        routes: &[Route],
+        routes: &[LaneRoute],
         now: Instant,
     ) -> Result<(), Why> {
         // Nearly always there is one way, and no list is made for it.
@@ -101,7 +101,7 @@ impl Core {
         slot: usize,
         at: &Read<'_>,
         record: &Record<'_>,
-        routes: &[Route],
+        routes: &[LaneRoute],
         now: Instant,
     ) -> Result<(), Why> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
@@ -124,7 +124,7 @@ impl Core {
     fn shaped(
         &mut self,
         record: &Record<'_>,
-        routes: &[Route],
+        routes: &[LaneRoute],
         wanted: impl Iterator<Item = Branch> + Clone,
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
@@ -166,7 +166,7 @@ impl Core {
     fn plan_all<'a, 's>(
         &mut self,
         ways: impl Iterator<Item = (Branch, &'a Record<'a>, &'s Shaped<'s>)>,
-        routes: &'a [Route],
+        routes: &'a [LaneRoute],
         now: Instant,
     ) -> Result<Vec<Plan<'a>>, Why> {
         let mut plans = Vec::with_capacity(routes.len());
@@ -198,7 +198,7 @@ impl Core {
         way: Branch,
         record: &'a Record<'a>,
         shaped: &Shaped<'_>,
-        routes: &'a [Route],
+        routes: &'a [LaneRoute],
         now: Instant,
     ) -> Result<Plan<'a>, Why> {
         let fate = |fate| Ok(Plan { way, fate });
@@ -219,7 +219,7 @@ impl Core {
         &mut self,
         record: &'a Record<'a>,
         index: usize,
-        route: &'a Route,
+        route: &'a LaneRoute,
         now: Instant,
     ) -> Result<Plan<'a>, Why> {
         let way = Branch::by(index);

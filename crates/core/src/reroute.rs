@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::action::{Action, Note};
 use crate::core::Core;
-use crate::hubs::Route;
+use crate::hubs::LaneRoute;
 use crate::offsets::Assignment;
 use crate::once;
 use crate::partitions::{Intake, Next, Partition};
@@ -33,7 +33,7 @@ impl Core {
         self.router = router;
         let slots: Vec<_> = self.partitions.iter().map(|it| it.assignment.slot()).collect();
         // What the partitions of a topic share they share afterwards, too.
-        let mut known: HashMap<Arc<str>, (Arc<[Route]>, After)> = HashMap::new();
+        let mut known: HashMap<Arc<str>, (Arc<[LaneRoute]>, After)> = HashMap::new();
         for slot in slots {
             let Some(partition) = self.partitions.get(slot) else { continue };
             let (topic, before) =
@@ -66,7 +66,7 @@ impl Core {
     }
 
     /// What follows for a topic that has gone by `before`.
-    fn after(&mut self, topic: &str, before: &[Route], now: Instant) -> After {
+    fn after(&mut self, topic: &str, before: &[LaneRoute], now: Instant) -> After {
         let after = self.router.routes(topic);
         match renumbered(before, &after) {
             Some(same) => After::Same(same),
@@ -166,8 +166,8 @@ impl Core {
 #[derive(Debug, Clone)]
 enum After {
     /// Where they went, under the numbers of now.
-    Same(Arc<[Route]>),
-    Other(Arc<[Route]>),
+    Same(Arc<[LaneRoute]>),
+    Other(Arc<[LaneRoute]>),
 }
 
 /// Whether nothing of a partition is under way, and it stands where its client does.
@@ -180,8 +180,8 @@ fn is_halted(partition: &Partition) -> bool {
 }
 
 /// The routes of before, under the numbers and names that their mappings have now; `None` when they are others.
-fn renumbered(before: &[Route], after: &[route::Route]) -> Option<Arc<[Route]>> {
-    let same = |before: &Route| {
+fn renumbered(before: &[LaneRoute], after: &[route::Route]) -> Option<Arc<[LaneRoute]>> {
+    let same = |before: &LaneRoute| {
         let mut route = before.clone();
         let after = after.iter().find(|after| before.to.is_same_way(after))?;
         route.to.mapping = after.mapping;

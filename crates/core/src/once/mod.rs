@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::action::Action;
 use crate::core::Core;
-use crate::hubs::{HubName, Route};
+use crate::hubs::{HubName, LaneRoute};
 use crate::offsets::{Assignment, Ticket};
 use crate::partitions::Partition;
 use crate::record::{Commit, Position, Record, TopicPartition};
@@ -248,7 +248,7 @@ impl Core {
     }
 
     /// Whether the event of a record stands in the hub of its route already.
-    pub(crate) fn is_there(&mut self, record: &Record<'_>, route: &Route) -> bool {
+    pub(crate) fn is_there(&mut self, record: &Record<'_>, route: &LaneRoute) -> bool {
         if !route.to.is_once() {
             return false;
         }
@@ -280,7 +280,7 @@ impl Core {
 }
 
 /// What a stay has to know for that, where one of its mappings asks for it.
-pub(crate) fn stay(routes: &[Route], inherited: Option<i64>) -> Option<Box<Stay>> {
+pub(crate) fn stay(routes: &[LaneRoute], inherited: Option<i64>) -> Option<Box<Stay>> {
     let wanted = routes.iter().any(|route| route.to.is_once());
     wanted.then(|| Box::new(Stay::new(inherited)))
 }

@@ -6,7 +6,7 @@ use crate::claim::Claim;
 use crate::core::Core;
 use crate::encode::{self, Layout};
 use crate::hold::Why;
-use crate::hubs::{Berth, Route};
+use crate::hubs::{Berth, LaneRoute};
 use crate::lane::Room;
 use crate::mapping;
 use crate::offsets::Ticket;
@@ -20,7 +20,7 @@ impl Core {
     pub(super) fn place_large<'a>(
         &mut self,
         record: &'a Record<'a>,
-        route: &'a Route,
+        route: &'a LaneRoute,
         exit: Exit,
         too_large: &TooLarge,
         now: Instant,
@@ -35,7 +35,7 @@ impl Core {
     fn claim<'a>(
         &mut self,
         record: &'a Record<'a>,
-        route: &'a Route,
+        route: &'a LaneRoute,
         exit: Exit,
         too_large: &TooLarge,
         now: Instant,
@@ -62,7 +62,7 @@ impl Core {
     fn split<'a>(
         &mut self,
         record: &'a Record<'a>,
-        route: &'a Route,
+        route: &'a LaneRoute,
         exit: Exit,
         too_large: &TooLarge,
         now: Instant,
