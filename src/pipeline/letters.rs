@@ -9,8 +9,9 @@ use crate::kafka::DeadLetter;
 use super::pump::Pump;
 
 impl Pump {
-    pub(super) fn write(&mut self, letter: action::Letter) {
-        let action::Letter { id, source, offset, topic, holds, hub, reason, detail } = letter;
+    pub(super) fn write(&mut self, letter: action::RefusedRecord) {
+        let action::RefusedRecord { id, source, offset, topic, holds, hub, reason, detail } =
+            letter;
         let HubName { namespace, hub } = hub;
         let (target, detail) = (topic.into(), detail.into());
         let letter =

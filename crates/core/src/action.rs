@@ -59,14 +59,14 @@ pub enum Action {
     /// Fetch it again.
     Resume(TopicPartition),
     /// Write a record to its dead-letter topic; the answer comes back by [`crate::Core::letter_done`].
-    DeadLetter(Letter),
+    DeadLetter(RefusedRecord),
     /// Log and count.
     Tell(Note),
 }
 
 /// A record that Event Hubs will never take, on its way to a dead-letter topic.
 #[derive(Debug)]
-pub struct Letter {
+pub struct RefusedRecord {
     /// Number of the letter.
     pub id: u64,
     /// Where the record stands.

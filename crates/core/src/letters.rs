@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::action::{Action, DEAD_LETTER_FAILED, Letter, Note};
+use crate::action::{Action, DEAD_LETTER_FAILED, Note, RefusedRecord};
 use crate::core::Core;
 use crate::fork::Branch;
 use crate::hubs::{HubName, LaneRoute};
@@ -51,7 +51,8 @@ impl Core {
                 let detail = detail.to_owned();
                 let hub = self.meant(&routes[way.route], way);
                 let holds = failure.dead_letter_holds;
-                let letter = Letter { id, source: name, offset, topic, holds, hub, reason, detail };
+                let letter =
+                    RefusedRecord { id, source: name, offset, topic, holds, hub, reason, detail };
                 self.act(Action::DeadLetter(letter));
             }
             (Policy::Drop, _) => {
