@@ -49,7 +49,7 @@ struct LastRefusal {
 
 /// What the governor of its namespace knows of a lane.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct GovernedLane {
     /// Its hub.
     hub: usize,
     /// When its last batch left.
@@ -61,7 +61,7 @@ pub(crate) struct Seat {
     turn: Option<Turn>,
 }
 
-impl Seat {
+impl GovernedLane {
     /// Of a lane to a hub, that nothing is known of.
     pub(crate) fn new(hub: usize) -> Self {
         Self { hub, left: None, refused: None, taken: false, turn: None }
@@ -126,18 +126,18 @@ pub(crate) struct Governor {
 
 impl Governor {
     /// Whether a lane takes turns: it was refused, or two lanes of its hub were.
-    pub(crate) fn governs(&self, seat: &Seat) -> bool {
+    pub(crate) fn governs(&self, seat: &GovernedLane) -> bool {
         let Some(spell) = &self.spell else { return false };
         self.refusal(seat).is_some() || spell.lanes.get(&seat.hub).is_some_and(|lanes| *lanes > 1)
     }
 
     /// The last refusal of a lane in this spell.
-    fn refusal(&self, seat: &Seat) -> Option<LastRefusal> {
+    fn refusal(&self, seat: &GovernedLane) -> Option<LastRefusal> {
         seat.refused.filter(|refused| self.spell.is_some() && refused.spell == self.number)
     }
 
     /// A batch of a lane leaves, called or not.
-    pub(crate) fn left(&mut self, seat: &mut Seat, weight: f64, now: Instant) {
+    pub(crate) fn left(&mut self, seat: &mut GovernedLane, weight: f64, now: Instant) {
         seat.left = Some(now);
         if self.governs(seat)
             && let Some(spell) = &mut self.spell
@@ -147,7 +147,7 @@ impl Governor {
     }
 
     /// A batch of a lane was taken.
-    pub(crate) fn taken(&mut self, seat: &mut Seat, weight: f64, now: Instant) {
+    pub(crate) fn taken(&mut self, seat: &mut GovernedLane, weight: f64, now: Instant) {
         seat.taken = true;
         self.tallies.entry(seat.hub).or_insert_with(|| Tally::new(now)).add(weight, now);
         if self.governs(seat)
@@ -158,7 +158,7 @@ impl Governor {
     }
 
     /// A batch of a lane was refused as throttled. Gives whether that is the first of a spell.
-    pub(crate) fn refused(&mut self, seat: &mut Seat, now: Instant) -> bool {
+    pub(crate) fn refused(&mut self, seat: &mut GovernedLane, now: Instant) -> bool {
         let began = self.spell.is_none();
         let before = self.refusal(seat);
         if began {
@@ -192,7 +192,7 @@ impl Governor {
 
     /// A lane that takes turns is due. One that was refused has waited since then. While everything is refused, those that
     /// were not go first.
-    pub(crate) fn wait(&mut self, lane: usize, seat: &mut Seat, now: Instant) {
+    pub(crate) fn wait(&mut self, lane: usize, seat: &mut GovernedLane, now: Instant) {
         let refused = self.refusal(seat).filter(|_| !seat.taken);
         let Some(spell) = &mut self.spell else { return };
         spell.advance(now);
@@ -203,7 +203,7 @@ impl Governor {
     }
 
     /// A lane that waits has nothing to send any more, or need not wait.
-    pub(crate) fn leave_line(&mut self, seat: &mut Seat) {
+    pub(crate) fn leave_line(&mut self, seat: &mut GovernedLane) {
         if let (Some(spell), Some(turn)) = (&mut self.spell, seat.turn.take()) {
             spell.line.remove(&turn);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::encode::Layout;
-use crate::governor::{Governor, Seat};
+use crate::governor::{GovernedLane, Governor};
 use crate::lane::{Lane, Settings};
 use crate::mapping::{self, Partitioning};
 use crate::offsets::Assignment;
@@ -110,7 +110,7 @@ pub(crate) struct Berth {
     /// Why its first batch was not stored, when it was tried last.
     pub(crate) failure: Option<SendFailure>,
     /// What the governor of its namespace knows of it.
-    pub(crate) seat: Seat,
+    pub(crate) seat: GovernedLane,
     /// What it weighs on the scale.
     pub(crate) weighed: usize,
     /// Partitions that wait for room in it.
@@ -134,7 +134,7 @@ impl Berth {
             id: Arc::clone(id),
             name: if of.gateway { GATEWAY.into() } else { Arc::clone(id) },
             failure: None,
-            seat: Seat::new(of.hub),
+            seat: GovernedLane::new(of.hub),
             weighed: 0,
             waiting: Vec::new(),
         }

@@ -7,7 +7,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// A namespace, lanes that always have a batch, and time in milliseconds.
 struct Rig {
     governor: Governor,
-    seats: Vec<Seat>,
+    seats: Vec<GovernedLane>,
     /// When each lane is due, or answered.
     due: Vec<Instant>,
     flying: Vec<bool>,
@@ -29,7 +29,7 @@ impl Rig {
         let now = Instant::now();
         Self {
             governor: Governor::default(),
-            seats: (0..lanes).map(|lane| Seat::new(lane % 2)).collect(),
+            seats: (0..lanes).map(|lane| GovernedLane::new(lane % 2)).collect(),
             due: (0..lanes as u32).map(|lane| now + MILLI * (lane * 7 % 40)).collect(),
             flying: vec![false; lanes],
             weight,
@@ -114,7 +114,7 @@ proptest! {
     fn the_line_is_a_list(steps in prop::collection::vec(step(), 1..300)) {
         let (mut governor, mut list, mut now) = (Governor::default(), Vec::<Turn>::new(), Instant::now());
         let lanes = |list: &[Turn]| list.iter().map(|(_, _, lane)| *lane).collect::<Vec<_>>();
-        let mut seats: Vec<_> = (0..9).map(|lane| Seat::new(lane / 4)).collect();
+        let mut seats: Vec<_> = (0..9).map(|lane| GovernedLane::new(lane / 4)).collect();
         for step in steps {
             match step {
                 Step::Wait(lane) => {
@@ -216,7 +216,7 @@ proptest! {
 #[test]
 fn one_that_was_never_refused_is_free_and_so_is_everybody_in_the_end() {
     let (mut governor, now) = (Governor::default(), Instant::now());
-    let mut seats = [Seat::new(0), Seat::new(1)];
+    let mut seats = [GovernedLane::new(0), GovernedLane::new(1)];
     for seat in &mut seats {
         governor.left(seat, 1.0, now);
     }
@@ -236,7 +236,7 @@ fn one_that_was_never_refused_is_free_and_so_is_everybody_in_the_end() {
 
 #[test]
 fn what_was_taken_long_ago_is_no_rate() {
-    let (mut governor, mut seat, now) = (Governor::default(), Seat::new(0), Instant::now());
+    let (mut governor, mut seat, now) = (Governor::default(), GovernedLane::new(0), Instant::now());
     governor.taken(&mut seat, 1e6, now);
     assert!(governor.refused(&mut seat, now + Duration::from_hours(1)));
     assert_eq!(governor.standing(), Some((0, 0)), "so it is tried");
