@@ -85,13 +85,13 @@ impl GovernedLane {
 
 /// What a hub has taken in this second and the last.
 #[derive(Debug)]
-struct Tally {
+struct HubTally {
     since: Instant,
     last: f64,
     now: f64,
 }
 
-impl Tally {
+impl HubTally {
     fn new(now: Instant) -> Self {
         Self { since: now, last: 0.0, now: 0.0 }
     }
@@ -120,7 +120,7 @@ pub(crate) struct Governor {
     /// How often the namespace has begun to throttle.
     number: u64,
     /// What each hub takes, throttled or not.
-    tallies: BTreeMap<usize, Tally>,
+    tallies: BTreeMap<usize, HubTally>,
     spell: Option<Spell>,
 }
 
@@ -149,7 +149,7 @@ impl Governor {
     /// A batch of a lane was taken.
     pub(crate) fn taken(&mut self, seat: &mut GovernedLane, weight: f64, now: Instant) {
         seat.taken = true;
-        self.tallies.entry(seat.hub).or_insert_with(|| Tally::new(now)).add(weight, now);
+        self.tallies.entry(seat.hub).or_insert_with(|| HubTally::new(now)).add(weight, now);
         if self.governs(seat)
             && let Some(spell) = &mut self.spell
         {
