@@ -28,14 +28,14 @@ pub struct Effective {
     /// What was checked.
     pub config: Config,
     file: String,
-    entries: Vec<Entry>,
+    entries: Vec<EffectiveValue>,
     /// Variables of Azure's own that are set.
     ambient: Vec<String>,
 }
 
 /// One value.
 #[derive(Debug, Clone)]
-struct Entry {
+struct EffectiveValue {
     path: Path,
     /// `None` is hidden.
     value: Option<toml::Value>,
@@ -76,7 +76,7 @@ static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 struct Walk<'a> {
     root: &'a Schema,
     layers: &'a layers::Layers,
-    entries: Vec<Entry>,
+    entries: Vec<EffectiveValue>,
 }
 
 /// Tables of a mapping that lie over those of the same name.
@@ -138,14 +138,14 @@ impl<'a> Walk<'a> {
             let value = if secret { None } else { said::unless_secret(at, value) };
             let digest = value.is_none().then_some(digest);
             let origin = Origin::Said(self.layers.place(at));
-            self.entries.push(Entry { path, value, digest, origin });
+            self.entries.push(EffectiveValue { path, value, digest, origin });
             return;
         }
         let default = described.get("default").or_else(|| schema.get("default"));
         let default = default.filter(|_| defaults);
         if let Some(Ok(value)) = default.map(toml::Value::try_from) {
             let (value, origin) = (Some(value), Origin::Default);
-            self.entries.push(Entry { path, value, digest: None, origin });
+            self.entries.push(EffectiveValue { path, value, digest: None, origin });
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         });
         let inherited = limits.filter_map(|it| {
             let path = named.key(it.path.last_key()?);
-            (!own.contains(&path)).then(|| Entry { path, ..it.clone() })
+            (!own.contains(&path)).then(|| EffectiveValue { path, ..it.clone() })
         });
         let inherited = inherited.collect::<Vec<_>>();
         self.entries.extend(inherited);

@@ -19,7 +19,7 @@ struct Document<'a> {
     problems: Vec<ProblemDocument<'a>>,
     warnings: Vec<ProblemDocument<'a>>,
     steps: Vec<Taken<'a>>,
-    mappings: Vec<Entry<'a>>,
+    mappings: Vec<PairDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct Taken<'a> {
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct PairDocument<'a> {
     mapping: usize,
     topic: Option<&'a str>,
     namespace: &'a str,
@@ -82,7 +82,7 @@ impl<'a> From<&'a Finding> for Taken<'a> {
     }
 }
 
-impl<'a> From<&'a Pair> for Entry<'a> {
+impl<'a> From<&'a Pair> for PairDocument<'a> {
     fn from(pair: &'a Pair) -> Self {
         Self {
             mapping: pair.mapping,
@@ -127,7 +127,7 @@ fn document(problems: Option<&Problems>, warnings: &[Warning], report: &Report) 
         problems,
         warnings: warnings.iter().map(|warning| warning.problem().into()).collect(),
         steps: report.findings.iter().map(Taken::from).collect(),
-        mappings: report.pairs.iter().map(Entry::from).collect(),
+        mappings: report.pairs.iter().map(PairDocument::from).collect(),
     };
     serde_json::to_string_pretty(&document).expect("it has no maps and no own serializers")
 }

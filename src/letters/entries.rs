@@ -7,7 +7,7 @@ use crate::record::TopicPartition;
 
 /// A letter in one line. They are in the order of their times, and those that have none come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
+pub(super) struct LetterEntry {
     /// When its record was written, in milliseconds since the Unix epoch.
     pub time: Option<i64>,
     /// Where it lies.
@@ -28,7 +28,7 @@ pub(super) struct Entry {
 #[derive(Debug, Clone)]
 pub struct Entries {
     /// The latest at its top.
-    kept: BinaryHeap<Entry>,
+    kept: BinaryHeap<LetterEntry>,
     limit: usize,
 }
 
@@ -40,7 +40,7 @@ impl Entries {
 
     pub(super) fn add(&mut self, at: TopicPartition, offset: i64, letter: &Opened<'_>) {
         let origin = &letter.origin;
-        self.kept.push(Entry {
+        self.kept.push(LetterEntry {
             time: letter.record.timestamp,
             at,
             offset,
@@ -55,7 +55,7 @@ impl Entries {
     }
 
     /// The oldest first.
-    pub(super) fn sorted(&self) -> Vec<Entry> {
+    pub(super) fn sorted(&self) -> Vec<LetterEntry> {
         self.kept.clone().into_sorted_vec()
     }
 }

@@ -6,7 +6,7 @@ use crate::group::exact;
 use crate::record::Header;
 
 use super::counts::{Count, Sort};
-use super::entries::Entry;
+use super::entries::LetterEntry;
 use super::letter::hint;
 use super::listing::TopicContent;
 use super::{FoundLetter, Listing, Purge, Purged, What};
@@ -91,8 +91,8 @@ impl<'a> From<(&'a Sort, &Count)> for Kind<'a> {
     }
 }
 
-impl From<Entry> for Single {
-    fn from(it: Entry) -> Self {
+impl From<LetterEntry> for Single {
+    fn from(it: LetterEntry) -> Self {
         let (hub, namespace) = it.hub.unzip();
         Self {
             letter: format!("{}/{}", it.at, it.offset),

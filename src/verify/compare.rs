@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
+use super::entry::{ANYWHERE, Digests, EntryKind, SpoolEntry};
 
 /// The offset of what is of no record: before all of them.
 const NONE: i64 = -1;
@@ -120,13 +120,13 @@ pub(super) struct Comparison<'a> {
     most: usize,
     /// Before which time a way and hub partition hold nothing any more.
     trimmed: &'a dyn Trimmed,
-    group: Vec<Entry>,
+    group: Vec<SpoolEntry>,
     /// Way and partition of the last record.
     place: Option<(u32, i32)>,
     /// Where the last one stands in each hub partition.
     last: HashMap<u32, i64>,
     /// The same of the partitions that are behind, where somebody goes on from there.
-    ends: Option<Vec<Entry>>,
+    ends: Option<Vec<SpoolEntry>>,
     /// How many of each fault there are.
     told: HashMap<Fault, usize>,
 }
@@ -158,8 +158,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Takes the next entry; they come sorted.
-    pub(super) fn take(&mut self, entry: Entry) {
-        let same = |it: &Entry| {
+    pub(super) fn take(&mut self, entry: SpoolEntry) {
+        let same = |it: &SpoolEntry| {
             (it.way, it.partition, it.offset) == (entry.way, entry.partition, entry.offset)
         };
         if !self.group.first().is_none_or(same) {
@@ -169,19 +169,19 @@ impl<'a> Comparison<'a> {
     }
 
     /// Takes where the event of the last record stood; it comes before the records of its partition.
-    pub(super) fn goes_on(&mut self, entry: &Entry) {
+    pub(super) fn goes_on(&mut self, entry: &SpoolEntry) {
         self.enter(entry);
         self.last.insert(entry.hub_partition, entry.at);
     }
 
     /// Takes an event of a record that was compared before, with all its events.
-    pub(super) fn again(&mut self, entry: &Entry) {
+    pub(super) fn again(&mut self, entry: &SpoolEntry) {
         self.enter(entry);
         self.fault(Fault::Twice, entry, Some(entry));
     }
 
     /// Where the last events of the partitions stand that are behind, for the comparison that goes on from there.
-    pub(super) fn ends(&mut self) -> Vec<Entry> {
+    pub(super) fn ends(&mut self) -> Vec<SpoolEntry> {
         self.ends.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -191,14 +191,14 @@ impl<'a> Comparison<'a> {
     }
 
     /// What came of it, and the last [`Comparison::ends`].
-    pub(super) fn end_of_all(mut self) -> (Sums, Vec<Entry>) {
+    pub(super) fn end_of_all(mut self) -> (Sums, Vec<SpoolEntry>) {
         self.settle();
         self.leave();
         (self.sums, self.ends.unwrap_or_default())
     }
 
     /// What follows is of the way and partition of `entry`.
-    fn enter(&mut self, entry: &Entry) {
+    fn enter(&mut self, entry: &SpoolEntry) {
         self.settle();
         self.arrive((entry.way, entry.partition));
     }
@@ -213,7 +213,7 @@ impl<'a> Comparison<'a> {
     /// A partition is behind.
     fn leave(&mut self) {
         if let (Some(ends), Some((way, partition))) = (&mut self.ends, self.place) {
-            ends.extend(self.last.iter().map(|(hub_partition, at)| Entry {
+            ends.extend(self.last.iter().map(|(hub_partition, at)| SpoolEntry {
                 way,
                 partition,
                 offset: NONE,
@@ -260,14 +260,14 @@ impl<'a> Comparison<'a> {
     }
 
     /// The next group uses its memory.
-    fn keep(&mut self, mut group: Vec<Entry>) {
+    fn keep(&mut self, mut group: Vec<SpoolEntry>) {
         group.clear();
         self.group = group;
     }
 
     /// Finds for each event the one that should be there. A value in parts has several, each with a digest of its own.
-    fn pair(&mut self, expected: &[Entry], found: &[Entry], letters: u64) {
-        let mut open: Vec<&Entry> = expected.iter().collect();
+    fn pair(&mut self, expected: &[SpoolEntry], found: &[SpoolEntry], letters: u64) {
+        let mut open: Vec<&SpoolEntry> = expected.iter().collect();
         let mut others = Vec::new();
         for event in found {
             self.place(expected, event);
@@ -291,7 +291,7 @@ impl<'a> Comparison<'a> {
         self.absent(&open, letters);
     }
 
-    fn absent(&mut self, records: &[&Entry], mut letters: u64) {
+    fn absent(&mut self, records: &[&SpoolEntry], mut letters: u64) {
         for record in records {
             let known = (record.hub_partition != ANYWHERE).then_some(record.hub_partition);
             if letters > 0 {
@@ -306,7 +306,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// An event does not hold what `record` should become.
-    fn altered(&mut self, record: &Entry, event: &Entry) {
+    fn altered(&mut self, record: &SpoolEntry, event: &SpoolEntry) {
         let Digests { key, headers, body } = record.digests;
         let differs = [
             key != event.digests.key,
@@ -320,8 +320,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether an event is where one of the records should be.
-    fn place(&mut self, expected: &[Entry], event: &Entry) {
-        let here = |record: &Entry| [ANYWHERE, event.hub_partition].contains(&record.hub_partition);
+    fn place(&mut self, expected: &[SpoolEntry], event: &SpoolEntry) {
+        let here =
+            |record: &SpoolEntry| [ANYWHERE, event.hub_partition].contains(&record.hub_partition);
         let Some(first) = expected.first().filter(|_| !expected.iter().any(here)) else { return };
         self.fault(Fault::Misplaced, event, Some(event));
         if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
@@ -330,7 +331,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The first event of a record stands behind the first of the one before, of all in its hub partition.
-    fn order(&mut self, found: &[Entry]) {
+    fn order(&mut self, found: &[SpoolEntry]) {
         // They are sorted by hub partition, and then by number.
         for (at, event) in found.iter().enumerate() {
             if at > 0 && found[at - 1].hub_partition == event.hub_partition {
@@ -343,7 +344,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn fault(&mut self, fault: Fault, of: &Entry, event: Option<&Entry>) {
+    fn fault(&mut self, fault: Fault, of: &SpoolEntry, event: Option<&SpoolEntry>) {
         *self.sums.faults.entry((of.way, fault)).or_default() += 1;
         let told = self.told.entry(fault).or_default();
         *told += 1;
@@ -362,7 +363,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// Whether the example is about that event, and may be completed.
-fn is_of(example: &Example, event: &Entry) -> bool {
+fn is_of(example: &Example, event: &SpoolEntry) -> bool {
     matches!(example.fault, Fault::Altered | Fault::Misplaced)
         && example.event == Some((event.hub_partition, event.at))
         && (example.way, example.partition, example.offset)
@@ -370,7 +371,7 @@ fn is_of(example: &Example, event: &Entry) -> bool {
 }
 
 /// The entries of that kind, of a group that is sorted.
-fn part(group: &[Entry], kind: EntryKind) -> &[Entry] {
+fn part(group: &[SpoolEntry], kind: EntryKind) -> &[SpoolEntry] {
     let from = group.partition_point(|entry| entry.kind < kind);
     let to = group.partition_point(|entry| entry.kind <= kind);
     &group[from..to]

@@ -55,7 +55,7 @@ pub(super) struct Digests {
 
 /// See the module. Entries of one record stand together when they are sorted, those of a partition in the order of their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Entry {
+pub(super) struct SpoolEntry {
     /// Number of the topic and the hub it goes to.
     pub(super) way: u32,
     /// The Kafka partition.
@@ -72,7 +72,7 @@ pub(super) struct Entry {
     pub(super) digests: Digests,
 }
 
-impl Entry {
+impl SpoolEntry {
     /// As it stands on disk.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.way.to_be_bytes());
@@ -238,13 +238,13 @@ mod tests {
         ) {
             let [key, headers, body] = digests;
             let digests = Digests { key, headers, body };
-            let entry = Entry { way, partition, offset, kind: KINDS[kind], hub_partition, at, digests };
+            let entry = SpoolEntry { way, partition, offset, kind: KINDS[kind], hub_partition, at, digests };
             let mut out = Vec::new();
             entry.write(&mut out);
             let mut bytes: [u8; BYTES] = out.try_into().unwrap();
-            prop_assert_eq!(Entry::read(&bytes), Some(entry));
+            prop_assert_eq!(SpoolEntry::read(&bytes), Some(entry));
             bytes[flip / 8] ^= 1 << (flip % 8);
-            prop_assert_eq!(Entry::read(&bytes), None);
+            prop_assert_eq!(SpoolEntry::read(&bytes), None);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, ReaderEvent};
 use crate::group::CommandError;
 use crate::readback::{Hub, failure};
 
-use super::entry::{Digests, Entry, EntryKind};
+use super::entry::{Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
 use super::source::took;
 use super::watch::ProgressWatch;
@@ -160,14 +160,14 @@ impl Ways {
 
     /// `None` for what no mapping that is meant has sent, and for what was replayed of records that were compared before: it is to be there
     /// again.
-    fn entry(&self, event: &HubEvent, lane: usize) -> Option<Entry> {
+    fn entry(&self, event: &HubEvent, lane: usize) -> Option<SpoolEntry> {
         let (topic, partition, offset) = coordinates(event.message_id.as_deref()?)?;
         let (way, replayed) = self.ways.get(topic)?;
         let behind = self.behind.get(topic).and_then(|all| all.get(&partition));
         if behind.is_some_and(|end| offset < *end) && event.property(replayed).is_some() {
             return None;
         }
-        Some(Entry {
+        Some(SpoolEntry {
             way: *way,
             partition,
             offset,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::group::CommandError;
 
-use super::entry::Entry;
+use super::entry::SpoolEntry;
 use super::runs::{Merged, Runs};
 use super::state::VerifyState;
 
@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(super) struct Ledger {
     folder: PathBuf,
     runs: Runs,
-    entries: Vec<Entry>,
+    entries: Vec<SpoolEntry>,
     most: usize,
     saved: Instant,
     pub(super) state: VerifyState,
@@ -41,7 +41,7 @@ impl Ledger {
         })
     }
 
-    pub(super) fn put(&mut self, entry: Entry) {
+    pub(super) fn put(&mut self, entry: SpoolEntry) {
         self.entries.push(entry);
     }
 

@@ -9,7 +9,7 @@ use crate::group::CommandError;
 use crate::kafka::{Cluster, Inquiry, Opened, Stretch};
 use crate::record::{Record, TopicPartition};
 
-use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
+use super::entry::{ANYWHERE, Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
 use super::state::LetterBox;
 
@@ -66,7 +66,7 @@ pub(super) fn read(
             None => (0..hubs.len()).find_map(|hub| ledger.state.way(origin.topic, hub)),
         };
         if let Some(way) = way {
-            ledger.put(Entry {
+            ledger.put(SpoolEntry {
                 way,
                 partition: origin.partition,
                 offset: origin.offset,

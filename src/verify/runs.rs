@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::entry::{BYTES, Entry};
+use super::entry::{BYTES, SpoolEntry};
 
 /// Runs that are merged at a time; more are merged into larger ones first.
 const AT_ONCE: usize = 64;
@@ -48,7 +48,7 @@ impl Runs {
     }
 
     /// Writes `entries` as one more run, sorted; they are gone then.
-    pub(super) fn add(&mut self, entries: &mut Vec<Entry>) -> io::Result<()> {
+    pub(super) fn add(&mut self, entries: &mut Vec<SpoolEntry>) -> io::Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -59,7 +59,10 @@ impl Runs {
         Ok(())
     }
 
-    fn write(&mut self, entries: impl Iterator<Item = io::Result<Entry>>) -> io::Result<String> {
+    fn write(
+        &mut self,
+        entries: impl Iterator<Item = io::Result<SpoolEntry>>,
+    ) -> io::Result<String> {
         let name = format!("run-{}", self.next);
         self.next += 1;
         let part = self.folder.join(format!("{name}.part"));
@@ -99,7 +102,7 @@ impl Runs {
 #[derive(Debug)]
 pub(super) struct Merged {
     runs: Vec<BufReader<File>>,
-    heads: BinaryHeap<Reverse<(Entry, usize)>>,
+    heads: BinaryHeap<Reverse<(SpoolEntry, usize)>>,
 }
 
 impl Merged {
@@ -124,7 +127,7 @@ impl Merged {
                 count => had += count,
             }
         }
-        let entry = Entry::read(&bytes).ok_or_else(damaged)?;
+        let entry = SpoolEntry::read(&bytes).ok_or_else(damaged)?;
         self.heads.push(Reverse((entry, number)));
         Ok(())
     }
@@ -138,7 +141,7 @@ fn damaged() -> io::Error {
 }
 
 impl Iterator for Merged {
-    type Item = io::Result<Entry>;
+    type Item = io::Result<SpoolEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let Reverse((entry, number)) = self.heads.pop()?;
@@ -153,9 +156,9 @@ mod tests {
     use super::super::entry::{Digests, EntryKind};
     use super::*;
 
-    fn entry((way, offset, at): (u32, i64, i64)) -> Entry {
+    fn entry((way, offset, at): (u32, i64, i64)) -> SpoolEntry {
         let (kind, digests) = (EntryKind::Found, Digests::default());
-        Entry { way, partition: 0, offset, kind, hub_partition: 0, at, digests }
+        SpoolEntry { way, partition: 0, offset, kind, hub_partition: 0, at, digests }
     }
 
     proptest! {
@@ -174,13 +177,13 @@ mod tests {
                     fs::write(folder.path().join("run-99999.part"), b"half").unwrap();
                     sorted = Runs::open(folder.path(), sorted.names().to_vec()).unwrap();
                 }
-                let mut entries: Vec<Entry> = run.into_iter().map(entry).collect();
+                let mut entries: Vec<SpoolEntry> = run.into_iter().map(entry).collect();
                 all.extend_from_slice(&entries);
                 sorted.add(&mut entries).unwrap();
                 prop_assert!(entries.is_empty());
             }
             all.sort_unstable();
-            let merged: Vec<Entry> = sorted.merged().unwrap().map(Result::unwrap).collect();
+            let merged: Vec<SpoolEntry> = sorted.merged().unwrap().map(Result::unwrap).collect();
             prop_assert_eq!(merged, all);
         }
     }
@@ -193,7 +196,7 @@ mod tests {
         let file = folder.path().join(&runs.names()[0]);
         let bytes = fs::read(&file).unwrap();
         fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
-        let read: io::Result<Vec<Entry>> = runs.merged().and_then(Iterator::collect);
+        let read: io::Result<Vec<SpoolEntry>> = runs.merged().and_then(Iterator::collect);
         assert!(read.unwrap_err().to_string().contains("damaged"));
     }
 }

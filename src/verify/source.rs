@@ -16,7 +16,7 @@ use crate::record::{Record, TopicPartition};
 use crate::route::Route;
 use crate::trial::{Hub, Trial};
 
-use super::entry::{ANYWHERE, Digests, Entry, EntryKind};
+use super::entry::{ANYWHERE, Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
 use super::state::{Source, VerifyState};
 use super::watch::ProgressWatch;
@@ -34,7 +34,7 @@ struct Steps<'a> {
     hubs: HashMap<(&'a str, &'a str), usize>,
     /// Numbers of the sources, by partition and topic.
     sources: HashMap<i32, HashMap<String, usize>>,
-    made: Vec<Result<Vec<Entry>, String>>,
+    made: Vec<Result<Vec<SpoolEntry>, String>>,
 }
 
 /// Reads what is left of the sources; `false` when it was stopped before.
@@ -145,8 +145,8 @@ fn entries(
     became: Rehearsed,
     way: u32,
     why: Option<&str>,
-) -> Result<Vec<Entry>, String> {
-    let entry = Entry {
+) -> Result<Vec<SpoolEntry>, String> {
+    let entry = SpoolEntry {
         way,
         partition: record.partition,
         offset: record.offset,
@@ -174,16 +174,16 @@ fn entries(
             return Err(format!("{place}: {}: {why}", missing.what));
         }
     };
-    Ok(vec![Entry { kind, ..entry }])
+    Ok(vec![SpoolEntry { kind, ..entry }])
 }
 
-fn expected(event: Event, route: &Route, entry: Entry) -> Result<Entry, String> {
+fn expected(event: Event, route: &Route, entry: SpoolEntry) -> Result<SpoolEntry, String> {
     // Whose turn it was, or where the service has put a batch, is not known any more.
     let known = !matches!(route.partitioning, Partitioning::RoundRobin | Partitioning::Gateway);
     let place = event.partition.filter(|_| known).and_then(|it| u32::try_from(it).ok());
     let read = HubEvent::decode(&Bytes::from(event.message))?;
     let digests = Digests::of(&read, Some(&replayed(route)));
-    Ok(Entry { hub_partition: place.unwrap_or(ANYWHERE), digests, ..entry })
+    Ok(SpoolEntry { hub_partition: place.unwrap_or(ANYWHERE), digests, ..entry })
 }
 
 /// The property by which an event says that it was replayed.

@@ -50,7 +50,7 @@ impl Ticket {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct TrackedOffset {
     offset: i64,
     /// As the record says; `NO_TIME` when it does not.
     written: i64,
@@ -61,7 +61,7 @@ struct Entry {
 const NO_TIME: i64 = i64::MIN;
 
 /// Bytes of memory an unsettled record costs here.
-pub const ENTRY: usize = size_of::<Entry>();
+pub const ENTRY: usize = size_of::<TrackedOffset>();
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -69,7 +69,7 @@ struct Slot {
     held: bool,
     /// Sequence of the front entry.
     head: u64,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<TrackedOffset>,
     /// Bytes of the records in `entries`.
     bytes: usize,
     /// Just after the last record seen, whether settled or not.
@@ -143,7 +143,7 @@ impl Offsets {
         let sequence = slot.head + slot.entries.len() as u64;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let written = written.unwrap_or(NO_TIME);
-        slot.entries.push_back(Entry { offset, written, outstanding: 1, bytes });
+        slot.entries.push_back(TrackedOffset { offset, written, outstanding: 1, bytes });
         slot.bytes += bytes as usize;
         slot.seen = Some(Position::after(offset));
         self.entries += 1;
@@ -230,7 +230,7 @@ impl Offsets {
         (entry.written != NO_TIME).then_some(entry.written)
     }
 
-    fn peek_entry(&self, ticket: &Ticket) -> Option<&Entry> {
+    fn peek_entry(&self, ticket: &Ticket) -> Option<&TrackedOffset> {
         let slot = self.peek(ticket.assignment)?;
         let index = ticket.sequence.checked_sub(slot.head)?;
         slot.entries.get(usize::try_from(index).ok()?)
@@ -244,7 +244,7 @@ impl Offsets {
         self.is_live(assignment).then(|| &mut self.slots[assignment.slot as usize])
     }
 
-    fn entry(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
+    fn entry(&mut self, ticket: &Ticket) -> Option<&mut TrackedOffset> {
         let slot = self.live(ticket.assignment)?;
         let index = ticket.sequence.checked_sub(slot.head)?;
         let entry = slot.entries.get_mut(usize::try_from(index).ok()?)?;

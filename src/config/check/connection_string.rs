@@ -9,7 +9,7 @@ use crate::config::{
 };
 
 use super::Check;
-use super::eventhubs::Entry;
+use super::eventhubs::GivenNamespace;
 
 /// One of the two.
 struct GivenString {
@@ -34,7 +34,7 @@ impl Check<'_> {
         &mut self,
         at: &Path,
         given: &raw::Namespace,
-    ) -> Option<Entry> {
+    ) -> Option<GivenNamespace> {
         let (inline, file) = (&given.connection_string, &given.connection_string_file);
         let first = self.found(at, "connection_string", inline.as_ref(), file.as_ref());
         let (inline, file) =
@@ -48,7 +48,7 @@ impl Check<'_> {
             None => None,
         };
         let sas = Sas { first: first.access, second, lifetime: LIFETIME };
-        Some(Entry { address: first.address, credential: Credential::Sas(sas), protocol })
+        Some(GivenNamespace { address: first.address, credential: Credential::Sas(sas), protocol })
     }
 
     /// What AMQP travels in, if the connection string says so and no key says otherwise.

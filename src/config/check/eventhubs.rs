@@ -10,7 +10,7 @@ use crate::config::{Address, ConnectionSettings, Credential, Flaw, Namespace, Pr
 use super::{Check, Extent};
 
 /// How far one gets with what is given.
-pub(super) struct Entry {
+pub(super) struct GivenNamespace {
     pub(super) address: Address,
     pub(super) credential: Credential,
     /// What AMQP travels in, if that is said beside a key of its own.
@@ -135,7 +135,7 @@ impl Check<'_> {
             self.by_connection_string(at, given)
         };
         let known = entry.is_some();
-        if let Some(Entry { address, credential, protocol }) = entry {
+        if let Some(GivenNamespace { address, credential, protocol }) = entry {
             settings.address = address;
             settings.credential = credential;
             settings.way.protocol = protocol.unwrap_or(settings.way.protocol);
@@ -149,7 +149,7 @@ impl Check<'_> {
     }
 
     /// A namespace that is named by its host.
-    fn by_name(&mut self, at: &Path, given: &raw::Namespace) -> Option<Entry> {
+    fn by_name(&mut self, at: &Path, given: &raw::Namespace) -> Option<GivenNamespace> {
         for (key, other) in [
             ("connection_string", given.connection_string.is_some()),
             ("connection_string_file", given.connection_string_file.is_some()),
@@ -181,7 +181,7 @@ impl Check<'_> {
         let host = address.as_ref().map(|address| address.host.clone()).unwrap_or_default();
         if self.extent == Extent::Outline {
             let credential = Credential::key("", "");
-            return Some(Entry { address: address?, credential, protocol: None });
+            return Some(GivenNamespace { address: address?, credential, protocol: None });
         }
         let credential_at = at.key("credential");
         let Some(credential) = &given.credential else {
@@ -195,6 +195,6 @@ impl Check<'_> {
             return None;
         };
         let credential = self.credential(&credential_at, credential, &host);
-        Some(Entry { address: address?, credential: credential?, protocol: None })
+        Some(GivenNamespace { address: address?, credential: credential?, protocol: None })
     }
 }

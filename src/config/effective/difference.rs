@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effective, Entry};
+use super::{Effective, EffectiveValue};
 use crate::config::path::{Path, Step};
 
 /// Tables of which everything can be changed.
@@ -81,7 +81,7 @@ fn of_mapping(path: &Path) -> Option<(usize, String)> {
     }
 }
 
-fn shown(entry: &Entry) -> Shown {
+fn shown(entry: &EffectiveValue) -> Shown {
     let hidden = || "hidden".to_owned();
     (entry.value.as_ref().map_or_else(hidden, ToString::to_string), entry.digest)
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use super::{Effective, Entry, Origin};
+use super::{Effective, EffectiveValue, Origin};
 use crate::config::path::{Path, Step};
 use crate::config::problem::Place;
 
@@ -52,7 +52,7 @@ impl Display for Effective {
                 "\n# Azure's own variables that are set, and that a credential may use: {names}"
             )?;
         }
-        let mut tables = BTreeMap::<(usize, Path), Vec<&Entry>>::new();
+        let mut tables = BTreeMap::<(usize, Path), Vec<&EffectiveValue>>::new();
         for entry in &self.entries {
             let table = entry.path.parent().unwrap_or_default();
             let first = table.keys().next();
@@ -87,8 +87,8 @@ fn key(key: &str) -> String {
     }
 }
 
-fn line(entry: &Entry) -> String {
-    let Entry { path, value, origin, .. } = entry;
+fn line(entry: &EffectiveValue) -> String {
+    let EffectiveValue { path, value, origin, .. } = entry;
     let name = key(path.last_key().unwrap_or_default());
     match value {
         Some(value) => format!("{:<COLUMN$}  # {origin}", format!("{name} = {value}")),
@@ -114,9 +114,9 @@ struct Told<'a> {
     line: Option<usize>,
 }
 
-impl<'a> From<&'a Entry> for Told<'a> {
-    fn from(entry: &'a Entry) -> Self {
-        let Entry { path, value, origin, .. } = entry;
+impl<'a> From<&'a EffectiveValue> for Told<'a> {
+    fn from(entry: &'a EffectiveValue) -> Self {
+        let EffectiveValue { path, value, origin, .. } = entry;
         let (source, name, line) = match origin {
             Origin::Default => ("default", None, None),
             Origin::Said(Place::File { name, line }) => ("file", Some(name.as_str()), *line),

@@ -16,7 +16,7 @@ impl Trimmed for Cut {
     }
 }
 
-fn compared(mut entries: Vec<Entry>) -> Sums {
+fn compared(mut entries: Vec<SpoolEntry>) -> Sums {
     entries.sort_unstable();
     let mut comparison = Comparison::new(1_000_000, &Cut);
     for entry in entries {
@@ -26,8 +26,8 @@ fn compared(mut entries: Vec<Entry>) -> Sums {
 }
 
 /// The same, by looking each thing up.
-fn by_hand(entries: &[Entry]) -> Sums {
-    let mut records: BTreeMap<(u32, i32, i64), Vec<Entry>> = BTreeMap::new();
+fn by_hand(entries: &[SpoolEntry]) -> Sums {
+    let mut records: BTreeMap<(u32, i32, i64), Vec<SpoolEntry>> = BTreeMap::new();
     for entry in entries {
         records.entry((entry.way, entry.partition, entry.offset)).or_default().push(*entry);
     }
@@ -139,7 +139,7 @@ fn kind() -> impl Strategy<Value = EntryKind> {
     ]
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+fn entry() -> impl Strategy<Value = SpoolEntry> {
     let hub_partition = prop_oneof![4 => 0..4u32, 1 => Just(ANYWHERE)];
     (0..2u32, 0..2i32, 0..12i64, kind(), hub_partition, 0..200i64, 0..3u64).prop_map(
         |(way, partition, offset, kind, hub_partition, at, digest)| {
@@ -147,7 +147,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             // An event is somewhere.
             let is_anywhere = kind == EntryKind::Found && hub_partition == ANYWHERE;
             let hub_partition = if is_anywhere { 0 } else { hub_partition };
-            Entry { way, partition, offset, kind, hub_partition, at, digests }
+            SpoolEntry { way, partition, offset, kind, hub_partition, at, digests }
         },
     )
 }
@@ -168,13 +168,13 @@ proptest! {
 }
 
 /// Two ways, each with two partitions of a hundred records on four hub partitions: all there.
-fn sound() -> Vec<Entry> {
+fn sound() -> Vec<SpoolEntry> {
     let mut all = Vec::new();
     for (way, partition) in [(0, 0), (0, 1), (1, 0), (1, 7)] {
         for offset in 0..100i64 {
             let hub_partition = (offset % 4) as u32;
             let digests = Digests { key: 1, headers: 2, body: offset as u64 };
-            let record = Entry {
+            let record = SpoolEntry {
                 way,
                 partition,
                 offset,
@@ -184,14 +184,14 @@ fn sound() -> Vec<Entry> {
                 digests,
             };
             let at = 10_000 + offset;
-            all.extend([record, Entry { kind: EntryKind::Found, at, ..record }]);
+            all.extend([record, SpoolEntry { kind: EntryKind::Found, at, ..record }]);
         }
     }
     all
 }
 
-fn event(all: &mut [Entry], offset: i64) -> &mut Entry {
-    let is = |it: &&mut Entry| {
+fn event(all: &mut [SpoolEntry], offset: i64) -> &mut SpoolEntry {
+    let is = |it: &&mut SpoolEntry| {
         (it.kind, it.way, it.partition, it.offset) == (EntryKind::Found, 1, 7, offset)
     };
     all.iter_mut().find(is).unwrap()
@@ -206,7 +206,7 @@ fn nothing_is_found_where_nothing_is() {
 
 #[test]
 fn each_planted_fault_is_found_alone_and_in_its_place() {
-    type Plant = fn(&mut Vec<Entry>);
+    type Plant = fn(&mut Vec<SpoolEntry>);
     let planted: [(Fault, Plant); 6] = [
         (Fault::Missing, |all| {
             all.retain(|it| {
@@ -215,7 +215,7 @@ fn each_planted_fault_is_found_alone_and_in_its_place() {
         }),
         (Fault::Twice, |all| {
             let again = *event(all, 42);
-            all.push(Entry { at: 90_000, ..again });
+            all.push(SpoolEntry { at: 90_000, ..again });
         }),
         (Fault::Disorder, |all| {
             // In one hub partition.
@@ -261,7 +261,7 @@ fn what_cannot_be_proven_is_no_fault() {
     // It could not be stored, and its letter is there.
     let refused = *event(&mut all, 44);
     all.retain(|it| (it.kind, it.way, it.partition, it.offset) != (EntryKind::Found, 1, 7, 44));
-    all.push(Entry { kind: EntryKind::Letter, ..refused });
+    all.push(SpoolEntry { kind: EntryKind::Letter, ..refused });
     let sums = compared(all);
     assert!(sums.is_good(), "{sums:?}");
     assert_eq!((sums.no_record, sums.expired, sums.dead_lettered), (1, 1, 1));

@@ -7,7 +7,7 @@ use std::io;
 use crate::group::{CommandError, Selection};
 
 use super::super::compare::{Comparison, Sums};
-use super::super::entry::{Entry, EntryKind};
+use super::super::entry::{EntryKind, SpoolEntry};
 use super::super::ledger::{Ledger, MOST};
 use super::super::runs::Runs;
 use super::super::state::{Source, VerifyState};
@@ -84,7 +84,7 @@ impl<'a> Ranges<'a> {
         Self { state, sources, meant }
     }
 
-    fn belongs(&self, entry: &Entry) -> Belongs {
+    fn belongs(&self, entry: &SpoolEntry) -> Belongs {
         let Some(way) = self.state.ways.get(entry.way as usize) else { return Belongs::Nowhere };
         let source = self.sources.get(way.topic.as_str()).and_then(|all| all.get(&entry.partition));
         match source {

@@ -42,18 +42,18 @@ fn state(ranges: &[(i64, i64)], fresh: bool) -> VerifyState {
     }
 }
 
-fn entry(kind: EntryKind, partition: i32, offset: i64, at: i64) -> Entry {
+fn entry(kind: EntryKind, partition: i32, offset: i64, at: i64) -> SpoolEntry {
     let hub_partition = if kind == EntryKind::Found { (offset % 2) as u32 } else { ANYWHERE };
     let digests = Digests { key: 0, headers: 0, body: offset.cast_unsigned() };
-    Entry { way: 0, partition, offset, kind, hub_partition, at, digests }
+    SpoolEntry { way: 0, partition, offset, kind, hub_partition, at, digests }
 }
 
-fn found(partition: i32, offset: i64, at: i64) -> Entry {
+fn found(partition: i32, offset: i64, at: i64) -> SpoolEntry {
     entry(EntryKind::Found, partition, offset, at)
 }
 
 /// The records of these ranges.
-fn records(ranges: &[(i64, i64)]) -> Vec<Entry> {
+fn records(ranges: &[(i64, i64)]) -> Vec<SpoolEntry> {
     let of = |(partition, (from, to)): (usize, &(i64, i64))| {
         (*from..*to).map(move |offset| entry(EntryKind::Expected, partition as i32, offset, 0))
     };
@@ -74,7 +74,7 @@ impl Played {
     }
 
     /// Plays a round of these ranges, in which these events are read.
-    fn round(&mut self, ranges: &[(i64, i64)], fresh: bool, events: &[Entry]) -> (Sums, u64) {
+    fn round(&mut self, ranges: &[(i64, i64)], fresh: bool, events: &[SpoolEntry]) -> (Sums, u64) {
         self.round_of(ranges, fresh, events, &[])
     }
 
@@ -82,7 +82,7 @@ impl Played {
         &mut self,
         ranges: &[(i64, i64)],
         fresh: bool,
-        events: &[Entry],
+        events: &[SpoolEntry],
         meant: &[Selection],
     ) -> (Sums, u64) {
         self.runs.add(&mut records(ranges)).unwrap();
@@ -111,8 +111,8 @@ fn ranges(steps: Vec<(i64, i64)>) -> Vec<[(i64, i64); 2]> {
 }
 
 /// The events that are read in each round, mostly in their order.
-fn events(rounds: &[[(i64, i64); 2]], fates: &[Fate], turned: &[bool]) -> Vec<Vec<Entry>> {
-    let mut read: Vec<Vec<(i64, Entry)>> = vec![Vec::new(); rounds.len()];
+fn events(rounds: &[[(i64, i64); 2]], fates: &[Fate], turned: &[bool]) -> Vec<Vec<SpoolEntry>> {
+    let mut read: Vec<Vec<(i64, SpoolEntry)>> = vec![Vec::new(); rounds.len()];
     let mut turned = turned.iter().cycle();
     for (round, ranges) in rounds.iter().enumerate() {
         for record in records(ranges) {
@@ -130,11 +130,11 @@ fn events(rounds: &[[(i64, i64); 2]], fates: &[Fate], turned: &[bool]) -> Vec<Ve
         }
     }
     let mut at = 0;
-    let numbered = |mut events: Vec<(i64, Entry)>| {
+    let numbered = |mut events: Vec<(i64, SpoolEntry)>| {
         events.sort_by_key(|(place, _)| *place);
-        let number = |(_, entry): (i64, Entry)| {
+        let number = |(_, entry): (i64, SpoolEntry)| {
             at += 1;
-            Entry { at, ..entry }
+            SpoolEntry { at, ..entry }
         };
         events.into_iter().map(number).collect()
     };
