@@ -181,7 +181,7 @@ fn transport(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
 }
 
 /// What of a connection string is no secret.
-pub(super) struct Known {
+pub(super) struct StringFacts {
     pub(super) host: String,
     /// Of its key; nothing if it has a signature instead.
     pub(super) key_name: Option<String>,
@@ -190,7 +190,11 @@ pub(super) struct Known {
 }
 
 /// Reads the connection string under `key`, and says what became of it.
-pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) -> Option<Known> {
+pub(super) fn connection_string(
+    key: &str,
+    text: &str,
+    notes: &mut Vec<Note>,
+) -> Option<StringFacts> {
     // The secret is not needed, is often somewhere else, and is gone before anything else is looked at.
     let secret = Regex::new(r"(?i)(SharedAccessKey\s*=)[^;]*").expect("a good expression");
     let known = secret.replace(text, "${1}x").parse::<ConnectionString>();
@@ -214,7 +218,7 @@ pub(super) fn connection_string(key: &str, text: &str, notes: &mut Vec<Note>) ->
                 notes.push(Note::new(key, text));
             }
             let websocket = known.protocol == Some(Protocol::WebSocket);
-            Some(Known { host: known.address.host, key_name, hub, websocket })
+            Some(StringFacts { host: known.address.host, key_name, hub, websocket })
         }
         Err(flaw) => {
             let text = format!(

@@ -19,7 +19,7 @@ use super::shard::{LaneView, View};
 const KEEPS_UP: f64 = 10.0;
 
 /// What one document is made from.
-struct Known<'a> {
+struct Inputs<'a> {
     shared: &'a StatusState,
     config: Arc<Config>,
     /// By shard; `None` of one that did not answer.
@@ -42,7 +42,7 @@ pub(super) fn document(
     let verdict = shared.health.ready();
     let ready = verdict.is_good();
     let (config, wall) = (shared.config(), whole(Timestamp::now()));
-    let known = Known { shared, config, views, change, held: verdict.held, now, wall };
+    let known = Inputs { shared, config, views, change, held: verdict.held, now, wall };
     let members = shared.health.members();
     let topics = known.topics();
     Document {
@@ -84,7 +84,7 @@ pub(super) fn document(
     }
 }
 
-impl Known<'_> {
+impl Inputs<'_> {
     /// The time of day at which it was so long ago.
     fn ago(&self, time: Duration) -> Timestamp {
         let ago = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);

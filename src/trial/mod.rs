@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bridge_core::rehearse::{Rehearsed, rehearse};
-use bridge_core::step::Known;
+use bridge_core::step::FetchedValues;
 
 use crate::config::{Config, Mapping, Topics};
 use crate::record::{OwnedRecord, Record};
@@ -48,7 +48,7 @@ pub struct Trial {
     /// The ways of each topic that has come.
     routes: HashMap<String, Arc<[Route]>>,
     turns: RoundRobin,
-    known: Known,
+    known: FetchedValues,
     schemas: Schemas,
 }
 
@@ -66,7 +66,7 @@ impl Trial {
             hubs: HashMap::new(),
             routes: HashMap::new(),
             turns: RoundRobin::default(),
-            known: Known::default(),
+            known: FetchedValues::default(),
             schemas: Schemas::of(config),
         }
     }

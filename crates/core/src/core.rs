@@ -29,7 +29,7 @@ use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
 use crate::route::{self, Router};
 use crate::scale::{HubNumber, Scale};
-use crate::step::Known;
+use crate::step::FetchedValues;
 use crate::trace::Followed;
 
 /// A partition with so many dead letters on their way takes nothing more.
@@ -71,7 +71,7 @@ pub struct Core {
     /// Partitions that wait for the common half of the memory, while their hub holds nothing.
     pub(crate) for_common: Vec<Assignment>,
     /// What steps need to know, and was fetched.
-    pub(crate) known: Known,
+    pub(crate) known: FetchedValues,
     /// What is known of events that may have been sent before.
     pub(crate) once: Once,
     /// What has to be fetched, and who waits for it.
@@ -106,7 +106,7 @@ impl Core {
             gathered: Duration::ZERO,
             tick: None,
             for_common: Vec::new(),
-            known: Known::default(),
+            known: FetchedValues::default(),
             once: Once::default(),
             missing: Missings::default(),
             filtered: Vec::new(),

@@ -142,7 +142,7 @@ mod tests {
     use crate::record::{Header, Position, TopicPartition};
     use crate::rehearse::{Rehearsed, rehearse};
     use crate::route::{RoundRobin, Router};
-    use crate::step::{Draft, Field, Known, Outcome, Shape, Step};
+    use crate::step::{Draft, FetchedValues, Field, Outcome, Shape, Step};
 
     /// What was asked of steps and choices.
     #[derive(Debug, Default)]
@@ -156,7 +156,7 @@ mod tests {
     struct Tenant(Arc<Asked>);
 
     impl Shape for Tenant {
-        fn apply<'r>(&self, record: &Record<'r>, _: &Known) -> Outcome<'r> {
+        fn apply<'r>(&self, record: &Record<'r>, _: &FetchedValues) -> Outcome<'r> {
             self.0.steps.fetch_add(1, Relaxed);
             let mut draft = Draft::of(record);
             match record.value {
@@ -265,7 +265,7 @@ mod tests {
         let router = Router::new(&[mapping(&Arc::default(), 3)]);
         let routes = router.routes("orders");
         let told = |value: &[u8]| {
-            let (turns, known) = (&mut RoundRobin::default(), &Known::default());
+            let (turns, known) = (&mut RoundRobin::default(), &FetchedValues::default());
             let (way, became) =
                 rehearse(&routes, &record(0, value), (Some(1), 1 << 20), turns, known);
             let word = match became {

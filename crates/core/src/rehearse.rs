@@ -7,7 +7,7 @@ use crate::mapping::{Policy, TooLarge};
 use crate::parts::Split;
 use crate::record::Record;
 use crate::route::{Misfit, RoundRobin, Route};
-use crate::step::{Known, Missing, Shaped};
+use crate::step::{FetchedValues, Missing, Shaped};
 use crate::typed::WrongType;
 
 /// What would become of a record.
@@ -48,7 +48,7 @@ pub fn rehearse<'w>(
     record: &Record<'_>,
     (partitions, limit): (Option<usize>, usize),
     turns: &mut RoundRobin,
-    known: &Known,
+    known: &FetchedValues,
 ) -> (&'w Route, Rehearsed) {
     let first = &ways[0];
     let shaped = match Shaped::by(first.step.as_ref(), record, known) {

@@ -15,7 +15,7 @@ use crate::record::{Header, Record};
 /// What happens to each record of a mapping. It has no clock and does no I/O.
 pub trait Shape: fmt::Debug + Send + Sync {
     /// What becomes of `record`, by what is known.
-    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r>;
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r>;
 }
 
 /// What becomes of a record.
@@ -66,11 +66,11 @@ const MOST: usize = 10_000;
 
 /// All that was fetched.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct FetchedValues {
     things: HashMap<Reference, Thing>,
 }
 
-impl Known {
+impl FetchedValues {
     /// The thing, if it was fetched.
     pub fn get(&self, reference: &Reference) -> Option<&Thing> {
         self.things.get(reference)
@@ -139,7 +139,7 @@ impl<'r> Shaped<'r> {
     pub(crate) fn by(
         step: Option<&Step>,
         record: &Record<'r>,
-        known: &Known,
+        known: &FetchedValues,
     ) -> Result<Self, Missing> {
         let Some(step) = step else { return Ok(Self::Same) };
         Ok(match step.shape.apply(record, known) {

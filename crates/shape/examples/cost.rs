@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bridge_core::fork::Choose as _;
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Known, Shape};
+use bridge_core::step::{FetchedValues, Shape};
 use bridge_shape::{
     Asked, CloudEvents, Codec, Expression, Fields, HashKey, Headers, Make, Path, Pattern, Select,
     Template,
@@ -36,7 +36,7 @@ fn main() {
     };
     println!("a value of {} bytes, three headers", value.len());
     for (what, asked) in cases() {
-        let known = Known::default();
+        let known = FetchedValues::default();
         measure(what, || drop(black_box(asked.apply(black_box(&record), &known))));
     }
     for text in ["tenant-{header:tenant}", "tenant-{field:customer.country}"] {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bridge_core::record::Record;
-use bridge_core::step::{Draft, Known, Outcome, Shape};
+use bridge_core::step::{Draft, FetchedValues, Outcome, Shape};
 
 use crate::cloud_events::CloudEvents;
 use crate::compress::Codec;
@@ -50,7 +50,7 @@ pub struct Key {
 }
 
 impl Shape for Asked {
-    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r> {
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r> {
         self.shaped(record, known).unwrap_or_else(Stop::outcome)
     }
 }
@@ -82,7 +82,7 @@ impl Asked {
             || self.compress.is_some()
     }
 
-    fn shaped<'r>(&self, record: &Record<'r>, known: &Known) -> Result<Outcome<'r>, Stop> {
+    fn shaped<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Result<Outcome<'r>, Stop> {
         self.select.at_first_sight(record)?;
         if !self.looks_closer() {
             return Ok(Outcome::Same);

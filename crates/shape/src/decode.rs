@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, Field, Known, Missing};
+use bridge_core::step::{Draft, FetchedValues, Field, Missing};
 use bridge_schema::{Form, Framed, Framing, Part, Schema, SchemaId, frame};
 
 use crate::headers::CONTENT_TYPE;
@@ -59,7 +59,7 @@ impl Decode {
     pub(crate) fn decode<'r>(
         &self,
         record: &Record<'r>,
-        known: &Known,
+        known: &FetchedValues,
     ) -> Result<Option<Draft<'r>>, Stop> {
         // A tombstone stays one, and who has no key has none.
         let key = self.key.as_ref().zip(record.key);
@@ -89,7 +89,7 @@ impl Decoder {
         part: Part,
         bytes: &[u8],
         headers: &[Header<'_>],
-        known: &'k Known,
+        known: &'k FetchedValues,
     ) -> Result<Decoded<'k>, Stop> {
         let of = match part {
             Part::Key => "key",
@@ -113,7 +113,7 @@ impl Decoder {
         Ok(Decoded { bytes: out, id, schema })
     }
 
-    fn schema<'k>(&self, id: SchemaId, known: &'k Known) -> Result<&'k Schema, Stop> {
+    fn schema<'k>(&self, id: SchemaId, known: &'k FetchedValues) -> Result<&'k Schema, Stop> {
         let reference = reference(self.registry, id);
         let fetched = known.get(&reference).and_then(|thing| thing.downcast_ref::<Fetched>());
         match fetched {
@@ -185,8 +185,8 @@ mod tests {
         Record { topic, partition, offset, timestamp, key, value, headers }
     }
 
-    fn knowing(fetched: Fetched) -> Known {
-        let mut known = Known::default();
+    fn knowing(fetched: Fetched) -> FetchedValues {
+        let mut known = FetchedValues::default();
         known.put(reference(2, SchemaId::Id(7)), Arc::new(fetched));
         known
     }
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_tombstone_stays_one() {
         let decode = asked(Decode { key: None, value: Some(decoder()) });
-        let same = decode.apply(&record(Some(b"k"), None, &[]), &Known::default());
+        let same = decode.apply(&record(Some(b"k"), None, &[]), &FetchedValues::default());
         assert!(matches!(same, Outcome::Same));
         let decode = asked(Decode { key: Some(decoder()), value: Some(decoder()) });
         let shaped = decode.apply(&record(Some(VALUE), None, &[]), &knowing(Ok(schema())));
@@ -238,12 +238,13 @@ mod tests {
     #[test]
     fn what_cannot_be_decoded_says_why_and_never_what_it_holds() {
         let decode = asked(Decode { key: None, value: Some(decoder()) });
-        let outcome =
-            |value, known: &Known| match decode.apply(&record(None, Some(value), &[]), known) {
-                Outcome::Refused { reason, detail } => (reason, detail),
-                Outcome::Missing(Missing { what, .. }) => ("missing", what.to_string()),
-                other => panic!("{other:?}"),
-            };
+        let outcome = |value, known: &FetchedValues| match decode
+            .apply(&record(None, Some(value), &[]), known)
+        {
+            Outcome::Refused { reason, detail } => (reason, detail),
+            Outcome::Missing(Missing { what, .. }) => ("missing", what.to_string()),
+            other => panic!("{other:?}"),
+        };
         let known = knowing(Ok(schema()));
         let (reason, detail) = outcome(b"secret", &known);
         assert_eq!(reason, NOT_FRAMED);

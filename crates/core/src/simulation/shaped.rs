@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::mapping::Partitioning::{Key, Mirror};
 use crate::mapping::{Policy, TooLarge};
 use crate::record::Record;
-use crate::step::{self, Draft, Field, Known, Missing, Outcome, Reference};
+use crate::step::{self, Draft, FetchedValues, Field, Missing, Outcome, Reference};
 
 use super::plan::{Plan, Tp};
 use super::world::{World, name, tp};
@@ -58,7 +58,7 @@ fn schema(number: u8) -> Reference {
 }
 
 impl step::Shape for Picky {
-    fn apply<'r>(&self, record: &Record<'r>, known: &Known) -> Outcome<'r> {
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r> {
         let at = tp(&name((record.topic["topic-".len()..].parse().unwrap(), record.partition)));
         let offset = record.offset;
         if Registry::shared().filters(self.hub, at, offset) {

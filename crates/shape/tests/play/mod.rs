@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, Known, Outcome, Shape};
+use bridge_core::step::{Draft, FetchedValues, Outcome, Shape};
 use bridge_schema::frame::{Counts, Width};
 use bridge_schema::{Form, Framing, Kind, Schema, SchemaId, Source};
 use bridge_shape::{
@@ -143,8 +143,8 @@ fn weight(draft: &Draft<'_>) -> usize {
     parts.chain(headers).sum()
 }
 
-static KNOWN: LazyLock<Known> = LazyLock::new(|| {
-    let mut known = Known::default();
+static KNOWN: LazyLock<FetchedValues> = LazyLock::new(|| {
+    let mut known = FetchedValues::default();
     let texts = [(Kind::Avro, AVRO), (Kind::Protobuf, PROTOBUF), (Kind::Json, "{}")];
     for (id, (kind, text)) in (1..).zip(texts) {
         let source = Source { kind, text: text.to_owned(), references: Vec::new() };
