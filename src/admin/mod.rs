@@ -14,5 +14,5 @@ mod server;
 
 pub use changes::{Answer, Change, Changes};
 pub use client::{Client, Reply};
-pub use reloads::{Outcome, ReloadRefusal, Reloads};
+pub use reloads::{ReloadOutcome, ReloadRefusal, Reloads};
 pub use server::{ListenError, Server, Views};

@@ -14,7 +14,7 @@ pub struct ReloadRefusal {
 }
 
 /// What came of a reload: the differences, or why not.
-pub type Outcome = Result<Vec<String>, ReloadRefusal>;
+pub type ReloadOutcome = Result<Vec<String>, ReloadRefusal>;
 
 /// Where a reload is asked for. Copies share one state.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Reloads(Arc<Mutex<ReloadRequests>>);
 #[derive(Debug, Default)]
 struct ReloadRequests {
     wanted: bool,
-    replies: Vec<oneshot::Sender<Outcome>>,
+    replies: Vec<oneshot::Sender<ReloadOutcome>>,
 }
 
 impl Reloads {
@@ -33,7 +33,7 @@ impl Reloads {
     }
 
     /// Asks for one, and to be told what came of it.
-    pub fn question(&self) -> oneshot::Receiver<Outcome> {
+    pub fn question(&self) -> oneshot::Receiver<ReloadOutcome> {
         let (reply, answer) = oneshot::channel();
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.wanted = true;
@@ -42,7 +42,7 @@ impl Reloads {
     }
 
     /// Who is to be told, if somebody has asked since this was last asked.
-    pub fn take(&self) -> Option<Vec<oneshot::Sender<Outcome>>> {
+    pub fn take(&self) -> Option<Vec<oneshot::Sender<ReloadOutcome>>> {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut asked.wanted).then(|| std::mem::take(&mut asked.replies))
     }

@@ -31,7 +31,7 @@ pub(super) struct Aim {
 
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
+pub(super) struct CatchUp {
     /// Whether everything is settled.
     pub(super) arrived: bool,
     /// Offsets that are.
@@ -40,7 +40,7 @@ pub(super) struct Outcome {
 
 /// Looks on a thread of its own.
 pub(super) struct CatchUpWatch {
-    thread: JoinHandle<Outcome>,
+    thread: JoinHandle<CatchUp>,
     /// Dropped, it ends the watch.
     running: SyncSender<()>,
 }
@@ -58,13 +58,13 @@ impl CatchUpWatch {
         let thread = std::thread::Builder::new().name("caught-up".into()).spawn(move || {
             let arrived = look_on(&config, &mut aim, &progress, &stop, &ended);
             progress.end();
-            Outcome { arrived, settled: aim.goal.as_ref().map_or(0, Goal::settled) }
+            CatchUp { arrived, settled: aim.goal.as_ref().map_or(0, Goal::settled) }
         })?;
         Ok(Self { thread, running })
     }
 
     /// The bridge has ended: what has come of it.
-    pub(super) fn end(self) -> Outcome {
+    pub(super) fn end(self) -> CatchUp {
         drop(self.running);
         self.thread.join().expect("a panic would have ended the process")
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::asking::{failed, meant, read};
-use super::caught_up::{Aim, Outcome};
+use super::caught_up::{Aim, CatchUp};
 use super::run::until_told;
 use super::{Source, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat};
@@ -223,14 +223,14 @@ impl Sending {
             say(std::io::stderr(), format_args!("note: group `{name}`: {what}"));
         }
         let begun = Instant::now();
-        let (mut code, mut outcome) = (0, Outcome { arrived: true, settled: 0 });
+        let (mut code, mut outcome) = (0, CatchUp { arrived: true, settled: 0 });
         if replay.left() > 0 {
             let goal = Some(Goal::of(replay));
             let done = "replay done: every record is settled";
             let aim = Aim { doing: "replaying", done, goal };
             let for_people = !self.json && config.log.format == LogFormat::Text;
             let ended = until_told(config.clone(), true, Some(aim), for_people, None);
-            let before = Outcome { arrived: false, settled: 0 };
+            let before = CatchUp { arrived: false, settled: 0 };
             (code, outcome) = (ended.code, ended.outcome.unwrap_or(before));
         }
         let took = begun.elapsed();
@@ -242,7 +242,7 @@ impl Sending {
             }
             _ => None,
         };
-        let Outcome { arrived, settled } = outcome;
+        let CatchUp { arrived, settled } = outcome;
         let told = Replayed { replay, settled, took, arrived, kept };
         code = if code == 0 && !arrived { TRY_AGAIN } else { code };
         match self.json {

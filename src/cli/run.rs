@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::caught_up::{Aim, CatchUpWatch, Outcome};
+use super::caught_up::{Aim, CatchUp, CatchUpWatch};
 use super::progress::Progress;
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
@@ -59,7 +59,7 @@ pub(super) struct Ended {
     /// The exit code, as far as the bridge itself goes.
     pub(super) code: u8,
     /// What came of what was to be settled.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<CatchUp>,
 }
 
 /// Runs the bridge until a signal, or until what it aims at is settled. How far it is, is drawn `for_people`.

@@ -19,7 +19,7 @@ use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
 use crate::group::{CommandError, Selection, Target};
 use crate::letters::Time;
-use crate::verify::{self, Outcome, ProgressWatch};
+use crate::verify::{self, ProgressWatch, VerifyOutcome};
 
 /// What is to be compared.
 #[derive(Debug, Args)]
@@ -162,9 +162,9 @@ impl Question {
         Ok(self.told(&came?))
     }
 
-    fn told(&self, came: &Outcome) -> ExitCode {
+    fn told(&self, came: &VerifyOutcome) -> ExitCode {
         match came {
-            Outcome::Compared(report) => {
+            VerifyOutcome::Compared(report) => {
                 let good = report.sums.is_good();
                 let code = if good { ExitCode::SUCCESS } else { ExitCode::from(UNPROVEN) };
                 match self.json {
@@ -172,7 +172,7 @@ impl Question {
                     false => answer(format_args!("{report}"), code),
                 }
             }
-            Outcome::Stopped => {
+            VerifyOutcome::Stopped => {
                 let on = match &self.work_dir {
                     Some(_) => "the same command continues",
                     None => "use `--work-dir` to be able to continue",

@@ -22,12 +22,12 @@ pub struct TrialResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping: Option<String>,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: TrialOutcome,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-enum Outcome {
+enum TrialOutcome {
     Sent(Box<Sent>),
     Filtered {
         reason: &'static str,
@@ -91,14 +91,14 @@ impl TrialResult {
             |outcome| Self { record: name(record), mapping: Some(route.name.to_string()), outcome };
         let outcome = match became {
             Rehearsed::Events(events) => {
-                let sent = |event| told(Outcome::Sent(Box::new(Sent::of(event, route))));
+                let sent = |event| told(TrialOutcome::Sent(Box::new(Sent::of(event, route))));
                 return events.into_iter().map(sent).collect();
             }
             Rehearsed::NoPlace(misfit) => {
-                Outcome::Waits { detail: format!("{misfit}; hint: {}", Misfit::HINT) }
+                TrialOutcome::Waits { detail: format!("{misfit}; hint: {}", Misfit::HINT) }
             }
-            Rehearsed::Filtered(reason) => Outcome::Filtered { reason },
-            Rehearsed::Refused { reason, detail } => Outcome::Refused {
+            Rehearsed::Filtered(reason) => TrialOutcome::Filtered { reason },
+            Rehearsed::Refused { reason, detail } => TrialOutcome::Refused {
                 reason,
                 detail,
                 policy: failure.policy.as_str(),
@@ -106,7 +106,7 @@ impl TrialResult {
             },
             Rehearsed::Missing(missing) => {
                 let why = why.unwrap_or("it is unknown");
-                Outcome::Waits { detail: format!("{}: {why}", missing.what) }
+                TrialOutcome::Waits { detail: format!("{}: {why}", missing.what) }
             }
         };
         vec![told(outcome)]
@@ -114,12 +114,12 @@ impl TrialResult {
 
     /// No mapping takes its topic.
     pub fn unmapped(record: &Record<'_>) -> Self {
-        Self { record: name(record), mapping: None, outcome: Outcome::Unmapped }
+        Self { record: name(record), mapping: None, outcome: TrialOutcome::Unmapped }
     }
 
     /// Whether it is sent, or filtered as its mapping says.
     pub fn is_well(&self) -> bool {
-        matches!(self.outcome, Outcome::Sent(_) | Outcome::Filtered { .. })
+        matches!(self.outcome, TrialOutcome::Sent(_) | TrialOutcome::Filtered { .. })
     }
 
     /// One line of JSON.
@@ -164,26 +164,28 @@ impl fmt::Display for TrialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = plain::line(&self.record);
         match &self.outcome {
-            Outcome::Sent(sent) => {
+            TrialOutcome::Sent(sent) => {
                 write!(f, "{record} → {}/{}", sent.namespace, sent.hub)?;
                 if let Some(partition) = sent.hub_partition {
                     write!(f, ", partition {partition}")?;
                 }
                 sent.fmt(f)
             }
-            Outcome::Filtered { reason } => {
+            TrialOutcome::Filtered { reason } => {
                 let mapping = self.mapping.as_deref().unwrap_or_default();
                 write!(f, "{record} is filtered by mapping {}: {reason}", plain::line(mapping))
             }
-            Outcome::Refused { reason, detail, policy, dead_letter_topic } => {
+            TrialOutcome::Refused { reason, detail, policy, dead_letter_topic } => {
                 write!(f, "{record} is refused, {reason}: {}", plain::line(detail))?;
                 match dead_letter_topic {
                     Some(topic) => write!(f, "\n  policy: {policy}, to topic {topic}"),
                     None => write!(f, "\n  policy: {policy}"),
                 }
             }
-            Outcome::Waits { detail } => write!(f, "{record} waits: {}", plain::line(detail)),
-            Outcome::Unmapped => write!(f, "{record} goes nowhere: no mapping reads its topic"),
+            TrialOutcome::Waits { detail } => write!(f, "{record} waits: {}", plain::line(detail)),
+            TrialOutcome::Unmapped => {
+                write!(f, "{record} goes nowhere: no mapping reads its topic")
+            }
         }
     }
 }

@@ -84,7 +84,7 @@ impl Question {
 
 /// How it ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum VerifyOutcome {
     /// All was compared.
     Compared(Box<Report>),
     /// It was stopped before; the same command goes on.
@@ -97,7 +97,7 @@ pub async fn verify(
     question: &Question,
     folder: &Path,
     watch: &dyn ProgressWatch,
-) -> Result<Outcome, CommandError> {
+) -> Result<VerifyOutcome, CommandError> {
     let begun = Instant::now();
     let name = question.name(config);
     let known = VerifyState::load(folder).map_err(|error| ledger::of(folder, &error))?;
@@ -118,13 +118,13 @@ pub async fn verify(
     let mut ledger = Ledger::open(folder, state)?;
     ledger.save()?;
     if !read(&mut ledger, (config, question), &asked, &mut hubs, watch).await? {
-        return Ok(Outcome::Stopped);
+        return Ok(VerifyOutcome::Stopped);
     }
     for hub in hubs {
         hub.leave().await;
     }
     let sums = compare(&mut ledger, question.examples)?;
-    Ok(Outcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+    Ok(VerifyOutcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
 }
 
 /// Opens the hubs at `places`, in their order.

@@ -142,7 +142,7 @@ mod tests {
     use crate::record::{Header, Position, TopicPartition};
     use crate::rehearse::{Rehearsed, rehearse};
     use crate::route::{RoundRobin, Router};
-    use crate::step::{Draft, FetchedValues, Field, Outcome, Shape, Step};
+    use crate::step::{Draft, FetchedValues, Field, Shape, Step, StepOutcome};
 
     /// What was asked of steps and choices.
     #[derive(Debug, Default)]
@@ -156,19 +156,19 @@ mod tests {
     struct Tenant(Arc<Asked>);
 
     impl Shape for Tenant {
-        fn apply<'r>(&self, record: &Record<'r>, _: &FetchedValues) -> Outcome<'r> {
+        fn apply<'r>(&self, record: &Record<'r>, _: &FetchedValues) -> StepOutcome<'r> {
             self.0.steps.fetch_add(1, Relaxed);
             let mut draft = Draft::of(record);
             match record.value {
-                Some(b"none") => return Outcome::Filtered("field"),
+                Some(b"none") => return StepOutcome::Filtered("field"),
                 Some(b"bad") => {
-                    return Outcome::Refused { reason: "unreadable", detail: String::new() };
+                    return StepOutcome::Refused { reason: "unreadable", detail: String::new() };
                 }
                 _ => {}
             }
             let value = draft.value.clone();
             draft.headers.push(Field { name: b"tenant".into(), value });
-            Outcome::Shaped(draft)
+            StepOutcome::Shaped(draft)
         }
     }
 

@@ -15,12 +15,12 @@ use crate::record::{Header, Record};
 /// What happens to each record of a mapping. It has no clock and does no I/O.
 pub trait Shape: fmt::Debug + Send + Sync {
     /// What becomes of `record`, by what is known.
-    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r>;
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> StepOutcome<'r>;
 }
 
 /// What becomes of a record.
 #[derive(Debug)]
-pub enum Outcome<'r> {
+pub enum StepOutcome<'r> {
     /// It goes on as it is.
     Same,
     /// It goes on as this.
@@ -143,11 +143,11 @@ impl<'r> Shaped<'r> {
     ) -> Result<Self, Missing> {
         let Some(step) = step else { return Ok(Self::Same) };
         Ok(match step.shape.apply(record, known) {
-            Outcome::Same => Self::Same,
-            Outcome::Shaped(draft) => Self::Draft(draft),
-            Outcome::Filtered(reason) => Self::Filtered(reason),
-            Outcome::Refused { reason, detail } => Self::Refused(reason, detail),
-            Outcome::Missing(missing) => return Err(missing),
+            StepOutcome::Same => Self::Same,
+            StepOutcome::Shaped(draft) => Self::Draft(draft),
+            StepOutcome::Filtered(reason) => Self::Filtered(reason),
+            StepOutcome::Refused { reason, detail } => Self::Refused(reason, detail),
+            StepOutcome::Missing(missing) => return Err(missing),
         })
     }
 

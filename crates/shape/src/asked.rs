@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bridge_core::record::Record;
-use bridge_core::step::{Draft, FetchedValues, Outcome, Shape};
+use bridge_core::step::{Draft, FetchedValues, Shape, StepOutcome};
 
 use crate::cloud_events::CloudEvents;
 use crate::compress::Codec;
@@ -50,7 +50,7 @@ pub struct Key {
 }
 
 impl Shape for Asked {
-    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r> {
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> StepOutcome<'r> {
         self.shaped(record, known).unwrap_or_else(Stop::outcome)
     }
 }
@@ -82,10 +82,14 @@ impl Asked {
             || self.compress.is_some()
     }
 
-    fn shaped<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Result<Outcome<'r>, Stop> {
+    fn shaped<'r>(
+        &self,
+        record: &Record<'r>,
+        known: &FetchedValues,
+    ) -> Result<StepOutcome<'r>, Stop> {
         self.select.at_first_sight(record)?;
         if !self.looks_closer() {
-            return Ok(Outcome::Same);
+            return Ok(StepOutcome::Same);
         }
         let decoded = self.decode.decode(record, known)?;
         let is_open = decoded.is_some() || self.open_key || self.open_value.is_some();
@@ -101,7 +105,7 @@ impl Asked {
             codec.compress(&mut draft);
         }
         let is_same = !is_open && !self.changes();
-        Ok(if is_same { Outcome::Same } else { Outcome::Shaped(draft) })
+        Ok(if is_same { StepOutcome::Same } else { StepOutcome::Shaped(draft) })
     }
 
     /// The value is JSON from here on, where anything needs that.

@@ -156,7 +156,7 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
-    use bridge_core::step::{Outcome, Shape};
+    use bridge_core::step::{Shape, StepOutcome};
     use bridge_schema::{Kind, Source};
 
     use super::*;
@@ -204,7 +204,7 @@ mod tests {
             Header { name: b"schema-name", value: Some(b"the producer's") },
         ];
         let record = record(Some(VALUE), Some(VALUE), &headers);
-        let Outcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
+        let StepOutcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
             panic!()
         };
         let json = br#"{"id":21,"note":"ok"}"#;
@@ -227,10 +227,10 @@ mod tests {
     fn a_tombstone_stays_one() {
         let decode = asked(Decode { key: None, value: Some(decoder()) });
         let same = decode.apply(&record(Some(b"k"), None, &[]), &FetchedValues::default());
-        assert!(matches!(same, Outcome::Same));
+        assert!(matches!(same, StepOutcome::Same));
         let decode = asked(Decode { key: Some(decoder()), value: Some(decoder()) });
         let shaped = decode.apply(&record(Some(VALUE), None, &[]), &knowing(Ok(schema())));
-        let Outcome::Shaped(draft) = shaped else { panic!() };
+        let StepOutcome::Shaped(draft) = shaped else { panic!() };
         assert_eq!((draft.value, draft.headers.len()), (None, 0));
         assert_eq!(draft.key.as_deref(), Some(&br#"{"id":21,"note":"ok"}"#[..]));
     }
@@ -241,8 +241,8 @@ mod tests {
         let outcome = |value, known: &FetchedValues| match decode
             .apply(&record(None, Some(value), &[]), known)
         {
-            Outcome::Refused { reason, detail } => (reason, detail),
-            Outcome::Missing(Missing { what, .. }) => ("missing", what.to_string()),
+            StepOutcome::Refused { reason, detail } => (reason, detail),
+            StepOutcome::Missing(Missing { what, .. }) => ("missing", what.to_string()),
             other => panic!("{other:?}"),
         };
         let known = knowing(Ok(schema()));
@@ -266,7 +266,7 @@ mod tests {
         let decode =
             asked(Decode { key: None, value: Some(Decoder { to: To::Avro, ..decoder() }) });
         let record = record(None, Some(VALUE), &[]);
-        let Outcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
+        let StepOutcome::Shaped(draft) = decode.apply(&record, &knowing(Ok(schema()))) else {
             panic!()
         };
         assert!(draft.value.as_deref().is_some_and(|value| value.starts_with(b"Obj\x01")));

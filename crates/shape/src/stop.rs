@@ -1,6 +1,6 @@
 //! Why there is nothing to go on with. Nothing here quotes what is in a record: it names places.
 
-use bridge_core::step::{Missing, Outcome};
+use bridge_core::step::{Missing, StepOutcome};
 
 use crate::json::NotJson;
 
@@ -24,11 +24,11 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    pub(crate) fn outcome<'r>(self) -> Outcome<'r> {
+    pub(crate) fn outcome<'r>(self) -> StepOutcome<'r> {
         match self {
-            Self::Filtered(reason) => Outcome::Filtered(reason),
-            Self::Refused(reason, detail) => Outcome::Refused { reason, detail },
-            Self::Missing(missing) => Outcome::Missing(missing),
+            Self::Filtered(reason) => StepOutcome::Filtered(reason),
+            Self::Refused(reason, detail) => StepOutcome::Refused { reason, detail },
+            Self::Missing(missing) => StepOutcome::Missing(missing),
         }
     }
 

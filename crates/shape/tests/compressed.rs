@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, FetchedValues, Outcome, Shape as _};
+use bridge_core::step::{Draft, FetchedValues, Shape as _, StepOutcome};
 use bridge_shape::{Asked, Codec};
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn shaped<'r>(codec: Codec, value: Option<&'r [u8]>, headers: &'r [Header<'r>]) 
     let record = Record { topic, partition, offset, timestamp: None, key: None, value, headers };
     let asked = Asked { compress: Some(codec), ..Asked::default() };
     match asked.apply(&record, &FetchedValues::default()) {
-        Outcome::Shaped(draft) => draft,
+        StepOutcome::Shaped(draft) => draft,
         other => panic!("{other:?}"),
     }
 }

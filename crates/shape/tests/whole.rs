@@ -1,7 +1,7 @@
 //! Whole steps: what becomes of a record, by all that a mapping may ask for.
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, FetchedValues, Outcome, Shape};
+use bridge_core::step::{Draft, FetchedValues, Shape, StepOutcome};
 use bridge_shape::{
     Asked, CloudEvents, Expression, Fields, HashKey, Headers, Key, Make, Mode, Path, Pattern,
     Select, Template, Tombstones,
@@ -20,11 +20,11 @@ fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
 /// What became of it, in words: `same`, `filtered: WORD`, `refused: WORD: DETAIL`, or what it is now.
 fn told(asked: &Asked, record: &Record<'_>) -> String {
     match asked.apply(record, &FetchedValues::default()) {
-        Outcome::Same => "same".to_owned(),
-        Outcome::Filtered(reason) => format!("filtered: {reason}"),
-        Outcome::Refused { reason, detail } => format!("refused: {reason}: {detail}"),
-        Outcome::Missing(missing) => format!("missing: {}", missing.what),
-        Outcome::Shaped(draft) => shown(&draft),
+        StepOutcome::Same => "same".to_owned(),
+        StepOutcome::Filtered(reason) => format!("filtered: {reason}"),
+        StepOutcome::Refused { reason, detail } => format!("refused: {reason}: {detail}"),
+        StepOutcome::Missing(missing) => format!("missing: {}", missing.what),
+        StepOutcome::Shaped(draft) => shown(&draft),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::mapping::Partitioning::{Key, Mirror};
 use crate::mapping::{Policy, TooLarge};
 use crate::record::Record;
-use crate::step::{self, Draft, FetchedValues, Field, Missing, Outcome, Reference};
+use crate::step::{self, Draft, FetchedValues, Field, Missing, Reference, StepOutcome};
 
 use super::plan::{Plan, Tp};
 use super::world::{World, name, tp};
@@ -58,33 +58,33 @@ fn schema(number: u8) -> Reference {
 }
 
 impl step::Shape for Picky {
-    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> Outcome<'r> {
+    fn apply<'r>(&self, record: &Record<'r>, known: &FetchedValues) -> StepOutcome<'r> {
         let at = tp(&name((record.topic["topic-".len()..].parse().unwrap(), record.partition)));
         let offset = record.offset;
         if Registry::shared().filters(self.hub, at, offset) {
-            return Outcome::Filtered(REASON);
+            return StepOutcome::Filtered(REASON);
         }
         // The others are refused by their hub.
         if (self.poison)(at, offset) && offset % 2 == 0 {
-            return Outcome::Refused { reason: "unreadable", detail: format!("{offset}") };
+            return StepOutcome::Refused { reason: "unreadable", detail: format!("{offset}") };
         }
         let number = (offset / SCHEMA) as u8;
         let reference = schema(number);
         if offset % 3 == 0 && known.get(&reference).is_none() {
-            return Outcome::Missing(Missing {
+            return StepOutcome::Missing(Missing {
                 reference,
                 what: format!("schema {number}").into(),
             });
         }
         if offset % 3 == 1 {
-            return Outcome::Same;
+            return StepOutcome::Same;
         }
         let mut draft = Draft::of(record);
         if let Some(key) = &mut draft.key {
             key.to_mut().extend(b"-changed");
         }
         draft.headers.push(Field { name: b"more".into(), value: None });
-        Outcome::Shaped(draft)
+        StepOutcome::Shaped(draft)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bridge_core::record::{Header, Record};
-use bridge_core::step::{Draft, FetchedValues, Outcome, Shape};
+use bridge_core::step::{Draft, FetchedValues, Shape, StepOutcome};
 use bridge_schema::frame::{Counts, Width};
 use bridge_schema::{Form, Framing, Kind, Schema, SchemaId, Source};
 use bridge_shape::{
@@ -102,11 +102,11 @@ impl Play {
         };
         let outcome = asked.apply(&record, &KNOWN);
         match &outcome {
-            Outcome::Shaped(draft) => {
+            StepOutcome::Shaped(draft) => {
                 let (size, bound) = (weight(draft), GROWTH * self.size() + BESIDE);
                 assert!(size <= bound, "{size} bytes of {} by {asked:?}", self.size());
             }
-            Outcome::Refused { detail, .. } => {
+            StepOutcome::Refused { detail, .. } => {
                 assert!(detail.len() <= BESIDE, "{detail}");
                 assert!(!detail.contains(SECRET), "{detail}");
             }
@@ -129,9 +129,9 @@ pub(crate) fn express(expression: &str, play: &Play) {
     play.meet(&Asked { select, ..Asked::default() });
 }
 
-fn is_same(one: &Outcome<'_>, other: &Outcome<'_>) -> bool {
+fn is_same(one: &StepOutcome<'_>, other: &StepOutcome<'_>) -> bool {
     match (one, other) {
-        (Outcome::Shaped(one), Outcome::Shaped(other)) => one == other,
+        (StepOutcome::Shaped(one), StepOutcome::Shaped(other)) => one == other,
         _ => format!("{one:?}") == format!("{other:?}"),
     }
 }
