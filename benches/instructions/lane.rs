@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bridge_core::batch::Item;
-use bridge_core::encode::{Layout, Plan, envelope_size};
+use bridge_core::encode::{EventPlan, Layout, envelope_size};
 use bridge_core::lane::{Lane, Room, Settings};
 use bridge_core::mapping::Events;
 use bridge_core::offsets::{Assignment, Offsets};
@@ -28,7 +28,7 @@ pub(crate) fn measure(size: usize) -> usize {
     let mut sum = 0;
     counted(&mut || {
         for _ in 0..MANY {
-            sum += Plan::new(black_box(&record), &layout).expect("text").weight();
+            sum += EventPlan::new(black_box(&record), &layout).expect("text").weight();
         }
     });
     black_box(sum);
@@ -40,7 +40,7 @@ pub(crate) fn write(size: usize) -> usize {
     let made = Made::new(7, size);
     let headers = made.headers();
     let record = made.record(3, &headers);
-    let plan = Plan::new(&record, &layout).expect("text");
+    let plan = EventPlan::new(&record, &layout).expect("text");
     let mut message = Vec::with_capacity(plan.weight());
     counted(&mut || {
         for _ in 0..MANY {
@@ -78,7 +78,7 @@ impl Filled {
             let made = Made::new(self.next, size);
             let headers = made.headers();
             let record = made.record(3, &headers);
-            let plan = Plan::new(&record, &self.layout).expect("text");
+            let plan = EventPlan::new(&record, &self.layout).expect("text");
             let offset = self.next as i64;
             let ticket = self.offsets.track(self.partition, offset, size, record.timestamp);
             let room = self.lane.room(plan.weight(), envelope_size(None), None, self.now);

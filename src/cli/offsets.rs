@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::asking::{Asking, can_ask, is_agreed};
 use super::{USAGE, answer, lag, say};
-use crate::group::{CommandError, Plan, Session, Target};
+use crate::group::{CommandError, PositionsPlan, Session, Target};
 
 /// What is to be done.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ fn set(placement: &Placement) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     asking.ask(|session| {
-        let plan = Plan::make(session, *to)?;
+        let plan = PositionsPlan::make(session, *to)?;
         if *dry_run {
             return Ok(tried(asking, &plan));
         }
@@ -69,7 +69,7 @@ fn set(placement: &Placement) -> ExitCode {
     })
 }
 
-fn tried(asking: &Asking, plan: &Plan) -> ExitCode {
+fn tried(asking: &Asking, plan: &PositionsPlan) -> ExitCode {
     if asking.json {
         return answer(format_args!("{}", plan.json(false)), ExitCode::SUCCESS);
     }
@@ -80,7 +80,7 @@ fn tried(asking: &Asking, plan: &Plan) -> ExitCode {
 }
 
 /// Shows the plan, and asks; the exit code where that ends it.
-fn shown(plan: &Plan, is_asked: bool) -> Option<ExitCode> {
+fn shown(plan: &PositionsPlan, is_asked: bool) -> Option<ExitCode> {
     let code = answer(format_args!("{plan}"), ExitCode::SUCCESS);
     if code != ExitCode::SUCCESS {
         return Some(code);
@@ -94,7 +94,7 @@ fn shown(plan: &Plan, is_asked: bool) -> Option<ExitCode> {
 fn carried_out(
     asking: &Asking,
     session: &mut Session<'_>,
-    plan: &Plan,
+    plan: &PositionsPlan,
 ) -> Result<ExitCode, CommandError> {
     plan.carry_out(session, asking.timeout)?;
     if asking.json {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::kafka::{Group, Standing};
 
 use super::table::exact;
-use super::{Behind, Change, CommandError, Forecast, Lag, Part, Plan, Replayed};
+use super::{Behind, Change, CommandError, Forecast, Lag, Part, PositionsPlan, Replayed};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -253,7 +253,7 @@ impl Lag {
     }
 }
 
-impl Plan {
+impl PositionsPlan {
     /// One JSON document; `changed` is whether it was carried out.
     pub fn json(&self, changed: bool) -> String {
         written(&Planned {

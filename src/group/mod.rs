@@ -9,7 +9,7 @@
 //! placing    the plan, and then the one commit that carries it out
 //! table, json
 //! ```
-//! The invariant: nothing is joined, and nothing is changed but by [`Plan::carry_out`], which Kafka refuses itself while
+//! The invariant: nothing is joined, and nothing is changed but by [`PositionsPlan::carry_out`], which Kafka refuses itself while
 //! somebody is in the group, and by [`Replay::fix`] and [`Replay::forget`] in the replay's own group. All is over by the deadline.
 
 mod failure;
@@ -27,7 +27,7 @@ pub(crate) use failure::some;
 pub use failure::{CommandError, ErrorKind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
-pub use placing::{Placed, Plan};
+pub use placing::{Placed, PositionsPlan};
 pub use replay::{Forecast, Part, Replay, Replayed};
 pub(crate) use session::enter;
 pub use session::{Selection, Session};

@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 
 /// What is to become of each position.
 #[derive(Debug)]
-pub struct Plan {
+pub struct PositionsPlan {
     /// The name of the group.
     pub name: String,
     /// What it is doing, and who is in it.
@@ -32,7 +32,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Placed(());
 
-impl Plan {
+impl PositionsPlan {
     /// Asks, and changes nothing. Whoever is in the group does not keep it from being made.
     pub fn make(session: &Session<'_>, target: Target) -> Result<Self, CommandError> {
         let group = session.inquiry.group(session.left() / 2);

@@ -11,7 +11,7 @@ use comfy_table::{
 use crate::kafka::{Case, Group, Standing};
 
 use super::members::{NAMED, member};
-use super::{Behind, Change, Forecast, Lag, Part, Plan, Replayed};
+use super::{Behind, Change, Forecast, Lag, Part, PositionsPlan, Replayed};
 
 /// Columns a table may take.
 const WIDTH: u16 = 80;
@@ -165,7 +165,7 @@ fn time(age: Duration) -> String {
     }
 }
 
-impl Display for Plan {
+impl Display for PositionsPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         who(f, &self.name, &self.group)?;
         let mut table = empty(["partition", "before", "after", "moves", "begin", "end", ""], 1..6);

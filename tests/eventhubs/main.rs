@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config;
-use kafka_eventhubs_bridge::eventhubs::encode::{Layout, Plan, write_envelope};
+use kafka_eventhubs_bridge::eventhubs::encode::{EventPlan, Layout, write_envelope};
 use kafka_eventhubs_bridge::eventhubs::{
     Cause, ConnectError, LaneEvent, LaneSender, NamespaceClient, SendError, Target,
 };
@@ -140,7 +140,7 @@ fn batch_of(key: Option<&str>, values: &[&str]) -> Bytes {
             value: Some(value.as_bytes()),
             headers: &[],
         };
-        Plan::new(&record, &layout).unwrap().write_section(&mut batch);
+        EventPlan::new(&record, &layout).unwrap().write_section(&mut batch);
     }
     batch.into()
 }

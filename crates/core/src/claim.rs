@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::encode::{EventValue, Layout, Plan};
+use crate::encode::{EventPlan, EventValue, Layout};
 use crate::mapping::{Container, TooLarge, Type};
 use crate::record::{Header, Record};
 use crate::step::Reference;
@@ -88,7 +88,7 @@ impl Claim {
         &self,
         record: &Record<'_>,
         layout: &Layout,
-        with: impl FnOnce(&Plan<'_>) -> T,
+        with: impl FnOnce(&EventPlan<'_>) -> T,
     ) -> Result<T, WrongType> {
         // They are about the value that is elsewhere.
         let stays = |header: &&Header<'_>| {
@@ -99,7 +99,7 @@ impl Claim {
         headers.push(Header { name: CONTENT_TYPE, value: Some(JSON) });
         let value = Some(self.body.as_bytes());
         let record = Record { value, headers: &headers, ..*record };
-        Ok(with(&Plan::of(&record, layout, EventValue::Elsewhere(&self.url))?))
+        Ok(with(&EventPlan::of(&record, layout, EventValue::Elsewhere(&self.url))?))
     }
 }
 

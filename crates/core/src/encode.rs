@@ -32,7 +32,7 @@ const KEY_ANNOTATION: &[u8] = b"x-opt-partition-key";
 
 /// Encodes `record`, for itself.
 pub fn encode(record: &Record<'_>, layout: &Layout) -> Result<Vec<u8>, WrongType> {
-    Ok(Plan::new(record, layout)?.message())
+    Ok(EventPlan::new(record, layout)?.message())
 }
 
 /// Why an event of `size` bytes cannot be stored: a word, and in words.
@@ -76,7 +76,7 @@ pub(crate) enum EventValue<'a> {
 
 /// An event that can be written, with everything decided.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct EventPlan<'a> {
     /// Bytes of the encoded message.
     size: usize,
     record: &'a Record<'a>,
@@ -100,7 +100,7 @@ pub struct Plan<'a> {
     repeated: Vec<bool>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> EventPlan<'a> {
     /// Measures the event that `record` becomes.
     pub fn new(record: &'a Record<'a>, layout: &'a Layout) -> Result<Self, WrongType> {
         Self::of(record, layout, EventValue::Whole)

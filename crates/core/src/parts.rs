@@ -4,7 +4,7 @@
 //! How it is cut follows from the record and from what the link takes, and from nothing else. So a record that is read again is
 //! cut alike, unless the link takes another size by then: that is why each part says how many there are.
 
-use crate::encode::{EventValue, Layout, Plan, envelope_size};
+use crate::encode::{EventPlan, EventValue, Layout, envelope_size};
 use crate::record::{Header, Record};
 use crate::typed::WrongType;
 
@@ -103,7 +103,7 @@ impl Split {
         &self,
         record: &Record<'_>,
         layout: &Layout,
-        mut with: impl FnMut(&Plan<'_>),
+        mut with: impl FnMut(&EventPlan<'_>),
     ) -> Result<(), WrongType> {
         let parts = record.value.unwrap_or_default().chunks(self.cut.size);
         debug_assert_eq!(parts.len(), self.cut.count, "no part is empty");
@@ -119,12 +119,12 @@ fn event<T>(
     record: &Record<'_>,
     layout: &Layout,
     (part, value): (Part, &[u8]),
-    with: impl FnOnce(&Plan<'_>) -> T,
+    with: impl FnOnce(&EventPlan<'_>) -> T,
 ) -> Result<T, WrongType> {
     let stays = |header: &&Header<'_>| !layout.is_part(header.name);
     let headers: Vec<_> = record.headers.iter().filter(stays).copied().collect();
     let record = Record { value: Some(value), headers: &headers, ..*record };
-    Ok(with(&Plan::of(&record, layout, EventValue::Part(part))?))
+    Ok(with(&EventPlan::of(&record, layout, EventValue::Part(part))?))
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ const TICK: u32 = 10;
 const LONGEST_TICK: Duration = Duration::from_millis(10);
 
 /// What becomes of one event of a record.
-struct Plan<'a> {
+struct PlacedEvent<'a> {
     way: Branch,
     fate: Fate<'a>,
 }
 
 enum Fate<'a> {
-    Push(Exit, encode::Plan<'a>),
+    Push(Exit, encode::EventPlan<'a>),
     /// An event is sent that says where the value is.
     Claim(Exit, Box<Claim>, &'a Record<'a>, &'a Layout),
     /// Several events are sent, each with a part of the value.
@@ -127,7 +127,7 @@ impl Core {
         routes: &[LaneRoute],
         wanted: impl Iterator<Item = Branch> + Clone,
         now: Instant,
-        place: impl FnOnce(&mut Self, Vec<Plan<'_>>),
+        place: impl FnOnce(&mut Self, Vec<PlacedEvent<'_>>),
     ) -> Result<(), Why> {
         let step = |way: Branch| routes[way.route].to.step.as_ref();
         if wanted.clone().all(|way| step(way).is_none()) {
@@ -168,7 +168,7 @@ impl Core {
         ways: impl Iterator<Item = (Branch, &'a Record<'a>, &'s Shaped<'s>)>,
         routes: &'a [LaneRoute],
         now: Instant,
-    ) -> Result<Vec<Plan<'a>>, Why> {
+    ) -> Result<Vec<PlacedEvent<'a>>, Why> {
         let mut plans = Vec::with_capacity(routes.len());
         for (way, record, shaped) in ways {
             match self.plan_shaped(way, record, shaped, routes, now) {
@@ -200,8 +200,8 @@ impl Core {
         shaped: &Shaped<'_>,
         routes: &'a [LaneRoute],
         now: Instant,
-    ) -> Result<Plan<'a>, Why> {
-        let fate = |fate| Ok(Plan { way, fate });
+    ) -> Result<PlacedEvent<'a>, Why> {
+        let fate = |fate| Ok(PlacedEvent { way, fate });
         match shaped {
             Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
             Shaped::Refused(reason, detail) => fate(Fate::Refuse(reason, detail.clone())),
@@ -221,17 +221,18 @@ impl Core {
         index: usize,
         route: &'a LaneRoute,
         now: Instant,
-    ) -> Result<Plan<'a>, Why> {
+    ) -> Result<PlacedEvent<'a>, Why> {
         let way = Branch::by(index);
         if self.is_there(record, route) {
-            return Ok(Plan { way, fate: Fate::There });
+            return Ok(PlacedEvent { way, fate: Fate::There });
         }
         let (hub, outlet) = (route.hub, &mut self.hubs.outlets[route.outlet]);
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
             return Err(Why::Unknown(hub));
         }
-        let refused = |reason, detail: String| Ok(Plan { way, fate: Fate::Refuse(reason, detail) });
-        let event = match encode::Plan::new(record, &route.layout) {
+        let refused =
+            |reason, detail: String| Ok(PlacedEvent { way, fate: Fate::Refuse(reason, detail) });
+        let event = match encode::EventPlan::new(record, &route.layout) {
             Ok(event) => event,
             Err(wrong) => return refused(WrongType::REASON, wrong.to_string()),
         };
@@ -250,14 +251,14 @@ impl Core {
             Ok(()) => Fate::Push(exit, event),
             Err(too_large) => self.place_large(record, route, exit, &too_large, now)?,
         };
-        Ok(Plan { way, fate })
+        Ok(PlacedEvent { way, fate })
     }
 
     /// Whether an event has room on a lane: now, or never; or what it has to wait for.
     fn room_for(
         &mut self,
         exit: &Exit,
-        event: &encode::Plan<'_>,
+        event: &encode::EventPlan<'_>,
         now: Instant,
     ) -> Result<Result<(), TooLarge>, Why> {
         let (weight, key) = (event.weight(), event.partition_key().filter(|_| exit.by_key));
@@ -311,7 +312,7 @@ impl Core {
     fn carry_out(
         &mut self,
         slot: usize,
-        plan: Plan<'_>,
+        plan: PlacedEvent<'_>,
         ticket: Ticket,
         timestamp: Option<i64>,
         now: Instant,
@@ -319,7 +320,7 @@ impl Core {
         match plan.fate {
             Fate::Push(exit, event) => self.push(slot, exit, &event, ticket, timestamp, now),
             Fate::Claim(exit, claim, record, layout) => {
-                let push = |event: &encode::Plan<'_>| {
+                let push = |event: &encode::EventPlan<'_>| {
                     self.push(slot, exit, event, ticket, timestamp, now);
                 };
                 let pushed = claim.event(record, layout, push);
@@ -340,7 +341,7 @@ impl Core {
         &mut self,
         slot: usize,
         Exit { lane, by_key, context }: Exit,
-        event: &encode::Plan<'_>,
+        event: &encode::EventPlan<'_>,
         ticket: Ticket,
         timestamp: Option<i64>,
         now: Instant,

@@ -77,7 +77,7 @@ impl Route {
         turns: &mut RoundRobin,
     ) -> Rehearsed {
         let layout = Layout::new(&self.events);
-        let plan = match encode::Plan::new(record, &layout) {
+        let plan = match encode::EventPlan::new(record, &layout) {
             Ok(plan) => plan,
             Err(wrong) => {
                 let detail = wrong.to_string();
@@ -96,7 +96,7 @@ impl Route {
                 return Rehearsed::Refused { reason: Misfit::REASON, detail };
             }
         };
-        let event = |plan: &encode::Plan<'_>| {
+        let event = |plan: &encode::EventPlan<'_>| {
             let key = plan.partition_key().filter(|_| self.is_by_key());
             let size = plan.weight() + encode::envelope_size(key);
             Event { message: plan.message(), size, partition }
@@ -118,7 +118,7 @@ impl Route {
         record: &Record<'_>,
         layout: &Layout,
         (limit, detail): (usize, String),
-        event: impl Fn(&encode::Plan<'_>) -> Event,
+        event: impl Fn(&encode::EventPlan<'_>) -> Event,
     ) -> Result<Vec<Event>, String> {
         let too_large = &self.failure.too_large;
         match too_large {

@@ -3,7 +3,7 @@
 use crate::mapping::Type;
 use crate::record::Record;
 
-use super::{Layout, Plan};
+use super::{EventPlan, Layout};
 
 /// Bytes an event takes in a batch beside the key, the value and the headers of its record, at most; as long as what its
 /// mapping makes of headers, and of a key of more than 256 bytes, is no longer than they are. Not of a tombstone, which says
@@ -23,7 +23,7 @@ pub fn overhead(topic: &str, layout: &Layout) -> usize {
             headers: &[],
         };
         // A key that is not carried leaves room.
-        let weight = Plan::new(&record, layout).map_or(0, |plan| plan.weight());
+        let weight = EventPlan::new(&record, layout).map_or(0, |plan| plan.weight());
         weight.saturating_sub(key.len() + LONG.len())
     };
     let key = if layout.key_type() == Type::Text { TEXT } else { LONG };

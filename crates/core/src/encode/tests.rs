@@ -304,7 +304,7 @@ fn a_batch_is_a_section_for_each_event_behind_their_key() {
         for size in sizes {
             let (value, layout) = (vec![7; size], layout(|_| {}));
             let record = record(None, Some(&value), &[]);
-            let (plan, before) = (Plan::new(&record, &layout).unwrap(), batch.len());
+            let (plan, before) = (EventPlan::new(&record, &layout).unwrap(), batch.len());
             plan.write_section(&mut batch);
             assert_eq!(batch.len() - before, plan.weight());
             expected.push(encode(&record, &layout).unwrap());
@@ -383,7 +383,7 @@ proptest! {
             ..record(key.as_deref(), Some(&value), &[])
         };
         let content = key.as_ref().map_or(0, Vec::len) + value.len();
-        let size = Plan::new(&record, &layout).unwrap().weight();
+        let size = EventPlan::new(&record, &layout).unwrap().weight();
         prop_assert!(size <= content + overhead(record.topic, &layout));
     }
 }

@@ -19,7 +19,7 @@ fn value(length: usize) -> Vec<u8> {
 fn messages(record: &Record<'_>, layout: &Layout, limit: usize) -> Result<Vec<Vec<u8>>, String> {
     let split = Split::of(record, layout, false, limit)?;
     let mut messages = Vec::new();
-    let push = |event: &Plan<'_>| {
+    let push = |event: &EventPlan<'_>| {
         assert!(event.weight() <= split.size().1, "no event is larger than it was said");
         messages.push(event.message());
     };
@@ -130,7 +130,7 @@ fn no_header_takes_the_names_of_a_part() {
             assert!(!message.windows(6).any(|it| it == b"forged"));
         }
         // In an event that is whole they may stand where nothing else of ours does.
-        let whole = decode(&Plan::new(&record, &layout).unwrap().message());
+        let whole = decode(&EventPlan::new(&record, &layout).unwrap().message());
         assert_eq!(property(&whole, "kafka_part").is_none(), source_properties);
     }
 }
@@ -152,7 +152,7 @@ proptest! {
         let (key, text) = (vec![b'k'; key], vec![b'h'; header]);
         let headers = [Header { name: b"h", value: Some(&text) }];
         let record = record(Some(&key), &value, &headers);
-        let whole = Plan::new(&record, &layout).unwrap();
+        let whole = EventPlan::new(&record, &layout).unwrap();
         let overhead = if by_key { envelope_size(whole.partition_key()) } else { 0 };
         prop_assume!(whole.weight() + overhead > limit);
         let fits = |part: &[u8]| weight(&record, &layout, part) + overhead <= limit;

@@ -102,7 +102,7 @@ impl Core {
         ticket: Ticket,
         now: Instant,
     ) {
-        let push = |event: &encode::Plan<'_>| {
+        let push = |event: &encode::EventPlan<'_>| {
             let key = event.partition_key().filter(|_| exit.by_key);
             self.berths[exit.lane].lane.make_room(event.weight(), key);
             let part = self.partitions.offsets.split(&ticket);
