@@ -53,7 +53,7 @@ struct Exit {
 }
 
 /// An event that never has room: what it takes in a batch of its own, and what its link takes.
-struct TooLarge {
+struct Oversized {
     size: usize,
     limit: usize,
 }
@@ -260,7 +260,7 @@ impl Core {
         exit: &Exit,
         event: &encode::EventPlan<'_>,
         now: Instant,
-    ) -> Result<Result<(), TooLarge>, Why> {
+    ) -> Result<Result<(), Oversized>, Why> {
         let (weight, key) = (event.weight(), event.partition_key().filter(|_| exit.by_key));
         let overhead = encode::envelope_size(key);
         let start = self.start_memory();
@@ -274,7 +274,7 @@ impl Core {
             {
                 Ok(Ok(()))
             }
-            Room::Never(limit) => Ok(Err(TooLarge { size: weight + overhead, limit })),
+            Room::Never(limit) => Ok(Err(Oversized { size: weight + overhead, limit })),
             full => {
                 let why = if full == Room::Later { Why::Lane(exit.lane) } else { Why::Share(*hub) };
                 // It may have sealed its open batch.

@@ -13,7 +13,7 @@ use crate::offsets::Ticket;
 use crate::parts::Split;
 use crate::record::Record;
 
-use super::{Exit, Fate, TooLarge};
+use super::{Exit, Fate, Oversized};
 
 impl Core {
     /// What becomes of a record whose event is too large.
@@ -22,7 +22,7 @@ impl Core {
         record: &'a Record<'a>,
         route: &'a LaneRoute,
         exit: Exit,
-        too_large: &TooLarge,
+        too_large: &Oversized,
         now: Instant,
     ) -> Result<Fate<'a>, Why> {
         match &route.to.failure.too_large {
@@ -37,7 +37,7 @@ impl Core {
         record: &'a Record<'a>,
         route: &'a LaneRoute,
         exit: Exit,
-        too_large: &TooLarge,
+        too_large: &Oversized,
         now: Instant,
     ) -> Result<Fate<'a>, Why> {
         let Some(claim) = Claim::of(record, &route.to.failure.too_large) else {
@@ -64,7 +64,7 @@ impl Core {
         record: &'a Record<'a>,
         route: &'a LaneRoute,
         exit: Exit,
-        too_large: &TooLarge,
+        too_large: &Oversized,
         now: Instant,
     ) -> Result<Fate<'a>, Why> {
         let layout = &*route.layout;
@@ -115,7 +115,7 @@ impl Core {
     }
 }
 
-impl TooLarge {
+impl Oversized {
     fn told(&self) -> (&'static str, String) {
         encode::too_large(self.size, self.limit)
     }
