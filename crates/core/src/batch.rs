@@ -42,7 +42,7 @@ pub struct Item<W> {
 #[derive(Debug)]
 pub struct Open {
     message: Vec<u8>,
-    events: Events,
+    events: MessageEvents,
     key: Option<String>,
     oldest: Option<i64>,
     gathered: Gathered,
@@ -54,14 +54,14 @@ pub struct Sealed {
     message: Bytes,
     /// Memory behind the message.
     held: usize,
-    events: Events,
+    events: MessageEvents,
     oldest: Option<i64>,
     gathered: Gathered,
 }
 
 /// The events of a message, in order.
 #[derive(Debug)]
-struct Events {
+struct MessageEvents {
     /// Where the first one begins, behind the envelope.
     start: usize,
     fates: Vec<Fate>,
@@ -74,7 +74,7 @@ struct Fate {
     ticket: Ticket,
 }
 
-impl Events {
+impl MessageEvents {
     /// Takes out every event whose ticket does not pass. Gives what is left of `message`, and the tickets; `None` when all pass.
     fn purge(
         &mut self,
@@ -112,7 +112,7 @@ impl Open {
     pub fn new(key: Option<&str>, memory: usize) -> Self {
         let mut message = Vec::with_capacity(memory);
         encode::write_envelope(key, &mut message);
-        let events = Events { start: message.len(), fates: Vec::new() };
+        let events = MessageEvents { start: message.len(), fates: Vec::new() };
         let (key, gathered) = (key.map(str::to_owned), Gathered::default());
         Self { message, events, key, oldest: None, gathered }
     }
@@ -264,7 +264,7 @@ impl Sealed {
 
     /// Cuts in two; the second half comes back, in memory of its own. Only with two events or more.
     pub fn split(&mut self) -> Self {
-        let Events { start, fates } = &mut self.events;
+        let MessageEvents { start, fates } = &mut self.events;
         let middle = fates.len() / 2;
         let mut back = fates.split_off(middle);
         let end = fates.last().map_or(*start, |fate| fate.end);
@@ -278,7 +278,7 @@ impl Sealed {
             held: message.capacity() + gathered.held(),
             gathered,
             message: message.into(),
-            events: Events { start: *start, fates: back },
+            events: MessageEvents { start: *start, fates: back },
             oldest: self.oldest,
         }
     }
