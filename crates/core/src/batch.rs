@@ -10,7 +10,7 @@ use crate::offsets::Ticket;
 use crate::trace::{Context, Gathered, Origins};
 
 /// What an event costs beside its bytes: its place in a list that may be twice as long as it is full.
-pub const EVENT_COST: usize = 2 * size_of::<Fate>();
+pub const EVENT_COST: usize = 2 * size_of::<EventEnd>();
 
 /// How much a batch may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +64,12 @@ pub struct Sealed {
 struct MessageEvents {
     /// Where the first one begins, behind the envelope.
     start: usize,
-    fates: Vec<Fate>,
+    fates: Vec<EventEnd>,
 }
 
 /// Where an event ends, and the ticket of its record.
 #[derive(Debug)]
-struct Fate {
+struct EventEnd {
     end: usize,
     ticket: Ticket,
 }
@@ -144,7 +144,7 @@ impl Open {
         if let Some(context) = item.context {
             self.gathered.push(self.len(), context);
         }
-        self.events.fates.push(Fate { end: self.message.len(), ticket: item.ticket });
+        self.events.fates.push(EventEnd { end: self.message.len(), ticket: item.ticket });
         self.oldest = match (self.oldest, item.timestamp) {
             (Some(oldest), Some(new)) => Some(oldest.min(new)),
             (oldest, new) => oldest.or(new),
@@ -295,7 +295,7 @@ mod tests {
     /// The events of a message, each as long as it weighs and full of its number.
     fn events(sealed: &Sealed) -> Vec<u8> {
         let mut begin = sealed.events.start;
-        let one = |fate: &Fate| {
+        let one = |fate: &EventEnd| {
             let event = &sealed.message[std::mem::replace(&mut begin, fate.end)..fate.end];
             assert!(event.iter().all(|byte| *byte == event[0]), "one event, whole");
             event[0]
