@@ -41,7 +41,7 @@ pub struct Lane {
     /// Bytes of the one before, and an eighth.
     usual: usize,
     /// Sealed, oldest first.
-    sealed: VecDeque<Sealed>,
+    sealed: VecDeque<WaitingBatch>,
     sealed_memory: usize,
     sealed_events: usize,
     flight: Option<Flight>,
@@ -60,7 +60,7 @@ pub struct Lane {
 
 /// A batch that waits for its turn, and why it was sealed unless that has been told before.
 #[derive(Debug)]
-struct Sealed {
+struct WaitingBatch {
     batch: batch::Sealed,
     reason: Option<Seal>,
 }
@@ -130,10 +130,10 @@ impl Lane {
         let batch = std::mem::take(&mut self.open).seal();
         self.full = false;
         self.usual = batch.bytes() / 8 * 9;
-        self.enqueue_last(Sealed { batch, reason: Some(reason) });
+        self.enqueue_last(WaitingBatch { batch, reason: Some(reason) });
     }
 
-    fn enqueue_last(&mut self, sealed: Sealed) {
+    fn enqueue_last(&mut self, sealed: WaitingBatch) {
         self.sealed_memory += sealed.batch.held();
         self.sealed_events += sealed.batch.len();
         self.sealed.push_back(sealed);
@@ -142,10 +142,10 @@ impl Lane {
     fn enqueue_first(&mut self, batch: batch::Sealed) {
         self.sealed_memory += batch.held();
         self.sealed_events += batch.len();
-        self.sealed.push_front(Sealed { batch, reason: None });
+        self.sealed.push_front(WaitingBatch { batch, reason: None });
     }
 
-    fn dequeue(&mut self) -> Option<Sealed> {
+    fn dequeue(&mut self) -> Option<WaitingBatch> {
         let sealed = self.sealed.pop_front()?;
         self.sealed_memory -= sealed.batch.held();
         self.sealed_events -= sealed.batch.len();
@@ -190,7 +190,7 @@ impl Lane {
         if self.sealed.is_empty() {
             self.seal_open(self.is_complete().unwrap_or(Seal::Linger));
         }
-        let Sealed { batch, reason } = self.dequeue()?;
+        let WaitingBatch { batch, reason } = self.dequeue()?;
         let (message, events, origins) = (batch.message(), batch.len(), batch.origins());
         let departure = Departure { message, events, reason, origins };
         self.retry = None;
@@ -261,7 +261,7 @@ impl Lane {
         }
         self.take_back();
         self.attempts = 0;
-        let Sealed { mut batch, .. } = self.dequeue()?;
+        let WaitingBatch { mut batch, .. } = self.dequeue()?;
         if batch.len() > 1 {
             let back = batch.split();
             self.enqueue_first(back);
@@ -286,7 +286,7 @@ impl Lane {
             self.open = Open::default();
             self.full = false;
         }
-        for Sealed { batch, .. } in &mut self.sealed {
+        for WaitingBatch { batch, .. } in &mut self.sealed {
             removed.extend(batch.purge(&keep));
         }
         self.sealed.retain(|sealed| !sealed.batch.is_empty());
