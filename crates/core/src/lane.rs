@@ -20,7 +20,7 @@ use crate::batch::{self, EVENT_COST, Item, Open};
 use crate::encode;
 use crate::offsets::Ticket;
 use crate::retry;
-use doubt::Doubt;
+use doubt::LaneDoubt;
 
 /// Sealed batches may be worth this much sending. More would only make a stop longer.
 const QUEUE: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub struct Lane {
     flight: Option<Flight>,
     retry: Option<Retry>,
     /// Whether the first one may be stored.
-    doubt: Option<Doubt>,
+    doubt: Option<LaneDoubt>,
     attempts: u32,
     trouble: Option<Instant>,
     /// Smoothed time from when a batch could leave to its acknowledgement.

@@ -7,7 +7,7 @@ use crate::offsets::Ticket;
 
 /// The first batch may be stored.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Doubt {
+pub(super) struct LaneDoubt {
     /// When it was sent.
     since: Instant,
     /// It is stored by then, or never.
@@ -16,7 +16,7 @@ pub(super) struct Doubt {
     asked: Option<u64>,
 }
 
-impl Doubt {
+impl LaneDoubt {
     /// Of a batch that was sent at `since` and may be stored until `until`.
     pub(super) fn new(since: Instant, until: Instant) -> Self {
         Self { since, until, asked: None }
@@ -32,7 +32,7 @@ impl Lane {
     /// The batch in flight, which is about to be [`Lane::resend`], may be stored within `late`.
     pub fn doubts(&mut self, late: Duration, now: Instant) {
         if let Some(flight) = &self.flight {
-            self.doubt = Some(Doubt::new(flight.since, now + late));
+            self.doubt = Some(LaneDoubt::new(flight.since, now + late));
         }
     }
 
