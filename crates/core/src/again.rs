@@ -15,7 +15,7 @@ use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 use crate::core::Core;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::offsets::Ticket;
 use crate::partitions::{Intake, Partition};
 use crate::record::Position;
@@ -108,7 +108,7 @@ impl Core {
             let from = Position(*first);
             if matches!(partition.intake, Intake::Flowing | Intake::Held(_)) {
                 self.end_hold(slot);
-                self.hold(slot, Why::Unknown(hub), from, None, now);
+                self.hold(slot, HoldCause::Unknown(hub), from, None, now);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::core::Core;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::Berth;
 use crate::offsets::Assignment;
 use crate::partitions::{Intake, Partition};
@@ -119,12 +119,12 @@ impl Core {
         let held = |partition: &&Partition| match &partition.intake {
             Intake::Held(held) => !matches!(
                 held.why,
-                Why::Window
-                    | Why::Letters
-                    | Why::Paused
-                    | Why::Reload
-                    | Why::Unmapped
-                    | Why::Claim(_)
+                HoldCause::Window
+                    | HoldCause::Letters
+                    | HoldCause::Paused
+                    | HoldCause::Reload
+                    | HoldCause::Unmapped
+                    | HoldCause::Claim(_)
             ),
             _ => false,
         };

@@ -18,7 +18,7 @@ use crate::drain::Drain;
 use crate::due::Due;
 use crate::encode::Layout;
 use crate::filtered::Filtered;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::{Berth, Hubs, LaneRoute};
 use crate::mapping::Events;
 use crate::missing::Missings;
@@ -270,20 +270,20 @@ impl Core {
         }
         let (routes, assignment) = (Arc::clone(&partition.routes), partition.assignment);
         let placed = if partition.paused.is_some() {
-            Err(Why::Paused)
+            Err(HoldCause::Paused)
         } else if partition.letters >= MAX_LETTERS {
-            Err(Why::Letters)
+            Err(HoldCause::Letters)
         } else if again {
             // It is in the window already.
             self.place_again(slot, at, record, &routes, now)
         } else if partition.next.is_some() {
-            Err(Why::Reload)
+            Err(HoldCause::Reload)
         } else if routes.is_empty() {
-            Err(Why::Unmapped)
+            Err(HoldCause::Unmapped)
         } else if !self.window_is_open(partition, 1) {
-            Err(Why::Window)
+            Err(HoldCause::Window)
         } else if !self.is_cleared(slot, Position(at.offset)) {
-            Err(Why::Claim(assignment))
+            Err(HoldCause::Claim(assignment))
         } else {
             self.place(slot, at, record, &routes, now)
         };

@@ -27,7 +27,7 @@ const FETCH: usize = 1 << 20;
 
 /// What a partition waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum HoldCause {
     /// The partitions of a hub are not known, or about to change.
     Unknown(HubNumber),
     /// The hub has no place for it: too few partitions.
@@ -57,7 +57,7 @@ impl Core {
     pub(crate) fn hold(
         &mut self,
         slot: usize,
-        why: Why,
+        why: HoldCause,
         from: Position,
         written: Option<i64>,
         now: Instant,
@@ -77,45 +77,47 @@ impl Core {
     }
 
     /// The list of those that wait for the same; none for what a partition waits for by itself.
-    fn waiting_for(&mut self, why: &Why) -> Option<&mut Vec<Assignment>> {
+    fn waiting_for(&mut self, why: &HoldCause) -> Option<&mut Vec<Assignment>> {
         match why {
-            Why::Unknown(hub) | Why::NoPlace(hub, _) => Some(&mut self.hubs.all[*hub].for_place),
+            HoldCause::Unknown(hub) | HoldCause::NoPlace(hub, _) => {
+                Some(&mut self.hubs.all[*hub].for_place)
+            }
             // No answer of the hub itself would wake it.
-            Why::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
-            Why::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
-            Why::Lane(lane) => Some(&mut self.berths[*lane].waiting),
-            Why::Missing(reference) => self.missing.waiting(reference),
-            Why::Window
-            | Why::Letters
-            | Why::Paused
-            | Why::Reload
-            | Why::Unmapped
-            | Why::Claim(_) => None,
+            HoldCause::Share(hub) if self.scale.held(*hub) == 0 => Some(&mut self.for_common),
+            HoldCause::Share(hub) => Some(&mut self.hubs.all[*hub].for_share),
+            HoldCause::Lane(lane) => Some(&mut self.berths[*lane].waiting),
+            HoldCause::Missing(reference) => self.missing.waiting(reference),
+            HoldCause::Window
+            | HoldCause::Letters
+            | HoldCause::Paused
+            | HoldCause::Reload
+            | HoldCause::Unmapped
+            | HoldCause::Claim(_) => None,
         }
     }
 
     /// The metric label.
-    fn reason(&self, why: &Why, now: Instant) -> &'static str {
+    fn reason(&self, why: &HoldCause, now: Instant) -> &'static str {
         match why {
-            Why::Unknown(_) => HUB_UNAVAILABLE,
-            Why::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
-            Why::Lane(_) | Why::Share(_) => HUB_SLOW,
-            Why::NoPlace(..) => NO_PARTITION,
-            Why::Missing(reference) if reference.sort == CLAIM => CLAIM_CHECK,
-            Why::Missing(_) => SCHEMA,
-            Why::Window => IN_FLIGHT,
-            Why::Letters => DEAD_LETTERS,
-            Why::Paused => PAUSED,
-            Why::Reload | Why::Unmapped => RELOAD,
-            Why::Claim(_) => LOOKUP,
+            HoldCause::Unknown(_) => HUB_UNAVAILABLE,
+            HoldCause::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
+            HoldCause::Lane(_) | HoldCause::Share(_) => HUB_SLOW,
+            HoldCause::NoPlace(..) => NO_PARTITION,
+            HoldCause::Missing(reference) if reference.sort == CLAIM => CLAIM_CHECK,
+            HoldCause::Missing(_) => SCHEMA,
+            HoldCause::Window => IN_FLIGHT,
+            HoldCause::Letters => DEAD_LETTERS,
+            HoldCause::Paused => PAUSED,
+            HoldCause::Reload | HoldCause::Unmapped => RELOAD,
+            HoldCause::Claim(_) => LOOKUP,
         }
     }
 
     /// What it waits for, in words.
-    pub(crate) fn describe(&self, why: &Why, now: Instant) -> String {
+    pub(crate) fn describe(&self, why: &HoldCause, now: Instant) -> String {
         let hub = |hub: HubNumber| &self.hubs.all[hub].name;
         match why {
-            Why::Unknown(number) => {
+            HoldCause::Unknown(number) => {
                 let Hub { next_ids, trouble, .. } = &self.hubs.all[*number];
                 let because = match (next_ids, trouble) {
                     (Some(_), _) => {
@@ -126,16 +128,16 @@ impl Core {
                 };
                 format!("hub `{}`: {because}", hub(*number))
             }
-            Why::NoPlace(number, detail) => {
+            HoldCause::NoPlace(number, detail) => {
                 format!("hub `{}`: {detail}; hint: {}", hub(*number), crate::route::Misfit::HINT)
             }
-            Why::Share(number) => {
+            HoldCause::Share(number) => {
                 format!(
                     "hub `{}` accepts events too slowly, and its share of `limits.memory` is used",
                     hub(*number)
                 )
             }
-            Why::Lane(lane) => {
+            HoldCause::Lane(lane) => {
                 let berth = &self.berths[*lane];
                 if self.once.parked(*lane) {
                     return "Kafka accepts no commit, so this member may have lost its partitions"
@@ -147,17 +149,17 @@ impl Core {
                 };
                 format!("partition {} of hub `{}` {what}", berth.id, hub(berth.hub))
             }
-            Why::Missing(reference) => self.missing.describe(reference),
-            Why::Window => {
+            HoldCause::Missing(reference) => self.missing.describe(reference),
+            HoldCause::Window => {
                 "too many records were read after one that is not acknowledged".to_owned()
             }
-            Why::Letters => "too many dead letters wait to be written".to_owned(),
-            Why::Paused => "a mapping of its topic is paused".to_owned(),
-            Why::Reload => {
+            HoldCause::Letters => "too many dead letters wait to be written".to_owned(),
+            HoldCause::Paused => "a mapping of its topic is paused".to_owned(),
+            HoldCause::Reload => {
                 "its mappings have changed, and records already read are delivered first".to_owned()
             }
-            Why::Unmapped => "no mapping reads its topic any more".to_owned(),
-            Why::Claim(stay) => self.describe_claim(*stay, now),
+            HoldCause::Unmapped => "no mapping reads its topic any more".to_owned(),
+            HoldCause::Claim(stay) => self.describe_claim(*stay, now),
         }
     }
 
@@ -201,10 +203,10 @@ impl Core {
         if let Some(list) = self.waiting_for(&held.why) {
             list.retain(others);
         }
-        if let Why::Missing(reference) = &held.why {
+        if let HoldCause::Missing(reference) = &held.why {
             self.missing.forget_unwanted(reference);
         }
-        if let Why::Share(hub) = held.why {
+        if let HoldCause::Share(hub) = held.why {
             // The hub may have held nothing then and something now.
             self.for_common.retain(others);
             self.hubs.all[hub].for_share.retain(others);
@@ -252,8 +254,8 @@ impl Core {
         let Some(partition) = self.partitions.get(slot) else { return };
         let Intake::Held(held) = &partition.intake else { return };
         let may = match held.why {
-            Why::Window => self.window_is_open(partition, 2),
-            Why::Letters => partition.letters <= crate::core::MAX_LETTERS / 2,
+            HoldCause::Window => self.window_is_open(partition, 2),
+            HoldCause::Letters => partition.letters <= crate::core::MAX_LETTERS / 2,
             _ => return,
         };
         let stay = partition.assignment;
@@ -270,8 +272,8 @@ impl Core {
             let Intake::Held(held) = &mut partition.intake else { continue };
             let after = match held.why {
                 // It was asked for, and `/status` tells the others.
-                Why::Paused | Why::Unmapped => continue,
-                Why::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
+                HoldCause::Paused | HoldCause::Unmapped => continue,
+                HoldCause::Unknown(hub) if self.hubs.all[hub].is_awaited() => UNKNOWN_SAID_AFTER,
                 _ => SAID_AFTER,
             };
             if !held.said && now.saturating_duration_since(held.since) >= after {

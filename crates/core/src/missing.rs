@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::action::{Action, Note};
 use crate::claim::{Blob, Claim};
 use crate::core::Core;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::offsets::Assignment;
 use crate::partitions::Intake;
 use crate::step::{Missing, Reference, Thing};
@@ -89,12 +89,12 @@ impl Missings {
 
 impl Core {
     /// A record needs it.
-    pub(crate) fn miss(&mut self, Missing { reference, what }: Missing) -> Why {
+    pub(crate) fn miss(&mut self, Missing { reference, what }: Missing) -> HoldCause {
         if let Entry::Vacant(entry) = self.missing.all.entry(reference) {
             entry.insert(Wanted { what, trouble: None, waiting: Vec::new(), blob: None });
             self.act(Action::Fetch(reference));
         }
-        Why::Missing(reference)
+        HoldCause::Missing(reference)
     }
 
     /// It was fetched: who waits for it goes on.
@@ -112,14 +112,14 @@ impl Core {
     }
 
     /// Has the value stored that is claimed; where much is being stored already, after that.
-    pub(crate) fn store(&mut self, claim: &Claim, value: &[u8]) -> Why {
+    pub(crate) fn store(&mut self, claim: &Claim, value: &[u8]) -> HoldCause {
         let reference = claim.reference;
         let held = self.missing.bytes();
         let is_asked = self.missing.all.contains_key(&reference);
         if !is_asked && held > 0 && held + value.len() > self.scale.budget() / PART {
             let stores = self.missing.all.iter().filter(|(_, wanted)| wanted.blob.is_some());
             let first = stores.map(|(reference, _)| *reference).next();
-            return Why::Missing(first.unwrap_or(reference));
+            return HoldCause::Missing(first.unwrap_or(reference));
         }
         if let Entry::Vacant(entry) = self.missing.all.entry(reference) {
             let what = format!("blob `{}`", claim.url()).into();
@@ -128,7 +128,7 @@ impl Core {
             entry.insert(Wanted { what, trouble: None, waiting: Vec::new(), blob: Some(blob) });
             self.act(Action::Store(reference, weak));
         }
-        Why::Missing(reference)
+        HoldCause::Missing(reference)
     }
 
     /// A blob was stored: who waits for it goes on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::again::Again;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::LaneRoute;
 use crate::offsets::{Assignment, Offsets, Ticket};
 use crate::once::Stay;
@@ -75,7 +75,7 @@ pub(crate) enum Intake {
 /// A partition that waits.
 #[derive(Debug, Clone)]
 pub(crate) struct HeldPartition {
-    pub(crate) why: Why,
+    pub(crate) why: HoldCause,
     /// The metric label.
     pub(crate) reason: &'static str,
     pub(crate) since: Instant,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::core::Core;
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::LaneRoute;
 use crate::partitions::{HeldPartition, Intake};
 
@@ -24,8 +24,8 @@ impl Core {
             partition.paused = paused.then(|| partition.paused.unwrap_or(now));
             let Intake::Held(HeldPartition { why, .. }) = &partition.intake else { continue };
             let waits = match why {
-                Why::Paused => paused,
-                Why::Reload => partition.next.is_some(),
+                HoldCause::Paused => paused,
+                HoldCause::Reload => partition.next.is_some(),
                 _ => continue,
             };
             if !waits {

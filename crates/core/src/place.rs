@@ -9,7 +9,7 @@ use crate::claim::Claim;
 use crate::core::Core;
 use crate::encode::{self, Layout};
 use crate::fork::{Branch, NoHub};
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::{Berth, LaneRoute};
 use crate::lane::Room;
 use crate::mapping::Policy;
@@ -67,7 +67,7 @@ impl Core {
         record: &Record<'_>,
         routes: &[LaneRoute],
         now: Instant,
-    ) -> Result<(), Why> {
+    ) -> Result<(), HoldCause> {
         // Nearly always there is one way, and no list is made for it.
         let mut ways = Branch::all(routes);
         if let (Some(way), None, None) = (ways.next(), ways.next(), at.by) {
@@ -103,7 +103,7 @@ impl Core {
         record: &Record<'_>,
         routes: &[LaneRoute],
         now: Instant,
-    ) -> Result<(), Why> {
+    ) -> Result<(), HoldCause> {
         let Some(partition) = self.partitions.get(slot) else { return Ok(()) };
         let wanted: Vec<Branch> = partition.again.routes(at.offset).map(Branch::by).collect();
         self.shaped(record, routes, wanted.into_iter(), now, |core, plans| {
@@ -128,7 +128,7 @@ impl Core {
         wanted: impl Iterator<Item = Branch> + Clone,
         now: Instant,
         place: impl FnOnce(&mut Self, Vec<PlacedEvent<'_>>),
-    ) -> Result<(), Why> {
+    ) -> Result<(), HoldCause> {
         let step = |way: Branch| routes[way.route].to.step.as_ref();
         if wanted.clone().all(|way| step(way).is_none()) {
             let ways = wanted.map(|way| (way, record, &Shaped::Same));
@@ -168,7 +168,7 @@ impl Core {
         ways: impl Iterator<Item = (Branch, &'a Record<'a>, &'s Shaped<'s>)>,
         routes: &'a [LaneRoute],
         now: Instant,
-    ) -> Result<Vec<PlacedEvent<'a>>, Why> {
+    ) -> Result<Vec<PlacedEvent<'a>>, HoldCause> {
         let mut plans = Vec::with_capacity(routes.len());
         for (way, record, shaped) in ways {
             match self.plan_shaped(way, record, shaped, routes, now) {
@@ -200,7 +200,7 @@ impl Core {
         shaped: &Shaped<'_>,
         routes: &'a [LaneRoute],
         now: Instant,
-    ) -> Result<PlacedEvent<'a>, Why> {
+    ) -> Result<PlacedEvent<'a>, HoldCause> {
         let fate = |fate| Ok(PlacedEvent { way, fate });
         match shaped {
             Shaped::Filtered(reason) => fate(Fate::Filter(reason)),
@@ -221,14 +221,14 @@ impl Core {
         index: usize,
         route: &'a LaneRoute,
         now: Instant,
-    ) -> Result<PlacedEvent<'a>, Why> {
+    ) -> Result<PlacedEvent<'a>, HoldCause> {
         let way = Branch::by(index);
         if self.is_there(record, route) {
             return Ok(PlacedEvent { way, fate: Fate::There });
         }
         let (hub, outlet) = (route.hub, &mut self.hubs.outlets[route.outlet]);
         if outlet.lanes.is_empty() || self.hubs.all[hub].next_ids.is_some() {
-            return Err(Why::Unknown(hub));
+            return Err(HoldCause::Unknown(hub));
         }
         let refused =
             |reason, detail: String| Ok(PlacedEvent { way, fate: Fate::Refuse(reason, detail) });
@@ -242,7 +242,7 @@ impl Core {
             Ok(chosen) => outlet.lanes[chosen],
             // The hub may grow; who wants the record elsewhere meanwhile has said so.
             Err(misfit) if route.to.failure.policy == Policy::Halt => {
-                return Err(Why::NoPlace(hub, misfit.to_string()));
+                return Err(HoldCause::NoPlace(hub, misfit.to_string()));
             }
             Err(misfit) => return refused(Misfit::REASON, misfit.to_string()),
         };
@@ -260,7 +260,7 @@ impl Core {
         exit: &Exit,
         event: &encode::EventPlan<'_>,
         now: Instant,
-    ) -> Result<Result<(), Oversized>, Why> {
+    ) -> Result<Result<(), Oversized>, HoldCause> {
         let (weight, key) = (event.weight(), event.partition_key().filter(|_| exit.by_key));
         let overhead = encode::envelope_size(key);
         let start = self.start_memory();
@@ -276,7 +276,11 @@ impl Core {
             }
             Room::Never(limit) => Ok(Err(Oversized { size: weight + overhead, limit })),
             full => {
-                let why = if full == Room::Later { Why::Lane(exit.lane) } else { Why::Share(*hub) };
+                let why = if full == Room::Later {
+                    HoldCause::Lane(exit.lane)
+                } else {
+                    HoldCause::Share(*hub)
+                };
                 // It may have sealed its open batch.
                 self.touch(exit.lane);
                 Err(why)

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::claim::Claim;
 use crate::core::Core;
 use crate::encode::{self, Layout};
-use crate::hold::Why;
+use crate::hold::HoldCause;
 use crate::hubs::{Berth, LaneRoute};
 use crate::lane::Room;
 use crate::mapping;
@@ -24,7 +24,7 @@ impl Core {
         exit: Exit,
         too_large: &Oversized,
         now: Instant,
-    ) -> Result<Fate<'a>, Why> {
+    ) -> Result<Fate<'a>, HoldCause> {
         match &route.to.failure.too_large {
             mapping::TooLarge::Policy => Ok(too_large.refuse()),
             mapping::TooLarge::ClaimCheck(_) => self.claim(record, route, exit, too_large, now),
@@ -39,7 +39,7 @@ impl Core {
         exit: Exit,
         too_large: &Oversized,
         now: Instant,
-    ) -> Result<Fate<'a>, Why> {
+    ) -> Result<Fate<'a>, HoldCause> {
         let Some(claim) = Claim::of(record, &route.to.failure.too_large) else {
             return Ok(too_large.refuse());
         };
@@ -66,7 +66,7 @@ impl Core {
         exit: Exit,
         too_large: &Oversized,
         now: Instant,
-    ) -> Result<Fate<'a>, Why> {
+    ) -> Result<Fate<'a>, HoldCause> {
         let layout = &*route.layout;
         let split = match Split::of(record, layout, exit.by_key, too_large.limit) {
             Ok(split) => split,
@@ -83,9 +83,9 @@ impl Core {
                 if self.scale.admits(*hub, memory) {
                     return Ok(Fate::Split(exit, split, record, layout));
                 }
-                Why::Share(*hub)
+                HoldCause::Share(*hub)
             }
-            Room::Later | Room::Never(_) => Why::Lane(exit.lane),
+            Room::Later | Room::Never(_) => HoldCause::Lane(exit.lane),
         };
         // Its open batch may leave at once.
         self.touch(exit.lane);
