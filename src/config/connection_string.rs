@@ -48,9 +48,9 @@ impl std::str::FromStr for ConnectionString {
 }
 
 /// The parts, each once, by name.
-struct Parts<'a>(Vec<Part<'a>>);
+struct Parts<'a>(Vec<StringPart<'a>>);
 
-struct Part<'a> {
+struct StringPart<'a> {
     /// As one counts: from 1.
     place: usize,
     /// In lower case.
@@ -60,7 +60,7 @@ struct Part<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Result<Self, Flaw> {
-        let mut parts: Vec<Part<'a>> = Vec::new();
+        let mut parts: Vec<StringPart<'a>> = Vec::new();
         let pieces = text.split(';').map(str::trim).enumerate();
         for (index, piece) in pieces.filter(|(_, piece)| !piece.is_empty()) {
             let place = index + 1;
@@ -77,7 +77,7 @@ impl<'a> Parts<'a> {
                 let why = format!("its part {place} repeats an earlier one");
                 return Err(flaw(why, COPY));
             }
-            parts.push(Part { place, name, value });
+            parts.push(StringPart { place, name, value });
         }
         Ok(Self(parts))
     }
@@ -92,8 +92,8 @@ impl<'a> Parts<'a> {
     }
 
     /// Those of no name that means something.
-    fn unknown(&self) -> impl Iterator<Item = &Part<'a>> {
-        let known = |part: &&Part<'a>| {
+    fn unknown(&self) -> impl Iterator<Item = &StringPart<'a>> {
+        let known = |part: &&StringPart<'a>| {
             let mut names = REQUIRED.iter().chain(&OPTIONAL).chain([&SIGNATURE]);
             !names.any(|known| known.eq_ignore_ascii_case(&part.name))
         };
@@ -101,7 +101,7 @@ impl<'a> Parts<'a> {
     }
 
     fn unheeded(&self) -> Vec<String> {
-        let told = |part: &Part<'a>| {
+        let told = |part: &StringPart<'a>| {
             let named = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(&part.name));
             match named {
                 Some((name, why)) => format!("its `{name}` is ignored: {why}"),
@@ -145,7 +145,7 @@ impl<'a> Parts<'a> {
     fn lacks(&self, required: &str) -> Flaw {
         let near = self.unknown().find(|part| nearest(&part.name, [required]).is_some());
         let why = match near {
-            Some(Part { place, .. }) => {
+            Some(StringPart { place, .. }) => {
                 format!("it has no `{required}`; its part {place} may be a misspelt one")
             }
             None => format!("it has no `{required}`"),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::kafka::{Group, Standing};
 
 use super::table::exact;
-use super::{Behind, Change, CommandError, Forecast, Lag, Part, PositionsPlan, Replayed};
+use super::{Behind, Change, CommandError, Forecast, Lag, PositionsPlan, ReplaySpan, Replayed};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -174,8 +174,8 @@ impl<'a> From<&'a Change> for Moved<'a> {
     }
 }
 
-impl<'a> From<&'a Part> for Sent<'a> {
-    fn from(it: &'a Part) -> Self {
+impl<'a> From<&'a ReplaySpan> for Sent<'a> {
+    fn from(it: &'a ReplaySpan) -> Self {
         let (begin, end) = it.standing.log.unzip();
         Self {
             topic: &it.standing.partition.topic,

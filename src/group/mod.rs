@@ -28,7 +28,7 @@ pub use failure::{CommandError, ErrorKind};
 pub use goal::{Goal, Look};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, PositionsPlan};
-pub use replay::{Forecast, Part, Replay, Replayed};
+pub use replay::{Forecast, Replay, ReplaySpan, Replayed};
 pub(crate) use session::enter;
 pub use session::{Selection, Session};
 pub use table::Shown;

@@ -23,7 +23,7 @@ pub struct Replay {
     /// What the group is doing, and who is in it.
     pub group: Group,
     /// In the order of their names; nothing is sent of others.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ReplaySpan>,
     /// Whether it was begun before.
     pub begun: bool,
     /// Topics that a mapping names and Kafka does not have.
@@ -73,7 +73,7 @@ impl Replayed<'_> {
 
 /// What is sent of a partition.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct ReplaySpan {
     /// How it stands, in the group of the replay.
     pub standing: Standing,
     /// The offsets that are sent.
@@ -84,7 +84,7 @@ pub struct Part {
     pub clamped: Option<String>,
 }
 
-impl Part {
+impl ReplaySpan {
     /// Offsets that are not settled.
     pub fn left(&self) -> i64 {
         self.span.size() - self.span.below(self.at)
@@ -159,7 +159,7 @@ impl Replay {
                 continue;
             }
             let at = standing.committed.unwrap_or(span.from);
-            self.parts.push(Part { standing, span, at, clamped: None });
+            self.parts.push(ReplaySpan { standing, span, at, clamped: None });
         }
         self
     }
@@ -204,7 +204,7 @@ impl Replay {
             let said = said.collect::<Vec<_>>().join(" and ");
             let clamped = (!said.is_empty()).then_some(said);
             standing.span = Some(span);
-            self.parts.push(Part { standing, span, at: span.from, clamped });
+            self.parts.push(ReplaySpan { standing, span, at: span.from, clamped });
         }
         if unknown.is_empty() { Ok(self) } else { Err(not_known(&unknown)) }
     }
@@ -283,7 +283,7 @@ impl Replay {
 
     /// Offsets that are not settled.
     pub fn left(&self) -> i64 {
-        self.parts.iter().map(Part::left).sum()
+        self.parts.iter().map(ReplaySpan::left).sum()
     }
 
     /// What is not settled of each partition: where it stands, and its end.

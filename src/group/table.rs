@@ -11,7 +11,7 @@ use comfy_table::{
 use crate::kafka::{Case, Group, Standing};
 
 use super::members::{NAMED, member};
-use super::{Behind, Change, Forecast, Lag, Part, PositionsPlan, Replayed};
+use super::{Behind, Change, Forecast, Lag, PositionsPlan, ReplaySpan, Replayed};
 
 /// Columns a table may take.
 const WIDTH: u16 = 80;
@@ -250,8 +250,8 @@ impl Display for Forecast<'_> {
     }
 }
 
-fn part(it: &Part) -> Vec<String> {
-    let Part { standing, span, at, clamped } = it;
+fn part(it: &ReplaySpan) -> Vec<String> {
+    let ReplaySpan { standing, span, at, clamped } = it;
     let (first, end) = standing.log.unzip();
     let mut remarks = Vec::new();
     if *at != span.from {

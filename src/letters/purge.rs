@@ -40,7 +40,7 @@ impl FromStr for Before {
 
 /// What is to become of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct PurgedPartition {
     /// The partition.
     pub partition: TopicPartition,
     /// The first offset of its log, and its end.
@@ -49,7 +49,7 @@ pub struct Part {
     pub after: i64,
 }
 
-impl Part {
+impl PurgedPartition {
     /// Offsets that go.
     pub fn goes(&self) -> i64 {
         self.after - self.log.0
@@ -65,7 +65,7 @@ impl Part {
 #[derive(Debug, Clone)]
 pub struct Purge {
     /// The partitions, in the order of their names.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PurgedPartition>,
     /// Topics that a mapping names and Kafka does not have.
     pub missing: Vec<String>,
 }
@@ -74,7 +74,7 @@ pub struct Purge {
 #[derive(Debug, Clone)]
 pub struct Purged {
     /// Where each log begins now that was to be cut, or why it does not.
-    pub parts: Vec<(Part, Result<i64, Denied>)>,
+    pub parts: Vec<(PurgedPartition, Result<i64, Denied>)>,
 }
 
 impl Purge {
@@ -118,7 +118,7 @@ impl Purge {
                     format!("`--before {end}` deletes all of it"),
                 ));
             }
-            parts.push(Part { partition, log, after: after.clamp(first, end) });
+            parts.push(PurgedPartition { partition, log, after: after.clamp(first, end) });
         }
         if !unknown.is_empty() {
             let why = "cannot read the offsets of the log; nothing was deleted";
@@ -130,12 +130,12 @@ impl Purge {
 
     /// Letters that go, at most: offsets have holes.
     pub fn goes(&self) -> i64 {
-        self.parts.iter().map(Part::goes).sum()
+        self.parts.iter().map(PurgedPartition::goes).sum()
     }
 
     /// Letters that stay, at most.
     pub fn stays(&self) -> i64 {
-        self.parts.iter().map(Part::stays).sum()
+        self.parts.iter().map(PurgedPartition::stays).sum()
     }
 
     /// Deletes them.

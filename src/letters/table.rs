@@ -10,7 +10,7 @@ use crate::record::Header;
 use super::counts::{Count, KINDS};
 use super::letter::hint;
 use super::listing::TopicContent;
-use super::purge::Part;
+use super::purge::PurgedPartition;
 use super::topics::quoted;
 use super::{Listing, Purge, Shown, What};
 use crate::plain;
@@ -221,7 +221,7 @@ impl Display for Purge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = empty(["partition", "begin", "after", "end", "goes", "stays"], 1..6);
         for part in self.parts.iter().filter(|part| part.log.0 < part.log.1) {
-            let Part { partition, log: (first, end), after } = part;
+            let PurgedPartition { partition, log: (first, end), after } = part;
             let numbers = [*first, *after, *end, part.goes(), part.stays()];
             let name = partition.to_string();
             table.add_row([name].into_iter().chain(numbers.map(|number| number.to_string())));

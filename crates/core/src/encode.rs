@@ -14,7 +14,7 @@ mod trace;
 mod wire;
 
 use crate::mapping::Type;
-use crate::parts::Part;
+use crate::parts::PartNumber;
 use crate::record::Record;
 use crate::typed::{self, Key, WrongType, decimal, digits};
 
@@ -71,7 +71,7 @@ pub(crate) enum EventValue<'a> {
     /// Where it is.
     Elsewhere(&'a str),
     /// This part of it.
-    Part(Part),
+    Part(PartNumber),
 }
 
 /// An event that can be written, with everything decided.
@@ -299,7 +299,7 @@ impl<'a> EventPlan<'a> {
                 out.extend_from_slice(self.layout.claim_check().written());
                 variable(out, STRING, url.as_bytes());
             }
-            EventValue::Part(Part { number, of }) => {
+            EventValue::Part(PartNumber { number, of }) => {
                 for (name, count) in self.layout.part().into_iter().zip([number, of]) {
                     out.extend_from_slice(name.written());
                     out.extend_from_slice(&count.to_be_bytes());

@@ -20,7 +20,7 @@ pub fn longest(beside: usize, layout: &Layout, limit: usize) -> usize {
 
 /// Which part of its value an event holds: from 1 on, and of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct PartNumber {
     pub(crate) number: u32,
     pub(crate) of: u32,
 }
@@ -78,7 +78,7 @@ impl Split {
         let value = record.value.unwrap_or_default();
         // From here on a byte of the value is a byte of the event.
         let part = &value[..value.len().min(LEAST)];
-        let one = Part { number: 1, of: 1 };
+        let one = PartNumber { number: 1, of: 1 };
         let measured = event(record, layout, (one, part), |event| {
             (event.weight(), envelope_size(event.partition_key().filter(|_| by_key)))
         });
@@ -109,7 +109,7 @@ impl Split {
         debug_assert_eq!(parts.len(), self.cut.count, "no part is empty");
         let of = self.cut.count as u32;
         (1..).zip(parts).try_for_each(|(number, part)| {
-            event(record, layout, (Part { number, of }, part), &mut with)
+            event(record, layout, (PartNumber { number, of }, part), &mut with)
         })
     }
 }
@@ -118,7 +118,7 @@ impl Split {
 fn event<T>(
     record: &Record<'_>,
     layout: &Layout,
-    (part, value): (Part, &[u8]),
+    (part, value): (PartNumber, &[u8]),
     with: impl FnOnce(&EventPlan<'_>) -> T,
 ) -> Result<T, WrongType> {
     let stays = |header: &&Header<'_>| !layout.is_part(header.name);

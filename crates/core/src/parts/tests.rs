@@ -65,7 +65,7 @@ fn parts_are_as_few_as_fit_and_join_to_the_value() {
 
 /// Bytes that the event of a part takes in a batch.
 fn weight(record: &Record<'_>, layout: &Layout, part: &[u8]) -> usize {
-    let of = Part { number: 1, of: 1 };
+    let of = PartNumber { number: 1, of: 1 };
     event(record, layout, (of, part), |event| event.message().len()).map(section_size).unwrap()
 }
 
