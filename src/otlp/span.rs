@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bridge_core::trace::{Context, Origins};
+use bridge_core::trace::{Origins, TraceContext};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -96,7 +96,7 @@ impl Numbered {
     }
 }
 
-fn link(context: &Context) -> Link {
+fn link(context: &TraceContext) -> Link {
     Link {
         trace_id: context.trace.to_vec(),
         span_id: context.span.to_vec(),

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
-use bridge_core::trace::{Context, Origins};
+use bridge_core::trace::{Origins, TraceContext};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsPartialSuccess;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -164,7 +164,7 @@ fn destination(partition: Option<&str>) -> Arc<Destination> {
 }
 
 fn sent(number: u8, error: Option<(&str, &str)>) -> Sent {
-    let context = Context { trace: [number; 16], span: [number; 8], flags: 1 };
+    let context = TraceContext { trace: [number; 16], span: [number; 8], flags: 1 };
     Sent {
         destination: destination((number == 1).then_some("7")),
         began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::encode;
 use crate::offsets::Ticket;
-use crate::trace::{Context, Gathered, Origins};
+use crate::trace::{Gathered, Origins, TraceContext};
 
 /// What an event costs beside its bytes: its place in a list that may be twice as long as it is full.
 pub const EVENT_COST: usize = 2 * size_of::<EventEnd>();
@@ -35,7 +35,7 @@ pub struct Item<W> {
     /// That of its record.
     pub timestamp: Option<i64>,
     /// Where its record comes from, if that is followed.
-    pub context: Option<Context>,
+    pub context: Option<TraceContext>,
 }
 
 /// A batch that takes events.

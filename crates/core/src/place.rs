@@ -18,7 +18,7 @@ use crate::parts::Split;
 use crate::record::{Read, Record};
 use crate::route::Misfit;
 use crate::step::Shaped;
-use crate::trace::Context;
+use crate::trace::TraceContext;
 use crate::typed::WrongType;
 
 /// Lanes that are opened within this part of their linger are due together.
@@ -49,7 +49,7 @@ struct Exit {
     lane: usize,
     /// The service places the batch by the partition key of its events.
     by_key: bool,
-    context: Option<Context>,
+    context: Option<TraceContext>,
 }
 
 /// An event that never has room: what it takes in a batch of its own, and what its link takes.
@@ -289,7 +289,7 @@ impl Core {
     }
 
     /// Where a record comes from, if that is followed; nobody looks for it otherwise.
-    fn context(&self, record: &Record<'_>) -> Option<Context> {
+    fn context(&self, record: &Record<'_>) -> Option<TraceContext> {
         if self.followed.is_none() {
             return None;
         }

@@ -12,11 +12,11 @@ const SAMPLED: u8 = 1;
 /// The least that is allocated.
 const FIRST: usize = 4;
 /// What one costs: itself, and its copy for who sends the batch.
-const ENTRY: usize = 2 * size_of::<(u32, Context)>();
+const ENTRY: usize = 2 * size_of::<(u32, TraceContext)>();
 
 /// A span of somebody else, as W3C Trace Context tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Context {
+pub struct TraceContext {
     /// Number of the trace.
     pub trace: [u8; 16],
     /// Number of the span.
@@ -29,7 +29,7 @@ pub struct Context {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins {
     /// Their contexts, in the order of the events; a run of equal ones is one.
-    pub contexts: Vec<Context>,
+    pub contexts: Vec<TraceContext>,
     /// Contexts that were not kept, at most.
     pub dropped: u32,
     /// Events in the batch.
@@ -57,7 +57,7 @@ impl Followed {
         matches!(self, Self::None)
     }
 
-    pub(crate) fn takes(self, context: &Context) -> bool {
+    pub(crate) fn takes(self, context: &TraceContext) -> bool {
         let Self::From(least) = self else { return false };
         let number = u128::from_be_bytes(context.trace) & ((1 << RANDOM) - 1);
         let number = number as u64;
@@ -68,7 +68,7 @@ impl Followed {
 /// Contexts with the number of their event, ascending.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    kept: Vec<(u32, Context)>,
+    kept: Vec<(u32, TraceContext)>,
     dropped: u32,
 }
 
@@ -89,7 +89,7 @@ impl Gathered {
     }
 
     /// Keeps the context of the event of this number, the last one.
-    pub(crate) fn push(&mut self, event: usize, context: Context) {
+    pub(crate) fn push(&mut self, event: usize, context: TraceContext) {
         let is_full = self.kept.len() >= MOST;
         match self.kept.last_mut() {
             // One span has made many records.
@@ -147,21 +147,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn context(number: u64) -> Context {
+    fn context(number: u64) -> TraceContext {
         let mut trace = [9; 16];
         trace[8..].copy_from_slice(&number.to_be_bytes());
-        Context { trace, span: [7; 8], flags: 1 }
+        TraceContext { trace, span: [7; 8], flags: 1 }
     }
 
     #[test]
     fn a_trace_is_followed_whole_or_not_at_all() {
-        let takes = |ratio, context: &Context| Followed::part(ratio).takes(context);
+        let takes = |ratio, context: &TraceContext| Followed::part(ratio).takes(context);
         let (low, high) = (context(0), context(u64::MAX));
         assert!(takes(1.0, &low) && takes(1.0, &high));
         assert!(!takes(0.0, &high) && Followed::part(0.0).is_none());
         assert!(takes(0.000_001, &high) && !takes(0.999, &low));
-        assert!(!takes(1.0, &Context { flags: 0, ..high }), "whoever made it does not record it");
-        assert!(takes(1.0, &Context { flags: 3, ..high }), "other flags mean other things");
+        assert!(
+            !takes(1.0, &TraceContext { flags: 0, ..high }),
+            "whoever made it does not record it"
+        );
+        assert!(takes(1.0, &TraceContext { flags: 3, ..high }), "other flags mean other things");
         let followed = (0..1000_u64).map(|n| context(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let followed = followed.filter(|it| takes(0.25, it)).count();
         assert!((200..300).contains(&followed), "{followed}");

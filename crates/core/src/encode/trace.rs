@@ -1,7 +1,7 @@
 //! A trace goes on: what producers call `traceparent`, Azure's clients and Application Insights look for under another name.
 
 use crate::record::Header;
-use crate::trace::Context;
+use crate::trace::TraceContext;
 
 /// The header of W3C Trace Context.
 const TRACEPARENT: &[u8] = b"traceparent";
@@ -25,7 +25,7 @@ fn traceparent<'a>(headers: &[Header<'a>]) -> Option<&'a [u8]> {
 }
 
 /// The span that a record comes from, as its `traceparent` says.
-pub fn context(headers: &[Header<'_>]) -> Option<Context> {
+pub fn context(headers: &[Header<'_>]) -> Option<TraceContext> {
     let value = traceparent(headers)?;
     let digit = |byte: u8| if byte.is_ascii_digit() { byte - b'0' } else { byte - b'a' + 10 };
     let read = |from: usize, out: &mut [u8]| {
@@ -37,7 +37,7 @@ pub fn context(headers: &[Header<'_>]) -> Option<Context> {
     read(PARTS[1].0, &mut trace);
     read(PARTS[2].0, &mut span);
     read(PARTS[3].0, &mut flags);
-    Some(Context { trace, span, flags: flags[0] })
+    Some(TraceContext { trace, span, flags: flags[0] })
 }
 
 /// As Trace Context writes it: lower case, no id of zeros; what a later version adds is not looked at here, and so is none.

@@ -2,7 +2,7 @@
 
 use crate::encode;
 use crate::record::Header;
-use crate::trace::{Context, Origins};
+use crate::trace::{Origins, TraceContext};
 
 use super::plan::Tp;
 use super::world::World;
@@ -14,7 +14,7 @@ fn traceparent(at: Tp, offset: i64) -> Option<String> {
     (offset % 4 != 0).then(|| format!("00-{trace:032x}-00f067aa0ba902b7-{flags:02x}"))
 }
 
-fn context(at: Tp, offset: i64) -> Option<Context> {
+fn context(at: Tp, offset: i64) -> Option<TraceContext> {
     let header = traceparent(at, offset)?;
     let header = Header { name: b"traceparent", value: Some(header.as_bytes()) };
     encode::context(&[header]).filter(|context| context.flags & 1 == 1)
