@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge_core::rehearse::{Event, Rehearsed};
+use bridge_core::rehearse::{Rehearsed, RehearsedEvent};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -134,8 +134,8 @@ fn name(record: &Record<'_>) -> String {
 }
 
 impl Sent {
-    fn of(event: Event, route: &Route) -> Self {
-        let Event { message, size, partition } = event;
+    fn of(event: RehearsedEvent, route: &Route) -> Self {
+        let RehearsedEvent { message, size, partition } = event;
         let content = Content::of(&message.into());
         let text = std::str::from_utf8(&content.body).ok();
         // `RawValue` keeps every digit; what is not one line of JSON is shown as text.

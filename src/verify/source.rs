@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use bridge_core::mapping::{Partitioning, Policy};
-use bridge_core::rehearse::{Event, Rehearsed};
+use bridge_core::rehearse::{Rehearsed, RehearsedEvent};
 use bytes::Bytes;
 
 use crate::config::Config;
@@ -177,7 +177,7 @@ fn entries(
     Ok(vec![SpoolEntry { kind, ..entry }])
 }
 
-fn expected(event: Event, route: &Route, entry: SpoolEntry) -> Result<SpoolEntry, String> {
+fn expected(event: RehearsedEvent, route: &Route, entry: SpoolEntry) -> Result<SpoolEntry, String> {
     // Whose turn it was, or where the service has put a batch, is not known any more.
     let known = !matches!(route.partitioning, Partitioning::RoundRobin | Partitioning::Gateway);
     let place = event.partition.filter(|_| known).and_then(|it| u32::try_from(it).ok());

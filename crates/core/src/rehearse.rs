@@ -14,7 +14,7 @@ use crate::typed::WrongType;
 #[derive(Debug)]
 pub enum Rehearsed {
     /// This event; or these, of which each has a part of its value.
-    Events(Vec<Event>),
+    Events(Vec<RehearsedEvent>),
     /// None: its mapping filters it, by this word.
     Filtered(&'static str),
     /// None: the failure policy says what happens.
@@ -32,7 +32,7 @@ pub enum Rehearsed {
 
 /// An event that would be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct RehearsedEvent {
     /// The encoded message.
     pub message: Vec<u8>,
     /// What it takes in a batch of its own: what a link's limit is compared with.
@@ -99,7 +99,7 @@ impl Route {
         let event = |plan: &encode::EventPlan<'_>| {
             let key = plan.partition_key().filter(|_| self.is_by_key());
             let size = plan.weight() + encode::envelope_size(key);
-            Event { message: plan.message(), size, partition }
+            RehearsedEvent { message: plan.message(), size, partition }
         };
         let whole = event(&plan);
         if whole.size <= limit {
@@ -118,8 +118,8 @@ impl Route {
         record: &Record<'_>,
         layout: &Layout,
         (limit, detail): (usize, String),
-        event: impl Fn(&encode::EventPlan<'_>) -> Event,
-    ) -> Result<Vec<Event>, String> {
+        event: impl Fn(&encode::EventPlan<'_>) -> RehearsedEvent,
+    ) -> Result<Vec<RehearsedEvent>, String> {
         let too_large = &self.failure.too_large;
         match too_large {
             TooLarge::Policy => Err(detail),
