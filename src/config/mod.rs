@@ -53,7 +53,7 @@ pub use effective::{Difference, Effective};
 pub use flaw::Flaw;
 pub use left_out::{LeftOut, Meeting};
 pub use names::{HUB_NAMES, TOPIC_NAMES, is_hub, is_topic};
-pub use once::Once;
+pub use once::EffectivelyOnce;
 pub use otlp::{Otlp, headers};
 pub use outline::{Outline, UNKNOWN};
 pub use problem::{Problem, Problems, Spot, Warning};

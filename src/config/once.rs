@@ -4,7 +4,7 @@ use bridge_core::once::Terms;
 
 /// `[effectively_once]`
 #[derive(Debug, Clone)]
-pub struct Once {
+pub struct EffectivelyOnce {
     /// What is taken for granted of other members and of Event Hubs.
     pub terms: Terms,
     /// The consumer group for reading the hubs.
@@ -13,7 +13,7 @@ pub struct Once {
     pub idempotent_producer: bool,
 }
 
-impl Default for Once {
+impl Default for EffectivelyOnce {
     fn default() -> Self {
         let group = "$Default".to_owned();
         Self { terms: Terms::default(), group, idempotent_producer: false }

@@ -55,7 +55,7 @@ pub(crate) fn sample(change: impl FnOnce(&mut Config)) -> Config {
         log: Log { format: LogFormat::Text, level: "info".to_owned() },
         registries: Vec::new(),
         claim_check: None,
-        once: super::Once::default(),
+        once: super::EffectivelyOnce::default(),
         replay: None,
         warnings: Vec::new(),
     };

@@ -39,7 +39,7 @@ pub struct Config {
     /// Where values go that are too large, if they go anywhere.
     pub claim_check: Option<super::ClaimCheck>,
     /// `[effectively_once]`
-    pub once: super::Once,
+    pub once: super::EffectivelyOnce,
     /// That it is one of a replay.
     pub replay: Option<Replay>,
     /// What was taken as it is, and hardly was meant so: to be said once.

@@ -23,7 +23,7 @@ use crate::hubs::{Berth, Hubs, LaneRoute};
 use crate::mapping::Events;
 use crate::missing::Missings;
 use crate::offsets::{Assignment, ENTRY, Ticket};
-use crate::once::{self, Once};
+use crate::once::{self, OnceBooks};
 use crate::partitions::{Intake, Partition, Partitions};
 use crate::pause::is_paused;
 use crate::record::{Position, Read, Record, TopicPartition};
@@ -73,7 +73,7 @@ pub struct Core {
     /// What steps need to know, and was fetched.
     pub(crate) known: FetchedValues,
     /// What is known of events that may have been sent before.
-    pub(crate) once: Once,
+    pub(crate) once: OnceBooks,
     /// What has to be fetched, and who waits for it.
     pub(crate) missing: Missings,
     /// Records that were filtered, since somebody last asked.
@@ -107,7 +107,7 @@ impl Core {
             tick: None,
             for_common: Vec::new(),
             known: FetchedValues::default(),
-            once: Once::default(),
+            once: OnceBooks::default(),
             missing: Missings::default(),
             filtered: Vec::new(),
             drains: Vec::new(),

@@ -4,7 +4,7 @@ use bridge_core::once::Terms;
 
 use crate::config::path::Path;
 use crate::config::raw::{self, Word};
-use crate::config::{Delivery, Events, Once};
+use crate::config::{Delivery, EffectivelyOnce, Events};
 
 use super::Check;
 
@@ -14,7 +14,7 @@ const USUAL_GROUP: &str = "$Default";
 const LONGEST_GROUP: usize = 50;
 
 impl Check<'_> {
-    pub(super) fn once(&mut self, given: &raw::EffectivelyOnce) -> Once {
+    pub(super) fn once(&mut self, given: &raw::EffectivelyOnce) -> EffectivelyOnce {
         let at = Path::top("effectively_once");
         let usual = Terms::default();
         let lease =
@@ -28,7 +28,7 @@ impl Check<'_> {
             let hint = "give the name of a group of the hubs, as `$Default`";
             self.wrong(&at.key("consumer_group"), "is not a consumer group", why, hint);
         }
-        Once {
+        EffectivelyOnce {
             terms: Terms { lease, late, skew, ..usual },
             group: group.to_owned(),
             idempotent_producer: given.idempotent_producer.unwrap_or(false),

@@ -61,7 +61,7 @@ impl Default for Terms {
 
 /// The books of it.
 #[derive(Debug, Default)]
-pub(crate) struct Once {
+pub(crate) struct OnceBooks {
     terms: Terms,
     /// The time of day when it was last told, in milliseconds.
     wall: i64,
@@ -79,7 +79,7 @@ pub(crate) struct Once {
     spared: BTreeMap<HubNumber, u64>,
 }
 
-impl Once {
+impl OnceBooks {
     /// The time of day when it was last told.
     pub(crate) fn wall(&self) -> i64 {
         self.wall
