@@ -30,7 +30,7 @@ enum Action {
     /// Show one dead letter: the source of its record, the reason, the record, and what to do
     Show(Show),
     /// Send dead letters again, each as its original record, to the hub it was meant for; none is sent twice
-    Replay(again::Question),
+    Replay(again::AgainArgs),
     /// Delete the oldest dead letters of each partition
     Purge(Deletion),
 }

@@ -14,7 +14,7 @@ use crate::route::{Need, Needs, needs};
 
 /// What is asked.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct HubsArgs {
     #[command(flatten)]
     source: Source,
     /// Output: the facts as JSON, `az` commands, or parameters of `deploy/azure/main.bicep`
@@ -60,7 +60,7 @@ struct Hub<'a> {
     retention_hours: u32,
 }
 
-pub(super) fn hubs(question: &Question) -> ExitCode {
+pub(super) fn hubs(question: &HubsArgs) -> ExitCode {
     let Outline { config, unknown } = match question.source.outline() {
         Ok(outline) => outline,
         Err(code) => return code,
@@ -83,7 +83,7 @@ pub(super) fn hubs(question: &Question) -> ExitCode {
     answer(format_args!("{}", question.format.write(&hubs)), ExitCode::SUCCESS)
 }
 
-impl Question {
+impl HubsArgs {
     /// The topics that were told and that the bridge would read; of the others, why not.
     fn read(&self, config: &Config) -> BTreeMap<String, Option<u32>> {
         let left_out = LeftOut::of(config);

@@ -10,7 +10,7 @@ use clap::Args;
 
 /// What is asked.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct LagArgs {
     #[command(flatten)]
     asking: Asking,
     /// Also show the partitions that are caught up
@@ -18,8 +18,8 @@ pub(super) struct Question {
     all: bool,
 }
 
-pub(super) fn lag(question: &Question) -> ExitCode {
-    let Question { asking, all } = question;
+pub(super) fn lag(question: &LagArgs) -> ExitCode {
+    let LagArgs { asking, all } = question;
     tell(asking, true, *all)
 }
 

@@ -83,7 +83,7 @@ enum Command {
     /// Validate a configuration; with `--connect`, also test access to brokers, topics, namespaces and hubs
     Check(check::Check),
     /// Show the state of running bridges: lag, rates, and which partitions are paused, and why
-    Status(status::Question),
+    Status(status::StatusArgs),
     /// Stop reading the topics of a mapping until it is resumed; records already read are delivered
     Pause(steer::Mappings),
     /// Read the topics of a mapping again
@@ -97,23 +97,23 @@ enum Command {
     /// Convert the configuration of a Kafka Connect sink or of MirrorMaker 2, and list what has no counterpart
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to create them
-    Hubs(hubs::Question),
+    Hubs(hubs::HubsArgs),
     /// Write the effective configuration with the source of each value, or the JSON Schema
     Config(configuration::Configuration),
     /// Show the lag of the group in records and in time, read from Kafka: also while no bridge runs
-    Lag(lag::Question),
+    Lag(lag::LagArgs),
     /// Show the committed positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
     /// Show the records in the dead-letter topics, send them again, or delete them
     DeadLetters(dead_letters::DeadLetters),
     /// Send the records between two times or offsets again; the group of the bridge is not changed
-    Replay(replay::Question),
+    Replay(replay::ReplayArgs),
     /// Show events of a hub: the last of each partition, or those from a time or a sequence number on
-    Tail(tail::Question),
+    Tail(tail::TailArgs),
     /// Compare records with the events in the hubs: find missing, duplicate, reordered, altered and misplaced ones
-    Verify(verify::Question),
+    Verify(verify::VerifyArgs),
     /// Show the events that the mappings make of records, and which records are filtered or refused; nothing is sent
-    Try(trial::Question),
+    Try(trial::TryArgs),
     /// Write a completion script for a shell
     Completions(completions::Completions),
     /// Write the manual pages

@@ -23,7 +23,7 @@ const TIDY: Duration = Duration::from_secs(30);
 
 /// What is to be sent again.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct ReplayArgs {
     /// Where to start: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: Target,
@@ -90,7 +90,7 @@ pub(super) fn bound(text: &str) -> Result<Target, &'static str> {
     }
 }
 
-pub(super) fn replay(question: &Question) -> ExitCode {
+pub(super) fn replay(question: &ReplayArgs) -> ExitCode {
     question.sending.go(true, |config, chosen| {
         let group = question.group(config)?;
         let asked = config.clone().for_replay(&group, question.sending.kind());
@@ -99,7 +99,7 @@ pub(super) fn replay(question: &Question) -> ExitCode {
     })
 }
 
-impl Question {
+impl ReplayArgs {
     /// The group: the same for the same question, whatever its rate.
     fn group(&self, config: &Config) -> Result<String, CommandError> {
         let Sending { to, topics, mappings, .. } = &self.sending;

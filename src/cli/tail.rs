@@ -23,7 +23,7 @@ const LAST: i64 = 10;
 
 /// What is to be shown.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct TailArgs {
     #[command(flatten)]
     source: Source,
     /// The hub, as a mapping names it, also with its namespace
@@ -75,7 +75,7 @@ impl FromStr for From {
     }
 }
 
-pub(super) fn tail(question: &Question) -> ExitCode {
+pub(super) fn tail(question: &TailArgs) -> ExitCode {
     answered(&question.source, question.json, |config| {
         let place = Place::of(&question.hub, config)?;
         let stop = match signals::watch(None) {
@@ -108,7 +108,7 @@ fn stopped(stop: &Receiver<()>) {
     }
 }
 
-impl Question {
+impl TailArgs {
     async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, CommandError> {
         let ReadingArgs { consumer_group, timeout, .. } = &self.reading;
         let own = self.reading.is_own();

@@ -23,7 +23,7 @@ const LIMIT: usize = 1 << 20;
 
 /// What is tried.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct TryArgs {
     #[command(flatten)]
     source: Source,
     /// Only this mapping: its number, counted from 0, or the name of its topic, pattern or hub; may be repeated
@@ -50,7 +50,7 @@ pub(super) struct Question {
     timeout: Duration,
 }
 
-pub(super) fn trial(question: &Question) -> ExitCode {
+pub(super) fn trial(question: &TryArgs) -> ExitCode {
     match &question.from_topic {
         Some(topic) => answered(&question.source, question.json, |config| {
             let mut trial = question.begin(config)?;
@@ -74,7 +74,7 @@ pub(super) fn trial(question: &Question) -> ExitCode {
     }
 }
 
-impl Question {
+impl TryArgs {
     fn begin(&self, config: &Config) -> Result<Trial, CommandError> {
         let wanted = meant(config, &self.mappings)?;
         let partitions = self.partitions.map(|count| count as usize);

@@ -23,7 +23,7 @@ use crate::verify::{self, ProgressWatch, VerifyOutcome};
 
 /// What is to be compared.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
     source: Source,
     /// Where to start in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition.
@@ -110,7 +110,7 @@ impl Folder {
     }
 }
 
-pub(super) fn verify(question: &Question) -> ExitCode {
+pub(super) fn verify(question: &VerifyArgs) -> ExitCode {
     let config = match read(&question.source, question.json) {
         Ok(config) => config,
         Err(code) => return code,
@@ -118,10 +118,10 @@ pub(super) fn verify(question: &Question) -> ExitCode {
     question.run(&config).unwrap_or_else(|failure| failed(&failure, question.json))
 }
 
-impl Question {
+impl VerifyArgs {
     fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
         // Without a beginning it is where the group stands.
-        let asked = verify::Question {
+        let asked = verify::CompareRequest {
             from: self.from.unwrap_or(Target::Shift(0)),
             to: self.to,
             stored_from: self.stored_from.map(|Time(time)| time),

@@ -136,19 +136,19 @@ impl ShardDesk {
     }
 
     /// Asks the shard how it stands.
-    pub(super) fn question(&self) -> Question {
+    pub(super) fn question(&self) -> PendingView {
         let (reply, answer) = oneshot::channel();
         if let Some(tell) = &self.within().tell {
             tell(Word::View(reply));
         }
-        Question(answer)
+        PendingView(answer)
     }
 }
 
 /// A shard was asked.
-pub(super) struct Question(oneshot::Receiver<View>);
+pub(super) struct PendingView(oneshot::Receiver<View>);
 
-impl Question {
+impl PendingView {
     /// How the shard stands; `None` when it does not say so in time, or is not there.
     pub(super) async fn answer(self) -> Option<View> {
         tokio::time::timeout(PATIENCE, self.0).await.ok()?.ok()

@@ -51,7 +51,7 @@ use state::VerifyState;
 
 /// What is to be compared.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct CompareRequest {
     /// From where on, in Kafka.
     pub from: Target,
     /// Up to where, without what stands there.
@@ -72,7 +72,7 @@ pub struct Question {
     pub examples: usize,
 }
 
-impl Question {
+impl CompareRequest {
     /// The same question of the same mappings has the same name.
     fn name(&self, config: &Config) -> String {
         let Self { from, to, stored_from, topics, mappings, .. } = self;
@@ -94,7 +94,7 @@ pub enum VerifyOutcome {
 /// Compares, with `folder` for what memory does not hold; what is there of the same question goes on.
 pub async fn verify(
     config: &Config,
-    question: &Question,
+    question: &CompareRequest,
     folder: &Path,
     watch: &dyn ProgressWatch,
 ) -> Result<VerifyOutcome, CommandError> {
@@ -132,10 +132,10 @@ async fn open_hubs(
     hubs: &mut Vec<Hub>,
     places: Vec<Place>,
     config: &Config,
-    question: &Question,
+    question: &CompareRequest,
 ) -> Result<(), CommandError> {
     for place in places {
-        let Question { group, own, limit, .. } = question;
+        let CompareRequest { group, own, limit, .. } = question;
         hubs.push(Hub::open(config, place, group, *own, *limit).await?);
     }
     Ok(())
@@ -150,7 +150,7 @@ fn other_question(folder: &Path) -> CommandError {
 /// Reads what is left of all sides; `false` when it was stopped before.
 async fn read(
     ledger: &mut Ledger,
-    (config, question): (&Config, &Question),
+    (config, question): (&Config, &CompareRequest),
     asked: &plan::KafkaView,
     hubs: &mut [Hub],
     watch: &dyn ProgressWatch,

@@ -9,7 +9,7 @@ use crate::readback::{Hub, Place};
 use crate::record::TopicPartition;
 use crate::route::{Route, Router};
 
-use super::Question;
+use super::CompareRequest;
 use super::source::replayed;
 use super::state::{HubRange, HubState, Source, TopicHub, VerifyState};
 
@@ -35,7 +35,7 @@ pub(super) fn offset(target: Target, (first, end): (i64, i64), found: Option<i64
 }
 
 /// Logs in to Kafka, and finds the topics.
-pub(super) fn ask(config: &Config, question: &Question) -> Result<KafkaView, CommandError> {
+pub(super) fn ask(config: &Config, question: &CompareRequest) -> Result<KafkaView, CommandError> {
     let (inquiry, cluster) = enter(&config.kafka, question.limit)?;
     let existing = cluster.topics.keys().map(String::as_str);
     let read = kafka::topics(config, existing).read;
@@ -80,7 +80,7 @@ impl KafkaView {
     pub(super) async fn plan(
         &self,
         name: String,
-        question: &Question,
+        question: &CompareRequest,
         sources: Vec<Source>,
         hubs: &[Hub],
     ) -> Result<VerifyState, CommandError> {
@@ -132,7 +132,7 @@ impl KafkaView {
     }
 
     /// The offsets of the range, as Kafka has them now.
-    pub(super) fn sources(&self, question: &Question) -> Result<Vec<Source>, CommandError> {
+    pub(super) fn sources(&self, question: &CompareRequest) -> Result<Vec<Source>, CommandError> {
         let mut places = Vec::new();
         for (topic, _) in &self.topics {
             let count = self.cluster.topics[topic].partitions;

@@ -11,7 +11,7 @@ use crate::group::{CommandError, Replay, Session, Target};
 
 /// What is to be sent again.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct AgainArgs {
     /// Where to start in the dead-letter topics: `earliest`, a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), or an offset
     /// of one partition. The first run needs it; a later run without it continues where the last one ended
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
@@ -20,11 +20,11 @@ pub(super) struct Question {
     sending: Sending,
 }
 
-pub(super) fn again(question: &Question) -> ExitCode {
+pub(super) fn again(question: &AgainArgs) -> ExitCode {
     question.sending.go(false, |config, chosen| question.plan(config, chosen))
 }
 
-impl Question {
+impl AgainArgs {
     /// What is to be sent, and the configuration that sends it.
     fn plan(
         &self,

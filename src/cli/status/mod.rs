@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 
 /// Whom to ask, and how to show it.
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct StatusArgs {
     /// The `[admin] listen` address of a running bridge; may be repeated, for several members of a group
     #[arg(long = "address", value_name = "HOST:PORT", conflicts_with = "config")]
     addresses: Vec<String>,
@@ -56,7 +56,7 @@ struct Members {
     members: Vec<Member>,
 }
 
-pub(super) fn status(question: Question) -> ExitCode {
+pub(super) fn status(question: StatusArgs) -> ExitCode {
     let addresses = match addresses(question.addresses, question.config.as_deref()) {
         Ok(addresses) => addresses,
         Err(code) => return code,

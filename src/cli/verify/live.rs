@@ -18,7 +18,7 @@ use crate::causes;
 use crate::config::Config;
 use crate::group::CommandError;
 use crate::metrics::Verified;
-use crate::verify::{self, ProgressWatch, Question, Round, Rounds};
+use crate::verify::{self, CompareRequest, ProgressWatch, Round, Rounds};
 
 /// How long a round may take to stop; what it has kept is whole at any time.
 const GRACE: Duration = Duration::from_secs(5);
@@ -110,7 +110,7 @@ impl Following {
     pub(super) fn follow(
         &self,
         config: &Config,
-        asked: &Question,
+        asked: &CompareRequest,
         folder: &Path,
         as_json: bool,
         (wish, stop): (SyncSender<()>, Receiver<()>),
@@ -161,7 +161,7 @@ type Came = std::io::Result<(Result<(), CommandError>, std::io::Result<()>)>;
 
 fn rounds(
     config: &Config,
-    asked: &Question,
+    asked: &CompareRequest,
     every: Duration,
     folder: &Path,
     telling: Telling,

@@ -28,7 +28,7 @@ use crate::readback::Hub;
 use super::ledger::{self, Ledger};
 use super::report::Report;
 use super::state::{Counts, Live, VerifyState};
-use super::{ProgressWatch, Question};
+use super::{CompareRequest, ProgressWatch};
 
 /// How often it is looked between two rounds whether it is to be stopped.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -75,7 +75,7 @@ pub trait Rounds: ProgressWatch {
 /// Follows the bridge until it is to be stopped: a round each `every`. It ends by itself only when no round can ever be ended.
 pub async fn follow(
     config: &Config,
-    question: &Question,
+    question: &CompareRequest,
     every: Duration,
     folder: &Path,
     rounds: &dyn Rounds,
@@ -107,7 +107,7 @@ pub async fn follow(
 /// Ends the round that is open, or a new one; `None` when it was stopped before.
 async fn round(
     config: &Config,
-    question: &Question,
+    question: &CompareRequest,
     name: &str,
     folder: &Path,
     rounds: &dyn Rounds,
@@ -142,7 +142,11 @@ async fn round(
 }
 
 /// Compares what was read, and keeps where the next round goes on.
-fn settle(ledger: &mut Ledger, question: &Question, begun: Instant) -> Result<Round, Unsettled> {
+fn settle(
+    ledger: &mut Ledger,
+    question: &CompareRequest,
+    begun: Instant,
+) -> Result<Round, Unsettled> {
     let (sums, waiting) = sift::compare(ledger, &question.topics, question.examples)?;
     if waiting > WAITING {
         let what =

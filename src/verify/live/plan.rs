@@ -12,14 +12,14 @@ use crate::readback::Hub;
 
 use super::super::plan::{KafkaView, SLACK, ask};
 use super::super::state::{HubState, Live, Source, VerifyState};
-use super::super::{Question, open_hubs};
+use super::super::{CompareRequest, open_hubs};
 use super::next::{self, Taken};
 
 /// A new round, after the one that `known` has ended with, if there was one; opens all hubs.
 pub(super) async fn begin(
     known: Option<VerifyState>,
     name: &str,
-    (config, question): (&Config, &Question),
+    (config, question): (&Config, &CompareRequest),
     asked: &KafkaView,
     hubs: &mut Vec<Hub>,
 ) -> Result<VerifyState, CommandError> {
@@ -69,7 +69,7 @@ impl KafkaView {
     fn standings(
         &self,
         config: &Config,
-        question: &Question,
+        question: &CompareRequest,
     ) -> Result<Vec<Standing>, CommandError> {
         let topics =
             self.topics.iter().map(|(topic, _)| (topic.clone(), self.cluster.topics[topic]));
@@ -101,7 +101,7 @@ fn sources(
     known: &[Source],
     standings: &[Standing],
     asked: &KafkaView,
-    question: &Question,
+    question: &CompareRequest,
 ) -> Result<Vec<Source>, CommandError> {
     if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
         return Err(CommandError::offset_of_many(standings.len()));
@@ -132,7 +132,7 @@ fn first_since(
     sources: &[Source],
     standings: &[Standing],
     asked: &KafkaView,
-    question: &Question,
+    question: &CompareRequest,
     now: i64,
 ) -> Result<Option<i64>, CommandError> {
     let time = match (question.stored_from, question.from) {

@@ -60,7 +60,7 @@ enum Whose {
 
 /// What is asked about one hub for stays that begin.
 #[derive(Default)]
-struct Question {
+struct PendingLookup {
     /// `None` once all partitions may hold some.
     partitions: Option<BTreeSet<Arc<str>>>,
     everywhere: bool,
@@ -74,7 +74,7 @@ impl Core {
         if self.waits_end().is_none_or(|end| now < end) {
             return;
         }
-        let mut questions: BTreeMap<HubNumber, Question> = BTreeMap::new();
+        let mut questions: BTreeMap<HubNumber, PendingLookup> = BTreeMap::new();
         for stay in std::mem::take(&mut self.once.waiting) {
             let Some(once) = self.partitions.of(stay).and_then(|it| it.once.as_deref()) else {
                 continue;
@@ -88,7 +88,7 @@ impl Core {
                 _ => {}
             }
         }
-        for (hub, Question { partitions, everywhere, since, of }) in questions {
+        for (hub, PendingLookup { partitions, everywhere, since, of }) in questions {
             let stays = of.iter().map(|(stay, ..)| *stay).collect();
             let of = of.into_iter().map(|(_, name, from)| (name, from)).collect();
             let partitions = partitions.filter(|_| !everywhere);
@@ -98,7 +98,7 @@ impl Core {
 
     fn add_to(
         &mut self,
-        questions: &mut BTreeMap<HubNumber, Question>,
+        questions: &mut BTreeMap<HubNumber, PendingLookup>,
         stay: Assignment,
         from: Position,
         since: i64,
@@ -108,7 +108,7 @@ impl Core {
         for route in partition.routes.iter().filter(|route| route.to.is_once()) {
             let question = questions
                 .entry(route.hub)
-                .or_insert_with(|| Question { since: i64::MAX, ..Question::default() });
+                .or_insert_with(|| PendingLookup { since: i64::MAX, ..PendingLookup::default() });
             let place = match route.to.partitioning {
                 Partitioning::Mirror => usize::try_from(partition.name.partition).ok(),
                 Partitioning::Fixed(place) => Some(place as usize),
