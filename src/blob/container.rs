@@ -13,7 +13,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::Mutex;
 
 use crate::causes;
-use crate::config::{ClaimCheck, Tls, Writer};
+use crate::config::{BlobWriter, ClaimCheck, Tls};
 use crate::credential::{HeldToken, file};
 use crate::http::{RenewedClient, wait};
 
@@ -83,8 +83,8 @@ impl Container {
     /// Asks nothing yet.
     pub fn new(settings: &ClaimCheck) -> Self {
         let tokens = match &settings.identity {
-            Writer::Entra(entra) => Some(HeldToken::new(entra, settings.timeout)),
-            Writer::Sas(_) => None,
+            BlobWriter::Entra(entra) => Some(HeldToken::new(entra, settings.timeout)),
+            BlobWriter::Sas(_) => None,
         };
         let tls = Tls { ca_file: settings.ca_file.clone(), identity: None };
         Self { settings: settings.clone(), tokens, tls, http: Mutex::default() }
@@ -133,8 +133,8 @@ impl Container {
         let content_type = blob.content_type.as_deref().unwrap_or(OCTETS);
         let request = |url: &str| client.put(url).header(CONTENT_TYPE, content_type);
         let mut request = match &self.settings.identity {
-            Writer::Sas(file) => request(&signed(&blob.url, file).await?),
-            Writer::Entra(_) => self.with_token(request(&blob.url)).await?,
+            BlobWriter::Sas(file) => request(&signed(&blob.url, file).await?),
+            BlobWriter::Entra(_) => self.with_token(request(&blob.url)).await?,
         };
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);

@@ -11,7 +11,7 @@ pub struct ClaimCheck {
     /// Where.
     pub container: Container,
     /// Who, if it is not said by `container` that nobody asks.
-    pub identity: Writer,
+    pub identity: BlobWriter,
     /// Authorities trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
     /// How long one upload may take.
@@ -20,7 +20,7 @@ pub struct ClaimCheck {
 
 /// Who writes blobs.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Writer {
+pub enum BlobWriter {
     /// An identity of Entra ID.
     Entra(Entra),
     /// Whoever has the shared access signature in this file.

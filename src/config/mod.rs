@@ -43,7 +43,7 @@ mod way;
 
 pub use address::Address;
 pub(crate) use check::wrong_levels;
-pub use claim_check::{ClaimCheck, Writer};
+pub use claim_check::{BlobWriter, ClaimCheck};
 pub use connection_string::ConnectionString;
 pub use credential::{
     Application, Assigned, Credential, Entra, Given, Principal, Sas, SharedAccess,

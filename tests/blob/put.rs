@@ -11,7 +11,7 @@ use axum::routing::put;
 use bridge_core::claim::Blob;
 use kafka_eventhubs_bridge::blob::{BlobError, Container};
 use kafka_eventhubs_bridge::config::{
-    Application, ClaimCheck, Container as Place, Entra, Given, Principal, Proxy, Secret, Writer,
+    Application, BlobWriter, ClaimCheck, Container as Place, Entra, Given, Principal, Proxy, Secret,
 };
 use stage::authority::Authority;
 use stage::https;
@@ -61,7 +61,7 @@ fn stand(status: StatusCode, headers: &'static [(&'static str, &'static str)]) -
 }
 
 impl Stand {
-    fn put(&self, identity: Writer) -> Result<(), BlobError> {
+    fn put(&self, identity: BlobWriter) -> Result<(), BlobError> {
         let container = Place { url: self.url.as_str().into(), prefix: "".into() };
         let ca_file = Some(self.folder.path().join("ca.pem"));
         let timeout = Duration::from_secs(10);
@@ -70,13 +70,13 @@ impl Stand {
         block_on(container.put(&Blob { url, bytes, content_type: Some("text/csv".to_owned()) }))
     }
 
-    fn signed(&self) -> Writer {
-        Writer::Sas(self.folder.path().join("signature"))
+    fn signed(&self) -> BlobWriter {
+        BlobWriter::Sas(self.folder.path().join("signature"))
     }
 
-    fn application(&self) -> Writer {
+    fn application(&self) -> BlobWriter {
         let application = Application { tenant_id: "t".to_owned(), client_id: "c".to_owned() };
-        Writer::Entra(Entra {
+        BlobWriter::Entra(Entra {
             identity: Principal::Secret { application, secret: Given::Inline(Secret::new("s")) },
             authority: format!("https://{}", self.host),
             scope: "https://storage.azure.com/.default".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka_eventhubs_bridge::config::{Config, TooLarge, Writer};
+use kafka_eventhubs_bridge::config::{BlobWriter, Config, TooLarge};
 
 use crate::Given;
 
@@ -36,7 +36,7 @@ fn it_holds_for_all_mappings_or_for_one() {
     assert_eq!(urls(&config), [url]);
     let claims = config.claim_check.unwrap();
     assert_eq!((&*claims.container.prefix, claims.timeout), ("", Duration::from_secs(60)));
-    let Writer::Entra(entra) = claims.identity else { panic!("an identity of Entra ID") };
+    let BlobWriter::Entra(entra) = claims.identity else { panic!("an identity of Entra ID") };
     assert_eq!(entra.scope, "https://storage.azure.com/.default");
     let own = "failure.too_large = 'claim_check'\n[[mappings]]\ntopic = 'b'\nhub = 'b'";
     assert_eq!(urls(&with(&account(ENTRA), own).load().unwrap()), [url, None]);
@@ -45,7 +45,7 @@ fn it_holds_for_all_mappings_or_for_one() {
     assert_eq!(urls(&with(&account(ENTRA), &but).load().unwrap()), [None, url]);
     let china = account(ENTRA).replace("core.windows.net", "core.chinacloudapi.cn");
     let secret = "credential = { kind = 'client_secret', tenant_id = 't', client_id = 'c', client_secret = 's' }";
-    let Writer::Entra(entra) =
+    let BlobWriter::Entra(entra) =
         with(&china.replace(ENTRA, secret), FAILURE).load().unwrap().claim_check.unwrap().identity
     else {
         panic!("an identity of Entra ID")

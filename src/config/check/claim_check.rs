@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::hint::shown;
 use crate::config::path::Path;
 use crate::config::raw::{Kind, Word};
-use crate::config::{ClaimCheck, Container, Credential, Entra, Mapping, TooLarge, Writer, raw};
+use crate::config::{BlobWriter, ClaimCheck, Container, Credential, Entra, Mapping, TooLarge, raw};
 
 use super::Check;
 
@@ -45,7 +45,7 @@ impl Check<'_> {
         let timeout = self.duration(&at.key("timeout"), timeout, usual, "1s"..="10m");
         match (url, prefix, identity) {
             (Some(url), Some(prefix), Some(mut identity)) => {
-                if let Writer::Entra(entra) = &mut identity {
+                if let BlobWriter::Entra(entra) = &mut identity {
                     entra.ca_file.clone_from(&ca_file);
                 }
                 let container = Container { url: url.into(), prefix: prefix.into() };
@@ -107,7 +107,7 @@ impl Check<'_> {
         given: &raw::ClaimCheck,
         url: Option<&str>,
         is_open: bool,
-    ) -> Option<Writer> {
+    ) -> Option<BlobWriter> {
         let key = at.key("credential");
         match (&given.credential, &given.sas_file) {
             (Some(_), Some(_)) => {
@@ -132,8 +132,10 @@ impl Check<'_> {
                 self.wrong(&at.key("container"), "begins with `http://`", why, hint);
                 None
             }
-            (Some(given), None) => self.who_writes(&key, given, url).map(Writer::Entra),
-            (None, Some(named)) => self.signature_of(&at.key("sas_file"), named).map(Writer::Sas),
+            (Some(given), None) => self.who_writes(&key, given, url).map(BlobWriter::Entra),
+            (None, Some(named)) => {
+                self.signature_of(&at.key("sas_file"), named).map(BlobWriter::Sas)
+            }
         }
     }
 
