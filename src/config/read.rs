@@ -38,7 +38,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, 
     loop {
         match T::deserialize(Node { value: tree, path: Path::default(), skipped: &skipped }) {
             Ok(read) => return (read, failures),
-            Err(Error { path, kind }) => {
+            Err(TreeError { path, kind }) => {
                 let path = path.unwrap_or_default();
                 let again = !skipped.insert(path.clone());
                 failures.push(UnreadEntry { path, kind });
@@ -52,12 +52,12 @@ pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, 
 
 /// An error on its way up; the first entry it passes writes its path on it.
 #[derive(Debug)]
-struct Error {
+struct TreeError {
     path: Option<Path>,
     kind: UnreadKind,
 }
 
-impl Error {
+impl TreeError {
     fn new(kind: UnreadKind) -> Self {
         Self { path: None, kind }
     }
@@ -68,15 +68,15 @@ impl Error {
     }
 }
 
-impl std::fmt::Display for Error {
+impl std::fmt::Display for TreeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.kind)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for TreeError {}
 
-impl de::Error for Error {
+impl de::Error for TreeError {
     fn custom<T: std::fmt::Display>(text: T) -> Self {
         Self::new(UnreadKind::Other(text.to_string()))
     }
@@ -135,7 +135,7 @@ impl<'a> Node<'a> {
 
 macro_rules! number {
     ($($method:ident)*) => {$(
-        fn $method<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        fn $method<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
             match self.said().and_then(|text| text.parse().ok()) {
                 Some(number) => visitor.visit_i64(number),
                 None => self.deserialize_any(visitor),
@@ -145,9 +145,9 @@ macro_rules! number {
 }
 
 impl<'de> de::Deserializer<'de> for Node<'de> {
-    type Error = Error;
+    type Error = TreeError;
 
-    fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match &self.value.kind {
             ValueKind::Nil => visitor.visit_unit(),
             ValueKind::Boolean(value) => visitor.visit_bool(*value),
@@ -169,14 +169,14 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
     }
 
-    fn deserialize_bool<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_bool<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         match self.said().and_then(|text| text.parse().ok()) {
             Some(value) => visitor.visit_bool(value),
             None => self.deserialize_any(visitor),
         }
     }
 
-    fn deserialize_option<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
         visitor.visit_some(self)
     }
 
@@ -184,7 +184,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, TreeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -194,7 +194,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, TreeError> {
         match &self.value.kind {
             ValueKind::Array(_) => Err(de::Error::invalid_type(Unexpected::Seq, &"a table")),
             _ => self.deserialize_map(visitor),
@@ -206,10 +206,10 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, TreeError> {
         match &self.value.kind {
             ValueKind::String(word) => {
-                let word: StrDeserializer<'_, Error> = word.as_str().into_deserializer();
+                let word: StrDeserializer<'_, TreeError> = word.as_str().into_deserializer();
                 visitor.visit_enum(word)
             }
             _ => self.deserialize_str(visitor),
@@ -230,18 +230,18 @@ struct Entries<'a> {
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {
-    type Error = Error;
+    type Error = TreeError;
 
     fn next_key_seed<K: de::DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Error> {
+    ) -> Result<Option<K::Value>, TreeError> {
         for (key, value) in self.rest.by_ref() {
             let path = self.of.path.key(key);
             if self.of.skipped.contains(&path) {
                 continue;
             }
-            let word: StrDeserializer<'_, Error> = key.as_str().into_deserializer();
+            let word: StrDeserializer<'_, TreeError> = key.as_str().into_deserializer();
             let read = seed.deserialize(word).map_err(|error| error.at(&path))?;
             self.current = Some(Node { value, path, skipped: self.of.skipped });
             return Ok(Some(read));
@@ -249,7 +249,10 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
         Ok(None)
     }
 
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, TreeError> {
         let node = self.current.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
         let path = node.path.clone();
         seed.deserialize(node).map_err(|error| error.at(&path))
@@ -264,12 +267,12 @@ struct Items<'a> {
 }
 
 impl<'de> de::SeqAccess<'de> for Items<'de> {
-    type Error = Error;
+    type Error = TreeError;
 
     fn next_element_seed<T: de::DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, TreeError> {
         let Some((index, value)) = self.rest.next() else { return Ok(None) };
         let path = self.of.path.index(index);
         seed.deserialize(Node { value, path, skipped: self.of.skipped }).map(Some)
