@@ -36,7 +36,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de> + Default>(tree: &Value) -> (T, 
     let mut failures = Vec::new();
     let mut skipped = HashSet::new();
     loop {
-        match T::deserialize(Node { value: tree, path: Path::default(), skipped: &skipped }) {
+        match T::deserialize(TreeNode { value: tree, path: Path::default(), skipped: &skipped }) {
             Ok(read) => return (read, failures),
             Err(TreeError { path, kind }) => {
                 let path = path.unwrap_or_default();
@@ -113,13 +113,13 @@ fn kind_of(found: Unexpected<'_>) -> &'static str {
 
 /// One value of the tree.
 #[derive(Clone)]
-struct Node<'a> {
+struct TreeNode<'a> {
     value: &'a Value,
     path: Path,
     skipped: &'a HashSet<Path>,
 }
 
-impl<'a> Node<'a> {
+impl<'a> TreeNode<'a> {
     /// The text of a variable or flag, which may be meant as a number or boolean.
     fn said(&self) -> Option<&'a str> {
         match &self.value.kind {
@@ -144,7 +144,7 @@ macro_rules! number {
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for Node<'de> {
+impl<'de> de::Deserializer<'de> for TreeNode<'de> {
     type Error = TreeError;
 
     fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, TreeError> {
@@ -225,8 +225,8 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
 /// The entries of a table, without those known to fail.
 struct Entries<'a> {
     rest: std::collections::hash_map::Iter<'a, String, Value>,
-    current: Option<Node<'a>>,
-    of: Node<'a>,
+    current: Option<TreeNode<'a>>,
+    of: TreeNode<'a>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {
@@ -243,7 +243,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
             }
             let word: StrDeserializer<'_, TreeError> = key.as_str().into_deserializer();
             let read = seed.deserialize(word).map_err(|error| error.at(&path))?;
-            self.current = Some(Node { value, path, skipped: self.of.skipped });
+            self.current = Some(TreeNode { value, path, skipped: self.of.skipped });
             return Ok(Some(read));
         }
         Ok(None)
@@ -263,7 +263,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
 /// their numbers.
 struct Items<'a> {
     rest: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
-    of: Node<'a>,
+    of: TreeNode<'a>,
 }
 
 impl<'de> de::SeqAccess<'de> for Items<'de> {
@@ -275,6 +275,6 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
     ) -> Result<Option<T::Value>, TreeError> {
         let Some((index, value)) = self.rest.next() else { return Ok(None) };
         let path = self.of.path.index(index);
-        seed.deserialize(Node { value, path, skipped: self.of.skipped }).map(Some)
+        seed.deserialize(TreeNode { value, path, skipped: self.of.skipped }).map(Some)
     }
 }
