@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
 use crate::group::{CommandError, Selection};
 use crate::letters::{
-    Before, Counts, DeadLetterTopics, Entries, Filter, FoundLetter, Listing, Place, Purge, Shown,
-    Time, What,
+    Before, Counts, DeadLetterTopics, Filter, FoundLetter, LetterEntries, Listing, Place, Purge,
+    Shown, Time, What,
 };
 
 /// What is to be done.
@@ -131,7 +131,7 @@ fn list(list: &List) -> ExitCode {
     let json = list.common.json;
     list.common.with(&list.topics, |topics| {
         let what = match list.each {
-            true => What::Entries(Entries::new(list.limit as usize)),
+            true => What::Entries(LetterEntries::new(list.limit as usize)),
             false => What::Counts(Counts::default()),
         };
         let List { sources, reasons, from, to, .. } = list;

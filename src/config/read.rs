@@ -128,8 +128,8 @@ impl<'a> TreeNode<'a> {
         }
     }
 
-    fn entries(self, table: &'a HashMap<String, Value>) -> Entries<'a> {
-        Entries { rest: table.iter(), current: None, of: self }
+    fn entries(self, table: &'a HashMap<String, Value>) -> TreeEntries<'a> {
+        TreeEntries { rest: table.iter(), current: None, of: self }
     }
 }
 
@@ -223,13 +223,13 @@ impl<'de> de::Deserializer<'de> for TreeNode<'de> {
 }
 
 /// The entries of a table, without those known to fail.
-struct Entries<'a> {
+struct TreeEntries<'a> {
     rest: std::collections::hash_map::Iter<'a, String, Value>,
     current: Option<TreeNode<'a>>,
     of: TreeNode<'a>,
 }
 
-impl<'de> de::MapAccess<'de> for Entries<'de> {
+impl<'de> de::MapAccess<'de> for TreeEntries<'de> {
     type Error = TreeError;
 
     fn next_key_seed<K: de::DeserializeSeed<'de>>(

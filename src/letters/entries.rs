@@ -26,13 +26,13 @@ pub(super) struct LetterEntry {
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Entries {
+pub struct LetterEntries {
     /// The latest at its top.
     kept: BinaryHeap<LetterEntry>,
     limit: usize,
 }
 
-impl Entries {
+impl LetterEntries {
     /// Keeps `limit` of them.
     pub fn new(limit: usize) -> Self {
         Self { kept: BinaryHeap::new(), limit }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_oldest_are_kept_in_whatever_order_they_come() {
-        let mut entries = Entries::new(3);
+        let mut entries = LetterEntries::new(3);
         for (offset, time) in [(0, 50), (1, 10), (2, 40), (3, 20), (4, 30), (5, 20)] {
             let letter = opened("orders", 1, "refused", Some(time));
             entries.add(TopicPartition::new("dead", 0), offset, &letter);

@@ -8,7 +8,7 @@ use crate::kafka::{Opened, Unread};
 use crate::record::{Record, TopicPartition};
 
 use super::topics::of_reading;
-use super::{Counts, DeadLetterTopics, Entries, Filter};
+use super::{Counts, DeadLetterTopics, Filter, LetterEntries};
 
 /// What is told of the letters.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub enum What {
     /// How many there are of each kind.
     Counts(Counts),
     /// Single ones.
-    Entries(Entries),
+    Entries(LetterEntries),
 }
 
 /// What a dead-letter topic holds.

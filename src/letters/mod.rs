@@ -25,7 +25,7 @@ mod table;
 mod topics;
 
 pub use counts::Counts;
-pub use entries::Entries;
+pub use entries::LetterEntries;
 pub use filter::{Filter, Time};
 pub use letter::{FoundLetter, Place, Shown};
 pub use listing::{Listing, What};
