@@ -18,7 +18,7 @@ use serde_json::Value as Schema;
 
 pub use difference::Difference;
 
-use super::path::{Path, Step};
+use super::path::{Path, PathStep};
 use super::problem::Place;
 use super::{Config, Objection, Problems, layers, schema};
 
@@ -172,5 +172,5 @@ impl<'a> Walk<'a> {
 
 /// Whether this is an item of a list.
 fn is_item(path: &Path) -> bool {
-    matches!(path.steps().last(), Some(Step::Index(_)))
+    matches!(path.steps().last(), Some(PathStep::Index(_)))
 }

@@ -9,7 +9,7 @@ use std::path::{Path as FilePath, PathBuf};
 use config::{Config, ConfigError, FileFormat, Map, Source, Value, ValueKind};
 
 use super::lines::{Lines, line_of};
-use super::path::{Path, Step};
+use super::path::{Path, PathStep};
 use super::problem::{Place, Problem, Problems, Warning};
 use super::settings::{Setting, flag, outside, variables, without_foreign, without_lists};
 
@@ -89,8 +89,8 @@ impl Layers {
     /// The value at `path`.
     pub(super) fn find(&self, path: &Path) -> Option<&Value> {
         path.steps().iter().try_fold(&self.tree, |value, step| match (&value.kind, step) {
-            (ValueKind::Table(table), Step::Key(key)) => table.get(key),
-            (ValueKind::Array(items), Step::Index(index)) => items.get(*index),
+            (ValueKind::Table(table), PathStep::Key(key)) => table.get(key),
+            (ValueKind::Array(items), PathStep::Index(index)) => items.get(*index),
             _ => None,
         })
     }

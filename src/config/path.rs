@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One step down.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     /// Into a table.
     Key(String),
     /// Into a list.
@@ -13,7 +13,7 @@ pub(super) enum Step {
 
 /// The way from the root; the root itself is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Path(Vec<Step>);
+pub(super) struct Path(Vec<PathStep>);
 
 impl Path {
     /// `table`, a key of the root.
@@ -23,15 +23,15 @@ impl Path {
 
     /// The entry `key` of this table.
     pub(super) fn key(&self, key: &str) -> Self {
-        self.then(Step::Key(key.to_owned()))
+        self.then(PathStep::Key(key.to_owned()))
     }
 
     /// The entry `index` of this list.
     pub(super) fn index(&self, index: usize) -> Self {
-        self.then(Step::Index(index))
+        self.then(PathStep::Index(index))
     }
 
-    fn then(&self, step: Step) -> Self {
+    fn then(&self, step: PathStep) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
@@ -46,21 +46,21 @@ impl Path {
     /// The last key, if this does not end in an index.
     pub(super) fn last_key(&self) -> Option<&str> {
         match self.0.last()? {
-            Step::Key(key) => Some(key),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key),
+            PathStep::Index(_) => None,
         }
     }
 
     /// The keys on the way from the root.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|step| match step {
-            Step::Key(key) => Some(key.as_str()),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key.as_str()),
+            PathStep::Index(_) => None,
         })
     }
 
     /// The steps from the root.
-    pub(super) fn steps(&self) -> &[Step] {
+    pub(super) fn steps(&self) -> &[PathStep] {
         &self.0
     }
 
@@ -74,8 +74,8 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
             match step {
-                Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Key(key) => {
+                PathStep::Index(index) => write!(f, "[{index}]")?,
+                PathStep::Key(key) => {
                     if position > 0 {
                         f.write_str(".")?;
                     }

@@ -6,7 +6,7 @@ use schemars::SchemaGenerator;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
-use super::path::{Path, Step};
+use super::path::{Path, PathStep};
 use super::raw;
 
 /// The JSON Schema of the configuration file, as `config/bridge.schema.json` holds it.
@@ -60,8 +60,8 @@ pub(super) fn purpose(path: &Path) -> Option<String> {
         .steps()
         .iter()
         .filter_map(|step| match step {
-            Step::Key(key) => Some(key.as_str()),
-            Step::Index(_) => None,
+            PathStep::Key(key) => Some(key.as_str()),
+            PathStep::Index(_) => None,
         })
         .collect();
     if let ["eventhubs", name, ..] = names[..]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Effective, EffectiveValue};
-use crate::config::path::{Path, Step};
+use crate::config::path::{Path, PathStep};
 
 /// Tables of which everything can be changed.
 const CHANGEABLE: [&str; 4] = ["mappings", "batch", "events", "failure"];
@@ -70,10 +70,10 @@ impl Effective {
 /// Of a key of a mapping: the place of the mapping, and the key without it.
 fn of_mapping(path: &Path) -> Option<(usize, String)> {
     match path.steps() {
-        [Step::Key(table), Step::Index(index), rest @ ..] if table == "mappings" => {
+        [PathStep::Key(table), PathStep::Index(index), rest @ ..] if table == "mappings" => {
             let key = rest.iter().fold(Path::default(), |path, step| match step {
-                Step::Key(key) => path.key(key),
-                Step::Index(index) => path.index(*index),
+                PathStep::Key(key) => path.key(key),
+                PathStep::Index(index) => path.index(*index),
             });
             Some((*index, key.to_string()))
         }

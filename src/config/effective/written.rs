@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 use super::{Effective, EffectiveValue, Origin};
-use crate::config::path::{Path, Step};
+use crate::config::path::{Path, PathStep};
 use crate::config::problem::Place;
 
 /// Tables in the order of `config/bridge.full.toml`.
@@ -72,7 +72,7 @@ impl Display for Effective {
 fn header(table: &Path) -> String {
     let name = table.keys().map(key).collect::<Vec<_>>().join(".");
     match table.steps().last() {
-        Some(Step::Index(_)) => format!("[[{name}]]"),
+        Some(PathStep::Index(_)) => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }
