@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
 use crate::group::{CommandError, Selection};
 use crate::letters::{
-    Before, Counts, DeadLetterTopics, Filter, FoundLetter, LetterEntries, Listing, Place, Purge,
-    Shown, Time, What,
+    Before, Counts, DeadLetterTopics, Filter, FoundLetter, LetterEntries, LetterPlace, Listing,
+    Purge, Shown, Time, What,
 };
 
 /// What is to be done.
@@ -79,7 +79,7 @@ struct List {
 struct Show {
     /// The place of the dead letter, as `list --each` prints it
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
-    place: Place,
+    place: LetterPlace,
     #[command(flatten)]
     common: Common,
     /// Show long keys and values in full

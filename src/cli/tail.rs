@@ -16,7 +16,7 @@ use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
 use crate::group::{CommandError, Target};
-use crate::readback::{Hub, Place, Seen, failure};
+use crate::readback::{Hub, HubPlace, Seen, failure};
 
 /// Events of each partition that are shown where nothing else is said.
 const LAST: i64 = 10;
@@ -77,7 +77,7 @@ impl FromStr for From {
 
 pub(super) fn tail(question: &TailArgs) -> ExitCode {
     answered(&question.source, question.json, |config| {
-        let place = Place::of(&question.hub, config)?;
+        let place = HubPlace::of(&question.hub, config)?;
         let stop = match signals::watch(None) {
             Ok((_, stop)) => stop,
             Err(error) => return Ok(no_runtime(&error)),
@@ -109,7 +109,7 @@ fn stopped(stop: &Receiver<()>) {
 }
 
 impl TailArgs {
-    async fn show(&self, config: &Config, place: Place) -> Result<ExitCode, CommandError> {
+    async fn show(&self, config: &Config, place: HubPlace) -> Result<ExitCode, CommandError> {
         let ReadingArgs { consumer_group, timeout, .. } = &self.reading;
         let own = self.reading.is_own();
         let mut hub = Hub::open(config, place, consumer_group, own, *timeout).await?;

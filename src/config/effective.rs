@@ -19,7 +19,7 @@ use serde_json::Value as Schema;
 pub use difference::Difference;
 
 use super::path::{Path, PathStep};
-use super::problem::Place;
+use super::problem::SettingPlace;
 use super::{Config, Objection, Problems, layers, schema};
 
 /// See the module.
@@ -48,7 +48,7 @@ struct EffectiveValue {
 #[derive(Debug, Clone)]
 enum Origin {
     Default,
-    Said(Place),
+    Said(SettingPlace),
 }
 
 impl Effective {

@@ -5,7 +5,7 @@ use config::{Value, ValueKind};
 use super::hint::{list, nearest, shown};
 use super::layers::Layers;
 use super::path::Path;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::read::{UnreadEntry, UnreadKind};
 use super::schema::{known_keys, purpose};
 use super::settings::variable;
@@ -33,22 +33,26 @@ pub(super) fn meant(failure: &UnreadEntry) -> Option<Path> {
     Some(failure.path.parent()?.key(key))
 }
 
-fn unknown_key(path: &Path, known: &[&str], place: &Place) -> (String, String, String) {
+fn unknown_key(path: &Path, known: &[&str], place: &SettingPlace) -> (String, String, String) {
     let key = path.last_key().unwrap_or_default();
     let table = path.parent().unwrap_or_default();
     let table = if table == Path::default() { "the file".to_owned() } else { format!("`{table}`") };
     let why = format!("{table} knows {}", list(known.iter().copied()));
     let hint = match place {
-        Place::Variable(name) => near_variable(name, path, known),
+        SettingPlace::Variable(name) => near_variable(name, path, known),
         _ => nearest(key, known.iter().copied())
             .map(str::to_owned)
             .or_else(|| elsewhere(key))
             .map(|known| format!("did you mean `{known}`?")),
     };
     let hint = hint.unwrap_or_else(|| match place {
-        Place::File { .. } => "remove it; `config/bridge.full.toml` shows every key".to_owned(),
-        Place::Variable(_) => "unset it; variables are named `BRIDGE_TABLE__KEY`".to_owned(),
-        Place::Flag(_) => "leave it out; flags are given as `--set table.key=value`".to_owned(),
+        SettingPlace::File { .. } => {
+            "remove it; `config/bridge.full.toml` shows every key".to_owned()
+        }
+        SettingPlace::Variable(_) => "unset it; variables are named `BRIDGE_TABLE__KEY`".to_owned(),
+        SettingPlace::Flag(_) => {
+            "leave it out; flags are given as `--set table.key=value`".to_owned()
+        }
     });
     (format!("`{path}` is not a known key"), why, hint)
 }
@@ -109,8 +113,8 @@ fn wrong_type(path: &Path, found: &str, wanted: &str, layers: &Layers) -> (Strin
         _ => format!("write it in quotes: `{key} = \"value\"`"),
     };
     let hint = match layers.place(path) {
-        Place::Variable(name) => of_variable(&name, wanted).unwrap_or(hint),
-        Place::File { .. } | Place::Flag(_) => hint,
+        SettingPlace::Variable(name) => of_variable(&name, wanted).unwrap_or(hint),
+        SettingPlace::File { .. } | SettingPlace::Flag(_) => hint,
     };
     (
         format!("`{path}` is {found}, not {wanted}"),

@@ -10,7 +10,7 @@ use config::{Config, ConfigError, FileFormat, Map, Source, Value, ValueKind};
 
 use super::lines::{Lines, line_of};
 use super::path::{Path, PathStep};
-use super::problem::{Place, Problem, Problems, Warning};
+use super::problem::{Problem, Problems, SettingPlace, Warning};
 use super::settings::{Setting, flag, outside, variables, without_foreign, without_lists};
 
 /// What everybody said, and where.
@@ -96,7 +96,7 @@ impl Layers {
     }
 
     /// Who said `path`, or where in the file it is missing.
-    pub(super) fn place(&self, path: &Path) -> Place {
+    pub(super) fn place(&self, path: &Path) -> SettingPlace {
         let value = self.find(path);
         let origin = match value.and_then(Value::origin) {
             // Merging forgets who began a table; what is in it still knows.
@@ -114,9 +114,9 @@ impl Layers {
     /// Which layer said `path`: 0 the file, 1 the environment, 2 a flag.
     pub(super) fn rank(&self, path: &Path) -> u8 {
         match self.place(path) {
-            Place::File { .. } => 0,
-            Place::Variable(_) => 1,
-            Place::Flag(_) => 2,
+            SettingPlace::File { .. } => 0,
+            SettingPlace::Variable(_) => 1,
+            SettingPlace::Flag(_) => 2,
         }
     }
 
@@ -175,8 +175,8 @@ fn first_origin(value: &Value) -> Option<&str> {
     first_origin(first)
 }
 
-fn place(file: &FilePath, line: Option<usize>) -> Place {
-    Place::File { name: file.display().to_string(), line }
+fn place(file: &FilePath, line: Option<usize>) -> SettingPlace {
+    SettingPlace::File { name: file.display().to_string(), line }
 }
 
 fn unreadable(file: &FilePath, error: &std::io::Error) -> Problems {
@@ -266,9 +266,12 @@ mod tests {
         assert_eq!(text(&layers, &kafka.key("group_id")), "variable");
         assert_eq!(text(&layers, &kafka.key("start")), "file");
         assert_eq!(layers.rank(&kafka.key("brokers")), 2);
-        let variable = Place::Variable("BRIDGE_KAFKA__GROUP_ID".to_owned());
+        let variable = SettingPlace::Variable("BRIDGE_KAFKA__GROUP_ID".to_owned());
         assert_eq!(layers.place(&kafka.key("group_id")), variable);
-        assert!(matches!(layers.place(&kafka.key("start")), Place::File { line: Some(4), .. }));
+        assert!(matches!(
+            layers.place(&kafka.key("start")),
+            SettingPlace::File { line: Some(4), .. }
+        ));
     }
 
     #[test]

@@ -9,7 +9,7 @@ const WIDTH: usize = 100;
 
 /// Who said the thing that is wrong. Ordered as reports are: the file from its top, then variables, then flags.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum SettingPlace {
     /// The configuration file, with the line if it is known.
     File { name: String, line: Option<usize> },
     /// An environment variable.
@@ -18,7 +18,7 @@ pub(super) enum Place {
     Flag(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { name, line: Some(line) } => write!(f, "{name}:{line}"),
@@ -32,7 +32,7 @@ impl fmt::Display for Place {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    pub(super) place: Place,
+    pub(super) place: SettingPlace,
     pub(super) what: String,
     pub(super) why: String,
     pub(super) hint: String,
@@ -58,9 +58,9 @@ impl Problem {
     /// Where.
     pub fn spot(&self) -> Spot<'_> {
         match &self.place {
-            Place::File { name, line } => Spot { source: "file", name, line: *line },
-            Place::Variable(name) => Spot { source: "variable", name, line: None },
-            Place::Flag(flag) => Spot { source: "flag", name: flag, line: None },
+            SettingPlace::File { name, line } => Spot { source: "file", name, line: *line },
+            SettingPlace::Variable(name) => Spot { source: "variable", name, line: None },
+            SettingPlace::Flag(flag) => Spot { source: "flag", name: flag, line: None },
         }
     }
 

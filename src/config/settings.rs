@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::hint::nearest;
-use super::problem::{Place, Problem, Warning};
+use super::problem::{Problem, SettingPlace, Warning};
 use super::schema::known_keys;
 
 const PREFIX: &str = "BRIDGE_";
@@ -146,11 +146,11 @@ pub(super) fn without_lists(settings: Vec<Setting>) -> (Vec<Setting>, Vec<Proble
 }
 
 /// What `origin` stands for.
-pub(super) fn outside(origin: &str) -> Place {
+pub(super) fn outside(origin: &str) -> SettingPlace {
     if origin.starts_with(FLAG) {
-        Place::Flag(origin.to_owned())
+        SettingPlace::Flag(origin.to_owned())
     } else {
-        Place::Variable(origin.to_owned())
+        SettingPlace::Variable(origin.to_owned())
     }
 }
 

@@ -13,7 +13,7 @@ use super::topics::of_topic;
 
 /// Where a letter lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct LetterPlace {
     /// The dead-letter topic.
     pub topic: String,
     /// Its partition.
@@ -22,7 +22,7 @@ pub struct Place {
     pub offset: i64,
 }
 
-impl FromStr for Place {
+impl FromStr for LetterPlace {
     type Err = &'static str;
 
     /// `TOPIC/PARTITION/OFFSET`, as the list names it.
@@ -55,8 +55,8 @@ pub struct Shown<'a> {
 
 impl FoundLetter {
     /// Reads the record at `place`.
-    pub fn read(topics: &DeadLetterTopics, place: &Place) -> Result<Self, CommandError> {
-        let Place { topic, partition, offset } = place;
+    pub fn read(topics: &DeadLetterTopics, place: &LetterPlace) -> Result<Self, CommandError> {
+        let LetterPlace { topic, partition, offset } = place;
         let known = topics.topics.get(topic).map_or(0, |facts| facts.partitions);
         if *partition >= known {
             return Err(CommandError::no_partition(topic, *partition, known));
@@ -153,12 +153,12 @@ mod tests {
 
     #[test]
     fn a_letter_is_named_by_its_place() {
-        let place = "orders-refused/3/17".parse::<Place>();
+        let place = "orders-refused/3/17".parse::<LetterPlace>();
         let (topic, partition, offset) = ("orders-refused".to_owned(), 3, 17);
-        assert_eq!(place, Ok(Place { topic, partition, offset }));
+        assert_eq!(place, Ok(LetterPlace { topic, partition, offset }));
         for wrong in ["", "t", "t/0", "t/0/", "t/-1/0", "t/0/-1", "t/0/1/2", "/0/1", "t\u{1b}/0/1"]
         {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<LetterPlace>().is_err(), "{wrong}");
         }
     }
 }

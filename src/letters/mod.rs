@@ -27,7 +27,7 @@ mod topics;
 pub use counts::Counts;
 pub use entries::LetterEntries;
 pub use filter::{Filter, Time};
-pub use letter::{FoundLetter, Place, Shown};
+pub use letter::{FoundLetter, LetterPlace, Shown};
 pub use listing::{Listing, What};
 pub use purge::{Before, Purge, Purged};
 pub use topics::DeadLetterTopics;

@@ -12,7 +12,7 @@ use crate::eventhubs::{ConnectError, NamespaceClient, PartitionProperties};
 use crate::group::CommandError;
 use crate::metrics::Metrics;
 
-use super::Place;
+use super::HubPlace;
 
 /// Partitions that are read, or asked for, at a time.
 const AT_ONCE: usize = 32;
@@ -51,7 +51,7 @@ impl std::fmt::Display for By {
 #[derive(Debug)]
 pub struct Hub {
     namespace: NamespaceClient,
-    place: Place,
+    place: HubPlace,
     group: String,
     /// Its partitions by their ids, in the service's order, and how far each reached when it was opened.
     pub partitions: Vec<(String, PartitionProperties)>,
@@ -63,7 +63,7 @@ impl Hub {
     /// Opens it. `own` has the bridge's own reader read where Microsoft's client could. No answer may take longer than `limit`.
     pub async fn open(
         config: &Config,
-        place: Place,
+        place: HubPlace,
         group: &str,
         own: bool,
         limit: Duration,
@@ -102,7 +102,7 @@ impl Hub {
     }
 
     /// What it is called.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &HubPlace {
         &self.place
     }
 
@@ -162,6 +162,6 @@ impl Hub {
 }
 
 /// Why a partition of `place` cannot be read any further.
-pub fn failure(place: &Place, partition: &str, error: &ReadError) -> CommandError {
+pub fn failure(place: &HubPlace, partition: &str, error: &ReadError) -> CommandError {
     CommandError::denied(&format!("hub `{place}`, partition {partition}"), error, "")
 }

@@ -13,5 +13,5 @@ mod place;
 mod shown;
 
 pub use hub::{By, Hub, failure};
-pub use place::Place;
+pub use place::HubPlace;
 pub use shown::Seen;

@@ -7,20 +7,20 @@ use crate::group::CommandError;
 
 /// Which hub of which namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct HubPlace {
     /// The name of the namespace in the configuration.
     pub namespace: String,
     /// The hub.
     pub hub: String,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for HubPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.hub)
     }
 }
 
-impl Place {
+impl HubPlace {
     /// The hub that `text` names. Without its namespace it is that of the mappings, or in the only namespace there is.
     pub fn of(text: &str, config: &Config) -> Result<Self, CommandError> {
         let place =

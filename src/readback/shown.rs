@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::eventhubs::reader::{EventBody, HubEvent, Property};
 use crate::plain;
 
-use super::{By, Place};
+use super::{By, HubPlace};
 
 /// An event as it is shown. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug, Serialize)]
@@ -82,7 +82,7 @@ fn value(property: Property) -> Value {
 
 impl Seen {
     /// An event of that partition of `place`, and who has read it.
-    pub fn of(event: HubEvent, place: &Place, partition: &str, by: By) -> Self {
+    pub fn of(event: HubEvent, place: &HubPlace, partition: &str, by: By) -> Self {
         let bytes = event.body.bytes();
         let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
         // `RawValue` keeps every digit; what is not one line of JSON is shown as text.
@@ -178,7 +178,7 @@ mod tests {
             annotations: vec![("x-opt-else".to_owned(), Property::Number(3))],
             body,
         };
-        let place = Place { namespace: "default".to_owned(), hub: "orders".to_owned() };
+        let place = HubPlace { namespace: "default".to_owned(), hub: "orders".to_owned() };
         Seen::of(event, &place, "3", By::Microsoft)
     }
 

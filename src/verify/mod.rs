@@ -37,7 +37,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::group::{CommandError, Selection, Target};
-use crate::readback::{Hub, Place};
+use crate::readback::{Hub, HubPlace};
 use crate::trial;
 
 pub use compare::{Example, Fault, Sums};
@@ -130,7 +130,7 @@ pub async fn verify(
 /// Opens the hubs at `places`, in their order.
 async fn open_hubs(
     hubs: &mut Vec<Hub>,
-    places: Vec<Place>,
+    places: Vec<HubPlace>,
     config: &Config,
     question: &CompareRequest,
 ) -> Result<(), CommandError> {

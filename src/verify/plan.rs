@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::config::{self, Config};
 use crate::group::{CommandError, Selection, Target, enter};
 use crate::kafka::{self, Cluster, Inquiry};
-use crate::readback::{Hub, Place};
+use crate::readback::{Hub, HubPlace};
 use crate::record::TopicPartition;
 use crate::route::{Route, Router};
 
@@ -67,9 +67,9 @@ pub(super) fn ask(config: &Config, question: &CompareRequest) -> Result<KafkaVie
 
 impl KafkaView {
     /// The hubs that their records go to.
-    pub(super) fn places(&self) -> Vec<Place> {
+    pub(super) fn places(&self) -> Vec<HubPlace> {
         let routes = self.topics.iter().flat_map(|(_, routes)| routes);
-        let place = |route: &Route| Place {
+        let place = |route: &Route| HubPlace {
             namespace: route.namespace.to_string(),
             hub: route.hub.to_string(),
         };
@@ -111,7 +111,7 @@ impl KafkaView {
     pub(super) fn add_ways(&self, state: &mut VerifyState) {
         let places = state.places();
         for (topic, routes) in &self.topics {
-            let place = |route: &Route| Place {
+            let place = |route: &Route| HubPlace {
                 namespace: route.namespace.to_string(),
                 hub: route.hub.to_string(),
             };

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::readback::{Hub, Place};
+use crate::readback::{Hub, HubPlace};
 
 /// The file, in the folder of the runs.
 const FILE: &str = "verify.json";
@@ -123,7 +123,7 @@ pub(super) struct VerifyState {
 impl HubState {
     /// What is to be read of a hub.
     pub(super) fn of(hub: &Hub, lanes: Vec<HubRange>) -> Self {
-        let Place { namespace, hub: name } = hub.place().clone();
+        let HubPlace { namespace, hub: name } = hub.place().clone();
         Self { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() }
     }
 }
@@ -176,8 +176,9 @@ impl VerifyState {
     }
 
     /// The hubs, by their numbers.
-    pub(super) fn places(&self) -> Vec<Place> {
-        let place = |it: &HubState| Place { namespace: it.namespace.clone(), hub: it.hub.clone() };
+    pub(super) fn places(&self) -> Vec<HubPlace> {
+        let place =
+            |it: &HubState| HubPlace { namespace: it.namespace.clone(), hub: it.hub.clone() };
         self.hubs.iter().map(place).collect()
     }
 

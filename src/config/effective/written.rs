@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Effective, EffectiveValue, Origin};
 use crate::config::path::{Path, PathStep};
-use crate::config::problem::Place;
+use crate::config::problem::SettingPlace;
 
 /// Tables in the order of `config/bridge.full.toml`.
 const TABLES: [&str; 13] = [
@@ -34,9 +34,9 @@ impl Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::Said(Place::Variable(name)) => f.write_str(name),
-            Self::Said(Place::Flag(flag)) => f.write_str(flag),
-            Self::Said(place @ Place::File { .. }) => place.fmt(f),
+            Self::Said(SettingPlace::Variable(name)) => f.write_str(name),
+            Self::Said(SettingPlace::Flag(flag)) => f.write_str(flag),
+            Self::Said(place @ SettingPlace::File { .. }) => place.fmt(f),
         }
     }
 }
@@ -119,9 +119,9 @@ impl<'a> From<&'a EffectiveValue> for Told<'a> {
         let EffectiveValue { path, value, origin, .. } = entry;
         let (source, name, line) = match origin {
             Origin::Default => ("default", None, None),
-            Origin::Said(Place::File { name, line }) => ("file", Some(name.as_str()), *line),
-            Origin::Said(Place::Variable(name)) => ("variable", Some(name.as_str()), None),
-            Origin::Said(Place::Flag(flag)) => ("flag", Some(flag.as_str()), None),
+            Origin::Said(SettingPlace::File { name, line }) => ("file", Some(name.as_str()), *line),
+            Origin::Said(SettingPlace::Variable(name)) => ("variable", Some(name.as_str()), None),
+            Origin::Said(SettingPlace::Flag(flag)) => ("flag", Some(flag.as_str()), None),
         };
         let (key, value, hidden) = (path.to_string(), value.as_ref(), value.is_none());
         Self { key, value, hidden, source, name, line }
