@@ -41,12 +41,12 @@ struct EffectiveValue {
     value: Option<toml::Value>,
     /// Of a hidden value: what tells it from another, in this process alone.
     digest: Option<u64>,
-    origin: Origin,
+    origin: ValueOrigin,
 }
 
 /// Who said a value.
 #[derive(Debug, Clone)]
-enum Origin {
+enum ValueOrigin {
     Default,
     Said(SettingPlace),
 }
@@ -137,14 +137,14 @@ impl<'a> Walk<'a> {
             let digest = DIGEST.hash_one(value.to_string());
             let value = if secret { None } else { said::unless_secret(at, value) };
             let digest = value.is_none().then_some(digest);
-            let origin = Origin::Said(self.layers.place(at));
+            let origin = ValueOrigin::Said(self.layers.place(at));
             self.entries.push(EffectiveValue { path, value, digest, origin });
             return;
         }
         let default = described.get("default").or_else(|| schema.get("default"));
         let default = default.filter(|_| defaults);
         if let Some(Ok(value)) = default.map(toml::Value::try_from) {
-            let (value, origin) = (Some(value), Origin::Default);
+            let (value, origin) = (Some(value), ValueOrigin::Default);
             self.entries.push(EffectiveValue { path, value, digest: None, origin });
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use super::{Effective, EffectiveValue, Origin};
+use super::{Effective, EffectiveValue, ValueOrigin};
 use crate::config::path::{Path, PathStep};
 use crate::config::problem::SettingPlace;
 
@@ -30,7 +30,7 @@ const COLUMN: usize = 48;
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
 
-impl Display for Origin {
+impl Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -118,10 +118,14 @@ impl<'a> From<&'a EffectiveValue> for Told<'a> {
     fn from(entry: &'a EffectiveValue) -> Self {
         let EffectiveValue { path, value, origin, .. } = entry;
         let (source, name, line) = match origin {
-            Origin::Default => ("default", None, None),
-            Origin::Said(SettingPlace::File { name, line }) => ("file", Some(name.as_str()), *line),
-            Origin::Said(SettingPlace::Variable(name)) => ("variable", Some(name.as_str()), None),
-            Origin::Said(SettingPlace::Flag(flag)) => ("flag", Some(flag.as_str()), None),
+            ValueOrigin::Default => ("default", None, None),
+            ValueOrigin::Said(SettingPlace::File { name, line }) => {
+                ("file", Some(name.as_str()), *line)
+            }
+            ValueOrigin::Said(SettingPlace::Variable(name)) => {
+                ("variable", Some(name.as_str()), None)
+            }
+            ValueOrigin::Said(SettingPlace::Flag(flag)) => ("flag", Some(flag.as_str()), None),
         };
         let (key, value, hidden) = (path.to_string(), value.as_ref(), value.is_none());
         Self { key, value, hidden, source, name, line }
