@@ -30,7 +30,7 @@ const AMBIENT: &[&str] = &["AZURE", "SYSTEM_", "IDENTITY_"];
 
 /// Settings as a layer for the `config` crate; later ones win.
 #[derive(Debug, Clone)]
-struct Settings(Vec<Setting>);
+struct SettingsLayer(Vec<Setting>);
 
 impl Layers {
     /// Reads and merges. What is not even TOML is a problem of its own; settings that cannot be laid over a
@@ -48,7 +48,7 @@ impl Layers {
         let from_file = config::File::from_str(&text, FileFormat::Toml);
         let merged = |settings: Vec<Setting>| {
             let builder = Config::builder().add_source(from_file.clone());
-            builder.add_source(Settings(settings)).build()
+            builder.add_source(SettingsLayer(settings)).build()
         };
         let bare = merged(Vec::new()).map_err(|error| unmergeable(file, &error))?;
         let of_azure = |(name, value): &(String, String)| {
@@ -126,7 +126,7 @@ impl Layers {
     }
 }
 
-impl Source for Settings {
+impl Source for SettingsLayer {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
     }
