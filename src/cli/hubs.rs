@@ -51,7 +51,7 @@ fn topic(text: &str) -> Result<(String, Option<u32>), &'static str> {
 
 /// A hub as it is to be made.
 #[derive(Serialize)]
-struct Hub<'a> {
+struct HubToCreate<'a> {
     namespace: &'a str,
     host: &'a str,
     #[serde(rename = "hub")]
@@ -104,16 +104,16 @@ impl HubsArgs {
         self.topics.iter().filter(|(topic, _)| is_read(topic)).cloned().collect()
     }
 
-    fn hub<'a>(&self, config: &'a Config, need: &'a Need) -> Hub<'a> {
+    fn hub<'a>(&self, config: &'a Config, need: &'a Need) -> HubToCreate<'a> {
         let host = config.eventhubs.get(&need.namespace).map_or("", |it| it.address.host.as_str());
         let partitions = need.at_least.max(self.partitions);
         let (namespace, name) = (need.namespace.as_str(), need.hub.as_str());
-        Hub { namespace, host, name, partitions, retention_hours: self.retention_hours }
+        HubToCreate { namespace, host, name, partitions, retention_hours: self.retention_hours }
     }
 }
 
 impl Format {
-    fn write(self, hubs: &[Hub<'_>]) -> String {
+    fn write(self, hubs: &[HubToCreate<'_>]) -> String {
         match self {
             Self::Json => serde_json::to_string_pretty(hubs).expect("text and numbers are JSON"),
             Self::Az => hubs.iter().map(az).collect::<Vec<_>>().join("\n"),
@@ -157,8 +157,8 @@ fn quoted(text: &str) -> String {
 }
 
 /// The command that makes a hub.
-fn az(hub: &Hub<'_>) -> String {
-    let Hub { host, name, partitions, retention_hours, .. } = hub;
+fn az(hub: &HubToCreate<'_>) -> String {
+    let HubToCreate { host, name, partitions, retention_hours, .. } = hub;
     let namespace = quoted(host.split('.').next().unwrap_or_default());
     let name = quoted(name);
     format!(
@@ -168,8 +168,8 @@ fn az(hub: &Hub<'_>) -> String {
 }
 
 /// The parameter `hubs` of `deploy/azure/main.bicep`, which makes one namespace.
-fn bicep(hubs: &[Hub<'_>]) -> String {
-    let line = |Hub { name, partitions, retention_hours, .. }: &Hub<'_>| {
+fn bicep(hubs: &[HubToCreate<'_>]) -> String {
+    let line = |HubToCreate { name, partitions, retention_hours, .. }: &HubToCreate<'_>| {
         format!(
             "  {{ name: '{name}', partitions: {partitions}, retentionHours: {retention_hours} }}\n"
         )

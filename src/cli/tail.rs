@@ -16,7 +16,7 @@ use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
 use crate::group::{CommandError, Target};
-use crate::readback::{Hub, HubPlace, Seen, failure};
+use crate::readback::{HubPlace, ReadHub, Seen, failure};
 
 /// Events of each partition that are shown where nothing else is said.
 const LAST: i64 = 10;
@@ -112,7 +112,7 @@ impl TailArgs {
     async fn show(&self, config: &Config, place: HubPlace) -> Result<ExitCode, CommandError> {
         let ReadingArgs { consumer_group, timeout, .. } = &self.reading;
         let own = self.reading.is_own();
-        let mut hub = Hub::open(config, place, consumer_group, own, *timeout).await?;
+        let mut hub = ReadHub::open(config, place, consumer_group, own, *timeout).await?;
         let chosen = self.chosen(&hub)?;
         let what = chosen
             .iter()
@@ -130,7 +130,7 @@ impl TailArgs {
     }
 
     /// The partitions that are meant, by their numbers.
-    fn chosen(&self, hub: &Hub) -> Result<Vec<usize>, CommandError> {
+    fn chosen(&self, hub: &ReadHub) -> Result<Vec<usize>, CommandError> {
         let ids: Vec<&str> = hub.partitions.iter().map(|(id, _)| id.as_str()).collect();
         if self.partitions.is_empty() {
             return Ok((0..ids.len()).collect());
@@ -149,7 +149,7 @@ impl TailArgs {
         Ok(chosen.into_iter().collect())
     }
 
-    fn start(&self, hub: &Hub, number: usize) -> ReadFrom {
+    fn start(&self, hub: &ReadHub, number: usize) -> ReadFrom {
         let next = hub.partitions[number].1.last_sequence.saturating_add(1);
         match self.from {
             None => ReadFrom::Sequence((next - LAST).max(0)),
@@ -161,7 +161,7 @@ impl TailArgs {
     }
 
     /// Writes events as they come.
-    async fn tell(&self, hub: &Hub, chosen: &[usize], mut many: Many) -> ExitCode {
+    async fn tell(&self, hub: &ReadHub, chosen: &[usize], mut many: Many) -> ExitCode {
         let mut left = self.events.unwrap_or(u64::MAX);
         let mut code = ExitCode::SUCCESS;
         let mut written = Ok(());

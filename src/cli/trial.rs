@@ -14,7 +14,7 @@ use super::{Source, UNSENT, USAGE, say, time};
 use crate::config::Config;
 use crate::group::{CommandError, Selection};
 use crate::record::OwnedRecord;
-use crate::trial::{Hub, Trial, latest};
+use crate::trial::{AssumedHub, Trial, latest};
 
 /// A record, as JSON, may have so many bytes.
 const LINE: u64 = 16 << 20;
@@ -78,7 +78,7 @@ impl TryArgs {
     fn begin(&self, config: &Config) -> Result<Trial, CommandError> {
         let wanted = meant(config, &self.mappings)?;
         let partitions = self.partitions.map(|count| count as usize);
-        Ok(Trial::new(config, wanted, Hub { partitions, limit: LIMIT }))
+        Ok(Trial::new(config, wanted, AssumedHub { partitions, limit: LIMIT }))
     }
 
     /// Tries each line of the file, or of standard input.

@@ -17,7 +17,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
 use families::{Families, process};
-use series::{AssignedSeries, ByName, Hub, Topic};
+use series::{AssignedSeries, ByName, HubSeries, Topic};
 
 pub use totals::{Sent, Taken, Totals};
 pub use verified::Verified;
@@ -29,7 +29,7 @@ pub struct Metrics {
     began: SystemTime,
     families: Families,
     topics: ByName<Box<str>, Topic>,
-    hubs: ByName<HubName, Hub>,
+    hubs: ByName<HubName, HubSeries>,
     partitions: AssignedSeries,
 }
 
@@ -72,8 +72,8 @@ impl Metrics {
         series.bytes.inc_by(bytes);
     }
 
-    fn hub(&self, hub: &HubName) -> std::sync::Arc<Hub> {
-        self.hubs.get(hub, |hub| Hub::new(&self.families, hub))
+    fn hub(&self, hub: &HubName) -> std::sync::Arc<HubSeries> {
+        self.hubs.get(hub, |hub| HubSeries::new(&self.families, hub))
     }
 
     /// A batch was sealed: `bridge_batches_sealed_total{eventhubs_namespace,hub,reason}` with reason `full|linger|drain`,

@@ -52,7 +52,7 @@ impl Topic {
 }
 
 /// What is counted per hub.
-pub(super) struct Hub {
+pub(super) struct HubSeries {
     pub(super) batch_events: Histogram,
     pub(super) batch_bytes: Histogram,
     pub(super) events: IntCounter,
@@ -61,7 +61,7 @@ pub(super) struct Hub {
     pub(super) end_to_end: Histogram,
 }
 
-impl Hub {
+impl HubSeries {
     pub(super) fn new(families: &Families, hub: &HubName) -> Self {
         let label = &[&*hub.namespace, &*hub.hub];
         Self {

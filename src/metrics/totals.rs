@@ -51,7 +51,7 @@ impl Metrics {
         let taken =
             |topic: &super::Topic| Taken { records: topic.records.get(), bytes: topic.bytes.get() };
         let hubs = self.hubs.0.read().unwrap_or_else(PoisonError::into_inner);
-        let sent = |hub: &super::Hub| Sent {
+        let sent = |hub: &super::HubSeries| Sent {
             events: hub.events.get(),
             bytes: hub.bytes.get(),
             batches: hub.duration.get_sample_count(),

@@ -49,7 +49,7 @@ impl std::fmt::Display for By {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Hub {
+pub struct ReadHub {
     namespace: NamespaceClient,
     place: HubPlace,
     group: String,
@@ -59,7 +59,7 @@ pub struct Hub {
     pub by: By,
 }
 
-impl Hub {
+impl ReadHub {
     /// Opens it. `own` has the bridge's own reader read where Microsoft's client could. No answer may take longer than `limit`.
     pub async fn open(
         config: &Config,

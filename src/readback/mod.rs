@@ -12,6 +12,6 @@ mod hub;
 mod place;
 mod shown;
 
-pub use hub::{By, Hub, failure};
+pub use hub::{By, ReadHub, failure};
 pub use place::HubPlace;
 pub use shown::Seen;

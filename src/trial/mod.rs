@@ -30,7 +30,7 @@ pub use told::TrialResult;
 
 /// What hubs are taken to be.
 #[derive(Debug, Clone, Copy)]
-pub struct Hub {
+pub struct AssumedHub {
     /// How many partitions they have, if that is known.
     pub partitions: Option<usize>,
     /// What their links take, in bytes.
@@ -43,8 +43,8 @@ pub struct Trial {
     mappings: Vec<Mapping>,
     wanted: BTreeSet<usize>,
     router: Router,
-    hub: Hub,
-    hubs: HashMap<(String, String), Hub>,
+    hub: AssumedHub,
+    hubs: HashMap<(String, String), AssumedHub>,
     /// The ways of each topic that has come.
     routes: HashMap<String, Arc<[Route]>>,
     turns: RoundRobin,
@@ -54,7 +54,7 @@ pub struct Trial {
 
 impl Trial {
     /// Of the `wanted` mappings of `config`, or of all where none is named.
-    pub fn new(config: &Config, wanted: BTreeSet<usize>, hub: Hub) -> Self {
+    pub fn new(config: &Config, wanted: BTreeSet<usize>, hub: AssumedHub) -> Self {
         let mappings = config.mappings.clone();
         let wanted = if wanted.is_empty() { (0..mappings.len()).collect() } else { wanted };
         let router = Router::new(&mappings);
@@ -89,7 +89,7 @@ impl Trial {
     }
 
     /// Hubs that are what they really are, by namespace and name, and not what all are taken to be.
-    pub fn know(&mut self, namespace: &str, hub: &str, is: Hub) {
+    pub fn know(&mut self, namespace: &str, hub: &str, is: AssumedHub) {
         self.hubs.insert((namespace.to_owned(), hub.to_owned()), is);
     }
 
@@ -155,7 +155,7 @@ impl Trial {
         rehearse(ways, record, (at.partitions, at.limit), &mut self.turns, &self.known)
     }
 
-    fn hub_of(&self, route: &Route) -> Hub {
+    fn hub_of(&self, route: &Route) -> AssumedHub {
         if self.hubs.is_empty() {
             return self.hub;
         }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::eventhubs::reader::{HubEvent, ReadFrom, ReadRequest, ReaderEvent};
 use crate::group::CommandError;
-use crate::readback::{Hub, failure};
+use crate::readback::{ReadHub, failure};
 
 use super::entry::{Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Reads what is left of the hubs; `false` when it was stopped before.
 pub(super) async fn read(
     ledger: &mut Ledger,
-    hubs: &mut [Hub],
+    hubs: &mut [ReadHub],
     watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let begun = Instant::now();
@@ -43,7 +43,7 @@ pub(super) async fn read(
 async fn one(
     ledger: &mut Ledger,
     number: usize,
-    hub: &mut Hub,
+    hub: &mut ReadHub,
     since: Option<i64>,
     done: &mut u64,
     watch: &dyn ProgressWatch,
@@ -111,7 +111,7 @@ fn take(ledger: &mut Ledger, ways: &Ways, (hub, lane): (usize, usize), events: &
 fn left(
     ledger: &Ledger,
     number: usize,
-    hub: &Hub,
+    hub: &ReadHub,
     since: Option<i64>,
 ) -> (Vec<usize>, Vec<ReadRequest>) {
     let mut places = Vec::new();

@@ -37,7 +37,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::group::{CommandError, Selection, Target};
-use crate::readback::{Hub, HubPlace};
+use crate::readback::{HubPlace, ReadHub};
 use crate::trial;
 
 pub use compare::{Example, Fault, Sums};
@@ -129,14 +129,14 @@ pub async fn verify(
 
 /// Opens the hubs at `places`, in their order.
 async fn open_hubs(
-    hubs: &mut Vec<Hub>,
+    hubs: &mut Vec<ReadHub>,
     places: Vec<HubPlace>,
     config: &Config,
     question: &CompareRequest,
 ) -> Result<(), CommandError> {
     for place in places {
         let CompareRequest { group, own, limit, .. } = question;
-        hubs.push(Hub::open(config, place, group, *own, *limit).await?);
+        hubs.push(ReadHub::open(config, place, group, *own, *limit).await?);
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ async fn read(
     ledger: &mut Ledger,
     (config, question): (&Config, &CompareRequest),
     asked: &plan::KafkaView,
-    hubs: &mut [Hub],
+    hubs: &mut [ReadHub],
     watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let all: BTreeSet<usize> = (0..config.mappings.len()).collect();
@@ -169,11 +169,11 @@ async fn read(
 }
 
 /// What the hubs are: where an event goes, and whether it is too large, follows from that.
-async fn sizes(hubs: &[Hub]) -> Vec<(String, String, trial::Hub)> {
+async fn sizes(hubs: &[ReadHub]) -> Vec<(String, String, trial::AssumedHub)> {
     let mut sizes = Vec::with_capacity(hubs.len());
     for hub in hubs {
         let limit = hub.takes().await.and_then(|limit| usize::try_from(limit).ok());
-        let is = trial::Hub {
+        let is = trial::AssumedHub {
             partitions: Some(hub.partitions.len()),
             limit: limit.unwrap_or(source::LIMIT),
         };

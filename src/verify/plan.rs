@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::config::{self, Config};
 use crate::group::{CommandError, Selection, Target, enter};
 use crate::kafka::{self, Cluster, Inquiry};
-use crate::readback::{Hub, HubPlace};
+use crate::readback::{HubPlace, ReadHub};
 use crate::record::TopicPartition;
 use crate::route::{Route, Router};
 
@@ -82,7 +82,7 @@ impl KafkaView {
         name: String,
         question: &CompareRequest,
         sources: Vec<Source>,
-        hubs: &[Hub],
+        hubs: &[ReadHub],
     ) -> Result<VerifyState, CommandError> {
         let since = match (question.stored_from, question.from) {
             (Some(time), _) => Some(time),

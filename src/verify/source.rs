@@ -14,7 +14,7 @@ use crate::group::CommandError;
 use crate::kafka::{Inquiry, Stretch};
 use crate::record::{Record, TopicPartition};
 use crate::route::Route;
-use crate::trial::{Hub, Trial};
+use crate::trial::{AssumedHub, Trial};
 
 use super::entry::{ANYWHERE, Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
@@ -25,7 +25,7 @@ use super::watch::ProgressWatch;
 pub(super) const LIMIT: usize = 1 << 20;
 
 /// Hubs by namespace and name, and what they are.
-pub(super) type PlannedHubs = [(String, String, Hub)];
+pub(super) type PlannedHubs = [(String, String, AssumedHub)];
 
 /// What each record goes through.
 struct Steps<'a> {
@@ -93,7 +93,7 @@ impl<'a> Steps<'a> {
         hubs: &'a PlannedHubs,
         state: &VerifyState,
     ) -> Self {
-        let any = Hub { partitions: None, limit: LIMIT };
+        let any = AssumedHub { partitions: None, limit: LIMIT };
         let mut trial = Trial::new(config, wanted.clone(), any);
         let mut places = HashMap::new();
         for (number, (namespace, hub, is)) in hubs.iter().enumerate() {

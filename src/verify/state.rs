@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::readback::{Hub, HubPlace};
+use crate::readback::{HubPlace, ReadHub};
 
 /// The file, in the folder of the runs.
 const FILE: &str = "verify.json";
@@ -122,7 +122,7 @@ pub(super) struct VerifyState {
 
 impl HubState {
     /// What is to be read of a hub.
-    pub(super) fn of(hub: &Hub, lanes: Vec<HubRange>) -> Self {
+    pub(super) fn of(hub: &ReadHub, lanes: Vec<HubRange>) -> Self {
         let HubPlace { namespace, hub: name } = hub.place().clone();
         Self { namespace, hub: name, lanes, by: hub.by.as_str().to_owned() }
     }

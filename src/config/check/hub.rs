@@ -19,7 +19,7 @@ const MOST: usize = 100;
 const PLACES: &str = "there are `{topic}`, `{env:NAME}`, and for a hub that each record chooses `{header:NAME}`, `{field:PATH}` and `{key}`";
 
 /// A hub as it is written, and what becomes of it.
-pub(super) struct Hub {
+pub(super) struct HubTemplate {
     written: String,
     template: Template,
 }
@@ -31,7 +31,7 @@ impl Check<'_> {
         at: &Path,
         given: &raw::Mapping,
         namespace: Option<&Checked>,
-    ) -> Option<Hub> {
+    ) -> Option<HubTemplate> {
         let at = at.key("hub");
         let hub = match (&given.hub, namespace) {
             (None, Some(its)) if self.failed(&at) || !its.known => return None,
@@ -52,7 +52,7 @@ impl Check<'_> {
         let written = self.text(&at, hub.as_ref(), why)?;
         let layers = self.layers;
         match Template::parse(&written, |name| layers.variable(name).map(str::to_owned)) {
-            Ok(template) => self.names_hubs(&at, Hub { written, template }),
+            Ok(template) => self.names_hubs(&at, HubTemplate { written, template }),
             Err(why) => {
                 let hint = match &why {
                     NoTemplate::Unset(name) => format!("set the variable `{name}`"),
@@ -65,7 +65,7 @@ impl Check<'_> {
     }
 
     /// Whether what comes of it can be the name of a hub.
-    fn names_hubs(&mut self, at: &Path, hub: Hub) -> Option<Hub> {
+    fn names_hubs(&mut self, at: &Path, hub: HubTemplate) -> Option<HubTemplate> {
         if let Some(place) = hub.template.reads_place() {
             let hint = "write `{topic}` where the name of the topic belongs";
             self.wrong(
@@ -98,7 +98,7 @@ impl Check<'_> {
     pub(super) fn hubs(
         &mut self,
         at: &Path,
-        Hub { written, template }: Hub,
+        HubTemplate { written, template }: HubTemplate,
         given: Option<&Vec<String>>,
         topics: Option<&Topics>,
     ) -> Option<(String, Option<Choice>)> {
@@ -160,8 +160,7 @@ impl Check<'_> {
             let at = at.index(index);
             let before = &hubs[..index];
             if !is_hub(&Mapping::expand(hub, "topic")) {
-                let hint =
-                    "write the name itself; only `{topic}` may stand in braces here";
+                let hint = "write the name itself; only `{topic}` may stand in braces here";
                 self.wrong(
                     &at,
                     format!("is {}, not a valid name of a hub", shown(hub)),
@@ -190,7 +189,7 @@ impl Check<'_> {
     pub(super) fn choice_is_there(
         &mut self,
         at: &Path,
-        hub: &Hub,
+        hub: &HubTemplate,
         gone: &[Place],
         headers: Option<&Headers>,
     ) {

@@ -16,7 +16,7 @@ use crate::config::path::Path;
 use crate::config::raw::{self, part};
 
 use super::Check;
-use super::hub::Hub;
+use super::hub::HubTemplate;
 
 /// What `id` of a `CloudEvent` is, unless it is said.
 const ID: &str = "{topic}/{partition}/{offset}";
@@ -33,7 +33,7 @@ impl Check<'_> {
         at: &Path,
         given: &raw::Mapping,
         registries: &[Registry],
-        hub: Option<&Hub>,
+        hub: Option<&HubTemplate>,
     ) -> Option<Step> {
         let select = self.select(&at.key("select"), &given.select);
         let (of_key, of_value) = (at.key("key"), at.key("value"));

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::group::{CommandError, ErrorKind};
-use crate::readback::Hub;
+use crate::readback::ReadHub;
 
 use super::ledger::{self, Ledger};
 use super::report::Report;
@@ -136,7 +136,7 @@ async fn round(
     };
     let ended = ended.await;
     for hub in hubs {
-        Hub::leave(hub).await;
+        ReadHub::leave(hub).await;
     }
     ended
 }

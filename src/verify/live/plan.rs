@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::config::{self, Config};
 use crate::group::{CommandError, Selection, Target};
 use crate::kafka::{Oldest, Standing, Topic};
-use crate::readback::Hub;
+use crate::readback::ReadHub;
 
 use super::super::plan::{KafkaView, SLACK, ask};
 use super::super::state::{HubState, Live, Source, VerifyState};
@@ -21,7 +21,7 @@ pub(super) async fn begin(
     name: &str,
     (config, question): (&Config, &CompareRequest),
     asked: &KafkaView,
-    hubs: &mut Vec<Hub>,
+    hubs: &mut Vec<ReadHub>,
 ) -> Result<VerifyState, CommandError> {
     let now = jiff::Timestamp::now().as_millisecond();
     let mut state = known.unwrap_or_else(|| VerifyState::new(name.to_owned()));
@@ -51,7 +51,7 @@ pub(super) async fn begin(
 }
 
 /// A round that is gone on with, with hubs that may have been created again meanwhile.
-pub(super) fn mended(mut state: VerifyState, hubs: &[Hub]) -> VerifyState {
+pub(super) fn mended(mut state: VerifyState, hubs: &[ReadHub]) -> VerifyState {
     for (known, hub) in state.hubs.iter_mut().zip(hubs) {
         for lane in &mut known.lanes {
             let found = hub.partitions.iter().find(|(id, _)| *id == lane.id);
@@ -165,7 +165,11 @@ fn first_since(
 }
 
 /// What the round reads of a hub: from where the last one has read to, up to where it reaches now.
-async fn reaches(known: Option<&HubState>, hub: &Hub, now: i64) -> Result<HubState, CommandError> {
+async fn reaches(
+    known: Option<&HubState>,
+    hub: &ReadHub,
+    now: i64,
+) -> Result<HubState, CommandError> {
     let mut lanes = Vec::with_capacity(hub.partitions.len());
     for (place, (id, found)) in hub.partitions.iter().enumerate() {
         let lane = known.and_then(|known| known.lanes.iter().find(|lane| lane.id == *id));
