@@ -116,7 +116,7 @@ impl<S: Subscriber> Layer<S> for Changes {
         if !is_change(event.metadata()) {
             return;
         }
-        let mut text = Text::default();
+        let mut text = LineText::default();
         event.record(&mut text);
         let metadata = event.metadata();
         if *metadata.level() < Level::INFO && text.fields.contains_key(LASTED) {
@@ -141,18 +141,18 @@ impl<S: Subscriber> Layer<S> for Changes {
 
 /// Message and fields of a line.
 #[derive(Default)]
-struct Text {
+struct LineText {
     message: String,
     fields: Map<String, Value>,
 }
 
-impl Text {
+impl LineText {
     fn keep(&mut self, field: &Field, value: Value) {
         self.fields.insert(field.name().to_owned(), value);
     }
 }
 
-impl Visit for Text {
+impl Visit for LineText {
     fn record_i64(&mut self, field: &Field, value: i64) {
         self.keep(field, value.into());
     }

@@ -21,7 +21,7 @@ struct GivenString {
 }
 
 /// Where the text is, how to say so, and what it says.
-struct Text {
+struct GivenText {
     at: Path,
     verb: &'static str,
     said: String,
@@ -104,7 +104,7 @@ impl Check<'_> {
         inline: Option<&String>,
         file: Option<&String>,
     ) -> Option<GivenString> {
-        let Text { at, verb, said, file } = self.connection_string(at, key, inline, file)?;
+        let GivenText { at, verb, said, file } = self.connection_string(at, key, inline, file)?;
         match said.parse() {
             Ok(ConnectionString { address, access, protocol, unheeded }) => {
                 for part in unheeded {
@@ -128,7 +128,7 @@ impl Check<'_> {
         key: &str,
         inline: Option<&String>,
         file: Option<&String>,
-    ) -> Option<Text> {
+    ) -> Option<GivenText> {
         let (inline, file) = self.one_of(at, key, inline, file)?;
         let (inline_at, file_at) = (at.key(key), at.key(&format!("{key}_file")));
         if let Some(named) = file {
@@ -142,7 +142,7 @@ impl Check<'_> {
                 return None;
             }
             let (text, path) = self.file(&file_at, named, "the connection string")?;
-            return Some(Text {
+            return Some(GivenText {
                 at: file_at,
                 verb: "names a file that holds",
                 said: text,
@@ -158,6 +158,6 @@ impl Check<'_> {
         }
         let text =
             self.text(&inline_at, inline, "the bridge must know how to log in to Event Hubs")?;
-        Some(Text { at: inline_at, verb: "is", said: text, file: None })
+        Some(GivenText { at: inline_at, verb: "is", said: text, file: None })
     }
 }
