@@ -43,7 +43,7 @@ use super::read::UnreadEntry;
 use super::schema::purpose;
 use super::settings::variable;
 use super::{Config, Objection};
-use claim_check::Claims;
+use claim_check::ClaimChecks;
 
 /// No secret, certificate or connection string is longer.
 const LONGEST: u64 = 64 << 10;
@@ -132,8 +132,8 @@ pub(super) fn check(
             log,
             registries,
             claim_check: match claims {
-                Claims::Here(claims) => Some(*claims),
-                Claims::None | Claims::Wrong => None,
+                ClaimChecks::Here(claims) => Some(*claims),
+                ClaimChecks::None | ClaimChecks::Wrong => None,
             },
             once,
             replay: None,

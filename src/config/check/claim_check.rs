@@ -15,7 +15,7 @@ const SCOPE: &str = "https://storage.azure.com/.default";
 const LONGEST_PREFIX: usize = 600;
 
 /// What there is of `[claim_check]`.
-pub(super) enum Claims {
+pub(super) enum ClaimChecks {
     /// No such table.
     None,
     /// One that is wrong, which is told.
@@ -25,10 +25,10 @@ pub(super) enum Claims {
 }
 
 impl Check<'_> {
-    pub(super) fn claim_check(&mut self, given: &raw::ClaimCheck) -> Claims {
+    pub(super) fn claim_check(&mut self, given: &raw::ClaimCheck) -> ClaimChecks {
         let at = Path::top("claim_check");
         if self.layers.find(&at).is_none() {
-            return Claims::None;
+            return ClaimChecks::None;
         }
         let key = at.key("container");
         if given.container.is_none() {
@@ -49,9 +49,9 @@ impl Check<'_> {
                     entra.ca_file.clone_from(&ca_file);
                 }
                 let container = Container { url: url.into(), prefix: prefix.into() };
-                Claims::Here(Box::new(ClaimCheck { container, identity, ca_file, timeout }))
+                ClaimChecks::Here(Box::new(ClaimCheck { container, identity, ca_file, timeout }))
             }
-            _ => Claims::Wrong,
+            _ => ClaimChecks::Wrong,
         }
     }
 
@@ -180,18 +180,17 @@ impl Check<'_> {
         at: &Path,
         given: Option<raw::TooLarge>,
         base: &TooLarge,
-        claims: &Claims,
+        claims: &ClaimChecks,
     ) -> TooLarge {
         match (given, claims) {
             (None, _) => base.clone(),
             (Some(raw::TooLarge::Split), _) => TooLarge::Split,
-            (Some(raw::TooLarge::Policy), _) | (Some(raw::TooLarge::ClaimCheck), Claims::Wrong) => {
-                TooLarge::Policy
-            }
-            (Some(raw::TooLarge::ClaimCheck), Claims::Here(claims)) => {
+            (Some(raw::TooLarge::Policy), _)
+            | (Some(raw::TooLarge::ClaimCheck), ClaimChecks::Wrong) => TooLarge::Policy,
+            (Some(raw::TooLarge::ClaimCheck), ClaimChecks::Here(claims)) => {
                 TooLarge::ClaimCheck(claims.container.clone())
             }
-            (Some(raw::TooLarge::ClaimCheck), Claims::None) => {
+            (Some(raw::TooLarge::ClaimCheck), ClaimChecks::None) => {
                 let why = "a value that is too large needs a container to go to";
                 let hint = "add `[claim_check]` with `container` and `credential`";
                 self.wrong(at, "is `claim_check`, and there is no `[claim_check]`", why, hint);
@@ -200,11 +199,11 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn claims_are_used(&mut self, claims: &Claims, mappings: &[(Path, Mapping)]) {
+    pub(super) fn claims_are_used(&mut self, claims: &ClaimChecks, mappings: &[(Path, Mapping)]) {
         let is_used = |(_, mapping): &(Path, Mapping)| {
             matches!(mapping.failure.too_large, TooLarge::ClaimCheck(_))
         };
-        if matches!(claims, Claims::Here(_))
+        if matches!(claims, ClaimChecks::Here(_))
             && !mappings.is_empty()
             && !mappings.iter().any(is_used)
         {

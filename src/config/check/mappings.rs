@@ -12,7 +12,7 @@ use crate::config::{
 };
 
 use super::Check;
-use super::claim_check::Claims;
+use super::claim_check::ClaimChecks;
 use super::eventhubs::Checked;
 use super::exclude::glob;
 
@@ -27,7 +27,7 @@ impl Check<'_> {
     pub(super) fn mappings(
         &mut self,
         given: &[raw::Mapping],
-        (batch, events, failure, claims): (&Batch, &Events, &Failure, &Claims),
+        (batch, events, failure, claims): (&Batch, &Events, &Failure, &ClaimChecks),
         namespaces: &BTreeMap<String, Checked>,
         registries: &[Registry],
     ) -> Vec<At<Mapping>> {

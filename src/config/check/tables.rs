@@ -10,7 +10,7 @@ use crate::config::raw::{self, Word};
 use crate::config::{Admin, Batch, Events, Failure, Limits, Log};
 
 use super::Check;
-use super::claim_check::Claims;
+use super::claim_check::ClaimChecks;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -100,7 +100,7 @@ impl Check<'_> {
         at: &Path,
         given: &raw::Failure,
         base: &Failure,
-        claims: &Claims,
+        claims: &ClaimChecks,
     ) -> Failure {
         let too_large =
             self.too_large(&at.key("too_large"), given.too_large, &base.too_large, claims);
