@@ -17,7 +17,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::record::{Position, TopicPartition};
 use families::{Families, process};
-use series::{AssignedSeries, ByName, HubSeries, Topic};
+use series::{AssignedSeries, ByName, HubSeries, TopicSeries};
 
 pub use totals::{Sent, Taken, Totals};
 pub use verified::Verified;
@@ -28,7 +28,7 @@ pub struct Metrics {
     /// Since when is counted.
     began: SystemTime,
     families: Families,
-    topics: ByName<Box<str>, Topic>,
+    topics: ByName<Box<str>, TopicSeries>,
     hubs: ByName<HubName, HubSeries>,
     partitions: AssignedSeries,
 }
@@ -67,7 +67,7 @@ fn clamp(n: u64) -> i64 {
 impl Metrics {
     /// Records taken from Kafka: `bridge_records_received_total{topic}`, `bridge_received_bytes_total{topic}`.
     pub fn records_received(&self, topic: &str, records: u64, bytes: u64) {
-        let series = self.topics.get(topic, |topic| Topic::new(&self.families, topic));
+        let series = self.topics.get(topic, |topic| TopicSeries::new(&self.families, topic));
         series.records.inc_by(records);
         series.bytes.inc_by(bytes);
     }

@@ -36,12 +36,12 @@ impl<N: Hash + Eq, S> ByName<N, S> {
 }
 
 /// What is counted per topic.
-pub(super) struct Topic {
+pub(super) struct TopicSeries {
     pub(super) records: IntCounter,
     pub(super) bytes: IntCounter,
 }
 
-impl Topic {
+impl TopicSeries {
     pub(super) fn new(families: &Families, topic: &str) -> Self {
         let label = &[topic];
         Self {

@@ -48,8 +48,10 @@ impl Metrics {
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
         let topics = self.topics.0.read().unwrap_or_else(PoisonError::into_inner);
-        let taken =
-            |topic: &super::Topic| Taken { records: topic.records.get(), bytes: topic.bytes.get() };
+        let taken = |topic: &super::TopicSeries| Taken {
+            records: topic.records.get(),
+            bytes: topic.bytes.get(),
+        };
         let hubs = self.hubs.0.read().unwrap_or_else(PoisonError::into_inner);
         let sent = |hub: &super::HubSeries| Sent {
             events: hub.events.get(),
