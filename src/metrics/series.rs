@@ -80,10 +80,10 @@ const HALTED: &str = "halted";
 
 /// Partitions that are read now. What is said about any other is late, and must not bring its series back.
 #[derive(Default)]
-pub(super) struct AssignedSeries(RwLock<HashMap<Arc<str>, HashMap<i32, Partition>>>);
+pub(super) struct AssignedSeries(RwLock<HashMap<Arc<str>, HashMap<i32, PartitionSeries>>>);
 
 /// The series of one partition.
-pub(super) struct Partition {
+pub(super) struct PartitionSeries {
     label: String,
     pub(super) in_flight: IntGauge,
     pub(super) oldest: Gauge,
@@ -93,7 +93,7 @@ pub(super) struct Partition {
     readers: u32,
 }
 
-impl Partition {
+impl PartitionSeries {
     /// The labels of its series.
     pub(super) fn labels<'a>(&'a self, topic: &'a str) -> [&'a str; 2] {
         [topic, &self.label]
@@ -114,7 +114,7 @@ impl AssignedSeries {
             let in_flight = families.in_flight_records.with_label_values(&labels);
             let oldest = families.oldest_in_flight.with_label_values(&labels);
             let lag = families.lag_seconds.with_label_values(&labels);
-            Partition { label, in_flight, oldest, lag, readers: 0 }
+            PartitionSeries { label, in_flight, oldest, lag, readers: 0 }
         });
         series.readers += 1;
     }
@@ -135,7 +135,7 @@ impl AssignedSeries {
     }
 
     /// Does `set` to the series of a partition that is read now; `set` must not come back here.
-    pub(super) fn with(&self, topic: &str, partition: i32, set: impl FnOnce(&Partition)) {
+    pub(super) fn with(&self, topic: &str, partition: i32, set: impl FnOnce(&PartitionSeries)) {
         // Held while setting, so that a series removed meanwhile stays removed.
         let topics = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = topics.get(topic).and_then(|it| it.get(&partition)) {
