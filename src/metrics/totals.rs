@@ -14,7 +14,7 @@ pub struct Totals {
     /// By topic.
     pub topics: HashMap<Box<str>, Taken>,
     /// By hub.
-    pub hubs: HashMap<HubName, Sent>,
+    pub hubs: HashMap<HubName, SentTotals>,
     /// Records in Kafka that are not delivered, of all partitions that are read; none while nothing is known of them.
     pub behind: Option<u64>,
 }
@@ -30,7 +30,7 @@ pub struct Taken {
 
 /// Accepted by a hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Sent {
+pub struct SentTotals {
     /// Events.
     pub events: u64,
     /// Encoded bytes.
@@ -53,7 +53,7 @@ impl Metrics {
             bytes: topic.bytes.get(),
         };
         let hubs = self.hubs.0.read().unwrap_or_else(PoisonError::into_inner);
-        let sent = |hub: &super::HubSeries| Sent {
+        let sent = |hub: &super::HubSeries| SentTotals {
             events: hub.events.get(),
             bytes: hub.bytes.get(),
             batches: hub.duration.get_sample_count(),

@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use sender::{Rejected, Sender};
 use traces::Traces;
 
-pub use span::{Destination, Sent};
+pub use span::{Destination, SendSpan};
 pub use traces::Spans;
 
 /// How long the end waits for a last delivery.

@@ -30,7 +30,7 @@ pub struct Destination {
 
 /// One send that has ended.
 #[derive(Debug)]
-pub struct Sent {
+pub struct SendSpan {
     /// Where it went.
     pub destination: Arc<Destination>,
     /// When the batch left.
@@ -46,13 +46,13 @@ pub struct Sent {
 /// A send with the number of its span, which stays when it is exported again.
 #[derive(Debug)]
 pub(super) struct Numbered {
-    sent: Sent,
+    sent: SendSpan,
     trace: [u8; 16],
     span: [u8; 8],
 }
 
 impl Numbered {
-    pub(super) fn new(sent: Sent) -> Self {
+    pub(super) fn new(sent: SendSpan) -> Self {
         // Zero is no number.
         let trace = rand::random::<u128>().max(1).to_be_bytes();
         Self { sent, trace, span: rand::random::<u64>().max(1).to_be_bytes() }
@@ -60,7 +60,7 @@ impl Numbered {
 
     /// As OTLP has it.
     pub(super) fn as_otlp(&self) -> Span {
-        let Sent { destination, origins, error, .. } = &self.sent;
+        let SendSpan { destination, origins, error, .. } = &self.sent;
         let start = self.sent.began.duration_since(UNIX_EPOCH).unwrap_or_default();
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let mut attributes = vec![

@@ -163,9 +163,9 @@ fn destination(partition: Option<&str>) -> Arc<Destination> {
     Arc::new(Destination { host, hub, partition: partition.map(Into::into) })
 }
 
-fn sent(number: u8, error: Option<(&str, &str)>) -> Sent {
+fn sent(number: u8, error: Option<(&str, &str)>) -> SendSpan {
     let context = TraceContext { trace: [number; 16], span: [number; 8], flags: 1 };
-    Sent {
+    SendSpan {
         destination: destination((number == 1).then_some("7")),
         began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
         took: Duration::from_millis(5),

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::metrics::Metrics;
 
 use super::sender::{Rejected, Sender};
-use super::span::{Numbered, Sent};
+use super::span::{Numbered, SendSpan};
 use super::{FLUSH, scope};
 
 /// Spans that may wait. With all their links they are 2 MiB.
@@ -65,7 +65,7 @@ impl Spans {
     }
 
     /// A send has ended. Never waits.
-    pub fn tell(&self, sent: Sent) {
+    pub fn tell(&self, sent: SendSpan) {
         let span = Numbered::new(sent);
         // A panic cannot leave the list half changed.
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);

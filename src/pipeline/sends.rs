@@ -9,7 +9,7 @@ use bridge_core::trace::Origins;
 
 use crate::config::Namespace;
 use crate::eventhubs::{SendError, Target};
-use crate::otlp::{Destination, Sent, Spans};
+use crate::otlp::{Destination, SendSpan, Spans};
 
 /// See the module. While nobody follows traces, nothing is kept.
 pub(super) struct Sends {
@@ -64,7 +64,7 @@ impl Sends {
         let Some(Begun { wall, at, origins }) = self.under_way.remove(&lane) else { return };
         let Some(destination) = self.lanes.get(lane).map(Arc::clone) else { return };
         let error = result.as_ref().err().map(|error| (kind(error), error.to_string()));
-        spans.tell(Sent { destination, began: wall, took: at.elapsed(), origins, error });
+        spans.tell(SendSpan { destination, began: wall, took: at.elapsed(), origins, error });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::metrics::{Sent, Taken, Totals};
+use crate::metrics::{SentTotals, Taken, Totals};
 
 /// How often the counters are looked at.
 pub(super) const SAMPLE: Duration = Duration::from_secs(5);
@@ -78,7 +78,7 @@ impl Change<'_> {
     pub(super) fn hub(&self, hub: &bridge_core::HubName) -> Flow {
         let now = self.now.hubs.get(hub).copied().unwrap_or_default();
         let before = self.before.and_then(|it| it.hubs.get(hub)).copied().unwrap_or_default();
-        let Sent { events, bytes, batches, seconds } = now;
+        let SentTotals { events, bytes, batches, seconds } = now;
         let busy = if self.seconds < 1.0 { 0.0 } else { (seconds - before.seconds) / self.seconds };
         Flow {
             events: self.rate(events - before.events),

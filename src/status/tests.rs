@@ -3,12 +3,16 @@
 use bridge_core::HubName;
 
 use super::*;
-use crate::metrics::{Sent, Taken, Totals};
+use crate::metrics::{SentTotals, Taken, Totals};
 
 fn totals(count: u64, behind: Option<u64>) -> Totals {
     let hub = HubName { namespace: "default".into(), hub: "orders".into() };
-    let sent =
-        Sent { events: count, bytes: count * 100, batches: count / 10, seconds: count as f64 };
+    let sent = SentTotals {
+        events: count,
+        bytes: count * 100,
+        batches: count / 10,
+        seconds: count as f64,
+    };
     Totals {
         topics: [("orders".into(), Taken { records: count, bytes: count * 10 })].into(),
         hubs: [(hub, sent)].into(),

@@ -28,7 +28,7 @@ pub struct TrialResult {
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum TrialOutcome {
-    Sent(Box<Sent>),
+    Sent(Box<TrialEvent>),
     Filtered {
         reason: &'static str,
     },
@@ -45,7 +45,7 @@ enum TrialOutcome {
 }
 
 #[derive(Debug, Serialize)]
-struct Sent {
+struct TrialEvent {
     namespace: String,
     hub: String,
     hub_partition: Option<usize>,
@@ -91,7 +91,7 @@ impl TrialResult {
             |outcome| Self { record: name(record), mapping: Some(route.name.to_string()), outcome };
         let outcome = match became {
             Rehearsed::Events(events) => {
-                let sent = |event| told(TrialOutcome::Sent(Box::new(Sent::of(event, route))));
+                let sent = |event| told(TrialOutcome::Sent(Box::new(TrialEvent::of(event, route))));
                 return events.into_iter().map(sent).collect();
             }
             Rehearsed::NoPlace(misfit) => {
@@ -133,7 +133,7 @@ fn name(record: &Record<'_>) -> String {
     format!("{}/{}/{}", record.topic, record.partition, record.offset)
 }
 
-impl Sent {
+impl TrialEvent {
     fn of(event: RehearsedEvent, route: &Route) -> Self {
         let RehearsedEvent { message, size, partition } = event;
         let content = Content::of(&message.into());
@@ -190,7 +190,7 @@ impl fmt::Display for TrialResult {
     }
 }
 
-impl fmt::Display for Sent {
+impl fmt::Display for TrialEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(key) = &self.partition_key {
             write!(f, ", key {}", plain::line(key))?;
