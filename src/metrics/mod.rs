@@ -19,7 +19,7 @@ use crate::record::{Position, TopicPartition};
 use families::{Families, process};
 use series::{AssignedSeries, ByName, HubSeries, TopicSeries};
 
-pub use totals::{SentTotals, Taken, Totals};
+pub use totals::{SentTotals, TakenTotals, Totals};
 pub use verified::Verified;
 
 /// What the bridge has done and how it stands.

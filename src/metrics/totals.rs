@@ -12,7 +12,7 @@ use super::Metrics;
 #[derive(Debug, Clone, Default)]
 pub struct Totals {
     /// By topic.
-    pub topics: HashMap<Box<str>, Taken>,
+    pub topics: HashMap<Box<str>, TakenTotals>,
     /// By hub.
     pub hubs: HashMap<HubName, SentTotals>,
     /// Records in Kafka that are not delivered, of all partitions that are read; none while nothing is known of them.
@@ -21,7 +21,7 @@ pub struct Totals {
 
 /// Taken from a topic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct TakenTotals {
     /// Records.
     pub records: u64,
     /// Bytes of keys and values.
@@ -48,7 +48,7 @@ impl Metrics {
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
         let topics = self.topics.0.read().unwrap_or_else(PoisonError::into_inner);
-        let taken = |topic: &super::TopicSeries| Taken {
+        let taken = |topic: &super::TopicSeries| TakenTotals {
             records: topic.records.get(),
             bytes: topic.bytes.get(),
         };

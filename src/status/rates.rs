@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::metrics::{SentTotals, Taken, Totals};
+use crate::metrics::{SentTotals, TakenTotals, Totals};
 
 /// How often the counters are looked at.
 pub(super) const SAMPLE: Duration = Duration::from_secs(5);
@@ -70,7 +70,7 @@ impl Change<'_> {
     pub(super) fn topic(&self, topic: &str) -> (f64, f64) {
         let now = self.now.topics.get(topic).copied().unwrap_or_default();
         let before = self.before.and_then(|it| it.topics.get(topic)).copied().unwrap_or_default();
-        let Taken { records, bytes } = now;
+        let TakenTotals { records, bytes } = now;
         (self.rate(records - before.records), self.rate(bytes - before.bytes))
     }
 

@@ -3,7 +3,7 @@
 use bridge_core::HubName;
 
 use super::*;
-use crate::metrics::{SentTotals, Taken, Totals};
+use crate::metrics::{SentTotals, TakenTotals, Totals};
 
 fn totals(count: u64, behind: Option<u64>) -> Totals {
     let hub = HubName { namespace: "default".into(), hub: "orders".into() };
@@ -14,7 +14,7 @@ fn totals(count: u64, behind: Option<u64>) -> Totals {
         seconds: count as f64,
     };
     Totals {
-        topics: [("orders".into(), Taken { records: count, bytes: count * 10 })].into(),
+        topics: [("orders".into(), TakenTotals { records: count, bytes: count * 10 })].into(),
         hubs: [(hub, sent)].into(),
         behind,
     }

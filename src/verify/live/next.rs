@@ -61,15 +61,15 @@ pub(super) fn lane(
     known: Option<&HubRange>,
     id: &str,
     found: &PartitionProperties,
-) -> (HubRange, Taken) {
+) -> (HubRange, Expired) {
     let next = known.and_then(|lane| lane.next);
     let taken = match next {
-        Some(next) if next > found.last_sequence + 1 => Taken::All,
-        Some(next) if found.first_sequence > next => Taken::Some,
-        None if found.first_sequence > 0 => Taken::Some,
-        _ => Taken::None,
+        Some(next) if next > found.last_sequence + 1 => Expired::All,
+        Some(next) if found.first_sequence > next => Expired::Some,
+        None if found.first_sequence > 0 => Expired::Some,
+        _ => Expired::None,
     };
-    let next = next.filter(|_| taken != Taken::All);
+    let next = next.filter(|_| taken != Expired::All);
     let until = found.last_sequence;
     let done = found.is_empty || next.is_some_and(|next| next > until);
     (HubRange { id: id.to_owned(), until, next, trimmed: None, done }, taken)
@@ -77,7 +77,7 @@ pub(super) fn lane(
 
 /// What is not there any more of what is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum Expired {
     /// All of it is there.
     None,
     /// Retention may have taken its beginning.
@@ -175,14 +175,14 @@ mod tests {
             let (lane, taken) = lane(known, "0", found);
             (lane.next, lane.until, lane.done, taken)
         };
-        assert_eq!(read(None, &found(0, -1, true)), (None, -1, true, Taken::None));
-        assert_eq!(read(None, &found(5, 9, false)), (None, 9, false, Taken::Some));
+        assert_eq!(read(None, &found(0, -1, true)), (None, -1, true, Expired::None));
+        assert_eq!(read(None, &found(5, 9, false)), (None, 9, false, Expired::Some));
         let known = lane(None, "0", &found(0, 9, false)).0;
         let known = HubRange { next: Some(10), ..known };
         let next = |first, last| read(Some(&known), &found(first, last, false));
-        assert_eq!(next(0, 9), (Some(10), 9, true, Taken::None));
-        assert_eq!(next(10, 12), (Some(10), 12, false, Taken::None));
-        assert_eq!(next(11, 12), (Some(10), 12, false, Taken::Some));
-        assert_eq!(next(0, 3), (None, 3, false, Taken::All));
+        assert_eq!(next(0, 9), (Some(10), 9, true, Expired::None));
+        assert_eq!(next(10, 12), (Some(10), 12, false, Expired::None));
+        assert_eq!(next(11, 12), (Some(10), 12, false, Expired::Some));
+        assert_eq!(next(0, 3), (None, 3, false, Expired::All));
     }
 }

@@ -13,7 +13,7 @@ use crate::readback::ReadHub;
 use super::super::plan::{KafkaView, SLACK, ask};
 use super::super::state::{HubState, Live, Source, VerifyState};
 use super::super::{CompareRequest, open_hubs};
-use super::next::{self, Taken};
+use super::next::{self, Expired};
 
 /// A new round, after the one that `known` has ended with, if there was one; opens all hubs.
 pub(super) async fn begin(
@@ -175,9 +175,9 @@ async fn reaches(
         let lane = known.and_then(|known| known.lanes.iter().find(|lane| lane.id == *id));
         let (mut lane, taken) = next::lane(lane, id, found);
         lane.trimmed = match taken {
-            Taken::None => None,
-            Taken::Some => hub.oldest(place).await?,
-            Taken::All => Some(now),
+            Expired::None => None,
+            Expired::Some => hub.oldest(place).await?,
+            Expired::All => Some(now),
         };
         lanes.push(lane);
     }
