@@ -42,11 +42,11 @@ struct HealthState {
     has_joined: AtomicBool,
     meant: Mutex<Meant>,
     ledger: Mutex<Ledger>,
-    shards: Vec<Shard>,
+    shards: Vec<ShardState>,
 }
 
 #[derive(Debug)]
-struct Shard {
+struct ShardState {
     beats: Beats,
     joined: AtomicBool,
     /// What Kafka said last while it does not take us.
@@ -105,7 +105,7 @@ impl Health {
         let namespaces: BTreeMap<_, _> =
             ways.iter().map(|(name, _)| (name.to_string(), ConnectionState::Untried)).collect();
         let began = Instant::now();
-        let shard = |_| Shard {
+        let shard = |_| ShardState {
             beats: Beats::new(began),
             joined: AtomicBool::new(false),
             kafka: Mutex::default(),
@@ -247,7 +247,7 @@ impl Health {
 
     /// Of each shard, whether it is a member of its group, and what Kafka said last that stands against it.
     pub fn members(&self) -> Vec<(bool, Option<String>)> {
-        let member = |shard: &Shard| {
+        let member = |shard: &ShardState| {
             let joined = shard.joined.load(Relaxed);
             let kafka = shard.kafka.lock().unwrap_or_else(PoisonError::into_inner);
             (joined, kafka.clone().filter(|_| !joined))
@@ -308,14 +308,14 @@ impl ConnectionState {
     }
 }
 
-impl Shard {
+impl ShardState {
     fn namespaces(&self) -> MutexGuard<'_, BTreeMap<String, ConnectionState>> {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ShardHealth {
-    fn shard(&self) -> &Shard {
+    fn shard(&self) -> &ShardState {
         &self.health.0.shards[self.shard]
     }
 
