@@ -69,7 +69,7 @@ enum ConnectionState {
 
 /// The answer to a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verdict {
+pub struct HealthReport {
     /// Everything that stands against it; empty is good.
     pub reasons: Vec<String>,
     /// What is held while the rest runs.
@@ -78,7 +78,7 @@ pub struct Verdict {
     pub down: BTreeMap<String, String>,
 }
 
-impl Verdict {
+impl HealthReport {
     /// Whether nothing stands against it.
     pub fn is_good(&self) -> bool {
         self.reasons.is_empty()
@@ -186,7 +186,7 @@ impl Health {
     }
 
     /// Whether every thread has beaten within the limit before `now`.
-    pub fn live(&self, now: Instant) -> Verdict {
+    pub fn live(&self, now: Instant) -> HealthReport {
         let shards = self.0.shards.iter().enumerate();
         let running = shards.filter(|(_, shard)| !shard.ended.load(Relaxed));
         let reasons = running.flat_map(|(index, shard)| {
@@ -195,13 +195,13 @@ impl Health {
                 format!("shard {index}: {thread} thread silent for {seconds} s")
             })
         });
-        Verdict { reasons: reasons.collect(), ..Verdict::default() }
+        HealthReport { reasons: reasons.collect(), ..HealthReport::default() }
     }
 
     /// Whether records can flow, as far as the parts know, and what is held.
-    pub fn ready(&self) -> Verdict {
+    pub fn ready(&self) -> HealthReport {
         let (ledger, meant) = (self.ledger(), self.meant());
-        let mut verdict = Verdict { held: ledger.held(), ..Verdict::default() };
+        let mut verdict = HealthReport { held: ledger.held(), ..HealthReport::default() };
         if self.0.draining.load(Relaxed) {
             verdict.reasons.push("draining".into());
         }

@@ -108,7 +108,7 @@ enum RouteState {
 
 /// How all of them stand.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct BoardSummary {
     /// Ways that run.
     pub(super) running: usize,
     /// Ways of which nothing is known yet.
@@ -119,7 +119,7 @@ pub(super) struct Verdict {
     pub(super) refused: BTreeSet<String>,
 }
 
-impl Verdict {
+impl BoardSummary {
     /// Nothing runs, and nothing will until somebody acts: why.
     pub(super) fn hopeless(&self) -> Option<String> {
         let none = self.running + self.asked + self.waiting == 0;
@@ -172,8 +172,8 @@ impl Board {
     }
 
     /// How it stands now.
-    pub(super) fn verdict(&self) -> Verdict {
-        let (state, mut verdict) = (self.state(), Verdict::default());
+    pub(super) fn verdict(&self) -> BoardSummary {
+        let (state, mut verdict) = (self.state(), BoardSummary::default());
         for way in &self.ways {
             match standing(way, &state) {
                 RouteState::Asked => verdict.asked += 1,

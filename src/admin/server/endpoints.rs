@@ -11,7 +11,7 @@ use crate::admin::response::{
     Response, json_of, only_read, parameter, refused, scraped, told, wrong_method,
 };
 use crate::admin::{Changes, page};
-use crate::health::{Health, LastingTrouble, Trouble, Verdict};
+use crate::health::{Health, HealthReport, LastingTrouble, Trouble};
 use crate::metrics::Metrics;
 
 use super::Views;
@@ -66,7 +66,7 @@ fn events(changes: &Changes, uri: &Uri) -> Response {
 }
 
 /// 200 or 503, with the reasons, and with what is held while the rest runs.
-fn verdict(verdict: &Verdict) -> Response {
+fn verdict(verdict: &HealthReport) -> Response {
     let good = verdict.is_good();
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let down = verdict.down.iter().map(|(name, why)| json!({ "namespace": name, "detail": why }));
