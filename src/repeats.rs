@@ -10,10 +10,10 @@ const REPEAT: Duration = Duration::from_mins(1);
 
 /// What was said lately, by kind. More kinds than `KINDS` are not counted, but said each time.
 #[derive(Debug)]
-pub struct Repeats<K, const KINDS: usize>(HashMap<K, Said>);
+pub struct Repeats<K, const KINDS: usize>(HashMap<K, LastLogged>);
 
 #[derive(Debug)]
-struct Said {
+struct LastLogged {
     last: Instant,
     unsaid: u64,
 }
@@ -45,15 +45,16 @@ impl<K: Hash + Eq, const KINDS: usize> Repeats<K, KINDS> {
             });
         }
         if self.0.len() < KINDS {
-            self.0.insert(what.to_owned(), Said { last: now, unsaid: 0 });
+            self.0.insert(what.to_owned(), LastLogged { last: now, unsaid: 0 });
         }
         Some(0)
     }
 
     /// What went unsaid and how often, where the minute is over; everywhere when there is no `now`. It counts as said.
     pub fn overdue(&mut self, now: Option<Instant>) -> Vec<(K, u64)> {
-        let over =
-            |said: &Said| now.is_none_or(|now| now.saturating_duration_since(said.last) >= REPEAT);
+        let over = |said: &LastLogged| {
+            now.is_none_or(|now| now.saturating_duration_since(said.last) >= REPEAT)
+        };
         let ended = self.0.extract_if(|_, said| over(said));
         ended.map(|(what, said)| (what, said.unsaid)).filter(|(_, unsaid)| *unsaid > 0).collect()
     }

@@ -11,7 +11,7 @@ use crate::config::{Config, Kafka};
 use crate::kafka::{ClientError, Cluster, Denied, Door, Inquiry, Logins, Shut};
 
 use super::deadline::Deadline;
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// Kafka's port where none is written.
 const PORT: u16 = 9092;
@@ -64,7 +64,7 @@ async fn one(
             let took = begun.elapsed();
             let Cluster { protocol, brokers, topics, encrypted, missing, .. } = &cluster;
             if steps.next() == Some("tls") {
-                steps.after(encrypted.unwrap_or(took), Said::ok("the certificate is valid"));
+                steps.after(encrypted.unwrap_or(took), StepResult::ok("the certificate is valid"));
             }
             let (brokers, topics) = (brokers.len(), topics.len());
             let took = took.saturating_sub(encrypted.unwrap_or_default());
@@ -72,8 +72,8 @@ async fn one(
             steps.after(
                 took,
                 match missing {
-                    Some(missing) => Said::new(Outcome::Note, format!("{detail}; {missing}")),
-                    None => Said::ok(detail),
+                    Some(missing) => StepResult::new(Outcome::Note, format!("{detail}; {missing}")),
+                    None => StepResult::ok(detail),
                 },
             );
             Some(Met { inquiry: Arc::new(inquiry), cluster })
@@ -83,7 +83,7 @@ async fn one(
             None
         }
         Err(_) => {
-            steps.took(Said::new(Outcome::Failed, "the kafka client stopped"));
+            steps.took(StepResult::new(Outcome::Failed, "the kafka client stopped"));
             None
         }
     };
@@ -92,16 +92,16 @@ async fn one(
 
 fn turned_away(steps: &mut Steps, shut: &Shut) {
     let Shut::At { door, why } = shut else {
-        return steps.took(Said::new(Outcome::Failed, shut.to_string()));
+        return steps.took(StepResult::new(Outcome::Failed, shut.to_string()));
     };
     if steps.next() == Some("tls") && *door == Door::Login {
-        steps.after(std::time::Duration::ZERO, Said::ok("the certificate is valid"));
+        steps.after(std::time::Duration::ZERO, StepResult::ok("the certificate is valid"));
     }
     let outcome = match (door, why) {
         (Door::Login, Denied::Refused(_)) => Outcome::Refused,
         _ => Outcome::Failed,
     };
-    steps.took(Said::bad(outcome, &why.to_string()).or_hint(match (door, why) {
+    steps.took(StepResult::bad(outcome, &why.to_string()).or_hint(match (door, why) {
         (Door::Tls, _) => {
             "check that the listener uses TLS, trust its authority, and use the names of the brokers' certificates"
         }
@@ -113,23 +113,28 @@ fn turned_away(steps: &mut Steps, shut: &Shut) {
 }
 
 /// Looks the name up and connects, each a step. `Err` is what ends them.
-async fn reach(host: &str, port: u16, deadline: Deadline, steps: &mut Steps) -> Result<(), Said> {
+async fn reach(
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+    steps: &mut Steps,
+) -> Result<(), StepResult> {
     let limit = deadline.share();
-    let silence = |limit| Said::new(Outcome::Failed, format!("no answer within {limit:.1?}"));
+    let silence = |limit| StepResult::new(Outcome::Failed, format!("no answer within {limit:.1?}"));
     let unknown = |error: std::io::Error| {
-        Said::new(Outcome::Failed, error.to_string())
+        StepResult::new(Outcome::Failed, error.to_string())
             .hint("check the name, and the DNS of this network")
     };
     let found = timeout(limit, lookup_host((host, port))).await;
     let found: Vec<_> = found.map_err(|_| silence(limit))?.map_err(unknown)?.collect();
     let addresses = found.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>();
-    steps.took(Said::ok(addresses.join(", ")));
+    steps.took(StepResult::ok(addresses.join(", ")));
     connect(&found, deadline).await.map_err(|why| {
-        Said::new(Outcome::Failed, why).hint(
+        StepResult::new(Outcome::Failed, why).hint(
             "check the port, and that firewalls and network policies allow connections from here",
         )
     })?;
-    steps.took(Said::ok(format!("port {port}")));
+    steps.took(StepResult::ok(format!("port {port}")));
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use super::deadline::Deadline;
 use super::letters::Letters;
 use super::positions;
 use super::question::{self, absent, apart, bad, ended, untold};
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// What is asked of the group.
 const GROUP: [&str; 2] = ["members", "positions"];
@@ -80,7 +80,7 @@ pub(super) fn left_out(topic: String, hub: &str) -> Vec<Finding> {
     let mut steps = Steps::new(Subject::Topic(topic), vec!["hub"]);
     let detail = format!("left out: `{hub}` is not a valid name of its hub, as {HUB_NAMES}");
     steps.took(
-        Said::new(Outcome::Warning, detail).hint(
+        StepResult::new(Outcome::Warning, detail).hint(
             "add it to `topic_exclude`, or give it a mapping of its own and narrow the pattern",
         ),
     );
@@ -119,9 +119,9 @@ async fn advertised(brokers: &[Advertised], deadline: Deadline) -> Vec<Finding> 
         .collect();
     steps.took(if bad.is_empty() {
         let names = tried.iter().map(|(broker, _)| name(broker)).collect::<Vec<_>>();
-        Said::ok(format!("brokers: {}, all can be reached ({})", tried.len(), names.join(", ")))
+        StepResult::ok(format!("brokers: {}, all can be reached ({})", tried.len(), names.join(", ")))
     } else {
-        Said::new(Outcome::Failed, bad.join("; ")).hint(
+        StepResult::new(Outcome::Failed, bad.join("; ")).hint(
             "records are read at the addresses of `advertised.listeners`: this machine must resolve and reach them",
         )
     });
@@ -150,11 +150,11 @@ async fn group(
     steps.took(match members {
         // Of such a group the client is told nothing.
         Ok(Members { count: 0, .. }) if config.kafka.is_led_by_broker() => {
-            Said::new(Outcome::Note, "unknown: the brokers lead it")
+            StepResult::new(Outcome::Note, "unknown: the brokers lead it")
         }
         Ok(members) => company(&members),
         // The bridge does not need to know.
-        Err(denied) => Said::new(Outcome::Note, format!("unknown: {denied}")),
+        Err(denied) => StepResult::new(Outcome::Note, format!("unknown: {denied}")),
     });
 
     let (asked, of, limit) = (Arc::clone(inquiry), topics.clone(), deadline.share());
@@ -172,11 +172,11 @@ async fn group(
 }
 
 /// What it means to come to these.
-fn company(members: &Members) -> Said {
+fn company(members: &Members) -> StepResult {
     match (members.count, &members.foreign) {
-        (0, _) => Said::ok("no members"),
-        (count, None) => Said::ok(format!("members: {count}")),
-        (count, Some(way)) => Said::new(
+        (0, _) => StepResult::ok("no members"),
+        (count, None) => StepResult::ok(format!("members: {count}")),
+        (count, Some(way)) => StepResult::new(
             Outcome::Warning,
             format!("members: {count}, with another assignment protocol, `{way}`"),
         )
@@ -220,8 +220,8 @@ async fn ask_all(
 fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &TopicAnswers) -> Option<Limit> {
     let Topic { partitions, leaderless } = topic;
     steps.took(match leaderless {
-        0 => Said::ok(format!("partitions: {partitions}")),
-        some => Said::new(
+        0 => StepResult::ok(format!("partitions: {partitions}")),
+        some => StepResult::new(
             Outcome::Warning,
             format!("partitions: {partitions}, of which {some} have no leader now"),
         )
@@ -231,7 +231,7 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &TopicAnswers) -> Opt
     let readable = readable.unwrap_or_else(|| Err(ended()));
     let mut good = true;
     let said = match readable {
-        Ok(()) => Said::ok("authorized to read"),
+        Ok(()) => StepResult::ok("authorized to read"),
         Err(denied) => {
             good = false;
             bad(&denied).or_hint(format!(
@@ -248,7 +248,7 @@ fn one(steps: &mut Steps, name: &str, topic: Topic, asked: &TopicAnswers) -> Opt
         Err(denied) => Some(Err(denied.clone())),
     };
     let (said, limit) = match size {
-        Some(Ok(limit)) => (Said::ok(question::size(limit)), Some(limit)),
+        Some(Ok(limit)) => (StepResult::ok(question::size(limit)), Some(limit)),
         Some(Err(denied)) => (untold(&denied), None),
         None => (untold(&ended()), None),
     };

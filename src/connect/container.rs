@@ -8,7 +8,7 @@ use crate::blob::{BlobError, Container};
 use crate::config::Config;
 
 use super::deadline::Deadline;
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// What was found of it, if there is one.
 pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<Finding> {
@@ -25,15 +25,15 @@ fn silence(limit: Duration) -> BlobError {
     BlobError::Later { detail: format!("no answer within {limit:.1?}"), after: None }
 }
 
-fn said(answer: Result<(), BlobError>) -> Said {
+fn said(answer: Result<(), BlobError>) -> StepResult {
     match answer {
-        Ok(()) => Said::ok("authorized to write blobs; none was written"),
+        Ok(()) => StepResult::ok("authorized to write blobs; none was written"),
         Err(failure @ BlobError::Unauthorized(_)) => {
-            Said::new(Outcome::Refused, failure.to_string()).hint(
+            StepResult::new(Outcome::Refused, failure.to_string()).hint(
                 "grant the role Storage Blob Data Contributor on the container, or renew the signature; the firewall of the account gives the same answer",
             )
         }
-        Err(failure) => Said::new(Outcome::Failed, failure.to_string()).hint(
+        Err(failure) => StepResult::new(Outcome::Failed, failure.to_string()).hint(
             "check `container`, `ca_file`, and that firewalls and network policies allow connections from here",
         ),
     }

@@ -9,7 +9,7 @@ use crate::eventhubs::reader::{DEFAULT_GROUP, ReadError};
 
 use super::deadline::Deadline;
 use super::namespace::{Entered, answered, lasting};
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// What is known of a hub we may send to.
 #[derive(Debug, Clone, Copy)]
@@ -60,22 +60,22 @@ async fn enter(
     hub: &str,
     deadline: Deadline,
     steps: &mut Steps,
-) -> Result<HubProperties, Said> {
+) -> Result<HubProperties, StepResult> {
     let limit = deadline.share();
     let admitted = answered(timeout(limit, door.admit(hub)).await, limit)?;
     let until = lasting(admitted.left);
     steps.took(if admitted.by_second {
-        Said::new(
+        StepResult::new(
             Outcome::Warning,
             format!("the primary key is refused, the secondary is valid for {until}"),
         )
         .hint("renew the primary key")
     } else {
-        Said::ok(format!("valid for {until}"))
+        StepResult::ok(format!("valid for {until}"))
     });
     let limit = deadline.share();
     let found = answered(timeout(limit, door.hub(hub)).await, limit)?;
-    steps.took(Said::ok(format!("partitions: {}", found.partition_ids.len())));
+    steps.took(StepResult::ok(format!("partitions: {}", found.partition_ids.len())));
     Ok(found)
 }
 
@@ -89,7 +89,8 @@ async fn send(
     let wait = deadline.share();
     match answered(timeout(wait, door.may_send(hub)).await, wait) {
         Ok(limit) => {
-            steps.took(Said::ok(format!("authorized to send; events of up to {limit} bytes")));
+            steps
+                .took(StepResult::ok(format!("authorized to send; events of up to {limit} bytes")));
             Some(Facts { partitions: found.partition_ids.len(), limit })
         }
         Err(said) => {
@@ -105,32 +106,34 @@ async fn listen(
     found: &HubProperties,
     reading: ReadNeed<'_>,
     deadline: Deadline,
-) -> Said {
+) -> StepResult {
     let group = match reading {
         ReadNeed::Needed(group) => group,
         ReadNeed::Spare => DEFAULT_GROUP,
     };
     let Some(partition) = found.partition_ids.first() else {
-        return Said::new(Outcome::Skipped, "");
+        return StepResult::new(Outcome::Skipped, "");
     };
     let wait = deadline.share();
     match timeout(wait, door.may_read(hub, group, partition)).await {
-        Ok(Ok(())) => Said::ok(format!("authorized to read, with the consumer group `{group}`")),
+        Ok(Ok(())) => {
+            StepResult::ok(format!("authorized to read, with the consumer group `{group}`"))
+        }
         Ok(Err(error)) => unread(reading, &error),
         Err(_) => unread(reading, &ReadError::Unreachable(format!("no answer within {wait:.1?}"))),
     }
 }
 
 /// What it means that a hub cannot be read.
-fn unread(reading: ReadNeed<'_>, error: &ReadError) -> Said {
+fn unread(reading: ReadNeed<'_>, error: &ReadError) -> StepResult {
     let ReadNeed::Needed(group) = reading else {
         // In the same words for each hub: most bridges have no right to read, and need none.
         return match error {
-            ReadError::Unauthorized(_) => Said::new(
+            ReadError::Unauthorized(_) => StepResult::new(
                 Outcome::Note,
                 "not authorized to read: the right `Listen` is missing; only `tail` and `verify` need it",
             ),
-            other => Said::bad(
+            other => StepResult::bad(
                 Outcome::Note,
                 &format!("cannot test reading, which only `tail` and `verify` need: {other}"),
             ),
@@ -143,7 +146,7 @@ fn unread(reading: ReadNeed<'_>, error: &ReadError) -> Said {
         ReadError::Occupied(_) => Outcome::Warning,
         _ => Outcome::Failed,
     };
-    let said = Said::bad(outcome, &format!("{needs}: {error}"));
+    let said = StepResult::bad(outcome, &format!("{needs}: {error}"));
     match error {
         ReadError::NotFound(_) => said.hint(format!(
             "create the consumer group `{group}`, or correct `consumer_group` of `[effectively_once]`"

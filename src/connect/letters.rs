@@ -9,7 +9,7 @@ use crate::route::Route;
 
 use super::deadline::Deadline;
 use super::question;
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// What is asked of a topic for dead letters.
 const PLAN: [&str; 2] = ["dead letters", "size"];
@@ -62,7 +62,7 @@ impl Letters {
         for (name, sources) in &self.0 {
             let mut steps = steps(name);
             if let Some(topic) = existing.get(name) {
-                steps.took(Said::ok(format!(
+                steps.took(StepResult::ok(format!(
                     "partitions: {}; writing is not tested",
                     topic.partitions
                 )));
@@ -89,17 +89,17 @@ fn steps(name: &str) -> Steps {
 
 /// What a topic takes, against what those that may send to it take. What the bridge adds does not count: it is left out where
 /// there is no room.
-fn against(name: &str, limit: Limit, sources: &[(&str, u64)]) -> Said {
+fn against(name: &str, limit: Limit, sources: &[(&str, u64)]) -> StepResult {
     let size = question::size(limit);
     let mut larger: Vec<_> = sources.iter().filter(|(_, bytes)| *bytes > limit.bytes).collect();
     larger.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let Some((source, bytes)) = larger.first() else { return Said::ok(size) };
+    let Some((source, bytes)) = larger.first() else { return StepResult::ok(size) };
     let who = match larger.len() - 1 {
         0 => format!("`{source}` accepts larger records"),
         1 => format!("`{source}` and another topic accept larger records"),
         others => format!("`{source}` and {others} other topics accept larger records"),
     };
-    Said::new(
+    StepResult::new(
         Outcome::Warning,
         format!(
             "{size}; {who}, up to {bytes} bytes: a refused one cannot become a dead letter, and stops (halts) its partition"

@@ -8,7 +8,7 @@ use crate::route::{Misfit, Route};
 
 use super::cluster::TopicFacts;
 use super::hub::Facts;
-use super::report::{Outcome, Pair, Said};
+use super::report::{Outcome, Pair, StepResult};
 
 /// The longest partition key that is put on a batch, in bytes.
 const KEY: usize = 128 * 3;
@@ -24,9 +24,9 @@ pub(super) fn judge(
     let largest = limit.map(|limit| limit.bytes + overhead(topic, route));
     let said = match (topic_facts, hub) {
         (Some(topic), Some(hub)) => together(route, topic.partitions, limit.zip(largest), hub),
-        (None, Some(_)) => Said::new(Outcome::Skipped, "the topic is unknown"),
-        (Some(_), None) => Said::new(Outcome::Skipped, "the hub is unknown"),
-        (None, None) => Said::new(Outcome::Skipped, "topic and hub are unknown"),
+        (None, Some(_)) => StepResult::new(Outcome::Skipped, "the topic is unknown"),
+        (Some(_), None) => StepResult::new(Outcome::Skipped, "the hub is unknown"),
+        (None, None) => StepResult::new(Outcome::Skipped, "topic and hub are unknown"),
     };
     Pair {
         mapping: route.mapping,
@@ -76,15 +76,15 @@ fn overhead(topic: &str, route: &Route) -> u64 {
     (encode::overhead(topic, &Layout::new(&route.events)) + envelope) as u64
 }
 
-fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Facts) -> Said {
+fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Facts) -> StepResult {
     if let Err(misfit) = route.fits(partitions - 1, hub.partitions) {
-        return Said::new(Outcome::Refused, misfit.to_string()).hint(Misfit::HINT);
+        return StepResult::new(Outcome::Refused, misfit.to_string()).hint(Misfit::HINT);
     }
     let Some((Limit { bytes, is_default }, largest)) = size else {
-        return Said::ok("the sizes could not be compared");
+        return StepResult::ok("the sizes could not be compared");
     };
     if largest <= hub.limit {
-        return Said::ok("");
+        return StepResult::ok("");
     }
     // Without a figure of its own, so that many mappings of one kind say the same.
     let detail = format!(
@@ -102,9 +102,9 @@ fn together(route: &Route, partitions: i32, size: Option<(Limit, u64)>, hub: &Fa
         }
     };
     if is_default || is_cared_for {
-        return Said::ok(detail);
+        return StepResult::ok(detail);
     }
-    Said::new(Outcome::Warning, detail).hint(
+    StepResult::new(Outcome::Warning, detail).hint(
         "lower `max.message.bytes`, use a tier with larger events, or choose a `failure.policy`",
     )
 }

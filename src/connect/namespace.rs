@@ -13,7 +13,7 @@ use crate::eventhubs::{ConnectError, NamespaceClient, Passed};
 use crate::metrics::Metrics;
 
 use super::deadline::Deadline;
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// A namespace that let us in.
 pub(super) type Entered = NamespaceClient;
@@ -55,17 +55,18 @@ async fn one(
     if let Some(ago) = door.ended().await {
         steps.skip_to("token");
         let detail = format!("{} expired {} ago", door.who(), lasting(ago));
-        steps.took(Said::new(Outcome::Failed, detail).hint(
+        steps.took(StepResult::new(Outcome::Failed, detail).hint(
             "create a new one; if it should still be valid, correct the clock of this machine",
         ));
         return (steps.end(), None);
     }
     let limit = deadline.share();
-    let mut tell = |passed: Passed| steps.took(Said::ok(words(passed, &settings.address.host)));
+    let mut tell =
+        |passed: Passed| steps.took(StepResult::ok(words(passed, &settings.address.host)));
     let entered = timeout(limit, door.enter(&mut tell)).await;
     if let Err(said) = answered(entered, limit) {
         let hint = said.hint.clone().or(steps.next().map(|step| hint(step).to_owned()));
-        steps.took(Said { hint, ..said });
+        steps.took(StepResult { hint, ..said });
         return (steps.end(), None);
     }
     let limit = deadline.share();
@@ -73,7 +74,7 @@ async fn one(
     let got = token.is_ok();
     steps.took(token.map_or_else(
         |said| said,
-        |left| Said::ok(format!("{}, valid for {}", door.who(), lasting(left))),
+        |left| StepResult::ok(format!("{}, valid for {}", door.who(), lasting(left))),
     ));
     (steps.end(), got.then_some(door))
 }
@@ -105,14 +106,14 @@ fn hint(step: &str) -> &'static str {
 pub(super) fn answered<T>(
     answer: Result<Result<T, ConnectError>, tokio::time::error::Elapsed>,
     limit: Duration,
-) -> Result<T, Said> {
+) -> Result<T, StepResult> {
     match answer {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => {
             let outcome = if error.is_for_good() { Outcome::Refused } else { Outcome::Failed };
-            Err(Said::bad(outcome, &error.to_string()))
+            Err(StepResult::bad(outcome, &error.to_string()))
         }
-        Err(_) => Err(Said::new(Outcome::Failed, format!("no answer within {limit:.1?}"))),
+        Err(_) => Err(StepResult::new(Outcome::Failed, format!("no answer within {limit:.1?}"))),
     }
 }
 

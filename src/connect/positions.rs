@@ -3,13 +3,13 @@
 use crate::config::OutOfRange;
 use crate::kafka::{Gone, Positions};
 
-use super::report::{Outcome, Said};
+use super::report::{Outcome, StepResult};
 
 /// How many are named.
 const NAMED: usize = 3;
 
 /// What was found of `total` partitions.
-pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Said {
+pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> StepResult {
     let Positions { committed, unknown, gone, anew } = positions;
     let mut outcome = Outcome::Ok;
     let mut parts = vec![format!("committed for {committed} of {total} partitions")];
@@ -23,7 +23,7 @@ pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Sai
         parts.push(format!("created again since, and read from the beginning: {names}"));
     }
     if gone.is_empty() {
-        return Said::new(outcome, parts.join("; "));
+        return StepResult::new(outcome, parts.join("; "));
     }
     let place = |it: &Gone| {
         let Gone { topic, partition, committed, log: (first, end), .. } = it;
@@ -48,7 +48,7 @@ pub(super) fn said(positions: &Positions, total: i32, policy: OutOfRange) -> Sai
     };
     let names = list(gone.iter().map(place), gone.len());
     parts.push(format!("{} are no longer in their logs ({names}): {follows}", gone.len()));
-    Said::new(Outcome::Warning, parts.join("; "))
+    StepResult::new(Outcome::Warning, parts.join("; "))
         .hint("`kafka.out_of_range` decides; while no bridge runs, `offsets set` sets a position")
 }
 

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use crate::kafka::{Denied, Inquiry, Limit};
 
 use super::deadline::Deadline;
-use super::report::{Outcome, Said, Steps};
+use super::report::{Outcome, StepResult, Steps};
 
 /// The answer to a question that blocks.
 pub(super) async fn apart<T: Send + 'static>(
@@ -26,8 +26,8 @@ pub(super) fn size(limit: Limit) -> String {
 }
 
 /// The bridge does not need to know.
-pub(super) fn untold(denied: &Denied) -> Said {
-    let said = Said::new(Outcome::Note, format!("`max.message.bytes` is unknown: {denied}"));
+pub(super) fn untold(denied: &Denied) -> StepResult {
+    let said = StepResult::new(Outcome::Note, format!("`max.message.bytes` is unknown: {denied}"));
     said.hint("grant the operation `DescribeConfigs` on the topic to see it")
 }
 
@@ -47,10 +47,10 @@ pub(super) async fn absent(
     });
 }
 
-pub(super) fn bad(denied: &Denied) -> Said {
+pub(super) fn bad(denied: &Denied) -> StepResult {
     let outcome = match denied {
         Denied::Refused(_) => Outcome::Refused,
         Denied::Unanswered(_) => Outcome::Failed,
     };
-    Said::bad(outcome, &denied.to_string())
+    StepResult::bad(outcome, &denied.to_string())
 }

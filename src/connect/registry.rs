@@ -9,7 +9,7 @@ use crate::config::{Config, Registry};
 use crate::registry::{Client, RegistryError};
 
 use super::deadline::Deadline;
-use super::report::{Finding, Outcome, Said, Steps, Subject};
+use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 type Asked = (usize, Duration, Result<(), RegistryError>);
 
@@ -47,14 +47,14 @@ fn findings(registry: &Registry, asked: Vec<Asked>) -> Vec<Finding> {
     let mut steps = Steps::new(subject, vec!["ask"; asked.len()]);
     for (place, took, answer) in asked {
         let said = match answer {
-            Ok(()) => Said::ok(format!("{} answers", registry.addresses[place])),
+            Ok(()) => StepResult::ok(format!("{} answers", registry.addresses[place])),
             Err(failure) => {
                 let worst = match failure {
                     RegistryError::Unauthorized(_) => Outcome::Refused,
                     _ => Outcome::Failed,
                 };
                 let outcome = if some_answers { Outcome::Warning } else { worst };
-                Said::new(outcome, failure.to_string()).hint(hint(&failure))
+                StepResult::new(outcome, failure.to_string()).hint(hint(&failure))
             }
         };
         steps.after(took, said);

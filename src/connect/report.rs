@@ -160,13 +160,13 @@ pub struct Pair {
 }
 
 /// An outcome with its words.
-pub(super) struct Said {
+pub(super) struct StepResult {
     pub(super) outcome: Outcome,
     pub(super) detail: String,
     pub(super) hint: Option<String>,
 }
 
-impl Said {
+impl StepResult {
     pub(super) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
         Self { outcome, detail: detail.into(), hint: None }
     }
@@ -207,16 +207,16 @@ impl Steps {
     }
 
     /// The next step is over, after the time since the last one.
-    pub(super) fn took(&mut self, said: Said) {
+    pub(super) fn took(&mut self, said: StepResult) {
         let took = self.since.elapsed();
         self.after(took, said);
         self.since = Instant::now();
     }
 
     /// The next step is over; its time is known.
-    pub(super) fn after(&mut self, took: Duration, said: Said) {
+    pub(super) fn after(&mut self, took: Duration, said: StepResult) {
         let Some(step) = self.left.next() else { return };
-        let Said { outcome, detail, hint } = said;
+        let StepResult { outcome, detail, hint } = said;
         let subject = self.subject.clone();
         self.findings.push(Finding { subject, step, outcome, detail, hint, took });
     }
@@ -224,7 +224,7 @@ impl Steps {
     /// The steps before `step` are not taken.
     pub(super) fn skip_to(&mut self, step: &str) {
         while self.next().is_some_and(|next| next != step) {
-            self.after(Duration::ZERO, Said::new(Outcome::Skipped, ""));
+            self.after(Duration::ZERO, StepResult::new(Outcome::Skipped, ""));
         }
     }
 
@@ -236,7 +236,7 @@ impl Steps {
     /// All of it; what was not taken is skipped.
     pub(super) fn end(mut self) -> Vec<Finding> {
         while self.next().is_some() {
-            self.after(Duration::ZERO, Said::new(Outcome::Skipped, ""));
+            self.after(Duration::ZERO, StepResult::new(Outcome::Skipped, ""));
         }
         self.findings
     }
@@ -249,8 +249,8 @@ mod tests {
     #[test]
     fn what_comes_after_a_failure_is_skipped() {
         let mut steps = Steps::new(Subject::Cluster, vec!["resolve", "connect", "log in"]);
-        steps.took(Said::ok("127.0.0.1"));
-        steps.took(Said::bad(Outcome::Failed, "refused; hint: open the port"));
+        steps.took(StepResult::ok("127.0.0.1"));
+        steps.took(StepResult::bad(Outcome::Failed, "refused; hint: open the port"));
         let findings = steps.end();
         let outcomes: Vec<_> = findings.iter().map(|it| (it.step, it.outcome)).collect();
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::causes;
 use crate::config::{Given, Oidc, Secret, Tls};
 use crate::http;
 
-use super::wire::{self, Said};
+use super::wire::{self, IssuerError};
 use super::{Token, TokenError, file, jwt};
 
 /// A source of tokens for one client of one issuer.
@@ -92,7 +92,7 @@ impl ClientCredentials {
         }
         let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let after = after.and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
-        let said = Said::read(&body, &[secret.expose()]);
+        let said = IssuerError::read(&body, &[secret.expose()]);
         let text = format!("{}: {}", status.as_u16(), said.text);
         let passing =
             status.is_server_error() || [408, 429].contains(&status.as_u16()) || said.passing;

@@ -197,7 +197,8 @@ impl HttpClient for Wire {
         }
         let after = header("retry-after").and_then(|value| value.trim().parse().ok());
         let secrets = secrets(request);
-        let said = Said::read(&body, &secrets.iter().map(String::as_str).collect::<Vec<_>>());
+        let said =
+            IssuerError::read(&body, &secrets.iter().map(String::as_str).collect::<Vec<_>>());
         let text = format!("`{host}` answered {}: {}", status.as_u16(), said.text);
         let metadata = request.url().scheme() == "http";
         let passing = status.is_server_error()
@@ -225,13 +226,13 @@ fn secrets(request: &Request) -> Vec<String> {
 }
 
 /// What an issuer says when it issues nothing.
-pub(super) struct Said {
+pub(super) struct IssuerError {
     pub(super) text: String,
     /// Whether it says itself that it will pass.
     pub(super) passing: bool,
 }
 
-impl Said {
+impl IssuerError {
     /// Reads an answer; none of `secrets` is repeated.
     pub(super) fn read(body: &[u8], secrets: &[&str]) -> Self {
         #[derive(Deserialize)]

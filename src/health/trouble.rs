@@ -111,7 +111,7 @@ enum LogSubject {
 
 /// A line that was said and is not over.
 #[derive(Debug)]
-struct Said {
+struct LoggedLine {
     since: Instant,
     last: Instant,
     open: BTreeSet<Trouble>,
@@ -121,7 +121,7 @@ struct Said {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     cases: BTreeMap<Trouble, Case>,
-    lines: BTreeMap<LogSubject, Said>,
+    lines: BTreeMap<LogSubject, LoggedLine>,
     /// Hubs of which something was said, ever.
     hubs: BTreeSet<(Arc<str>, Arc<str>)>,
 }
@@ -195,7 +195,7 @@ impl Ledger {
         } else {
             say(&line, what, &detail, None);
             let open = BTreeSet::from([what.clone()]);
-            self.lines.insert(line, Said { since: now, last: now, open });
+            self.lines.insert(line, LoggedLine { since: now, last: now, open });
         }
     }
 

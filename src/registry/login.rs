@@ -62,10 +62,12 @@ impl RegistryLogin {
 /// The registry's own words of an error, on one line and without a secret.
 pub(super) fn said(body: &[u8], secrets: &[Secret]) -> String {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct RegistryMessage {
         message: String,
     }
-    let Ok(Said { message }) = serde_json::from_slice(body) else { return String::new() };
+    let Ok(RegistryMessage { message }) = serde_json::from_slice(body) else {
+        return String::new();
+    };
     let line = http::one_line(&message, secrets);
     let line: String = line.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
     format!(": {line}")

@@ -15,7 +15,7 @@ pub(super) const DEPTH: usize = 20;
 
 /// What Confluent's API says of a schema.
 #[derive(Deserialize)]
-struct Said {
+struct SchemaResponse {
     schema: String,
     #[serde(rename = "schemaType")]
     kind: Option<String>,
@@ -41,7 +41,7 @@ impl Client {
             SchemaId::GlobalId(id) => return self.fetch_apicurio("globalIds", id).await,
             SchemaId::ContentId(id) => return self.fetch_apicurio("contentIds", id).await,
         };
-        let said: Said = self.get(&path).await?;
+        let said: SchemaResponse = self.get(&path).await?;
         let kind = kind(said.kind.as_deref().unwrap_or("AVRO"))?;
         let mut gathered = Gathered::default();
         self.gather(said.references, &mut gathered, DEPTH).await?;
@@ -64,7 +64,7 @@ impl Client {
             let subject = utf8_percent_encode(&subject, NON_ALPHANUMERIC);
             // One that was deleted since is still what the schema was registered with.
             let path = format!("/subjects/{subject}/versions/{version}?deleted=true");
-            let said: Said = self.get(&path).await?;
+            let said: SchemaResponse = self.get(&path).await?;
             Box::pin(self.gather(said.references, gathered, depth - 1)).await?;
             gathered.references.push(Reference { name, text: said.schema });
         }
