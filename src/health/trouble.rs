@@ -95,7 +95,7 @@ pub struct LastingTrouble {
 }
 
 #[derive(Debug)]
-struct Case {
+struct TroubleCase {
     since: Instant,
     words: BTreeMap<Voice, Word>,
 }
@@ -120,7 +120,7 @@ struct LoggedLine {
 /// All troubles.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    cases: BTreeMap<Trouble, Case>,
+    cases: BTreeMap<Trouble, TroubleCase>,
     lines: BTreeMap<LogSubject, LoggedLine>,
     /// Hubs of which something was said, ever.
     hubs: BTreeSet<(Arc<str>, Arc<str>)>,
@@ -135,7 +135,7 @@ impl Ledger {
         let before = self.line(&what);
         if let Some(word) = word {
             let case = self.cases.entry(what.clone());
-            let case = case.or_insert_with(|| Case { since: now, words: BTreeMap::new() });
+            let case = case.or_insert_with(|| TroubleCase { since: now, words: BTreeMap::new() });
             case.words.insert(voice, word);
         } else {
             let Some(case) = self.cases.get_mut(&what) else { return };
