@@ -75,7 +75,7 @@ pub(super) enum Voice {
 
 /// What one voice says of a trouble.
 #[derive(Debug, Clone)]
-pub(super) struct Word {
+pub(super) struct VoiceReport {
     pub(super) detail: String,
     /// Asking again is of no use until somebody changes something.
     pub(super) refused: bool,
@@ -97,7 +97,7 @@ pub struct LastingTrouble {
 #[derive(Debug)]
 struct TroubleCase {
     since: Instant,
-    words: BTreeMap<Voice, Word>,
+    words: BTreeMap<Voice, VoiceReport>,
 }
 
 /// What one line of the log is about.
@@ -128,7 +128,13 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// `voice` says how `what` stands; `None` when it runs.
-    pub(super) fn tell(&mut self, voice: Voice, what: Trouble, word: Option<Word>, now: Instant) {
+    pub(super) fn tell(
+        &mut self,
+        voice: Voice,
+        what: Trouble,
+        word: Option<VoiceReport>,
+        now: Instant,
+    ) {
         if let Trouble::Hub { namespace, hub } = &what {
             self.hubs.insert((Arc::clone(namespace), Arc::clone(hub)));
         }
@@ -356,8 +362,8 @@ mod tests {
         Trouble::Hub { namespace: "default".into(), hub: name.into() }
     }
 
-    fn word(refused: bool) -> Word {
-        Word { detail: "no".to_owned(), refused }
+    fn word(refused: bool) -> VoiceReport {
+        VoiceReport { detail: "no".to_owned(), refused }
     }
 
     fn lines(ledger: &Ledger) -> Vec<(LogSubject, usize)> {

@@ -15,7 +15,7 @@ use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{Begun, End, RebalanceListener, Silent, Waker};
 use crate::record::{Commit, TopicPartition};
 use crate::registry::News;
-use crate::status::Word;
+use crate::status::ShardCommand;
 
 use super::found::Partitions;
 
@@ -55,7 +55,7 @@ pub(super) enum Signal {
     /// A hub was looked into, or could not be yet.
     Looked(u64, Result<Vec<StoredEvent>, String>),
     /// Said at the desk: one question at a time, and what somebody types.
-    Word(Word),
+    Word(ShardCommand),
     Stop,
 }
 

@@ -20,7 +20,7 @@ use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Qu
 use crate::metrics::Metrics;
 use crate::record::{Commit, TopicPartition};
 use crate::registry::{News, Registries};
-use crate::status::{View, Word};
+use crate::status::{ShardCommand, View};
 
 use super::cadence::Cadence;
 use super::inbox::{Mailbox, Signal};
@@ -260,11 +260,11 @@ impl Pump {
             Signal::Looked(id, Ok(found)) => self.core.looked_up(id, &found, now),
             Signal::Looked(id, Err(why)) => self.core.look_failed(id, &why),
             // Whoever asked may have left.
-            Signal::Word(Word::View(reply)) => {
+            Signal::Word(ShardCommand::View(reply)) => {
                 drop(reply.send(View::of(&mut self.core, now, wall())));
             }
-            Signal::Word(Word::Pause(mappings)) => self.core.pause(mappings, now),
-            Signal::Word(Word::Reroute(router, paused)) => {
+            Signal::Word(ShardCommand::Pause(mappings)) => self.core.pause(mappings, now),
+            Signal::Word(ShardCommand::Reroute(router, paused)) => {
                 self.core.reroute(router, paused, now + self.drain_timeout, now);
             }
             Signal::Stop => return false,

@@ -20,7 +20,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::route::Router;
 
-pub use shard::{ShardDesk, View, Word};
+pub use shard::{ShardCommand, ShardDesk, View};
 
 use document::Document;
 use rates::Rates;

@@ -68,7 +68,7 @@ impl View {
 
 /// What a shard is told at its desk.
 #[derive(Debug)]
-pub enum Word {
+pub enum ShardCommand {
     /// Somebody wants to know how it stands.
     View(oneshot::Sender<View>),
     /// From now on exactly these mappings are paused.
@@ -77,7 +77,7 @@ pub enum Word {
     Reroute(Arc<Router>, BTreeSet<usize>),
 }
 
-type Tell = Box<dyn Fn(Word) + Send>;
+type Tell = Box<dyn Fn(ShardCommand) + Send>;
 
 /// Where a shard is asked and told, while it runs.
 #[derive(Clone, Default)]
@@ -106,9 +106,9 @@ impl ShardDesk {
     }
 
     /// From now on `tell` brings words to the shard.
-    pub fn open(&self, tell: impl Fn(Word) + Send + 'static) {
+    pub fn open(&self, tell: impl Fn(ShardCommand) + Send + 'static) {
         let mut within = self.within();
-        tell(Word::Pause(within.paused.clone()));
+        tell(ShardCommand::Pause(within.paused.clone()));
         within.tell = Some(Box::new(tell));
     }
 
@@ -122,7 +122,7 @@ impl ShardDesk {
         let mut within = self.within();
         within.paused.clone_from(mappings);
         if let Some(tell) = &within.tell {
-            tell(Word::Pause(mappings.clone()));
+            tell(ShardCommand::Pause(mappings.clone()));
         }
     }
 
@@ -131,7 +131,7 @@ impl ShardDesk {
         let mut within = self.within();
         within.paused.clone_from(paused);
         if let Some(tell) = &within.tell {
-            tell(Word::Reroute(Arc::clone(router), paused.clone()));
+            tell(ShardCommand::Reroute(Arc::clone(router), paused.clone()));
         }
     }
 
@@ -139,7 +139,7 @@ impl ShardDesk {
     pub(super) fn question(&self) -> PendingView {
         let (reply, answer) = oneshot::channel();
         if let Some(tell) = &self.within().tell {
-            tell(Word::View(reply));
+            tell(ShardCommand::View(reply));
         }
         PendingView(answer)
     }
