@@ -22,7 +22,7 @@ pub use trouble::{LastingTrouble, Trouble};
 
 use beats::Beats;
 use meant::Meant;
-use trouble::{Ledger, Voice, VoiceReport};
+use trouble::{Troubles, Voice, VoiceReport};
 
 /// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ struct HealthState {
     /// Some shard has been a member of its group.
     has_joined: AtomicBool,
     meant: Mutex<Meant>,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<Troubles>,
     shards: Vec<ShardState>,
 }
 
@@ -144,7 +144,7 @@ impl Health {
         self.0.meant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, Troubles> {
         self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

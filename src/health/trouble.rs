@@ -119,14 +119,14 @@ struct LoggedLine {
 
 /// All troubles.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Troubles {
     cases: BTreeMap<Trouble, TroubleCase>,
     lines: BTreeMap<LogSubject, LoggedLine>,
     /// Hubs of which something was said, ever.
     hubs: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
-impl Ledger {
+impl Troubles {
     /// `voice` says how `what` stands; `None` when it runs.
     pub(super) fn tell(
         &mut self,
@@ -366,13 +366,13 @@ mod tests {
         VoiceReport { detail: "no".to_owned(), refused }
     }
 
-    fn lines(ledger: &Ledger) -> Vec<(LogSubject, usize)> {
+    fn lines(ledger: &Troubles) -> Vec<(LogSubject, usize)> {
         ledger.lines.iter().map(|(line, said)| (line.clone(), said.open.len())).collect()
     }
 
     #[test]
     fn what_cannot_be_reached_is_one_line_for_all_its_hubs_and_what_refuses_one_each() {
-        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let (mut ledger, now) = (Troubles::default(), Instant::now());
         let namespace = LogSubject::Namespace("default".into());
         for name in ["a", "b", "c"] {
             ledger.tell(Voice::Shard(0), hub(name), Some(word(false)), now);
@@ -389,8 +389,8 @@ mod tests {
 
     #[test]
     fn what_lasts_is_said_again_after_a_minute_and_not_before() {
-        let (mut ledger, began) = (Ledger::default(), Instant::now());
-        let last = |ledger: &Ledger| ledger.lines.values().next().map(|said| said.last);
+        let (mut ledger, began) = (Troubles::default(), Instant::now());
+        let last = |ledger: &Troubles| ledger.lines.values().next().map(|said| said.last);
         for (after, said) in [(0, 0), (5, 0), (59, 0), (60, 60), (100, 60), (121, 121)] {
             let now = began + Duration::from_secs(after);
             ledger.tell(Voice::Process, hub("a"), Some(word(false)), now);
