@@ -5,7 +5,9 @@ use serde::Serialize;
 use crate::kafka::{Group, Standing};
 
 use super::table::exact;
-use super::{Behind, Change, CommandError, Forecast, Lag, PositionsPlan, ReplaySpan, Replayed};
+use super::{
+    Behind, CommandError, Forecast, Lag, PositionChange, PositionsPlan, ReplaySpan, Replayed,
+};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -158,9 +160,9 @@ impl<'a> From<&'a Behind> for Entry<'a> {
     }
 }
 
-impl<'a> From<&'a Change> for Moved<'a> {
-    fn from(it: &'a Change) -> Self {
-        let Change { standing, log: (begin, end), after, clamped } = it;
+impl<'a> From<&'a PositionChange> for Moved<'a> {
+    fn from(it: &'a PositionChange) -> Self {
+        let PositionChange { standing, log: (begin, end), after, clamped } = it;
         Self {
             topic: &standing.partition.topic,
             partition: standing.partition.partition,

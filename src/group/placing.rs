@@ -9,7 +9,7 @@ use crate::kafka::{Case, Group, Standing, Unset};
 use crate::record::TopicPartition;
 
 use super::failure::some;
-use super::{Change, CommandError, Session, Target};
+use super::{CommandError, PositionChange, Session, Target};
 
 /// How many partitions are named in an error.
 const NAMED: usize = 5;
@@ -22,7 +22,7 @@ pub struct PositionsPlan {
     /// What it is doing, and who is in it.
     pub group: Group,
     /// What becomes of each position.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PositionChange>,
     /// Topics of which only some partitions get a position, so that the others begin at their first record, against
     /// `kafka.start`; with how many.
     pub beside: BTreeMap<String, usize>,
@@ -66,7 +66,7 @@ impl PositionsPlan {
         let (mut changes, mut unknown) = (Vec::with_capacity(standings.len()), Vec::new());
         for standing in standings {
             let place = standing.partition.clone();
-            match Change::new(standing, target, found.get(&place).copied()) {
+            match PositionChange::new(standing, target, found.get(&place).copied()) {
                 Some(change) => changes.push(change),
                 None => unknown.push(place.to_string()),
             }
@@ -173,7 +173,7 @@ pub(super) fn found(
 /// Partitions beside those that change, of topics that the group has no position of.
 fn beside(
     session: &Session<'_>,
-    changes: &[Change],
+    changes: &[PositionChange],
 ) -> Result<BTreeMap<String, usize>, CommandError> {
     let mut beside = BTreeMap::new();
     let fresh = changes.iter().filter(|it| it.standing.case == Case::New);

@@ -11,7 +11,7 @@ use comfy_table::{
 use crate::kafka::{Case, Group, Standing};
 
 use super::members::{NAMED, member};
-use super::{Behind, Change, Forecast, Lag, PositionsPlan, ReplaySpan, Replayed};
+use super::{Behind, Forecast, Lag, PositionChange, PositionsPlan, ReplaySpan, Replayed};
 
 /// Columns a table may take.
 const WIDTH: u16 = 80;
@@ -193,8 +193,8 @@ impl Display for PositionsPlan {
     }
 }
 
-fn changed(change: &Change) -> Vec<String> {
-    let Change { standing, log: (first, end), after, clamped } = change;
+fn changed(change: &PositionChange) -> Vec<String> {
+    let PositionChange { standing, log: (first, end), after, clamped } = change;
     let Standing { partition, committed, case, .. } = standing;
     let moves = match committed.map(|before| after - before) {
         Some(by) if *case != Case::Renewed => format!("{by:+}"),

@@ -55,7 +55,7 @@ impl fmt::Display for Target {
 
 /// What becomes of the position of one partition.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct PositionChange {
     /// How it stands.
     pub standing: Standing,
     /// The first offset of the log, and its end.
@@ -66,7 +66,7 @@ pub struct Change {
     pub clamped: Option<i64>,
 }
 
-impl Change {
+impl PositionChange {
     /// `found` is the offset of the target's time, where it is one. `None` when it is not known what the log holds, or where a shift
     /// would begin.
     pub(super) fn new(standing: Standing, target: Target, found: Option<i64>) -> Option<Self> {

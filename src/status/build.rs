@@ -12,7 +12,7 @@ use crate::health::{self, Trouble};
 
 use super::StatusState;
 use super::document::{self, Document, VERSION};
-use super::rates::Change;
+use super::rates::TotalsChange;
 use super::shard::{LaneView, View};
 
 /// Nothing older than this is kept waiting.
@@ -24,7 +24,7 @@ struct Inputs<'a> {
     config: Arc<Config>,
     /// By shard; `None` of one that did not answer.
     views: &'a [Option<View>],
-    change: &'a Change<'a>,
+    change: &'a TotalsChange<'a>,
     /// What does not run.
     held: Vec<health::LastingTrouble>,
     now: Instant,
@@ -35,7 +35,7 @@ struct Inputs<'a> {
 pub(super) fn document(
     shared: &StatusState,
     views: &[Option<View>],
-    change: &Change<'_>,
+    change: &TotalsChange<'_>,
     caught_up: Option<Duration>,
     now: Instant,
 ) -> Document {

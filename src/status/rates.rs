@@ -18,7 +18,7 @@ pub(super) struct Rates(VecDeque<(Instant, Totals)>);
 
 /// What has changed since a while ago.
 #[derive(Debug)]
-pub(super) struct Change<'a> {
+pub(super) struct TotalsChange<'a> {
     before: Option<&'a Totals>,
     now: &'a Totals,
     seconds: f64,
@@ -43,12 +43,12 @@ impl Rates {
     }
 
     /// What has changed until now, since about [`RECENT`] ago.
-    pub(super) fn change<'a>(&'a self, now: Instant, totals: &'a Totals) -> Change<'a> {
+    pub(super) fn change<'a>(&'a self, now: Instant, totals: &'a Totals) -> TotalsChange<'a> {
         let old = |(at, _): &&(Instant, Totals)| now.saturating_duration_since(*at) >= RECENT;
         let before = self.0.iter().rev().find(old).or(self.0.front());
         let seconds =
             before.map_or(0.0, |(at, _)| now.saturating_duration_since(*at).as_secs_f64());
-        Change { before: before.map(|(_, before)| before), now: totals, seconds }
+        TotalsChange { before: before.map(|(_, before)| before), now: totals, seconds }
     }
 
     /// When nothing will be behind any more, if what is `behind` now goes on falling as in the last minute.
@@ -60,7 +60,7 @@ impl Rates {
     }
 }
 
-impl Change<'_> {
+impl TotalsChange<'_> {
     fn rate(&self, more: u64) -> f64 {
         // Nothing can be said of less than a second.
         if self.seconds < 1.0 { 0.0 } else { more as f64 / self.seconds }
