@@ -52,7 +52,7 @@ const GROUP: &str = "MirrorMaker keeps its positions elsewhere, so this group is
 const START: &str = "To continue where it stopped: a time a few minutes before that, such as `2026-01-31T08:00:00Z`; or `earliest`.";
 
 /// What differs between the two forms.
-struct Flow {
+struct MirrorForm {
     name: String,
     source: String,
     target: String,
@@ -82,7 +82,7 @@ pub(super) fn driver(
     let name = flow::choose(given, wanted, notes)?;
     let (source, target) = name.split_once("->").expect("a flow has an arrow");
     let (source, target) = (source.to_owned(), target.to_owned());
-    let flow = Flow {
+    let flow = MirrorForm {
         source_keys: vec![format!("{source}.consumer."), format!("{source}."), String::new()],
         target_keys: vec![format!("{target}.producer."), format!("{target}."), String::new()],
         named: vec![format!("{name}."), String::new()],
@@ -100,7 +100,7 @@ pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan
     let name = given.take("name").unwrap_or_else(|| "mirror".to_owned());
     let source = given.take("source.cluster.alias").unwrap_or_else(|| "source".to_owned());
     let target = given.take("target.cluster.alias").unwrap_or_else(|| "target".to_owned());
-    let flow = Flow {
+    let flow = MirrorForm {
         name,
         source,
         target,
@@ -116,7 +116,7 @@ pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan
     read(&flow, given, notes)
 }
 
-fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
+fn read(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
     let mut plan = Plan {
         origin: format!("`{}` of MirrorMaker 2", flow.name),
         group_id: format!("{}-bridge", flow.source),
@@ -156,7 +156,7 @@ fn read(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, I
 }
 
 /// The cluster that is read, but for how one logs in there.
-fn source(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn source(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
     let mut keys = flow.source_keys.clone();
     keys.extend(flow.source_keys.iter().map(|prefix| format!("{prefix}consumer.")));
     plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
@@ -172,7 +172,7 @@ fn source(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
     changes::isolation(given, &keys, plan, notes);
 }
 
-fn mappings(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mapping> {
+fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mapping> {
     let hub = hub(flow, given, notes);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
         notes.push(Note::new("topics", "is not set, which means all of them"));
@@ -198,7 +198,7 @@ fn mappings(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mappin
 }
 
 /// What patterns did not take, as far as it is an expression here.
-fn exclude(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String> {
+fn exclude(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String> {
     // All of them are taken, and the first counts.
     let said = EXCLUDES.map(|key| given.take_under(&flow.named, key)).into_iter().flatten().next();
     let said = said.unwrap_or_else(|| {
@@ -241,7 +241,7 @@ fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<
 }
 
 /// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.
-fn hub(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> String {
+fn hub(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> String {
     let policy = given.take_under(&flow.named, "replication.policy.class");
     let separator = given.take_under(&flow.named, "replication.policy.separator");
     let policy = policy.as_deref().unwrap_or("DefaultReplicationPolicy");
@@ -259,7 +259,7 @@ fn hub(flow: &Flow, given: &mut Given, notes: &mut Vec<Note>) -> String {
 }
 
 /// Event Hubs' Kafka endpoint, and how it was logged in to.
-fn target(flow: &Flow, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn target(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
     // What stands under no name holds for both clusters; it is the source's to take.
     let own =
         flow.target_keys.iter().filter(|prefix| !prefix.is_empty()).cloned().collect::<Vec<_>>();

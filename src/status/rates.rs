@@ -26,7 +26,7 @@ pub(super) struct TotalsChange<'a> {
 
 /// Events, bytes, batches and the time they took, a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Flow {
+pub(super) struct SendRates {
     pub(super) events: f64,
     pub(super) bytes: f64,
     pub(super) batches: f64,
@@ -75,12 +75,12 @@ impl TotalsChange<'_> {
     }
 
     /// What a hub accepted, a second.
-    pub(super) fn hub(&self, hub: &bridge_core::HubName) -> Flow {
+    pub(super) fn hub(&self, hub: &bridge_core::HubName) -> SendRates {
         let now = self.now.hubs.get(hub).copied().unwrap_or_default();
         let before = self.before.and_then(|it| it.hubs.get(hub)).copied().unwrap_or_default();
         let SentTotals { events, bytes, batches, seconds } = now;
         let busy = if self.seconds < 1.0 { 0.0 } else { (seconds - before.seconds) / self.seconds };
-        Flow {
+        SendRates {
             events: self.rate(events - before.events),
             bytes: self.rate(bytes - before.bytes),
             batches: self.rate(batches - before.batches),
@@ -95,17 +95,19 @@ impl TotalsChange<'_> {
     }
 
     /// Of all hubs.
-    pub(super) fn sent(&self) -> Flow {
-        self.now.hubs.keys().map(|hub| self.hub(hub)).fold(Flow::default(), |sum, it| Flow {
-            events: sum.events + it.events,
-            bytes: sum.bytes + it.bytes,
-            batches: sum.batches + it.batches,
-            busy: sum.busy + it.busy,
+    pub(super) fn sent(&self) -> SendRates {
+        self.now.hubs.keys().map(|hub| self.hub(hub)).fold(SendRates::default(), |sum, it| {
+            SendRates {
+                events: sum.events + it.events,
+                bytes: sum.bytes + it.bytes,
+                batches: sum.batches + it.batches,
+                busy: sum.busy + it.busy,
+            }
         })
     }
 }
 
-impl Flow {
+impl SendRates {
     /// Events in a batch, on average.
     pub(super) fn events_per_batch(&self) -> Option<f64> {
         (self.batches > 0.0).then(|| self.events / self.batches)
