@@ -91,7 +91,7 @@ enum Command {
     /// Pause mappings, and wait until all their records are delivered
     Drain(steer::Drain),
     /// Change the log level of a running bridge
-    LogLevel(steer::Level),
+    LogLevel(steer::LevelArgs),
     /// Make a running bridge reload its configuration, and show the changes
     Reload(steer::Reload),
     /// Convert the configuration of a Kafka Connect sink or of MirrorMaker 2, and list what has no counterpart

@@ -61,7 +61,7 @@ pub(super) struct Drain {
 
 /// What is to be logged.
 #[derive(Debug, Args)]
-pub(super) struct Level {
+pub(super) struct LevelArgs {
     /// A level such as `info` or `debug`, or a filter by module, such as `info,kafka_eventhubs_bridge=debug`
     #[arg(value_name = "LEVEL")]
     level: String,
@@ -101,7 +101,7 @@ pub(super) fn drain(drain: &Drain) -> ExitCode {
     ended(drained, mappings.json)
 }
 
-pub(super) fn level(level: &Level) -> ExitCode {
+pub(super) fn level(level: &LevelArgs) -> ExitCode {
     let set = run(async {
         let client = level.at.client()?;
         let path = format!("/log?level={}", percent(&level.level));
