@@ -23,7 +23,7 @@ const LARGEST: usize = 256 << 20;
 
 /// Where a bridge is asked.
 #[derive(Debug, Clone)]
-pub enum Client {
+pub enum AdminClient {
     /// On this machine, by the port of its `[admin] listen`.
     Local(u16),
     /// At host and port, perhaps with the token of a file.
@@ -39,7 +39,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-impl Client {
+impl AdminClient {
     /// Asks once. What went wrong is in the error, in words.
     pub async fn send(&self, method: &str, path: &str) -> Result<Reply, String> {
         let asked = tokio::time::timeout(LIMIT, self.ask(method, path)).await;

@@ -13,6 +13,6 @@ mod response;
 mod server;
 
 pub use changes::{Answer, Change, Changes};
-pub use client::{Client, Reply};
+pub use client::{AdminClient, Reply};
 pub use reloads::{ReloadOutcome, ReloadRefusal, Reloads};
 pub use server::{ListenError, Server, Views};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::status::{listen, one};
 use super::{CONFIGURATION, INTERNAL, REFUSED, TRY_AGAIN, USAGE, answer, say};
-use crate::admin::{Client, Reply};
+use crate::admin::{AdminClient, Reply};
 use crate::status::document::{Document, Mapping};
 
 /// Version of the JSON.
@@ -153,7 +153,7 @@ struct Steered {
 }
 
 impl Where {
-    fn client(&self) -> Result<Client, Failure> {
+    fn client(&self) -> Result<AdminClient, Failure> {
         let address = match &self.address {
             Some(address) => address.clone(),
             // What is wrong with the configuration has been said.
@@ -162,11 +162,11 @@ impl Where {
                 .to_string(),
         };
         if let Some(token) = &self.token_file {
-            return Ok(Client::Remote(address, Some(token.clone())));
+            return Ok(AdminClient::Remote(address, Some(token.clone())));
         }
         let here = |host: &str| matches!(host, "127.0.0.1" | "localhost" | "[::1]");
         match address.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
-            Some((host, Ok(port))) if here(host) => Ok(Client::Local(port)),
+            Some((host, Ok(port))) if here(host) => Ok(AdminClient::Local(port)),
             Some((_, Ok(_))) => {
                 Err((format!("`{address}` is another machine: add `--token-file`"), USAGE))
             }
@@ -217,7 +217,7 @@ pub(super) fn is_meant<T: AsRef<str>>(
 }
 
 async fn steer(
-    client: &Client,
+    client: &AdminClient,
     mappings: &Mappings,
     paused: bool,
 ) -> Result<Vec<Steered>, Failure> {
@@ -234,7 +234,11 @@ async fn steer(
 }
 
 /// Waits until nothing of these mappings is under way.
-async fn wait_drained(client: &Client, numbers: &[usize], limit: Duration) -> Result<(), Failure> {
+async fn wait_drained(
+    client: &AdminClient,
+    numbers: &[usize],
+    limit: Duration,
+) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
         let status = one(client).await.map_err(unheard)?;

@@ -1,13 +1,13 @@
 //! `GET /status` of several members at once.
 
 use super::Member;
-use crate::admin::Client;
+use crate::admin::AdminClient;
 use crate::status::document::{Document, VERSION};
 
 /// What each says, in the order of the addresses.
 pub(super) async fn all(addresses: &[String]) -> Vec<Member> {
     let ask = |address: &String| {
-        let client = Client::Remote(address.clone(), None);
+        let client = AdminClient::Remote(address.clone(), None);
         tokio::spawn(async move { one(&client).await })
     };
     let asked = addresses.iter().map(ask).collect::<Vec<_>>();
@@ -23,7 +23,7 @@ pub(super) async fn all(addresses: &[String]) -> Vec<Member> {
 }
 
 /// How one bridge stands.
-pub(in crate::cli) async fn one(client: &Client) -> Result<Document, String> {
+pub(in crate::cli) async fn one(client: &AdminClient) -> Result<Document, String> {
     let reply = client.send("GET", "/status").await?;
     if reply.status != 200 {
         return Err(format!("HTTP {}; does a bridge of this version run there?", reply.status));
