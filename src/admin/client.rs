@@ -32,7 +32,7 @@ pub enum AdminClient {
 
 /// What a bridge answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct AdminReply {
     /// Of HTTP.
     pub status: u16,
     /// As it came.
@@ -41,12 +41,12 @@ pub struct Reply {
 
 impl AdminClient {
     /// Asks once. What went wrong is in the error, in words.
-    pub async fn send(&self, method: &str, path: &str) -> Result<Reply, String> {
+    pub async fn send(&self, method: &str, path: &str) -> Result<AdminReply, String> {
         let asked = tokio::time::timeout(LIMIT, self.ask(method, path)).await;
         asked.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs())))
     }
 
-    async fn ask(&self, method: &str, path: &str) -> Result<Reply, String> {
+    async fn ask(&self, method: &str, path: &str) -> Result<AdminReply, String> {
         let request = Request::builder().method(method).uri(path);
         match self {
             Self::Local(port) => {
@@ -72,7 +72,7 @@ impl AdminClient {
     }
 }
 
-async fn talk<S>(stream: S, request: Builder) -> Result<Reply, String>
+async fn talk<S>(stream: S, request: Builder) -> Result<AdminReply, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -85,7 +85,7 @@ where
     let status = answer.status().as_u16();
     let body = all_of(answer.into_body()).await;
     driver.abort();
-    Ok(Reply { status, body: body? })
+    Ok(AdminReply { status, body: body? })
 }
 
 /// A body, up to a limit.

@@ -13,6 +13,6 @@ mod response;
 mod server;
 
 pub use changes::{Answer, Change, Changes};
-pub use client::{AdminClient, Reply};
+pub use client::{AdminClient, AdminReply};
 pub use reloads::{ReloadOutcome, ReloadRefusal, Reloads};
 pub use server::{ListenError, Server, Views};

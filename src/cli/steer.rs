@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::status::{listen, one};
 use super::{CONFIGURATION, INTERNAL, REFUSED, TRY_AGAIN, USAGE, answer, say};
-use crate::admin::{AdminClient, Reply};
+use crate::admin::{AdminClient, AdminReply};
 use crate::status::document::{Document, Mapping};
 
 /// Version of the JSON.
@@ -261,7 +261,7 @@ async fn wait_drained(
 }
 
 /// What a good answer says.
-fn good(reply: &Reply) -> Result<Value, Failure> {
+fn good(reply: &AdminReply) -> Result<Value, Failure> {
     let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     if reply.status == 200 {
         return Ok(said);
