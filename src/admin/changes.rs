@@ -29,10 +29,10 @@ const VERSION: u32 = 1;
 
 /// See the module. Copies share one list.
 #[derive(Debug, Clone, Default)]
-pub struct Changes(Arc<Mutex<List>>);
+pub struct Changes(Arc<Mutex<ChangeList>>);
 
 #[derive(Debug, Default)]
-struct List {
+struct ChangeList {
     /// Number of the last one.
     last: u64,
     kept: VecDeque<Change>,
@@ -70,7 +70,7 @@ pub struct Change {
 }
 
 impl Changes {
-    fn list(&self) -> MutexGuard<'_, List> {
+    fn list(&self) -> MutexGuard<'_, ChangeList> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,7 +26,7 @@ pub(super) struct DeadLetters {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Count the dead letters by source topic, reason and hub, or list each one
-    List(List),
+    List(ListArgs),
     /// Show one dead letter: the source of its record, the reason, the record, and what to do
     Show(Show),
     /// Send dead letters again, each as its original record, to the hub it was meant for; none is sent twice
@@ -48,7 +48,7 @@ struct Common {
 }
 
 #[derive(Debug, Args)]
-struct List {
+struct ListArgs {
     #[command(flatten)]
     common: Common,
     /// Only this dead-letter topic, or this partition of it; may be repeated
@@ -127,14 +127,14 @@ impl Common {
     }
 }
 
-fn list(list: &List) -> ExitCode {
+fn list(list: &ListArgs) -> ExitCode {
     let json = list.common.json;
     list.common.with(&list.topics, |topics| {
         let what = match list.each {
             true => What::Entries(LetterEntries::new(list.limit as usize)),
             false => What::Counts(Counts::default()),
         };
-        let List { sources, reasons, from, to, .. } = list;
+        let ListArgs { sources, reasons, from, to, .. } = list;
         let (sources, reasons) = (sources.clone(), reasons.clone());
         let filter = Filter { sources, reasons, from: *from, to: *to };
         let progress = Progress::of(!json);
