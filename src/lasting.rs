@@ -12,10 +12,10 @@ const REMIND: Duration = Duration::from_mins(1);
 
 /// See the module. `K` names what waits.
 #[derive(Debug)]
-pub struct Lasting<K>(Mutex<Option<Trouble<K>>>);
+pub struct Lasting<K>(Mutex<Option<OpenTrouble<K>>>);
 
 #[derive(Debug)]
-struct Trouble<K> {
+struct OpenTrouble<K> {
     since: Instant,
     told: Instant,
     waiting: HashSet<K>,
@@ -47,7 +47,7 @@ impl<K> Default for Lasting<K> {
 }
 
 impl<K: Hash + Eq> Lasting<K> {
-    fn trouble(&self) -> MutexGuard<'_, Option<Trouble<K>>> {
+    fn trouble(&self) -> MutexGuard<'_, Option<OpenTrouble<K>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +55,7 @@ impl<K: Hash + Eq> Lasting<K> {
     pub fn holds_up(&self, what: K, now: Instant) -> Option<LastingReport> {
         let mut trouble = self.trouble();
         let is_new = trouble.is_none();
-        let new = || Trouble { since: now, told: now, waiting: HashSet::new() };
+        let new = || OpenTrouble { since: now, told: now, waiting: HashSet::new() };
         let trouble = trouble.get_or_insert_with(new);
         trouble.waiting.insert(what);
         if !is_new && now.saturating_duration_since(trouble.told) < REMIND {
