@@ -63,7 +63,7 @@ impl BoardRoute {
 
 /// What is known of a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum HubAnswer {
     /// It has so many partitions, and lets us send.
     Found(usize),
     /// It may be there later.
@@ -87,7 +87,7 @@ pub(super) enum Cluster {
 
 #[derive(Debug, Default)]
 struct BoardState {
-    hubs: BTreeMap<Name, Answer>,
+    hubs: BTreeMap<Name, HubAnswer>,
     cluster: Cluster,
 }
 
@@ -149,7 +149,7 @@ impl Board {
         &self.ways
     }
 
-    pub(super) fn hub(&self, name: &Name, answer: Answer) {
+    pub(super) fn hub(&self, name: &Name, answer: HubAnswer) {
         self.state().hubs.insert(name.clone(), answer);
     }
 
@@ -194,9 +194,9 @@ fn standing(way: &BoardRoute, state: &BoardState) -> RouteState {
     let Some(name) = way.name() else { return RouteState::Runs };
     let count = match state.hubs.get(&name) {
         None => return RouteState::Asked,
-        Some(Answer::Unreachable) => return RouteState::Waits,
-        Some(Answer::Refused(why)) => return RouteState::Refused(why.clone()),
-        Some(Answer::Found(count)) => *count,
+        Some(HubAnswer::Unreachable) => return RouteState::Waits,
+        Some(HubAnswer::Refused(why)) => return RouteState::Refused(why.clone()),
+        Some(HubAnswer::Found(count)) => *count,
     };
     let Some((topic, _)) = way.particular() else { return RouteState::Runs };
     match &state.cluster {
@@ -237,13 +237,13 @@ mod tests {
         let board = board(second);
         let first = board.ways()[0].name().unwrap();
         assert!(board.verdict().hopeless().is_none(), "nothing was asked");
-        board.hub(&first, Answer::Refused("no such hub".to_owned()));
+        board.hub(&first, HubAnswer::Refused("no such hub".to_owned()));
         assert!(board.verdict().hopeless().is_none(), "one was not asked");
-        board.hub(&name("returns"), Answer::Unreachable);
+        board.hub(&name("returns"), HubAnswer::Unreachable);
         assert!(board.verdict().hopeless().is_none(), "one may come");
-        board.hub(&name("returns"), Answer::Found(1));
+        board.hub(&name("returns"), HubAnswer::Found(1));
         assert_eq!((board.verdict().running, board.verdict().refused.len()), (1, 1));
-        board.hub(&name("returns"), Answer::Refused("not authorized".to_owned()));
+        board.hub(&name("returns"), HubAnswer::Refused("not authorized".to_owned()));
         let why = board.verdict().hopeless().unwrap();
         assert!(why.starts_with("no such hub; and 1 more"), "{why}");
     }
@@ -254,7 +254,7 @@ mod tests {
         let hub = board.ways()[0].name().unwrap();
         let (topic, _) = board.ways()[0].route.clone().unwrap();
         let topics = |partitions| Cluster::Topics([(topic.to_string(), partitions)].into());
-        board.hub(&hub, Answer::Found(2));
+        board.hub(&hub, HubAnswer::Found(2));
         assert_eq!(board.verdict().asked, 1);
         board.cluster(Cluster::Topics(BTreeMap::new()));
         assert_eq!(board.verdict().waiting, 1, "the topic may come");
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(board.has_room(&hub), Some(false));
         let why = board.verdict().hopeless().unwrap();
         assert!(why.contains("kafka partition 2 has no mirror") && why.contains("hint:"), "{why}");
-        board.hub(&hub, Answer::Found(3));
+        board.hub(&hub, HubAnswer::Found(3));
         assert_eq!(board.verdict().running, 1);
         assert_eq!(board.has_room(&hub), Some(true));
     }

@@ -21,7 +21,7 @@ use crate::pipeline::found::{Found, Partitions};
 use crate::pipeline::resolve::{AT_ONCE, ask, pause};
 
 use super::RunError;
-use super::board::{Answer, Board, BoardRoute, Name};
+use super::board::{Board, BoardRoute, HubAnswer, Name};
 use super::topics;
 
 /// How soon an answer, or a stop, is noticed.
@@ -216,7 +216,7 @@ impl Asker {
             // What stands against it now is for whoever sends to it.
             if let Ok(found) = ask(&self.handle, hub, false).await {
                 self.found.set(namespace, hub, Some(&found));
-                self.board.hub(name, Answer::Found(found.partition_ids.len()));
+                self.board.hub(name, HubAnswer::Found(found.partition_ids.len()));
             }
         }
     }
@@ -230,7 +230,7 @@ impl Asker {
         self.found.set(namespace, hub, Some(found));
         self.health.looked(namespace, None);
         self.health.trouble(trouble(name), None);
-        self.board.hub(name, Answer::Found(partitions));
+        self.board.hub(name, HubAnswer::Found(partitions));
     }
 
     fn fail(&self, name: &Name, error: &ConnectError) {
@@ -240,11 +240,11 @@ impl Asker {
             // Others of the namespace may well be open.
             self.health.refused(trouble(name), &detail);
             let why = format!("namespace `{namespace}`, hub `{hub}`: {detail}");
-            self.board.hub(name, Answer::Refused(why));
+            self.board.hub(name, HubAnswer::Refused(why));
         } else {
             self.health.looked(namespace, Some(&detail));
             self.health.trouble(trouble(name), Some(&detail));
-            self.board.hub(name, Answer::Unreachable);
+            self.board.hub(name, HubAnswer::Unreachable);
         }
     }
 }

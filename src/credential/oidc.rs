@@ -23,7 +23,7 @@ pub struct ClientCredentials {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: String,
     #[serde(default)]
     expires_in: Option<f64>,
@@ -109,7 +109,7 @@ impl ClientCredentials {
 /// The token in an answer. Whichever end comes first counts: the issuer's word or the token's own.
 fn token(body: &[u8]) -> Result<Token, TokenError> {
     let now = SystemTime::now();
-    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+    let Ok(answer) = serde_json::from_slice::<TokenResponse>(body) else {
         return Err(TokenError::Refused("its answer holds no `access_token`".to_owned()));
     };
     let text = Secret::new(answer.access_token);

@@ -236,14 +236,14 @@ impl IssuerError {
     /// Reads an answer; none of `secrets` is repeated.
     pub(super) fn read(body: &[u8], secrets: &[&str]) -> Self {
         #[derive(Deserialize)]
-        struct Answer {
+        struct IssuerAnswer {
             #[serde(default)]
             error: String,
             #[serde(default)]
             error_description: String,
         }
-        let (text, passing) = match serde_json::from_slice::<Answer>(body) {
-            Ok(Answer { error, error_description }) => {
+        let (text, passing) = match serde_json::from_slice::<IssuerAnswer>(body) {
+            Ok(IssuerAnswer { error, error_description }) => {
                 let passing = error == "temporarily_unavailable";
                 let told = if error_description.is_empty() { error } else { error_description };
                 (told, passing)

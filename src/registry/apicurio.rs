@@ -4,7 +4,7 @@ use bridge_schema::{Kind, Reference, Source};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::client::{Answer, Client, RegistryError, read_json};
+use super::client::{Client, RegistryError, RegistryResponse, read_json};
 use super::schema::{DEPTH, Gathered, kind};
 
 #[derive(Deserialize)]
@@ -85,8 +85,8 @@ impl Client {
     }
 }
 
-fn text(answer: Answer) -> Result<String, RegistryError> {
-    let Answer { url, body, .. } = answer;
+fn text(answer: RegistryResponse) -> Result<String, RegistryError> {
+    let RegistryResponse { url, body, .. } = answer;
     let failed = |_| RegistryError::Unusable(format!("{url}: the schema is not UTF-8"));
     String::from_utf8(body).map_err(failed)
 }

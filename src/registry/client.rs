@@ -85,7 +85,7 @@ pub struct Client {
 
 /// What an address answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct RegistryResponse {
     /// Where it was asked for.
     pub(super) url: String,
     /// The kind of schema that it says it is, or nothing.
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// What is at `path` of Apicurio's own API.
-    pub(super) async fn get_apicurio(&self, path: &str) -> Result<Answer, RegistryError> {
+    pub(super) async fn get_apicurio(&self, path: &str) -> Result<RegistryResponse, RegistryError> {
         let of = |address: &str| {
             let root = address.split("/apis/").next().unwrap_or(address);
             format!("{root}/apis/registry/v2{path}")
@@ -142,7 +142,7 @@ impl Client {
     }
 
     /// Asks one address after the other, the one that answered last first.
-    async fn ask(&self, url: impl Fn(&str) -> String) -> Result<Answer, RegistryError> {
+    async fn ask(&self, url: impl Fn(&str) -> String) -> Result<RegistryResponse, RegistryError> {
         let addresses = &self.settings.addresses;
         let first = self.first.load(Ordering::Relaxed);
         let mut failed = None;
@@ -175,7 +175,7 @@ impl Client {
         Err(failed)
     }
 
-    async fn ask_one(&self, url: &str) -> Result<Answer, RegistryError> {
+    async fn ask_one(&self, url: &str) -> Result<RegistryResponse, RegistryError> {
         let later = |detail: String| RegistryError::later(format!("{url}: {detail}"));
         let Registry { tls, timeout, .. } = &self.settings;
         let client = self.http.lock().await.client(tls, *timeout).await;
@@ -203,7 +203,7 @@ impl Client {
             // A gate or a portal in between, and no registry.
             return match is_page {
                 true => Err(later("the answer is a page of HTML".to_owned())),
-                false => Ok(Answer { url: url.to_owned(), kind, body }),
+                false => Ok(RegistryResponse { url: url.to_owned(), kind, body }),
             };
         }
         let detail = format!("{url}: {status}{}", said(&body, &secrets));
@@ -220,7 +220,9 @@ impl Client {
 }
 
 /// An answer as JSON. What is none does not come from a registry, but from something in between that may go away.
-pub(super) fn read_json<T: DeserializeOwned>(answer: &Answer) -> Result<T, RegistryError> {
+pub(super) fn read_json<T: DeserializeOwned>(
+    answer: &RegistryResponse,
+) -> Result<T, RegistryError> {
     serde_json::from_slice(&answer.body).map_err(|error| {
         RegistryError::later(format!(
             "{}: the answer is not one of a registry: {error}",
