@@ -74,7 +74,7 @@ pub(super) enum HubAnswer {
 
 /// What is known of the topics.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Cluster {
+pub(super) enum ClusterState {
     #[default]
     Unasked,
     /// Kafka did not answer the last time.
@@ -88,7 +88,7 @@ pub(super) enum Cluster {
 #[derive(Debug, Default)]
 struct BoardState {
     hubs: BTreeMap<Name, HubAnswer>,
-    cluster: Cluster,
+    cluster: ClusterState,
 }
 
 /// See the module. Written by those who ask, read by who starts.
@@ -153,7 +153,7 @@ impl Board {
         self.state().hubs.insert(name.clone(), answer);
     }
 
-    pub(super) fn cluster(&self, cluster: Cluster) {
+    pub(super) fn cluster(&self, cluster: ClusterState) {
         self.state().cluster = cluster;
     }
 
@@ -182,7 +182,7 @@ impl Board {
                 RouteState::Refused(why) => drop(verdict.refused.insert(why)),
             }
         }
-        if let Cluster::Refused(why) = &state.cluster {
+        if let ClusterState::Refused(why) = &state.cluster {
             verdict.refused.insert(format!("kafka refused the bridge: {why}"));
         }
         verdict
@@ -200,9 +200,9 @@ fn standing(way: &BoardRoute, state: &BoardState) -> RouteState {
     };
     let Some((topic, _)) = way.particular() else { return RouteState::Runs };
     match &state.cluster {
-        Cluster::Unasked => RouteState::Asked,
-        Cluster::Unknown | Cluster::Refused(_) => RouteState::Waits,
-        Cluster::Topics(topics) => match topics.get(&**topic) {
+        ClusterState::Unasked => RouteState::Asked,
+        ClusterState::Unknown | ClusterState::Refused(_) => RouteState::Waits,
+        ClusterState::Topics(topics) => match topics.get(&**topic) {
             None => RouteState::Waits,
             Some(partitions) => {
                 way.misfit(*partitions, count).map_or(RouteState::Runs, RouteState::Refused)
@@ -253,10 +253,10 @@ mod tests {
         let board = board(|mappings| mappings[0].partitioning = Partitioning::Mirror);
         let hub = board.ways()[0].name().unwrap();
         let (topic, _) = board.ways()[0].route.clone().unwrap();
-        let topics = |partitions| Cluster::Topics([(topic.to_string(), partitions)].into());
+        let topics = |partitions| ClusterState::Topics([(topic.to_string(), partitions)].into());
         board.hub(&hub, HubAnswer::Found(2));
         assert_eq!(board.verdict().asked, 1);
-        board.cluster(Cluster::Topics(BTreeMap::new()));
+        board.cluster(ClusterState::Topics(BTreeMap::new()));
         assert_eq!(board.verdict().waiting, 1, "the topic may come");
         assert_eq!(board.has_room(&hub), None);
         board.cluster(topics(3));

@@ -15,7 +15,7 @@ use crate::kafka::{Denied, Inquiry, Logins, Shut};
 use crate::pipeline::found::Found;
 use crate::route::named_topics;
 
-use super::board::{Board, Cluster};
+use super::board::{Board, ClusterState};
 
 /// How long one question may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -94,18 +94,18 @@ impl TopicWatch {
         tracing::debug!(error = %shut, "cannot list the topics yet");
         let Shut::At { why: Denied::Refused(why), .. } = shut else {
             self.refusals = 0;
-            return self.board.cluster(Cluster::Unknown);
+            return self.board.cluster(ClusterState::Unknown);
         };
         self.refusals += 1;
         self.board.cluster(match self.refusals {
-            ..REFUSED_TIMES => Cluster::Unknown,
-            _ => Cluster::Refused(why.clone()),
+            ..REFUSED_TIMES => ClusterState::Unknown,
+            _ => ClusterState::Refused(why.clone()),
         });
     }
 
     /// Says what is missing. `true` when nothing is.
     fn judge(&self, topics: &BTreeMap<String, i32>) -> bool {
-        self.board.cluster(Cluster::Topics(topics.clone()));
+        self.board.cluster(ClusterState::Topics(topics.clone()));
         let mut well = true;
         for topic in named_topics(&self.config.mappings).collect::<BTreeSet<_>>() {
             let missing = (!topics.contains_key(topic)).then_some(
