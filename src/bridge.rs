@@ -30,7 +30,7 @@ use crate::status::Status;
 pub use reload::{Load, Reloading};
 
 use board::BoardRoute;
-use look::Look;
+use look::HubLook;
 use reload::Reload;
 use shards::Shards;
 
@@ -127,7 +127,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     let exporter = exporter(config, &metrics, host.as_deref())?;
     let access =
         Logins::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
-    let look = Look::start(config, &access, &health, Found::default())?;
+    let look = HubLook::start(config, &access, &health, Found::default())?;
     if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
         let spans = exporter.as_ref().and_then(Exporter::spans);
         Shards::start(reload, &access, &metrics, spans.as_ref(), &health, &status, look)?

@@ -30,7 +30,7 @@ const NOTICE: Duration = Duration::from_millis(20);
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A look under way; it ends when this is dropped.
-pub(super) struct Look {
+pub(super) struct HubLook {
     board: Arc<Board>,
     /// The partitions of the hubs that were found.
     pub(super) found: Found,
@@ -40,13 +40,13 @@ pub(super) struct Look {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Drop for Look {
+impl Drop for HubLook {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-impl Look {
+impl HubLook {
     /// Begins to look, at everything at once but what is `found` already.
     pub(super) fn start(
         config: &Config,

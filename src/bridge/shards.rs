@@ -18,7 +18,7 @@ use crate::pipeline::shard::{Common, Shard, ShardError, ShardStartError};
 use crate::status::Status;
 
 use super::RunError;
-use super::look::Look;
+use super::look::HubLook;
 use super::reload::Reload;
 
 /// How often the shards are asked whether they are well.
@@ -34,7 +34,7 @@ pub(super) struct Shards<'a> {
     spans: Option<&'a Spans>,
     health: &'a Health,
     status: &'a Status,
-    look: Look,
+    look: HubLook,
     /// How much all of them may take.
     rate: Rate,
     /// Something is known to run.
@@ -58,7 +58,7 @@ impl<'a> Shards<'a> {
         spans: Option<&'a Spans>,
         health: &'a Health,
         status: &'a Status,
-        look: Look,
+        look: HubLook,
     ) -> Result<Self, RunError> {
         let rate = reload.config().replay.as_ref().and_then(|replay| replay.rate);
         let mut shards = Self {
@@ -150,7 +150,7 @@ impl<'a> Shards<'a> {
             look.stop();
             let (ways, topics) = super::places(config);
             health.reroute(ways, topics);
-            *look = Look::start(config, access, health, found)?;
+            *look = HubLook::start(config, access, health, found)?;
             status.reroute(config);
             running.iter().flatten().for_each(|shard| shard.follow(config));
             Ok(())

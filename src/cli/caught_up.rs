@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::Progress;
 use crate::config::Config;
-use crate::group::{CommandError, Goal, Look, Session};
+use crate::group::{CommandError, Goal, GoalLook, Session};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -140,9 +140,9 @@ fn in_session(
             tracing::warn!(%partition, "the topic was deleted and created again, or the committed position was deleted; nothing more of this partition is replayed");
         }
         match look {
-            Look::Arrived => return Ok(true),
-            Look::Blind => return Ok(false),
-            Look::Open(partitions) => tracing::debug!(partitions, "not settled yet"),
+            GoalLook::Arrived => return Ok(true),
+            GoalLook::Blind => return Ok(false),
+            GoalLook::Open(partitions) => tracing::debug!(partitions, "not settled yet"),
         }
         if !matches!(ended.recv_timeout(INTERVAL), Err(RecvTimeoutError::Timeout)) {
             return Ok(false);

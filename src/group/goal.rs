@@ -35,7 +35,7 @@ struct Open {
 
 /// What came of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum GoalLook {
     /// Everything is settled.
     Arrived,
     /// So many partitions have not arrived.
@@ -84,12 +84,12 @@ impl Goal {
         self.open.iter().map(|(partition, open)| (partition, open.left))
     }
 
-    /// Looks what is settled. In a new session, after [`Look::Blind`], topics that are gone need not be waited for.
+    /// Looks what is settled. In a new session, after [`GoalLook::Blind`], topics that are gone need not be waited for.
     pub fn look(
         &mut self,
         session: &mut Session<'_>,
         limit: Duration,
-    ) -> Result<Look, CommandError> {
+    ) -> Result<GoalLook, CommandError> {
         session.extend(limit);
         let standings = session.standings(session.left() / 2)?;
         let mut stalled = Vec::new();
@@ -132,9 +132,9 @@ impl Goal {
             }
         }
         Ok(match (self.open.len(), blind) {
-            (0, _) => Look::Arrived,
-            (_, true) => Look::Blind,
-            (open, false) => Look::Open(open),
+            (0, _) => GoalLook::Arrived,
+            (_, true) => GoalLook::Blind,
+            (open, false) => GoalLook::Open(open),
         })
     }
 

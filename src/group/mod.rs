@@ -25,7 +25,7 @@ mod target;
 
 pub(crate) use failure::some;
 pub use failure::{CommandError, ErrorKind};
-pub use goal::{Goal, Look};
+pub use goal::{Goal, GoalLook};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, PositionsPlan};
 pub use replay::{Forecast, Replay, ReplaySpan, Replayed};
