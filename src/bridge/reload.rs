@@ -45,7 +45,7 @@ pub(super) struct Reload {
     runs: Config,
     from: Option<(Effective, Load)>,
     asked: Reloads,
-    file: Option<File>,
+    file: Option<WatchedFile>,
     levels: Levels,
     metrics: Arc<Metrics>,
 }
@@ -59,7 +59,7 @@ impl Reload {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (from, file) = from.map(|it| ((it.effective, it.load), it.watched)).unzip();
-        let file = file.flatten().map(|path| File::new(path, Instant::now()));
+        let file = file.flatten().map(|path| WatchedFile::new(path, Instant::now()));
         Self { runs, from, asked, file, levels, metrics }
     }
 
@@ -152,14 +152,14 @@ impl Reload {
 }
 
 /// A file, by what it holds: `None` when it cannot be read, which is a content, too.
-struct File {
+struct WatchedFile {
     path: PathBuf,
     hasher: RandomState,
     content: Watched<Option<u64>>,
     looked: Instant,
 }
 
-impl File {
+impl WatchedFile {
     fn new(path: PathBuf, now: Instant) -> Self {
         let (hasher, content) = (RandomState::new(), Watched::new(None));
         let mut file = Self { path, hasher, content, looked: now };
@@ -197,7 +197,7 @@ mod tests {
         let write = |text: &str| std::fs::write(&file, text).unwrap();
         write("one");
         let mut now = Instant::now();
-        let mut watched = File::new(file.clone(), now);
+        let mut watched = WatchedFile::new(file.clone(), now);
         let mut look = || {
             now += LOOK;
             watched.has_changed(now)
