@@ -8,7 +8,7 @@ use super::client::{Client, RegistryError, RegistryResponse, read_json};
 use super::schema::{DEPTH, Gathered, kind};
 
 #[derive(Deserialize)]
-struct Refers {
+struct ArtifactReference {
     #[serde(rename = "groupId")]
     group: Option<String>,
     #[serde(rename = "artifactId")]
@@ -57,7 +57,9 @@ impl Client {
         depth: usize,
     ) -> Result<(), RegistryError> {
         let answer = self.get_apicurio(&format!("{path}/references")).await?;
-        for Refers { group, artifact, version, name } in read_json::<Vec<Refers>>(&answer)? {
+        for ArtifactReference { group, artifact, version, name } in
+            read_json::<Vec<ArtifactReference>>(&answer)?
+        {
             if !gathered.met.insert(name.clone()) {
                 continue;
             }

@@ -20,11 +20,11 @@ struct SchemaResponse {
     #[serde(rename = "schemaType")]
     kind: Option<String>,
     #[serde(default)]
-    references: Vec<Refers>,
+    references: Vec<SchemaReference>,
 }
 
 #[derive(Deserialize)]
-struct Refers {
+struct SchemaReference {
     name: String,
     subject: String,
     version: i64,
@@ -51,11 +51,11 @@ impl Client {
     /// Those that are referred to, each behind what it refers to itself.
     async fn gather(
         &self,
-        refers: Vec<Refers>,
+        refers: Vec<SchemaReference>,
         gathered: &mut Gathered,
         depth: usize,
     ) -> Result<(), RegistryError> {
-        for Refers { name, subject, version } in refers {
+        for SchemaReference { name, subject, version } in refers {
             // What was met is there, or is under way: one that refers to itself is found when it is compiled.
             if !gathered.met.insert(name.clone()) {
                 continue;
