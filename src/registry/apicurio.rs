@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::client::{Client, RegistryError, RegistryResponse, read_json};
-use super::schema::{DEPTH, Gathered, kind};
+use super::schema::{DEPTH, GatheredSchemas, kind};
 
 #[derive(Deserialize)]
 struct ArtifactReference {
@@ -34,7 +34,7 @@ impl Client {
     pub(super) async fn fetch_apicurio(&self, ids: &str, id: i64) -> Result<Source, RegistryError> {
         let path = format!("/ids/{ids}/{id}");
         let answer = self.get_apicurio(&path).await?;
-        let mut gathered = Gathered::default();
+        let mut gathered = GatheredSchemas::default();
         // Before the text is believed: only Apicurio answers this.
         self.gather_apicurio(&path, &mut gathered, DEPTH).await?;
         let said = answer.kind.clone();
@@ -53,7 +53,7 @@ impl Client {
     async fn gather_apicurio(
         &self,
         path: &str,
-        gathered: &mut Gathered,
+        gathered: &mut GatheredSchemas,
         depth: usize,
     ) -> Result<(), RegistryError> {
         let answer = self.get_apicurio(&format!("{path}/references")).await?;

@@ -43,7 +43,7 @@ impl Client {
         };
         let said: SchemaResponse = self.get(&path).await?;
         let kind = kind(said.kind.as_deref().unwrap_or("AVRO"))?;
-        let mut gathered = Gathered::default();
+        let mut gathered = GatheredSchemas::default();
         self.gather(said.references, &mut gathered, DEPTH).await?;
         Ok(Source { kind, text: said.schema, references: gathered.references })
     }
@@ -52,7 +52,7 @@ impl Client {
     async fn gather(
         &self,
         refers: Vec<SchemaReference>,
-        gathered: &mut Gathered,
+        gathered: &mut GatheredSchemas,
         depth: usize,
     ) -> Result<(), RegistryError> {
         for SchemaReference { name, subject, version } in refers {
@@ -74,12 +74,12 @@ impl Client {
 
 /// What a schema refers to, as far as it is known.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct GatheredSchemas {
     pub(super) met: HashSet<String>,
     pub(super) references: Vec<Reference>,
 }
 
-impl Gathered {
+impl GatheredSchemas {
     /// Whether it is as much as anyone writes, with `depth` that is left.
     pub(super) fn is_bounded(&self, depth: usize) -> Result<(), RegistryError> {
         if self.met.len() <= REFERENCES && depth > 0 {
