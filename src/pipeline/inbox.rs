@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::eventhubs::{ConnectError, LaneEvent};
 use crate::kafka::{Begun, End, RebalanceListener, Silent, Waker};
 use crate::record::{Commit, TopicPartition};
-use crate::registry::News;
+use crate::registry::SchemaNews;
 use crate::status::ShardCommand;
 
 use super::found::Partitions;
@@ -46,7 +46,7 @@ pub(super) enum Signal {
     },
     Letter(u64, Result<(), String>),
     /// What records cannot be shaped without is here, or is not.
-    Fetched(Reference, News),
+    Fetched(Reference, SchemaNews),
     /// A value that is too large for its hub is stored, or is not yet.
     Stored(Reference, Result<(), String>),
     Ends(Vec<End>),

@@ -19,7 +19,7 @@ use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
 use crate::metrics::Metrics;
 use crate::record::{Commit, TopicPartition};
-use crate::registry::{News, Registries};
+use crate::registry::{Registries, SchemaNews};
 use crate::status::{ShardCommand, View};
 
 use super::cadence::Cadence;
@@ -243,9 +243,11 @@ impl Pump {
                 self.core.letter_done(id, result, now);
                 self.write_unsent();
             }
-            Signal::Fetched(reference, News::Here(thing)) => self.core.fetched(reference, thing),
+            Signal::Fetched(reference, SchemaNews::Here(thing)) => {
+                self.core.fetched(reference, thing)
+            }
             Signal::Stored(reference, Ok(())) => self.core.stored(reference),
-            Signal::Fetched(reference, News::Trouble(why))
+            Signal::Fetched(reference, SchemaNews::Trouble(why))
             | Signal::Stored(reference, Err(why)) => {
                 self.core.fetch_failed(&reference, &why);
             }

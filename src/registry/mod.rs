@@ -19,4 +19,4 @@ mod schema;
 
 pub(crate) use asked::compiled;
 pub use client::{Client, RegistryError};
-pub use registries::{News, Registries};
+pub use registries::{Registries, SchemaNews};

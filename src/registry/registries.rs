@@ -18,7 +18,7 @@ use super::client::RegistryError;
 
 /// What is told of a schema that was asked for.
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum SchemaNews {
     /// It is here, or never can be; it is told no more.
     Here(Thing),
     /// Why it is not here yet.
@@ -40,7 +40,7 @@ impl Registries {
     }
 
     /// Tells the schema once it is here, and what stands against it until then.
-    pub fn want(&self, reference: Reference, tell: impl Fn(News) + Send + Sync + 'static) {
+    pub fn want(&self, reference: Reference, tell: impl Fn(SchemaNews) + Send + Sync + 'static) {
         let asked = schema_id(&reference);
         let asked = asked.and_then(|(place, id)| Some((self.all.get(place as usize)?, id)));
         let Some((asked, id)) = asked else { return };
@@ -50,7 +50,7 @@ impl Registries {
 }
 
 /// Asks until there is an answer.
-async fn ask(asked: &AskedRegistry, id: SchemaId, tell: impl Fn(News)) {
+async fn ask(asked: &AskedRegistry, id: SchemaId, tell: impl Fn(SchemaNews)) {
     let name = asked.name();
     let (mut failures, mut missing) = (0, false);
     let fetched = loop {
@@ -62,7 +62,7 @@ async fn ask(asked: &AskedRegistry, id: SchemaId, tell: impl Fn(News)) {
         if matches!(failure, RegistryError::Unknown(_)) && !std::mem::replace(&mut missing, true) {
             tracing::warn!(name: "schema_missing", registry = name, schema = %id, error = %failure, "the registry does not have a schema: partitions that need it wait");
         }
-        tell(News::Trouble(failure.to_string()));
+        tell(SchemaNews::Trouble(failure.to_string()));
         sleep(pause(failure.after(), failures)).await;
     };
     match &fetched {
@@ -74,5 +74,5 @@ async fn ask(asked: &AskedRegistry, id: SchemaId, tell: impl Fn(News)) {
         }
         Ok(_) => tracing::debug!(registry = name, schema = %id, "schema fetched"),
     }
-    tell(News::Here(Arc::new(fetched)));
+    tell(SchemaNews::Here(Arc::new(fetched)));
 }
