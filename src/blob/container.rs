@@ -72,14 +72,14 @@ impl BlobError {
 
 /// A container that is written to.
 #[derive(Debug)]
-pub struct Container {
+pub struct BlobContainer {
     settings: ClaimCheck,
     tokens: Option<HeldToken>,
     tls: Tls,
     http: Mutex<RenewedClient>,
 }
 
-impl Container {
+impl BlobContainer {
     /// Asks nothing yet.
     pub fn new(settings: &ClaimCheck) -> Self {
         let tokens = match &settings.identity {

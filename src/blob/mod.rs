@@ -12,5 +12,5 @@
 mod container;
 mod uploads;
 
-pub use container::{BlobError, Container};
+pub use container::{BlobContainer, BlobError};
 pub use uploads::Uploads;

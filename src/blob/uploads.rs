@@ -14,7 +14,7 @@ use crate::http::pause;
 use crate::lasting::{Lasting, LastingReport};
 use crate::metrics::Metrics;
 
-use super::container::{BlobError, Container};
+use super::container::{BlobContainer, BlobError};
 
 /// Uploads at a time.
 const AT_ONCE: usize = 4;
@@ -28,7 +28,7 @@ pub struct Uploads {
 
 #[derive(Debug)]
 struct Storage {
-    container: Container,
+    container: BlobContainer,
     gate: Semaphore,
     metrics: Arc<Metrics>,
     /// That nothing can be stored.
@@ -41,7 +41,7 @@ impl Uploads {
         let storage = |settings| {
             metrics.stores();
             Arc::new(Storage {
-                container: Container::new(settings),
+                container: BlobContainer::new(settings),
                 gate: Semaphore::new(AT_ONCE),
                 metrics: Arc::clone(metrics),
                 trouble: Lasting::default(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::blob::{BlobError, Container};
+use crate::blob::{BlobContainer, BlobError};
 use crate::config::Config;
 
 use super::deadline::Deadline;
@@ -13,7 +13,8 @@ use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 /// What was found of it, if there is one.
 pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<Finding> {
     let Some(settings) = &config.claim_check else { return Vec::new() };
-    let (container, limit, begun) = (Container::new(settings), deadline.share(), Instant::now());
+    let (container, limit, begun) =
+        (BlobContainer::new(settings), deadline.share(), Instant::now());
     let answer = timeout(limit, container.reach()).await;
     let answer = answer.unwrap_or_else(|_| Err(silence(limit)));
     let mut steps = Steps::new(Subject::Container(container.url().to_owned()), vec!["write"]);

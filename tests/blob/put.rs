@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use axum::routing::put;
 use bridge_core::claim::Blob;
-use kafka_eventhubs_bridge::blob::{BlobError, Container};
+use kafka_eventhubs_bridge::blob::{BlobContainer, BlobError};
 use kafka_eventhubs_bridge::config::{
     Application, BlobWriter, ClaimCheck, Container as Place, Entra, Given, Principal, Proxy, Secret,
 };
@@ -65,7 +65,7 @@ impl Stand {
         let container = Place { url: self.url.as_str().into(), prefix: "".into() };
         let ca_file = Some(self.folder.path().join("ca.pem"));
         let timeout = Duration::from_secs(10);
-        let container = Container::new(&ClaimCheck { container, identity, ca_file, timeout });
+        let container = BlobContainer::new(&ClaimCheck { container, identity, ca_file, timeout });
         let (url, bytes) = (format!("{}/t/0/4-abc", self.url), Bytes::from_static(b"value"));
         block_on(container.put(&Blob { url, bytes, content_type: Some("text/csv".to_owned()) }))
     }
