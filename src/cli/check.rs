@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{CONFIGURATION, INTERNAL, REFUSED, Source, answer, say, time, told};
 use crate::config::Config;
-use crate::connect::{self, Report};
+use crate::connect::{self, CheckReport};
 
 /// What is to be checked, and how it is to be told.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub(super) fn check(check: &Check) -> ExitCode {
     match (check.connect, check.json) {
         (true, _) => connected(check, &config),
         (false, true) => {
-            let nobody = Report { took: begun.elapsed(), ..Report::default() };
+            let nobody = CheckReport { took: begun.elapsed(), ..CheckReport::default() };
             let document = connect::found(&config.warnings, &nobody);
             answer(format_args!("{document}"), ExitCode::SUCCESS)
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Problem, Problems, Spot, Warning};
 
-use super::report::{Finding, Outcome, Pair, Report};
+use super::report::{CheckReport, Finding, Outcome, Pair};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -109,15 +109,15 @@ fn seconds(took: Duration) -> f64 {
 
 /// One JSON document, of a configuration that is wrong.
 pub fn wrong(problems: &Problems, took: Duration) -> String {
-    document(Some(problems), &[], &Report { took, ..Report::default() })
+    document(Some(problems), &[], &CheckReport { took, ..CheckReport::default() })
 }
 
 /// One JSON document, of a configuration that is good and of what was found; an empty report is one of nobody asked.
-pub fn found(warnings: &[Warning], report: &Report) -> String {
+pub fn found(warnings: &[Warning], report: &CheckReport) -> String {
     document(None, warnings, report)
 }
 
-fn document(problems: Option<&Problems>, warnings: &[Warning], report: &Report) -> String {
+fn document(problems: Option<&Problems>, warnings: &[Warning], report: &CheckReport) -> String {
     let problems: Vec<_> =
         problems.into_iter().flat_map(|all| all.iter().map(ProblemDocument::from)).collect();
     let document = Document {

@@ -11,7 +11,7 @@
 //! ```
 //! The invariant: nothing is sent, committed, joined or made. A subject's steps are taken in order; after one that fails the
 //! rest are skipped. All subjects of a line are tried at once, and all is over by the deadline. What is found is a
-//! [`Report`]; how it looks is left to `table` and `json`.
+//! [`CheckReport`]; how it looks is left to `table` and `json`.
 
 mod broker;
 mod cluster;
@@ -38,7 +38,7 @@ use crate::kafka::Chosen;
 use crate::route::{Route, Router};
 
 pub use json::{found, wrong};
-pub use report::{Finding, Outcome, Pair, Report, Subject};
+pub use report::{CheckReport, Finding, Outcome, Pair, Subject};
 
 use broker::Met;
 use cluster::TopicFacts;
@@ -51,7 +51,7 @@ use namespace::Entered;
 type Hub = (String, String);
 
 /// Tries everything; over within `limit`. `Err` when the system gives no runtime.
-pub fn connect(config: &Config, limit: Duration) -> std::io::Result<Report> {
+pub fn connect(config: &Config, limit: Duration) -> std::io::Result<CheckReport> {
     let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut report = runtime.block_on(all(config, Deadline::within(limit)));
@@ -61,14 +61,14 @@ pub fn connect(config: &Config, limit: Duration) -> std::io::Result<Report> {
     Ok(report)
 }
 
-async fn all(config: &Config, deadline: Deadline) -> Report {
+async fn all(config: &Config, deadline: Deadline) -> CheckReport {
     let (brokers, namespaces, registries, container) = tokio::join!(
         broker::all(config, deadline),
         namespace::all(config, deadline),
         registry::all(config, deadline),
         container::all(config, deadline)
     );
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     let mut entered = BTreeMap::new();
     let met = brokers.into_iter().fold(None, |met: Option<Met>, (findings, new)| {
         report.findings.extend(findings);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// What was found, in the order in which it was asked.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct CheckReport {
     /// One for each step of each subject.
     pub findings: Vec<Finding>,
     /// One for each topic and hub that a mapping brings together.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::report::{Finding, Outcome, Pair, Report};
+use super::report::{CheckReport, Finding, Outcome, Pair};
 
 /// Columns a table may take.
 const WIDTH: u16 = 120;
 /// A line under the header, and nothing else that would have to be cut out of a paste.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
-impl Report {
+impl CheckReport {
     /// Whether nothing was refused and everybody answered.
     pub fn is_good(&self) -> bool {
         !self.outcomes().any(Outcome::is_bad)
@@ -117,7 +117,7 @@ impl Report {
 }
 
 /// What a terminal shows.
-impl Display for Report {
+impl Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n\n{}\n", self.steps().trim_fmt(), self.mappings().trim_fmt())?;
         for (outcome, remark) in self.remarks() {

@@ -42,7 +42,7 @@ use crate::trial;
 
 pub use compare::{Example, Fault, Sums};
 pub use live::{Round, Rounds, follow};
-pub use report::{AtHub, Report};
+pub use report::{AtHub, VerifyReport};
 pub use watch::ProgressWatch;
 
 use compare::{Comparison, Trimmed};
@@ -86,7 +86,7 @@ impl CompareRequest {
 #[derive(Debug)]
 pub enum VerifyOutcome {
     /// All was compared.
-    Compared(Box<Report>),
+    Compared(Box<VerifyReport>),
     /// It was stopped before; the same command goes on.
     Stopped,
 }
@@ -124,7 +124,7 @@ pub async fn verify(
         hub.leave().await;
     }
     let sums = compare(&mut ledger, question.examples)?;
-    Ok(VerifyOutcome::Compared(Box::new(Report::of(ledger.state, sums, begun.elapsed()))))
+    Ok(VerifyOutcome::Compared(Box::new(VerifyReport::of(ledger.state, sums, begun.elapsed()))))
 }
 
 /// Opens the hubs at `places`, in their order.

@@ -13,7 +13,7 @@ use super::state::{HubState, VerifyState};
 
 /// See the module. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug)]
-pub struct Report {
+pub struct VerifyReport {
     state: VerifyState,
     /// What was found.
     pub sums: Sums,
@@ -66,7 +66,7 @@ struct Sample {
     differs: Vec<&'static str>,
 }
 
-impl Report {
+impl VerifyReport {
     pub(super) fn of(state: VerifyState, sums: Sums, took: Duration) -> Self {
         Self { state, sums, took }
     }
@@ -142,7 +142,7 @@ impl Report {
         plain::json(&text.expect("its maps have names"))
     }
 
-    /// What [`Report::json`] writes.
+    /// What [`VerifyReport::json`] writes.
     pub(super) fn document(&self) -> Value {
         let (sums, counts) = (&self.sums, &self.state.counts);
         let faults: serde_json::Map<String, Value> = Fault::ALL
@@ -197,7 +197,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sums, counts) = (&self.sums, &self.state.counts);
         let word = if sums.is_good() {

@@ -26,7 +26,7 @@ use crate::group::{CommandError, ErrorKind};
 use crate::readback::ReadHub;
 
 use super::ledger::{self, Ledger};
-use super::report::Report;
+use super::report::VerifyReport;
 use super::state::{Counts, Live, VerifyState};
 use super::{CompareRequest, ProgressWatch};
 
@@ -43,7 +43,7 @@ pub struct Round {
     /// When it was asked what is committed, in milliseconds since the Unix epoch: up to then all is compared.
     pub asked: i64,
     /// What came of it.
-    pub report: Report,
+    pub report: VerifyReport,
     /// Events that were read, and whose records are not committed yet.
     pub waiting: u64,
     /// Partitions of which nothing is committed, so that nothing is compared.
@@ -159,7 +159,7 @@ fn settle(
         )));
     }
     let live = ledger.state.live.unwrap_or_default();
-    let report = Report::of(ledger.state.clone(), sums, begun.elapsed());
+    let report = VerifyReport::of(ledger.state.clone(), sums, begun.elapsed());
     let round = Round {
         number: live.round,
         asked: live.asked,
