@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Problem, Problems, Spot, Warning};
 
-use super::report::{CheckReport, Finding, Outcome, Pair};
+use super::report::{CheckReport, Finding, MappedTopic, Outcome};
 
 /// Grows when a key changes its meaning.
 const VERSION: u32 = 1;
@@ -82,8 +82,8 @@ impl<'a> From<&'a Finding> for Taken<'a> {
     }
 }
 
-impl<'a> From<&'a Pair> for PairDocument<'a> {
-    fn from(pair: &'a Pair) -> Self {
+impl<'a> From<&'a MappedTopic> for PairDocument<'a> {
+    fn from(pair: &'a MappedTopic) -> Self {
         Self {
             mapping: pair.mapping,
             topic: pair.topic.as_deref(),

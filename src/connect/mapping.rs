@@ -8,7 +8,7 @@ use crate::route::{Misfit, Route};
 
 use super::cluster::TopicFacts;
 use super::hub::Facts;
-use super::report::{Outcome, Pair, StepResult};
+use super::report::{MappedTopic, Outcome, StepResult};
 
 /// The longest partition key that is put on a batch, in bytes.
 const KEY: usize = 128 * 3;
@@ -19,7 +19,7 @@ pub(super) fn judge(
     route: &Route,
     topic_facts: Option<&TopicFacts>,
     hub: Option<&Facts>,
-) -> Pair {
+) -> MappedTopic {
     let limit = topic_facts.and_then(|facts| facts.limit);
     let largest = limit.map(|limit| limit.bytes + overhead(topic, route));
     let said = match (topic_facts, hub) {
@@ -28,7 +28,7 @@ pub(super) fn judge(
         (Some(_), None) => StepResult::new(Outcome::Skipped, "the hub is unknown"),
         (None, None) => StepResult::new(Outcome::Skipped, "topic and hub are unknown"),
     };
-    Pair {
+    MappedTopic {
         mapping: route.mapping,
         topic: Some(topic.to_owned()),
         namespace: route.namespace.to_string(),
@@ -46,12 +46,12 @@ pub(super) fn judge(
 }
 
 /// A mapping whose pattern matches nothing, as far as is known.
-pub(super) fn idle(index: usize, mapping: &Mapping, looked: bool) -> Pair {
+pub(super) fn idle(index: usize, mapping: &Mapping, looked: bool) -> MappedTopic {
     let (outcome, detail) = match looked {
         true => (Outcome::Note, "no topic matches yet"),
         false => (Outcome::Skipped, "the topics are unknown"),
     };
-    Pair {
+    MappedTopic {
         mapping: index,
         topic: None,
         namespace: mapping.namespace.clone(),
@@ -143,7 +143,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn judged(change: impl FnOnce(&mut Config), partitions: i32, bytes: u64) -> Pair {
+    fn judged(change: impl FnOnce(&mut Config), partitions: i32, bytes: u64) -> MappedTopic {
         let route = Router::new(&sample(change).mappings).routes("orders").remove(0);
         let limit = Some(Limit { bytes, is_default: false });
         let hub = Facts { partitions: 4, limit: MIB };

@@ -38,7 +38,7 @@ use crate::kafka::Chosen;
 use crate::route::{Route, Router};
 
 pub use json::{found, wrong};
-pub use report::{CheckReport, Finding, Outcome, Pair, Subject};
+pub use report::{CheckReport, Finding, MappedTopic, Outcome, Subject};
 
 use broker::Met;
 use cluster::TopicFacts;
@@ -144,7 +144,7 @@ fn pairs(
     routes: &[(String, Route)],
     topics: &BTreeMap<String, TopicFacts>,
     hubs: &BTreeMap<Hub, Option<hub::Facts>>,
-) -> Vec<Pair> {
+) -> Vec<MappedTopic> {
     let judged = routes.iter().map(|(topic, route)| {
         let hub = (route.namespace.to_string(), route.hub.to_string());
         mapping::judge(topic, route, topics.get(topic), hubs.get(&hub).and_then(Option::as_ref))
@@ -153,7 +153,7 @@ fn pairs(
 }
 
 /// The mappings that take no topic.
-fn idle(config: &Config, routes: &[(String, Route)], looked: bool) -> Vec<Pair> {
+fn idle(config: &Config, routes: &[(String, Route)], looked: bool) -> Vec<MappedTopic> {
     let taken: BTreeSet<usize> = routes.iter().map(|(_, route)| route.mapping).collect();
     let idle = config.mappings.iter().enumerate().filter(|(index, _)| !taken.contains(index));
     idle.map(|(index, mapping)| mapping::idle(index, mapping, looked)).collect()

@@ -9,7 +9,7 @@ pub struct CheckReport {
     /// One for each step of each subject.
     pub findings: Vec<Finding>,
     /// One for each topic and hub that a mapping brings together.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<MappedTopic>,
     /// How long it all took.
     pub took: Duration,
 }
@@ -130,7 +130,7 @@ pub struct Finding {
 
 /// A topic and the hub a mapping sends it to.
 #[derive(Debug, Clone)]
-pub struct Pair {
+pub struct MappedTopic {
     /// Place of the mapping in the configuration, from 0.
     pub mapping: usize,
     /// The topic; `None` when the mapping's pattern matches none.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::report::{CheckReport, Finding, Outcome, Pair};
+use super::report::{CheckReport, Finding, MappedTopic, Outcome};
 
 /// Columns a table may take.
 const WIDTH: u16 = 120;
@@ -88,7 +88,7 @@ impl CheckReport {
             (it.outcome, text(what, &it.detail, it.hint.as_deref()))
         });
         let bad = self.pairs.iter().filter(|it| said(it.outcome));
-        let same = |one: &Pair, it: &Pair| {
+        let same = |one: &MappedTopic, it: &MappedTopic| {
             (one.outcome, &one.detail, &one.hint) == (it.outcome, &it.detail, &it.hint)
         };
         let pairs = kinds(bad, same).into_iter().map(|(it, more)| {
@@ -151,7 +151,7 @@ fn empty<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn way(pair: &Pair) -> String {
+fn way(pair: &MappedTopic) -> String {
     let topic = pair.topic.as_deref().unwrap_or("(none)");
     format!("{topic} → {}/{}", pair.namespace, pair.hub)
 }
