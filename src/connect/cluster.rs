@@ -28,13 +28,13 @@ pub(super) struct TopicFacts {
     pub(super) limit: Option<Limit>,
 }
 
-type Answers<T> = BTreeMap<String, Result<T, Denied>>;
+type PerTopic<T> = BTreeMap<String, Result<T, Denied>>;
 
 /// What was asked of all topics at once, and how long that took.
 struct TopicAnswers {
-    readable: Answers<()>,
+    readable: PerTopic<()>,
     read: Duration,
-    sizes: Result<Answers<Limit>, Denied>,
+    sizes: Result<PerTopic<Limit>, Denied>,
     sized: Duration,
 }
 
@@ -194,7 +194,7 @@ async fn ask_all(
     deadline: Deadline,
 ) -> TopicAnswers {
     if names.is_empty() && sized.is_empty() {
-        let none = (Answers::new(), Ok(Answers::new()));
+        let none = (PerTopic::new(), Ok(PerTopic::new()));
         return TopicAnswers {
             readable: none.0,
             sizes: none.1,
