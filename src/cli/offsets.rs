@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::asking::{Asking, can_ask, is_agreed};
 use super::{USAGE, answer, lag, say};
-use crate::group::{CommandError, PositionsPlan, Session, Target};
+use crate::group::{CommandError, PositionTarget, PositionsPlan, Session};
 
 /// What is to be done.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ struct Placement {
     asking: Asking,
     /// The new position: `earliest`, `latest`, an offset, `+N`, `-N`, a time such as `2026-01-31T08:00:00Z`, or a date (midnight UTC)
     #[arg(long, value_name = "TO", allow_hyphen_values = true)]
-    to: Target,
+    to: PositionTarget,
     /// Show what would change, and change nothing; works also while a bridge runs
     #[arg(long)]
     dry_run: bool,

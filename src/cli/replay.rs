@@ -16,7 +16,9 @@ use super::caught_up::{Aim, CatchUp};
 use super::run::until_told;
 use super::{Source, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat};
-use crate::group::{CommandError, Forecast, Goal, Replay, Replayed, Selection, Session, Target};
+use crate::group::{
+    CommandError, Forecast, Goal, PositionTarget, Replay, Replayed, Selection, Session,
+};
 
 /// How long what a replay leaves behind may take to be tidied up: a member that was killed leaves when its session is over.
 const TIDY: Duration = Duration::from_secs(30);
@@ -26,7 +28,7 @@ const TIDY: Duration = Duration::from_secs(30);
 pub(super) struct ReplayArgs {
     /// Where to start: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
-    from: Target,
+    from: PositionTarget,
     #[command(flatten)]
     sending: Sending,
 }
@@ -38,7 +40,7 @@ pub(super) struct Sending {
     source: Source,
     /// Where to stop, exclusive; by default the end of each partition when the first run starts
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
-    pub(super) to: Target,
+    pub(super) to: PositionTarget,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     pub(super) topics: Vec<Selection>,
@@ -80,9 +82,9 @@ impl FromStr for PerSecond {
 }
 
 /// A place that does not count from what somebody has committed.
-pub(super) fn bound(text: &str) -> Result<Target, &'static str> {
+pub(super) fn bound(text: &str) -> Result<PositionTarget, &'static str> {
     match text.parse() {
-        Ok(Target::Shift(_)) | Err(_) => {
+        Ok(PositionTarget::Shift(_)) | Err(_) => {
             Err("write a time with its zone such as 2026-01-31T08:00:00Z, a date such as \
                                              2026-01-31 (its midnight, UTC), `earliest`, `latest`, or an offset")
         }

@@ -15,7 +15,7 @@ use super::replay::bound;
 use super::{REFUSED, Source, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
-use crate::group::{CommandError, Target};
+use crate::group::{CommandError, PositionTarget};
 use crate::readback::{HubPlace, ReadHub, Seen, failure};
 
 /// Events of each partition that are shown where nothing else is said.
@@ -69,7 +69,7 @@ impl FromStr for From {
             return number.parse().ok().filter(|it| *it >= 0).map(Self::Sequence).ok_or(wrong);
         }
         match bound(text) {
-            Ok(Target::Start(start)) => Ok(Self::At(start)),
+            Ok(PositionTarget::Start(start)) => Ok(Self::At(start)),
             _ => Err(wrong),
         }
     }

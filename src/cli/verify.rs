@@ -17,7 +17,7 @@ use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
 use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
-use crate::group::{CommandError, Selection, Target};
+use crate::group::{CommandError, PositionTarget, Selection};
 use crate::letters::Time;
 use crate::verify::{self, ProgressWatch, VerifyOutcome};
 
@@ -29,10 +29,10 @@ pub(super) struct VerifyArgs {
     /// Where to start in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition.
     /// With `--live`, by default the committed positions of the group
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound, required_unless_present = "live")]
-    from: Option<Target>,
+    from: Option<PositionTarget>,
     /// Where to stop, exclusive; by default the end of each partition when the first run starts
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound, conflicts_with = "live")]
-    to: Target,
+    to: PositionTarget,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
@@ -122,7 +122,7 @@ impl VerifyArgs {
     fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
         // Without a beginning it is where the group stands.
         let asked = verify::CompareRequest {
-            from: self.from.unwrap_or(Target::Shift(0)),
+            from: self.from.unwrap_or(PositionTarget::Shift(0)),
             to: self.to,
             stored_from: self.stored_from.map(|Time(time)| time),
             topics: self.topics.clone(),

@@ -33,4 +33,4 @@ pub(crate) use session::enter;
 pub use session::{Selection, Session};
 pub use table::Shown;
 pub(crate) use table::{empty, exact};
-pub use target::{PositionChange, Target};
+pub use target::{PositionChange, PositionTarget};

@@ -9,7 +9,7 @@ use crate::kafka::{Case, Group, Standing, Unset};
 use crate::record::TopicPartition;
 
 use super::failure::some;
-use super::{CommandError, PositionChange, Session, Target};
+use super::{CommandError, PositionChange, PositionTarget, Session};
 
 /// How many partitions are named in an error.
 const NAMED: usize = 5;
@@ -34,7 +34,7 @@ pub struct Placed(());
 
 impl PositionsPlan {
     /// Asks, and changes nothing. Whoever is in the group does not keep it from being made.
-    pub fn make(session: &Session<'_>, target: Target) -> Result<Self, CommandError> {
+    pub fn make(session: &Session<'_>, target: PositionTarget) -> Result<Self, CommandError> {
         let group = session.inquiry.group(session.left() / 2);
         let group = group.map_err(|denied| CommandError::of_group(session.group(), &denied))?;
         if let Some(topic) = session.missing.first() {
@@ -46,7 +46,7 @@ impl PositionsPlan {
             ));
         }
         let standings = session.standings(session.left() / 2)?;
-        if let (Target::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
+        if let (PositionTarget::Offset(offset), [_, _, ..]) = (target, &standings[..]) {
             let what = format!(
                 "offset {offset} needs exactly one partition, and {} are selected",
                 standings.len()
@@ -155,10 +155,10 @@ impl PositionsPlan {
 /// Where the time of `target` is in each partition, as far as Kafka says; the end where nothing is that late.
 pub(super) fn found(
     session: &Session<'_>,
-    target: Target,
+    target: PositionTarget,
     standings: &[Standing],
 ) -> HashMap<TopicPartition, i64> {
-    let Target::Start(Start::At(time)) = target else { return HashMap::new() };
+    let PositionTarget::Start(Start::At(time)) = target else { return HashMap::new() };
     let logs = standings.iter().filter_map(|it| Some((it.partition.clone(), it.log?)));
     let logs = logs.collect::<HashMap<_, _>>();
     let asked = logs.keys().cloned().collect::<Vec<_>>();

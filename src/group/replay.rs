@@ -13,7 +13,7 @@ use crate::kafka::{Case, Group, Span, Standing, Undeleted, Unset};
 use crate::record::TopicPartition;
 
 use super::placing::{found, list, not_known};
-use super::{CommandError, Session, Target};
+use super::{CommandError, PositionTarget, Session};
 
 /// What is sent of each partition.
 #[derive(Debug)]
@@ -93,7 +93,11 @@ impl ReplaySpan {
 
 impl Replay {
     /// Asks, and changes nothing: what was fixed before, or else what is from `from` up to `to`, without what stands there.
-    pub fn plan(session: &Session<'_>, from: Target, to: Target) -> Result<Self, CommandError> {
+    pub fn plan(
+        session: &Session<'_>,
+        from: PositionTarget,
+        to: PositionTarget,
+    ) -> Result<Self, CommandError> {
         let (replay, standings) = Self::ask(session)?;
         if standings.iter().any(|it| it.span.is_some()) {
             return Ok(replay.resumed(standings));
@@ -112,8 +116,8 @@ impl Replay {
     /// partition that the group does not know begins at `from`, and so does each where it is said.
     pub fn next(
         session: &Session<'_>,
-        from: Option<Target>,
-        to: Target,
+        from: Option<PositionTarget>,
+        to: PositionTarget,
     ) -> Result<Self, CommandError> {
         let (replay, standings) = Self::ask(session)?;
         let is_open = |it: &Standing| {
@@ -168,11 +172,11 @@ impl Replay {
         mut self,
         session: &Session<'_>,
         standings: Vec<Standing>,
-        from: Option<Target>,
-        to: Target,
+        from: Option<PositionTarget>,
+        to: PositionTarget,
     ) -> Result<Self, CommandError> {
         for (what, target) in [("--from", from), ("--to", Some(to))] {
-            if let (Some(Target::Offset(offset)), [_, _, ..]) = (target, &standings[..]) {
+            if let (Some(PositionTarget::Offset(offset)), [_, _, ..]) = (target, &standings[..]) {
                 let many = standings.len();
                 let what = format!(
                     "`{what} {offset}` needs exactly one partition, and {many} are selected"
@@ -294,15 +298,19 @@ impl Replay {
 }
 
 /// Where `target` is, and what it was where the log does not hold it; `None` is not known.
-fn offset(standing: &Standing, target: Target, found: Option<i64>) -> Option<(i64, Option<i64>)> {
+fn offset(
+    standing: &Standing,
+    target: PositionTarget,
+    found: Option<i64>,
+) -> Option<(i64, Option<i64>)> {
     let (first, end) = standing.log?;
     let wanted = match target {
-        Target::Start(Start::Earliest) => first,
-        Target::Start(Start::Latest) => end,
-        Target::Start(Start::At(_)) => found?,
-        Target::Offset(offset) => offset,
+        PositionTarget::Start(Start::Earliest) => first,
+        PositionTarget::Start(Start::Latest) => end,
+        PositionTarget::Start(Start::At(_)) => found?,
+        PositionTarget::Offset(offset) => offset,
         // Against what, is not known here.
-        Target::Shift(_) => return None,
+        PositionTarget::Shift(_) => return None,
     };
     let offset = wanted.clamp(first, end);
     Some((offset, (offset != wanted).then_some(wanted)))

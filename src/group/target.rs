@@ -8,7 +8,7 @@ use crate::kafka::{Case, Standing};
 
 /// Where positions shall go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum PositionTarget {
     /// As `kafka.start`: the first record, the end, or the first record at or after a time.
     Start(Start),
     /// This offset.
@@ -17,7 +17,7 @@ pub enum Target {
     Shift(i64),
 }
 
-impl FromStr for Target {
+impl FromStr for PositionTarget {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -37,7 +37,7 @@ impl FromStr for Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for PositionTarget {
     /// As it is read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,14 +69,18 @@ pub struct PositionChange {
 impl PositionChange {
     /// `found` is the offset of the target's time, where it is one. `None` when it is not known what the log holds, or where a shift
     /// would begin.
-    pub(super) fn new(standing: Standing, target: Target, found: Option<i64>) -> Option<Self> {
+    pub(super) fn new(
+        standing: Standing,
+        target: PositionTarget,
+        found: Option<i64>,
+    ) -> Option<Self> {
         let log @ (first, end) = standing.log?;
         let wanted = match target {
-            Target::Start(Start::Earliest) => first,
-            Target::Start(Start::Latest) => end,
-            Target::Start(Start::At(_)) => found?,
-            Target::Offset(offset) => offset,
-            Target::Shift(by) => base(&standing)?.saturating_add(by),
+            PositionTarget::Start(Start::Earliest) => first,
+            PositionTarget::Start(Start::Latest) => end,
+            PositionTarget::Start(Start::At(_)) => found?,
+            PositionTarget::Offset(offset) => offset,
+            PositionTarget::Shift(by) => base(&standing)?.saturating_add(by),
         };
         let after = wanted.clamp(first, end);
         Some(Self { standing, log, after, clamped: (after != wanted).then_some(wanted) })

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::config::Start;
-use crate::group::{Selection, Target};
+use crate::group::{PositionTarget, Selection};
 use crate::kafka::Opened;
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -15,8 +15,8 @@ impl FromStr for Time {
 
     /// As `offsets set --to` reads it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<Target>() {
-            Ok(Target::Start(Start::At(time))) => Ok(Self(time)),
+        match text.parse::<PositionTarget>() {
+            Ok(PositionTarget::Start(Start::At(time))) => Ok(Self(time)),
             _ => Err(
                 "write a date such as 2026-01-31 (its midnight, UTC), or a time with its zone such as \
                  2026-01-31T08:00:00Z",

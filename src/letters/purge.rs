@@ -8,7 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::config::Start;
-use crate::group::{CommandError, Target, some};
+use crate::group::{CommandError, PositionTarget, some};
 use crate::kafka::Denied;
 use crate::record::TopicPartition;
 
@@ -27,9 +27,9 @@ impl FromStr for Before {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<Target>() {
-            Ok(Target::Start(Start::At(time))) => Ok(Self::Time(Time(time))),
-            Ok(Target::Offset(offset)) => Ok(Self::Offset(offset)),
+        match text.parse::<PositionTarget>() {
+            Ok(PositionTarget::Start(Start::At(time))) => Ok(Self::Time(Time(time))),
+            Ok(PositionTarget::Offset(offset)) => Ok(Self::Offset(offset)),
             _ => Err(
                 "write a date such as 2026-01-31 (its midnight, UTC), a time with its zone such as 2026-01-31T08:00:00Z, \
                  or an offset",

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::group::{CommandError, Selection, Target};
+use crate::group::{CommandError, PositionTarget, Selection};
 use crate::readback::{HubPlace, ReadHub};
 use crate::trial;
 
@@ -53,9 +53,9 @@ use state::VerifyState;
 #[derive(Debug, Clone)]
 pub struct CompareRequest {
     /// From where on, in Kafka.
-    pub from: Target,
+    pub from: PositionTarget,
     /// Up to where, without what stands there.
-    pub to: Target,
+    pub to: PositionTarget,
     /// Events are read that were stored from then on, in milliseconds since the Unix epoch.
     pub stored_from: Option<i64>,
     /// Only these topics, or partitions of them; all that are mapped without one.

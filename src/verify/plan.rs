@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::{self, Config};
-use crate::group::{CommandError, Selection, Target, enter};
+use crate::group::{CommandError, PositionTarget, Selection, enter};
 use crate::kafka::{self, Cluster, Inquiry};
 use crate::readback::{HubPlace, ReadHub};
 use crate::record::TopicPartition;
@@ -25,12 +25,16 @@ pub(super) struct KafkaView {
 }
 
 /// The offset that a target is, in a log; `found` is the first record at or after its time, or the end. `None`: Kafka did not say.
-pub(super) fn offset(target: Target, (first, end): (i64, i64), found: Option<i64>) -> Option<i64> {
+pub(super) fn offset(
+    target: PositionTarget,
+    (first, end): (i64, i64),
+    found: Option<i64>,
+) -> Option<i64> {
     match target {
-        Target::Start(config::Start::Earliest) => Some(first),
-        Target::Start(config::Start::At(_)) => found,
-        Target::Offset(offset) => Some(offset),
-        Target::Start(config::Start::Latest) | Target::Shift(_) => Some(end),
+        PositionTarget::Start(config::Start::Earliest) => Some(first),
+        PositionTarget::Start(config::Start::At(_)) => found,
+        PositionTarget::Offset(offset) => Some(offset),
+        PositionTarget::Start(config::Start::Latest) | PositionTarget::Shift(_) => Some(end),
     }
 }
 
@@ -86,7 +90,9 @@ impl KafkaView {
     ) -> Result<VerifyState, CommandError> {
         let since = match (question.stored_from, question.from) {
             (Some(time), _) => Some(time),
-            (None, Target::Start(config::Start::At(time))) => Some(time.saturating_sub(SLACK)),
+            (None, PositionTarget::Start(config::Start::At(time))) => {
+                Some(time.saturating_sub(SLACK))
+            }
             (None, _) => None,
         };
         let mut state = VerifyState { since, sources, ..VerifyState::new(name) };
@@ -140,14 +146,16 @@ impl KafkaView {
             let numbers = (0..count).filter(is_meant);
             places.extend(numbers.map(|number| TopicPartition::new(topic.as_str(), number)));
         }
-        let is_offset = |target| matches!(target, Target::Offset(_));
+        let is_offset = |target| matches!(target, PositionTarget::Offset(_));
         if (is_offset(question.from) || is_offset(question.to)) && places.len() > 1 {
             return Err(CommandError::offset_of_many(places.len()));
         }
         let limit = question.limit;
         let logs = self.inquiry.logs(&places, limit);
         let [from, to] = [question.from, question.to].map(|target| match target {
-            Target::Start(config::Start::At(time)) => self.inquiry.at_time(&places, time, limit),
+            PositionTarget::Start(config::Start::At(time)) => {
+                self.inquiry.at_time(&places, time, limit)
+            }
             _ => HashMap::new(),
         });
         let mut sources = Vec::with_capacity(places.len());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventhubs_local::Server;
 use kafka_eventhubs_bridge::config::{Config, Start};
-use kafka_eventhubs_bridge::group::{ErrorKind, PositionsPlan, Session, Target};
+use kafka_eventhubs_bridge::group::{ErrorKind, PositionTarget, PositionsPlan, Session};
 use kafka_eventhubs_bridge::kafka::objection;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -266,7 +266,7 @@ fn whoever_joins_between_the_plan_and_the_commit_is_not_overlooked() {
     std::fs::write(&file, scene.settings.to_toml()).unwrap();
     let config = Config::load(&file, [], &[], objection).unwrap();
     let mut session = Session::open(&config, &[], PATIENCE).unwrap();
-    let plan = PositionsPlan::make(&session, Target::Start(Start::Earliest)).unwrap();
+    let plan = PositionsPlan::make(&session, PositionTarget::Start(Start::Earliest)).unwrap();
     assert!(plan.objection().is_none());
     let bridge = scene.settings.start();
     assert!(scene.server.hub("orders").wait_for(15, PATIENCE), "it has joined");
@@ -278,7 +278,7 @@ fn whoever_joins_between_the_plan_and_the_commit_is_not_overlooked() {
 
     // Somebody else's group without members: what was committed meanwhile is seen when it is read back.
     scene.wait_empty();
-    let plan = PositionsPlan::make(&session, Target::Start(Start::Earliest)).unwrap();
+    let plan = PositionsPlan::make(&session, PositionTarget::Start(Start::Earliest)).unwrap();
     plan.carry_out(&mut session, PATIENCE).unwrap();
     assert_eq!(scene.positions(), [Some(0), Some(0)]);
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::replay::{Sending, bound};
 use crate::config::Config;
-use crate::group::{CommandError, Replay, Session, Target};
+use crate::group::{CommandError, PositionTarget, Replay, Session};
 
 /// What is to be sent again.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(super) struct AgainArgs {
     /// Where to start in the dead-letter topics: `earliest`, a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), or an offset
     /// of one partition. The first run needs it; a later run without it continues where the last one ended
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
-    from: Option<Target>,
+    from: Option<PositionTarget>,
     #[command(flatten)]
     sending: Sending,
 }

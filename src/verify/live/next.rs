@@ -1,7 +1,7 @@
 //! Where a partition, and a hub partition, go on in the next round. Pure.
 
 use crate::eventhubs::PartitionProperties;
-use crate::group::Target;
+use crate::group::PositionTarget;
 use crate::kafka::{Case, Standing};
 
 use super::super::plan::offset;
@@ -12,7 +12,7 @@ use super::super::state::{HubRange, Source};
 pub(super) fn source(
     known: Option<&Source>,
     at: &Standing,
-    from: Target,
+    from: PositionTarget,
     found: Option<i64>,
 ) -> Option<Source> {
     let stays =
@@ -47,7 +47,7 @@ pub(super) fn source(
     // A topic that was created again begins at what is committed, and one of which nothing is committed cannot begin.
     let committed = committed?;
     let asked = match from {
-        Target::Shift(_) => committed,
+        PositionTarget::Shift(_) => committed,
         from => offset(from, log, found)?,
     };
     let from = asked.clamp(first, end);
@@ -102,19 +102,20 @@ mod tests {
     }
 
     fn compared(to: i64) -> Source {
-        let first = source(None, &standing(Case::Good, Some(to), (0, to)), Target::Shift(0), None);
+        let first =
+            source(None, &standing(Case::Good, Some(to), (0, to)), PositionTarget::Shift(0), None);
         Source { fresh: false, ..first.unwrap() }
     }
 
     #[test]
     fn a_round_goes_from_the_end_of_the_last_one_to_what_is_committed() {
-        let committed = Target::Shift(0);
+        let committed = PositionTarget::Shift(0);
         let first = source(None, &standing(Case::Good, Some(7), (0, 20)), committed, None);
         assert_eq!(range(first), (7, 7, 7, true));
-        let earliest = Target::Start(Start::Earliest);
+        let earliest = PositionTarget::Start(Start::Earliest);
         let first = source(None, &standing(Case::Good, Some(7), (2, 20)), earliest, None);
         assert_eq!(range(first), (2, 2, 7, true));
-        let at = Target::Start(Start::At(1));
+        let at = PositionTarget::Start(Start::At(1));
         let first = |found| source(None, &standing(Case::Good, Some(7), (2, 20)), at, found);
         assert_eq!(range(first(Some(5))), (5, 5, 7, true));
         assert_eq!(range(first(Some(20))), (20, 20, 20, true), "the bridge is not there yet");
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_committed_nothing_is_compared() {
-        let committed = Target::Shift(0);
+        let committed = PositionTarget::Shift(0);
         for case in [Case::New, Case::Unknown, Case::Renewed] {
             let at = standing(case, None, (0, 20));
             assert!(source(None, &at, committed, None).is_none());
@@ -151,14 +152,14 @@ mod tests {
     #[test]
     fn a_topic_that_was_created_again_begins_again() {
         let again = standing(Case::Good, Some(2), (0, 3));
-        let next = source(Some(&compared(7)), &again, Target::Shift(0), None);
+        let next = source(Some(&compared(7)), &again, PositionTarget::Shift(0), None);
         assert_eq!(range(next), (2, 2, 2, true));
         let known = Source { topic_id: Some("old".to_owned()), ..compared(7) };
         let longer = standing(Case::Good, Some(9), (0, 9));
-        let next = source(Some(&known), &longer.clone(), Target::Shift(0), None);
+        let next = source(Some(&known), &longer.clone(), PositionTarget::Shift(0), None);
         assert_eq!(range(next), (7, 7, 9, false), "kafka names no topic");
         let named = longer.of_topic(5);
-        let next = source(Some(&known), &named, Target::Shift(0), None);
+        let next = source(Some(&known), &named, PositionTarget::Shift(0), None);
         assert_eq!(range(next), (9, 9, 9, true));
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::{self, Config};
-use crate::group::{CommandError, Selection, Target};
+use crate::group::{CommandError, PositionTarget, Selection};
 use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::ReadHub;
 
@@ -103,12 +103,12 @@ fn sources(
     asked: &KafkaView,
     question: &CompareRequest,
 ) -> Result<Vec<Source>, CommandError> {
-    if matches!(question.from, Target::Offset(_)) && standings.len() > 1 {
+    if matches!(question.from, PositionTarget::Offset(_)) && standings.len() > 1 {
         return Err(CommandError::offset_of_many(standings.len()));
     }
     let of: HashMap<Name<'_>, &Source> = known.iter().map(|it| (of_source(it), it)).collect();
     let found = match question.from {
-        Target::Start(config::Start::At(time)) => {
+        PositionTarget::Start(config::Start::At(time)) => {
             let fresh = standings.iter().filter(|it| !of.contains_key(&of_standing(it)));
             let fresh: Vec<_> = fresh.map(|it| it.partition.clone()).collect();
             asked.inquiry.at_time(&fresh, time, question.limit)
@@ -137,8 +137,8 @@ fn first_since(
 ) -> Result<Option<i64>, CommandError> {
     let time = match (question.stored_from, question.from) {
         (Some(time), _) => return Ok(Some(time)),
-        (None, Target::Start(config::Start::At(time))) => time,
-        (None, Target::Shift(_)) => {
+        (None, PositionTarget::Start(config::Start::At(time))) => time,
+        (None, PositionTarget::Shift(_)) => {
             let of: HashMap<Name<'_>, i64> =
                 sources.iter().map(|source| (of_source(source), source.from)).collect();
             let begin = |standing: &Standing| {
