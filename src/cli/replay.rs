@@ -17,7 +17,7 @@ use super::run::until_told;
 use super::{Source, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat};
 use crate::group::{
-    CommandError, Forecast, Goal, PositionTarget, Replay, Replayed, Selection, Session,
+    CommandError, Forecast, Goal, PositionTarget, ReplayPlan, Replayed, Selection, Session,
 };
 
 /// How long what a replay leaves behind may take to be tidied up: a member that was killed leaves when its session is over.
@@ -116,7 +116,7 @@ impl ReplayArgs {
     }
 
     /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
-    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<Replay, CommandError> {
+    fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<ReplayPlan, CommandError> {
         let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
         let taken = |topic: &str| {
             let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
@@ -129,7 +129,7 @@ impl ReplayArgs {
         }
         let mut session = Session::open(config, topics, *timeout)?;
         session.keep(taken);
-        let plan = |session: &Session<'_>| Replay::plan(session, self.from, *to);
+        let plan = |session: &Session<'_>| ReplayPlan::plan(session, self.from, *to);
         let replay = plan(&session)?;
         if *dry_run || replay.left() == 0 {
             Ok(replay)
@@ -145,7 +145,7 @@ impl Sending {
     pub(super) fn go(
         &self,
         at_last: bool,
-        plan: impl FnOnce(&Config, &BTreeSet<usize>) -> Result<(Config, Replay), CommandError>,
+        plan: impl FnOnce(&Config, &BTreeSet<usize>) -> Result<(Config, ReplayPlan), CommandError>,
     ) -> ExitCode {
         let config = match read(&self.source, self.json) {
             Ok(config) => config,
@@ -197,7 +197,7 @@ impl Sending {
         meant(config, &self.mappings)
     }
 
-    fn shown(&self, replay: &Replay) -> ExitCode {
+    fn shown(&self, replay: &ReplayPlan) -> ExitCode {
         let forecast = Forecast { replay, rate: self.kind().rate };
         match self.json {
             true => answer(format_args!("{}", forecast.json()), ExitCode::SUCCESS),
@@ -209,7 +209,7 @@ impl Sending {
     }
 
     /// Sends it, unless it is sent already.
-    fn carry_out(&self, config: &Config, replay: &Replay, at_last: bool) -> ExitCode {
+    fn carry_out(&self, config: &Config, replay: &ReplayPlan, at_last: bool) -> ExitCode {
         for topic in &replay.missing {
             let what = "kafka does not have it, or this user may not see it; nothing of it is sent";
             say(std::io::stderr(), format_args!("note: topic `{topic}`: {what}"));
@@ -219,7 +219,7 @@ impl Sending {
             say(std::io::stderr(), format_args!("note: `{partition}`: {what}"));
         }
         if replay.begun && !self.json {
-            let Replay { name, .. } = replay;
+            let ReplayPlan { name, .. } = replay;
             let (left, size) = (replay.left(), replay.size());
             let what = format!("continuing: {left} of {size} records are left (at most)");
             say(std::io::stderr(), format_args!("note: group `{name}`: {what}"));
@@ -257,13 +257,13 @@ impl Sending {
 /// Deletes the group of a replay that is over; otherwise says why it is kept.
 fn forget(config: &Config) -> Option<String> {
     match Session::open(config, &[], TIDY) {
-        Ok(session) => Replay::forget(&session, TIDY).err().map(|why| why.to_string()),
+        Ok(session) => ReplayPlan::forget(&session, TIDY).err().map(|why| why.to_string()),
         Err(failure) => Some(failure.what),
     }
 }
 
 /// Notes in a group that is kept that all of it is settled, or warns that it could not.
-fn close(config: &Config, replay: &Replay) {
+fn close(config: &Config, replay: &ReplayPlan) {
     let closed = Session::open(config, &[], TIDY).map_err(|failure| failure.what);
     let closed =
         closed.and_then(|session| replay.close(&session, TIDY).map_err(|error| error.to_string()));

@@ -10,7 +10,7 @@ use crate::config::Start;
 use crate::kafka::{Case, Oldest, Standing};
 use crate::record::TopicPartition;
 
-use super::{CommandError, Replay, Session};
+use super::{CommandError, ReplayPlan, Session};
 
 /// What is still to be settled.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl Goal {
     }
 
     /// What is left of a replay.
-    pub fn of(replay: &Replay) -> Self {
+    pub fn of(replay: &ReplayPlan) -> Self {
         let open = replay.open().into_iter();
         let open = open.map(|(place, (left, end))| (place, Open { end, left }));
         let open = open.collect::<BTreeMap<_, _>>();

@@ -10,7 +10,7 @@
 //! table, json
 //! ```
 //! The invariant: nothing is joined, and nothing is changed but by [`PositionsPlan::carry_out`], which Kafka refuses itself while
-//! somebody is in the group, and by [`Replay::fix`] and [`Replay::forget`] in the replay's own group. All is over by the deadline.
+//! somebody is in the group, and by [`ReplayPlan::fix`] and [`ReplayPlan::forget`] in the replay's own group. All is over by the deadline.
 
 mod failure;
 mod goal;
@@ -28,7 +28,7 @@ pub use failure::{CommandError, ErrorKind};
 pub use goal::{Goal, GoalLook};
 pub use lag::{Behind, Lag};
 pub use placing::{Placed, PositionsPlan};
-pub use replay::{Forecast, Replay, ReplaySpan, Replayed};
+pub use replay::{Forecast, ReplayPlan, ReplaySpan, Replayed};
 pub(crate) use session::enter;
 pub use session::{Selection, Session};
 pub use table::Shown;

@@ -17,7 +17,7 @@ use super::{CommandError, PositionTarget, Session};
 
 /// What is sent of each partition.
 #[derive(Debug)]
-pub struct Replay {
+pub struct ReplayPlan {
     /// The name of its group.
     pub name: String,
     /// What the group is doing, and who is in it.
@@ -32,11 +32,11 @@ pub struct Replay {
     pub renewed: Vec<String>,
 }
 
-/// A [`Replay`] that has not been carried out, and the records a second it may take at most.
+/// A [`ReplayPlan`] that has not been carried out, and the records a second it may take at most.
 #[derive(Debug)]
 pub struct Forecast<'a> {
     /// What is to be sent.
-    pub replay: &'a Replay,
+    pub replay: &'a ReplayPlan,
     /// Records a second.
     pub rate: Option<u64>,
 }
@@ -49,11 +49,11 @@ impl Forecast<'_> {
     }
 }
 
-/// A [`Replay`] that has ended.
+/// A [`ReplayPlan`] that has ended.
 #[derive(Debug)]
 pub struct Replayed<'a> {
     /// What was to be sent.
-    pub replay: &'a Replay,
+    pub replay: &'a ReplayPlan,
     /// Offsets that were settled this time.
     pub settled: i64,
     /// How long it took.
@@ -91,7 +91,7 @@ impl ReplaySpan {
     }
 }
 
-impl Replay {
+impl ReplayPlan {
     /// Asks, and changes nothing: what was fixed before, or else what is from `from` up to `to`, without what stands there.
     pub fn plan(
         session: &Session<'_>,

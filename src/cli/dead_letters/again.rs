@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::replay::{Sending, bound};
 use crate::config::Config;
-use crate::group::{CommandError, PositionTarget, Replay, Session};
+use crate::group::{CommandError, PositionTarget, ReplayPlan, Session};
 
 /// What is to be sent again.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ impl AgainArgs {
         &self,
         config: &Config,
         chosen: &BTreeSet<usize>,
-    ) -> Result<(Config, Replay), CommandError> {
+    ) -> Result<(Config, ReplayPlan), CommandError> {
         let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
         let dead = config.dead_letter_topics(chosen);
         if dead.is_empty() {
@@ -53,11 +53,11 @@ impl AgainArgs {
         let looked_at = asked.clone().of_topics(&dead);
         let mut session = Session::open(&looked_at, topics, *timeout)?;
         let read = session.read_by(config);
-        let plan = |session: &Session<'_>| Replay::next(session, self.from, *to);
+        let plan = |session: &Session<'_>| ReplayPlan::next(session, self.from, *to);
         let mut replay = plan(&session)?;
         if !dry_run {
             // What was asked for by `--from` is fixed by now, and goes on where it stands.
-            let again = |session: &Session<'_>| Replay::next(session, None, *to);
+            let again = |session: &Session<'_>| ReplayPlan::next(session, None, *to);
             replay = replay.fix(&mut session, again, *timeout)?;
         }
         Ok((asked.for_letters(chosen, &replay.topics(), &read), replay))
