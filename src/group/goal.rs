@@ -16,7 +16,7 @@ use super::{CommandError, ReplayPlan, Session};
 #[derive(Debug, Default)]
 pub struct Goal {
     /// Partitions that have not arrived.
-    open: BTreeMap<TopicPartition, Open>,
+    open: BTreeMap<TopicPartition, OpenPartition>,
     /// Where those stood when they were last looked at.
     stood: HashMap<TopicPartition, i64>,
     /// Those that were found to be gone, and nobody has heard of.
@@ -27,7 +27,7 @@ pub struct Goal {
 
 /// A partition that has not arrived.
 #[derive(Debug)]
-struct Open {
+struct OpenPartition {
     end: i64,
     /// Offsets below its end that are not settled, by the last look that could see it.
     left: i64,
@@ -55,7 +55,7 @@ impl Goal {
             };
             goal.records += behind;
             goal.partitions += 1;
-            goal.open.insert(standing.partition, Open { end, left: behind });
+            goal.open.insert(standing.partition, OpenPartition { end, left: behind });
         }
         Ok(Some(goal))
     }
@@ -63,7 +63,7 @@ impl Goal {
     /// What is left of a replay.
     pub fn of(replay: &ReplayPlan) -> Self {
         let open = replay.open().into_iter();
-        let open = open.map(|(place, (left, end))| (place, Open { end, left }));
+        let open = open.map(|(place, (left, end))| (place, OpenPartition { end, left }));
         let open = open.collect::<BTreeMap<_, _>>();
         let (records, partitions) = (replay.left(), open.len());
         Self { open, records, partitions, ..Self::default() }
