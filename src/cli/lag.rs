@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::answer;
 use super::asking::Asking;
-use crate::group::{Lag, Shown};
+use crate::group::{Lag, ShownGroup};
 
 use clap::Args;
 
@@ -29,7 +29,7 @@ pub(super) fn tell(asking: &Asking, timed: bool, all: bool) -> ExitCode {
         let lag = Lag::ask(session, timed)?;
         Ok(match asking.json {
             true => answer(format_args!("{}", lag.json()), ExitCode::SUCCESS),
-            false => answer(format_args!("{}", Shown { lag: &lag, all }), ExitCode::SUCCESS),
+            false => answer(format_args!("{}", ShownGroup { lag: &lag, all }), ExitCode::SUCCESS),
         })
     })
 }

@@ -31,6 +31,6 @@ pub use placing::{Placed, PositionsPlan};
 pub use replay::{Forecast, ReplayPlan, ReplaySpan, Replayed};
 pub(crate) use session::enter;
 pub use session::{Selection, Session};
-pub use table::Shown;
+pub use table::ShownGroup;
 pub(crate) use table::{empty, exact};
 pub use target::{PositionChange, PositionTarget};

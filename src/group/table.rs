@@ -53,14 +53,14 @@ fn who(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {
 
 /// A [`Lag`], with those partitions that are caught up or without.
 #[derive(Debug)]
-pub struct Shown<'a> {
+pub struct ShownGroup<'a> {
     /// What was found.
     pub lag: &'a Lag,
     /// Whether every partition is shown.
     pub all: bool,
 }
 
-impl Display for Shown<'_> {
+impl Display for ShownGroup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { lag, all } = self;
         who(f, &lag.name, &lag.group)?;
