@@ -12,8 +12,8 @@ use super::progress::Progress;
 use super::{REFUSED, Source, USAGE, answer, say, time};
 use crate::group::{CommandError, Selection};
 use crate::letters::{
-    Before, Counts, DeadLetterTopics, Filter, FoundLetter, LetterEntries, LetterPlace, Listing,
-    Purge, Shown, Time, What,
+    Before, DeadLetterTopics, Filter, FoundLetter, LetterCounts, LetterEntries, LetterPlace,
+    Listing, Purge, Shown, Time, What,
 };
 
 /// What is to be done.
@@ -132,7 +132,7 @@ fn list(list: &ListArgs) -> ExitCode {
     list.common.with(&list.topics, |topics| {
         let what = match list.each {
             true => What::Entries(LetterEntries::new(list.limit as usize)),
-            false => What::Counts(Counts::default()),
+            false => What::Counts(LetterCounts::default()),
         };
         let ListArgs { sources, reasons, from, to, .. } = list;
         let (sources, reasons) = (sources.clone(), reasons.clone());

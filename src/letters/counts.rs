@@ -39,7 +39,7 @@ impl Count {
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
-pub struct Counts {
+pub struct LetterCounts {
     /// Each kind.
     pub sorts: BTreeMap<Sort, Count>,
     /// Those of more kinds than are told apart.
@@ -48,7 +48,7 @@ pub struct Counts {
     pub all: Count,
 }
 
-impl Counts {
+impl LetterCounts {
     pub(super) fn add(&mut self, letter: &Opened<'_>) {
         let (origin, time) = (&letter.origin, letter.record.timestamp);
         self.all.add(time);
@@ -89,7 +89,7 @@ pub(super) mod tests {
 
     #[test]
     fn each_kind_is_counted_and_has_its_times() {
-        let mut counts = Counts::default();
+        let mut counts = LetterCounts::default();
         for (topic, reason, time) in [
             ("orders", "refused", Some(30)),
             ("orders", "refused", Some(10)),
@@ -113,7 +113,7 @@ pub(super) mod tests {
 
     #[test]
     fn however_many_kinds_there_are_so_many_are_held() {
-        let mut counts = Counts::default();
+        let mut counts = LetterCounts::default();
         for number in 0..KINDS + 500 {
             for _ in 0..2 {
                 counts.add(&opened(&format!("t{number}"), 0, "refused", Some(number as i64)));

@@ -8,13 +8,13 @@ use crate::kafka::{Opened, Unread};
 use crate::record::{Record, TopicPartition};
 
 use super::topics::of_reading;
-use super::{Counts, DeadLetterTopics, Filter, LetterEntries};
+use super::{DeadLetterTopics, Filter, LetterCounts, LetterEntries};
 
 /// What is told of the letters.
 #[derive(Debug)]
 pub enum What {
     /// How many there are of each kind.
-    Counts(Counts),
+    Counts(LetterCounts),
     /// Single ones.
     Entries(LetterEntries),
 }

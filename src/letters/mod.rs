@@ -24,7 +24,7 @@ mod purge;
 mod table;
 mod topics;
 
-pub use counts::Counts;
+pub use counts::LetterCounts;
 pub use entries::LetterEntries;
 pub use filter::{Filter, Time};
 pub use letter::{FoundLetter, LetterPlace, Shown};

@@ -117,7 +117,7 @@ pub(super) struct VerifyState {
     #[serde(default)]
     pub(super) live: Option<Live>,
     pub(super) runs: Vec<String>,
-    pub(super) counts: Counts,
+    pub(super) counts: EntryCounts,
 }
 
 impl HubState {
@@ -130,7 +130,7 @@ impl HubState {
 
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Counts {
+pub(super) struct EntryCounts {
     pub(super) records: u64,
     pub(super) events: u64,
     /// Events of topics or senders that are not compared.
@@ -152,7 +152,7 @@ impl VerifyState {
             letters: Vec::new(),
             live: None,
             runs: Vec::new(),
-            counts: Counts::default(),
+            counts: EntryCounts::default(),
         }
     }
 

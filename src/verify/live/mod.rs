@@ -27,7 +27,7 @@ use crate::readback::ReadHub;
 
 use super::ledger::{self, Ledger};
 use super::report::VerifyReport;
-use super::state::{Counts, Live, VerifyState};
+use super::state::{EntryCounts, Live, VerifyState};
 use super::{CompareRequest, ProgressWatch};
 
 /// How often it is looked between two rounds whether it is to be stopped.
@@ -182,6 +182,6 @@ fn close(state: &mut VerifyState, live: Live) {
         lane.next = Some(lane.next.unwrap_or(0).max(lane.until + 1));
     }
     state.letters_read = false;
-    state.counts = Counts::default();
+    state.counts = EntryCounts::default();
     state.live = Some(Live { open: false, settled: Some(live.asked), ..live });
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::super::compare::Fault;
 use super::super::super::entry::{ANYWHERE, Digests};
-use super::super::super::state::{Counts, HubState, Live, TopicHub};
+use super::super::super::state::{EntryCounts, HubState, Live, TopicHub};
 use super::*;
 
 /// A state with one way, and these ranges of its partitions.
@@ -38,7 +38,7 @@ fn state(ranges: &[(i64, i64)], fresh: bool) -> VerifyState {
         letters: Vec::new(),
         live: Some(Live::default()),
         runs: Vec::new(),
-        counts: Counts::default(),
+        counts: EntryCounts::default(),
     }
 }
 
