@@ -20,7 +20,7 @@ pub struct Sort {
 
 /// How many, and when their records were written: in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Count {
+pub struct LetterCount {
     /// How many.
     pub letters: u64,
     /// The first of them that says when.
@@ -29,7 +29,7 @@ pub struct Count {
     pub last: Option<i64>,
 }
 
-impl Count {
+impl LetterCount {
     fn add(&mut self, time: Option<i64>) {
         self.letters += 1;
         self.first = [self.first, time].into_iter().flatten().min();
@@ -41,11 +41,11 @@ impl Count {
 #[derive(Debug, Clone, Default)]
 pub struct LetterCounts {
     /// Each kind.
-    pub sorts: BTreeMap<Sort, Count>,
+    pub sorts: BTreeMap<Sort, LetterCount>,
     /// Those of more kinds than are told apart.
-    pub others: Count,
+    pub others: LetterCount,
     /// All of them.
-    pub all: Count,
+    pub all: LetterCount,
 }
 
 impl LetterCounts {
@@ -100,7 +100,7 @@ pub(super) mod tests {
             counts.add(&opened(topic, 0, reason, time));
         }
         let kinds = counts.sorts.iter().map(|(sort, count)| (&*sort.source, &*sort.reason, *count));
-        let count = |letters, first, last| Count { letters, first, last };
+        let count = |letters, first, last| LetterCount { letters, first, last };
         let expected = [
             ("orders", "refused", count(3, Some(10), Some(30))),
             ("orders", "too_large", count(1, None, None)),
@@ -108,7 +108,7 @@ pub(super) mod tests {
         ];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);
         assert_eq!(counts.all, count(5, Some(10), Some(30)));
-        assert_eq!(counts.others, Count::default());
+        assert_eq!(counts.others, LetterCount::default());
     }
 
     #[test]

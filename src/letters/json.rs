@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::group::exact;
 use crate::record::Header;
 
-use super::counts::{Count, Sort};
+use super::counts::{LetterCount, Sort};
 use super::entries::LetterEntry;
 use super::letter::hint;
 use super::listing::TopicContent;
@@ -76,8 +76,8 @@ struct Rest {
     why: String,
 }
 
-impl<'a> From<(&'a Sort, &Count)> for Kind<'a> {
-    fn from((sort, count): (&'a Sort, &Count)) -> Self {
+impl<'a> From<(&'a Sort, &LetterCount)> for Kind<'a> {
+    fn from((sort, count): (&'a Sort, &LetterCount)) -> Self {
         let hub = sort.hub.as_ref();
         Self {
             source: &sort.source,

@@ -7,7 +7,7 @@ use comfy_table::Table;
 use crate::group::{empty, exact};
 use crate::record::Header;
 
-use super::counts::{Count, KINDS};
+use super::counts::{KINDS, LetterCount};
 use super::letter::hint;
 use super::listing::TopicContent;
 use super::purge::PurgedPartition;
@@ -55,7 +55,7 @@ impl Listing {
                 let header = ["source", "reason", "hub", "letters", "first", "last"];
                 let mut table = empty(header, 3..6);
                 for (sort, count) in &counts.sorts {
-                    let Count { letters, first, last } = *count;
+                    let LetterCount { letters, first, last } = *count;
                     let (source, reason) = (sort.source.clone(), sort.reason.clone());
                     let (hub, letters) = (hub(lent(sort.hub.as_ref())), letters.to_string());
                     table.add_row([source, reason, hub, letters, minute(first), minute(last)]);
