@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::steer::is_meant;
-use super::{CONFIGURATION, REFUSED, Source, TRY_AGAIN, USAGE, answer, say, time};
+use super::{CONFIGURATION, ConfigSource, REFUSED, TRY_AGAIN, USAGE, answer, say, time};
 use crate::config::{Config, Topics};
 use crate::connect;
 use crate::group::{CommandError, ErrorKind, Selection, Session};
@@ -17,7 +17,7 @@ use crate::group::{CommandError, ErrorKind, Selection, Session};
 #[derive(Debug, Args)]
 pub(super) struct Asking {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Only this topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
@@ -44,7 +44,7 @@ impl Asking {
 
 /// Reads the configuration and does `what` with it; why that cannot be is told, with `json` as a document.
 pub(super) fn answered(
-    source: &Source,
+    source: &ConfigSource,
     json: bool,
     what: impl FnOnce(&Config) -> Result<ExitCode, CommandError>,
 ) -> ExitCode {
@@ -55,12 +55,12 @@ pub(super) fn answered(
 }
 
 /// The configuration, or the exit code once it has been told what is wrong with it.
-pub(super) fn read(source: &Source, as_json: bool) -> Result<Config, ExitCode> {
+pub(super) fn read(source: &ConfigSource, as_json: bool) -> Result<Config, ExitCode> {
     let begun = std::time::Instant::now();
     match source.read() {
         Ok(config) => {
             if !as_json {
-                Source::warned(&config);
+                ConfigSource::warned(&config);
             }
             Ok(config)
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, answer, say, time, told};
+use super::{CONFIGURATION, ConfigSource, INTERNAL, REFUSED, answer, say, time, told};
 use crate::config::Config;
 use crate::connect::{self, CheckReport};
 
@@ -14,7 +14,7 @@ use crate::connect::{self, CheckReport};
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Also test access to every broker, topic, namespace and hub; nothing is sent
     #[arg(long)]
     connect: bool,
@@ -37,7 +37,7 @@ pub(super) fn check(check: &Check) -> ExitCode {
         Err(problems) => return told(&problems),
     };
     if !check.json {
-        Source::warned(&config);
+        ConfigSource::warned(&config);
     }
     match (check.connect, check.json) {
         (true, _) => connected(check, &config),
@@ -50,7 +50,7 @@ pub(super) fn check(check: &Check) -> ExitCode {
     }
 }
 
-fn good(source: &Source, config: &Config) -> ExitCode {
+fn good(source: &ConfigSource, config: &Config) -> ExitCode {
     let (mappings, namespaces) = (config.mappings.len(), config.eventhubs.len());
     let file = source.config.display();
     answer(

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
-use super::{CONFIGURATION, Source, answer, told};
+use super::{CONFIGURATION, ConfigSource, answer, told};
 use crate::config::schema;
 use crate::connect;
 
@@ -27,7 +27,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct Show {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Write the configuration, or the problems, as one JSON document
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ fn show(show: &Show) -> ExitCode {
     match source.effective() {
         Ok(effective) if *json => answer(format_args!("{}", effective.json()), ExitCode::SUCCESS),
         Ok(effective) => {
-            Source::warned(&effective.config);
+            ConfigSource::warned(&effective.config);
             answer(format_args!("{effective}"), ExitCode::SUCCESS)
         }
         Err(problems) if *json => {

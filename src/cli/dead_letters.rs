@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::asking::{answered, can_ask, is_agreed};
 use super::progress::Progress;
-use super::{REFUSED, Source, USAGE, answer, say, time};
+use super::{ConfigSource, REFUSED, USAGE, answer, say, time};
 use crate::group::{CommandError, Selection};
 use crate::letters::{
     Before, DeadLetterTopics, Filter, FoundLetter, LetterCounts, LetterEntries, LetterPlace,
@@ -38,7 +38,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct Common {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Write the result, or the error, as one JSON document
     #[arg(long)]
     json: bool,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Source, answer, say};
+use super::{ConfigSource, answer, say};
 use crate::config::{Config, HUB_NAMES, LeftOut, Outline, TOPIC_NAMES, UNKNOWN, is_topic};
 use crate::route::{Need, Needs, needs};
 
@@ -16,7 +16,7 @@ use crate::route::{Need, Needs, needs};
 #[derive(Debug, Args)]
 pub(super) struct HubsArgs {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Output: the facts as JSON, `az` commands, or parameters of `deploy/azure/main.bicep`
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
@@ -65,7 +65,7 @@ pub(super) fn hubs(question: &HubsArgs) -> ExitCode {
         Ok(outline) => outline,
         Err(code) => return code,
     };
-    Source::warned(&config);
+    ConfigSource::warned(&config);
     for name in &unknown {
         say(
             std::io::stderr(),

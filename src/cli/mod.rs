@@ -122,7 +122,7 @@ enum Command {
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
-struct Source {
+struct ConfigSource {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -131,7 +131,7 @@ struct Source {
     overrides: Vec<(String, String)>,
 }
 
-impl Source {
+impl ConfigSource {
     /// The configuration, or the exit code once its problems have been said.
     fn load(&self) -> Result<Config, ExitCode> {
         self.read().map_err(|problems| told(&problems))

@@ -14,7 +14,7 @@ use clap::Args;
 use super::asking::{failed, meant, read};
 use super::caught_up::{Aim, CatchUp};
 use super::run::until_told;
-use super::{Source, TRY_AGAIN, answer, say, time};
+use super::{ConfigSource, TRY_AGAIN, answer, say, time};
 use crate::config::{self, Config, LogFormat};
 use crate::group::{
     CommandError, Forecast, Goal, PositionTarget, ReplayPlan, Replayed, Selection, Session,
@@ -37,7 +37,7 @@ pub(super) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(super) struct Sending {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Where to stop, exclusive; by default the end of each partition when the first run starts
     #[arg(long, value_name = "TIME|OFFSET", default_value = "latest", value_parser = bound)]
     pub(super) to: PositionTarget,

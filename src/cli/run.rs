@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::caught_up::{Aim, CatchUp, CatchUpWatch};
 use super::progress::Progress;
-use super::{CONFIGURATION, INTERNAL, REFUSED, Source, TRY_AGAIN, say, signals, told};
+use super::{CONFIGURATION, ConfigSource, INTERNAL, REFUSED, TRY_AGAIN, say, signals, told};
 use crate::admin::log::{self, LogError};
 use crate::admin::{Changes, Reloads};
 use crate::bridge::{self, Reloading, RunError};
@@ -17,7 +17,7 @@ use crate::config::{Config, LogFormat};
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Exit with 69 at the start unless every mapping can run; by default the others run
     #[arg(long)]
     strict: bool,

@@ -12,7 +12,7 @@ use clap::Args;
 use super::asking::answered;
 use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
-use super::{REFUSED, Source, say, signals};
+use super::{ConfigSource, REFUSED, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
 use crate::group::{CommandError, PositionTarget};
@@ -25,7 +25,7 @@ const LAST: i64 = 10;
 #[derive(Debug, Args)]
 pub(super) struct TailArgs {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// The hub, as a mapping names it, also with its namespace
     #[arg(value_name = "[NAMESPACE/]HUB")]
     hub: String,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::asking::{answered, failed, meant};
-use super::{Source, UNSENT, USAGE, say, time};
+use super::{ConfigSource, UNSENT, USAGE, say, time};
 use crate::config::Config;
 use crate::group::{CommandError, Selection};
 use crate::record::OwnedRecord;
@@ -25,7 +25,7 @@ const LIMIT: usize = 1 << 20;
 #[derive(Debug, Args)]
 pub(super) struct TryArgs {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Only this mapping: its number, counted from 0, or the name of its topic, pattern or hub; may be repeated
     #[arg(long = "mapping", value_name = "MAPPING")]
     mappings: Vec<String>,

@@ -15,7 +15,7 @@ use super::asking::{failed, meant, read};
 use super::progress::Progress;
 use super::reading::{ReadingArgs, no_runtime};
 use super::replay::bound;
-use super::{Source, TRY_AGAIN, UNPROVEN, answer, say, signals};
+use super::{ConfigSource, TRY_AGAIN, UNPROVEN, answer, say, signals};
 use crate::config::Config;
 use crate::group::{CommandError, PositionTarget, Selection};
 use crate::letters::Time;
@@ -25,7 +25,7 @@ use crate::verify::{self, ProgressWatch, VerifyOutcome};
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
-    source: Source,
+    source: ConfigSource,
     /// Where to start in Kafka: a time such as `2026-01-31T08:00:00Z`, a date (midnight UTC), `earliest`, or an offset of one partition.
     /// With `--live`, by default the committed positions of the group
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound, required_unless_present = "live")]

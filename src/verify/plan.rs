@@ -11,7 +11,7 @@ use crate::route::{Route, Router};
 
 use super::CompareRequest;
 use super::source::replayed;
-use super::state::{HubRange, HubState, Source, TopicHub, VerifyState};
+use super::state::{HubRange, HubState, KafkaRange, TopicHub, VerifyState};
 
 /// Clocks may differ by so much, in milliseconds: an event may seem to be stored before its record was written.
 pub(super) const SLACK: i64 = 600_000;
@@ -85,7 +85,7 @@ impl KafkaView {
         &self,
         name: String,
         question: &CompareRequest,
-        sources: Vec<Source>,
+        sources: Vec<KafkaRange>,
         hubs: &[ReadHub],
     ) -> Result<VerifyState, CommandError> {
         let since = match (question.stored_from, question.from) {
@@ -138,7 +138,10 @@ impl KafkaView {
     }
 
     /// The offsets of the range, as Kafka has them now.
-    pub(super) fn sources(&self, question: &CompareRequest) -> Result<Vec<Source>, CommandError> {
+    pub(super) fn sources(
+        &self,
+        question: &CompareRequest,
+    ) -> Result<Vec<KafkaRange>, CommandError> {
         let mut places = Vec::new();
         for (topic, _) in &self.topics {
             let count = self.cluster.topics[topic].partitions;
@@ -170,7 +173,7 @@ impl KafkaView {
             };
             let (asked, until) = (at(question.from, &from)?, at(question.to, &to)?);
             let begin = asked.clamp(first, end);
-            sources.push(Source {
+            sources.push(KafkaRange {
                 topic: place.topic.to_string(),
                 partition: place.partition,
                 from: begin,

@@ -18,7 +18,7 @@ use crate::trial::{AssumedHub, Trial};
 
 use super::entry::{ANYWHERE, Digests, EntryKind, SpoolEntry};
 use super::ledger::Ledger;
-use super::state::{Source, VerifyState};
+use super::state::{KafkaRange, VerifyState};
 use super::watch::ProgressWatch;
 
 /// What a hub takes where it does not say so.
@@ -81,7 +81,7 @@ pub(super) fn read(
     Ok(!stopped)
 }
 
-fn stretch(source: &Source) -> Stretch {
+fn stretch(source: &KafkaRange) -> Stretch {
     let partition = TopicPartition::new(source.topic.as_str(), source.partition);
     Stretch { partition, from: source.next, to: source.to }
 }

@@ -16,7 +16,7 @@ const FILE: &str = "verify.json";
 
 /// Offsets of a Kafka partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Source {
+pub(super) struct KafkaRange {
     pub(super) topic: String,
     pub(super) partition: i32,
     /// The first that is to be read, and behind the last.
@@ -107,7 +107,7 @@ pub(super) struct VerifyState {
     pub(super) question: String,
     /// From when on events are read, in milliseconds since the Unix epoch; `None`: all that are there.
     pub(super) since: Option<i64>,
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<KafkaRange>,
     pub(super) hubs: Vec<HubState>,
     pub(super) ways: Vec<TopicHub>,
     pub(super) letters_read: bool,

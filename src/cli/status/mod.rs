@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::{INTERNAL, REFUSED, Source, answer, say};
+use super::{ConfigSource, INTERNAL, REFUSED, answer, say};
 use crate::config::Admin;
 use crate::status::document::Document;
 
@@ -95,7 +95,7 @@ fn addresses(named: Vec<String>, config: Option<&Path>) -> Result<Vec<String>, E
 /// configuration is said, and the exit code is the error.
 pub(super) fn listen(config: Option<&Path>) -> Result<SocketAddr, ExitCode> {
     let Some(config) = config else { return Ok(Admin::default().listen) };
-    let source = Source { config: config.to_owned(), overrides: Vec::new() };
+    let source = ConfigSource { config: config.to_owned(), overrides: Vec::new() };
     let mut listen = source.load()?.admin.listen;
     // Everywhere is also here.
     if listen.ip().is_unspecified() {

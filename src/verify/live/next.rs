@@ -5,18 +5,22 @@ use crate::group::PositionTarget;
 use crate::kafka::{Case, Standing};
 
 use super::super::plan::offset;
-use super::super::state::{HubRange, Source};
+use super::super::state::{HubRange, KafkaRange};
 
 /// The range of a partition in the next round, if it has one: from where the last one ended, or as `from` says, up to what is committed.
 /// `found` is the first record at or after the time of `from`, or the end.
 pub(super) fn source(
-    known: Option<&Source>,
+    known: Option<&KafkaRange>,
     at: &Standing,
     from: PositionTarget,
     found: Option<i64>,
-) -> Option<Source> {
-    let stays =
-        |known: &Source| Source { from: known.to, next: known.to, trimmed: false, ..known.clone() };
+) -> Option<KafkaRange> {
+    let stays = |known: &KafkaRange| KafkaRange {
+        from: known.to,
+        next: known.to,
+        trimmed: false,
+        ..known.clone()
+    };
     let Some(log @ (first, end)) = at.log else { return known.map(stays) };
     let committed = match at.case {
         Case::Good | Case::Gone | Case::Held => at.committed.map(|committed| committed.min(end)),
@@ -24,7 +28,7 @@ pub(super) fn source(
         Case::Renewed | Case::New | Case::Unknown => None,
     };
     let id = at.topic_id();
-    let is_same = |known: &&Source| {
+    let is_same = |known: &&KafkaRange| {
         let other = known.topic_id.as_ref().zip(id.as_ref()).is_some_and(|(was, is)| was != is);
         known.to <= end && !other
     };
@@ -33,7 +37,7 @@ pub(super) fn source(
         let (from, to) = (known.to, committed.unwrap_or(known.to).max(known.to));
         let (trimmed, next) = (first > from && to > from, first.clamp(from, to));
         let topic_id = id.or_else(|| known.topic_id.clone());
-        return Some(Source {
+        return Some(KafkaRange {
             topic,
             partition,
             from,
@@ -53,7 +57,7 @@ pub(super) fn source(
     let from = asked.clamp(first, end);
     let to = committed.max(from);
     let trimmed = first > 0 && from == first && to > from;
-    Some(Source { topic, partition, from, to, trimmed, next: from, fresh: true, topic_id: id })
+    Some(KafkaRange { topic, partition, from, to, trimmed, next: from, fresh: true, topic_id: id })
 }
 
 /// What a round reads of a hub partition that reaches so far now, and whether retention has taken what it was to begin with.
@@ -96,15 +100,15 @@ mod tests {
         Standing::sample(TopicPartition::new("orders", 0), case, committed, Some(log))
     }
 
-    fn range(source: Option<Source>) -> (i64, i64, i64, bool) {
+    fn range(source: Option<KafkaRange>) -> (i64, i64, i64, bool) {
         let source = source.unwrap();
         (source.from, source.next, source.to, source.fresh)
     }
 
-    fn compared(to: i64) -> Source {
+    fn compared(to: i64) -> KafkaRange {
         let first =
             source(None, &standing(Case::Good, Some(to), (0, to)), PositionTarget::Shift(0), None);
-        Source { fresh: false, ..first.unwrap() }
+        KafkaRange { fresh: false, ..first.unwrap() }
     }
 
     #[test]
@@ -154,7 +158,7 @@ mod tests {
         let again = standing(Case::Good, Some(2), (0, 3));
         let next = source(Some(&compared(7)), &again, PositionTarget::Shift(0), None);
         assert_eq!(range(next), (2, 2, 2, true));
-        let known = Source { topic_id: Some("old".to_owned()), ..compared(7) };
+        let known = KafkaRange { topic_id: Some("old".to_owned()), ..compared(7) };
         let longer = standing(Case::Good, Some(9), (0, 9));
         let next = source(Some(&known), &longer.clone(), PositionTarget::Shift(0), None);
         assert_eq!(range(next), (7, 7, 9, false), "kafka names no topic");

@@ -11,7 +11,7 @@ use crate::kafka::{Oldest, Standing, Topic};
 use crate::readback::ReadHub;
 
 use super::super::plan::{KafkaView, SLACK, ask};
-use super::super::state::{HubState, Live, Source, VerifyState};
+use super::super::state::{HubState, KafkaRange, Live, VerifyState};
 use super::super::{CompareRequest, open_hubs};
 use super::next::{self, Expired};
 
@@ -88,7 +88,7 @@ impl KafkaView {
 /// A topic and the number of a partition.
 type Name<'a> = (&'a str, i32);
 
-fn of_source(source: &Source) -> Name<'_> {
+fn of_source(source: &KafkaRange) -> Name<'_> {
     (&source.topic, source.partition)
 }
 
@@ -98,15 +98,15 @@ fn of_standing(standing: &Standing) -> Name<'_> {
 
 /// The ranges of the round. A partition that is not there any more has an empty one.
 fn sources(
-    known: &[Source],
+    known: &[KafkaRange],
     standings: &[Standing],
     asked: &KafkaView,
     question: &CompareRequest,
-) -> Result<Vec<Source>, CommandError> {
+) -> Result<Vec<KafkaRange>, CommandError> {
     if matches!(question.from, PositionTarget::Offset(_)) && standings.len() > 1 {
         return Err(CommandError::offset_of_many(standings.len()));
     }
-    let of: HashMap<Name<'_>, &Source> = known.iter().map(|it| (of_source(it), it)).collect();
+    let of: HashMap<Name<'_>, &KafkaRange> = known.iter().map(|it| (of_source(it), it)).collect();
     let found = match question.from {
         PositionTarget::Start(config::Start::At(time)) => {
             let fresh = standings.iter().filter(|it| !of.contains_key(&of_standing(it)));
@@ -120,16 +120,16 @@ fn sources(
         let found = found.map(|(found, (_, end))| found.unwrap_or(end));
         next::source(of.get(&of_standing(standing)).copied(), standing, question.from, found)
     };
-    let mut sources: Vec<Source> = standings.iter().filter_map(next).collect();
+    let mut sources: Vec<KafkaRange> = standings.iter().filter_map(next).collect();
     let there: HashSet<Name<'_>> = standings.iter().map(of_standing).collect();
     let gone = known.iter().filter(|source| !there.contains(&of_source(source)));
-    sources.extend(gone.map(|it| Source { from: it.to, next: it.to, ..it.clone() }));
+    sources.extend(gone.map(|it| KafkaRange { from: it.to, next: it.to, ..it.clone() }));
     Ok(sources)
 }
 
 /// From when on events are read in the first round: those of the range are not older than its first records.
 fn first_since(
-    sources: &[Source],
+    sources: &[KafkaRange],
     standings: &[Standing],
     asked: &KafkaView,
     question: &CompareRequest,

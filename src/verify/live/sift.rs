@@ -10,7 +10,7 @@ use super::super::compare::{Comparison, Sums};
 use super::super::entry::{EntryKind, SpoolEntry};
 use super::super::ledger::{Ledger, MOST};
 use super::super::runs::Runs;
-use super::super::state::{Source, VerifyState};
+use super::super::state::{KafkaRange, VerifyState};
 
 /// Where an entry belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +71,13 @@ fn sift(
 /// The ranges of a round.
 struct Ranges<'a> {
     state: &'a VerifyState,
-    sources: HashMap<&'a str, HashMap<i32, &'a Source>>,
+    sources: HashMap<&'a str, HashMap<i32, &'a KafkaRange>>,
     meant: &'a [Selection],
 }
 
 impl<'a> Ranges<'a> {
     fn of(state: &'a VerifyState, meant: &'a [Selection]) -> Self {
-        let mut sources: HashMap<&str, HashMap<i32, &Source>> = HashMap::new();
+        let mut sources: HashMap<&str, HashMap<i32, &KafkaRange>> = HashMap::new();
         for source in &state.sources {
             sources.entry(&source.topic).or_default().insert(source.partition, source);
         }

@@ -11,7 +11,7 @@ use super::*;
 
 /// A state with one way, and these ranges of its partitions.
 fn state(ranges: &[(i64, i64)], fresh: bool) -> VerifyState {
-    let source = |(partition, (from, to)): (usize, &(i64, i64))| Source {
+    let source = |(partition, (from, to)): (usize, &(i64, i64))| KafkaRange {
         topic: "orders".to_owned(),
         partition: partition as i32,
         from: *from,
