@@ -10,7 +10,7 @@ const NONE: i64 = -1;
 
 /// A fault, or what may be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
+pub enum Discrepancy {
     /// There is no event of a record.
     Missing,
     /// There are more events of a record than there should be.
@@ -25,7 +25,7 @@ pub enum Fault {
     Unexpected,
 }
 
-impl Fault {
+impl Discrepancy {
     /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Missing,
@@ -53,7 +53,7 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: Discrepancy,
     /// Number of the topic and hub.
     pub way: u32,
     /// The Kafka partition.
@@ -76,7 +76,7 @@ pub struct Sums {
     /// Events of records in the range that are there.
     pub found: u64,
     /// How many of each fault there are, by the number of the topic and hub.
-    pub faults: HashMap<(u32, Fault), u64>,
+    pub faults: HashMap<(u32, Discrepancy), u64>,
     /// Records that their mapping filters.
     pub filtered: u64,
     /// Records that are refused and have their letter, or should have one.
@@ -97,7 +97,7 @@ pub struct Sums {
 
 impl Sums {
     /// How many there are of a fault.
-    pub fn of(&self, fault: Fault) -> u64 {
+    pub fn of(&self, fault: Discrepancy) -> u64 {
         self.faults.iter().filter(|((_, of), _)| *of == fault).map(|(_, count)| count).sum()
     }
 
@@ -128,7 +128,7 @@ pub(super) struct Comparison<'a> {
     /// The same of the partitions that are behind, where somebody goes on from there.
     ends: Option<Vec<SpoolEntry>>,
     /// How many of each fault there are.
-    told: HashMap<Fault, usize>,
+    told: HashMap<Discrepancy, usize>,
 }
 
 /// What retention has taken.
@@ -177,7 +177,7 @@ impl<'a> Comparison<'a> {
     /// Takes an event of a record that was compared before, with all its events.
     pub(super) fn again(&mut self, entry: &SpoolEntry) {
         self.enter(entry);
-        self.fault(Fault::Twice, entry, Some(entry));
+        self.fault(Discrepancy::Twice, entry, Some(entry));
     }
 
     /// Where the last events of the partitions stand that are behind, for the comparison that goes on from there.
@@ -279,11 +279,11 @@ impl<'a> Comparison<'a> {
         for event in others {
             let known = expected.iter().any(|record| record.digests == event.digests);
             match (expected.first(), open.is_empty()) {
-                (None, _) => self.fault(Fault::Unexpected, event, Some(event)),
-                (Some(_), _) if known => self.fault(Fault::Twice, event, Some(event)),
+                (None, _) => self.fault(Discrepancy::Unexpected, event, Some(event)),
+                (Some(_), _) if known => self.fault(Discrepancy::Twice, event, Some(event)),
                 (Some(_), false) => self.altered(open.remove(0), event),
                 (Some(first), true) => {
-                    self.fault(Fault::Twice, event, Some(event));
+                    self.fault(Discrepancy::Twice, event, Some(event));
                     self.altered(first, event);
                 }
             }
@@ -300,7 +300,7 @@ impl<'a> Comparison<'a> {
             } else if self.trimmed.before(record.way, known).is_some_and(|time| record.at < time) {
                 self.sums.expired += 1;
             } else {
-                self.fault(Fault::Missing, record, None);
+                self.fault(Discrepancy::Missing, record, None);
             }
         }
     }
@@ -313,7 +313,7 @@ impl<'a> Comparison<'a> {
             headers != event.digests.headers,
             body != event.digests.body,
         ];
-        self.fault(Fault::Altered, event, Some(event));
+        self.fault(Discrepancy::Altered, event, Some(event));
         if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
             example.differs = differs;
         }
@@ -324,7 +324,7 @@ impl<'a> Comparison<'a> {
         let here =
             |record: &SpoolEntry| [ANYWHERE, event.hub_partition].contains(&record.hub_partition);
         let Some(first) = expected.first().filter(|_| !expected.iter().any(here)) else { return };
-        self.fault(Fault::Misplaced, event, Some(event));
+        self.fault(Discrepancy::Misplaced, event, Some(event));
         if let Some(example) = self.sums.examples.last_mut().filter(|it| is_of(it, event)) {
             example.should = Some(first.hub_partition);
         }
@@ -339,12 +339,12 @@ impl<'a> Comparison<'a> {
             }
             let before = self.last.insert(event.hub_partition, event.at);
             if before.is_some_and(|before| before > event.at) {
-                self.fault(Fault::Disorder, event, Some(event));
+                self.fault(Discrepancy::Disorder, event, Some(event));
             }
         }
     }
 
-    fn fault(&mut self, fault: Fault, of: &SpoolEntry, event: Option<&SpoolEntry>) {
+    fn fault(&mut self, fault: Discrepancy, of: &SpoolEntry, event: Option<&SpoolEntry>) {
         *self.sums.faults.entry((of.way, fault)).or_default() += 1;
         let told = self.told.entry(fault).or_default();
         *told += 1;
@@ -364,7 +364,7 @@ impl<'a> Comparison<'a> {
 
 /// Whether the example is about that event, and may be completed.
 fn is_of(example: &Example, event: &SpoolEntry) -> bool {
-    matches!(example.fault, Fault::Altered | Fault::Misplaced)
+    matches!(example.fault, Discrepancy::Altered | Discrepancy::Misplaced)
         && example.event == Some((event.hub_partition, event.at))
         && (example.way, example.partition, example.offset)
             == (event.way, event.partition, event.offset)

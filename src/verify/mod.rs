@@ -40,7 +40,7 @@ use crate::group::{CommandError, PositionTarget, Selection};
 use crate::readback::{HubPlace, ReadHub};
 use crate::trial;
 
-pub use compare::{Example, Fault, Sums};
+pub use compare::{Discrepancy, Example, Sums};
 pub use live::{Round, Rounds, follow};
 pub use report::{AtHub, VerifyReport};
 pub use watch::ProgressWatch;

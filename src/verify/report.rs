@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plain;
 
-use super::compare::{Example, Fault, Sums};
+use super::compare::{Discrepancy, Example, Sums};
 use super::state::{HubState, VerifyState};
 
 /// See the module. `docs/commands.md` says what each key of its JSON means.
@@ -46,7 +46,7 @@ impl AtHub<'_> {
 
     /// Whether it is what is promised: at least once is also twice.
     fn is_no_fault(&self) -> bool {
-        !self.once && self.fault == Fault::Twice.as_str()
+        !self.once && self.fault == Discrepancy::Twice.as_str()
     }
 }
 
@@ -116,7 +116,7 @@ impl VerifyReport {
             let HubState { namespace, hub, .. } = &self.state.hubs[way.hub];
             let (once, number) = (way.once, number as u32);
             let letters = self.sums.letters_missing.get(&number).copied();
-            let counts = Fault::ALL.map(|fault| {
+            let counts = Discrepancy::ALL.map(|fault| {
                 (fault.as_str(), self.sums.faults.get(&(number, fault)).copied().unwrap_or(0))
             });
             let counts = counts.into_iter().chain([(LETTER_MISSING, letters.unwrap_or(0))]);
@@ -145,7 +145,7 @@ impl VerifyReport {
     /// What [`VerifyReport::json`] writes.
     pub(super) fn document(&self) -> Value {
         let (sums, counts) = (&self.sums, &self.state.counts);
-        let faults: serde_json::Map<String, Value> = Fault::ALL
+        let faults: serde_json::Map<String, Value> = Discrepancy::ALL
             .iter()
             .map(|fault| (fault.as_str().to_owned(), json!(sums.of(*fault))))
             .collect();
@@ -211,12 +211,12 @@ impl fmt::Display for VerifyReport {
             sums.expected, counts.records, sums.found
         )?;
         for (fault, says) in [
-            (Fault::Missing, "missing"),
-            (Fault::Twice, "twice"),
-            (Fault::Disorder, "out of order"),
-            (Fault::Altered, "altered"),
-            (Fault::Misplaced, "on the wrong hub partition"),
-            (Fault::Unexpected, "unexpected: the mapping filters or refuses the record"),
+            (Discrepancy::Missing, "missing"),
+            (Discrepancy::Twice, "twice"),
+            (Discrepancy::Disorder, "out of order"),
+            (Discrepancy::Altered, "altered"),
+            (Discrepancy::Misplaced, "on the wrong hub partition"),
+            (Discrepancy::Unexpected, "unexpected: the mapping filters or refuses the record"),
         ] {
             writeln!(f, "  {:>10} {says}", sums.of(fault))?;
         }

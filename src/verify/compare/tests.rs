@@ -32,7 +32,7 @@ fn by_hand(entries: &[SpoolEntry]) -> Sums {
         records.entry((entry.way, entry.partition, entry.offset)).or_default().push(*entry);
     }
     let mut sums = Sums::default();
-    let mut faults: BTreeMap<(u32, Fault), u64> = BTreeMap::new();
+    let mut faults: BTreeMap<(u32, Discrepancy), u64> = BTreeMap::new();
     let mut places: BTreeMap<(u32, i32, u32), Vec<i64>> = BTreeMap::new();
     for group in records.values() {
         let of = |kind: EntryKind| group.iter().filter(|it| it.kind == kind).collect::<Vec<_>>();
@@ -87,10 +87,10 @@ fn by_hand(entries: &[SpoolEntry]) -> Sums {
         let way = group[0].way;
         let mut count = |fault, of: u64| *faults.entry((way, fault)).or_default() += of;
         if expected.is_empty() {
-            count(Fault::Unexpected, found.len() as u64);
+            count(Discrepancy::Unexpected, found.len() as u64);
         } else {
-            count(Fault::Twice, copies + strange - paired);
-            count(Fault::Altered, strange);
+            count(Discrepancy::Twice, copies + strange - paired);
+            count(Discrepancy::Altered, strange);
         }
         let mut left: Vec<_> = expected.clone();
         left.sort();
@@ -108,20 +108,20 @@ fn by_hand(entries: &[SpoolEntry]) -> Sums {
             } else if [3, ANYWHERE].contains(&record.hub_partition) && record.at < 100 {
                 sums.expired += 1;
             } else {
-                *faults.entry((way, Fault::Missing)).or_default() += 1;
+                *faults.entry((way, Discrepancy::Missing)).or_default() += 1;
             }
         }
         for event in found.iter().filter(|_| !expected.is_empty()) {
             if expected.iter().all(|record| {
                 record.hub_partition != ANYWHERE && record.hub_partition != event.hub_partition
             }) {
-                *faults.entry((way, Fault::Misplaced)).or_default() += 1;
+                *faults.entry((way, Discrepancy::Misplaced)).or_default() += 1;
             }
         }
     }
     for ((way, ..), numbers) in &places {
         let turned = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count() as u64;
-        *faults.entry((*way, Fault::Disorder)).or_default() += turned;
+        *faults.entry((*way, Discrepancy::Disorder)).or_default() += turned;
     }
     sums.faults = faults.into_iter().filter(|(_, count)| *count > 0).collect();
     sums
@@ -207,25 +207,25 @@ fn nothing_is_found_where_nothing_is() {
 #[test]
 fn each_planted_fault_is_found_alone_and_in_its_place() {
     type Plant = fn(&mut Vec<SpoolEntry>);
-    let planted: [(Fault, Plant); 6] = [
-        (Fault::Missing, |all| {
+    let planted: [(Discrepancy, Plant); 6] = [
+        (Discrepancy::Missing, |all| {
             all.retain(|it| {
                 (it.kind, it.way, it.partition, it.offset) != (EntryKind::Found, 1, 7, 42)
             });
         }),
-        (Fault::Twice, |all| {
+        (Discrepancy::Twice, |all| {
             let again = *event(all, 42);
             all.push(SpoolEntry { at: 90_000, ..again });
         }),
-        (Fault::Disorder, |all| {
+        (Discrepancy::Disorder, |all| {
             // In one hub partition.
             let (one, other) = (event(all, 38).at, event(all, 42).at);
             event(all, 38).at = other;
             event(all, 42).at = one;
         }),
-        (Fault::Altered, |all| event(all, 42).digests.body ^= 1),
-        (Fault::Misplaced, |all| event(all, 42).hub_partition = 1),
-        (Fault::Unexpected, |all| {
+        (Discrepancy::Altered, |all| event(all, 42).digests.body ^= 1),
+        (Discrepancy::Misplaced, |all| event(all, 42).hub_partition = 1),
+        (Discrepancy::Unexpected, |all| {
             let record = all.iter_mut().find(|it| {
                 (it.kind, it.way, it.partition, it.offset) == (EntryKind::Expected, 1, 7, 42)
             });
@@ -244,8 +244,8 @@ fn each_planted_fault_is_found_alone_and_in_its_place() {
             (example.fault, example.way, example.partition, example.offset),
             (fault, 1, 7, 42)
         );
-        assert_eq!(example.differs, [false, false, fault == Fault::Altered]);
-        assert_eq!(example.should, (fault == Fault::Misplaced).then_some(2));
+        assert_eq!(example.differs, [false, false, fault == Discrepancy::Altered]);
+        assert_eq!(example.should, (fault == Discrepancy::Misplaced).then_some(2));
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::plain;
 
-use super::super::compare::Fault;
+use super::super::compare::Discrepancy;
 use super::Round;
 
 /// A time in RFC 3339; one that no calendar has, in milliseconds.
@@ -40,7 +40,7 @@ impl fmt::Display for Round {
         };
         write!(f, "round {}, committed by {}: {word}", self.number, time(self.asked))?;
         write!(f, "; {} records, {} events of them", report.records(), sums.found)?;
-        for fault in Fault::ALL {
+        for fault in Discrepancy::ALL {
             if sums.of(fault) > 0 {
                 write!(f, ", {} {}", sums.of(fault), fault.as_str())?;
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::super::super::compare::Fault;
+use super::super::super::compare::Discrepancy;
 use super::super::super::entry::{ANYWHERE, Digests};
 use super::super::super::state::{EntryCounts, HubState, Live, TopicHub};
 use super::*;
@@ -152,11 +152,11 @@ proptest! {
         let rounds = ranges(steps);
         let read = events(&rounds, &fates, &turned);
         let mut played = Played::new();
-        let (mut all, mut faults) = (Vec::new(), HashMap::<Fault, u64>::new());
+        let (mut all, mut faults) = (Vec::new(), HashMap::<Discrepancy, u64>::new());
         let (mut expected, mut left) = (0, 0);
         for (ranges, events) in rounds.iter().zip(read) {
             let (sums, waiting) = played.round(ranges, false, &events);
-            for fault in Fault::ALL {
+            for fault in Discrepancy::ALL {
                 *faults.entry(fault).or_default() += sums.of(fault);
             }
             (expected, left) = (expected + sums.expected, waiting);
@@ -171,7 +171,7 @@ proptest! {
         let sums = comparison.end();
         prop_assert_eq!(expected, sums.expected);
         prop_assert_eq!(left, 0, "nothing waits for ever");
-        for fault in Fault::ALL {
+        for fault in Discrepancy::ALL {
             prop_assert_eq!(faults[&fault], sums.of(fault), "{:?}", fault);
         }
     }
@@ -189,7 +189,7 @@ fn what_is_not_committed_yet_waits_and_what_nobody_means_does_not() {
     assert_eq!((sums.is_good(), sums.found, waiting), (true, 2, 0));
     // An event that comes after its round.
     let (sums, _) = played.round_of(&[(3, 3)], false, &[found(0, 1, 9)], &meant);
-    assert_eq!((sums.of(Fault::Twice), sums.examples[0].event), (1, Some((1, 9))));
+    assert_eq!((sums.of(Discrepancy::Twice), sums.examples[0].event), (1, Some((1, 9))));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn what_was_before_the_first_round_is_nobodys_fault() {
     assert_eq!((sums.is_good(), sums.found, waiting), (true, 1, 0));
     // But it was committed before that, so it was there before that.
     let (sums, _) = played.round(&[(6, 6)], false, &[found(0, 4, 3)]);
-    assert_eq!(sums.of(Fault::Twice), 1);
+    assert_eq!(sums.of(Discrepancy::Twice), 1);
 }
 
 #[test]
@@ -209,5 +209,5 @@ fn order_is_compared_across_rounds() {
     // A round in which nothing is committed forgets nothing.
     played.round(&[(1, 1)], false, &[]);
     let (sums, _) = played.round(&[(1, 3)], false, &[found(0, 1, 3)]);
-    assert_eq!((sums.of(Fault::Disorder), sums.of(Fault::Missing)), (1, 0));
+    assert_eq!((sums.of(Discrepancy::Disorder), sums.of(Discrepancy::Missing)), (1, 0));
 }
