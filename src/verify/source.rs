@@ -28,7 +28,7 @@ pub(super) const LIMIT: usize = 1 << 20;
 pub(super) type PlannedHubs = [(String, String, AssumedHub)];
 
 /// What each record goes through.
-struct Steps<'a> {
+struct RecordSteps<'a> {
     trial: Trial,
     /// Numbers of the hubs.
     hubs: HashMap<(&'a str, &'a str), usize>,
@@ -47,7 +47,7 @@ pub(super) fn read(
     watch: &dyn ProgressWatch,
 ) -> Result<bool, CommandError> {
     let begun = Instant::now();
-    let mut steps = Steps::new(config, wanted, hubs, &ledger.state);
+    let mut steps = RecordSteps::new(config, wanted, hubs, &ledger.state);
     let stretches: Vec<Stretch> = ledger.state.sources.iter().map(stretch).collect();
     let total: i64 = stretches.iter().map(Stretch::len).sum();
     watch.begin("reading records", "records", total.unsigned_abs());
@@ -86,7 +86,7 @@ fn stretch(source: &KafkaRange) -> Stretch {
     Stretch { partition, from: source.next, to: source.to }
 }
 
-impl<'a> Steps<'a> {
+impl<'a> RecordSteps<'a> {
     fn new(
         config: &Config,
         wanted: &BTreeSet<usize>,
