@@ -25,7 +25,7 @@ struct InputLine {
     value: Option<Box<RawValue>>,
     value_base64: Option<Base64>,
     #[serde(default)]
-    headers: Headers,
+    headers: InputHeaders,
 }
 
 fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
@@ -64,32 +64,32 @@ enum HeaderValue {
 
 /// An object, or a list of pairs where a name comes twice; in order.
 #[derive(Default)]
-struct Headers(Vec<(String, HeaderValue)>);
+struct InputHeaders(Vec<(String, HeaderValue)>);
 
-impl<'de> Deserialize<'de> for Headers {
+impl<'de> Deserialize<'de> for InputHeaders {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Either;
         impl<'de> Visitor<'de> for Either {
-            type Value = Headers;
+            type Value = InputHeaders;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of headers, or a list of pairs of name and value")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InputHeaders, A::Error> {
                 let mut all = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     all.push(pair);
                 }
-                Ok(Headers(all))
+                Ok(InputHeaders(all))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Headers, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<InputHeaders, A::Error> {
                 let mut all = Vec::new();
                 while let Some(pair) = list.next_element()? {
                     all.push(pair);
                 }
-                Ok(Headers(all))
+                Ok(InputHeaders(all))
             }
         }
         from.deserialize_any(Either)
