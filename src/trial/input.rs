@@ -17,7 +17,7 @@ struct InputLine {
     topic: Option<String>,
     partition: Option<i32>,
     offset: Option<i64>,
-    timestamp: Option<Time>,
+    timestamp: Option<InputTime>,
     key: Option<Box<RawValue>>,
     key_base64: Option<Base64>,
     /// Also where it says `null`.
@@ -35,7 +35,7 @@ fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::
 /// Milliseconds since the Unix epoch, or RFC 3339.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Time {
+enum InputTime {
     Millis(i64),
     Said(jiff::Timestamp),
 }
@@ -127,8 +127,8 @@ pub(super) fn read(line: &str, number: i64, topic: Option<&str>) -> Result<Owned
         .iter()
         .map(|(name, value)| Header { name: name.as_bytes(), value: value.as_deref() });
     let timestamp = line.timestamp.map(|time| match time {
-        Time::Millis(millis) => millis,
-        Time::Said(time) => time.as_millisecond(),
+        InputTime::Millis(millis) => millis,
+        InputTime::Said(time) => time.as_millisecond(),
     });
     Ok(OwnedRecord::copy_of(&Record {
         topic,
