@@ -16,7 +16,7 @@ use super::{ConfigSource, REFUSED, say, signals};
 use crate::config::{self, Config};
 use crate::eventhubs::reader::{Many, ReadFrom, ReaderEvent};
 use crate::group::{CommandError, PositionTarget};
-use crate::readback::{HubPlace, ReadHub, Seen, failure};
+use crate::readback::{HubPlace, ReadHub, SeenEvent, failure};
 
 /// Events of each partition that are shown where nothing else is said.
 const LAST: i64 = 10;
@@ -177,7 +177,8 @@ impl TailArgs {
                 ReaderEvent::Events(events) => {
                     let wanted = |key: &Option<String>| self.key.is_none() || *key == self.key;
                     let events = events.into_iter().filter(|event| wanted(&event.key));
-                    let seen = events.map(|event| Seen::of(event, hub.place(), partition, hub.by));
+                    let seen =
+                        events.map(|event| SeenEvent::of(event, hub.place(), partition, hub.by));
                     let flow = self.write(seen, &mut left, &mut written);
                     if flow.is_break() {
                         break;
@@ -190,7 +191,7 @@ impl TailArgs {
 
     fn write(
         &self,
-        seen: impl Iterator<Item = Seen>,
+        seen: impl Iterator<Item = SeenEvent>,
         left: &mut u64,
         written: &mut std::io::Result<()>,
     ) -> ControlFlow<()> {

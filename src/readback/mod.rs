@@ -14,4 +14,4 @@ mod shown;
 
 pub use hub::{By, ReadHub, failure};
 pub use place::HubPlace;
-pub use shown::Seen;
+pub use shown::SeenEvent;

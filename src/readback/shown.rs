@@ -15,7 +15,7 @@ use super::{By, HubPlace};
 
 /// An event as it is shown. `docs/commands.md` says what each key of its JSON means.
 #[derive(Debug, Serialize)]
-pub struct Seen {
+pub struct SeenEvent {
     namespace: String,
     hub: String,
     hub_partition: String,
@@ -80,7 +80,7 @@ fn value(property: Property) -> Value {
     }
 }
 
-impl Seen {
+impl SeenEvent {
     /// An event of that partition of `place`, and who has read it.
     pub fn of(event: HubEvent, place: &HubPlace, partition: &str, by: By) -> Self {
         let bytes = event.body.bytes();
@@ -125,7 +125,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for SeenEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { namespace, hub, hub_partition, sequence, size, .. } = self;
         let enqueued = self.enqueued.as_str().map_or(self.enqueued.to_string(), str::to_owned);
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(body: EventBody) -> Seen {
+    fn seen(body: EventBody) -> SeenEvent {
         let event = HubEvent {
             sequence: 7,
             offset: "4096".to_owned(),
@@ -179,7 +179,7 @@ mod tests {
             body,
         };
         let place = HubPlace { namespace: "default".to_owned(), hub: "orders".to_owned() };
-        Seen::of(event, &place, "3", By::Microsoft)
+        SeenEvent::of(event, &place, "3", By::Microsoft)
     }
 
     #[test]
