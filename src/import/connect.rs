@@ -3,7 +3,7 @@
 use super::dialect::{self, Dialect, event_hubs};
 use super::form::WORKER;
 use super::given::Given;
-use super::plan::{MARK, Mapping, Plan, Topics};
+use super::plan::{MARK, Plan, PlannedMapping, Topics};
 use super::{ImportError, Note, changes, security};
 
 /// Keys that need no counterpart, or have one that a person must choose.
@@ -152,7 +152,7 @@ fn kafka(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
     security::take(given, &prefixes, plan, notes);
 }
 
-fn mappings(given: &mut Given, hub: &str) -> Vec<Mapping> {
+fn mappings(given: &mut Given, hub: &str) -> Vec<PlannedMapping> {
     let named = given.take_one_of(NAMED).map(|list| Topics::list(&list, false));
     let pattern = given.take("topics.regex").map(Topics::Pattern);
     let mut topics = named.into_iter().flatten().chain(pattern).collect::<Vec<_>>();
@@ -160,13 +160,13 @@ fn mappings(given: &mut Given, hub: &str) -> Vec<Mapping> {
         topics.push(Topics::Named(vec![MARK.to_owned()]));
     }
     let mapping =
-        |topics| Mapping { topics, exclude: Vec::new(), hub: hub.to_owned(), mirror: false };
+        |topics| PlannedMapping { topics, exclude: Vec::new(), hub: hub.to_owned(), mirror: false };
     topics.into_iter().map(mapping).collect()
 }
 
 /// Says that what is written goes the other way.
 fn turned_round(class: &str, given: &mut Given, plan: &Plan, notes: &mut Vec<Note>) {
-    let ways = plan.mappings.iter().map(|Mapping { topics, hub, .. }| {
+    let ways = plan.mappings.iter().map(|PlannedMapping { topics, hub, .. }| {
         let topics = match topics {
             Topics::Named(names) => names.join("`, `"),
             Topics::Pattern(pattern) => pattern.clone(),

@@ -3,7 +3,7 @@
 use super::dialect::{connection_string, shared_access};
 use super::flow::{self, is_event_hubs};
 use super::given::{Given, jaas};
-use super::plan::{MARK, Mapping, Plan, PlannedKey, Topics};
+use super::plan::{MARK, Plan, PlannedKey, PlannedMapping, Topics};
 use super::{ImportError, Note, changes, security};
 
 /// What only MirrorMaker needs.
@@ -172,7 +172,7 @@ fn source(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec
     changes::isolation(given, &keys, plan, notes);
 }
 
-fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<Mapping> {
+fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<PlannedMapping> {
     let hub = hub(flow, given, notes);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
         notes.push(Note::new("topics", "is not set, which means all of them"));
@@ -184,7 +184,7 @@ fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<
             Topics::Pattern(_) => exclude.clone(),
             Topics::Named(_) => Vec::new(),
         };
-        Mapping { topics, exclude, hub: hub.clone(), mirror: true }
+        PlannedMapping { topics, exclude, hub: hub.clone(), mirror: true }
     };
     let mappings = Topics::list(&topics, true).into_iter().map(mapping).collect::<Vec<_>>();
     named_and_excluded(&mappings, &exclude, notes);
@@ -222,7 +222,7 @@ fn exclude(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<S
 }
 
 /// MirrorMaker leaves out what it names, too.
-fn named_and_excluded(mappings: &[Mapping], exclude: &[String], notes: &mut Vec<Note>) {
+fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &mut Vec<Note>) {
     let named = mappings.iter().flat_map(|mapping| match &mapping.topics {
         Topics::Named(names) => names.as_slice(),
         Topics::Pattern(_) => &[],

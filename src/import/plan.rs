@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub(super) credential: Vec<PlannedKey>,
     /// Whether AMQP travels in WebSocket.
     pub(super) websocket: bool,
-    pub(super) mappings: Vec<Mapping>,
+    pub(super) mappings: Vec<PlannedMapping>,
     pub(super) dead_letter_topic: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl PlannedKey {
 
 /// Which topics go to which hub.
 #[derive(Debug)]
-pub(super) struct Mapping {
+pub(super) struct PlannedMapping {
     pub(super) topics: Topics,
     /// What a pattern does not take.
     pub(super) exclude: Vec<String>,
@@ -131,7 +131,7 @@ impl Plan {
     }
 }
 
-impl Mapping {
+impl PlannedMapping {
     fn write(&self, out: &mut String) {
         out.push_str("\n[[mappings]]\n");
         match &self.topics {
