@@ -3,7 +3,7 @@
 use super::dialect::{self, Dialect, event_hubs};
 use super::form::WORKER;
 use super::given::Given;
-use super::plan::{MARK, Plan, PlannedMapping, Topics};
+use super::plan::{MARK, Plan, PlannedMapping, PlannedTopics};
 use super::{ImportError, Note, changes, security};
 
 /// Keys that need no counterpart, or have one that a person must choose.
@@ -153,11 +153,11 @@ fn kafka(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
 }
 
 fn mappings(given: &mut Given, hub: &str) -> Vec<PlannedMapping> {
-    let named = given.take_one_of(NAMED).map(|list| Topics::list(&list, false));
-    let pattern = given.take("topics.regex").map(Topics::Pattern);
+    let named = given.take_one_of(NAMED).map(|list| PlannedTopics::list(&list, false));
+    let pattern = given.take("topics.regex").map(PlannedTopics::Pattern);
     let mut topics = named.into_iter().flatten().chain(pattern).collect::<Vec<_>>();
     if topics.is_empty() {
-        topics.push(Topics::Named(vec![MARK.to_owned()]));
+        topics.push(PlannedTopics::Named(vec![MARK.to_owned()]));
     }
     let mapping =
         |topics| PlannedMapping { topics, exclude: Vec::new(), hub: hub.to_owned(), mirror: false };
@@ -168,8 +168,8 @@ fn mappings(given: &mut Given, hub: &str) -> Vec<PlannedMapping> {
 fn turned_round(class: &str, given: &mut Given, plan: &Plan, notes: &mut Vec<Note>) {
     let ways = plan.mappings.iter().map(|PlannedMapping { topics, hub, .. }| {
         let topics = match topics {
-            Topics::Named(names) => names.join("`, `"),
-            Topics::Pattern(pattern) => pattern.clone(),
+            PlannedTopics::Named(names) => names.join("`, `"),
+            PlannedTopics::Pattern(pattern) => pattern.clone(),
         };
         format!("`{topics}` → `{hub}`")
     });

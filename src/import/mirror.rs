@@ -3,7 +3,7 @@
 use super::dialect::{connection_string, shared_access};
 use super::flow::{self, is_event_hubs};
 use super::given::{Given, jaas};
-use super::plan::{MARK, Plan, PlannedKey, PlannedMapping, Topics};
+use super::plan::{MARK, Plan, PlannedKey, PlannedMapping, PlannedTopics};
 use super::{ImportError, Note, changes, security};
 
 /// What only MirrorMaker needs.
@@ -181,12 +181,12 @@ fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<
     let exclude = exclude(flow, given, notes);
     let mapping = |topics| {
         let exclude = match topics {
-            Topics::Pattern(_) => exclude.clone(),
-            Topics::Named(_) => Vec::new(),
+            PlannedTopics::Pattern(_) => exclude.clone(),
+            PlannedTopics::Named(_) => Vec::new(),
         };
         PlannedMapping { topics, exclude, hub: hub.clone(), mirror: true }
     };
-    let mappings = Topics::list(&topics, true).into_iter().map(mapping).collect::<Vec<_>>();
+    let mappings = PlannedTopics::list(&topics, true).into_iter().map(mapping).collect::<Vec<_>>();
     named_and_excluded(&mappings, &exclude, notes);
     if let Some(class) = given.take_under(&flow.named, "topic.filter.class")
         && !class.ends_with("DefaultTopicFilter")
@@ -224,8 +224,8 @@ fn exclude(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<S
 /// MirrorMaker leaves out what it names, too.
 fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &mut Vec<Note>) {
     let named = mappings.iter().flat_map(|mapping| match &mapping.topics {
-        Topics::Named(names) => names.as_slice(),
-        Topics::Pattern(_) => &[],
+        PlannedTopics::Named(names) => names.as_slice(),
+        PlannedTopics::Pattern(_) => &[],
     });
     let excludes = |topic: &&String| {
         exclude

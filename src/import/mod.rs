@@ -140,7 +140,7 @@ fn something_else(given: &Given) -> &'static str {
 /// Says which patterns are none here.
 fn java_only(plan: &Plan, notes: &mut Vec<Note>) {
     for topics in plan.mappings.iter().map(|mapping| &mapping.topics) {
-        if let plan::Topics::Pattern(pattern) = topics
+        if let plan::PlannedTopics::Pattern(pattern) = topics
             && let Err(error) = regex::Regex::new(pattern)
         {
             let reason = error.to_string().lines().last().unwrap_or_default().to_owned();

@@ -51,7 +51,7 @@ impl PlannedKey {
 /// Which topics go to which hub.
 #[derive(Debug)]
 pub(super) struct PlannedMapping {
-    pub(super) topics: Topics,
+    pub(super) topics: PlannedTopics,
     /// What a pattern does not take.
     pub(super) exclude: Vec<String>,
     pub(super) hub: String,
@@ -59,12 +59,12 @@ pub(super) struct PlannedMapping {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Topics {
+pub(super) enum PlannedTopics {
     Named(Vec<String>),
     Pattern(String),
 }
 
-impl Topics {
+impl PlannedTopics {
     /// A list as Connect and MirrorMaker write it: names, or expressions if `expressions`.
     pub(super) fn list(text: &str, expressions: bool) -> Vec<Self> {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -135,11 +135,11 @@ impl PlannedMapping {
     fn write(&self, out: &mut String) {
         out.push_str("\n[[mappings]]\n");
         match &self.topics {
-            Topics::Named(names) if names.len() == 1 => put(out, "topic", &names[0]),
-            Topics::Named(names) => {
+            PlannedTopics::Named(names) if names.len() == 1 => put(out, "topic", &names[0]),
+            PlannedTopics::Named(names) => {
                 line(out, &format!("topics = {}", toml::Value::from(names.clone())));
             }
-            Topics::Pattern(pattern) => put(out, "topic_pattern", pattern),
+            PlannedTopics::Pattern(pattern) => put(out, "topic_pattern", pattern),
         }
         if !self.exclude.is_empty() {
             line(out, &format!("topic_exclude = {}", toml::Value::from(self.exclude.clone())));
