@@ -3,7 +3,7 @@
 //! The bridge copies bytes. What was changed or left out before is said, so that nobody finds it out from the events.
 
 use super::Note;
-use super::given::Given;
+use super::given::GivenKeys;
 use super::plan::{MARK, Plan};
 
 /// Transforms that only change the name of the topic, which a hub that is named does not follow.
@@ -11,7 +11,7 @@ const ROUTERS: &[&str] = &["RegexRouter", "TimestampRouter", "MessageTimestampRo
 const TRANSFORMS: &str = "has no counterpart: records are copied, not changed";
 
 /// Transforms of single records.
-pub(super) fn transforms(given: &mut Given, prefix: &str, notes: &mut Vec<Note>) {
+pub(super) fn transforms(given: &mut GivenKeys, prefix: &str, notes: &mut Vec<Note>) {
     let all = format!("{prefix}transforms");
     let names = given.take_as_is(&all).unwrap_or_default();
     for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -46,7 +46,7 @@ pub(super) fn transforms(given: &mut Given, prefix: &str, notes: &mut Vec<Note>)
 
 /// Converters; where none is named, a worker's hold if there is one, and bytes are kept else.
 pub(super) fn converters(
-    given: &mut Given,
+    given: &mut GivenKeys,
     prefixes: &[String],
     has_worker: bool,
     notes: &mut Vec<Note>,
@@ -103,7 +103,7 @@ fn converter(part: &str, class: &str, schemas: bool) -> Option<Note> {
 }
 
 /// What became of records that failed.
-pub(super) fn failures(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+pub(super) fn failures(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     const KEY: &str = "errors.tolerance";
     plan.dead_letter_topic = given.take("errors.deadletterqueue.topic.name");
     let said = given.take(KEY);
@@ -128,7 +128,7 @@ pub(super) fn failures(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>
 
 /// Whether records of transactions that were aborted are read; Java's client reads them unless told otherwise.
 pub(super) fn isolation(
-    given: &mut Given,
+    given: &mut GivenKeys,
     prefixes: &[String],
     plan: &mut Plan,
     notes: &mut Vec<Note>,

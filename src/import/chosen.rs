@@ -1,7 +1,7 @@
 //! Which of several connectors is meant.
 
 use super::form::FileContent;
-use super::given::Given;
+use super::given::GivenKeys;
 use super::{Choice, ImportError, Note, dialect, mirror};
 
 /// The one to be read; what else is in the file is named.
@@ -9,7 +9,7 @@ pub(super) fn choose(
     held: FileContent,
     choice: Choice<'_>,
     notes: &mut Vec<Note>,
-) -> Result<Given, ImportError> {
+) -> Result<GivenKeys, ImportError> {
     let FileContent { mut connectors, refused, .. } = held;
     if connectors.is_empty() {
         let why = refused.iter().map(|Note { key, text, .. }| format!("`{key}` {text}"));
@@ -24,7 +24,7 @@ pub(super) fn choose(
     Ok(chosen)
 }
 
-fn place(connectors: &[Given], choice: Choice<'_>) -> Result<usize, ImportError> {
+fn place(connectors: &[GivenKeys], choice: Choice<'_>) -> Result<usize, ImportError> {
     let names = |places: &[usize]| places.iter().map(|at| name(&connectors[*at])).collect();
     let all = (0..connectors.len()).collect::<Vec<_>>();
     let is_mirror = connectors.iter().any(mirror::is_mirror);
@@ -37,7 +37,7 @@ fn place(connectors: &[Given], choice: Choice<'_>) -> Result<usize, ImportError>
     if all.len() == 1 {
         return Ok(0);
     }
-    let is_known = |it: &Given| {
+    let is_known = |it: &GivenKeys| {
         let class = it.get("connector.class").unwrap_or_default();
         mirror::is_mirror(it) || it.has("clusters") || dialect::of(class).is_some()
     };
@@ -56,11 +56,11 @@ fn place(connectors: &[Given], choice: Choice<'_>) -> Result<usize, ImportError>
     }
 }
 
-fn name(of: &Given) -> String {
+fn name(of: &GivenKeys) -> String {
     of.get("name").unwrap_or("CHANGE-ME").to_owned()
 }
 
-fn class(of: &Given) -> String {
+fn class(of: &GivenKeys) -> String {
     match of.get("connector.class") {
         Some(class) => format!("of class `{class}`"),
         None => "without a class".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::dialect::{self, Dialect, event_hubs};
 use super::form::WORKER;
-use super::given::Given;
+use super::given::GivenKeys;
 use super::plan::{MARK, Plan, PlannedMapping, PlannedTopics};
 use super::{ImportError, Note, changes, security};
 
@@ -75,7 +75,7 @@ const OTHERS: [(&str, &str); 4] = [
 /// Reads a connector of `class`.
 pub(super) fn connector(
     class: &str,
-    given: &mut Given,
+    given: &mut GivenKeys,
     notes: &mut Vec<Note>,
 ) -> Result<Plan, ImportError> {
     let Some(dialect) = dialect::of(class) else {
@@ -132,7 +132,7 @@ fn consumer() -> [String; 2] {
 }
 
 /// What is said of the consumer, by the connector or by its worker.
-fn kafka(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn kafka(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     let prefixes = consumer();
     plan.brokers = given.take_under(&prefixes, "bootstrap.servers");
     if let Some(group) = given.take_under(&prefixes, "group.id") {
@@ -152,7 +152,7 @@ fn kafka(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
     security::take(given, &prefixes, plan, notes);
 }
 
-fn mappings(given: &mut Given, hub: &str) -> Vec<PlannedMapping> {
+fn mappings(given: &mut GivenKeys, hub: &str) -> Vec<PlannedMapping> {
     let named = given.take_one_of(NAMED).map(|list| PlannedTopics::list(&list, false));
     let pattern = given.take("topics.regex").map(PlannedTopics::Pattern);
     let mut topics = named.into_iter().flatten().chain(pattern).collect::<Vec<_>>();
@@ -165,7 +165,7 @@ fn mappings(given: &mut Given, hub: &str) -> Vec<PlannedMapping> {
 }
 
 /// Says that what is written goes the other way.
-fn turned_round(class: &str, given: &mut Given, plan: &Plan, notes: &mut Vec<Note>) {
+fn turned_round(class: &str, given: &mut GivenKeys, plan: &Plan, notes: &mut Vec<Note>) {
     let ways = plan.mappings.iter().map(|PlannedMapping { topics, hub, .. }| {
         let topics = match topics {
             PlannedTopics::Named(names) => names.join("`, `"),

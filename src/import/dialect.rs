@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::config::{ConnectionString, Protocol, SharedAccess};
 
 use super::Note;
-use super::given::Given;
+use super::given::GivenKeys;
 use super::plan::{MARK, Plan, PlannedKey};
 
 /// A class.
@@ -117,7 +117,7 @@ pub(super) fn known() -> String {
 }
 
 /// Takes what is said of Event Hubs, and gives the hub.
-pub(super) fn event_hubs(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) -> String {
+pub(super) fn event_hubs(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) -> String {
     let mut namespace = given.take_one_of(NAMESPACE).map(|name| host(&name));
     let mut hub = given.take_one_of(HUB);
     let mut key_name = given.take_one_of(KEY_NAME);
@@ -150,7 +150,7 @@ enum LoginKind {
     Unknown,
 }
 
-fn way(given: &mut Given, notes: &mut Vec<Note>) -> LoginKind {
+fn way(given: &mut GivenKeys, notes: &mut Vec<Note>) -> LoginKind {
     let Some(key) = WAY.iter().find(|key| given.has(key)) else { return LoginKind::Key };
     let said = given.take(key).unwrap_or_default();
     match said.to_ascii_uppercase().as_str() {
@@ -166,7 +166,7 @@ fn way(given: &mut Given, notes: &mut Vec<Note>) -> LoginKind {
     }
 }
 
-fn transport(given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn transport(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     let Some(key) = TRANSPORT.iter().find(|key| given.has(key)) else { return };
     let said = given.take(key).unwrap_or_default();
     let letters = said.chars().filter(char::is_ascii_alphanumeric).collect::<String>();

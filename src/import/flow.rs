@@ -1,6 +1,6 @@
 //! Which flow of MirrorMaker's driver is meant.
 
-use super::given::Given;
+use super::given::GivenKeys;
 use super::{ImportError, Note};
 
 /// Whether these are the brokers of a namespace.
@@ -10,7 +10,7 @@ pub(super) fn is_event_hubs(servers: &str) -> bool {
 
 /// The flow, as `source->target`; keys of others are named.
 pub(super) fn choose(
-    given: &mut Given,
+    given: &mut GivenKeys,
     wanted: Option<&str>,
     notes: &mut Vec<Note>,
 ) -> Result<String, ImportError> {
@@ -24,7 +24,7 @@ pub(super) fn choose(
     Ok(name)
 }
 
-fn enabled(given: &mut Given) -> Vec<String> {
+fn enabled(given: &mut GivenKeys) -> Vec<String> {
     let clusters = given.take("clusters").unwrap_or_default();
     let names = || clusters.split(',').map(str::trim);
     let flows = names().flat_map(|source| names().map(move |target| format!("{source}->{target}")));
@@ -36,7 +36,7 @@ fn enabled(given: &mut Given) -> Vec<String> {
     flows.filter(on).collect()
 }
 
-fn one(flows: Vec<String>, given: &Given, wanted: Option<&str>) -> Result<String, ImportError> {
+fn one(flows: Vec<String>, given: &GivenKeys, wanted: Option<&str>) -> Result<String, ImportError> {
     if flows.is_empty() {
         let text = "no flow is enabled: no `source->target.enabled` is `true`".to_owned();
         return Err(ImportError::Unknown(text));

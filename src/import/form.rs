@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::given::Given;
+use super::given::GivenKeys;
 use super::{ImportError, Note};
 
 /// Before what the worker says, which holds where a connector says nothing.
@@ -24,7 +24,7 @@ pub(super) const WORKER: &str = "worker.";
 #[derive(Default)]
 pub(super) struct FileContent {
     /// What can be read, each with its name.
-    pub(super) connectors: Vec<Given>,
+    pub(super) connectors: Vec<GivenKeys>,
     /// What can not: its name, and why.
     pub(super) refused: Vec<Note>,
     workers: Vec<resource::ConnectCluster>,
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<FileContent, ImportError> {
             document(tree, &mut held)?;
         }
     } else {
-        held.connectors.push(Given::new(keyed(text)?));
+        held.connectors.push(GivenKeys::new(keyed(text)?));
     }
     resource::join(&mut held);
     if held.connectors.is_empty() && held.refused.is_empty() {
@@ -111,7 +111,7 @@ fn connector(
         keys.entry("name".to_owned()).or_insert(name);
     }
     if !keys.is_empty() {
-        held.connectors.push(Given::new(keys));
+        held.connectors.push(GivenKeys::new(keys));
     }
     Ok(())
 }

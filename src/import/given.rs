@@ -12,13 +12,13 @@ const OPEN: &str = r"\$\{[^}]*\}|\{\{.*?\}\}|\$\([A-Za-z][\w.-]*\)|(^|[^?P])<[A-
 
 /// The keys nobody has taken yet.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct GivenKeys {
     keys: BTreeMap<String, String>,
     /// Those that were taken, and whose value is somewhere else.
     open: Vec<String>,
 }
 
-impl Given {
+impl GivenKeys {
     pub(super) fn new(keys: BTreeMap<String, String>) -> Self {
         Self { keys, open: Vec::new() }
     }

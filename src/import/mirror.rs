@@ -2,7 +2,7 @@
 
 use super::dialect::{connection_string, shared_access};
 use super::flow::{self, is_event_hubs};
-use super::given::{Given, jaas};
+use super::given::{GivenKeys, jaas};
 use super::plan::{MARK, Plan, PlannedKey, PlannedMapping, PlannedTopics};
 use super::{ImportError, Note, changes, security};
 
@@ -67,7 +67,7 @@ struct MirrorForm {
 }
 
 /// Whether it is a connector of MirrorMaker's that copies records.
-pub(super) fn is_mirror(given: &Given) -> bool {
+pub(super) fn is_mirror(given: &GivenKeys) -> bool {
     given.get("connector.class").is_some_and(|class| {
         class.strip_suffix("Connector").unwrap_or(class).ends_with("MirrorSource")
     })
@@ -75,7 +75,7 @@ pub(super) fn is_mirror(given: &Given) -> bool {
 
 /// `mm2.properties`.
 pub(super) fn driver(
-    given: &mut Given,
+    given: &mut GivenKeys,
     wanted: Option<&str>,
     notes: &mut Vec<Note>,
 ) -> Result<Plan, ImportError> {
@@ -95,7 +95,7 @@ pub(super) fn driver(
 }
 
 /// `MirrorSourceConnector` on a Connect cluster.
-pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
+pub(super) fn connector(given: &mut GivenKeys, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
     given.take("connector.class");
     let name = given.take("name").unwrap_or_else(|| "mirror".to_owned());
     let source = given.take("source.cluster.alias").unwrap_or_else(|| "source".to_owned());
@@ -116,7 +116,11 @@ pub(super) fn connector(given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan
     read(&flow, given, notes)
 }
 
-fn read(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
+fn read(
+    flow: &MirrorForm,
+    given: &mut GivenKeys,
+    notes: &mut Vec<Note>,
+) -> Result<Plan, ImportError> {
     let mut plan = Plan {
         origin: format!("`{}` of MirrorMaker 2", flow.name),
         group_id: format!("{}-bridge", flow.source),
@@ -156,7 +160,7 @@ fn read(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Result<P
 }
 
 /// The cluster that is read, but for how one logs in there.
-fn source(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn source(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     let mut keys = flow.source_keys.clone();
     keys.extend(flow.source_keys.iter().map(|prefix| format!("{prefix}consumer.")));
     plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
@@ -172,7 +176,11 @@ fn source(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec
     changes::isolation(given, &keys, plan, notes);
 }
 
-fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<PlannedMapping> {
+fn mappings(
+    flow: &MirrorForm,
+    given: &mut GivenKeys,
+    notes: &mut Vec<Note>,
+) -> Vec<PlannedMapping> {
     let hub = hub(flow, given, notes);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
         notes.push(Note::new("topics", "is not set, which means all of them"));
@@ -198,7 +206,7 @@ fn mappings(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<
 }
 
 /// What patterns did not take, as far as it is an expression here.
-fn exclude(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> Vec<String> {
+fn exclude(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> Vec<String> {
     // All of them are taken, and the first counts.
     let said = EXCLUDES.map(|key| given.take_under(&flow.named, key)).into_iter().flatten().next();
     let said = said.unwrap_or_else(|| {
@@ -241,7 +249,7 @@ fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &m
 }
 
 /// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.
-fn hub(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> String {
+fn hub(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> String {
     let policy = given.take_under(&flow.named, "replication.policy.class");
     let separator = given.take_under(&flow.named, "replication.policy.separator");
     let policy = policy.as_deref().unwrap_or("DefaultReplicationPolicy");
@@ -259,7 +267,7 @@ fn hub(flow: &MirrorForm, given: &mut Given, notes: &mut Vec<Note>) -> String {
 }
 
 /// Event Hubs' Kafka endpoint, and how it was logged in to.
-fn target(flow: &MirrorForm, given: &mut Given, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn target(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     // What stands under no name holds for both clusters; it is the source's to take.
     let own =
         flow.target_keys.iter().filter(|prefix| !prefix.is_empty()).cloned().collect::<Vec<_>>();

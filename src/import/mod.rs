@@ -15,7 +15,7 @@ mod mirror;
 mod plan;
 mod security;
 
-use given::Given;
+use given::GivenKeys;
 use plan::Plan;
 
 /// A new configuration, and what of the old one is not in it.
@@ -121,7 +121,7 @@ pub fn import(text: &str, choice: Choice<'_>) -> Result<Imported, ImportError> {
 }
 
 /// What keys without a connector are.
-fn something_else(given: &Given) -> &'static str {
+fn something_else(given: &GivenKeys) -> &'static str {
     let has = |keys: &[&str]| keys.iter().any(|key| given.has(key));
     if has(&[
         "offset.storage.topic",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Note;
-use super::given::{Given, jaas, option};
+use super::given::{GivenKeys, jaas, option};
 use super::plan::{MARK, Plan, PlannedKey};
 
 const PASSWORD: &str = "or BRIDGE_KAFKA__SECURITY__PASSWORD; it has not been copied";
@@ -37,7 +37,12 @@ struct Sasl {
 }
 
 /// Takes what is said under `prefixes`, the first of which wins.
-pub(super) fn take(given: &mut Given, prefixes: &[String], plan: &mut Plan, notes: &mut Vec<Note>) {
+pub(super) fn take(
+    given: &mut GivenKeys,
+    prefixes: &[String],
+    plan: &mut Plan,
+    notes: &mut Vec<Note>,
+) {
     const PROTOCOL: &str = "security.protocol";
     let protocol = given.take_under(prefixes, PROTOCOL).map(|protocol| protocol.to_uppercase());
     let stores = STORES.map(|key| (key, given.take_as_is_under(prefixes, key)));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::strimzi::client;
 use super::{FileContent, flat, scalar, text};
 use crate::import::ImportError;
-use crate::import::given::Given;
+use crate::import::given::GivenKeys;
 
 /// What Strimzi gives its workers, and nothing of the file says.
 const CONVERTER: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
@@ -18,7 +18,7 @@ type Object = Map<String, Value>;
 pub(super) fn read(named: &str, spec: &Object, held: &mut FileContent) -> Result<(), ImportError> {
     let mirrors = spec.get("mirrors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for mirror in mirrors.iter().filter_map(Value::as_object) {
-        held.connectors.push(Given::new(one(named, spec, mirror)?));
+        held.connectors.push(GivenKeys::new(one(named, spec, mirror)?));
     }
     if mirrors.is_empty() {
         held.refuse(named, "has no `spec.mirrors`");
