@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::import::{self, Choice};
+use crate::import::{self, ImportChoice};
 
 use super::{CONFIGURATION, answer, say};
 
@@ -25,7 +25,7 @@ pub(super) struct Old {
 pub(super) fn import(old: &Old) -> ExitCode {
     let file = old.file.display();
     let read = std::fs::read_to_string(&old.file).map_err(|error| error.to_string());
-    let choice = Choice { flow: old.flow.as_deref(), connector: old.connector.as_deref() };
+    let choice = ImportChoice { flow: old.flow.as_deref(), connector: old.connector.as_deref() };
     let imported =
         read.and_then(|text| import::import(&text, choice).map_err(|error| error.to_string()));
     match imported {

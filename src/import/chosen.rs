@@ -2,12 +2,12 @@
 
 use super::form::FileContent;
 use super::given::GivenKeys;
-use super::{Choice, ImportError, Note, dialect, mirror};
+use super::{ImportChoice, ImportError, Note, dialect, mirror};
 
 /// The one to be read; what else is in the file is named.
 pub(super) fn choose(
     held: FileContent,
-    choice: Choice<'_>,
+    choice: ImportChoice<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<GivenKeys, ImportError> {
     let FileContent { mut connectors, refused, .. } = held;
@@ -24,7 +24,7 @@ pub(super) fn choose(
     Ok(chosen)
 }
 
-fn place(connectors: &[GivenKeys], choice: Choice<'_>) -> Result<usize, ImportError> {
+fn place(connectors: &[GivenKeys], choice: ImportChoice<'_>) -> Result<usize, ImportError> {
     let names = |places: &[usize]| places.iter().map(|at| name(&connectors[*at])).collect();
     let all = (0..connectors.len()).collect::<Vec<_>>();
     let is_mirror = connectors.iter().any(mirror::is_mirror);

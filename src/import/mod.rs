@@ -50,7 +50,7 @@ impl Note {
 
 /// Which of several is to be read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Choice<'a> {
+pub struct ImportChoice<'a> {
     /// A flow of MirrorMaker, as `source->target`.
     pub flow: Option<&'a str>,
     /// A connector, by its name.
@@ -103,7 +103,7 @@ pub enum ImportError {
 }
 
 /// Reads the old configuration.
-pub fn import(text: &str, choice: Choice<'_>) -> Result<Imported, ImportError> {
+pub fn import(text: &str, choice: ImportChoice<'_>) -> Result<Imported, ImportError> {
     let mut notes = Vec::new();
     let mut given = chosen::choose(form::read(text)?, choice, &mut notes)?;
     let plan = match given.get("connector.class").map(str::to_owned) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kafka_eventhubs_bridge::config::{Config, Partitioning, Topics};
-use kafka_eventhubs_bridge::import::{Choice, Imported, import};
+use kafka_eventhubs_bridge::import::{ImportChoice, Imported, import};
 
 const CAMEL: &str = r#"{"name": "orders", "config": {
     "connector.class": "org.apache.camel.kafkaconnector.azureeventhubssink.CamelAzureeventhubssinkSinkConnector",
@@ -53,7 +53,7 @@ tasks.max = 2
 "#;
 
 pub(super) fn imported(text: &str) -> Imported {
-    import(text, Choice::default()).unwrap_or_else(|error| panic!("{error}"))
+    import(text, ImportChoice::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What the bridge itself makes of the new file, once the secrets are where they belong.
@@ -73,8 +73,8 @@ pub(super) fn loaded(imported: &Imported) -> Config {
         .unwrap_or_else(|problems| panic!("{problems}\n{}", imported.toml))
 }
 
-fn flow(flow: &str) -> Choice<'_> {
-    Choice { flow: Some(flow), connector: None }
+fn flow(flow: &str) -> ImportChoice<'_> {
+    ImportChoice { flow: Some(flow), connector: None }
 }
 
 /// The keys that are named by a note.
@@ -283,7 +283,7 @@ fn what_is_something_else_is_said() {
         ("{\n  \"name\": x}", "no JSON: expected value at line 2 column 11"),
         ("", "no key"),
     ] {
-        let error = import(text, Choice::default()).unwrap_err().to_string();
+        let error = import(text, ImportChoice::default()).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
 }

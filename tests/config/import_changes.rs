@@ -1,6 +1,6 @@
 //! What the other tool did to records, or left out, is carried over or warned of; and nothing is taken for known that is not.
 
-use kafka_eventhubs_bridge::import::{Choice, Imported, import};
+use kafka_eventhubs_bridge::import::{ImportChoice, Imported, import};
 
 use super::import::{imported, loaded};
 
@@ -161,7 +161,7 @@ fn of_two_flows_the_one_into_event_hubs_is_meant() {
     let both = imported(&mirror("hubs->quay.enabled = true\nhubs->quay.topics = back\n"));
     assert!(both.toml.starts_with("# From `quay->hubs`"), "{}", both.toml);
     let back = mirror("hubs->quay.enabled = true\n").replace("quay->hubs.enabled = True", "");
-    let error = import(&back, Choice::default()).unwrap_err().to_string();
+    let error = import(&back, ImportChoice::default()).unwrap_err().to_string();
     assert!(error.contains("`hubs->quay` reads from Event Hubs and writes to Kafka"), "{error}");
 }
 

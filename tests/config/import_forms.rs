@@ -1,7 +1,7 @@
 //! The forms people hold a connector in: each is read, or refused by its name.
 
 use kafka_eventhubs_bridge::config::{Config, Topics};
-use kafka_eventhubs_bridge::import::{Choice, Imported, import};
+use kafka_eventhubs_bridge::import::{ImportChoice, Imported, import};
 
 use super::import::{imported, loaded};
 
@@ -28,7 +28,7 @@ fn warnings(imported: &Imported) -> String {
 }
 
 fn refusal(text: &str) -> String {
-    import(text, Choice::default()).unwrap_err().to_string()
+    import(text, ImportChoice::default()).unwrap_err().to_string()
 }
 
 /// With what the worker knew filled in.
@@ -124,7 +124,7 @@ fn of_several_connectors_the_one_for_event_hubs_is_read_and_the_others_are_named
         said.contains("several connectors: freight, mail") && said.contains("--connector"),
         "{said}"
     );
-    let choice = |name| Choice { connector: Some(name), flow: None };
+    let choice = |name| ImportChoice { connector: Some(name), flow: None };
     let mail = import(&two, choice("mail")).unwrap();
     assert_eq!(loaded(&mail).kafka.group_id, "connect-mail");
     let said = import(&two, choice("post")).unwrap_err().to_string();
