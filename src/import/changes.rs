@@ -2,7 +2,7 @@
 //!
 //! The bridge copies bytes. What was changed or left out before is said, so that nobody finds it out from the events.
 
-use super::Note;
+use super::Remark;
 use super::given::GivenKeys;
 use super::plan::{MARK, Plan};
 
@@ -11,7 +11,7 @@ const ROUTERS: &[&str] = &["RegexRouter", "TimestampRouter", "MessageTimestampRo
 const TRANSFORMS: &str = "has no counterpart: records are copied, not changed";
 
 /// Transforms of single records.
-pub(super) fn transforms(given: &mut GivenKeys, prefix: &str, notes: &mut Vec<Note>) {
+pub(super) fn transforms(given: &mut GivenKeys, prefix: &str, notes: &mut Vec<Remark>) {
     let all = format!("{prefix}transforms");
     let names = given.take_as_is(&all).unwrap_or_default();
     for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -24,14 +24,14 @@ pub(super) fn transforms(given: &mut GivenKeys, prefix: &str, notes: &mut Vec<No
         let part = part.to_lowercase();
         notes.push(match short {
             router if ROUTERS.contains(&router) => {
-                Note::new(key, "changed only the name of the topic; no hub here is named after it")
+                Remark::new(key, "changed only the name of the topic; no hub here is named after it")
             }
-            "Filter" => Note::warning(key, "left records out: they are copied now"),
-            "MaskField" => Note::warning(
+            "Filter" => Remark::warning(key, "left records out: they are copied now"),
+            "MaskField" => Remark::warning(
                 key,
                 format!("hid fields of the {part}: they can be read in the events now"),
             ),
-            _ => Note::warning(
+            _ => Remark::warning(
                 key,
                 format!("(`{short}`) may have changed or left out records; now the {part} is copied as it is"),
             ),
@@ -40,7 +40,7 @@ pub(super) fn transforms(given: &mut GivenKeys, prefix: &str, notes: &mut Vec<No
     let rest = ["transforms.", "predicates"].map(|it| format!("{prefix}{it}"));
     let keys = given.take_all(|key| rest.iter().any(|it| key.starts_with(it.as_str())));
     if !keys.is_empty() {
-        notes.push(Note::new(keys.join(", "), TRANSFORMS));
+        notes.push(Remark::new(keys.join(", "), TRANSFORMS));
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn converters(
     given: &mut GivenKeys,
     prefixes: &[String],
     has_worker: bool,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) {
     for part in ["key", "value", "header"] {
         let own = format!("{part}.converter");
@@ -63,7 +63,7 @@ pub(super) fn converters(
         });
         let Some(class) = class else {
             if part == "value" && has_worker {
-                notes.push(Note::new(
+                notes.push(Remark::new(
                     own,
                     "is not set, so the worker's applied: unless that one keeps bytes, readers will see another form now",
                 ));
@@ -74,16 +74,16 @@ pub(super) fn converters(
     }
 }
 
-fn converter(part: &str, class: &str, schemas: bool) -> Option<Note> {
+fn converter(part: &str, class: &str, schemas: bool) -> Option<Remark> {
     let key = format!("{part}.converter");
     let short = class.rsplit('.').next().unwrap_or_default();
-    let is = |text: String| Some(Note::warning(&key, text));
+    let is = |text: String| Some(Remark::warning(&key, text));
     match (part, short) {
         (_, "ByteArrayConverter") => None,
         ("header", "SimpleHeaderConverter" | "StringConverter") => {
-            Some(Note::new(key, "is not needed: headers become application properties"))
+            Some(Remark::new(key, "is not needed: headers become application properties"))
         }
-        (_, "StringConverter") => Some(Note::new(
+        (_, "StringConverter") => Some(Remark::new(
             key,
             format!("is not needed: the bytes of the {part} travel as they are"),
         )),
@@ -103,23 +103,23 @@ fn converter(part: &str, class: &str, schemas: bool) -> Option<Note> {
 }
 
 /// What became of records that failed.
-pub(super) fn failures(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
+pub(super) fn failures(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Remark>) {
     const KEY: &str = "errors.tolerance";
     plan.dead_letter_topic = given.take("errors.deadletterqueue.topic.name");
     let said = given.take(KEY);
     let has_topic = plan.dead_letter_topic.is_some();
     match said.as_deref().map(str::to_ascii_lowercase).as_deref() {
-        None | Some("none") if has_topic => notes.push(Note::new(
+        None | Some("none") if has_topic => notes.push(Remark::new(
             KEY,
             "was `none`: a record that failed ended its task. Now a record that Event Hubs refuses goes to the dead-letter topic, and the others continue",
         )),
         Some("all") if has_topic => {}
         None | Some("none") => {}
-        Some("all") => notes.push(Note::warning(
+        Some("all") => notes.push(Remark::warning(
             KEY,
             "was `all`: records that failed were skipped silently. Now a record that Event Hubs refuses stops its partition, unless `[failure]` is `drop` or `dead_letter`",
         )),
-        Some(_) => notes.push(Note::warning(
+        Some(_) => notes.push(Remark::warning(
             KEY,
             "is neither `none` nor `all`: `[failure]` decides about a record that Event Hubs refuses",
         )),
@@ -131,7 +131,7 @@ pub(super) fn isolation(
     given: &mut GivenKeys,
     prefixes: &[String],
     plan: &mut Plan,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) {
     const KEY: &str = "isolation.level";
     match given.take_under(prefixes, KEY).as_deref() {
@@ -139,11 +139,11 @@ pub(super) fn isolation(
         Some("read_uncommitted") => {
             plan.client.push(("isolation.level", "read_uncommitted".to_owned()));
         }
-        None => notes.push(Note::new(
+        None => notes.push(Remark::new(
             KEY,
             "is not set: Java's default, `read_uncommitted`, also copied aborted records; here it is `read_committed`",
         )),
-        Some(_) => notes.push(Note::new(
+        Some(_) => notes.push(Remark::new(
             KEY,
             "is neither `read_committed`, which it is here, nor `read_uncommitted`",
         )),

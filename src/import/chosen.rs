@@ -2,24 +2,24 @@
 
 use super::form::FileContent;
 use super::given::GivenKeys;
-use super::{ImportChoice, ImportError, Note, dialect, mirror};
+use super::{ImportChoice, ImportError, Remark, dialect, mirror};
 
 /// The one to be read; what else is in the file is named.
 pub(super) fn choose(
     held: FileContent,
     choice: ImportChoice<'_>,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Result<GivenKeys, ImportError> {
     let FileContent { mut connectors, refused, .. } = held;
     if connectors.is_empty() {
-        let why = refused.iter().map(|Note { key, text, .. }| format!("`{key}` {text}"));
+        let why = refused.iter().map(|Remark { key, text, .. }| format!("`{key}` {text}"));
         return Err(ImportError::Unknown(why.collect::<Vec<_>>().join("; ")));
     }
     notes.extend(refused);
     let place = place(&connectors, choice)?;
     let chosen = connectors.swap_remove(place);
     for other in &connectors {
-        notes.push(Note::new(name(other), format!("is another connector, {}", class(other))));
+        notes.push(Remark::new(name(other), format!("is another connector, {}", class(other))));
     }
     Ok(chosen)
 }

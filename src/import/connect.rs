@@ -4,7 +4,7 @@ use super::dialect::{self, Dialect, event_hubs};
 use super::form::WORKER;
 use super::given::GivenKeys;
 use super::plan::{MARK, Plan, PlannedMapping, PlannedTopics};
-use super::{ImportError, Note, changes, security};
+use super::{ImportError, Remark, changes, security};
 
 /// Keys that need no counterpart, or have one that a person must choose.
 const REASONS: &[(&str, &str)] = &[
@@ -76,7 +76,7 @@ const OTHERS: [(&str, &str); 4] = [
 pub(super) fn connector(
     class: &str,
     given: &mut GivenKeys,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Result<Plan, ImportError> {
     let Some(dialect) = dialect::of(class) else {
         let other = OTHERS.iter().find(|(other, _)| class.ends_with(other));
@@ -97,7 +97,7 @@ pub(super) fn connector(
         turned_round(class, given, &plan, notes);
     }
     if dialect.skips_tombstones {
-        notes.push(Note::warning(
+        notes.push(Remark::warning(
             "connector.class",
             "skipped records without a value; they become events without a body now",
         ));
@@ -111,7 +111,7 @@ pub(super) fn connector(
     for (start, reason) in REASONS {
         let keys = given.take_all(|key| key.starts_with(start));
         if !keys.is_empty() {
-            notes.push(Note::new(keys.join(", "), *reason));
+            notes.push(Remark::new(keys.join(", "), *reason));
         }
     }
     Ok(plan)
@@ -132,7 +132,7 @@ fn consumer() -> [String; 2] {
 }
 
 /// What is said of the consumer, by the connector or by its worker.
-fn kafka(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn kafka(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Remark>) {
     let prefixes = consumer();
     plan.brokers = given.take_under(&prefixes, "bootstrap.servers");
     if let Some(group) = given.take_under(&prefixes, "group.id") {
@@ -141,7 +141,7 @@ fn kafka(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
     match given.take_under(&prefixes, "auto.offset.reset").as_deref() {
         None | Some("earliest") => {}
         Some("latest") => plan.start = Some("latest"),
-        Some(other) => notes.push(Note::warning(
+        Some(other) => notes.push(Remark::warning(
             "auto.offset.reset",
             format!("is `{other}`, which has no counterpart: a group without positions begins at `earliest`"),
         )),
@@ -165,7 +165,7 @@ fn mappings(given: &mut GivenKeys, hub: &str) -> Vec<PlannedMapping> {
 }
 
 /// Says that what is written goes the other way.
-fn turned_round(class: &str, given: &mut GivenKeys, plan: &Plan, notes: &mut Vec<Note>) {
+fn turned_round(class: &str, given: &mut GivenKeys, plan: &Plan, notes: &mut Vec<Remark>) {
     let ways = plan.mappings.iter().map(|PlannedMapping { topics, hub, .. }| {
         let topics = match topics {
             PlannedTopics::Named(names) => names.join("`, `"),
@@ -177,10 +177,10 @@ fn turned_round(class: &str, given: &mut GivenKeys, plan: &Plan, notes: &mut Vec
         "is `{class}`, which reads from Event Hubs; the new file goes the other way, from the topic to the hub: {}",
         ways.collect::<Vec<_>>().join(", ")
     );
-    notes.push(Note::warning("connector.class", text));
+    notes.push(Remark::warning("connector.class", text));
     let keys = given
         .take_all(|key| READING.iter().any(|it| key.starts_with(it)) || key.contains(".converter"));
     if !keys.is_empty() {
-        notes.push(Note::new(keys.join(", "), "is about reading from Event Hubs"));
+        notes.push(Remark::new(keys.join(", "), "is about reading from Event Hubs"));
     }
 }

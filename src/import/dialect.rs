@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::config::{ConnectionString, Protocol, SharedAccess};
 
-use super::Note;
+use super::Remark;
 use super::given::GivenKeys;
 use super::plan::{MARK, Plan, PlannedKey};
 
@@ -117,7 +117,11 @@ pub(super) fn known() -> String {
 }
 
 /// Takes what is said of Event Hubs, and gives the hub.
-pub(super) fn event_hubs(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) -> String {
+pub(super) fn event_hubs(
+    given: &mut GivenKeys,
+    plan: &mut Plan,
+    notes: &mut Vec<Remark>,
+) -> String {
     let mut namespace = given.take_one_of(NAMESPACE).map(|name| host(&name));
     let mut hub = given.take_one_of(HUB);
     let mut key_name = given.take_one_of(KEY_NAME);
@@ -150,7 +154,7 @@ enum LoginKind {
     Unknown,
 }
 
-fn way(given: &mut GivenKeys, notes: &mut Vec<Note>) -> LoginKind {
+fn way(given: &mut GivenKeys, notes: &mut Vec<Remark>) -> LoginKind {
     let Some(key) = WAY.iter().find(|key| given.has(key)) else { return LoginKind::Key };
     let said = given.take(key).unwrap_or_default();
     match said.to_ascii_uppercase().as_str() {
@@ -160,20 +164,20 @@ fn way(given: &mut GivenKeys, notes: &mut Vec<Note>) -> LoginKind {
             let text = format!(
                 "is `{said}`, which has no counterpart of that name: `docs/access.md` lists the kinds"
             );
-            notes.push(Note::new(*key, text));
+            notes.push(Remark::new(*key, text));
             LoginKind::Unknown
         }
     }
 }
 
-fn transport(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn transport(given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Remark>) {
     let Some(key) = TRANSPORT.iter().find(|key| given.has(key)) else { return };
     let said = given.take(key).unwrap_or_default();
     let letters = said.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
     match letters.to_ascii_lowercase().as_str() {
         "amqp" | "amqptcp" => {}
         "amqpwebsockets" | "amqpwebsocket" => plan.websocket = true,
-        _ => notes.push(Note::new(
+        _ => notes.push(Remark::new(
             *key,
             format!("is `{said}`, which is not known: `transport` under `[eventhubs.connection]` is `amqp` or `websocket`"),
         )),
@@ -193,7 +197,7 @@ pub(super) struct StringFacts {
 pub(super) fn connection_string(
     key: &str,
     text: &str,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Option<StringFacts> {
     // The secret is not needed, is often somewhere else, and is gone before anything else is looked at.
     let secret = Regex::new(r"(?i)(SharedAccessKey\s*=)[^;]*").expect("a good expression");
@@ -212,10 +216,10 @@ pub(super) fn connection_string(
                 (None, None) => "the host",
             };
             let text = format!("gave {gave}; the secret in it has not been copied");
-            notes.push(Note::new(key, text));
+            notes.push(Remark::new(key, text));
             if !known.address.tls {
                 let text = "names the emulator, which is without TLS: give `connection_string` whole, instead of `namespace`";
-                notes.push(Note::new(key, text));
+                notes.push(Remark::new(key, text));
             }
             let websocket = known.protocol == Some(Protocol::WebSocket);
             Some(StringFacts { host: known.address.host, key_name, hub, websocket })
@@ -224,7 +228,7 @@ pub(super) fn connection_string(
             let text = format!(
                 "is not a connection string that can be read here: {flaw}; `connection_string_file` under `[eventhubs]` takes one whole"
             );
-            notes.push(Note::new(key, text));
+            notes.push(Remark::new(key, text));
             None
         }
     }

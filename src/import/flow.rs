@@ -1,7 +1,7 @@
 //! Which flow of MirrorMaker's driver is meant.
 
 use super::given::GivenKeys;
-use super::{ImportError, Note};
+use super::{ImportError, Remark};
 
 /// Whether these are the brokers of a namespace.
 pub(super) fn is_event_hubs(servers: &str) -> bool {
@@ -12,13 +12,13 @@ pub(super) fn is_event_hubs(servers: &str) -> bool {
 pub(super) fn choose(
     given: &mut GivenKeys,
     wanted: Option<&str>,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Result<String, ImportError> {
     let name = one(enabled(given), given, wanted)?;
     let own = format!("{name}.");
     let others = given.take_all(|key| key.contains("->") && !key.starts_with(&own));
     if !others.is_empty() {
-        notes.push(Note::new(others.join(", "), "belongs to another flow"));
+        notes.push(Remark::new(others.join(", "), "belongs to another flow"));
     }
     given.take(&format!("{name}.enabled"));
     Ok(name)

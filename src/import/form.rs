@@ -15,7 +15,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::given::GivenKeys;
-use super::{ImportError, Note};
+use super::{ImportError, Remark};
 
 /// Before what the worker says, which holds where a connector says nothing.
 pub(super) const WORKER: &str = "worker.";
@@ -26,7 +26,7 @@ pub(super) struct FileContent {
     /// What can be read, each with its name.
     pub(super) connectors: Vec<GivenKeys>,
     /// What can not: its name, and why.
-    pub(super) refused: Vec<Note>,
+    pub(super) refused: Vec<Remark>,
     workers: Vec<resource::ConnectCluster>,
     /// The worker a connector of Kubernetes runs on, by the place of the connector.
     clusters: BTreeMap<usize, String>,
@@ -34,7 +34,7 @@ pub(super) struct FileContent {
 
 impl FileContent {
     fn refuse(&mut self, name: &str, why: impl Into<String>) {
-        self.refused.push(Note::new(name, why));
+        self.refused.push(Remark::new(name, why));
     }
 }
 

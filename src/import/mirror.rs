@@ -4,7 +4,7 @@ use super::dialect::{connection_string, shared_access};
 use super::flow::{self, is_event_hubs};
 use super::given::{GivenKeys, jaas};
 use super::plan::{MARK, Plan, PlannedKey, PlannedMapping, PlannedTopics};
-use super::{ImportError, Note, changes, security};
+use super::{ImportError, Remark, changes, security};
 
 /// What only MirrorMaker needs.
 const REASONS: &[(&str, &str)] = &[
@@ -77,7 +77,7 @@ pub(super) fn is_mirror(given: &GivenKeys) -> bool {
 pub(super) fn driver(
     given: &mut GivenKeys,
     wanted: Option<&str>,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Result<Plan, ImportError> {
     let name = flow::choose(given, wanted, notes)?;
     let (source, target) = name.split_once("->").expect("a flow has an arrow");
@@ -95,7 +95,10 @@ pub(super) fn driver(
 }
 
 /// `MirrorSourceConnector` on a Connect cluster.
-pub(super) fn connector(given: &mut GivenKeys, notes: &mut Vec<Note>) -> Result<Plan, ImportError> {
+pub(super) fn connector(
+    given: &mut GivenKeys,
+    notes: &mut Vec<Remark>,
+) -> Result<Plan, ImportError> {
     given.take("connector.class");
     let name = given.take("name").unwrap_or_else(|| "mirror".to_owned());
     let source = given.take("source.cluster.alias").unwrap_or_else(|| "source".to_owned());
@@ -119,7 +122,7 @@ pub(super) fn connector(given: &mut GivenKeys, notes: &mut Vec<Note>) -> Result<
 fn read(
     flow: &MirrorForm,
     given: &mut GivenKeys,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Result<Plan, ImportError> {
     let mut plan = Plan {
         origin: format!("`{}` of MirrorMaker 2", flow.name),
@@ -153,14 +156,14 @@ fn read(
             })
         });
         if !keys.is_empty() {
-            notes.push(Note::new(keys.join(", "), *reason));
+            notes.push(Remark::new(keys.join(", "), *reason));
         }
     }
     Ok(plan)
 }
 
 /// The cluster that is read, but for how one logs in there.
-fn source(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn source(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Remark>) {
     let mut keys = flow.source_keys.clone();
     keys.extend(flow.source_keys.iter().map(|prefix| format!("{prefix}consumer.")));
     plan.brokers = given.take_under(&flow.source_keys, "bootstrap.servers");
@@ -171,7 +174,7 @@ fn source(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut
         let text = format!(
             "is `{reset}`, and applied to new topics; `start` applies to all topics, also later ones"
         );
-        notes.push(Note::new("auto.offset.reset", text));
+        notes.push(Remark::new("auto.offset.reset", text));
     }
     changes::isolation(given, &keys, plan, notes);
 }
@@ -179,11 +182,11 @@ fn source(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut
 fn mappings(
     flow: &MirrorForm,
     given: &mut GivenKeys,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) -> Vec<PlannedMapping> {
     let hub = hub(flow, given, notes);
     let topics = given.take_under(&flow.named, "topics").unwrap_or_else(|| {
-        notes.push(Note::new("topics", "is not set, which means all of them"));
+        notes.push(Remark::new("topics", "is not set, which means all of them"));
         ".*".to_owned()
     });
     let exclude = exclude(flow, given, notes);
@@ -200,26 +203,26 @@ fn mappings(
         && !class.ends_with("DefaultTopicFilter")
     {
         let text = format!("is `{class}`, which may have left topics out: they would be copied");
-        notes.push(Note::warning("topic.filter.class", text));
+        notes.push(Remark::warning("topic.filter.class", text));
     }
     mappings
 }
 
 /// What patterns did not take, as far as it is an expression here.
-fn exclude(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> Vec<String> {
+fn exclude(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Remark>) -> Vec<String> {
     // All of them are taken, and the first counts.
     let said = EXCLUDES.map(|key| given.take_under(&flow.named, key)).into_iter().flatten().next();
     let said = said.unwrap_or_else(|| {
         let text = format!(
             "is not set, so `topic_exclude` is what MirrorMaker excludes by default: `{EXCLUDED}`; Kafka's later versions leave out less, `mm2.*\\.internal` for the first"
         );
-        notes.push(Note::new(EXCLUDES[0], text));
+        notes.push(Remark::new(EXCLUDES[0], text));
         EXCLUDED.to_owned()
     });
     let items = said.split(',').map(str::trim).filter(|item| !item.is_empty());
     let (good, bad): (Vec<_>, Vec<_>) = items.partition(|item| regex::Regex::new(item).is_ok());
     for item in bad {
-        notes.push(Note::warning(
+        notes.push(Remark::warning(
             EXCLUDES[0],
             format!(
                 "has `{item}`, which is not a valid expression here: the topics that it excluded would be copied"
@@ -230,7 +233,7 @@ fn exclude(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> V
 }
 
 /// MirrorMaker leaves out what it names, too.
-fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &mut Vec<Note>) {
+fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &mut Vec<Remark>) {
     let named = mappings.iter().flat_map(|mapping| match &mapping.topics {
         PlannedTopics::Named(names) => names.as_slice(),
         PlannedTopics::Pattern(_) => &[],
@@ -241,7 +244,7 @@ fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &m
             .any(|item| crate::config::whole_name(item).is_ok_and(|item| item.is_match(topic)))
     };
     for topic in named.filter(excludes) {
-        notes.push(Note::warning(
+        notes.push(Remark::warning(
             EXCLUDES[0],
             format!("excluded `{topic}` until now, but a mapping names it, so it would be copied; remove it from the mapping"),
         ));
@@ -249,7 +252,7 @@ fn named_and_excluded(mappings: &[PlannedMapping], exclude: &[String], notes: &m
 }
 
 /// The hub a topic was copied to: MirrorMaker puts the name of the source before it unless told otherwise.
-fn hub(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> String {
+fn hub(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Remark>) -> String {
     let policy = given.take_under(&flow.named, "replication.policy.class");
     let separator = given.take_under(&flow.named, "replication.policy.separator");
     let policy = policy.as_deref().unwrap_or("DefaultReplicationPolicy");
@@ -262,12 +265,12 @@ fn hub(flow: &MirrorForm, given: &mut GivenKeys, notes: &mut Vec<Note>) -> Strin
     let text = format!(
         "is `{policy}`, which is not known: `hub` is what it made of the name of a topic, with `{{topic}}` for that"
     );
-    notes.push(Note::warning("replication.policy.class", text));
+    notes.push(Remark::warning("replication.policy.class", text));
     MARK.to_owned()
 }
 
 /// Event Hubs' Kafka endpoint, and how it was logged in to.
-fn target(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn target(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut Vec<Remark>) {
     // What stands under no name holds for both clusters; it is the source's to take.
     let own =
         flow.target_keys.iter().filter(|prefix| !prefix.is_empty()).cloned().collect::<Vec<_>>();
@@ -277,7 +280,7 @@ fn target(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut
         plan.namespace = Some(host.to_owned());
     } else {
         let text = format!("`{servers}` is not the Kafka endpoint of an Event Hubs namespace");
-        notes.push(Note::new(format!("{}.bootstrap.servers", flow.target), text));
+        notes.push(Remark::new(format!("{}.bootstrap.servers", flow.target), text));
     }
     let line = given.take_as_is_under(&own, "sasl.jaas.config").unwrap_or_default();
     let mechanism = given.take_under(&own, "sasl.mechanism").unwrap_or_default();
@@ -288,7 +291,7 @@ fn target(flow: &MirrorForm, given: &mut GivenKeys, plan: &mut Plan, notes: &mut
         own.iter().any(|prefix| key.strip_prefix(prefix.as_str()).is_some_and(known))
     });
     if mechanism == "OAUTHBEARER" {
-        notes.push(Note::new(
+        notes.push(Remark::new(
             format!("{}.sasl.mechanism", flow.target),
             "an Entra identity: `docs/access.md` shows the kinds; `default` tries them all",
         ));

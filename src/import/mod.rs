@@ -24,12 +24,12 @@ pub struct Imported {
     /// The configuration, as TOML.
     pub toml: String,
     /// What has no counterpart, or needs a hand.
-    pub notes: Vec<Note>,
+    pub notes: Vec<Remark>,
 }
 
 /// What became of a key of the old file that is not simply in the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct Remark {
     /// The key, or several of one kind.
     pub key: String,
     /// What about it.
@@ -38,7 +38,7 @@ pub struct Note {
     pub is_warning: bool,
 }
 
-impl Note {
+impl Remark {
     fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self { key: key.into(), text: text.into(), is_warning: false }
     }
@@ -114,9 +114,9 @@ pub fn import(text: &str, choice: ImportChoice<'_>) -> Result<Imported, ImportEr
     };
     java_only(&plan, &mut notes);
     notes.extend(given.open().iter().map(|key| {
-        Note::new(key, "refers to a value in another place: replace `CHANGE-ME` by that value")
+        Remark::new(key, "refers to a value in another place: replace `CHANGE-ME` by that value")
     }));
-    notes.extend(given.keys().map(|key| Note::new(key, "has no counterpart")));
+    notes.extend(given.keys().map(|key| Remark::new(key, "has no counterpart")));
     Ok(Imported { toml: plan.write(), notes })
 }
 
@@ -138,13 +138,13 @@ fn something_else(given: &GivenKeys) -> &'static str {
 }
 
 /// Says which patterns are none here.
-fn java_only(plan: &Plan, notes: &mut Vec<Note>) {
+fn java_only(plan: &Plan, notes: &mut Vec<Remark>) {
     for topics in plan.mappings.iter().map(|mapping| &mapping.topics) {
         if let plan::PlannedTopics::Pattern(pattern) = topics
             && let Err(error) = regex::Regex::new(pattern)
         {
             let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
-            notes.push(Note::new(
+            notes.push(Remark::new(
                 pattern,
                 format!("is an expression of Java that is not valid here: {reason}"),
             ));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Note;
+use super::Remark;
 use super::given::{GivenKeys, jaas, option};
 use super::plan::{MARK, Plan, PlannedKey};
 
@@ -41,7 +41,7 @@ pub(super) fn take(
     given: &mut GivenKeys,
     prefixes: &[String],
     plan: &mut Plan,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Remark>,
 ) {
     const PROTOCOL: &str = "security.protocol";
     let protocol = given.take_under(prefixes, PROTOCOL).map(|protocol| protocol.to_uppercase());
@@ -66,7 +66,7 @@ pub(super) fn take(
     let (tls, is_sasl) = match protocol.as_deref() {
         None | Some("PLAINTEXT") => {
             if has_sasl {
-                notes.push(Note::new(
+                notes.push(Remark::new(
                     PROTOCOL,
                     "is `PLAINTEXT`, so `sasl.…` had no effect, and is not carried over",
                 ));
@@ -78,7 +78,7 @@ pub(super) fn take(
         Some("SASL_PLAINTEXT") => (PlannedKey::new("tls", false), true),
         Some(other) => {
             let text = format!("is `{other}`, which is not known: `tls` is what `SSL` in it meant");
-            notes.push(Note::new(PROTOCOL, text));
+            notes.push(Remark::new(PROTOCOL, text));
             (PlannedKey::new("tls", MARK), has_sasl)
         }
     };
@@ -91,7 +91,7 @@ pub(super) fn take(
     match names.as_deref() {
         Some("") => plan.security.push(PlannedKey::new("verify_host_name", false)),
         None | Some("https" | "HTTPS") => {}
-        Some(_) => notes.push(Note::new(
+        Some(_) => notes.push(Remark::new(
             "ssl.endpoint.identification.algorithm",
             "is neither `https` nor empty; here a broker's certificate has to name its host",
         )),
@@ -102,7 +102,7 @@ pub(super) fn take(
 }
 
 /// A store of certificates, which is PEM here.
-fn pem(key: &'static str, store: &str, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn pem(key: &'static str, store: &str, plan: &mut Plan, notes: &mut Vec<Remark>) {
     let is_trust = key.contains("truststore");
     let files = if is_trust {
         [("ca_file", "ca.pem")].as_slice()
@@ -116,11 +116,11 @@ fn pem(key: &'static str, store: &str, plan: &mut Plan, notes: &mut Vec<Note>) {
     } else {
         format!("`{store}` becomes PEM: `openssl pkcs12 -nodes` writes certificate and key as PEM")
     };
-    notes.push(Note::new(key, text));
+    notes.push(Remark::new(key, text));
     plan.security.extend(files.iter().map(|(key, value)| PlannedKey::open(key, value, "as PEM")));
 }
 
-fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Remark>) {
     let options = jaas(sasl.line.as_deref().unwrap_or_default());
     let mechanism = sasl.mechanism.clone().unwrap_or_else(|| "GSSAPI".to_owned());
     let name = mechanism.to_lowercase();
@@ -140,7 +140,7 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
             plan.security.push(PlannedKey::new("keytab_file", keytab));
             let service = sasl.service.clone().or_else(|| option(&options, &["serviceName"]));
             plan.security.extend(service.map(|service| PlannedKey::new("service_name", service)));
-            notes.push(Note::new(
+            notes.push(Remark::new(
                 "sasl.mechanism",
                 "is Kerberos, which needs a build with `--features gssapi`",
             ));
@@ -156,7 +156,7 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
         }
         _ => {
             plan.security.push(PlannedKey::new("mechanism", MARK));
-            notes.push(Note::new(
+            notes.push(Remark::new(
                 "sasl.mechanism",
                 format!("`{mechanism}` has no counterpart; use SCRAM, OAUTHBEARER or a client certificate"),
             ));
@@ -165,7 +165,7 @@ fn login(sasl: &Sasl, plan: &mut Plan, notes: &mut Vec<Note>) {
 }
 
 /// By the credentials of AWS, which are found where the bridge runs.
-fn iam(options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn iam(options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Remark>) {
     plan.token.push(PlannedKey::new("kind", "aws_msk_iam"));
     let chosen = options.keys().filter(|key| key.starts_with("aws"));
     let chosen = chosen.cloned().collect::<Vec<_>>();
@@ -174,12 +174,17 @@ fn iam(options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note
             "chose an identity by `{}`, which is not carried over: a profile of that role goes into `AWS_PROFILE`",
             chosen.join("`, `")
         );
-        notes.push(Note::new("sasl.jaas.config", text));
+        notes.push(Remark::new("sasl.jaas.config", text));
     }
 }
 
 /// Where tokens come from: of any issuer, unless a class gets them that is not known.
-fn token(sasl: &Sasl, options: &BTreeMap<String, String>, plan: &mut Plan, notes: &mut Vec<Note>) {
+fn token(
+    sasl: &Sasl,
+    options: &BTreeMap<String, String>,
+    plan: &mut Plan,
+    notes: &mut Vec<Remark>,
+) {
     const CLASSES: [&str; 3] = [
         "OAuthBearerLoginCallbackHandler",
         "OAuthBearerUnsecuredLoginCallbackHandler",
@@ -195,7 +200,7 @@ fn token(sasl: &Sasl, options: &BTreeMap<String, String>, plan: &mut Plan, notes
         let text = format!(
             "is `{class}`, which is not known: `docs/access.md` shows where a token can come from"
         );
-        notes.push(Note::new("sasl.login.callback.handler.class", text));
+        notes.push(Remark::new("sasl.login.callback.handler.class", text));
         plan.token.push(PlannedKey::new("kind", MARK));
         return;
     }

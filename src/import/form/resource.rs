@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::strimzi::client;
 use super::{FileContent, WORKER, connector, document, mirrors, text};
-use crate::import::{ImportError, Note};
+use crate::import::{ImportError, Remark};
 
 /// A cluster of Connect.
 pub(super) struct ConnectCluster {
@@ -131,6 +131,6 @@ pub(super) fn join(held: &mut FileContent) {
         let text = format!(
             "is what connectors run on, and holds none: give the `{connector}`, and this beside it, after a line `---`, for its brokers"
         );
-        held.refused.push(Note::new(format!("{kind}/{name}"), text));
+        held.refused.push(Remark::new(format!("{kind}/{name}"), text));
     }
 }
