@@ -18,7 +18,7 @@ use crate::letters::{
 
 /// What is to be done.
 #[derive(Debug, Args)]
-pub(super) struct DeadLetters {
+pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
     action: Action,
 }
@@ -105,7 +105,7 @@ struct Deletion {
     yes: bool,
 }
 
-pub(super) fn dead_letters(letters: &DeadLetters) -> ExitCode {
+pub(super) fn dead_letters(letters: &DeadLettersArgs) -> ExitCode {
     match &letters.action {
         Action::List(list) => self::list(list),
         Action::Show(show) => self::show(show),

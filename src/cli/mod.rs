@@ -105,7 +105,7 @@ enum Command {
     /// Show the committed positions of the group, or set them while no bridge runs
     Offsets(offsets::Offsets),
     /// Show the records in the dead-letter topics, send them again, or delete them
-    DeadLetters(dead_letters::DeadLetters),
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Send the records between two times or offsets again; the group of the bridge is not changed
     Replay(replay::ReplayArgs),
     /// Show events of a hub: the last of each partition, or those from a time or a sequence number on
