@@ -13,11 +13,11 @@ use crate::connect;
 #[derive(Debug, Args)]
 pub(super) struct Configuration {
     #[command(subcommand)]
-    action: Action,
+    action: ConfigurationAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum ConfigurationAction {
     /// Write the effective configuration as TOML, with the source of each value; secrets are hidden
     Show(Show),
     /// Write the JSON Schema of the configuration file, for editors and validators
@@ -35,8 +35,10 @@ struct Show {
 
 pub(super) fn configuration(configuration: &Configuration) -> ExitCode {
     match &configuration.action {
-        Action::Show(show) => self::show(show),
-        Action::Schema => answer(format_args!("{}", schema().trim_end()), ExitCode::SUCCESS),
+        ConfigurationAction::Show(show) => self::show(show),
+        ConfigurationAction::Schema => {
+            answer(format_args!("{}", schema().trim_end()), ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -20,11 +20,11 @@ use crate::letters::{
 #[derive(Debug, Args)]
 pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
-    action: Action,
+    action: DeadLettersAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum DeadLettersAction {
     /// Count the dead letters by source topic, reason and hub, or list each one
     List(ListArgs),
     /// Show one dead letter: the source of its record, the reason, the record, and what to do
@@ -107,10 +107,10 @@ struct Deletion {
 
 pub(super) fn dead_letters(letters: &DeadLettersArgs) -> ExitCode {
     match &letters.action {
-        Action::List(list) => self::list(list),
-        Action::Show(show) => self::show(show),
-        Action::Replay(question) => again::again(question),
-        Action::Purge(deletion) => purge(deletion),
+        DeadLettersAction::List(list) => self::list(list),
+        DeadLettersAction::Show(show) => self::show(show),
+        DeadLettersAction::Replay(question) => again::again(question),
+        DeadLettersAction::Purge(deletion) => purge(deletion),
     }
 }
 

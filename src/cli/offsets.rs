@@ -12,11 +12,11 @@ use crate::group::{CommandError, PositionTarget, PositionsPlan, Session};
 #[derive(Debug, Args)]
 pub(super) struct Offsets {
     #[command(subcommand)]
-    action: Action,
+    action: OffsetsAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum OffsetsAction {
     /// Show the position of each partition, and the first and last offset of its log
     Show(Asking),
     /// Set positions while no bridge of the group runs: of all mapped topics, or of the named ones
@@ -40,8 +40,8 @@ struct Placement {
 
 pub(super) fn offsets(offsets: &Offsets) -> ExitCode {
     match &offsets.action {
-        Action::Show(asking) => lag::tell(asking, false, true),
-        Action::Set(placement) => set(placement),
+        OffsetsAction::Show(asking) => lag::tell(asking, false, true),
+        OffsetsAction::Set(placement) => set(placement),
     }
 }
 
