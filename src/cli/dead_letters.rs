@@ -36,7 +36,7 @@ enum DeadLettersAction {
 }
 
 #[derive(Debug, Args)]
-struct Common {
+struct LettersArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Write the result, or the error, as one JSON document
@@ -50,7 +50,7 @@ struct Common {
 #[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
-    common: Common,
+    common: LettersArgs,
     /// Only this dead-letter topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
@@ -81,7 +81,7 @@ struct Show {
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     place: LetterPlace,
     #[command(flatten)]
-    common: Common,
+    common: LettersArgs,
     /// Show long keys and values in full
     #[arg(long, conflicts_with = "json")]
     whole: bool,
@@ -90,7 +90,7 @@ struct Show {
 #[derive(Debug, Args)]
 struct Deletion {
     #[command(flatten)]
-    common: Common,
+    common: LettersArgs,
     /// Only this dead-letter topic, or this partition of it; may be repeated
     #[arg(long = "topic", value_name = "TOPIC[:PARTITION]")]
     topics: Vec<Selection>,
@@ -114,7 +114,7 @@ pub(super) fn dead_letters(letters: &DeadLettersArgs) -> ExitCode {
     }
 }
 
-impl Common {
+impl LettersArgs {
     /// Opens these topics, or all of the configuration, and does `what` with them.
     fn with(
         &self,
@@ -203,7 +203,7 @@ fn shown(plan: &Purge, dry_run: bool, is_asked: bool) -> Option<ExitCode> {
 }
 
 fn carried_out(
-    common: &Common,
+    common: &LettersArgs,
     topics: &DeadLetterTopics,
     plan: &Purge,
 ) -> Result<ExitCode, CommandError> {
