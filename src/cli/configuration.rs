@@ -19,13 +19,13 @@ pub(super) struct Configuration {
 #[derive(Debug, Subcommand)]
 enum ConfigurationAction {
     /// Write the effective configuration as TOML, with the source of each value; secrets are hidden
-    Show(Show),
+    Show(ShowConfigurationArgs),
     /// Write the JSON Schema of the configuration file, for editors and validators
     Schema,
 }
 
 #[derive(Debug, Args)]
-struct Show {
+struct ShowConfigurationArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Write the configuration, or the problems, as one JSON document
@@ -42,9 +42,9 @@ pub(super) fn configuration(configuration: &Configuration) -> ExitCode {
     }
 }
 
-fn show(show: &Show) -> ExitCode {
+fn show(show: &ShowConfigurationArgs) -> ExitCode {
     let begun = Instant::now();
-    let Show { source, json } = show;
+    let ShowConfigurationArgs { source, json } = show;
     match source.effective() {
         Ok(effective) if *json => answer(format_args!("{}", effective.json()), ExitCode::SUCCESS),
         Ok(effective) => {

@@ -28,7 +28,7 @@ enum DeadLettersAction {
     /// Count the dead letters by source topic, reason and hub, or list each one
     List(ListArgs),
     /// Show one dead letter: the source of its record, the reason, the record, and what to do
-    Show(Show),
+    Show(ShowLetterArgs),
     /// Send dead letters again, each as its original record, to the hub it was meant for; none is sent twice
     Replay(again::AgainArgs),
     /// Delete the oldest dead letters of each partition
@@ -76,7 +76,7 @@ struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-struct Show {
+struct ShowLetterArgs {
     /// The place of the dead letter, as `list --each` prints it
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     place: LetterPlace,
@@ -149,8 +149,8 @@ fn list(list: &ListArgs) -> ExitCode {
     })
 }
 
-fn show(show: &Show) -> ExitCode {
-    let Show { place, common, whole } = show;
+fn show(show: &ShowLetterArgs) -> ExitCode {
+    let ShowLetterArgs { place, common, whole } = show;
     let topic = Selection { topic: place.topic.clone(), partition: Some(place.partition) };
     common.with(&[topic], |topics| {
         let found = FoundLetter::read(topics, place)?;
