@@ -30,12 +30,12 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: PositionTarget,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendingArgs,
 }
 
 /// How it is sent again, and how much of it.
 #[derive(Debug, Args)]
-pub(super) struct Sending {
+pub(super) struct SendingArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Where to stop, exclusive; by default the end of each partition when the first run starts
@@ -104,7 +104,7 @@ pub(super) fn replay(question: &ReplayArgs) -> ExitCode {
 impl ReplayArgs {
     /// The group: the same for the same question, whatever its rate.
     fn group(&self, config: &Config) -> Result<String, CommandError> {
-        let Sending { to, topics, mappings, .. } = &self.sending;
+        let SendingArgs { to, topics, mappings, .. } = &self.sending;
         let topics = topics.iter().map(|it| match it.partition {
             Some(partition) => format!("{}:{partition}", it.topic),
             None => it.topic.clone(),
@@ -117,7 +117,7 @@ impl ReplayArgs {
 
     /// What is to be sent, and where it stands; from here on that is fixed, unless it is only asked for.
     fn plan(&self, config: &Config, chosen: &BTreeSet<usize>) -> Result<ReplayPlan, CommandError> {
-        let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
+        let SendingArgs { to, topics, timeout, dry_run, .. } = &self.sending;
         let taken = |topic: &str| {
             let by = chosen.iter().filter_map(|place| config.mappings.get(*place));
             by.into_iter().any(|mapping| mapping.topics.takes(topic))
@@ -139,7 +139,7 @@ impl ReplayArgs {
     }
 }
 
-impl Sending {
+impl SendingArgs {
     /// Sends again what `plan` makes of the configuration and of the mappings that are meant, unless it is only asked for. The group is
     /// deleted `at_last`, or kept.
     pub(super) fn go(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::replay::{Sending, bound};
+use crate::cli::replay::{SendingArgs, bound};
 use crate::config::Config;
 use crate::group::{CommandError, PositionTarget, ReplayPlan, Session};
 
@@ -17,7 +17,7 @@ pub(super) struct AgainArgs {
     #[arg(long, value_name = "TIME|OFFSET", value_parser = bound)]
     from: Option<PositionTarget>,
     #[command(flatten)]
-    sending: Sending,
+    sending: SendingArgs,
 }
 
 pub(super) fn again(question: &AgainArgs) -> ExitCode {
@@ -31,7 +31,7 @@ impl AgainArgs {
         config: &Config,
         chosen: &BTreeSet<usize>,
     ) -> Result<(Config, ReplayPlan), CommandError> {
-        let Sending { to, topics, timeout, dry_run, .. } = &self.sending;
+        let SendingArgs { to, topics, timeout, dry_run, .. } = &self.sending;
         let dead = config.dead_letter_topics(chosen);
         if dead.is_empty() {
             let what = "no selected mapping writes dead letters";
