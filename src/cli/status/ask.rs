@@ -1,11 +1,11 @@
 //! `GET /status` of several members at once.
 
-use super::Member;
+use super::MemberAnswer;
 use crate::admin::AdminClient;
 use crate::status::document::{Document, VERSION};
 
 /// What each says, in the order of the addresses.
-pub(super) async fn all(addresses: &[String]) -> Vec<Member> {
+pub(super) async fn all(addresses: &[String]) -> Vec<MemberAnswer> {
     let ask = |address: &String| {
         let client = AdminClient::Remote(address.clone(), None);
         tokio::spawn(async move { one(&client).await })
@@ -17,7 +17,7 @@ pub(super) async fn all(addresses: &[String]) -> Vec<Member> {
             Ok(status) => (Some(status), None),
             Err(error) => (None, Some(error)),
         };
-        members.push(Member { address: address.clone(), status, error });
+        members.push(MemberAnswer { address: address.clone(), status, error });
     }
     members
 }

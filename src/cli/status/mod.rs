@@ -44,7 +44,7 @@ pub(super) struct StatusArgs {
 
 /// What one address said.
 #[derive(Debug, Serialize)]
-struct Member {
+struct MemberAnswer {
     address: String,
     status: Option<Document>,
     error: Option<String>,
@@ -53,7 +53,7 @@ struct Member {
 #[derive(Debug, Serialize)]
 struct Members {
     version: u32,
-    members: Vec<Member>,
+    members: Vec<MemberAnswer>,
 }
 
 pub(super) fn status(question: StatusArgs) -> ExitCode {
@@ -107,7 +107,7 @@ pub(super) fn listen(config: Option<&Path>) -> Result<SocketAddr, ExitCode> {
     Ok(listen)
 }
 
-fn show(members: Vec<Member>, json: bool) -> ExitCode {
+fn show(members: Vec<MemberAnswer>, json: bool) -> ExitCode {
     let all = members.iter().all(|member| member.status.is_some());
     let code = if all { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
     if json {
@@ -116,7 +116,7 @@ fn show(members: Vec<Member>, json: bool) -> ExitCode {
         let text = serde_json::to_string(&members).unwrap_or_default();
         return answer(format_args!("{text}"), code);
     }
-    for Member { address, error, .. } in &members {
+    for MemberAnswer { address, error, .. } in &members {
         if let Some(error) = error {
             say(std::io::stderr(), format_args!("error: `{address}` does not answer: {error}"));
         }
