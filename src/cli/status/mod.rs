@@ -51,7 +51,7 @@ struct MemberAnswer {
 }
 
 #[derive(Debug, Serialize)]
-struct Members {
+struct MemberAnswers {
     version: u32,
     members: Vec<MemberAnswer>,
 }
@@ -111,7 +111,7 @@ fn show(members: Vec<MemberAnswer>, json: bool) -> ExitCode {
     let all = members.iter().all(|member| member.status.is_some());
     let code = if all { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
     if json {
-        let members = Members { version: VERSION, members };
+        let members = MemberAnswers { version: VERSION, members };
         // It has no keys but text.
         let text = serde_json::to_string(&members).unwrap_or_default();
         return answer(format_args!("{text}"), code);
