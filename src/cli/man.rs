@@ -10,7 +10,7 @@ use super::{Arguments, UNWRITTEN, USAGE, answer, say};
 
 /// Which of them, and where to.
 #[derive(Debug, Args)]
-pub(super) struct Page {
+pub(super) struct ManPage {
     /// Write the page of each command into this directory; it is created if it does not exist
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     directory: Option<PathBuf>,
@@ -18,7 +18,7 @@ pub(super) struct Page {
     command: Vec<String>,
 }
 
-pub(super) fn man(page: &Page) -> ExitCode {
+pub(super) fn man(page: &ManPage) -> ExitCode {
     let command = Arguments::command().disable_help_subcommand(true);
     if let Some(directory) = &page.directory {
         let made = std::fs::create_dir_all(directory);

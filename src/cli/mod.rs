@@ -117,7 +117,7 @@ enum Command {
     /// Write a completion script for a shell
     Completions(completions::Completions),
     /// Write the manual pages
-    Man(man::Page),
+    Man(man::ManPage),
 }
 
 /// Where the configuration comes from.

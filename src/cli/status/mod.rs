@@ -125,5 +125,5 @@ fn show(members: Vec<MemberAnswer>, json: bool) -> ExitCode {
     if statuses.is_empty() {
         return code;
     }
-    answer(format_args!("{}", table::Page(&statuses)), code)
+    answer(format_args!("{}", table::StatusTable(&statuses)), code)
 }

@@ -15,9 +15,9 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 const ROWS: usize = 20;
 
 /// Everything, the whole first, then what is in trouble.
-pub(super) struct Page<'a>(pub(super) &'a [Document]);
+pub(super) struct StatusTable<'a>(pub(super) &'a [Document]);
 
-impl fmt::Display for Page<'_> {
+impl fmt::Display for StatusTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(all) = self;
         all.iter().try_for_each(|status| head(f, status))?;

@@ -42,7 +42,7 @@ fn member(host: &str) -> Value {
 
 fn shown(members: &[Value]) -> String {
     let all = members.iter().map(|it| serde_json::from_value(it.clone()).unwrap());
-    let page = Page(&all.collect::<Vec<_>>()).to_string();
+    let page = StatusTable(&all.collect::<Vec<_>>()).to_string();
     // Trailing blanks are the table's.
     page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
