@@ -55,7 +55,7 @@ pub(super) fn trial(question: &TryArgs) -> ExitCode {
         Some(topic) => answered(&question.source, question.json, |config| {
             let mut trial = question.begin(config)?;
             let records = latest(config, topic, question.count, question.timeout)?;
-            let mut telling = Telling::new(question.json);
+            let mut telling = TrialOutput::new(question.json);
             for record in &records {
                 if telling.tell(&mut trial, record).is_break() {
                     break;
@@ -93,7 +93,7 @@ impl TryArgs {
                 }
             },
         };
-        let mut telling = Telling::new(self.json);
+        let mut telling = TrialOutput::new(self.json);
         let mut lines = BufReader::new(input);
         for number in 0.. {
             let record = match next_line(&mut lines) {
@@ -130,7 +130,7 @@ fn next_line(lines: &mut impl BufRead) -> Result<Option<String>, String> {
 }
 
 /// Writes what became of records as they come.
-struct Telling {
+struct TrialOutput {
     json: bool,
     /// Whether all of them would be sent, or are filtered.
     is_well: bool,
@@ -138,7 +138,7 @@ struct Telling {
     written: std::io::Result<()>,
 }
 
-impl Telling {
+impl TrialOutput {
     fn new(json: bool) -> Self {
         Self { json, is_well: true, written: Ok(()) }
     }

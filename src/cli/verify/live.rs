@@ -44,7 +44,7 @@ fn every(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// Tells of the rounds, and hears of a wish to stop.
-struct Telling {
+struct RoundOutput {
     as_json: bool,
     metrics: Arc<Verified>,
     stopped: Arc<AtomicBool>,
@@ -54,7 +54,7 @@ struct Telling {
     out: Mutex<std::io::Result<()>>,
 }
 
-impl ProgressWatch for Telling {
+impl ProgressWatch for RoundOutput {
     fn begin(&self, _: &str, _: &'static str, _: u64) {}
 
     fn at(&self, _: u64) {}
@@ -64,7 +64,7 @@ impl ProgressWatch for Telling {
     }
 }
 
-impl Rounds for Telling {
+impl Rounds for RoundOutput {
     fn settled(&self, round: &Round) {
         let (report, metrics) = (&round.report, &self.metrics);
         for at in report.at_hubs() {
@@ -125,7 +125,7 @@ impl Following {
         let [stopped, faulty] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let out = Mutex::new(Ok(()));
         let (hears, tells) = (Arc::clone(&stopped), Arc::clone(&faulty));
-        let telling = Telling { as_json, metrics, stopped: hears, faulty: tells, out };
+        let telling = RoundOutput { as_json, metrics, stopped: hears, faulty: tells, out };
         let (tell, told) = sync_channel(1);
         let (config, asked, every) = (config.clone(), asked.clone(), self.every);
         let folder = folder.to_owned();
@@ -164,7 +164,7 @@ fn rounds(
     asked: &CompareRequest,
     every: Duration,
     folder: &Path,
-    telling: Telling,
+    telling: RoundOutput,
 ) -> Came {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let came = runtime.block_on(verify::follow(config, asked, every, folder, &telling));
