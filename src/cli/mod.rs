@@ -103,7 +103,7 @@ enum Command {
     /// Show the lag of the group in records and in time, read from Kafka: also while no bridge runs
     Lag(lag::LagArgs),
     /// Show the committed positions of the group, or set them while no bridge runs
-    Offsets(offsets::Offsets),
+    Offsets(offsets::OffsetsArgs),
     /// Show the records in the dead-letter topics, send them again, or delete them
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Send the records between two times or offsets again; the group of the bridge is not changed

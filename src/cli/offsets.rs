@@ -10,7 +10,7 @@ use crate::group::{CommandError, PositionTarget, PositionsPlan, Session};
 
 /// What is to be done.
 #[derive(Debug, Args)]
-pub(super) struct Offsets {
+pub(super) struct OffsetsArgs {
     #[command(subcommand)]
     action: OffsetsAction,
 }
@@ -38,7 +38,7 @@ struct Placement {
     yes: bool,
 }
 
-pub(super) fn offsets(offsets: &Offsets) -> ExitCode {
+pub(super) fn offsets(offsets: &OffsetsArgs) -> ExitCode {
     match &offsets.action {
         OffsetsAction::Show(asking) => lag::tell(asking, false, true),
         OffsetsAction::Set(placement) => set(placement),
