@@ -12,7 +12,7 @@ use crate::connect::{self, CheckReport};
 
 /// What is to be checked, and how it is to be told.
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Also test access to every broker, topic, namespace and hub; nothing is sent
@@ -26,7 +26,7 @@ pub(super) struct Check {
     timeout: Duration,
 }
 
-pub(super) fn check(check: &Check) -> ExitCode {
+pub(super) fn check(check: &CheckArgs) -> ExitCode {
     let begun = Instant::now();
     let config = match check.source.read() {
         Ok(config) => config,
@@ -59,7 +59,7 @@ fn good(source: &ConfigSource, config: &Config) -> ExitCode {
     )
 }
 
-fn connected(check: &Check, config: &Config) -> ExitCode {
+fn connected(check: &CheckArgs, config: &Config) -> ExitCode {
     let report = match connect::connect(config, check.timeout) {
         Ok(report) => report,
         Err(error) => {

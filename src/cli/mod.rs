@@ -81,7 +81,7 @@ enum Command {
     /// Copy records until SIGTERM, SIGINT or another signal, then drain, commit and exit; a second signal stops at once
     Run(run::Run),
     /// Validate a configuration; with `--connect`, also test access to brokers, topics, namespaces and hubs
-    Check(check::Check),
+    Check(check::CheckArgs),
     /// Show the state of running bridges: lag, rates, and which partitions are paused, and why
     Status(status::StatusArgs),
     /// Stop reading the topics of a mapping until it is resumed; records already read are delivered
