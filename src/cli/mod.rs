@@ -79,7 +79,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Copy records until SIGTERM, SIGINT or another signal, then drain, commit and exit; a second signal stops at once
-    Run(run::Run),
+    Run(run::RunArgs),
     /// Validate a configuration; with `--connect`, also test access to brokers, topics, namespaces and hubs
     Check(check::CheckArgs),
     /// Show the state of running bridges: lag, rates, and which partitions are paused, and why

@@ -15,7 +15,7 @@ use crate::config::{Config, LogFormat};
 
 /// What is to run, and when not.
 #[derive(Debug, Args)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Exit with 69 at the start unless every mapping can run; by default the others run
@@ -29,7 +29,7 @@ pub(super) struct Run {
     watch_config: bool,
 }
 
-pub(super) fn run(run: Run) -> ExitCode {
+pub(super) fn run(run: RunArgs) -> ExitCode {
     let effective = match run.source.effective() {
         Ok(effective) => effective,
         Err(problems) => return told(&problems),
