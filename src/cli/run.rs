@@ -55,7 +55,7 @@ pub(super) fn run(run: RunArgs) -> ExitCode {
 }
 
 /// A bridge that has ended.
-pub(super) struct Ended {
+pub(super) struct EndedBridge {
     /// The exit code, as far as the bridge itself goes.
     pub(super) code: u8,
     /// What came of what was to be settled.
@@ -69,8 +69,8 @@ pub(super) fn until_told(
     aim: Option<Aim>,
     for_people: bool,
     reloading: Option<Reloading>,
-) -> Ended {
-    let before = |code| Ended { code, outcome: None };
+) -> EndedBridge {
+    let before = |code| EndedBridge { code, outcome: None };
     let changes = Changes::default();
     let progress = Progress::of(for_people);
     let levels = match log::init(&config.log, &changes, progress.clone()) {
@@ -105,12 +105,12 @@ pub(super) fn until_told(
     let run = bridge::Run { config, reloads, reloading, strict, host, changes, levels };
     let ended = bridge::run(run, &stop);
     let outcome = watch.map(CatchUpWatch::end);
-    let Err(error) = ended else { return Ended { code: 0, outcome } };
+    let Err(error) = ended else { return EndedBridge { code: 0, outcome } };
     tracing::error!(name: "ended", error = causes::whole(&error), "the bridge ended with an error");
     let code = match error {
         RunError::Refused(_) => REFUSED,
         RunError::Config(_) => CONFIGURATION,
         RunError::Internal(_) => INTERNAL,
     };
-    Ended { code, outcome }
+    EndedBridge { code, outcome }
 }
