@@ -85,9 +85,9 @@ enum Command {
     /// Show the state of running bridges: lag, rates, and which partitions are paused, and why
     Status(status::StatusArgs),
     /// Stop reading the topics of a mapping until it is resumed; records already read are delivered
-    Pause(steer::Mappings),
+    Pause(steer::MappingsArgs),
     /// Read the topics of a mapping again
-    Resume(steer::Mappings),
+    Resume(steer::MappingsArgs),
     /// Pause mappings, and wait until all their records are delivered
     Drain(steer::Drain),
     /// Change the log level of a running bridge

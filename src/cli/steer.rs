@@ -35,7 +35,7 @@ struct Where {
 
 /// Which mappings, of which bridge.
 #[derive(Debug, Args)]
-pub(super) struct Mappings {
+pub(super) struct MappingsArgs {
     /// The mappings: each by its number in `status`, or the name of its topic, pattern or hub
     #[arg(value_name = "MAPPING", required_unless_present = "all")]
     named: Vec<String>,
@@ -53,7 +53,7 @@ pub(super) struct Mappings {
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     #[command(flatten)]
-    mappings: Mappings,
+    mappings: MappingsArgs,
     /// How long to wait for the delivery
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = super::time)]
     timeout: Duration,
@@ -82,11 +82,11 @@ pub(super) struct Reload {
 /// What went wrong, and the exit code.
 type Failure = (String, u8);
 
-pub(super) fn pause(mappings: &Mappings) -> ExitCode {
+pub(super) fn pause(mappings: &MappingsArgs) -> ExitCode {
     ended(run(async { steer(&mappings.at.client()?, mappings, true).await }), mappings.json)
 }
 
-pub(super) fn resume(mappings: &Mappings) -> ExitCode {
+pub(super) fn resume(mappings: &MappingsArgs) -> ExitCode {
     ended(run(async { steer(&mappings.at.client()?, mappings, false).await }), mappings.json)
 }
 
@@ -175,7 +175,7 @@ impl Where {
     }
 }
 
-impl Mappings {
+impl MappingsArgs {
     /// Those that are meant, of what the bridge has.
     fn of(&self, status: &Document) -> Result<Vec<Mapping>, Failure> {
         let mut chosen = Vec::new();
@@ -218,7 +218,7 @@ pub(super) fn is_meant<T: AsRef<str>>(
 
 async fn steer(
     client: &AdminClient,
-    mappings: &Mappings,
+    mappings: &MappingsArgs,
     paused: bool,
 ) -> Result<Vec<Steered>, Failure> {
     let status = one(client).await.map_err(unheard)?;
