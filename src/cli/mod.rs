@@ -89,7 +89,7 @@ enum Command {
     /// Read the topics of a mapping again
     Resume(steer::MappingsArgs),
     /// Pause mappings, and wait until all their records are delivered
-    Drain(steer::Drain),
+    Drain(steer::DrainArgs),
     /// Change the log level of a running bridge
     LogLevel(steer::LevelArgs),
     /// Make a running bridge reload its configuration, and show the changes

@@ -51,7 +51,7 @@ pub(super) struct MappingsArgs {
 
 /// What is to drain, and how long it may take.
 #[derive(Debug, Args)]
-pub(super) struct Drain {
+pub(super) struct DrainArgs {
     #[command(flatten)]
     mappings: MappingsArgs,
     /// How long to wait for the delivery
@@ -90,7 +90,7 @@ pub(super) fn resume(mappings: &MappingsArgs) -> ExitCode {
     ended(run(async { steer(&mappings.at.client()?, mappings, false).await }), mappings.json)
 }
 
-pub(super) fn drain(drain: &Drain) -> ExitCode {
+pub(super) fn drain(drain: &DrainArgs) -> ExitCode {
     let mappings = &drain.mappings;
     let drained = run(async {
         let client = mappings.at.client()?;
