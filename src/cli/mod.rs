@@ -93,7 +93,7 @@ enum Command {
     /// Change the log level of a running bridge
     LogLevel(steer::LevelArgs),
     /// Make a running bridge reload its configuration, and show the changes
-    Reload(steer::Reload),
+    Reload(steer::ReloadArgs),
     /// Convert the configuration of a Kafka Connect sink or of MirrorMaker 2, and list what has no counterpart
     Import(import::Old),
     /// Write the hubs that a configuration needs, for Azure's tools to create them

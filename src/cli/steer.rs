@@ -71,7 +71,7 @@ pub(super) struct LevelArgs {
 
 /// Whose configuration is to be reloaded.
 #[derive(Debug, Args)]
-pub(super) struct Reload {
+pub(super) struct ReloadArgs {
     #[command(flatten)]
     at: Where,
     /// Write JSON: `{"version": 1, "changes": ["+ mapping …"]}`
@@ -113,7 +113,7 @@ pub(super) fn level(level: &LevelArgs) -> ExitCode {
     }
 }
 
-pub(super) fn reload(reload: &Reload) -> ExitCode {
+pub(super) fn reload(reload: &ReloadArgs) -> ExitCode {
     let reloaded = run(async {
         let client = reload.at.client()?;
         let reply = client.send("POST", "/reload").await.map_err(unheard)?;
