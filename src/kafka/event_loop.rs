@@ -175,7 +175,7 @@ impl EventLoop {
         let stray = record.map(|record| TopicPartition::new(record.topic(), record.partition()));
         self.act();
         if let Some(place) = stray {
-            tracing::error!(partition = %place, "a record came the wrong way and was dropped; reading its partition again");
+            tracing::error!(partition = %place, "a record arrived on an unexpected queue and was dropped; the partition is read again from it");
             self.rebalancer.restart(&HashMap::from([(place, None)]));
         }
     }

@@ -99,7 +99,7 @@ impl FetchError {
     fn misread(partition: TopicPartition, offset: i64) -> Self {
         let detail = format!(
             "the record at offset {offset} is in the message format before kafka 0.11, which the kafka client cannot \
-             read from this broker; hint: copy the topic to one of the current format"
+             read from this broker; hint: copy the records to a topic with the current format"
         );
         let code = RDKafkaErrorCode::NotImplemented;
         Self { partition: Some(partition), offset: Some(offset), detail, code }
@@ -107,7 +107,8 @@ impl FetchError {
 
     /// A partition that was held cannot go on from there.
     pub(super) fn stuck(partition: TopicPartition, at: Position, error: &KafkaError) -> Self {
-        let detail = format!("it can not go on from offset {}, where it was held: {error}", at.0);
+        let detail =
+            format!("reading cannot continue at offset {}, where it was paused: {error}", at.0);
         let code = RDKafkaErrorCode::State;
         Self { partition: Some(partition), offset: Some(at.0), detail, code }
     }

@@ -24,7 +24,7 @@ impl EventLoop {
                     self.rebalancer.starts.baseline.set(existing);
                 }
                 Err(error) => {
-                    self.context().complain("topics can not be listed", &error.to_string());
+                    self.context().complain("cannot list topics", &error.to_string());
                     self.next_look = Instant::now() + LOOK_AGAIN;
                     return;
                 }
@@ -50,7 +50,7 @@ impl EventLoop {
                 self.subscribed = wanted;
             }
             Err(error) => {
-                self.context().complain("topics can not be subscribed to", &error.to_string());
+                self.context().complain("cannot subscribe to topics", &error.to_string());
                 self.next_look = Instant::now() + LOOK_AGAIN;
             }
         }
@@ -58,7 +58,10 @@ impl EventLoop {
 
     fn say(&self, news: &News) {
         for pattern in &news.idle {
-            tracing::warn!(pattern, "no topic matches; looking again from time to time");
+            tracing::warn!(
+                pattern,
+                "no topic matches the mappings; the bridge looks again at each `kafka.discovery_interval`"
+            );
         }
         self.context().metrics.topics_left_out(self.discovery.left_out());
         // Shards look at the same topics.
@@ -69,12 +72,16 @@ impl EventLoop {
             tracing::warn!(
                 topic,
                 hub,
-                "the topic is left out: {HUB_NAMES}; hint: name it in `topic_exclude`, or narrow the pattern and give it a \
-                 mapping with a hub of its own"
+                "the topic is left out, its name is not valid for a hub: {HUB_NAMES}; hint: add it to `topic_exclude`, or give it a mapping of its own and narrow the pattern"
             );
         }
         for Meeting { hub, topics: [one, other] } in &news.meetings {
-            tracing::warn!(hub, one, other, "two topics meet in one hub: case tells no hubs apart");
+            tracing::warn!(
+                hub,
+                one,
+                other,
+                "two topics go to the same hub, because names of hubs are the same in upper and lower case"
+            );
         }
     }
 

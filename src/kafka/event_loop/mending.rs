@@ -23,8 +23,7 @@ impl EventLoop {
             let context = self.context();
             context.metrics.kafka_error(&error.code());
             let place = error.partition.as_ref().map_or_else(String::new, ToString::to_string);
-            context
-                .complain(&format!("`{place}` can not be read: {}", error.code()), &error.detail);
+            context.complain(&format!("cannot read `{place}`: {}", error.code()), &error.detail);
             let Some(partition) = error.partition.as_ref().filter(|_| error.needs_restart()) else {
                 continue;
             };

@@ -31,8 +31,8 @@ impl EventLoop {
         let membership = &self.rebalancer.membership;
         let reads = |partition: &TopicPartition| membership.reads(partition);
         let Some(seen) = statistics::export(json, &context.metrics, context.shard, reads) else {
-            let what = "the kafka client's statistics can not be read";
-            return context.complain(what, "metrics stand still");
+            let what = "cannot parse the statistics of librdkafka";
+            return context.complain(what, "lag and broker metrics are stale");
         };
         if seen.brokers > 0 {
             self.contact.reached(context);

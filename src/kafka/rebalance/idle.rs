@@ -28,14 +28,14 @@ impl Rebalancer {
                 contact.welcomed(self.consumer.context());
                 self.pump.ask(|pump| pump.assigned(&[]));
                 self.membership.join();
-                tracing::info!(name: "joined", shard = self.context().shard, "a member of the group, without partitions");
+                tracing::info!(name: "joined", shard = self.context().shard, "joined the group, without partitions");
             }
             (true, false) => {
                 self.pump.ask(|pump| pump.lost(&[]));
                 self.membership.session_ended();
                 tracing::warn!(
                     shard = self.context().shard,
-                    "not a member of the group any more; joining again"
+                    "no longer a member of the group; joining again"
                 );
             }
             (false, false)
@@ -43,7 +43,7 @@ impl Rebalancer {
                     && self.membership.is_untouched() =>
             {
                 let detail = format!("hint: {}", advice::LEADS);
-                self.context().complain("not taken into the group yet", &detail);
+                self.context().complain("not a member of the group yet", &detail);
             }
             _ => {}
         }
@@ -61,7 +61,7 @@ impl Rebalancer {
         tracing::warn!(
             name: "membership_lost",
             shard = self.context().shard,
-            "the coordinator of the group is away for {away} s, longer than a session: not a member any more; joining again"
+            "the group coordinator has not answered for {away} s, longer than the session timeout. The bridge is no longer a member of the group, and joins again"
         );
     }
 }
