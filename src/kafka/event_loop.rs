@@ -26,7 +26,7 @@ use crate::kafka::discovery::Discovery;
 use crate::kafka::ends::Ends;
 use crate::kafka::fetching::Fetching;
 use crate::kafka::gathering::Steering;
-use crate::kafka::native::{self, IdQueue};
+use crate::kafka::native::IdQueue;
 use crate::kafka::rebalance::Rebalancer;
 use crate::kafka::start::Doubt;
 use crate::kafka::{Fatal, FetchError};

@@ -96,7 +96,7 @@ impl FetchError {
     /// What was written in the format before Kafka 0.11, which alone has no leader epoch, librdkafka 2.5 to 2.15 reads from
     /// brokers since 2.7 without its key and value (librdkafka 5549). What such a record holds cannot be known, so its
     /// partition is not read on, rather than taken for a tombstone.
-    fn misread(partition: TopicPartition, offset: i64) -> Self {
+    pub(super) fn misread(partition: TopicPartition, offset: i64) -> Self {
         let detail = format!(
             "the record at offset {offset} is in the message format before kafka 0.11, which the kafka client cannot \
              read from this broker; hint: copy the records to a topic with the current format"

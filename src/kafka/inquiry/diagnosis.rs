@@ -51,7 +51,7 @@ pub(super) fn is_no(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// A client with these `settings` that tells its diagnosis what it meets, and logs in.
+/// A client with these `settings` that keeps a diagnosis of what it meets, and logs in.
 pub(super) fn client<T: Entrant + FromClientConfigAndContext<Diagnosis>>(
     settings: &ClientConfig,
     security: Option<&Security>,
