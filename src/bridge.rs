@@ -128,7 +128,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     let access =
         Logins::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
     let look = HubLook::start(config, &access, &health, Found::default())?;
-    if look.wait(strict, stop)? && is_let_in(config, &access, &health, stop)? {
+    if look.wait(strict, stop)? && is_authorized(config, &access, &health, stop)? {
         let spans = exporter.as_ref().and_then(Exporter::spans);
         Shards::start(reload, &access, &metrics, spans.as_ref(), &health, &status, look)?
             .run(stop)?;
@@ -153,7 +153,7 @@ fn places(config: &Config) -> (Vec<health::HubPath>, Vec<Arc<str>>) {
 
 /// Waits for the token Kafka is entered with, where it is; the thread that asks for it says why it takes long. `Ok(false)`
 /// when told to stop meanwhile.
-fn is_let_in(
+fn is_authorized(
     config: &Config,
     access: &Logins,
     health: &Health,

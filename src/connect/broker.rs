@@ -16,14 +16,17 @@ use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 /// Kafka's port where none is written.
 const PORT: u16 = 9092;
 
-/// A broker that let us in, and what it says.
-pub(super) struct Met {
+/// A broker that answered, and what it says.
+pub(super) struct Reached {
     pub(super) inquiry: Arc<Inquiry>,
     pub(super) cluster: Cluster,
 }
 
 /// What was found of a broker, in the order of the configuration.
-pub(super) async fn all(config: &Config, deadline: Deadline) -> Vec<(Vec<Finding>, Option<Met>)> {
+pub(super) async fn all(
+    config: &Config,
+    deadline: Deadline,
+) -> Vec<(Vec<Finding>, Option<Reached>)> {
     let mut tasks = JoinSet::new();
     let brokers = config.kafka.brokers.split(',').map(str::trim).filter(|it| !it.is_empty());
     // One for all: an issuer is asked once. It ends with the last client that was let in by it.
@@ -42,7 +45,7 @@ async fn one(
     broker: String,
     access: Result<Logins, ClientError>,
     deadline: Deadline,
-) -> (Vec<Finding>, Option<Met>) {
+) -> (Vec<Finding>, Option<Reached>) {
     let plan = match Inquiry::is_encrypted(&kafka) {
         true => vec!["resolve", "connect", "tls", "log in"],
         false => vec!["resolve", "connect", "log in"],
@@ -59,7 +62,7 @@ async fn one(
     let (limit, begun) = (deadline.share(), Instant::now());
     // Its brokers stay one list for the client: a broker is asked for what it knows, not for another.
     let entering = spawn_blocking(move || Inquiry::enter(&kafka, &access?, &broker, limit)).await;
-    let met = match entering {
+    let reached = match entering {
         Ok(Ok((inquiry, cluster))) => {
             let took = begun.elapsed();
             let Cluster { protocol, brokers, topics, encrypted, missing, .. } = &cluster;
@@ -76,7 +79,7 @@ async fn one(
                     None => StepResult::ok(detail),
                 },
             );
-            Some(Met { inquiry: Arc::new(inquiry), cluster })
+            Some(Reached { inquiry: Arc::new(inquiry), cluster })
         }
         Ok(Err(shut)) => {
             turned_away(&mut steps, &shut);
@@ -87,7 +90,7 @@ async fn one(
             None
         }
     };
-    (steps.end(), met)
+    (steps.end(), reached)
 }
 
 fn turned_away(steps: &mut Steps, shut: &Shut) {

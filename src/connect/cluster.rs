@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::config::{Config, HUB_NAMES};
 use crate::kafka::{Advertised, Denied, Inquiry, Limit, Members, Topic};
 
-use super::broker::{self, Met};
+use super::broker::{self, Reached};
 use super::deadline::Deadline;
 use super::letters::Letters;
 use super::positions;
@@ -40,12 +40,12 @@ struct TopicAnswers {
 
 pub(super) async fn ask(
     config: &Config,
-    met: Option<&Met>,
+    reached: Option<&Reached>,
     topics: &BTreeSet<String>,
     letters: &Letters,
     deadline: Deadline,
 ) -> (Vec<Finding>, BTreeMap<String, TopicFacts>) {
-    let Some(Met { inquiry, cluster }) = met else {
+    let Some(Reached { inquiry, cluster }) = reached else {
         return (nothing_asked(config, topics, letters), BTreeMap::new());
     };
     let existing: BTreeMap<String, Topic> = cluster

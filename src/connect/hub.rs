@@ -4,11 +4,11 @@
 
 use tokio::time::timeout;
 
-use crate::eventhubs::HubProperties;
 use crate::eventhubs::reader::{DEFAULT_GROUP, ReadError};
+use crate::eventhubs::{HubProperties, NamespaceClient};
 
 use super::deadline::Deadline;
-use super::namespace::{Entered, answered, lasting};
+use super::namespace::{answered, lasting};
 use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
 /// What is known of a hub we may send to.
@@ -29,7 +29,7 @@ pub(super) enum ReadNeed<'a> {
 }
 
 pub(super) async fn ask(
-    door: Option<&Entered>,
+    client: Option<&NamespaceClient>,
     namespace: &str,
     name: &str,
     reading: ReadNeed<'_>,
@@ -37,12 +37,12 @@ pub(super) async fn ask(
 ) -> (Vec<Finding>, Option<Facts>) {
     let subject = Subject::Hub(namespace.to_owned(), name.to_owned());
     let mut steps = Steps::new(subject, vec!["log in", "partitions", "send", "listen"]);
-    let facts = match door {
+    let facts = match client {
         None => None,
-        Some(door) => match enter(door, name, deadline, &mut steps).await {
+        Some(client) => match enter(client, name, deadline, &mut steps).await {
             Ok(found) => {
-                let facts = send(door, name, &found, deadline, &mut steps).await;
-                steps.took(listen(door, name, &found, reading, deadline).await);
+                let facts = send(client, name, &found, deadline, &mut steps).await;
+                steps.took(listen(client, name, &found, reading, deadline).await);
                 facts
             }
             Err(said) => {
@@ -56,13 +56,13 @@ pub(super) async fn ask(
 
 /// `Err` is what ends the steps.
 async fn enter(
-    door: &Entered,
+    client: &NamespaceClient,
     hub: &str,
     deadline: Deadline,
     steps: &mut Steps,
 ) -> Result<HubProperties, StepResult> {
     let limit = deadline.share();
-    let admitted = answered(timeout(limit, door.admit(hub)).await, limit)?;
+    let admitted = answered(timeout(limit, client.admit(hub)).await, limit)?;
     let until = lasting(admitted.left);
     steps.took(if admitted.by_second {
         StepResult::new(
@@ -74,20 +74,20 @@ async fn enter(
         StepResult::ok(format!("valid for {until}"))
     });
     let limit = deadline.share();
-    let found = answered(timeout(limit, door.hub(hub)).await, limit)?;
+    let found = answered(timeout(limit, client.hub(hub)).await, limit)?;
     steps.took(StepResult::ok(format!("partitions: {}", found.partition_ids.len())));
     Ok(found)
 }
 
 async fn send(
-    door: &Entered,
+    client: &NamespaceClient,
     hub: &str,
     found: &HubProperties,
     deadline: Deadline,
     steps: &mut Steps,
 ) -> Option<Facts> {
     let wait = deadline.share();
-    match answered(timeout(wait, door.may_send(hub)).await, wait) {
+    match answered(timeout(wait, client.may_send(hub)).await, wait) {
         Ok(limit) => {
             steps
                 .took(StepResult::ok(format!("authorized to send; events of up to {limit} bytes")));
@@ -101,7 +101,7 @@ async fn send(
 }
 
 async fn listen(
-    door: &Entered,
+    client: &NamespaceClient,
     hub: &str,
     found: &HubProperties,
     reading: ReadNeed<'_>,
@@ -115,7 +115,7 @@ async fn listen(
         return StepResult::new(Outcome::Skipped, "");
     };
     let wait = deadline.share();
-    match timeout(wait, door.may_read(hub, group, partition)).await {
+    match timeout(wait, client.may_read(hub, group, partition)).await {
         Ok(Ok(())) => {
             StepResult::ok(format!("authorized to read, with the consumer group `{group}`"))
         }

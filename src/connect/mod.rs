@@ -34,18 +34,18 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::eventhubs::NamespaceClient;
 use crate::kafka::Chosen;
 use crate::route::{Route, Router};
 
 pub use json::{found, wrong};
 pub use report::{CheckReport, Finding, MappedTopic, Outcome, Subject};
 
-use broker::Met;
+use broker::Reached;
 use cluster::TopicFacts;
 use deadline::Deadline;
 use hub::ReadNeed;
 use letters::Letters;
-use namespace::Entered;
 
 /// A hub: its namespace's name and its own.
 type Hub = (String, String);
@@ -70,9 +70,9 @@ async fn all(config: &Config, deadline: Deadline) -> CheckReport {
     );
     let mut report = CheckReport::default();
     let mut entered = BTreeMap::new();
-    let met = brokers.into_iter().fold(None, |met: Option<Met>, (findings, new)| {
+    let reached = brokers.into_iter().fold(None, |reached: Option<Reached>, (findings, new)| {
         report.findings.extend(findings);
-        met.or(new)
+        reached.or(new)
     });
     for (name, (findings, namespace)) in namespaces {
         report.findings.extend(findings);
@@ -80,7 +80,8 @@ async fn all(config: &Config, deadline: Deadline) -> CheckReport {
     }
     report.findings.extend(registries);
     report.findings.extend(container);
-    let existing = met.iter().flat_map(|met| met.cluster.topics.keys().map(String::as_str));
+    let existing =
+        reached.iter().flat_map(|reached| reached.cluster.topics.keys().map(String::as_str));
     let Chosen { read: topics, left_out } = crate::kafka::topics(config, existing);
     let router = Router::new(&config.mappings);
     let routes: Vec<(String, Route)> = topics
@@ -89,7 +90,7 @@ async fn all(config: &Config, deadline: Deadline) -> CheckReport {
         .collect();
     let letters = Letters::of(config, &routes);
     let (asked, hubs) = tokio::join!(
-        cluster::ask(config, met.as_ref(), &topics, &letters, deadline),
+        cluster::ask(config, reached.as_ref(), &topics, &letters, deadline),
         all_hubs(&routes, &config.once.group, &entered, deadline)
     );
     let (findings, facts) = asked;
@@ -103,7 +104,7 @@ async fn all(config: &Config, deadline: Deadline) -> CheckReport {
         known.insert(hub, facts);
     }
     report.pairs = pairs(&routes, &facts, &known);
-    report.pairs.extend(idle(config, &routes, met.is_some()));
+    report.pairs.extend(idle(config, &routes, reached.is_some()));
     report.pairs.sort_by_key(|pair| pair.mapping);
     let leaving = entered.into_values().map(|namespace| async move { namespace.leave().await });
     leaving.collect::<JoinSet<()>>().join_all().await;
@@ -114,7 +115,7 @@ async fn all(config: &Config, deadline: Deadline) -> CheckReport {
 async fn all_hubs(
     routes: &[(String, Route)],
     group: &str,
-    entered: &BTreeMap<String, Entered>,
+    entered: &BTreeMap<String, NamespaceClient>,
     deadline: Deadline,
 ) -> BTreeMap<Hub, (Vec<Finding>, Option<hub::Facts>)> {
     let mut hubs: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
@@ -124,13 +125,13 @@ async fn all_hubs(
     }
     let mut tasks = JoinSet::new();
     for (namespace, hubs) in hubs {
-        let door = entered.get(&namespace).cloned();
+        let client = entered.get(&namespace).cloned();
         let group = group.to_owned();
         tasks.spawn(async move {
             let mut found = Vec::new();
             for (name, once) in hubs {
                 let reading = if once { ReadNeed::Needed(&group) } else { ReadNeed::Spare };
-                let asked = hub::ask(door.as_ref(), &namespace, &name, reading, deadline);
+                let asked = hub::ask(client.as_ref(), &namespace, &name, reading, deadline);
                 let answer = Box::pin(asked).await;
                 found.push(((namespace.clone(), name), answer));
             }

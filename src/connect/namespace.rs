@@ -15,14 +15,11 @@ use crate::metrics::Metrics;
 use super::deadline::Deadline;
 use super::report::{Finding, Outcome, StepResult, Steps, Subject};
 
-/// A namespace that let us in.
-pub(super) type Entered = NamespaceClient;
-
 /// What was found of each namespace, by its name.
 pub(super) async fn all(
     config: &Config,
     deadline: Deadline,
-) -> BTreeMap<String, (Vec<Finding>, Option<Entered>)> {
+) -> BTreeMap<String, (Vec<Finding>, Option<NamespaceClient>)> {
     let metrics = Arc::new(Metrics::default());
     let mut tasks = JoinSet::new();
     for (name, settings) in &config.eventhubs {
@@ -32,8 +29,9 @@ pub(super) async fn all(
         let (name, mut settings, metrics) = (name.clone(), settings.clone(), Arc::clone(&metrics));
         settings.connect_timeout = settings.connect_timeout.min(deadline.share());
         tasks.spawn(async move {
-            let door = NamespaceClient::new(&name, &settings, 0, Handle::current(), metrics, None);
-            let found = one(&name, &settings, door, &hub, deadline).await;
+            let client =
+                NamespaceClient::new(&name, &settings, 0, Handle::current(), metrics, None);
+            let found = one(&name, &settings, client, &hub, deadline).await;
             (name, found)
         });
     }
@@ -43,18 +41,18 @@ pub(super) async fn all(
 async fn one(
     name: &str,
     settings: &config::Namespace,
-    door: NamespaceClient,
+    client: NamespaceClient,
     hub: &str,
     deadline: Deadline,
-) -> (Vec<Finding>, Option<Entered>) {
+) -> (Vec<Finding>, Option<NamespaceClient>) {
     let mut plan = vec!["resolve", "connect"];
     plan.extend(settings.address.tls.then_some("tls"));
     plan.extend((settings.way.protocol == Protocol::WebSocket).then_some("websocket"));
     plan.extend(["amqp", "token"]);
     let mut steps = Steps::new(Subject::Namespace(name.to_owned()), plan);
-    if let Some(ago) = door.ended().await {
+    if let Some(ago) = client.ended().await {
         steps.skip_to("token");
-        let detail = format!("{} expired {} ago", door.who(), lasting(ago));
+        let detail = format!("{} expired {} ago", client.who(), lasting(ago));
         steps.took(StepResult::new(Outcome::Failed, detail).hint(
             "create a new one; if it should still be valid, correct the clock of this machine",
         ));
@@ -63,20 +61,20 @@ async fn one(
     let limit = deadline.share();
     let mut tell =
         |passed: Passed| steps.took(StepResult::ok(words(passed, &settings.address.host)));
-    let entered = timeout(limit, door.enter(&mut tell)).await;
+    let entered = timeout(limit, client.enter(&mut tell)).await;
     if let Err(said) = answered(entered, limit) {
         let hint = said.hint.clone().or(steps.next().map(|step| hint(step).to_owned()));
         steps.took(StepResult { hint, ..said });
         return (steps.end(), None);
     }
     let limit = deadline.share();
-    let token = answered(timeout(limit, door.token(hub)).await, limit);
+    let token = answered(timeout(limit, client.token(hub)).await, limit);
     let got = token.is_ok();
     steps.took(token.map_or_else(
         |said| said,
-        |left| StepResult::ok(format!("{}, valid for {}", door.who(), lasting(left))),
+        |left| StepResult::ok(format!("{}, valid for {}", client.who(), lasting(left))),
     ));
-    (steps.end(), got.then_some(door))
+    (steps.end(), got.then_some(client))
 }
 
 fn words(passed: Passed, host: &str) -> String {

@@ -165,7 +165,7 @@ impl NamespaceClient {
         if let Err(fault) = &had {
             self.0.metrics.token_put(&self.0.name, false);
             if beyond.is_none() {
-                self.shut_out(fault);
+                self.mark_unauthorized(fault);
             }
         }
         let token = had?;
@@ -188,7 +188,7 @@ impl NamespaceClient {
             Err(fault) => {
                 let fault = self.explained(fault, path_of(audience));
                 if beyond.is_none() && fault.cause == Cause::Unauthorized {
-                    self.shut_out(&fault);
+                    self.mark_unauthorized(&fault);
                 }
                 Err(fault)
             }
@@ -241,7 +241,7 @@ impl NamespaceClient {
 
     /// We are not let in, or not let send. Said once, until somebody lets us in; who only looks says for itself what follows,
     /// which may be the end.
-    pub(super) fn shut_out(&self, fault: &Fault) {
+    pub(super) fn mark_unauthorized(&self, fault: &Fault) {
         let (namespace, detail) = (&self.0.name, &fault.detail);
         if !self.0.shut.swap(true, Ordering::Relaxed) && self.0.health.is_some() {
             tracing::warn!(name: "login_failed", namespace, detail, "not authorized to use the namespace, retrying");
@@ -249,7 +249,7 @@ impl NamespaceClient {
     }
 
     /// We are let in.
-    pub(super) fn let_in(&self) {
+    pub(super) fn mark_authorized(&self) {
         if self.0.shut.swap(false, Ordering::Relaxed) && self.0.health.is_some() {
             tracing::info!(name: "login_recovered", namespace = self.0.name, "authorized to use the namespace again");
         }

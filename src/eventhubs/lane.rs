@@ -282,7 +282,7 @@ impl LinkTask {
         })?;
         let limit = link.limit();
         self.namespace.0.metrics.link_attached(&self.hub);
-        self.namespace.let_in();
+        self.namespace.mark_authorized();
         tracing::debug!(namespace = &*self.hub.namespace, link = self.path, limit, "link attached");
         (self.tell)(LaneEvent::Ready { max_message_size: limit });
         let introduced = self.introduced(&link, message);

@@ -101,7 +101,7 @@ pub(super) async fn attach_wanting(
             let fault = namespace.explained(fault.unwrap_or_else(late), path);
             if fault.cause == Cause::Unauthorized {
                 connected.access.forget(&audience, &token);
-                namespace.shut_out(&fault);
+                namespace.mark_unauthorized(&fault);
             }
             fault
         })?;

@@ -58,7 +58,7 @@ impl NamespaceClient {
     pub async fn hub(&self, hub: &str) -> Result<HubProperties, ConnectError> {
         let body = self.ask(hub, None).await?;
         let properties = found(hub, &body)?;
-        self.let_in();
+        self.mark_authorized();
         Ok(properties)
     }
 
