@@ -16,6 +16,7 @@ use crate::causes;
 use crate::config::{BlobWriter, ClaimCheck, Tls};
 use crate::credential::{HeldToken, file};
 use crate::http::{RenewedClient, wait};
+use crate::metrics::Upload;
 
 /// The first version of the API in which a request may hold 5 000 MiB; emulators know it.
 const VERSION: &str = "2019-12-12";
@@ -62,10 +63,10 @@ impl BlobError {
     }
 
     /// In one word.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn label(&self) -> Upload {
         match self {
-            Self::Later { .. } => "failed",
-            Self::Unauthorized(_) => "unauthorized",
+            Self::Later { .. } => Upload::Failed,
+            Self::Unauthorized(_) => Upload::Unauthorized,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Storage {
                     Err(failure) => failure,
                 }
             };
-            self.metrics.not_stored(failure.word());
+            self.metrics.not_stored(failure.label());
             self.fails(reference, &failure);
             failures += 1;
             tell(Err(failure.to_string()));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::admin::log::Levels;
 use crate::admin::{ReloadRefusal, Reloads};
 use crate::config::{Config, Difference, Effective, Problems};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Reloaded};
 use crate::watched::Watched;
 
 /// How often the file is looked at.
@@ -91,7 +91,7 @@ impl Reload {
                 if let Some((effective, _)) = &mut self.from {
                     *effective = next;
                 }
-                self.metrics.reloaded("applied");
+                self.metrics.reloaded(Reloaded::Applied);
                 Ok(difference.lines)
             }
             Err(refusal) => {
@@ -99,7 +99,7 @@ impl Reload {
                 for what in refusal.what.iter().take(SAID) {
                     tracing::error!("{}", what.split_whitespace().collect::<Vec<_>>().join(" "));
                 }
-                self.metrics.reloaded("refused");
+                self.metrics.reloaded(Reloaded::Refused);
                 Err(refusal)
             }
         };

@@ -36,6 +36,7 @@ use crate::kafka::membership::Membership;
 use crate::kafka::native;
 use crate::kafka::pump_link::PumpLink;
 use crate::kafka::start::{Doubt, StartAt, Starts};
+use crate::metrics::Rebalance;
 use crate::record::{Commit, TopicPartition};
 
 /// How long the commit of a revoke may take, retries included.
@@ -74,7 +75,7 @@ impl Rebalancer {
             self.membership.wait(partition, 0, None);
         }
         self.hold(resolved.held, |_| 0);
-        self.context().metrics.rebalanced("assign", started.elapsed());
+        self.context().metrics.rebalanced(Rebalance::Assign, started.elapsed());
         tracing::info!(name: "partitions_assigned", partitions = %names(partitions), "partitions assigned");
     }
 
@@ -95,7 +96,7 @@ impl Rebalancer {
             self.drain(&read, |_| true);
         }
         self.end(&read);
-        let way = if lost { "lost" } else { "revoke" };
+        let way = if lost { Rebalance::Lost } else { Rebalance::Revoke };
         self.context().metrics.rebalanced(way, started.elapsed());
         if lost {
             tracing::warn!(name: "partitions_lost", partitions = %names(partitions), "partitions lost: records in flight will be sent again");

@@ -1,9 +1,12 @@
 //! Every metric by name: what it is called, which labels it has, what it means. `docs/metrics.md` says the same.
 
+use bridge_core::LetGo;
 use prometheus::core::Collector;
 use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
 };
+
+use super::{Rebalance, Reloaded};
 
 /// 1 to 16 384, which is more events than fit a batch.
 const EVENTS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
@@ -171,14 +174,14 @@ impl Families {
         for outcome in ["ok", "failed"] {
             self.commits.with_label_values(&[outcome]);
         }
-        for kind in ["assign", "revoke", "lost"] {
-            self.rebalances.with_label_values(&[kind]);
+        for kind in Rebalance::ALL {
+            self.rebalances.with_label_values(&[kind.as_str()]);
         }
-        for reason in ["revoked", "lost", "deadline", "reload"] {
-            self.records_let_go.with_label_values(&[reason]);
+        for reason in LetGo::ALL {
+            self.records_let_go.with_label_values(&[reason.as_str()]);
         }
-        for outcome in ["applied", "refused"] {
-            self.reloads.with_label_values(&[outcome]);
+        for outcome in Reloaded::ALL {
+            self.reloads.with_label_values(&[outcome.as_str()]);
         }
         // What was read at the start runs.
         self.reload_successful.with_label_values::<&str>(&[]).set(1);

@@ -4,6 +4,7 @@
 //! Calls come once per batch or once per run of records, never once per record.
 
 mod families;
+mod labels;
 mod otlp;
 mod series;
 mod totals;
@@ -12,6 +13,9 @@ mod verified;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use bridge_core::event::Cause;
+use bridge_core::lane::Seal;
+use bridge_core::mapping::Policy;
 use bridge_core::{Filtered, Governed, HubName, LaneState, PartitionStatus};
 use prometheus::{Registry, TextEncoder};
 
@@ -19,6 +23,11 @@ use crate::record::{Position, TopicPartition};
 use families::{Families, process};
 use series::{AssignedSeries, ByName, HubSeries, TopicSeries};
 
+pub use bridge_core::{HoldReason, LetGo};
+pub use labels::{
+    OtlpSignal, PositionGone, Rebalance, RegistryAnswer, Reloaded, RoundOutcome, SpansDropped,
+    Upload,
+};
 pub use totals::{SentTotals, TakenTotals, Totals};
 pub use verified::Verified;
 
@@ -78,8 +87,9 @@ impl Metrics {
 
     /// A batch was sealed: `bridge_batches_sealed_total{eventhubs_namespace,hub,reason}` with reason `full|linger|drain`,
     /// `bridge_batch_events{eventhubs_namespace,hub}`, `bridge_batch_bytes{eventhubs_namespace,hub}`.
-    pub fn batch_sealed(&self, hub: &HubName, reason: &'static str, events: usize, bytes: usize) {
-        self.families.batches_sealed.with_label_values(&[&*hub.namespace, &hub.hub, reason]).inc();
+    pub fn batch_sealed(&self, hub: &HubName, reason: Seal, events: usize, bytes: usize) {
+        let labels = [&*hub.namespace, &hub.hub, reason.as_str()];
+        self.families.batches_sealed.with_label_values(&labels).inc();
         let series = self.hub(hub);
         series.batch_events.observe(events as f64);
         series.batch_bytes.observe(bytes as f64);
@@ -95,8 +105,9 @@ impl Metrics {
     }
 
     /// A send has to be repeated: `bridge_send_retries_total{eventhubs_namespace,hub,cause}`.
-    pub fn send_retried(&self, hub: &HubName, cause: &'static str) {
-        self.families.send_retries.with_label_values(&[&*hub.namespace, &hub.hub, cause]).inc();
+    pub fn send_retried(&self, hub: &HubName, cause: Cause) {
+        let labels = [&*hub.namespace, &hub.hub, cause.as_str()];
+        self.families.send_retries.with_label_values(&labels).inc();
     }
 
     /// Time since the Kafka timestamp of the oldest record of an accepted batch: `bridge_end_to_end_seconds{eventhubs_namespace,hub}`.
@@ -105,8 +116,8 @@ impl Metrics {
     }
 
     /// A record can never be stored: `bridge_records_refused_total{topic,policy,reason}`.
-    pub fn record_refused(&self, topic: &str, policy: &'static str, reason: &'static str) {
-        self.families.records_refused.with_label_values(&[topic, policy, reason]).inc();
+    pub fn record_refused(&self, topic: &str, policy: Policy, reason: &'static str) {
+        self.families.records_refused.with_label_values(&[topic, policy.as_str(), reason]).inc();
     }
 
     /// Records of which no event is made: `bridge_records_filtered_total{mapping,reason}`.
@@ -128,8 +139,8 @@ impl Metrics {
     }
 
     /// The configuration was to be reloaded: `bridge_config_reloads_total{outcome}` with outcome `applied|refused`.
-    pub fn reloaded(&self, outcome: &'static str) {
-        self.families.reloads.with_label_values(&[outcome]).inc();
+    pub fn reloaded(&self, outcome: Reloaded) {
+        self.families.reloads.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// Whether what was read last runs: `bridge_config_reload_successful`.
@@ -139,8 +150,8 @@ impl Metrics {
 
     /// Records that came back after a revoke, or were let go at a deadline of a drain or a reload:
     /// `bridge_records_let_go_total{reason}` with reason `revoked|lost|deadline|reload`. Nothing is lost: they are not committed.
-    pub fn records_let_go(&self, reason: &'static str, records: u64) {
-        self.families.records_let_go.with_label_values(&[reason]).inc_by(records);
+    pub fn records_let_go(&self, reason: LetGo, records: u64) {
+        self.families.records_let_go.with_label_values(&[reason.as_str()]).inc_by(records);
     }
 
     /// A partition began to be read: creates its series. Called once for each assignment.
@@ -176,10 +187,10 @@ impl Metrics {
     }
 
     /// Why a partition is not read: `bridge_partition_held{topic,partition,reason}` 0 or 1, by reason.
-    pub fn partition_held(&self, p: &TopicPartition, reason: &'static str, held: bool) {
+    pub fn partition_held(&self, p: &TopicPartition, reason: HoldReason, held: bool) {
         self.partitions.with(&p.topic, p.partition, |series| {
             let [topic, partition] = series.labels(&p.topic);
-            let labels = &[topic, partition, reason];
+            let labels = &[topic, partition, reason.as_str()];
             self.families.partition_held.with_label_values(labels).set(held.into());
         });
     }
@@ -210,9 +221,9 @@ impl Metrics {
 
     /// A rebalance event: `bridge_rebalances_total{kind="assign|revoke|lost"}`, `bridge_rebalance_drain_seconds`
     /// (only a revoke drains).
-    pub fn rebalanced(&self, kind: &'static str, took: Duration) {
-        self.families.rebalances.with_label_values(&[kind]).inc();
-        if kind == "revoke" {
+    pub fn rebalanced(&self, kind: Rebalance, took: Duration) {
+        self.families.rebalances.with_label_values(&[kind.as_str()]).inc();
+        if kind == Rebalance::Revoke {
             self.families
                 .rebalance_drain
                 .with_label_values::<&str>(&[])
@@ -232,8 +243,8 @@ impl Metrics {
 
     /// Records that were `skipped`, or may come `again`, because a committed position was gone, an upper bound:
     /// `bridge_position_gone_records_total{topic,fate}`.
-    pub fn position_gone(&self, topic: &str, fate: &'static str, records: u64) {
-        self.families.position_gone.with_label_values(&[topic, fate]).inc_by(records);
+    pub fn position_gone(&self, topic: &str, fate: PositionGone, records: u64) {
+        self.families.position_gone.with_label_values(&[topic, fate.as_str()]).inc_by(records);
     }
 
     /// Broker connections: `bridge_kafka_brokers{state="up|down"}`.
@@ -328,51 +339,51 @@ impl Metrics {
 
     /// A registry may be asked from now on: creates its series, so that a rate has a zero to rise from.
     pub fn asks(&self, registry: &str) {
-        for outcome in ["ok", "unknown", "unauthorized", "failed", "unusable"] {
-            self.families.registry_requests.with_label_values(&[registry, outcome]);
+        for outcome in RegistryAnswer::ALL {
+            self.families.registry_requests.with_label_values(&[registry, outcome.as_str()]);
         }
     }
 
     /// A registry was asked for a schema: `bridge_registry_requests_total{registry,outcome}` with outcome
     /// `ok|unknown|unauthorized|failed|unusable`.
-    pub fn registry_asked(&self, registry: &str, outcome: &'static str) {
-        self.families.registry_requests.with_label_values(&[registry, outcome]).inc();
+    pub fn registry_asked(&self, registry: &str, outcome: RegistryAnswer) {
+        self.families.registry_requests.with_label_values(&[registry, outcome.as_str()]).inc();
     }
 
     /// Values may be put into blobs from now on: creates the series, so that a rate has a zero to rise from.
     pub fn stores(&self) {
-        for outcome in ["ok", "unauthorized", "failed"] {
-            self.families.claim_checks.with_label_values(&[outcome]);
+        for outcome in Upload::ALL {
+            self.families.claim_checks.with_label_values(&[outcome.as_str()]);
         }
         self.families.claim_check_bytes.with_label_values::<&str>(&[]);
     }
 
     /// A value was put into a blob: `bridge_claim_check_uploads_total{outcome="ok"}`, `bridge_claim_check_bytes_total`.
     pub fn stored(&self, bytes: u64) {
-        self.families.claim_checks.with_label_values(&["ok"]).inc();
+        self.families.claim_checks.with_label_values(&[Upload::Ok.as_str()]).inc();
         self.families.claim_check_bytes.with_label_values::<&str>(&[]).inc_by(bytes);
     }
 
     /// A value could not be put into a blob: `bridge_claim_check_uploads_total{outcome}` with outcome `unauthorized|failed`.
-    pub fn not_stored(&self, outcome: &'static str) {
-        self.families.claim_checks.with_label_values(&[outcome]).inc();
+    pub fn not_stored(&self, outcome: Upload) {
+        self.families.claim_checks.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// A signal is exported by OTLP from now on: creates its series, so that a rate has a zero to rise from.
-    pub fn exports(&self, signal: &'static str) {
+    pub fn exports(&self, signal: OtlpSignal) {
         for ok in [true, false] {
-            self.families.otlp_exports.with_label_values(&[signal, outcome(ok)]);
+            self.families.otlp_exports.with_label_values(&[signal.as_str(), outcome(ok)]);
         }
     }
 
     /// A request to a collector ended: `bridge_otlp_exports_total{signal,outcome}`.
-    pub fn exported(&self, signal: &'static str, ok: bool) {
-        self.families.otlp_exports.with_label_values(&[signal, outcome(ok)]).inc();
+    pub fn exported(&self, signal: OtlpSignal, ok: bool) {
+        self.families.otlp_exports.with_label_values(&[signal.as_str(), outcome(ok)]).inc();
     }
 
     /// Spans that no collector has: `bridge_otlp_spans_dropped_total{reason}` with reason `queue_full|not_delivered|rejected`.
-    pub fn spans_dropped(&self, reason: &'static str, spans: u64) {
-        self.families.otlp_spans_dropped.with_label_values(&[reason]).inc_by(spans);
+    pub fn spans_dropped(&self, reason: SpansDropped, spans: u64) {
+        self.families.otlp_spans_dropped.with_label_values(&[reason.as_str()]).inc_by(spans);
     }
 
     /// The page Prometheus scrapes.

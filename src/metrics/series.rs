@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bridge_core::{HELD, HUB_UNAVAILABLE, HubName};
+use bridge_core::{HoldReason, HubName};
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::families::Families;
@@ -75,9 +75,6 @@ impl HubSeries {
     }
 }
 
-/// Why a partition is not read besides what the core holds it for.
-const HALTED: &str = "halted";
-
 /// Partitions that are read now. What is said about any other is late, and must not bring its series back.
 #[derive(Default)]
 pub(super) struct AssignedSeries(RwLock<HashMap<Arc<str>, HashMap<i32, PartitionSeries>>>);
@@ -107,8 +104,9 @@ impl AssignedSeries {
         let series = partitions.entry(partition).or_insert_with(|| {
             let label = partition.to_string();
             // What alerts look at; the others come with their first time.
-            for reason in [HALTED, HUB_UNAVAILABLE] {
-                families.partition_held.with_label_values(&[topic, label.as_str(), reason]).set(0);
+            for reason in [HoldReason::Halted, HoldReason::HubUnavailable] {
+                let labels = [topic, label.as_str(), reason.as_str()];
+                families.partition_held.with_label_values(&labels).set(0);
             }
             let labels: [&str; 2] = [topic, &label];
             let in_flight = families.in_flight_records.with_label_values(&labels);
@@ -155,8 +153,9 @@ impl Families {
         for family in [&self.oldest_in_flight, &self.lag_seconds] {
             drop(family.remove_label_values(labels));
         }
-        for reason in HELD.into_iter().chain([HALTED]) {
-            drop(self.partition_held.remove_label_values(&[topic, partition, reason]));
+        for reason in HoldReason::ALL {
+            let labels = [topic, partition, reason.as_str()];
+            drop(self.partition_held.remove_label_values(&labels));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bridge_core::ReadState;
+use bridge_core::lane::Seal;
+use bridge_core::mapping::Policy;
 use prometheus::proto::MetricType;
 
 use super::*;
@@ -25,27 +27,27 @@ pub(super) fn spoken() -> Metrics {
     let orders = TopicPartition::new("orders", 3);
     metrics.partition_assigned(&orders);
     metrics.partition_state(&standing(&orders, 5, Some(Position(42))));
-    metrics.partition_held(&orders, "halted", true);
+    metrics.partition_held(&orders, HoldReason::Halted, true);
     metrics.consumer_lag(&orders, 17);
     metrics.records_received("orders", 10, 1000);
-    metrics.record_refused("orders", "drop", "too_large");
+    metrics.record_refused("orders", Policy::Drop, "too_large");
     let (mapping, reason) = ("orders → default/orders".into(), "select");
     metrics.records_filtered(&bridge_core::Filtered { mapping, reason, records: 3 });
     metrics.events_spared(&hub, 3);
     metrics.looked_at(&hub, 7);
-    metrics.records_let_go("revoked", 2);
-    metrics.batch_sealed(&hub, "full", 10, 1200);
+    metrics.records_let_go(LetGo::Revoked, 2);
+    metrics.batch_sealed(&hub, Seal::Full, 10, 1200);
     metrics.batch_accepted(&hub, 10, 1200, second);
-    metrics.send_retried(&hub, "throttled");
+    metrics.send_retried(&hub, Cause::Throttled);
     metrics.end_to_end(&hub, second);
     metrics.link_attached(&hub);
     metrics.buffered(0, 100, 200);
     metrics.prefetched(0, 300);
     metrics.committed(true);
-    metrics.rebalanced("revoke", second);
+    metrics.rebalanced(Rebalance::Revoke, second);
     metrics.kafka_error("_TRANSPORT");
     metrics.records_expired("orders", 3);
-    metrics.position_gone("orders", "skipped", 3);
+    metrics.position_gone("orders", PositionGone::Skipped, 3);
     metrics.kafka_brokers(3, 1);
     metrics.connect_attempted("default", true);
     metrics.connected("default", 0, true);
@@ -59,12 +61,12 @@ pub(super) fn spoken() -> Metrics {
     metrics.topics_left_out(2);
     metrics.token_put("default", false);
     metrics.token_expires("default", 1_900_000_000);
-    metrics.registry_asked("main", "unknown");
+    metrics.registry_asked("main", RegistryAnswer::Unknown);
     metrics.stores();
     metrics.stored(3);
-    metrics.not_stored("failed");
-    metrics.exported("metrics", true);
-    metrics.spans_dropped("queue_full", 3);
+    metrics.not_stored(Upload::Failed);
+    metrics.exported(OtlpSignal::Metrics, true);
+    metrics.spans_dropped(SpansDropped::QueueFull, 3);
     metrics
 }
 
@@ -86,7 +88,7 @@ fn type_name(kind: MetricType) -> &'static str {
 /// All that `verify --live` can say, once.
 fn found() -> Verified {
     let verified = Verified::default();
-    verified.round("good");
+    verified.round(RoundOutcome::Good);
     verified.compared(10, 9, 1_800_000_000.5);
     verified.faults(("contoso", "hub"), true, "missing", 1);
     verified.faults(("contoso", "hub"), false, "twice", 0);
@@ -221,7 +223,7 @@ fn a_removed_partition_leaves_nothing_and_stays_away() {
     assert_eq!(series(&metrics, of_partition), [""; 0]);
     // Late words of the shard that had it.
     metrics.partition_state(&standing(&orders, 1, Some(Position(1))));
-    metrics.partition_held(&orders, "halted", true);
+    metrics.partition_held(&orders, HoldReason::Halted, true);
     metrics.consumer_lag(&orders, 5);
     metrics.partition_removed(&orders);
     assert_eq!(series(&metrics, of_partition), [""; 0]);

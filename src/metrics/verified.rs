@@ -4,8 +4,8 @@ use std::fmt;
 
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 
-use super::clamp;
 use super::families::{HUB, counter, gauge, process, seconds};
+use super::{RoundOutcome, clamp};
 
 /// What has been found.
 pub struct Verified {
@@ -78,8 +78,8 @@ const ALONE: &[&str] = &[];
 
 impl Verified {
     fn start_at_zero(&self) {
-        for outcome in ["good", "faults", "failed"] {
-            self.rounds.with_label_values(&[outcome]);
+        for outcome in RoundOutcome::ALL {
+            self.rounds.with_label_values(&[outcome.as_str()]);
         }
         for reason in ["no_record", "expired", "unplaced"] {
             self.unproven.with_label_values(&[reason]);
@@ -89,8 +89,8 @@ impl Verified {
     }
 
     /// A round is over, or could not be ended: `bridge_verify_rounds_total{outcome}` with outcome `good|faults|failed`.
-    pub fn round(&self, outcome: &'static str) {
-        self.rounds.with_label_values(&[outcome]).inc();
+    pub fn round(&self, outcome: RoundOutcome) {
+        self.rounds.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// So much was compared, of what was committed by that Unix time: `bridge_verify_records_compared_total`,

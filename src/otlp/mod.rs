@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Otlp;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OtlpSignal};
 use sender::{Rejected, Sender};
 use traces::Traces;
 
@@ -52,14 +52,14 @@ impl Exporter {
         let (stop, stopped) = watch::channel(());
         let resource = resource(settings, host);
         let values = settings.metrics.map(|every| {
-            metrics.exports("metrics");
-            let sender = Sender::new("metrics", settings, Arc::clone(metrics));
+            metrics.exports(OtlpSignal::Metrics);
+            let sender = Sender::new(OtlpSignal::Metrics, settings, Arc::clone(metrics));
             Values { sender, metrics: Arc::clone(metrics), resource: resource.clone(), every }
         });
         let spans = settings.traces.map(|ratio| Spans::new(Arc::clone(metrics), ratio));
         let traces = spans.clone().map(|spans| {
-            metrics.exports("traces");
-            let sender = Sender::new("traces", settings, Arc::clone(metrics));
+            metrics.exports(OtlpSignal::Traces);
+            let sender = Sender::new(OtlpSignal::Traces, settings, Arc::clone(metrics));
             Traces { sender, spans, resource, under_way: Vec::new() }
         });
         let (metrics, traced) = (values.is_some(), traces.is_some());

@@ -8,7 +8,7 @@ use prost::Message;
 use crate::causes;
 use crate::config::{Otlp, Secret};
 use crate::http::{self, RenewedClient};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OtlpSignal};
 use crate::repeats::Repeats;
 
 /// No answer of a collector is longer; what is behind is not read.
@@ -41,7 +41,7 @@ pub(super) struct Rejected {
 
 /// Sends requests of one signal, one after the other.
 pub(super) struct Sender {
-    signal: &'static str,
+    signal: OtlpSignal,
     settings: Otlp,
     metrics: Arc<Metrics>,
     client: RenewedClient,
@@ -51,8 +51,8 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// `signal` is what the path ends with: `metrics` or `traces`.
-    pub(super) fn new(signal: &'static str, settings: &Otlp, metrics: Arc<Metrics>) -> Self {
+    /// The word of `signal` is what the path ends with.
+    pub(super) fn new(signal: OtlpSignal, settings: &Otlp, metrics: Arc<Metrics>) -> Self {
         let (client, said) = (RenewedClient::default(), Repeats::default());
         Self { signal, settings: settings.clone(), metrics, client, said, fails: false }
     }
@@ -69,7 +69,7 @@ impl Sender {
             .unwrap_or_else(|_| Err(ExportError::passing(format!("no answer within {limit:?}"))));
         self.metrics.exported(self.signal, sent.is_ok());
         let Otlp { endpoint, .. } = &self.settings;
-        let signal = self.signal;
+        let signal = self.signal.as_str();
         match sent {
             Ok((answer, secrets)) => {
                 if std::mem::take(&mut self.fails) {

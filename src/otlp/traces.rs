@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SpansDropped};
 
 use super::sender::{Rejected, Sender};
 use super::span::{Numbered, SendSpan};
@@ -52,9 +52,9 @@ struct SpanQueue {
 
 impl Spans {
     pub(super) fn new(metrics: Arc<Metrics>, ratio: f64) -> Self {
-        metrics.spans_dropped("queue_full", 0);
-        metrics.spans_dropped("not_delivered", 0);
-        metrics.spans_dropped("rejected", 0);
+        for reason in SpansDropped::ALL {
+            metrics.spans_dropped(*reason, 0);
+        }
         let (waiting, many) = (Mutex::default(), Notify::new());
         Self(Arc::new(SpanQueue { waiting, many, metrics, ratio }))
     }
@@ -76,7 +76,7 @@ impl Spans {
         let is_many = waiting.len() == TOGETHER;
         drop(waiting);
         if !has_room {
-            self.0.metrics.spans_dropped("queue_full", 1);
+            self.0.metrics.spans_dropped(SpansDropped::QueueFull, 1);
         } else if is_many {
             self.0.many.notify_one();
         }
@@ -115,7 +115,7 @@ impl Traces {
             left += self.under_way.len();
             self.under_way.clear();
         }
-        self.spans.0.metrics.spans_dropped("not_delivered", left as u64);
+        self.spans.0.metrics.spans_dropped(SpansDropped::NotDelivered, left as u64);
     }
 
     async fn turn(&mut self) {
@@ -147,7 +147,7 @@ impl Traces {
             }
         }
         let dropped = std::mem::take(&mut self.under_way);
-        self.spans.0.metrics.spans_dropped("not_delivered", dropped.len() as u64);
+        self.spans.0.metrics.spans_dropped(SpansDropped::NotDelivered, dropped.len() as u64);
     }
 
     /// The least wait before another one, if that may do better.
@@ -170,7 +170,7 @@ impl Traces {
         match self.sender.send(&request, rejected).await {
             Ok(rejected) => {
                 self.under_way.clear();
-                self.spans.0.metrics.spans_dropped("rejected", rejected);
+                self.spans.0.metrics.spans_dropped(SpansDropped::Rejected, rejected);
                 Ok(())
             }
             Err(failure) => Err(failure.passing.then_some(failure.after.unwrap_or_default())),

@@ -11,7 +11,7 @@ use bridge_core::event::Cause;
 
 use crate::config::Policy;
 use crate::health::{ShardHealth, Trouble};
-use crate::metrics::Metrics;
+use crate::metrics::{HoldReason, LetGo, Metrics};
 use crate::record::TopicPartition;
 use crate::repeats::Repeats;
 
@@ -52,7 +52,7 @@ impl Notes {
                 health.trouble(Trouble::partition(&name.topic, name.partition), None);
             }
             Note::Sealed { hub, reason, events, bytes } => {
-                metrics.batch_sealed(&hub, reason.as_str(), events, bytes);
+                metrics.batch_sealed(&hub, reason, events, bytes);
             }
             Note::Accepted { hub, events, bytes, took, age } => {
                 metrics.batch_accepted(&hub, events, bytes, took);
@@ -65,13 +65,13 @@ impl Notes {
             }
             Note::LetGo { partition, reason, events } => {
                 metrics.records_let_go(reason, events as u64);
-                if reason == "deadline" {
+                if reason == LetGo::Deadline {
                     tracing::warn!(
                         name: "drain_incomplete",
                         %partition, events,
                         "partition released before all its events were acknowledged; these events may be delivered twice"
                     );
-                } else if reason == "reload" {
+                } else if reason == LetGo::Reload {
                     tracing::warn!(
                         name: "drain_incomplete",
                         %partition, events,
@@ -80,7 +80,7 @@ impl Notes {
                 }
             }
             Note::Refused { partition, offset, policy, reason, detail, to } => {
-                metrics.record_refused(&partition.topic, policy.as_str(), reason);
+                metrics.record_refused(&partition.topic, policy, reason);
                 match (policy, to) {
                     // Each by itself: this is all that is left of it.
                     (Policy::Drop, _) => {
@@ -157,7 +157,7 @@ impl Notes {
 fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
     match note {
         Note::Retry { hub, partition, cause, detail, attempts, wait } => {
-            metrics.send_retried(&hub, cause.as_str());
+            metrics.send_retried(&hub, cause);
             let (namespace, hub) = (&*hub.namespace, &*hub.hub);
             // A connection that is lost or cannot be made, and a throttle, are told of once, not by each lane. What lasts is said
             // by `health`.
@@ -176,7 +176,7 @@ fn trouble(metrics: &Metrics, health: &ShardHealth, note: Note) {
             health.trouble(Trouble::Throttled(namespace), None);
         }
         Note::Halted { partition, offset, reason, detail } => {
-            metrics.partition_held(&partition, "halted", true);
+            metrics.partition_held(&partition, HoldReason::Halted, true);
             health.refused(Trouble::partition(&partition.topic, partition.partition), &detail);
             if reason == DEAD_LETTER_FAILED {
                 tracing::error!(

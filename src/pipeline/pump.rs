@@ -17,7 +17,7 @@ use crate::blob::Uploads;
 use crate::eventhubs::{Bell, LaneEvent, LaneSender, Lessor, NamespaceClient};
 use crate::health::ShardHealth;
 use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
-use crate::metrics::Metrics;
+use crate::metrics::{LetGo, Metrics};
 use crate::record::{Commit, TopicPartition};
 use crate::registry::{Registries, SchemaNews};
 use crate::status::{ShardCommand, View};
@@ -167,7 +167,7 @@ impl Pump {
             // At once: whatever else was polled of it is to be dropped, and to come again.
             Admitted::Held => self.carry_out(),
             // Of an assignment that has ended.
-            Admitted::Unknown => self.metrics.records_let_go("revoked", 1),
+            Admitted::Unknown => self.metrics.records_let_go(LetGo::Revoked, 1),
         }
         self.headers = headers;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bridge_core::{Core, HubName, LaneStanding, LaneState};
+use bridge_core::{Core, HubName, LaneState, LaneStatus};
 
 use crate::health::{ShardHealth, Trouble};
 use crate::metrics::Metrics;
@@ -29,7 +29,7 @@ pub(super) struct States {
 /// The lanes of one hub, or namespace, that are in trouble.
 struct Troubled<'a> {
     /// The one that is so for the longest time.
-    worst: LaneStanding<'a>,
+    worst: LaneStatus<'a>,
     /// Each hub partition once, whoever sends to it.
     partitions: BTreeSet<(&'a HubName, &'a Arc<str>)>,
 }
@@ -60,7 +60,7 @@ impl States {
     /// Several lanes may lead to one hub partition; the worst counts.
     fn show(&mut self, core: &Core, now: Instant, unix_seconds: u64) {
         let mut states: HashMap<_, LaneState> = HashMap::new();
-        for LaneStanding { hub, partition, state, .. } in core.lanes(now) {
+        for LaneStatus { hub, partition, state, .. } in core.lanes(now) {
             let worst = states.entry((hub.clone(), Arc::clone(partition))).or_insert(state);
             *worst = state.max(*worst);
         }
@@ -79,8 +79,8 @@ impl States {
     }
 
     /// Hubs that have not stored something for a while.
-    fn tell_troubles(&mut self, lanes: &[LaneStanding<'_>]) {
-        let lasts = |it: &&LaneStanding<'_>| it.state != LaneState::Throttled && it.lasts >= LASTS;
+    fn tell_troubles(&mut self, lanes: &[LaneStatus<'_>]) {
+        let lasts = |it: &&LaneStatus<'_>| it.state != LaneState::Throttled && it.lasts >= LASTS;
         let troubled = by(lanes.iter().filter(lasts), |it| it.hub.clone());
         let ended = self.troubled.extract_if(.., |hub| !troubled.contains_key(hub));
         ended.for_each(|hub| self.health.trouble(trouble(&hub), None));
@@ -96,8 +96,8 @@ impl States {
     }
 
     /// Namespaces that throttle; the end is told by the core.
-    fn tell_throttles(&self, lanes: &[LaneStanding<'_>]) {
-        let throttled = |it: &&LaneStanding<'_>| it.state == LaneState::Throttled;
+    fn tell_throttles(&self, lanes: &[LaneStatus<'_>]) {
+        let throttled = |it: &&LaneStatus<'_>| it.state == LaneState::Throttled;
         let throttled = by(lanes.iter().filter(throttled), |it| Arc::clone(&it.hub.namespace));
         for (namespace, Troubled { worst, partitions }) in throttled {
             let (hub, partition) = (&worst.hub.hub, worst.partition);
@@ -112,8 +112,8 @@ impl States {
 }
 
 fn by<'a, K: Ord>(
-    lanes: impl Iterator<Item = &'a LaneStanding<'a>>,
-    key: impl Fn(&LaneStanding<'a>) -> K,
+    lanes: impl Iterator<Item = &'a LaneStatus<'a>>,
+    key: impl Fn(&LaneStatus<'a>) -> K,
 ) -> BTreeMap<K, Troubled<'a>> {
     let mut all = BTreeMap::new();
     for it in lanes {
@@ -132,7 +132,7 @@ fn trouble(hub: &HubName) -> Trouble {
 }
 
 /// How a lane stands, in words.
-fn words(it: &LaneStanding<'_>) -> String {
+fn words(it: &LaneStatus<'_>) -> String {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let lasts = seconds(it.lasts);
     let next = it.next.map_or("is in flight".to_owned(), |next| format!("in {}", seconds(next)));

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Registry;
 use crate::lasting::{Lasting, LastingReport};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RegistryAnswer};
 
 use super::client::{Client, RegistryError};
 
@@ -46,9 +46,9 @@ impl AskedRegistry {
         };
         let answer = compiled(answer).await;
         let outcome = match &answer {
-            Ok(Ok(_)) => "ok",
-            Ok(Err(_)) => "unusable",
-            Err(failure) => failure.word(),
+            Ok(Ok(_)) => RegistryAnswer::Ok,
+            Ok(Err(_)) => RegistryAnswer::Unusable,
+            Err(failure) => failure.label(),
         };
         self.metrics.registry_asked(self.name(), outcome);
         match &answer {

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use crate::causes;
 use crate::config::Registry;
 use crate::http::{RenewedClient, wait};
+use crate::metrics::RegistryAnswer;
 
 use super::login::{RegistryLogin, said};
 
@@ -59,12 +60,12 @@ impl RegistryError {
     }
 
     /// In one word.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn label(&self) -> RegistryAnswer {
         match self {
-            Self::Later { .. } => "failed",
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Unknown(_) => "unknown",
-            Self::Unusable(_) => "unusable",
+            Self::Later { .. } => RegistryAnswer::Failed,
+            Self::Unauthorized(_) => RegistryAnswer::Unauthorized,
+            Self::Unknown(_) => RegistryAnswer::Unknown,
+            Self::Unusable(_) => RegistryAnswer::Unusable,
         }
     }
 

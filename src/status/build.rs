@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::{HubName, LaneState, PartitionStatus, ReadState};
+use bridge_core::{HoldReason, HubName, LaneState, PartitionStatus, ReadState};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Mapping, Topics};
@@ -209,24 +209,19 @@ impl Inputs<'_> {
         topics.into_iter().map(topic).collect()
     }
 
-    fn partition(
-        &self,
-        shard: u32,
-        view: &View,
-        standing: &PartitionStatus,
-    ) -> document::Partition {
-        let name = &standing.name;
+    fn partition(&self, shard: u32, view: &View, status: &PartitionStatus) -> document::Partition {
+        let name = &status.name;
         let told = || {
             let what = Trouble::partition(&name.topic, name.partition);
             self.held.iter().find(|held| held.what == what)
         };
-        let (state, reason, since, detail) = match standing.reading {
+        let (state, reason, since, detail) = match status.reading {
             // The Kafka client itself may hold it, whose word is the only one then.
             ReadState::Flowing => match told().filter(|held| held.refused) {
                 None => (document::Reading::Flowing, None, None, None),
                 Some(held) => {
                     let detail = Some(held.detail.clone());
-                    (document::Reading::Halted, Some("halted"), Some(held.since), detail)
+                    (document::Reading::Halted, Some(HoldReason::Halted), Some(held.since), detail)
                 }
             },
             ReadState::Held { reason, since } => {
@@ -235,7 +230,7 @@ impl Inputs<'_> {
             }
             ReadState::Halted => {
                 let (since, detail) = told().map(|held| (held.since, held.detail.clone())).unzip();
-                (document::Reading::Halted, Some("halted"), since, detail)
+                (document::Reading::Halted, Some(HoldReason::Halted), since, detail)
             }
             ReadState::Draining => (document::Reading::Draining, None, None, None),
         };
@@ -243,13 +238,13 @@ impl Inputs<'_> {
             partition: name.partition,
             shard,
             state,
-            reason: reason.map(str::to_owned),
+            reason: reason.map(|reason| reason.to_string()),
             since: since.map(|at| self.at(at)),
             detail,
-            position: standing.position.map(|position| position.0),
-            lag_records: standing.behind,
-            lag_seconds: millis(standing.lag.as_secs_f64()),
-            in_flight_records: standing.in_flight as u64,
+            position: status.position.map(|position| position.0),
+            lag_records: status.behind,
+            lag_seconds: millis(status.lag.as_secs_f64()),
+            in_flight_records: status.in_flight as u64,
         }
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::claim::Blob;
 use crate::event::{Cause, Target};
 use crate::hubs::HubName;
+use crate::labels::{HoldReason, LetGo};
 use crate::lane::Seal;
 use crate::mapping::{Holds, Policy};
 use crate::once::Lookup;
@@ -150,8 +151,8 @@ pub enum Note {
     Held {
         /// The partition.
         partition: TopicPartition,
-        /// A word for it.
-        reason: &'static str,
+        /// Why.
+        reason: HoldReason,
         /// Whether it is held.
         held: bool,
     },
@@ -197,8 +198,8 @@ pub enum Note {
     LetGo {
         /// The partition.
         partition: TopicPartition,
-        /// `lost` or `deadline`.
-        reason: &'static str,
+        /// Why.
+        reason: LetGo,
         /// How many.
         events: usize,
     },

@@ -20,6 +20,7 @@ use crate::encode::Layout;
 use crate::filtered::Filtered;
 use crate::hold::HoldCause;
 use crate::hubs::{Berth, Hubs, LaneRoute};
+use crate::labels::LetGo;
 use crate::mapping::Events;
 use crate::missing::Missings;
 use crate::offsets::{Assignment, ENTRY, Ticket};
@@ -235,7 +236,7 @@ impl Core {
             let Some(slot) = self.partitions.find(&name.topic, name.partition) else { continue };
             slots.push(slot);
             let events = self.partitions.get(slot).map_or(0, |partition| partition.out);
-            self.tell(Note::LetGo { partition: name.clone(), reason: "lost", events });
+            self.tell(Note::LetGo { partition: name.clone(), reason: LetGo::Lost, events });
         }
         self.end_lease();
         self.release(&slots, now);

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::action::Note;
 use crate::core::Core;
+use crate::labels::LetGo;
 use crate::offsets::Assignment;
 use crate::partitions::{Intake, Partition};
 use crate::record::{Commit, TopicPartition};
@@ -83,7 +84,7 @@ impl Core {
             slots.push(stay.slot());
             if events > 0 {
                 let partition = name.clone();
-                self.tell(Note::LetGo { partition, reason: "deadline", events });
+                self.tell(Note::LetGo { partition, reason: LetGo::Deadline, events });
                 self.end_lease();
             }
             let position = self.partitions.offsets.position(*stay);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::words;
+
 /// Where the events of a lane go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -45,51 +47,29 @@ pub enum SendError {
     },
 }
 
-/// Why a send must be repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The service is throttling.
-    Throttled,
-    /// The connection could not be made or was lost.
-    Connection,
-    /// The link was refused or detached.
-    Link,
-    /// No answer in time; the batch may or may not be stored.
-    Timeout,
-    /// AMQP `released`: not stored.
-    Released,
-    /// AMQP `modified`: not stored.
-    Modified,
-    /// Not allowed to send, at least now.
-    Unauthorized,
-    /// The hub or partition does not exist, at least now.
-    NotFound,
-    /// An internal or unknown condition of the service.
-    Service,
-    /// Kafka has not confirmed for too long that the partitions are still of this member.
-    Fenced,
-}
-
-impl Cause {
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Connection => "connection",
-            Self::Link => "link",
-            Self::Timeout => "timeout",
-            Self::Released => "released",
-            Self::Modified => "modified",
-            Self::Unauthorized => "unauthorized",
-            Self::NotFound => "not_found",
-            Self::Service => "service",
-            Self::Fenced => "fenced",
-        }
-    }
-}
-
-impl std::fmt::Display for Cause {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// Why a send must be repeated: `bridge_send_retries_total`.
+    #[derive(Hash)]
+    pub enum Cause {
+        /// The service is throttling.
+        Throttled = "throttled",
+        /// The connection could not be made or was lost.
+        Connection = "connection",
+        /// The link was refused or detached.
+        Link = "link",
+        /// No answer in time; the batch may or may not be stored.
+        Timeout = "timeout",
+        /// AMQP `released`: not stored.
+        Released = "released",
+        /// AMQP `modified`: not stored.
+        Modified = "modified",
+        /// Not allowed to send, at least now.
+        Unauthorized = "unauthorized",
+        /// The hub or partition does not exist, at least now.
+        NotFound = "not_found",
+        /// An internal or unknown condition of the service.
+        Service = "service",
+        /// Kafka has not confirmed for too long that the partitions are still of this member.
+        Fenced = "fenced",
     }
 }

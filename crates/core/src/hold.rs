@@ -11,6 +11,7 @@ use crate::action::{Action, Note};
 use crate::claim::CLAIM;
 use crate::core::Core;
 use crate::hubs::Hub;
+use crate::labels::HoldReason;
 use crate::offsets::Assignment;
 use crate::partitions::{GivenBack, HeldPartition, Intake};
 use crate::record::{Position, TopicPartition};
@@ -97,19 +98,21 @@ impl Core {
     }
 
     /// The metric label.
-    fn reason(&self, why: &HoldCause, now: Instant) -> &'static str {
+    fn reason(&self, why: &HoldCause, now: Instant) -> HoldReason {
         match why {
-            HoldCause::Unknown(_) => HUB_UNAVAILABLE,
-            HoldCause::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => HUB_UNAVAILABLE,
-            HoldCause::Lane(_) | HoldCause::Share(_) => HUB_SLOW,
-            HoldCause::NoPlace(..) => NO_PARTITION,
-            HoldCause::Missing(reference) if reference.sort == CLAIM => CLAIM_CHECK,
-            HoldCause::Missing(_) => SCHEMA,
-            HoldCause::Window => IN_FLIGHT,
-            HoldCause::Letters => DEAD_LETTERS,
-            HoldCause::Paused => PAUSED,
-            HoldCause::Reload | HoldCause::Unmapped => RELOAD,
-            HoldCause::Claim(_) => LOOKUP,
+            HoldCause::Unknown(_) => HoldReason::HubUnavailable,
+            HoldCause::Lane(lane) if self.berths[*lane].lane.is_stalled(now) => {
+                HoldReason::HubUnavailable
+            }
+            HoldCause::Lane(_) | HoldCause::Share(_) => HoldReason::HubSlow,
+            HoldCause::NoPlace(..) => HoldReason::NoPartition,
+            HoldCause::Missing(reference) if reference.sort == CLAIM => HoldReason::ClaimCheck,
+            HoldCause::Missing(_) => HoldReason::Schema,
+            HoldCause::Window => HoldReason::InFlight,
+            HoldCause::Letters => HoldReason::DeadLetters,
+            HoldCause::Paused => HoldReason::Paused,
+            HoldCause::Reload | HoldCause::Unmapped => HoldReason::Reload,
+            HoldCause::Claim(_) => HoldReason::Lookup,
         }
     }
 
@@ -287,28 +290,3 @@ impl Core {
         }
     }
 }
-
-/// The label of a partition whose hub does not accept events, or is not known.
-pub const HUB_UNAVAILABLE: &str = "hub_unavailable";
-const HUB_SLOW: &str = "hub_slow";
-const NO_PARTITION: &str = "no_partition";
-const SCHEMA: &str = "schema";
-const CLAIM_CHECK: &str = "claim_check";
-const IN_FLIGHT: &str = "in_flight";
-const DEAD_LETTERS: &str = "dead_letters";
-pub(crate) const PAUSED: &str = "paused";
-const RELOAD: &str = "reload";
-const LOOKUP: &str = "lookup";
-/// Every label a held partition may have.
-pub const HELD: [&str; 10] = [
-    HUB_UNAVAILABLE,
-    HUB_SLOW,
-    NO_PARTITION,
-    SCHEMA,
-    CLAIM_CHECK,
-    IN_FLIGHT,
-    DEAD_LETTERS,
-    PAUSED,
-    RELOAD,
-    LOOKUP,
-];

@@ -15,7 +15,7 @@
 //! | [`once`] | what may have been sent is looked for before it is sent again |
 //! | [`claim`], [`parts`] | a value that is too large for an event: what the event says instead, and how it is cut |
 //! | [`offsets`], [`batch`], [`lane`], [`retry`], [`pace`] | the parts, each with a property test against a simpler version of itself |
-//! | `hubs`, `partitions`, `scale`, `due`, `governor` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
+//! | `hubs`, `partitions`, `scale`, `due`, `governor`, `labels` | the books: where events leave, what is assigned, who holds how much, who is due, whose turn it is |
 //! | `core`, `known`, `again`, `place`, `hold`, `answer`, `letters`, `drain`, `reroute`, `turns`, `progress` | [`Core`], a file for each question it answers |
 
 pub mod action;
@@ -36,6 +36,7 @@ mod governor;
 mod hold;
 mod hubs;
 mod known;
+mod labels;
 pub mod lane;
 mod letters;
 pub mod mapping;
@@ -66,8 +67,8 @@ pub mod words;
 pub use crate::core::{Admitted, Core};
 pub use drain::Drained;
 pub use filtered::Filtered;
-pub use hold::{HELD, HUB_UNAVAILABLE};
 pub use hubs::HubName;
+pub use labels::{HoldReason, LetGo};
 pub use progress::{PartitionStatus, ReadState};
-pub use state::{LaneState, LaneStatus as LaneStanding};
+pub use state::{LaneState, LaneStatus};
 pub use turns::Governed;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::again::Again;
 use crate::hold::HoldCause;
 use crate::hubs::LaneRoute;
+use crate::labels::HoldReason;
 use crate::offsets::{Assignment, Offsets, Ticket};
 use crate::once::Stay;
 use crate::record::{Position, TopicPartition};
@@ -77,7 +78,7 @@ pub(crate) enum Intake {
 pub(crate) struct HeldPartition {
     pub(crate) why: HoldCause,
     /// The metric label.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: HoldReason,
     pub(crate) since: Instant,
     /// Whether it has been said.
     pub(crate) said: bool,

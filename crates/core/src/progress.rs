@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
-use crate::hold::PAUSED;
+use crate::labels::HoldReason;
 use crate::offsets::Assignment;
 use crate::partitions::{GivenBack, HeldPartition, Intake, Partition};
 use crate::record::{Commit, Position, TopicPartition};
@@ -33,10 +33,10 @@ pub struct PartitionStatus {
 pub enum ReadState {
     /// They are.
     Flowing,
-    /// The next one has no room: one of [`HELD`](crate::HELD).
+    /// The next one has no room: for this reason.
     Held {
         /// What it waits for.
-        reason: &'static str,
+        reason: HoldReason,
         /// Since when.
         since: Instant,
     },
@@ -142,7 +142,7 @@ impl Core {
             let reading = match &partition.intake {
                 Intake::Flowing => match partition.paused {
                     // Its next record has not come yet.
-                    Some(since) => ReadState::Held { reason: PAUSED, since },
+                    Some(since) => ReadState::Held { reason: HoldReason::Paused, since },
                     None => ReadState::Flowing,
                 },
                 Intake::Held(HeldPartition { reason, since, .. }) => {

@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::action::{Action, Note};
 use crate::core::Core;
 use crate::hubs::LaneRoute;
+use crate::labels::LetGo;
 use crate::offsets::Assignment;
 use crate::once;
 use crate::partitions::{Intake, Next, Partition};
@@ -137,7 +138,7 @@ impl Core {
             position.and_then(|it| self.last_commit_of(slot, it)).and_then(|it| it.sent_since);
         if events > 0 {
             let partition = name.clone();
-            self.tell(Note::LetGo { partition, reason: "reload", events });
+            self.tell(Note::LetGo { partition, reason: LetGo::Reload, events });
             self.end_lease();
         }
         self.release(&[slot], now);

@@ -6,29 +6,20 @@ use std::time::{Duration, Instant};
 use crate::core::Core;
 use crate::event::Cause;
 use crate::hubs::{Berth, HubName};
+use crate::words;
 
-/// How the way to a hub partition stands; the better first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LaneState {
-    /// Nothing stands against it.
-    Sending,
-    /// A batch has had no answer for two seconds.
-    Waiting,
-    /// It takes turns with others, because its namespace throttles.
-    Throttled,
-    /// The last batch was not stored, and is sent again.
-    Retrying,
-}
-
-impl LaneState {
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sending => "sending",
-            Self::Waiting => "waiting",
-            Self::Throttled => "throttled",
-            Self::Retrying => "retrying",
-        }
+words! {
+    /// How the way to a hub partition stands; the better first.
+    #[derive(PartialOrd, Ord, Hash)]
+    pub enum LaneState {
+        /// Nothing stands against it.
+        Sending = "sending",
+        /// A batch has had no answer for two seconds.
+        Waiting = "waiting",
+        /// It takes turns with others, because its namespace throttles.
+        Throttled = "throttled",
+        /// The last batch was not stored, and is sent again.
+        Retrying = "retrying",
     }
 }
 

@@ -17,7 +17,7 @@ use crate::admin::{ListenError, Server};
 use crate::causes;
 use crate::config::Config;
 use crate::group::CommandError;
-use crate::metrics::Verified;
+use crate::metrics::{RoundOutcome, Verified};
 use crate::verify::{self, CompareRequest, ProgressWatch, Round, Rounds};
 
 /// How long a round may take to stop; what it has kept is whole at any time.
@@ -79,7 +79,7 @@ impl Rounds for RoundOutput {
         metrics.compared(report.records(), sums.found, round.asked as f64 / 1000.0);
         metrics.left(round.waiting, round.uncommitted);
         let kept = report.keeps_promises();
-        metrics.round(if kept { "good" } else { "faults" });
+        metrics.round(if kept { RoundOutcome::Good } else { RoundOutcome::Faults });
         self.faulty.fetch_or(!kept, Ordering::Relaxed);
         let mut out = std::io::stdout().lock();
         let told = match self.as_json {
@@ -96,7 +96,7 @@ impl Rounds for RoundOutput {
     }
 
     fn failed(&self, failure: &CommandError) {
-        self.metrics.round("failed");
+        self.metrics.round(RoundOutcome::Failed);
         say(std::io::stderr(), format_args!("{failure}\n  the next round retries"));
     }
 }

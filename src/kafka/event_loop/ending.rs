@@ -67,7 +67,7 @@ impl EventLoop {
             tracing::error!(name: "member_ended", shard, "{fatal}");
         }
         if let Fatal::ShutOut(_) = fatal {
-            self.context().metrics.rebalanced("lost", Duration::ZERO);
+            self.context().metrics.rebalanced(Rebalance::Lost, Duration::ZERO);
         }
         self.rebalancer.abandon();
         (self.on_fatal)(fatal);

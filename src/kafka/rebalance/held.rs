@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Rebalancer;
 use crate::health::Trouble;
 use crate::kafka::start::Doubt;
+use crate::metrics::HoldReason;
 use crate::record::TopicPartition;
 
 impl Rebalancer {
@@ -23,7 +24,7 @@ impl Rebalancer {
             let context = self.context();
             if is_new {
                 context.metrics.partition_assigned(&partition);
-                context.metrics.partition_held(&partition, "halted", true);
+                context.metrics.partition_held(&partition, HoldReason::Halted, true);
             }
             context.metrics.partition_behind(&partition, since.elapsed());
             if let Some(health) = &self.health {

@@ -22,6 +22,7 @@ use crate::kafka::context::Context;
 use crate::kafka::identity::TopicId;
 use crate::kafka::pump_link::PumpLink;
 use crate::kafka::span::Span;
+use crate::metrics::PositionGone;
 use crate::record::{Position, TopicPartition};
 
 /// Why a committed position is not trusted.
@@ -210,8 +211,8 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
             "the committed position {committed} no longer exists (the log was truncated, or the topic created again): reading continues at {start}. At most {skipped} records are skipped, and {again} are sent again"
         );
     }
-    context.metrics.position_gone(topic, "skipped", count(skipped));
-    context.metrics.position_gone(topic, "again", count(again));
+    context.metrics.position_gone(topic, PositionGone::Skipped, count(skipped));
+    context.metrics.position_gone(topic, PositionGone::Again, count(again));
 }
 
 #[cfg(test)]

@@ -7,26 +7,17 @@ use bytes::Bytes;
 use super::Lane;
 use crate::offsets::Ticket;
 use crate::trace::Origins;
+use crate::words;
 
-/// Why a batch was sealed: a metric label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seal {
-    /// No room for the next event.
-    Full,
-    /// It waited for the linger time.
-    Linger,
-    /// The shard is draining.
-    Drain,
-}
-
-impl Seal {
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Linger => "linger",
-            Self::Drain => "drain",
-        }
+words! {
+    /// Why a batch was sealed: `bridge_batches_sealed_total`.
+    pub enum Seal {
+        /// No room for the next event.
+        Full = "full",
+        /// It waited for the linger time.
+        Linger = "linger",
+        /// The shard is draining.
+        Drain = "drain",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use crate::labels::HoldReason;
 use crate::mapping::Policy;
 use crate::progress::ReadState;
 
@@ -61,7 +62,9 @@ impl World {
         for standing in self.core.standings(self.now, WALL) {
             let at = tp(&standing.name);
             match standing.reading {
-                ReadState::Held { reason: "paused", .. } => assert!(self.is_paused(at), "{at:?}"),
+                ReadState::Held { reason: HoldReason::Paused, .. } => {
+                    assert!(self.is_paused(at), "{at:?}")
+                }
                 ReadState::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
                 ReadState::Flowing => assert!(!self.held.contains(&at), "{at:?}"),
                 ReadState::Halted | ReadState::Draining => {}
