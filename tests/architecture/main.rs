@@ -1,4 +1,5 @@
-//! The layer map of CONTRIBUTING.md, held to be so: who may import whom, who may touch the world, and how long a file may be.
+//! The layer map of CONTRIBUTING.md, held to be so: who may import whom, who may touch the world, how long a file may be, and what a
+//! type may be called.
 //!
 //! Reads sources as text. Comments do not count, tests inside a file do.
 
@@ -8,7 +9,12 @@ use std::fs;
 mod circles;
 mod dependencies;
 mod map;
+<<<<<<< HEAD:tests/architecture/main.rs
 mod source;
+=======
+#[path = "architecture/names.rs"]
+mod names;
+>>>>>>> 95556e8 (tests, docs: a type's name means one thing, and new homonyms fail):tests/architecture.rs
 
 use map::{ARROWS, PLACES, PURE, WORLD};
 use source::{Source, root, sources};

@@ -7,6 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::EventLoop;
 use crate::kafka::{Fatal, advice};
+use crate::metrics::Rebalance;
 
 /// Kafka has refused for good when it did nothing else for this long, and this often.
 const REFUSED_FOR: Duration = Duration::from_secs(30);

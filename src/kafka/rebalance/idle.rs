@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::Consumer as _;
+
 use super::Rebalancer;
 use crate::kafka::contact::Contact;
 use crate::kafka::{advice, native};
