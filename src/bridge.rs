@@ -22,7 +22,7 @@ use crate::health::{self, Health};
 use crate::kafka::{Fatal, Logins};
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
-use crate::pipeline::found::Found;
+use crate::pipeline::found::KnownHubs;
 use crate::pipeline::shard::{ShardError, ShardStartError};
 use crate::route::named_topics;
 use crate::status::Status;
@@ -127,7 +127,7 @@ pub fn run(run: Run, stop: &Receiver<()>) -> Result<(), RunError> {
     let exporter = exporter(config, &metrics, host.as_deref())?;
     let access =
         Logins::open(&config.kafka).map_err(|error| RunError::Config(error.to_string()))?;
-    let look = HubLook::start(config, &access, &health, Found::default())?;
+    let look = HubLook::start(config, &access, &health, KnownHubs::default())?;
     if look.wait(strict, stop)? && is_authorized(config, &access, &health, stop)? {
         let spans = exporter.as_ref().and_then(Exporter::spans);
         Shards::start(reload, &access, &metrics, spans.as_ref(), &health, &status, look)?

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::health::{Health, Trouble};
 use crate::kafka::Logins;
-use crate::pipeline::found::{Found, Partitions};
+use crate::pipeline::found::{HubPartitions, KnownHubs};
 use crate::pipeline::resolve::{AT_ONCE, ask, pause};
 
 use super::RunError;
@@ -33,7 +33,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct HubLook {
     board: Arc<Board>,
     /// The partitions of the hubs that were found.
-    pub(super) found: Found,
+    pub(super) found: KnownHubs,
     /// The longest time in which an answer is to be expected.
     limit: Duration,
     stop: Option<tokio::sync::watch::Sender<()>>,
@@ -52,7 +52,7 @@ impl HubLook {
         config: &Config,
         access: &Logins,
         health: &Health,
-        found: Found,
+        found: KnownHubs,
     ) -> Result<Self, RunError> {
         let system =
             |error: std::io::Error| RunError::Internal(format!("cannot start a thread: {error}"));
@@ -156,7 +156,7 @@ struct Asker {
     handle: NamespaceClient,
     gate: Arc<Semaphore>,
     board: Arc<Board>,
-    found: Found,
+    found: KnownHubs,
     health: Health,
 }
 
@@ -221,7 +221,7 @@ impl Asker {
         }
     }
 
-    fn take(&self, name: &Name, found: &Partitions, is_news: bool) {
+    fn take(&self, name: &Name, found: &HubPartitions, is_news: bool) {
         let (namespace, hub) = name;
         let partitions = found.partition_ids.len();
         if is_news {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::health::{Health, Trouble};
 use crate::kafka::{Denied, Inquiry, Logins, Shut};
-use crate::pipeline::found::Found;
+use crate::pipeline::found::KnownHubs;
 use crate::route::named_topics;
 
 use super::board::{Board, ClusterState};
@@ -33,7 +33,7 @@ pub(super) struct TopicWatch {
     config: Config,
     access: Logins,
     board: Arc<Board>,
-    found: Found,
+    found: KnownHubs,
     health: Health,
     stopped: watch::Receiver<()>,
     refusals: u32,
@@ -44,7 +44,7 @@ impl TopicWatch {
         config: &Config,
         access: &Logins,
         board: &Arc<Board>,
-        found: &Found,
+        found: &KnownHubs,
         health: &Health,
         stopped: watch::Receiver<()>,
     ) -> Self {

@@ -31,7 +31,7 @@ pub(super) struct NamespaceLogin {
 
 /// What Microsoft's client logs in with.
 #[derive(Clone)]
-pub(super) enum Pass {
+pub(super) enum WitnessLogin {
     /// A key or a signature.
     ConnectionString(Secret),
     /// Tokens of Entra ID.
@@ -153,9 +153,11 @@ impl NamespaceLogin {
     }
 
     /// What another client logs in with.
-    pub(super) async fn pass(&self, host: &str) -> Result<Pass, Fault> {
+    pub(super) async fn pass(&self, host: &str) -> Result<WitnessLogin, Fault> {
         let (settings, second) = match &self.way {
-            LoginMethod::Entra(identity) => return Ok(Pass::Tokens(Arc::clone(&identity.tokens))),
+            LoginMethod::Entra(identity) => {
+                return Ok(WitnessLogin::Tokens(Arc::clone(&identity.tokens)));
+            }
             LoginMethod::Sas { settings, second } => (settings, *second.lock().await),
         };
         let access = settings.second.as_ref().filter(|_| second).unwrap_or(&settings.first);
@@ -169,10 +171,10 @@ impl NamespaceLogin {
             }
             SharedAccess::ConnectionString(path) => {
                 let text = self.given(&Given::File(path.clone())).await?;
-                return Ok(Pass::ConnectionString(text));
+                return Ok(WitnessLogin::ConnectionString(text));
             }
         };
-        Ok(Pass::ConnectionString(Secret::new(format!("Endpoint=sb://{host}/;{shown}"))))
+        Ok(WitnessLogin::ConnectionString(Secret::new(format!("Endpoint=sb://{host}/;{shown}"))))
     }
 
     /// The service took `token` after it had refused the other one: from now on that key is used.

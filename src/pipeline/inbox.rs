@@ -17,7 +17,7 @@ use crate::record::{Commit, TopicPartition};
 use crate::registry::SchemaNews;
 use crate::status::ShardCommand;
 
-use super::found::Partitions;
+use super::found::HubPartitions;
 
 /// How long the pump may take to take note of a rebalance. It goes round many times a second; one that does not within this
 /// is stuck or starved.
@@ -35,7 +35,7 @@ pub(super) enum Signal {
     Hub {
         namespace: Arc<str>,
         hub: Arc<str>,
-        answer: Partitions,
+        answer: HubPartitions,
     },
     /// A namespace is connected to, perhaps again.
     Connected(Arc<str>),

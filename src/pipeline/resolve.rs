@@ -16,7 +16,7 @@ use crate::eventhubs::{ConnectError, NamespaceClient};
 use crate::health::{ShardHealth, Trouble};
 use crate::retry;
 
-use super::found::{Found, Partitions};
+use super::found::{HubPartitions, KnownHubs};
 use super::inbox::{Mailbox, Signal};
 
 /// Hubs of one namespace that are asked at once.
@@ -30,7 +30,7 @@ pub async fn ask(
     namespace: &NamespaceClient,
     hub: &str,
     sending: bool,
-) -> Result<Partitions, ConnectError> {
+) -> Result<HubPartitions, ConnectError> {
     let partition_ids = namespace.hub(hub).await?.partition_ids;
     if partition_ids.is_empty() {
         return Err(ConnectError::Unreachable(format!("hub `{hub}` has no partitions yet")));
@@ -39,7 +39,7 @@ pub async fn ask(
         true => Some(namespace.may_send(hub).await?),
         false => None,
     };
-    Ok(Partitions { partition_ids, limit })
+    Ok(HubPartitions { partition_ids, limit })
 }
 
 /// The pause after `failures` attempts: jittered, and never longer than five seconds.
@@ -55,7 +55,7 @@ pub(super) struct HubWatches {
     runtime: tokio::runtime::Handle,
     mailbox: Mailbox,
     health: ShardHealth,
-    found: Found,
+    found: KnownHubs,
     interval: Duration,
 }
 
@@ -66,7 +66,7 @@ impl HubWatches {
         runtime: tokio::runtime::Handle,
         mailbox: Mailbox,
         health: ShardHealth,
-        found: Found,
+        found: KnownHubs,
         interval: Duration,
     ) -> Self {
         let gate = |(name, namespace): (&String, &NamespaceClient)| {
@@ -137,10 +137,10 @@ struct HubWatch {
     asked: Arc<HubRequests>,
     mailbox: Mailbox,
     health: ShardHealth,
-    found: Found,
+    found: KnownHubs,
     interval: Duration,
     /// What was answered last, unless that is not so any more.
-    known: Option<Partitions>,
+    known: Option<HubPartitions>,
     /// The pump waits for an answer, be it the one of before.
     owed: bool,
     failures: u32,
@@ -166,7 +166,7 @@ impl HubWatch {
         self.health.trouble(self.trouble(), None);
     }
 
-    fn answer(&mut self, mut answer: Partitions) {
+    fn answer(&mut self, mut answer: HubPartitions) {
         self.failures = 0;
         answer.limit = answer.limit.or(self.known.as_ref().and_then(|known| known.limit));
         self.found.set(&self.namespace, &self.hub, Some(&answer));
@@ -237,10 +237,10 @@ mod tests {
     #[test]
     fn what_was_found_is_known_until_it_is_not_so_any_more() {
         let (namespace, hub): (Arc<str>, Arc<str>) = ("default".into(), "orders".into());
-        let found = Found::default();
+        let found = KnownHubs::default();
         let get = |age| found.get(&namespace, &hub, age);
         assert_eq!(get(Duration::MAX), None);
-        let answer = Partitions { partition_ids: vec!["0".to_owned()], limit: Some(1) };
+        let answer = HubPartitions { partition_ids: vec!["0".to_owned()], limit: Some(1) };
         found.clone().set(&namespace, &hub, Some(&answer));
         assert_eq!(get(Duration::MAX), Some(answer));
         found.set(&namespace, &hub, None);

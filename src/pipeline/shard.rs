@@ -22,7 +22,7 @@ use crate::route::Router;
 use crate::status::ShardDesk;
 
 use super::cadence::Cadence;
-use super::found::Found;
+use super::found::KnownHubs;
 use super::inbox::{Mailbox, Rebalances, Signal};
 use super::lookups::Lookups;
 use super::notes::Notes;
@@ -62,7 +62,7 @@ pub struct Common<'a> {
     /// Where numbers go.
     pub metrics: &'a Arc<Metrics>,
     /// The hubs that were found.
-    pub found: &'a Found,
+    pub found: &'a KnownHubs,
     /// How much all of them may take.
     pub rate: &'a Rate,
     /// Where sends are told of, if they are exported.

@@ -9,12 +9,8 @@ use std::fs;
 mod circles;
 mod dependencies;
 mod map;
-<<<<<<< HEAD:tests/architecture/main.rs
-mod source;
-=======
-#[path = "architecture/names.rs"]
 mod names;
->>>>>>> 95556e8 (tests, docs: a type's name means one thing, and new homonyms fail):tests/architecture.rs
+mod source;
 
 use map::{ARROWS, PLACES, PURE, WORLD};
 use source::{Source, root, sources};

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::{self, Protocol};
 use crate::retry;
 
-use super::super::login::Pass;
+use super::super::login::WitnessLogin;
 use super::super::namespace::NamespaceClient;
 use super::many::{Many, ReaderEvent, WAITING};
 use super::{AT_A_TIME, ATTEMPTS, HubEvent, ReadError, ReadFrom, ReadRequest};
@@ -106,7 +106,7 @@ enum Ended {
 /// A partition that is read by it.
 struct Witness {
     namespace: NamespaceClient,
-    pass: Pass,
+    pass: WitnessLogin,
     what: ReadRequest,
     /// The sequence number of the next event, once that is known.
     next: Option<i64>,
@@ -232,10 +232,10 @@ impl Witness {
             .with_consumer_group(self.what.group.clone())
             .with_custom_endpoint(format!("{scheme}://{host}:{port}"));
         match &self.pass {
-            Pass::ConnectionString(string) => {
+            WitnessLogin::ConnectionString(string) => {
                 builder.open_with_connection_string(string.expose(), Some(&self.what.hub)).await
             }
-            Pass::Tokens(tokens) => {
+            WitnessLogin::Tokens(tokens) => {
                 let tokens = Arc::clone(tokens);
                 builder.open(&address.host, self.what.hub.clone(), tokens).await
             }
