@@ -173,7 +173,7 @@ impl Health {
                     *standing = ConnectionState::Down(detail.to_owned());
                 }
                 (ConnectionState::Untried | ConnectionState::Down(_), None) => {
-                    *standing = ConnectionState::Waits
+                    *standing = ConnectionState::Waits;
                 }
                 (ConnectionState::Waits | ConnectionState::Up, _) => {}
             }

@@ -244,7 +244,7 @@ impl Pump {
                 self.write_unsent();
             }
             Signal::Fetched(reference, SchemaNews::Here(thing)) => {
-                self.core.fetched(reference, thing)
+                self.core.fetched(reference, thing);
             }
             Signal::Stored(reference, Ok(())) => self.core.stored(reference),
             Signal::Fetched(reference, SchemaNews::Trouble(why))

@@ -112,7 +112,9 @@ impl NotingMember {
                 Some(note) => self.answer(&note),
                 None => {}
             }
-            others.iter_mut().for_each(|other| other.play_once());
+            for other in &mut others {
+                other.play_once();
+            }
         }
     }
 
@@ -155,7 +157,9 @@ fn play(
     let deadline = Instant::now() + PATIENCE;
     while !done(members) {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        members.iter_mut().for_each(|member| member.play_once());
+        for member in &mut members {
+            member.play_once();
+        }
     }
 }
 

@@ -191,7 +191,7 @@ troubles! {
 #[test]
 fn a_hub_that_ends_connections() {
     for partitioning in ["mirror", "key"] {
-        neighbours(partitioning, |plan| plan.drop_before_store());
+        neighbours(partitioning, Plan::drop_before_store);
     }
 }
 

@@ -137,7 +137,7 @@ impl<'a> EventPlan<'a> {
             EventValue::Whole => {}
             EventValue::Elsewhere(url) => plan.pair(layout.claim_check().len(), sized(url.len())),
             EventValue::Part(_) => {
-                layout.part().into_iter().for_each(|name| plan.pair(name.len(), 5))
+                layout.part().into_iter().for_each(|name| plan.pair(name.len(), 5));
             }
         }
         plan.measure_source()?;

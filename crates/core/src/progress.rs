@@ -146,7 +146,7 @@ impl Core {
                     None => ReadState::Flowing,
                 },
                 Intake::Held(HeldPartition { reason, since, .. }) => {
-                    ReadState::Held { reason, since: *since }
+                    ReadState::Held { reason: *reason, since: *since }
                 }
                 Intake::Halted(_) => ReadState::Halted,
                 Intake::Draining => ReadState::Draining,

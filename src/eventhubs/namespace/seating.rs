@@ -46,7 +46,7 @@ impl Seating {
     }
 
     /// Where the next link of a lane of that number lives.
-    pub(in crate::eventhubs) fn set(&self, number: u64) -> Set {
+    pub(in crate::eventhubs) fn set(self, number: u64) -> Set {
         if self.losses < LOSSES {
             return Set::Common;
         }
