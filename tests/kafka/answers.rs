@@ -112,7 +112,7 @@ impl NotingMember {
                 Some(note) => self.answer(&note),
                 None => {}
             }
-            for other in &mut others {
+            for other in others.iter_mut() {
                 other.play_once();
             }
         }
@@ -157,7 +157,7 @@ fn play(
     let deadline = Instant::now() + PATIENCE;
     while !done(members) {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        for member in &mut members {
+        for member in members.iter_mut() {
             member.play_once();
         }
     }
