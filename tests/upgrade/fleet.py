@@ -84,7 +84,7 @@ class Fleet(Stage):
         environment["BRIDGE_ADMIN__LISTEN"] = self.addresses[name]
         self.start(name, program, *arguments, **environment)
         wait_for(name, lambda: self.ended(name) or get(f"http://{self.addresses[name]}/readyz"))
-        assert not self.ended(name), f"{name} ended: {(self.folder / f'{name}.log').read_text()[-2000:]}"
+        self.alive(name)
 
     def run(self, name, program, configuration, instance=None):
         """The same, with a file."""
@@ -95,6 +95,10 @@ class Fleet(Stage):
 
     def ended(self, name):
         return self.running[name].poll() is not None
+
+    def alive(self, name):
+        """Raises where a member has ended by itself."""
+        assert not self.ended(name), f"{name} ended with {self.running[name].returncode}: {(self.folder / f'{name}.log').read_text()[-2000:]}"
 
     def leave(self, name):
         """SIGTERM, as Kubernetes ends a pod; it drains, and ends with 0."""
@@ -114,7 +118,8 @@ class Fleet(Stage):
         """The Kafka partitions that each has; nothing until each has some, and every partition somebody."""
         found = {}
         for name in names:
-            status = json.loads(get(f"http://{self.addresses[name]}/status"))
+            self.alive(name)
+            status = json.loads(get(f"http://{self.addresses[name]}/status") or '{"topics": []}')
             found[name] = {it["partition"] for topic in status["topics"] for it in topic["partitions"]}
         everybody = sorted(partition for each in found.values() for partition in each)
         return found if all(found.values()) and everybody == list(range(PARTITIONS)) else None
