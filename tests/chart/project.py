@@ -33,6 +33,7 @@ case $1 in
         printf '%s\\n' "kafka-eventhubs-bridge v0.0.0 ($PWD)|Apache-2.0" "one v1.0.0|MIT" "two v2.0.0 (proc-macro)|MIT OR Apache-2.0" "one v1.0.0|MIT (*)"
         exit ;;
     cyclonedx)
+        [ "$2" = --version ] && exit
         for package in . crates/eventhubs-local; do
             mkdir -p "$package"
             echo '{"bomFormat": "CycloneDX"}' >"$package/release.json"
