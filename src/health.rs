@@ -22,7 +22,7 @@ pub use trouble::{LastingTrouble, Trouble};
 
 use beats::Beats;
 use meant::Meant;
-use trouble::{Troubles, Voice, VoiceReport};
+use trouble::{Reporter, Troubles, VoiceReport};
 
 /// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -137,7 +137,7 @@ impl Health {
     ) {
         let (mut ledger, mut meant) = (self.ledger(), self.meant());
         meant.replace(ways, topics);
-        ledger.retain(Voice::Process, |what| meant.is_looked_for(what), Instant::now());
+        ledger.retain(Reporter::Process, |what| meant.is_looked_for(what), Instant::now());
     }
 
     fn meant(&self) -> MutexGuard<'_, Meant> {
@@ -148,18 +148,18 @@ impl Health {
         self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, voice: Voice, what: Trouble, word: Option<VoiceReport>) {
+    fn tell(&self, voice: Reporter, what: Trouble, word: Option<VoiceReport>) {
         self.ledger().tell(voice, what, word, Instant::now());
     }
 
     /// Something was looked at, for the whole process: `detail` says why it does not run, `None` that it does.
     pub fn trouble(&self, what: Trouble, detail: Option<&str>) {
-        self.tell(Voice::Process, what, detail.map(|detail| word(detail, false)));
+        self.tell(Reporter::Process, what, detail.map(|detail| word(detail, false)));
     }
 
     /// The same, of what is refused until somebody changes something.
     pub fn refused(&self, what: Trouble, detail: &str) {
-        self.tell(Voice::Process, what, Some(word(detail, true)));
+        self.tell(Reporter::Process, what, Some(word(detail, true)));
     }
 
     /// Namespace `name` was looked at before any shard needed it: `None`, or why it cannot be used. What a shard itself
@@ -350,12 +350,12 @@ impl ShardHealth {
     /// `detail` says why something does not run, and that it may pass; `None` that it runs. Said at every attempt.
     pub fn trouble(&self, what: Trouble, detail: Option<&str>) {
         let word = detail.map(|detail| word(detail, false));
-        self.health.tell(Voice::Shard(self.shard), what, word);
+        self.health.tell(Reporter::Shard(self.shard), what, word);
     }
 
     /// The same, of what is refused until somebody changes something.
     pub fn refused(&self, what: Trouble, detail: &str) {
-        self.health.tell(Voice::Shard(self.shard), what, Some(word(detail, true)));
+        self.health.tell(Reporter::Shard(self.shard), what, Some(word(detail, true)));
     }
 
     /// The shard is started, perhaps not for the first time: its threads have not beaten yet.
@@ -368,7 +368,7 @@ impl ShardHealth {
     pub fn ended(&self) {
         self.shard().ended.store(true, Relaxed);
         self.joined(false);
-        self.health.ledger().silence(Voice::Shard(self.shard), Instant::now());
+        self.health.ledger().silence(Reporter::Shard(self.shard), Instant::now());
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kafka_eventhubs_bridge::config::{Config, LeftOut, Topics};
 use kafka_eventhubs_bridge::kafka::{
-    self, Begun, Consumer, Delivery, Fetched, Headers, Logins, Queue, RebalanceListener, Setup,
-    Silent,
+    self, Begun, Consumer, Delivered, Fetched, HeaderBuffer, Logins, Queue, RebalanceListener,
+    Setup, Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, TopicPartition};
@@ -79,7 +79,7 @@ impl Reading {
 
     fn next(&mut self, patience: Duration) -> Fetched {
         match self.queue.poll(patience) {
-            Some(Delivery::Record(fetched)) => fetched,
+            Some(Delivered::Record(fetched)) => fetched,
             other => panic!("all records are there: {other:?}"),
         }
     }
@@ -130,7 +130,7 @@ pub(crate) fn headers(size: usize) -> usize {
     let mut reading = Reading::start(size);
     let first = reading.next(PATIENCE);
     let all: Vec<_> = (1..MANY).map(|_| reading.next(Duration::ZERO)).collect();
-    let mut memory = Headers::new();
+    let mut memory = HeaderBuffer::new();
     assert_eq!(first.record(&mut memory).headers.len(), 2, "all of them");
     counted(&mut || {
         for fetched in &all {

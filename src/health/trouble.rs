@@ -68,7 +68,7 @@ impl Trouble {
 
 /// Who speaks: a shard, or what looks for the whole process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Voice {
+pub(super) enum Reporter {
     Process,
     Shard(usize),
 }
@@ -97,7 +97,7 @@ pub struct LastingTrouble {
 #[derive(Debug)]
 struct TroubleCase {
     since: Instant,
-    words: BTreeMap<Voice, VoiceReport>,
+    words: BTreeMap<Reporter, VoiceReport>,
 }
 
 /// What one line of the log is about.
@@ -130,7 +130,7 @@ impl Troubles {
     /// `voice` says how `what` stands; `None` when it runs.
     pub(super) fn tell(
         &mut self,
-        voice: Voice,
+        voice: Reporter,
         what: Trouble,
         word: Option<VoiceReport>,
         now: Instant,
@@ -160,12 +160,17 @@ impl Troubles {
     }
 
     /// A voice is gone, and with it what it said.
-    pub(super) fn silence(&mut self, voice: Voice, now: Instant) {
+    pub(super) fn silence(&mut self, voice: Reporter, now: Instant) {
         self.retain(voice, |_| false, now);
     }
 
     /// A voice says nothing any more of what is not to be kept.
-    pub(super) fn retain(&mut self, voice: Voice, keep: impl Fn(&Trouble) -> bool, now: Instant) {
+    pub(super) fn retain(
+        &mut self,
+        voice: Reporter,
+        keep: impl Fn(&Trouble) -> bool,
+        now: Instant,
+    ) {
         let said = self.cases.iter().filter(|(_, case)| case.words.contains_key(&voice));
         let said = said.map(|(what, _)| what.clone()).filter(|what| !keep(what));
         for what in said.collect::<Vec<_>>() {
@@ -375,15 +380,15 @@ mod tests {
         let (mut ledger, now) = (Troubles::default(), Instant::now());
         let namespace = LogSubject::Namespace("default".into());
         for name in ["a", "b", "c"] {
-            ledger.tell(Voice::Shard(0), hub(name), Some(word(false)), now);
+            ledger.tell(Reporter::Shard(0), hub(name), Some(word(false)), now);
         }
         assert_eq!(lines(&ledger), [(namespace.clone(), 3)]);
-        ledger.tell(Voice::Shard(0), hub("b"), Some(word(true)), now);
+        ledger.tell(Reporter::Shard(0), hub("b"), Some(word(true)), now);
         assert_eq!(lines(&ledger), [(namespace.clone(), 2), (LogSubject::Own(hub("b")), 1)]);
-        ledger.tell(Voice::Shard(0), hub("a"), None, now);
-        ledger.tell(Voice::Shard(0), hub("b"), None, now);
+        ledger.tell(Reporter::Shard(0), hub("a"), None, now);
+        ledger.tell(Reporter::Shard(0), hub("b"), None, now);
         assert_eq!(lines(&ledger), [(namespace, 1)], "not over while one of them is not");
-        ledger.tell(Voice::Shard(0), hub("c"), None, now);
+        ledger.tell(Reporter::Shard(0), hub("c"), None, now);
         assert_eq!(lines(&ledger), []);
     }
 
@@ -393,7 +398,7 @@ mod tests {
         let last = |ledger: &Troubles| ledger.lines.values().next().map(|said| said.last);
         for (after, said) in [(0, 0), (5, 0), (59, 0), (60, 60), (100, 60), (121, 121)] {
             let now = began + Duration::from_secs(after);
-            ledger.tell(Voice::Process, hub("a"), Some(word(false)), now);
+            ledger.tell(Reporter::Process, hub("a"), Some(word(false)), now);
             assert_eq!(last(&ledger), Some(began + Duration::from_secs(said)), "{after} s");
         }
     }

@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::identity::{Label, TopicId};
-use crate::kafka::native::{self, Answer};
+use crate::kafka::native::{self, CommitAnswer};
 use crate::kafka::span::Span;
 use crate::record::{Commit, Position, TopicPartition};
 
 /// Commit state of the assigned partitions.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
-    state: Mutex<State>,
+    state: Mutex<CommitState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CommitState {
     partitions: HashMap<TopicPartition, Entry>,
     /// Since when a commit waits for its answer.
     under_way: Option<Instant>,
@@ -49,7 +49,7 @@ const ANSWER: Duration = Duration::from_mins(5);
 const EPOCHS_KEPT: usize = 16;
 
 impl Commits {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CommitState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +163,7 @@ impl Commits {
 
     /// The commit under way is over. What it did not confirm is still wanted. Gives those that were confirmed for somebody who
     /// waits for it, and when they were handed over.
-    pub(super) fn end(&self, answer: &Answer) -> Option<(Vec<TopicPartition>, Instant)> {
+    pub(super) fn end(&self, answer: &CommitAnswer) -> Option<(Vec<TopicPartition>, Instant)> {
         let mut state = self.lock();
         let handed = state.under_way.take();
         if answer.request.is_err() {
@@ -225,8 +225,8 @@ mod tests {
         TopicPartition::new("t", partition)
     }
 
-    fn answer(partition: i32, position: i64, fate: Result<(), RDKafkaErrorCode>) -> Answer {
-        Answer { request: Ok(()), fates: vec![(place(partition), Position(position), fate)] }
+    fn answer(partition: i32, position: i64, fate: Result<(), RDKafkaErrorCode>) -> CommitAnswer {
+        CommitAnswer { request: Ok(()), fates: vec![(place(partition), Position(position), fate)] }
     }
 
     const FAILED: Result<(), RDKafkaErrorCode> = Err(RDKafkaErrorCode::NotCoordinator);
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(sent(&commits, &[(place(1), Position(2))]), [(0, 5), (1, 2)]);
         commits.end(&answer(1, 2, Ok(())));
         assert_eq!(sent(&commits, &[]), [(0, 5)]);
-        commits.end(&Answer { request: FAILED, ..answer(0, 5, Ok(())) });
+        commits.end(&CommitAnswer { request: FAILED, ..answer(0, 5, Ok(())) });
         assert_eq!(sent(&commits, &[(place(0), Position(9))]), [(0, 9)]);
         commits.end(&answer(0, 9, Ok(())));
         assert_eq!(sent(&commits, &[]), []);

@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::commit::Commits;
 use crate::kafka::context::Context;
-use crate::kafka::native::{Answer, CommitQueue};
+use crate::kafka::native::{CommitAnswer, CommitQueue};
 use crate::kafka::pump_link::PumpLink;
 use crate::record::{Commit, TopicPartition};
 
@@ -83,7 +83,7 @@ impl Committer {
         begun
     }
 
-    fn hear(&self, pump: &mut PumpLink, answer: &Answer) {
+    fn hear(&self, pump: &mut PumpLink, answer: &CommitAnswer) {
         if let Some((partitions, handed)) = self.commits.end(answer) {
             pump.ask(|pump| pump.confirmed(partitions, handed));
         }

@@ -209,7 +209,7 @@ impl Drop for DeadLetters {
 
 /// Why an attempt did not succeed.
 #[derive(Debug)]
-enum Failure {
+enum WriteFailure {
     /// It may pass.
     Passing(String),
     /// An operator could still lift it, by doing what is said second.

@@ -12,7 +12,7 @@ use crate::config::{self, LeftOut, Meeting, Topics};
 #[derive(Debug)]
 pub(super) struct Discovery {
     named: BTreeSet<String>,
-    patterns: Vec<Pattern>,
+    patterns: Vec<WatchedPattern>,
     left_out: LeftOut,
     /// Topics that match and whose hub could not be, with that hub.
     impossible: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ pub(super) struct News {
 }
 
 #[derive(Debug)]
-struct Pattern {
+struct WatchedPattern {
     topics: config::Pattern,
     /// Internal topics (`__consumer_offsets`) only for who asks for them by name.
     internal: bool,
@@ -56,7 +56,7 @@ impl Discovery {
         for topics in topics {
             match topics {
                 Topics::Named(names) => discovery.named.extend(names.iter().cloned()),
-                Topics::Pattern(pattern) => discovery.patterns.push(Pattern::new(pattern)),
+                Topics::Pattern(pattern) => discovery.patterns.push(WatchedPattern::new(pattern)),
             }
         }
         discovery
@@ -101,7 +101,7 @@ impl Discovery {
 
     fn fell_idle(&mut self) -> Vec<String> {
         let matched = &self.matched;
-        let fell_idle = |pattern: &mut Pattern| {
+        let fell_idle = |pattern: &mut WatchedPattern| {
             let before = pattern.idle;
             pattern.idle = !matched.keys().any(|topic| pattern.matches(topic));
             pattern.idle && !before
@@ -116,7 +116,7 @@ impl Discovery {
     }
 }
 
-impl Pattern {
+impl WatchedPattern {
     fn new(pattern: &config::Pattern) -> Self {
         let text = pattern.text();
         let internal = text.strip_prefix('^').unwrap_or(text).starts_with("__");

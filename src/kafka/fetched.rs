@@ -195,11 +195,11 @@ impl Fetched {
         let message = self.message();
         message.key.is_null()
             && message.payload.is_null()
-            && self.headers(&mut Headers::default()).is_empty()
+            && self.headers(&mut HeaderBuffer::default()).is_empty()
     }
 
     /// The record, its headers written to `headers`, whose memory is used again and again.
-    pub fn record<'a>(&'a self, headers: &'a mut Headers) -> Record<'a> {
+    pub fn record<'a>(&'a self, headers: &'a mut HeaderBuffer) -> Record<'a> {
         let message = self.message();
         let none = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         let mut kind = none;
@@ -221,7 +221,7 @@ impl Fetched {
         }
     }
 
-    fn headers<'a>(&'a self, buffer: &'a mut Headers) -> &'a [Header<'a>] {
+    fn headers<'a>(&'a self, buffer: &'a mut HeaderBuffer) -> &'a [Header<'a>] {
         let buffer = buffer.lend();
         let mut headers: *mut ffi::rd_kafka_headers_t = ptr::null_mut();
         // SAFETY: the message is alive and keeps its headers for as long.
@@ -265,15 +265,15 @@ unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
 
 /// Memory for the headers of one record at a time.
 #[derive(Default)]
-pub struct Headers(Vec<Header<'static>>);
+pub struct HeaderBuffer(Vec<Header<'static>>);
 
-impl fmt::Debug for Headers {
+impl fmt::Debug for HeaderBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Headers")
     }
 }
 
-impl Headers {
+impl HeaderBuffer {
     /// Room for a few headers.
     pub fn new() -> Self {
         Self(Vec::with_capacity(16))

@@ -42,11 +42,11 @@ const EMPTY: f64 = 0.5;
 const KEPT: f64 = 0.9;
 
 /// What a client does by itself.
-const ALONE: Told = Told { wait: Duration::from_millis(500), bytes: 1 };
+const ALONE: FetchOrders = FetchOrders { wait: Duration::from_millis(500), bytes: 1 };
 
 /// What the client is told of its fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct FetchOrders {
     /// How long a broker may wait for more.
     wait: Duration,
     /// What it need not wait for more with.
@@ -77,7 +77,7 @@ pub(super) struct Steering {
     gathers: bool,
     /// Answers that brought something, of those that could.
     filled: f64,
-    told: Told,
+    told: FetchOrders,
 }
 
 impl Gathering {
@@ -152,14 +152,14 @@ impl Steering {
 
     /// Looks at what has come from so many brokers, each of which may answer `size` bytes; what the client is to be told,
     /// if it is something else than the last time.
-    fn look(&mut self, now: Instant, size: u64, brokers: u64) -> Option<Told> {
+    fn look(&mut self, now: Instant, size: u64, brokers: u64) -> Option<FetchOrders> {
         let (told, gathered) = self.decide(now, size, brokers)?;
         self.shared.gathered.store(gathered.as_micros() as u64, Ordering::Relaxed);
         (std::mem::replace(&mut self.told, told) != told).then_some(told)
     }
 
     /// What the client is to be told, and how long records wait in a broker then.
-    fn decide(&mut self, now: Instant, size: u64, brokers: u64) -> Option<(Told, Duration)> {
+    fn decide(&mut self, now: Instant, size: u64, brokers: u64) -> Option<(FetchOrders, Duration)> {
         let wait = Duration::from_millis(self.shared.wait.load(Ordering::Relaxed));
         if wait.is_zero() {
             // It may have gathered before it was told otherwise.
@@ -186,7 +186,7 @@ impl Steering {
         // Where so much comes that brokers need not wait, the lanes have to.
         let gathered = since.mul_f64((brokers / came.max(1.0)).min(1.0)).min(wait);
         let bytes = BYTES.min(size / 2).min(self.partition / 2).max(1);
-        Some((Told { wait, bytes }, gathered))
+        Some((FetchOrders { wait, bytes }, gathered))
     }
 }
 

@@ -104,10 +104,10 @@ impl Label {
 
 /// The topics as this process knows them.
 #[derive(Debug, Default)]
-pub(super) struct Identities(HashMap<String, Known>);
+pub(super) struct Identities(HashMap<String, KnownIdentity>);
 
 #[derive(Debug)]
-struct Known {
+struct KnownIdentity {
     now: TopicId,
     /// What was overtaken, and when.
     gone: VecDeque<(TopicId, Instant)>,
@@ -122,7 +122,7 @@ impl Identities {
     ) -> HashMap<String, TopicId> {
         let current = |(topic, id): (String, TopicId)| {
             let known = self.0.entry(topic.clone());
-            let known = known.or_insert_with(|| Known { now: id, gone: VecDeque::new() });
+            let known = known.or_insert_with(|| KnownIdentity { now: id, gone: VecDeque::new() });
             let lags = |(gone, since): &(TopicId, Instant)| *gone == id && now - *since < LAG;
             if known.now != id && !known.gone.iter().any(lags) {
                 if known.gone.len() == GONE_KEPT {

@@ -91,7 +91,7 @@ impl Inlet {
         self.forward_until(partition, None)
     }
 
-    /// The same; what stands at `end` or behind is [`Delivery::Past`](crate::kafka::Delivery::Past).
+    /// The same; what stands at `end` or behind is [`Delivery::Past`](crate::kafka::Delivered::Past).
     pub(super) fn forward_until(&self, partition: &TopicPartition, end: Option<i64>) -> bool {
         let (Some(handle), Ok(topic)) = (self.0.upgrade(), CString::new(&*partition.topic)) else {
             return false;

@@ -88,7 +88,7 @@ impl Pass {
 }
 
 #[derive(Default)]
-struct State {
+struct LoginsState {
     clients: Vec<Weak<dyn Entrant>>,
     /// What was obtained last. A password that has not changed is known to the clients.
     pass: Option<Pass>,
@@ -100,13 +100,13 @@ struct State {
 struct Shared {
     /// Whether clients wait for a token.
     by_token: bool,
-    state: Mutex<State>,
+    state: Mutex<LoginsState>,
     changed: Condvar,
     rotations: AtomicU64,
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LoginsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,7 +161,7 @@ impl Logins {
             return Ok(true);
         }
         let state = self.0.state();
-        let waits = |state: &mut State| {
+        let waits = |state: &mut LoginsState| {
             state.pass.is_none() && !state.refused.as_ref().is_some_and(|(_, for_good)| *for_good)
         };
         let waited = self.0.changed.wait_timeout_while(state, timeout, waits);

@@ -44,7 +44,7 @@ mod withheld;
 pub use consumer::{Consumer, Setup};
 pub use dead_letter::{DeadLetter, DeadLetters, LetterError, OnDone, Opened, Origin};
 pub use error::{ClientError, Fatal, Silent, StopError};
-pub use fetched::{FetchError, Fetched, Headers};
+pub use fetched::{FetchError, Fetched, HeaderBuffer};
 pub use group::{Group, Member, State};
 pub use inlet::Waker;
 pub use inquiry::{
@@ -53,7 +53,7 @@ pub use inquiry::{
 };
 pub use logins::{Logins, Refused};
 pub use metadata::{CountError, partition_count};
-pub use queue::{Delivery, Queue};
+pub use queue::{Delivered, Queue};
 pub use settings::{member, objection};
 pub use span::Span;
 

@@ -46,12 +46,12 @@ unsafe impl<C: ConsumerContext> Send for CommitQueue<C> {}
 unsafe impl<C: ConsumerContext> Sync for CommitQueue<C> {}
 
 /// What became of a commit, and of each position in it.
-pub(super) struct Answer {
+pub(super) struct CommitAnswer {
     pub(super) request: Result<(), RDKafkaErrorCode>,
     pub(super) fates: Vec<(TopicPartition, Position, Result<(), RDKafkaErrorCode>)>,
 }
 
-impl Answer {
+impl CommitAnswer {
     /// The first error, be it the request's or that of a position which `concerns` the caller.
     pub(super) fn result(
         &self,
@@ -92,7 +92,7 @@ impl<C: ConsumerContext> CommitQueue<C> {
     }
 
     /// Waits up to `timeout` for the answer to a commit.
-    pub(super) fn poll(&self, timeout: Duration) -> Option<Answer> {
+    pub(super) fn poll(&self, timeout: Duration) -> Option<CommitAnswer> {
         let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive; only commits are answered to it. The event, and the list in it, live until the
         // event is destroyed.
@@ -114,7 +114,7 @@ impl<C: ConsumerContext> Drop for CommitQueue<C> {
 
 /// # Safety
 /// `event` is a live offset-commit event.
-unsafe fn answer(event: NonNull<ffi::rd_kafka_event_t>) -> Answer {
+unsafe fn answer(event: NonNull<ffi::rd_kafka_event_t>) -> CommitAnswer {
     // SAFETY: the caller's promise; list and names belong to the event.
     unsafe {
         let result = |code: RDKafkaRespErr| if code == OK { Ok(()) } else { Err(code.into()) };
@@ -130,7 +130,7 @@ unsafe fn answer(event: NonNull<ffi::rd_kafka_event_t>) -> Answer {
             (partition, Position(place.offset), result(place.err))
         };
         let request = result(ffi::rd_kafka_event_error(event.as_ptr()));
-        Answer { request, fates: places.iter().map(fate).collect() }
+        CommitAnswer { request, fates: places.iter().map(fate).collect() }
     }
 }
 

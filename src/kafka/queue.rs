@@ -41,7 +41,7 @@ impl fmt::Debug for Queue {
 
 /// What the queue yields.
 #[derive(Debug)]
-pub enum Delivery {
+pub enum Delivered {
     /// A record.
     Record(Fetched),
     /// Nothing more is to be read of this partition: it has come to its bound.
@@ -76,7 +76,7 @@ impl Queue {
     ///
     /// Offsets of a partition grow from one assignment to the next, except that a record may come twice in a row when
     /// librdkafka's own pause (at every rebalance) meets the poll: whoever counts offsets drops what it has seen.
-    pub fn poll(&mut self, timeout: Duration) -> Option<Delivery> {
+    pub fn poll(&mut self, timeout: Duration) -> Option<Delivered> {
         // Rounded up: who waits for a time would come too early, and again.
         let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive; the event is owned by `Polled` from here on.
@@ -90,7 +90,7 @@ impl Queue {
         }
     }
 
-    fn fetched(&mut self, event: Polled) -> Option<Delivery> {
+    fn fetched(&mut self, event: Polled) -> Option<Delivered> {
         let message = event.record()?;
         // SAFETY: the record lives as long as its event, and its topic as long as the record.
         let (rkt, partition) = unsafe { (message.as_ref().rkt, message.as_ref().partition) };
@@ -119,8 +119,8 @@ impl Queue {
         }
         match source.withheld {
             true => None,
-            false if fetched.offset() < source.end => Some(Delivery::Record(fetched)),
-            false => Some(Delivery::Past(TopicPartition::new(source.topic, partition))),
+            false if fetched.offset() < source.end => Some(Delivered::Record(fetched)),
+            false => Some(Delivered::Past(TopicPartition::new(source.topic, partition))),
         }
     }
 
@@ -129,7 +129,7 @@ impl Queue {
         self.handle.withheld.is_broken(partition)
     }
 
-    fn failed(&self, error: FetchError) -> Delivery {
+    fn failed(&self, error: FetchError) -> Delivered {
         if error.needs_restart()
             && let Some(partition) = &error.partition
         {
@@ -139,7 +139,7 @@ impl Queue {
             // Nobody listens while the consumer ends; then nobody needs to.
             reports.errors.send(error.clone()).ok();
         }
-        Delivery::Error(error)
+        Delivered::Error(error)
     }
 
     /// A handle that interrupts [`Queue::poll`].

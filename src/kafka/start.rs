@@ -37,10 +37,10 @@ use crate::kafka::native::{self, IdQueue};
 use crate::kafka::pump_link::PumpLink;
 use crate::kafka::span::Span;
 use crate::record::{Position, TopicPartition};
-use gone::Case;
+use gone::GoneCase;
 use pin::Fresh;
 
-pub(super) use gone::{Doubt, Log, Verdict, decide};
+pub(super) use gone::{Doubt, GoneVerdict, LogExtent, decide};
 
 /// How long each question to the cluster may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -207,7 +207,7 @@ impl Starts {
         &self,
         pump: &mut PumpLink,
         partition: &TopicPartition,
-        committed: Option<At>,
+        committed: Option<StartPoint>,
         present: Option<TopicId>,
         doubt: Option<Doubt>,
     ) -> Result<Resolution, KafkaError> {
@@ -239,7 +239,7 @@ impl Starts {
             }
             (Some(at), None) => (Offset::Offset(at.offset), at.epoch),
             (Some(at), Some(doubt)) => {
-                let case = Case { partition, committed: at.offset, doubt, topic, span };
+                let case = GoneCase { partition, committed: at.offset, doubt, topic, span };
                 return Ok(match self.readable(pump, &case)? {
                     // Without an epoch: the committed one would be found cut off again.
                     Ok(offset) => Resolution::Start(StartAt {
@@ -283,16 +283,16 @@ impl Starts {
 }
 
 /// Whether a position says that something is to be read of its partition, and is not beyond that.
-fn is_to_be_read(committed: Option<&At>) -> bool {
-    let open = |at: &At| at.label.span.is_some_and(|span| at.offset < span.to);
+fn is_to_be_read(committed: Option<&StartPoint>) -> bool {
+    let open = |at: &StartPoint| at.label.span.is_some_and(|span| at.offset < span.to);
     committed.is_some_and(open)
 }
 
-type Committed = Result<Option<At>, KafkaError>;
+type Committed = Result<Option<StartPoint>, KafkaError>;
 
 /// A committed position, its leader epoch, and the topic it says it is of.
 #[derive(Debug)]
-struct At {
+struct StartPoint {
     offset: i64,
     epoch: i32,
     label: Label,
@@ -317,7 +317,7 @@ fn committed(
         let committed = element.error().map(|()| match element.offset() {
             Offset::Offset(offset) => {
                 let epoch = native::leader_epoch(&list, index);
-                Some(At { offset, epoch, label: Label::read(native::label(&list, index)) })
+                Some(StartPoint { offset, epoch, label: Label::read(native::label(&list, index)) })
             }
             _ => None,
         });

@@ -23,13 +23,13 @@ struct Report<'a> {
     #[serde(borrow, default)]
     brokers: HashMap<Cow<'a, str>, Broker<'a>>,
     #[serde(borrow, default)]
-    topics: HashMap<Cow<'a, str>, Topic<'a>>,
+    topics: HashMap<Cow<'a, str>, TopicStatistics<'a>>,
     #[serde(borrow, default)]
-    cgrp: Option<Group<'a>>,
+    cgrp: Option<GroupStatistics<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Group<'a> {
+struct GroupStatistics<'a> {
     /// `up` while there is a connection to the group's coordinator.
     #[serde(borrow, default)]
     state: Cow<'a, str>,
@@ -65,11 +65,11 @@ struct Requests {
 }
 
 #[derive(Deserialize)]
-struct Topic<'a> {
+struct TopicStatistics<'a> {
     #[serde(default)]
     batchsize: Window,
     #[serde(borrow, default)]
-    partitions: HashMap<Cow<'a, str>, Partition>,
+    partitions: HashMap<Cow<'a, str>, PartitionStatistics>,
 }
 
 /// Since the last report.
@@ -79,7 +79,7 @@ struct Window {
 }
 
 #[derive(Deserialize)]
-struct Partition {
+struct PartitionStatistics {
     #[serde(rename = "partition")]
     number: i32,
     /// Bytes waiting. All partitions are forwarded to one queue, so each reports the whole of it.

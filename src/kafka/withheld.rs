@@ -19,20 +19,20 @@ enum Why {
 /// See the module. Only assigning a partition anew ends what is broken.
 #[derive(Debug, Default)]
 pub(super) struct Withheld {
-    state: Mutex<State>,
+    state: Mutex<WithheldState>,
     /// Grows with each change of what is passed over.
     changes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WithheldState {
     passed_over: HashMap<TopicPartition, Why>,
     /// librdkafka keeps a pause across assignments.
     paused: HashSet<TopicPartition>,
 }
 
 impl Withheld {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WithheldState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::blob::Uploads;
 use crate::eventhubs::{Bell, LaneEvent, LaneSender, Lessor, NamespaceClient};
 use crate::health::ShardHealth;
-use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivery, End, Headers, Queue};
+use crate::kafka::{Consumer, DeadLetter, DeadLetters, Delivered, End, HeaderBuffer, Queue};
 use crate::metrics::{LetGo, Metrics};
 use crate::record::{Commit, TopicPartition};
 use crate::registry::{Registries, SchemaNews};
@@ -60,7 +60,7 @@ pub(super) struct Pump {
     pub(super) unsent: HashMap<Arc<str>, VecDeque<DeadLetter>>,
     /// Partitions that are to go on.
     pub(super) resumed: Vec<TopicPartition>,
-    pub(super) headers: Headers,
+    pub(super) headers: HeaderBuffer,
     pub(super) metrics: Arc<Metrics>,
     pub(super) notes: Notes,
     pub(super) states: States,
@@ -144,16 +144,16 @@ impl Pump {
         tally.records
     }
 
-    fn take(&mut self, delivery: &Delivery, now: Instant, tally: &mut Tally) {
+    fn take(&mut self, delivery: &Delivered, now: Instant, tally: &mut Tally) {
         let fetched = match delivery {
-            Delivery::Record(fetched) => fetched,
+            Delivered::Record(fetched) => fetched,
             // Its position moves to the end when what was taken of it is settled.
-            Delivery::Past(partition) => {
+            Delivered::Past(partition) => {
                 self.cadence.stir();
                 return self.consumer.pause(std::slice::from_ref(partition));
             }
             // What goes wrong with a fetch is the event thread's to mend and to report.
-            Delivery::Error(_) => return,
+            Delivered::Error(_) => return,
         };
         self.cadence.stir();
         let mut headers = std::mem::take(&mut self.headers);

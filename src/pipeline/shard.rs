@@ -161,7 +161,7 @@ impl Shard {
             runtime: runtime.handle.clone(),
             letters,
             unsent: HashMap::new(),
-            headers: kafka::Headers::new(),
+            headers: kafka::HeaderBuffer::new(),
             resumed: Vec::new(),
             metrics: Arc::clone(metrics),
             notes: Notes::new(Arc::clone(metrics), health.clone()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use kafka_eventhubs_bridge::config::{ClientValue, LeftOut, Limits};
 use kafka_eventhubs_bridge::kafka::{
-    Begun, Consumer, Delivery, Headers, Logins, Queue, RebalanceListener, Setup, Silent,
+    Begun, Consumer, Delivered, HeaderBuffer, Logins, Queue, RebalanceListener, Setup, Silent,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
@@ -150,12 +150,12 @@ impl Holder {
     /// One record, if there is one.
     fn turn(&mut self) -> bool {
         let mut books = self.shelf.open();
-        let Some(Delivery::Record(fetched)) = self.queue.poll(Duration::ZERO) else {
+        let Some(Delivered::Record(fetched)) = self.queue.poll(Duration::ZERO) else {
             drop(books);
             rest(Duration::from_millis(1));
             return false;
         };
-        let mut headers = Headers::new();
+        let mut headers = HeaderBuffer::new();
         let record = fetched.record(&mut headers);
         let place = TopicPartition::new(record.topic, record.partition);
         books.take(record.partition, record.offset, &place);

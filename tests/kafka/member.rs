@@ -14,8 +14,8 @@ use kafka_eventhubs_bridge::config::{
     self, ClientValue, LeftOut, Limits, OutOfRange, Secret, Start, Topics,
 };
 use kafka_eventhubs_bridge::kafka::{
-    Begun, Consumer, Delivery, Fatal, Headers, Logins, Queue, RebalanceListener, Setup, Silent,
-    Waker,
+    Begun, Consumer, Delivered, Fatal, HeaderBuffer, Logins, Queue, RebalanceListener, Setup,
+    Silent, Waker,
 };
 use kafka_eventhubs_bridge::metrics::Metrics;
 use kafka_eventhubs_bridge::record::{Commit, Position, TopicPartition};
@@ -271,13 +271,13 @@ struct Pump {
 
 impl Pump {
     fn run(mut self) {
-        let mut headers = Headers::new();
+        let mut headers = HeaderBuffer::new();
         while !self.end.load(Ordering::Acquire) {
             while let Ok((order, answer)) = self.inbox.try_recv() {
                 let positions = self.obey(order);
                 answer.send(positions).ok();
             }
-            if let Some(Delivery::Record(fetched)) = self.queue.poll(Duration::from_millis(20)) {
+            if let Some(Delivered::Record(fetched)) = self.queue.poll(Duration::from_millis(20)) {
                 let record = fetched.record(&mut headers);
                 let place = TopicPartition::new(record.topic, record.partition);
                 let Some(flow) = self.flows.get_mut(&place) else { continue };

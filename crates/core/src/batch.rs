@@ -1,6 +1,6 @@
 //! Events on their way to one hub partition, written into the message that is sent, and the tickets of their records.
 //!
-//! A batch never outgrows its [`Bounds`], keeps the order in which events were pushed, and loses none: whatever is
+//! A batch never outgrows its [`BatchBounds`], keeps the order in which events were pushed, and loses none: whatever is
 //! taken out (split, retained, dissolved) is handed back. It knows sizes and tickets, not what an event is.
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ pub const EVENT_COST: usize = 2 * size_of::<EventEnd>();
 
 /// How much a batch may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct BatchBounds {
     /// Bytes, with everything the wire adds.
     pub bytes: usize,
     /// Events.
@@ -118,7 +118,7 @@ impl Open {
     }
 
     /// Whether an event of `weight` bytes has room within `bounds`. One that is alone always has.
-    pub fn fits(&self, weight: usize, bounds: Bounds) -> bool {
+    pub fn fits(&self, weight: usize, bounds: BatchBounds) -> bool {
         let added = bounds.room * (self.len() + 1);
         let fits = self.bytes() + weight + added <= bounds.bytes;
         self.is_empty() || (fits && self.len() < bounds.events)
@@ -126,7 +126,7 @@ impl Open {
 
     /// The memory it needs for `weight` bytes more: `usual` at least, then twice what it had, so that an event is hardly ever
     /// moved; but never more than a batch may have.
-    pub fn memory_with(&self, weight: usize, usual: usize, bounds: Bounds) -> usize {
+    pub fn memory_with(&self, weight: usize, usual: usize, bounds: BatchBounds) -> usize {
         let (needed, has) = (self.bytes() + weight, self.message.capacity());
         if needed <= has { has } else { usual.max(2 * has).min(bounds.bytes).max(needed) }
     }
@@ -303,7 +303,7 @@ mod tests {
         sealed.events.fates.iter().map(one).collect()
     }
 
-    fn filled(weights: &[usize], bounds: Bounds) -> (Offsets, Assignment, Vec<Sealed>) {
+    fn filled(weights: &[usize], bounds: BatchBounds) -> (Offsets, Assignment, Vec<Sealed>) {
         let mut offsets = Offsets::default();
         let partition = offsets.assign();
         let (mut open, mut sealed) = (Open::new(KEY, 0), Vec::new());
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn remembers_the_oldest_timestamp() {
-        let (_, _, batches) = filled(&[1, 1, 1], Bounds { bytes: 100, events: 9, room: 0 });
+        let (_, _, batches) = filled(&[1, 1, 1], BatchBounds { bytes: 100, events: 9, room: 0 });
         assert_eq!(batches[0].oldest(), Some(998));
     }
 
@@ -338,7 +338,7 @@ mod tests {
         fn keeps_order_and_bounds_and_loses_nothing(
             weights in prop::collection::vec(1..60usize, 0..200), max_bytes in 100..300usize, max_events in 1..20usize, room in 0..40usize,
         ) {
-            let bounds = Bounds { bytes: max_bytes, events: max_events, room };
+            let bounds = BatchBounds { bytes: max_bytes, events: max_events, room };
             let envelope = encode::envelope_size(KEY);
             let (mut offsets, partition, batches) = filled(&weights, bounds);
             let all: Vec<u8> = (0..weights.len()).map(|number| number as u8).collect();
@@ -361,7 +361,7 @@ mod tests {
         fn split_and_purge_hand_everything_back(
             weights in prop::collection::vec(1..60usize, 2..100), drop_every in 2..5i64,
         ) {
-            let (mut offsets, partition, mut batches) = filled(&weights, Bounds { bytes: usize::MAX, events: usize::MAX, room: 0 });
+            let (mut offsets, partition, mut batches) = filled(&weights, BatchBounds { bytes: usize::MAX, events: usize::MAX, room: 0 });
             let mut front = batches.remove(0);
             let whole = front.bytes();
             let mut back = front.split();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::added::{self, Added, Headers};
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{DeadLetter, Failure, LetterError, OnDone, Waiting};
+use super::{DeadLetter, LetterError, OnDone, Waiting, WriteFailure};
 use crate::config::{self, Holds};
 use crate::health::{ShardHealth, Thread as Beating};
 use crate::kafka::{Logins, inquiry};
@@ -102,26 +102,26 @@ impl Line {
     }
 
     /// What an attempt leads to.
-    fn judge(&mut self, attempt: Result<(), Failure>) -> Verdict {
+    fn judge(&mut self, attempt: Result<(), WriteFailure>) -> Verdict {
         let failure = match attempt {
             Ok(()) => return Verdict::Done(Ok(())),
             Err(failure) => failure,
         };
         match failure {
-            Failure::Gone => Verdict::Done(Err(Lost::Gone)),
-            Failure::Last(why, hint) => Verdict::Done(Err(Lost::Refused(why, hint))),
-            Failure::TooLarge => {
+            WriteFailure::Gone => Verdict::Done(Err(Lost::Gone)),
+            WriteFailure::Last(why, hint) => Verdict::Done(Err(Lost::Refused(why, hint))),
+            WriteFailure::TooLarge => {
                 let less = self.letters.front().and_then(|letter| self.added.less(letter.holds));
                 less.map_or(Verdict::Done(Err(Lost::TooLarge)), Verdict::Less)
             }
-            Failure::Refused(why, hint) if self.refusals >= PATIENCE => {
+            WriteFailure::Refused(why, hint) if self.refusals >= PATIENCE => {
                 Verdict::Done(Err(Lost::Refused(why, hint)))
             }
-            Failure::Refused(why, _) => {
+            WriteFailure::Refused(why, _) => {
                 self.refusals += 1;
                 Verdict::Later(why)
             }
-            Failure::Passing(why) => Verdict::Later(why),
+            WriteFailure::Passing(why) => Verdict::Later(why),
         }
     }
 
@@ -195,12 +195,12 @@ impl Desk {
     }
 
     /// Reads the record of a letter and hands it to the producer. Gives the number of the attempt.
-    fn attempt(&mut self, letter: &DeadLetter) -> Result<usize, Failure> {
+    fn attempt(&mut self, letter: &DeadLetter) -> Result<usize, WriteFailure> {
         let stale = self.failing.is_some_and(|since| since.elapsed() > RENEWED);
         if stale || self.clients.as_ref().is_none_or(|(_, writer)| writer.is_broken()) {
             let clients = Reader::new(&self.kafka, &self.access)
                 .and_then(|reader| Ok((reader, Writer::new(&self.kafka, &self.access)?)))
-                .map_err(|error| Failure::Passing(error.to_string()))?;
+                .map_err(|error| WriteFailure::Passing(error.to_string()))?;
             self.clients = Some(clients);
             self.failing = None;
             // Nobody answers for what the one before had.
@@ -232,7 +232,7 @@ impl Desk {
         let mut heard = Vec::new();
         for (target, line) in &self.lines {
             let Some((number, deadline)) = line.out else { continue };
-            let no_answer = || Err(Failure::Passing("no answer from kafka".to_owned()));
+            let no_answer = || Err(WriteFailure::Passing("no answer from kafka".to_owned()));
             let over = broken || now >= deadline;
             let answer = reports.remove(&number).or_else(|| over.then(no_answer));
             heard.extend(answer.map(|answer| (Arc::clone(target), answer)));
@@ -243,8 +243,8 @@ impl Desk {
     }
 
     /// The first letter of a line was tried.
-    fn conclude(&mut self, target: &Arc<str>, attempt: Result<(), Failure>) {
-        if matches!(attempt, Err(Failure::Passing(_))) {
+    fn conclude(&mut self, target: &Arc<str>, attempt: Result<(), WriteFailure>) {
+        if matches!(attempt, Err(WriteFailure::Passing(_))) {
             self.failing.get_or_insert_with(Instant::now);
         } else {
             self.failing = None;

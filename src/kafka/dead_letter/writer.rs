@@ -9,7 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
-use super::Failure;
+use super::WriteFailure;
 use crate::config;
 use crate::kafka::{ClientError, Logins, native, settings};
 use crate::record::{Header, Record};
@@ -18,9 +18,9 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Takes delivery reports.
 #[derive(Debug, Default)]
-struct Reports(Mutex<Vec<(usize, Result<(), RDKafkaErrorCode>)>>);
+struct DeliveryReports(Mutex<Vec<(usize, Result<(), RDKafkaErrorCode>)>>);
 
-impl ClientContext for Reports {
+impl ClientContext for DeliveryReports {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, text: &str) {
         tracing::debug!(target: "librdkafka", facility, "{text}");
     }
@@ -30,7 +30,7 @@ impl ClientContext for Reports {
     }
 }
 
-impl ProducerContext for Reports {
+impl ProducerContext for DeliveryReports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
@@ -43,14 +43,14 @@ impl ProducerContext for Reports {
 }
 
 pub(super) struct Writer {
-    producer: Arc<BaseProducer<Reports>>,
+    producer: Arc<BaseProducer<DeliveryReports>>,
     attempts: usize,
 }
 
 impl Writer {
     pub(super) fn new(kafka: &config::Kafka, access: &Logins) -> Result<Self, ClientError> {
         let producer: BaseProducer<_> = settings::producer(kafka)?
-            .create_with_context(Reports::default())
+            .create_with_context(DeliveryReports::default())
             .map_err(|error| ClientError::Client(error.to_string()))?;
         let producer = Arc::new(producer);
         access.admit(&producer);
@@ -68,7 +68,7 @@ impl Writer {
         target: &str,
         record: &Record<'_>,
         extra: &[Header<'_>],
-    ) -> Result<usize, Failure> {
+    ) -> Result<usize, WriteFailure> {
         self.attempts += 1;
         native::produce(self.producer.client(), target, record, extra, self.attempts)
             .map_err(classify)?;
@@ -77,7 +77,7 @@ impl Writer {
 
     /// Waits a moment for the broker's word, and gives what has come. Those of attempts that nobody waits for any more are
     /// among them.
-    pub(super) fn poll(&mut self) -> HashMap<usize, Result<(), Failure>> {
+    pub(super) fn poll(&mut self) -> HashMap<usize, Result<(), WriteFailure>> {
         self.producer.poll(POLL);
         let reports = &self.producer.context().0;
         let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
@@ -86,12 +86,12 @@ impl Writer {
 }
 
 /// What an answer means, and what lifts a refusal.
-fn classify(code: RDKafkaErrorCode) -> Failure {
+fn classify(code: RDKafkaErrorCode) -> WriteFailure {
     use RDKafkaErrorCode as Code;
-    let refused = |hint| Failure::Refused(code.to_string(), hint);
-    let last = |hint| Failure::Last(code.to_string(), hint);
+    let refused = |hint| WriteFailure::Refused(code.to_string(), hint);
+    let last = |hint| WriteFailure::Last(code.to_string(), hint);
     match code {
-        Code::MessageSizeTooLarge => Failure::TooLarge,
+        Code::MessageSizeTooLarge => WriteFailure::TooLarge,
         Code::InvalidRecord => last(
             "a compacted topic accepts no record without a key: set its `cleanup.policy` to `delete`",
         ),
@@ -109,6 +109,6 @@ fn classify(code: RDKafkaErrorCode) -> Failure {
         }
         // Of a topic in the format before Kafka 0.11, which has no place for headers.
         Code::UnsupportedForMessageFormat => refused("raise `message.format.version` of the topic"),
-        _ => Failure::Passing(code.to_string()),
+        _ => WriteFailure::Passing(code.to_string()),
     }
 }

@@ -5,7 +5,7 @@ const LINGER: Duration = Duration::from_millis(10);
 const WAIT: Duration = Duration::from_millis(9);
 const SIZE: u64 = 512 << 10;
 const PARTITION: u64 = 256 << 10;
-const GATHERS: Told = Told { wait: WAIT, bytes: PARTITION / 2 };
+const GATHERS: FetchOrders = FetchOrders { wait: WAIT, bytes: PARTITION / 2 };
 
 /// Gathering, and a clock.
 struct Rig {
@@ -32,14 +32,14 @@ impl Rig {
     }
 
     /// After a tenth of a second in which answers have come.
-    fn look(&mut self, arrivals: u64, brokers: u64) -> Option<Told> {
+    fn look(&mut self, arrivals: u64, brokers: u64) -> Option<FetchOrders> {
         self.now += Duration::from_millis(100);
         (0..arrivals).for_each(|_| self.gathering.arrived());
         self.steering.look(self.now, SIZE, brokers)
     }
 
     /// After that many seconds with so many answers each.
-    fn last(&mut self, seconds: usize, per_second: u64) -> Option<Told> {
+    fn last(&mut self, seconds: usize, per_second: u64) -> Option<FetchOrders> {
         (0..seconds * 10).filter_map(|_| self.look(per_second / 10, 1)).last()
     }
 }
@@ -92,7 +92,7 @@ fn who_does_not_linger_waits_for_nobody() {
         assert_eq!(Rig::new(Duration::from_millis(millis)).last(10, 1000), None);
     }
     let long = Rig::new(Duration::from_secs(10)).last(1, 1000);
-    assert_eq!(long, Some(Told { wait: MOST, ..GATHERS }));
+    assert_eq!(long, Some(FetchOrders { wait: MOST, ..GATHERS }));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_word_of_the_operator_counts() {
         assert_eq!(Rig::with(LINGER, &[(key, 1)]).last(10, 1000), None);
     }
     let mut small = Rig::with(LINGER, &[("max.partition.fetch.bytes", 5000)]);
-    assert_eq!(small.look(100, 1), Some(Told { wait: WAIT, bytes: 2500 }));
+    assert_eq!(small.look(100, 1), Some(FetchOrders { wait: WAIT, bytes: 2500 }));
 }
 
 #[test]
@@ -110,5 +110,9 @@ fn what_waits_in_a_broker_already_is_never_held_back() {
     rig.look(100, 1);
     rig.now += Duration::from_millis(100);
     let told = rig.steering.look(rig.now, 4096, 1);
-    assert_eq!(told, Some(Told { wait: WAIT, bytes: 2048 }), "an answer that is full is enough");
+    assert_eq!(
+        told,
+        Some(FetchOrders { wait: WAIT, bytes: 2048 }),
+        "an answer that is full is enough"
+    );
 }

@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::{Delivery, FetchError, Headers, Queue};
+use crate::kafka::{Delivered, FetchError, HeaderBuffer, Queue};
 use crate::record::TopicPartition;
 
 use super::diagnosis::Diagnosis;
@@ -86,17 +86,17 @@ fn read(
     client.assign(&list)?;
     // Assigning may end the forwarding.
     forward();
-    let mut headers = Headers::new();
+    let mut headers = HeaderBuffer::new();
     while found.len() < positions.len() && Instant::now() < end {
         // Serves what the client has to say; records do not come this way.
         drop(client.poll(Duration::ZERO));
         let (place, oldest) = match queue.poll(POLL) {
-            Some(Delivery::Record(record)) => {
+            Some(Delivered::Record(record)) => {
                 let place = TopicPartition::new(record.topic(), record.partition());
                 let (offset, time) = (record.offset(), record.record(&mut headers).timestamp);
                 (place, Oldest::Record { offset, time })
             }
-            Some(Delivery::Error(FetchError {
+            Some(Delivered::Error(FetchError {
                 partition: Some(place),
                 code: RDKafkaErrorCode::PartitionEOF,
                 ..

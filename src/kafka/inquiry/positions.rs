@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::config::OutOfRange;
 use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::{self, IdQueue};
-use crate::kafka::start::{Doubt, Log, Verdict, decide};
+use crate::kafka::start::{Doubt, GoneVerdict, LogExtent, decide};
 use crate::record::TopicPartition;
 
 use super::{Denied, Inquiry, Topic};
@@ -46,7 +46,7 @@ pub struct Gone {
     pub again: i64,
 }
 
-struct Committed {
+struct CommittedPositions {
     partition: TopicPartition,
     offset: i64,
     topic: Option<TopicId>,
@@ -72,7 +72,7 @@ impl Inquiry {
         let firsts = self.bounds(&all, Offset::Beginning, left() / 2);
         let ends = self.bounds(&all, Offset::End, left() / 2);
         let present = self.ids(&all, left() / 2);
-        for Committed { partition, offset, topic, held } in all {
+        for CommittedPositions { partition, offset, topic, held } in all {
             if let (Some(of), Some(now)) = (topic, present.get(&*partition.topic))
                 && of != *now
             {
@@ -88,8 +88,8 @@ impl Inquiry {
                 continue;
             }
             let doubt = if held { Doubt::Held } else { Doubt::Range };
-            let Verdict { lost, skipped, again, .. } =
-                decide(offset, Log { first, end }, doubt, policy);
+            let GoneVerdict { lost, skipped, again, .. } =
+                decide(offset, LogExtent { first, end }, doubt, policy);
             positions.gone.push(Gone {
                 topic: partition.topic.to_string(),
                 partition: partition.partition,
@@ -107,7 +107,7 @@ impl Inquiry {
         &self,
         topics: &BTreeMap<String, Topic>,
         limit: Duration,
-    ) -> Result<Vec<Committed>, Denied> {
+    ) -> Result<Vec<CommittedPositions>, Denied> {
         let mut list = TopicPartitionList::new();
         for (name, topic) in topics {
             for partition in 0..topic.partitions {
@@ -120,7 +120,7 @@ impl Inquiry {
             let Offset::Offset(offset) = element.offset() else { return None };
             let Label { topic, held, .. } = Label::read(native::label(&answer, index));
             let partition = TopicPartition::new(element.topic(), element.partition());
-            Some(Committed { partition, offset, topic, held })
+            Some(CommittedPositions { partition, offset, topic, held })
         });
         Ok(known.collect())
     }
@@ -128,12 +128,12 @@ impl Inquiry {
     /// The first offset, or the end, of each of these that tells.
     fn bounds(
         &self,
-        of: &[Committed],
+        of: &[CommittedPositions],
         at: Offset,
         limit: Duration,
     ) -> HashMap<TopicPartition, i64> {
         let mut list = TopicPartitionList::with_capacity(of.len());
-        for Committed { partition, .. } in of {
+        for CommittedPositions { partition, .. } in of {
             list.add_partition_offset(&partition.topic, partition.partition, at)
                 .expect("it is a valid offset");
         }
@@ -151,7 +151,7 @@ impl Inquiry {
     }
 
     /// The ids of the topics whose positions name one.
-    fn ids(&self, of: &[Committed], limit: Duration) -> HashMap<String, TopicId> {
+    fn ids(&self, of: &[CommittedPositions], limit: Duration) -> HashMap<String, TopicId> {
         let labelled = of.iter().filter(|it| it.topic.is_some());
         let topics = labelled.map(|it| &*it.partition.topic).collect::<BTreeSet<_>>();
         if topics.is_empty() {

@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::{Delivery, FetchError, Queue};
+use crate::kafka::{Delivered, FetchError, Queue};
 use crate::record::TopicPartition;
 
 use super::diagnosis::is_no;
@@ -63,10 +63,10 @@ impl Inquiry {
         let mut reasons = BTreeMap::new();
         while answers.len() < topics.len() && Instant::now() < end {
             match queue.poll(POLL) {
-                Some(Delivery::Record(record)) => {
+                Some(Delivered::Record(record)) => {
                     answers.insert(record.topic().to_owned(), Ok(()));
                 }
-                Some(Delivery::Error(error)) => {
+                Some(Delivered::Error(error)) => {
                     let Some(place) = &error.partition else { continue };
                     let topic = place.topic.to_string();
                     match judge(&error) {
@@ -74,7 +74,7 @@ impl Inquiry {
                         None => drop(reasons.insert(topic, error.detail)),
                     }
                 }
-                Some(Delivery::Past(_)) | None => {}
+                Some(Delivered::Past(_)) | None => {}
             }
         }
         for topic in topics {

@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::{Delivery, FetchError, Headers, Queue};
+use crate::kafka::{Delivered, FetchError, HeaderBuffer, Queue};
 use crate::record::{Record, TopicPartition};
 
 use super::diagnosis::{Diagnosis, is_no};
@@ -123,12 +123,12 @@ impl<'a> Scan<'a> {
     }
 
     fn run(&mut self, idle: Duration, each: EachRecord<'_>) -> Result<Vec<Unread>, Denied> {
-        let (mut headers, mut moved) = (Headers::new(), Instant::now());
+        let (mut headers, mut moved) = (HeaderBuffer::new(), Instant::now());
         while !self.open.is_empty() && moved.elapsed() < idle {
             // Serves what the client has to say; records do not come this way.
             drop(self.client.poll(Duration::ZERO));
             match self.queue.poll(POLL) {
-                Some(Delivery::Record(fetched)) => {
+                Some(Delivered::Record(fetched)) => {
                     let record = fetched.record(&mut headers);
                     let place = TopicPartition::new(record.topic, record.partition);
                     if !self.reached(&place, record.offset) {
@@ -141,7 +141,7 @@ impl<'a> Scan<'a> {
                         return Ok(std::mem::take(&mut self.unread));
                     }
                 }
-                Some(Delivery::Error(error)) if self.heard(&error)? => moved = Instant::now(),
+                Some(Delivered::Error(error)) if self.heard(&error)? => moved = Instant::now(),
                 _ => {}
             }
         }

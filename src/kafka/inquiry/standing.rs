@@ -9,7 +9,7 @@ use crate::config::{Kafka, Start};
 use crate::kafka::identity::{Label, TopicId};
 use crate::kafka::native::Which;
 use crate::kafka::span::Span;
-use crate::kafka::start::{Doubt, Log, decide};
+use crate::kafka::start::{Doubt, LogExtent, decide};
 use crate::record::TopicPartition;
 
 use super::asking::{At, Committed};
@@ -251,7 +251,7 @@ impl Known {
             return stands(Case::Renewed, Some(first));
         }
         let doubt = if held { Doubt::Held } else { Doubt::Range };
-        let verdict = decide(offset, Log { first, end }, doubt, kafka.out_of_range);
+        let verdict = decide(offset, LogExtent { first, end }, doubt, kafka.out_of_range);
         match (held, (first..=end).contains(&offset)) {
             (true, _) => stands(Case::Held, verdict.start),
             (false, true) => stands(Case::Good, verdict.start),

@@ -26,7 +26,7 @@ pub(super) struct Keeper {
     shared: Weak<Shared>,
     password: Option<Password>,
     certificates: Option<Certificates>,
-    tokens: Option<Tokens>,
+    tokens: Option<KeptTokens>,
 }
 
 /// A password in a file.
@@ -43,7 +43,7 @@ struct Certificates {
     digest: Watched<Vec<u8>>,
 }
 
-struct Tokens {
+struct KeptTokens {
     renewal: Renewal,
     extensions: BTreeMap<String, String>,
     runtime: tokio::runtime::Runtime,
@@ -63,7 +63,7 @@ impl Keeper {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 let extensions = extensions.clone();
                 let renewal = Renewal::new(source);
-                keeper.tokens = Some(Tokens { renewal, extensions, runtime });
+                keeper.tokens = Some(KeptTokens { renewal, extensions, runtime });
             }
             _ => {}
         }
@@ -126,7 +126,7 @@ impl Certificates {
     }
 }
 
-impl Tokens {
+impl KeptTokens {
     fn look(&mut self, shared: &Arc<Shared>) {
         match self.runtime.block_on(self.renewal.turn()) {
             None => {}

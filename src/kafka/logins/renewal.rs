@@ -14,7 +14,7 @@ use crate::watched::Watched;
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
-enum Source {
+enum LoginSource {
     Oidc(ClientCredentials),
     Entra(Box<credential::Tokens>),
     Iam(Iam),
@@ -22,7 +22,7 @@ enum Source {
 }
 
 pub(super) struct Renewal {
-    source: Source,
+    source: LoginSource,
     /// When the token that serves ends.
     expires: Option<SystemTime>,
     due: Instant,
@@ -34,13 +34,13 @@ pub(super) struct Renewal {
 impl Renewal {
     pub(super) fn new(source: &TokenSource) -> Self {
         let source = match source {
-            TokenSource::Oidc(oidc) => Source::Oidc(ClientCredentials::new(oidc, ATTEMPT)),
+            TokenSource::Oidc(oidc) => LoginSource::Oidc(ClientCredentials::new(oidc, ATTEMPT)),
             TokenSource::Entra(entra) => {
-                Source::Entra(Box::new(credential::Tokens::new(entra, ATTEMPT)))
+                LoginSource::Entra(Box::new(credential::Tokens::new(entra, ATTEMPT)))
             }
-            TokenSource::AwsMskIam { region } => Source::Iam(Iam::new(region, ATTEMPT)),
+            TokenSource::AwsMskIam { region } => LoginSource::Iam(Iam::new(region, ATTEMPT)),
             TokenSource::File(path) => {
-                Source::File { path: path.clone(), text: Watched::new(Secret::default()) }
+                LoginSource::File { path: path.clone(), text: Watched::new(Secret::default()) }
             }
         };
         Self { source, expires: None, due: Instant::now(), failures: 0, mourned: false }
@@ -54,10 +54,10 @@ impl Renewal {
         }
         let living = self.lives();
         let fresh = match &mut self.source {
-            Source::Oidc(client) => client.fresh().await,
-            Source::Entra(tokens) => tokens.fresh().await,
-            Source::Iam(iam) => iam.fresh().await,
-            Source::File { path, text } => match credential::kept(path).await {
+            LoginSource::Oidc(client) => client.fresh().await,
+            LoginSource::Entra(tokens) => tokens.fresh().await,
+            LoginSource::Iam(iam) => iam.fresh().await,
+            LoginSource::File { path, text } => match credential::kept(path).await {
                 // Looked at every time; what serves already is no news, and a new one has to settle.
                 Ok(token) if living && !text.look(Some(token.text.clone())) => return None,
                 Ok(token) => {
@@ -96,7 +96,7 @@ impl Renewal {
         (self.failures, self.mourned) = (0, false);
         self.expires = Some(token.expires);
         self.due = match self.source {
-            Source::File { .. } => Instant::now(),
+            LoginSource::File { .. } => Instant::now(),
             _ => Instant::now() + renew_in(left, rand::random()),
         };
     }

@@ -60,14 +60,14 @@ impl Doubt {
 
 /// What a partition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::kafka) struct Log {
+pub(in crate::kafka) struct LogExtent {
     pub(in crate::kafka) first: i64,
     pub(in crate::kafka) end: i64,
 }
 
 /// Where to go on, and what it costs at most: offsets have holes, and not all that comes again came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::kafka) struct Verdict {
+pub(in crate::kafka) struct GoneVerdict {
     /// `None` is nowhere.
     pub(in crate::kafka) start: Option<i64>,
     /// Records that are in the log no more, and were not read.
@@ -81,35 +81,35 @@ pub(in crate::kafka) struct Verdict {
 /// What follows for a position that may not exist.
 pub(in crate::kafka) fn decide(
     committed: i64,
-    log: Log,
+    log: LogExtent,
     doubt: Doubt,
     policy: OutOfRange,
-) -> Verdict {
-    let Log { first, end } = log;
-    let nothing = Verdict { start: Some(committed), lost: 0, skipped: 0, again: 0 };
+) -> GoneVerdict {
+    let LogExtent { first, end } = log;
+    let nothing = GoneVerdict { start: Some(committed), lost: 0, skipped: 0, again: 0 };
     if doubt == Doubt::Range && (first..=end).contains(&committed) {
         return nothing;
     }
     let lost = (first - committed).max(0);
     match (policy, doubt) {
-        (OutOfRange::Halt, _) => Verdict { start: None, lost, ..nothing },
+        (OutOfRange::Halt, _) => GoneVerdict { start: None, lost, ..nothing },
         (_, Doubt::Cut(Some(cut))) if cut <= end => {
             let cut = cut.min(committed);
-            Verdict { start: Some(cut.max(first)), lost: (first - cut).max(0), ..nothing }
+            GoneVerdict { start: Some(cut.max(first)), lost: (first - cut).max(0), ..nothing }
         }
         (OutOfRange::Earliest, _) => {
             let again = if lost > 0 { 0 } else { committed.min(end) - first };
-            Verdict { start: Some(first), lost, again: again.max(0), skipped: 0 }
+            GoneVerdict { start: Some(first), lost, again: again.max(0), skipped: 0 }
         }
         (OutOfRange::Latest, _) => {
-            Verdict { start: Some(end), lost, skipped: (end - first).max(0), again: 0 }
+            GoneVerdict { start: Some(end), lost, skipped: (end - first).max(0), again: 0 }
         }
     }
 }
 
 /// A position in doubt.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
+pub(super) struct GoneCase {
     pub(super) partition: TopicPartition,
     pub(super) committed: i64,
     pub(super) doubt: Doubt,
@@ -122,23 +122,23 @@ impl Starts {
     pub(super) fn readable(
         &self,
         pump: &mut PumpLink,
-        case: &Case,
+        case: &GoneCase,
     ) -> Result<Result<i64, String>, KafkaError> {
-        let Case { partition, committed, doubt, .. } = case;
+        let GoneCase { partition, committed, doubt, .. } = case;
         let (topic, number) = (&partition.topic, partition.partition);
         let (first, end) = self.consumer.fetch_watermarks(topic, number, ANSWER)?;
-        let verdict = decide(*committed, Log { first, end }, *doubt, self.out_of_range);
+        let verdict = decide(*committed, LogExtent { first, end }, *doubt, self.out_of_range);
         let Some(start) = verdict.start else {
             if *doubt == Doubt::Range {
                 self.note(pump, case, *committed, true).map_err(KafkaError::ConsumerCommit)?;
             }
-            return Ok(Err(held(*committed, Log { first, end })));
+            return Ok(Err(held(*committed, LogExtent { first, end })));
         };
         if start == end && start != *committed {
             // Before anything is read: after a crash the end would be further on, and more would be skipped.
             self.note(pump, case, start, false).map_err(KafkaError::ConsumerCommit)?;
         }
-        tell(self.context(), case, Log { first, end }, start, verdict);
+        tell(self.context(), case, LogExtent { first, end }, start, verdict);
         Ok(Ok(start))
     }
 
@@ -146,7 +146,7 @@ impl Starts {
     fn note(
         &self,
         pump: &mut PumpLink,
-        case: &Case,
+        case: &GoneCase,
         at: i64,
         held: bool,
     ) -> Result<(), RDKafkaErrorCode> {
@@ -169,16 +169,16 @@ impl Starts {
     }
 }
 
-fn held(committed: i64, log: Log) -> String {
-    let Log { first, end } = log;
+fn held(committed: i64, log: LogExtent) -> String {
+    let LogExtent { first, end } = log;
     format!(
         "the committed position {committed} is no longer in the log, which holds {first} to {end}, and `kafka.out_of_range` is `halt`; hint: stop the bridge and set the position of the group (`offsets set --to …`), or set `kafka.out_of_range` to `earliest` or `latest`"
     )
 }
 
-fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) {
-    let Verdict { lost, skipped, again, .. } = verdict;
-    let Case { partition, committed, doubt, .. } = case;
+fn tell(context: &Context, case: &GoneCase, log: LogExtent, start: i64, verdict: GoneVerdict) {
+    let GoneVerdict { lost, skipped, again, .. } = verdict;
+    let GoneCase { partition, committed, doubt, .. } = case;
     let (topic, committed) = (&*partition.topic, *committed);
     if start == committed && skipped == 0 {
         return;
@@ -219,8 +219,8 @@ fn tell(context: &Context, case: &Case, log: Log, start: i64, verdict: Verdict) 
 mod tests {
     use super::*;
 
-    fn verdict(start: impl Into<Option<i64>>, lost: i64, skipped: i64, again: i64) -> Verdict {
-        Verdict { start: start.into(), lost, skipped, again }
+    fn verdict(start: impl Into<Option<i64>>, lost: i64, skipped: i64, again: i64) -> GoneVerdict {
+        GoneVerdict { start: start.into(), lost, skipped, again }
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
             (150, 20, 100, Doubt::Cut(None), verdict(20, 0, 0, 80)),
         ];
         for (committed, first, end, doubt, expected) in cases {
-            let log = Log { first, end };
+            let log = LogExtent { first, end };
             let decided = decide(committed, log, doubt, OutOfRange::Earliest);
             assert_eq!(decided, expected, "{committed} {log:?} {doubt:?}");
         }
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_end_is_chosen_only_where_nothing_better_is_known() {
-        let log = Log { first: 20, end: 100 };
+        let log = LogExtent { first: 20, end: 100 };
         for (committed, doubt, expected) in [
             (50, Doubt::Range, verdict(50, 0, 0, 0)),
             (5, Doubt::Range, verdict(100, 15, 80, 0)),
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn who_wants_to_be_asked_is() {
-        let log = Log { first: 20, end: 100 };
+        let log = LogExtent { first: 20, end: 100 };
         let decided = |committed, doubt| decide(committed, log, doubt, OutOfRange::Halt).start;
         assert_eq!(decided(50, Doubt::Range), Some(50));
         for (committed, doubt) in [

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::batch::{Bounds, EVENT_COST};
+use crate::batch::{BatchBounds, EVENT_COST};
 use crate::trace::Gathered;
 
 use super::{Lane, QUEUE, Room, Seal};
@@ -15,10 +15,10 @@ const USUAL_LINK: usize = 1 << 20;
 const QUEUED: (usize, usize) = (2, 64);
 
 impl Lane {
-    pub(super) fn bounds(&self) -> Bounds {
+    pub(super) fn bounds(&self) -> BatchBounds {
         let link = self.link_bytes.unwrap_or(USUAL_LINK);
         let bytes = self.settings.max_bytes.map_or(link, |own| own.min(link));
-        Bounds { bytes, events: self.settings.max_events, room: self.settings.room }
+        BatchBounds { bytes, events: self.settings.max_events, room: self.settings.room }
     }
 
     /// Whether an event of `weight` bytes, in an envelope of `overhead` bytes with `key`, has room. Seals the open
