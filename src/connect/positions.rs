@@ -81,7 +81,7 @@ mod tests {
         for (policy, words) in [
             (OutOfRange::Earliest, "at most 35 records are lost, and 0 come again"),
             (OutOfRange::Latest, "at most 35 records are lost, and 40 skipped"),
-            (OutOfRange::Halt, "held until somebody decides"),
+            (OutOfRange::Halt, "paused (held) until a position is set"),
         ] {
             let said = said(&positions, 10, policy);
             assert_eq!(said.outcome, Outcome::Warning);

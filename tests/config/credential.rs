@@ -2,7 +2,7 @@
 
 use kafka_eventhubs_bridge::config::{Application, Assigned, Given as Source, Proxy, Sas};
 
-use super::{Access, Credential, Entra, Given, Principal};
+use super::{Credential, Entra, Given, Principal, SharedAccess};
 
 const NAMESPACE: &str = "[eventhubs]\nnamespace = 'ns.servicebus.windows.net'";
 
@@ -77,12 +77,12 @@ fn a_shared_access_key_has_a_second_one_and_may_stand_in_a_file() {
     let keys = "kind = 'sas'\nkey_name = 'n'\nkey_file = 'k'\nsecondary_key = 'hush'\n\
                 token_lifetime = '10s'";
     let found = sas(given(keys).beside("k", "hush"));
-    assert!(matches!(found.first, Access::Key { key: Source::File(_), .. }));
-    assert!(matches!(found.second, Some(Access::Key { key: Source::Inline(_), .. })));
+    assert!(matches!(found.first, SharedAccess::Key { key: Source::File(_), .. }));
+    assert!(matches!(found.second, Some(SharedAccess::Key { key: Source::Inline(_), .. })));
     assert_eq!(found.lifetime.as_secs(), 10);
     let text = "SharedAccessSignature sr=a&sig=hush&se=1&skn=n";
     let found = sas(given(&format!("kind = 'sas'\nsignature = '{text}'")));
-    assert!(matches!(found.first, Access::Signature(Source::Inline(_))));
+    assert!(matches!(found.first, SharedAccess::Signature(Source::Inline(_))));
 }
 
 #[test]
