@@ -160,7 +160,7 @@ fn single_letters_are_named_by_their_place_and_shown() {
         &format!("record  {orders}/1/5"),
         "hub     orders",
         "reason  wrong_type",
-        "detail  the key has 6 bytes, and its type `int64` takes 8",
+        "detail  the key has 6 bytes, and its type `int64` needs 8",
         "headers: 2",
         "  x\\r: \\u{1b}[1m",
         "  bytes: 0x00ff",

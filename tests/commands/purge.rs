@@ -48,7 +48,7 @@ fn what_is_older_than_a_time_goes_and_what_comes_after_stays() {
     });
     let rows = rows.collect::<Vec<_>>();
     assert_eq!(rows, [[0, 4, 11, 4, 7], [0, 4, 10, 4, 6], [0, 4, 10, 4, 6]]);
-    let end = "letters that go: 12, that stay: 19 (at most)\nnothing was deleted\n";
+    let end = "letters to delete: 12, to keep: 19 (at most)\nnothing was deleted\n";
     assert!(tried.ends_with(end), "{tried}");
     let document = asked(&settings, PURGE, &[&before[..], &["--dry-run"]].concat(), 0);
     assert_has(&document, &json!({ "deleted": false, "goes": 12, "stays": 19 }));
@@ -70,7 +70,7 @@ fn what_is_older_than_a_time_goes_and_what_comes_after_stays() {
     assert_eq!(document["partitions"], json!([part]));
     // All there is, by a time that is behind it; letters to come stay.
     let said = table(&settings, PURGE, &["--before", "2026-02-01", "--yes"]);
-    assert!(said.contains("letters that go: 14, that stay: 0"), "{said}");
+    assert!(said.contains("letters to delete: 14, to keep: 0"), "{said}");
     assert_eq!(begins(kafka, &target, 3), [11, 10, 10]);
     fill(kafka, &target, 1);
     assert_eq!(kafka.watermarks(&target, 0), (11, 21));

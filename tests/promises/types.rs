@@ -147,7 +147,7 @@ fn a_record_that_is_not_of_its_type_goes_the_way_of_what_cannot_be_stored() {
     let letters = letters(kafka, &target, &topic);
     let (letter, reason, detail) = &letters[&(0, 1)];
     assert_eq!((letters.len(), letter, &**reason), (1, &short, "wrong_type"));
-    assert_eq!(detail, "the key has 5 bytes, and its type `int64` takes 8");
+    assert_eq!(detail, "the key has 5 bytes, and its type `int64` needs 8");
 
     let group = unique("g");
     let bridge = Settings::new(kafka, &group, &server)

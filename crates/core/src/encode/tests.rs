@@ -163,9 +163,9 @@ fn a_value_of_another_length_than_its_type_is_told() {
         });
         encode(&record(key, Some(b"v"), headers), &layout).unwrap_err().to_string()
     };
-    assert_eq!(wrong(Some(b"12345"), &[]), "the key has 5 bytes, and its type `int64` takes 8");
+    assert_eq!(wrong(Some(b"12345"), &[]), "the key has 5 bytes, and its type `int64` needs 8");
     let tries = Header { name: b"tries", value: Some(b"") };
-    assert_eq!(wrong(None, &[tries]), "header `tries` has 0 bytes, and its type `int32` takes 4");
+    assert_eq!(wrong(None, &[tries]), "header `tries` has 0 bytes, and its type `int32` needs 4");
 }
 
 #[test]
