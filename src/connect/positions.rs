@@ -79,7 +79,7 @@ mod tests {
         let gone = (0..5).map(gone).collect();
         let positions = Positions { committed: 9, gone, ..Positions::default() };
         for (policy, words) in [
-            (OutOfRange::Earliest, "at most 35 records are lost, and 0 come again"),
+            (OutOfRange::Earliest, "at most 35 records are lost, and 0 are sent again"),
             (OutOfRange::Latest, "at most 35 records are lost, and 40 skipped"),
             (OutOfRange::Halt, "paused (held) until a position is set"),
         ] {

@@ -80,7 +80,7 @@ mod tests {
         std::fs::write(&path, "opaque").unwrap();
         assert!(said(kept().unwrap_err()).contains("no JWT"));
         std::fs::write(&path, token(r#"{"exp": 1700003600}"#).expose()).unwrap();
-        assert!(said(kept().unwrap_err()).contains("has ended"));
+        assert!(said(kept().unwrap_err()).contains("has expired"));
         std::fs::write(&path, format!("{}\n", token(r#"{"exp": 4000000000}"#).expose())).unwrap();
         assert_eq!(kept().unwrap().text, token(r#"{"exp": 4000000000}"#));
     }

@@ -278,8 +278,8 @@ mod tests {
         let cases = [
             (Code::Authentication, password, false, true, BY_FILE),
             (Code::Authentication, mechanism, false, true, "`kafka.security.mechanism`"),
-            (Code::BrokerTransportFailure, required, false, true, "asks for a certificate"),
-            (Code::BrokerTransportFailure, required, true, true, "does not take the certificate"),
+            (Code::BrokerTransportFailure, required, false, true, "requires a client certificate"),
+            (Code::BrokerTransportFailure, required, true, true, "rejected the certificate"),
             (Code::SSL, plaintext, false, true, "`kafka.security.tls`"),
         ];
         for (code, reason, identity, refused, named) in cases {
@@ -297,7 +297,7 @@ mod tests {
         let verify = "ssl://k:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: \
                       broker certificate could not be verified, verify that ssl.ca.location is correctly configured";
         let text = told(RDKafkaErrorCode::SSL, verify, None).text;
-        assert!(text.contains("give `kafka.client.\"ssl.ca.location\"`"), "{text}");
+        assert!(text.contains("`kafka.client.\"ssl.ca.location\"`"), "{text}");
         assert!(!text.contains("is correctly configured"), "{text}");
     }
 

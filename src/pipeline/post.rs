@@ -233,7 +233,7 @@ mod tests {
         let mut other = LETTER;
         other[1].1 = "invoices";
         for (letter, why) in [
-            (vec![("own", "1")], "no dead letter"),
+            (vec![("own", "1")], "not a dead letter"),
             ([&LETTER[..], &hub, &[("bridge_holds", "place")]].concat(), "only its place"),
             (other.to_vec(), "takes topic `invoices`"),
             ([&LETTER[..], &[("bridge_hub", "gone"), hub[1]]].concat(), "to hub `gone`"),

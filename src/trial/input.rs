@@ -191,6 +191,6 @@ mod tests {
         wrong(r#"{"value_base64": "?"}"#, "nvalid");
         wrong(r#"{"value": 1, "offsett": 1}"#, "offsett");
         wrong(r#"{"value": 1, "headers": "x"}"#, "headers");
-        assert!(read(r#"{"value": 1}"#, 0, None).unwrap_err().contains("no `topic`"));
+        assert!(read(r#"{"value": 1}"#, 0, None).unwrap_err().contains("`topic` is missing"));
     }
 }

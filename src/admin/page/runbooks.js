@@ -97,7 +97,7 @@ export const RUNBOOKS = {
       "Read the log line at `error`: it names the topic, the partition, the offset and the reason. Act before retention reaches the record.",
       "`dead_letter_failed`: the line says what to change. If the record is too large for the dead-letter topic, raise the topic's `max.message.bytes` to the number in the line. Better, raise it to the value of the source topic; `check --connect` compares the two. Then restart the pod that reads the partition.",
       "The record is too large: raise the limit, where the tier allows it, or make the producer send less. There is no such partition (`mirror`): give the hub as many partitions as the topic has. Then restart the pod that reads the partition.",
-      "`its position is gone`: the line says which position is committed and what the log holds. If the position is below the log, retention was faster than the bridge: raise the retention. If it is beyond the log, the log was cut, or the topic was created again on brokers without topic ids. Then stop all members, set the position with `offsets set` (operate.md), and start them. Or set `out_of_range` to `earliest` or `latest`.",
+      "`committed position is no longer in the log`: the line says which position is committed and what the log holds. If the position is below the log, retention was faster than the bridge: raise the retention. If it is beyond the log, the log was cut, or the topic was created again on brokers without topic ids. Then stop all members, set the position with `offsets set` (operate.md), and start them. Or set `out_of_range` to `earliest` or `latest`.",
       "You do not need the record: set `[failure] policy` of that mapping to `\"dead_letter\"` (Kafka keeps the record) or to `\"drop\"`. Running bridges reload the file and try the record again."
     ]
   },
@@ -128,7 +128,7 @@ export const RUNBOOKS = {
   "EventHubsBridgeRestarts": {
     "means": "The process has started more than twice within half an hour. Nothing is lost; what was in flight at a crash may come twice.",
     "steps": [
-      "Run `kubectl describe pod`. `OOMKilled`: give the container `limits.memory` of the TOML plus 80 MB. If the log says `unpack to more at once`, the batches of that topic need more.",
+      "Run `kubectl describe pod`. `OOMKilled`: give the container `limits.memory` of the TOML plus 80 MB. If the log says `larger than limits.memory allows`, the batches of that topic need more.",
       "Otherwise look at the exit code. 78: the configuration is wrong. 69: a service refused the bridge for good. 70: a bug. The table of exit codes has the others.",
       "137 without `OOMKilled`: the liveness probe failed. While a thread does not respond, `/livez` names it."
     ]

@@ -53,7 +53,7 @@ fn says_which_part_is_wrong_and_never_what_it_holds() {
             "neither true nor false",
         ),
         ("Endpoint=sb://h:99999;SharedAccessKeyName=a;SharedAccessKey=verysecret", "port"),
-        ("Endpoint=sb://h;Endpoint=sb://h;SharedAccessKey=verysecret", "again"),
+        ("Endpoint=sb://h;Endpoint=sb://h;SharedAccessKey=verysecret", "repeats"),
         (
             "Endpoint=sb://h;SharedAccessSignature=SharedAccessSignature sr=verysecret&se=1",
             "not of the form",

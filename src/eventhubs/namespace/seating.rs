@@ -5,6 +5,8 @@
 //! of a few others, another after each loss. A lane that was not the cause gets its answer there, and is back on a common one when
 //! that connection ends. The cause goes on losing connections, and none of them is common.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use crate::eventhubs::Cause;
 use crate::eventhubs::outcome::Fault;
 use crate::eventhubs::session::Seat;
@@ -50,9 +52,10 @@ impl Seating {
         if self.losses < LOSSES {
             return Set::Common;
         }
-        // Spread by a multiplicative hash: lanes that lost one together part.
-        let mixed = (number << 32 | u64::from(self.losses)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Set::Apart((mixed >> 32) % APART)
+        // By a hash, so that lanes that lost one together part.
+        let mut hasher = DefaultHasher::new();
+        (number, self.losses).hash(&mut hasher);
+        Set::Apart(hasher.finish() % APART)
     }
 }
 
