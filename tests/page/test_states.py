@@ -108,7 +108,7 @@ def test_what_is_held_has_its_reason_its_hint_and_the_words_of_the_runbook(visit
 def test_a_step_that_only_sends_the_reader_here_is_not_the_first(visit):
     page = visit("hub_away")
     steps = RUNBOOKS["EventHubsBridgeHubPartitionStuck"]["steps"]
-    assert steps[0].startswith("The log says it")
+    assert steps[0].startswith("Look at the log")
     assert page.locator("#held .first").nth(1).inner_text() == "First: " + plain(steps[1])
     assert hubs(page)[0] == ["payments", "R" * 8, "all retrying"]
     assert hubs(page)[1] == ["orders", "-" * 9 + "W" + "-" * 12 + "R" + "-" * 9, "1 waiting, 1 retrying"]
