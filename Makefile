@@ -6,8 +6,9 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
+# Without what only tests are made of.
 demo: deps ## run an order-processing system in this terminal
-	cargo build --workspace --bins
+	cargo build --workspace --exclude stage --bins
 	@$${CARGO_TARGET_DIR:-target}/debug/orders-demo
 
 # Most tests wait for a Kafka or a bridge and not for a core: a small machine runs four at a time.
@@ -15,9 +16,11 @@ test: export RUST_TEST_THREADS ?= $(shell cores=$$(nproc); echo $$((cores > 4 ? 
 test: deps-test ## run every test, on a real Kafka
 	cargo test --workspace --no-fail-fast
 
-check: deps-test ## run all that CI runs
+lint: deps ## check format and lints, which is the first that CI does
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+check: lint deps-test ## run all that CI runs
 	@$(MAKE) --no-print-directory test
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	@$(MAKE) --no-print-directory crates-check
@@ -119,4 +122,4 @@ deps-instructions:
 deps-image:
 	@scripts/deps.sh image
 
-.PHONY: help demo test check crates-check advisories chart-check chart-docs check-msk check-cluster check-upgrade check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-crates deps-chart deps-cluster deps-downstream deps-instructions deps-image
+.PHONY: help demo test lint check crates-check advisories chart-check chart-docs check-msk check-cluster check-upgrade check-watch check-otlp check-downstream check-image screenshots soak bench scale steady verify once instructions deps deps-test deps-crates deps-chart deps-cluster deps-downstream deps-instructions deps-image
