@@ -22,7 +22,7 @@ pub use trouble::{LastingTrouble, Trouble};
 
 use beats::Beats;
 use meant::Meant;
-use trouble::{Reporter, Troubles, VoiceReport};
+use trouble::{Reporter, Stated, Troubles};
 
 /// On top of the drain timeout, which a rebalance may rightly take: the longest a thread may go without a beat.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -148,7 +148,7 @@ impl Health {
         self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, voice: Reporter, what: Trouble, word: Option<VoiceReport>) {
+    fn tell(&self, voice: Reporter, what: Trouble, word: Option<Stated>) {
         self.ledger().tell(voice, what, word, Instant::now());
     }
 
@@ -290,8 +290,8 @@ impl Health {
     }
 }
 
-fn word(detail: &str, refused: bool) -> VoiceReport {
-    VoiceReport { detail: detail.to_owned(), refused }
+fn word(detail: &str, refused: bool) -> Stated {
+    Stated { detail: detail.to_owned(), refused }
 }
 
 impl ConnectionState {

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout};
 
 use super::Cause;
 use super::access::CbsClient;
-use super::namespace::Set;
 use super::outcome::Fault;
 use super::requests::Node;
+use super::seating::Set;
 use super::session::{Seat, SharedSession, not_there};
 use super::traffic::Traffic;
 use super::transport::{Stream, Switch};

@@ -18,9 +18,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease::Lease;
 use super::link::{self, Link};
-use super::namespace::{NamespaceClient, Seating};
+use super::namespace::NamespaceClient;
 use super::outcome::Fault;
 use super::producer::{self, AttachAnswer, Producer};
+use super::seating::Seating;
 use super::traffic::UnderWay;
 use super::{Cause, LaneEvent, SendError, Target};
 

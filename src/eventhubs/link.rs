@@ -12,9 +12,10 @@ use tokio::time::{sleep, timeout};
 use crate::metrics::Metrics;
 
 use super::connection::Connected;
-use super::namespace::{NamespaceClient, Seating, Set};
+use super::namespace::NamespaceClient;
 use super::outcome::{self, Fault};
 use super::producer;
+use super::seating::{Seating, Set};
 use super::session::Seat;
 use super::token::CbsToken;
 use super::{Cause, SendError};

@@ -18,6 +18,7 @@ mod properties;
 mod question;
 pub mod reader;
 mod requests;
+mod seating;
 mod session;
 mod token;
 mod traffic;

@@ -5,7 +5,6 @@
 //! hammered by every lane. A connection that was lost is asked for in the background until there is one again.
 
 mod numbering;
-mod seating;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,9 +22,9 @@ use super::access::RenewedTokens;
 use super::connection::{Connected, ConnectionTerms};
 use super::login::NamespaceLogin;
 use super::outcome::Fault;
+use super::seating::Set;
+use super::session::Seat;
 use super::transport::{self, Passed, Switch, Tell};
-
-pub(super) use seating::{Seating, Set};
 
 /// A link that was not used for so long is let go.
 const LINK_IDLE: Duration = Duration::from_secs(120);
@@ -133,6 +132,26 @@ impl NamespaceClient {
     /// A number of its own: for a connection, a lane or a reader.
     pub(super) fn number(&self) -> u64 {
         self.0.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A place for a link, on a connection that is made now if none has room.
+    pub(super) async fn seat(&self, set: Set, alone: bool) -> Result<Seat, Fault> {
+        let free = || {
+            let pool = lock(&self.0.pool);
+            pool.iter().filter(|it| it.serves(set)).find_map(|it| it.seat(alone))
+        };
+        if let Some(seat) = free() {
+            return Ok(seat);
+        }
+        let mut pace = self.0.pace.lock().await;
+        if let Some(seat) = free() {
+            return Ok(seat);
+        }
+        let made = self.make(&mut pace, set, &mut |_| {}).await;
+        drop(pace);
+        let connected = made.inspect_err(|_| self.keep_trying())?;
+        let no_place = || Fault::new(Cause::Connection, "the connection allows no more links");
+        connected.seat(alone).ok_or_else(no_place)
     }
 
     /// A connection, made now if there is none.

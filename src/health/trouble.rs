@@ -75,7 +75,7 @@ pub(super) enum Reporter {
 
 /// What one voice says of a trouble.
 #[derive(Debug, Clone)]
-pub(super) struct VoiceReport {
+pub(super) struct Stated {
     pub(super) detail: String,
     /// Asking again is of no use until somebody changes something.
     pub(super) refused: bool,
@@ -97,7 +97,7 @@ pub struct LastingTrouble {
 #[derive(Debug)]
 struct TroubleCase {
     since: Instant,
-    words: BTreeMap<Reporter, VoiceReport>,
+    words: BTreeMap<Reporter, Stated>,
 }
 
 /// What one line of the log is about.
@@ -127,14 +127,8 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    /// `voice` says how `what` stands; `None` when it runs.
-    pub(super) fn tell(
-        &mut self,
-        voice: Reporter,
-        what: Trouble,
-        word: Option<VoiceReport>,
-        now: Instant,
-    ) {
+    /// `by` says how `what` stands; `None` when it runs.
+    pub(super) fn tell(&mut self, by: Reporter, what: Trouble, word: Option<Stated>, now: Instant) {
         if let Trouble::Hub { namespace, hub } = &what {
             self.hubs.insert((Arc::clone(namespace), Arc::clone(hub)));
         }
@@ -142,10 +136,10 @@ impl Troubles {
         if let Some(word) = word {
             let case = self.cases.entry(what.clone());
             let case = case.or_insert_with(|| TroubleCase { since: now, words: BTreeMap::new() });
-            case.words.insert(voice, word);
+            case.words.insert(by, word);
         } else {
             let Some(case) = self.cases.get_mut(&what) else { return };
-            case.words.remove(&voice);
+            case.words.remove(&by);
             if case.words.is_empty() {
                 self.cases.remove(&what);
             }
@@ -160,21 +154,16 @@ impl Troubles {
     }
 
     /// A voice is gone, and with it what it said.
-    pub(super) fn silence(&mut self, voice: Reporter, now: Instant) {
-        self.retain(voice, |_| false, now);
+    pub(super) fn silence(&mut self, by: Reporter, now: Instant) {
+        self.retain(by, |_| false, now);
     }
 
     /// A voice says nothing any more of what is not to be kept.
-    pub(super) fn retain(
-        &mut self,
-        voice: Reporter,
-        keep: impl Fn(&Trouble) -> bool,
-        now: Instant,
-    ) {
-        let said = self.cases.iter().filter(|(_, case)| case.words.contains_key(&voice));
+    pub(super) fn retain(&mut self, by: Reporter, keep: impl Fn(&Trouble) -> bool, now: Instant) {
+        let said = self.cases.iter().filter(|(_, case)| case.words.contains_key(&by));
         let said = said.map(|(what, _)| what.clone()).filter(|what| !keep(what));
         for what in said.collect::<Vec<_>>() {
-            self.tell(voice, what, None, now);
+            self.tell(by, what, None, now);
         }
     }
 
@@ -367,8 +356,8 @@ mod tests {
         Trouble::Hub { namespace: "default".into(), hub: name.into() }
     }
 
-    fn word(refused: bool) -> VoiceReport {
-        VoiceReport { detail: "no".to_owned(), refused }
+    fn word(refused: bool) -> Stated {
+        Stated { detail: "no".to_owned(), refused }
     }
 
     fn lines(ledger: &Troubles) -> Vec<(LogSubject, usize)> {

@@ -235,7 +235,7 @@ mod tests {
         for (letter, why) in [
             (vec![("own", "1")], "not a dead letter"),
             ([&LETTER[..], &hub, &[("bridge_holds", "place")]].concat(), "only its place"),
-            (other.to_vec(), "takes topic `invoices`"),
+            (other.to_vec(), "reads topic `invoices`"),
             ([&LETTER[..], &[("bridge_hub", "gone"), hub[1]]].concat(), "to hub `gone`"),
         ] {
             let said = sorted(&letter).unwrap_err();

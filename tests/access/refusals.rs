@@ -89,8 +89,8 @@ fn what_may_pass_is_waited_for() {
     let (issuer, server) = Issuer::scene();
     let busy = r#"{"error": "temporarily_unavailable", "error_description": "AADSTS90033: later"}"#;
     for (mood, words) in [
-        (Mood::Says(429, "slow down".to_owned()), "says 429: slow down"),
-        (Mood::Says(500, "<html>oops</html>".to_owned()), "says 500: <html>oops</html>"),
+        (Mood::Says(429, "slow down".to_owned()), "answered 429: slow down"),
+        (Mood::Says(500, "<html>oops</html>".to_owned()), "answered 500: <html>oops</html>"),
         (Mood::Says(400, busy.to_owned()), "answered 400: AADSTS90033: later"),
         (Mood::Silent, "no answer from `localhost` within 1s"),
     ] {

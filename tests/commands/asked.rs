@@ -16,7 +16,7 @@ fn only_yes_is_yes() {
     for (answer, position, says) in [
         ("y\n", 5, "nothing was changed"),
         ("\u{4}", 5, "nothing was changed"),
-        ("yes\n", 2, "read back: 1"),
+        ("yes\n", 2, "read back to be sure: 1"),
     ] {
         let (status, said, asked) = answered(&["offsets", "set", "--to", "2"], &settings, answer);
         assert!(status.success() && asked.contains("`yes`"), "{answer:?}: {asked}");

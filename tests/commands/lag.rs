@@ -241,7 +241,7 @@ fn who_cannot_be_asked_is_named_and_so_is_the_way_out() {
     let topic = unique("named");
     kafka.create_topic(&topic, 2);
     let settings = settings(kafka, &unique("g")).mapping(&topic, "orders");
-    let words = ["topic `invoices` is in no mapping", "hint: name a topic"];
+    let words = ["topic `invoices` is in no mapping", "hint: select a topic"];
     refused(&settings, LAG, &["--topic", "invoices"], 64, &words);
     let place = format!("{topic}:2");
     let words = ["has no partition 2", "it has 2: 0 to 1"];

@@ -208,7 +208,7 @@ fn what_is_long_is_cut_and_what_is_no_letter_is_shown_as_such() {
     refused(settings, SHOW, &[&nothing], 64, &["no record", "offsets from 0 to 3"]);
     refused(settings, SHOW, &[&format!("{target}/1/0")], 64, &["no partition 1", "0 to 0"]);
     refused(settings, SHOW, &["orders"], 64, &["TOPIC/PARTITION/OFFSET"]);
-    refused(settings, SHOW, &["payments/0/0"], 64, &["no dead-letter topic", target]);
+    refused(settings, SHOW, &["payments/0/0"], 64, &["not a dead-letter topic", target]);
 }
 
 /// Compressed batches, markers of transactions, what was given up with one, and a beginning that is gone.

@@ -173,7 +173,7 @@ fn every_way_to_say_where_is_understood_and_what_the_log_does_not_hold_is_clampe
     assert_eq!(set["partitions"].as_array().unwrap().len(), 1, "{set}");
     assert_eq!(scene.positions(), [Some(3), Some(4)]);
     let said = table(&scene.settings, SET, &["--to", "77", "--topic", &one, "--yes"]);
-    assert!(said.contains("clamped: 77 is") && said.contains("read back: 1"), "{said}");
+    assert!(said.contains("clamped: 77 is") && said.contains("read back to be sure: 1"), "{said}");
     assert_eq!(scene.positions(), [Some(3), Some(10)]);
     let said = table(&scene.settings, SET, &["--to", "-4", "--dry-run"]);
     assert!(said.contains("nothing was changed") && said.contains("-4"), "{said}");

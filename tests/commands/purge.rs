@@ -87,7 +87,7 @@ fn nobody_deletes_by_accident() {
         refused(&settings, PURGE, &[arguments, &["--yes"]].concat(), 64, words);
     };
     with(&["--before", "latest"], &["2026-01-31"]);
-    with(&["--before", "2100-01-01"], &["still to come"]);
+    with(&["--before", "2100-01-01"], &["in the future"]);
     let one = format!("{target}:1");
     with(&["--before", "5"], &["2 are selected", &format!("--topic {target}:0")]);
     with(&["--before", "11", "--topic", &one], &["ends at 10", "`--before 10`"]);
@@ -95,7 +95,7 @@ fn nobody_deletes_by_accident() {
     // A topic of records that are no letters of this configuration is never touched.
     let orders = unique("orders");
     kafka.create_topic(&orders, 1);
-    with(&["--before", "2026-01-02", "--topic", &orders], &["no dead-letter topic", &target]);
+    with(&["--before", "2026-01-02", "--topic", &orders], &["not a dead-letter topic", &target]);
     assert_eq!(begins(kafka, &target, 2), [0, 0]);
 }
 
@@ -113,7 +113,7 @@ fn on_a_terminal_only_yes_is_yes() {
             status.success() && question.contains("permanently? Type `yes`"),
             "{answer:?}: {question}"
         );
-        assert!(said.contains("that go: 3") && said.contains(says), "{answer:?}: {said}");
+        assert!(said.contains("to delete: 3") && said.contains(says), "{answer:?}: {said}");
         assert_eq!(begins(kafka, &target, 1), [begin], "{answer:?}");
     }
 }
@@ -159,6 +159,6 @@ fn a_purge_that_is_killed_has_deleted_a_part_and_the_next_one_does_the_rest() {
         assert!(now.iter().all(|begin| (0..=step as i64).contains(begin)), "{step}: {now:?}");
     }
     let said = table(&settings, PURGE, &["--before", "2026-01-01T00:09:00Z", "--yes"]);
-    assert!(said.contains("that stay: 100 "), "{said}");
+    assert!(said.contains("to keep: 100 "), "{said}");
     assert_eq!(begins(kafka, &target, WIDE), [9; WIDE as usize]);
 }

@@ -160,7 +160,7 @@ fn a_signature_that_is_over_is_said_without_asking_anybody() {
     };
     let token = ("namespace", "default", "token");
     let checked = shared(1_700_000_000);
-    checked.found(token, "failed", &["a shared access signature ended", "ago", "a new one"]);
+    checked.found(token, "failed", &["a shared access signature expired", "ago", "a new one"]);
     checked.found(("namespace", "default", "resolve"), "skipped", &[]);
     checked.found(("hub", "default/orders", "log in"), "skipped", &[]);
     // Of one that lives, what can be found out is.

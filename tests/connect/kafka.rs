@@ -85,7 +85,7 @@ fn a_position_that_is_gone_is_told_with_what_follows() {
         "`kafka.out_of_range`".to_owned(),
     ];
     for (policy, follows) in [
-        ("earliest", "at most 7 records are lost, and 20 come again"),
+        ("earliest", "at most 7 records are lost, and 20 are sent again"),
         ("latest", "at most 7 records are lost, and 28 skipped"),
         ("halt", "paused (held) until a position is set"),
     ] {

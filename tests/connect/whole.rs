@@ -72,7 +72,7 @@ fn who_else_is_in_the_group_is_said() {
     kafka.create_topic(&topic, 2);
     let settings = Settings::new(kafka, &group, &server).mapping(&topic, HUB);
     let members = ("group", group.as_str(), "members");
-    check(&settings).found(members, "ok", &["nobody"]);
+    check(&settings).found(members, "ok", &["no members"]);
 
     let bridge = settings.start();
     bridge.wait_ready(200);

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::super::Cause;
-use super::super::namespace::{NamespaceClient, Set};
+use super::super::namespace::NamespaceClient;
 use super::super::outcome::Fault;
+use super::super::seating::Set;
 use super::super::session::Seat;
 
 /// Messages under way before it is known how large they are.

@@ -7,12 +7,6 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::eventhubs::Cause;
-use crate::eventhubs::outcome::Fault;
-use crate::eventhubs::session::Seat;
-
-use super::{NamespaceClient, lock};
-
 /// Connections of a namespace that may be set apart.
 const APART: u64 = 8;
 /// Losses in a row that set a lane apart.
@@ -20,7 +14,7 @@ const LOSSES: u32 = 2;
 
 /// Who lives on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::eventhubs) enum Set {
+pub(super) enum Set {
     /// All lanes, questions and readers.
     Common,
     /// Lanes that lose connections.
@@ -29,26 +23,26 @@ pub(in crate::eventhubs) enum Set {
 
 /// What is known of a lane, for its next link.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::eventhubs) struct Seating {
+pub(super) struct Seating {
     /// Whether its last attach was not answered: then its link has a session of its own.
-    pub(in crate::eventhubs) alone: bool,
+    pub(super) alone: bool,
     /// Connections it has lost since it had an answer.
     losses: u32,
 }
 
 impl Seating {
     /// A connection has ended while it waited for an answer. `true` when this sets it apart.
-    pub(in crate::eventhubs) fn lost(&mut self) -> bool {
+    pub(super) fn lost(&mut self) -> bool {
         self.losses = self.losses.saturating_add(1);
         self.losses == LOSSES
     }
 
-    pub(in crate::eventhubs) fn answered(&mut self) {
+    pub(super) fn answered(&mut self) {
         self.losses = 0;
     }
 
     /// Where the next link of a lane of that number lives.
-    pub(in crate::eventhubs) fn set(self, number: u64) -> Set {
+    pub(super) fn set(self, number: u64) -> Set {
         if self.losses < LOSSES {
             return Set::Common;
         }
@@ -56,28 +50,6 @@ impl Seating {
         let mut hasher = DefaultHasher::new();
         (number, self.losses).hash(&mut hasher);
         Set::Apart(hasher.finish() % APART)
-    }
-}
-
-impl NamespaceClient {
-    /// A place for a link, on a connection that is made now if none has room.
-    pub(in crate::eventhubs) async fn seat(&self, set: Set, alone: bool) -> Result<Seat, Fault> {
-        let free = || {
-            let pool = lock(&self.0.pool);
-            pool.iter().filter(|it| it.serves(set)).find_map(|it| it.seat(alone))
-        };
-        if let Some(seat) = free() {
-            return Ok(seat);
-        }
-        let mut pace = self.0.pace.lock().await;
-        if let Some(seat) = free() {
-            return Ok(seat);
-        }
-        let made = self.make(&mut pace, set, &mut |_| {}).await;
-        drop(pace);
-        let connected = made.inspect_err(|_| self.keep_trying())?;
-        let no_place = || Fault::new(Cause::Connection, "the connection allows no more links");
-        connected.seat(alone).ok_or_else(no_place)
     }
 }
 
