@@ -111,7 +111,7 @@ impl Start {
 }
 
 words! {
-    /// Where a partition goes on whose committed offset is gone.
+    /// Where a partition continues when its committed offset is no longer in the log.
     pub enum OutOfRange {
         /// The partition stops until a position is set.
         Halt = "halt",

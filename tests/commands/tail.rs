@@ -162,7 +162,13 @@ fn what_cannot_be_shown_is_told_with_the_way_out() {
     };
     let good = settings(&string);
     refused(&good, TAIL, &["other/orders"], 64, &["not a hub in a namespace", "`default`"]);
-    refused(&good, TAIL, &["orders", "--partition", "7"], 64, &["no partition `7`", "its partitions are 0, 1"]);
+    refused(
+        &good,
+        TAIL,
+        &["orders", "--partition", "7"],
+        64,
+        &["no partition `7`", "its partitions are 0, 1"],
+    );
     refused(&good, TAIL, &["nowhere"], 69, &["hub `default/nowhere`", "no such hub"]);
     let sender = string.replace("RootManageSharedAccessKey", "sender").replace("right", "key");
     let output = settings(&sender)

@@ -24,6 +24,9 @@ impl Text {
     }
 }
 
+/// What only tests say.
+const ASIDE: [&str; 2] = ["crates/processes", "crates/stage"];
+
 /// Folders with everything below them, and files.
 const PLACES: [&str; 7] = [
     "src",
@@ -45,6 +48,9 @@ pub(crate) fn all() -> Vec<Text> {
 
 fn below(path: &Path, all: &mut Vec<Text>) {
     if path.is_dir() {
+        if ASIDE.iter().any(|aside| path.ends_with(aside)) {
+            return;
+        }
         for entry in fs::read_dir(path).unwrap() {
             below(&entry.unwrap().path(), all);
         }
@@ -58,14 +64,14 @@ fn below(path: &Path, all: &mut Vec<Text>) {
 
 /// The texts of a file, by line. Tests say what they like.
 fn of(file: &str, source: &str) -> Vec<(usize, String)> {
-    static ASIDE: LazyLock<Regex> = LazyLock::new(|| {
+    static UNSAID: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"(^|/)(tests?|testing|simulation|examples|fuzz|benches)(/|\.rs$)|runbooks\.js$|\.jsonl$",
         )
         .unwrap()
     });
     let is_example = file.starts_with("config/");
-    if !is_example && ASIDE.is_match(file) || file.ends_with(".jsonl") {
+    if !is_example && UNSAID.is_match(file) || file.ends_with(".jsonl") {
         return Vec::new();
     }
     match file.rsplit_once('.').map_or("", |(_, kind)| kind) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Part {
-    /// Whose serializer wrote it: `confluent` or `apicurio`. Avro, Protobuf and JSON Schema are told apart by the registry.
+    /// Whose serializer wrote it: `confluent` or `apicurio`. The registry says whether it is Avro, Protobuf or JSON Schema.
     pub(in crate::config) decode: Option<Writer>,
     /// Name of the registry, as in `[registries.NAME]`; by default the only one.
     pub(in crate::config) registry: Option<String>,
@@ -26,7 +26,7 @@ pub(in crate::config) struct Part {
     pub(in crate::config) times: Option<TextOrNumber>,
     /// Fields of Protobuf: `json`, the default (`unitPrice`), or `as_written` (`unit_price`).
     pub(in crate::config) names: Option<Names>,
-    /// Whether fields of Protobuf are written that have their default, where nobody can tell whether they were set.
+    /// Whether fields of Protobuf are written that have their default, where their bytes do not show whether they were set.
     pub(in crate::config) defaults: Option<bool>,
     #[schemars(extend("enum" = [8, 4]))]
     /// Bytes of the id that Apicurio's serializers write: 8, the default, or 4 (`Legacy4ByteIdHandler`, and Apicurio 3).
