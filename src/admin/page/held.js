@@ -24,7 +24,7 @@ const MOST = 300;
 /** Names in one line. */
 const NAMES = 8;
 /** A step that only says where to read what this page shows. */
-const SAYS = /^(Look at (the log|`\/readyz`)[,:]|Read the log )/;
+const SAYS = /^Look at (the log|`\/readyz`)[,:]/;
 
 function kindOf(entry) {
   if (entry.kind === 'partition' && entry.runbook === 'EventHubsBridgePartitionHalted') return 'halted';
