@@ -135,7 +135,7 @@ fn neighbours(partitioning: &str, trouble: impl FnOnce(Plan<'_>) -> Fault) -> Ve
     assert!(!said.is_empty());
     stricken.wait_written(written + FLOOD);
     // And each way of looking tells it.
-    bridge.wait_log(&["WARN", "a partition waits", &stricken.topic, STRICKEN]);
+    bridge.wait_log(&["WARN", "partition paused (held)", &stricken.topic, STRICKEN]);
     let label = format!("topic=\"{}\"", stricken.topic);
     bridge.wait_metric("bridge_partition_held", &[&label], 1.0);
     wait_for("/readyz tells it", PATIENCE, || {
