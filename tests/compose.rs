@@ -56,13 +56,18 @@ fn compose(name: &str, check: impl FnOnce(&Yaml<'_>, &[&str])) {
         services.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap()).collect();
     for name in &names {
         let service = &services[*name];
-        let image = service["image"].as_str().or_else(|| service["extends"]["service"].as_str());
+        let image = service
+            .as_mapping_get("image")
+            .or_else(|| service.as_mapping_get("extends")?.as_mapping_get("service"));
+        let image = image.and_then(Yaml::as_str);
         assert!(image.is_some_and(|it| it.contains(':') || it == *name), "{name} has no version");
-        for volume in service["volumes"].as_sequence().into_iter().flatten() {
+        for volume in
+            service.as_mapping_get("volumes").and_then(Yaml::as_sequence).into_iter().flatten()
+        {
             let (mounted, _) = volume.as_str().unwrap().split_once(':').unwrap();
             assert!(file(mounted).is_file(), "{mounted}");
         }
-        if let Some(needed) = service["depends_on"].as_mapping() {
+        if let Some(needed) = service.as_mapping_get("depends_on").and_then(Yaml::as_mapping) {
             let needed = needed.keys().map(|it| it.as_str().unwrap());
             needed.for_each(|it| assert!(names.contains(&it), "{name} needs {it}"));
         }

@@ -36,7 +36,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "hub = '{key}'\nhubs = ['a', '_b']",
         "`mappings[0].hubs[1]` is `_b`, not a valid name",
-        "as it is",
+        "write the name itself",
     ),
     (
         "hub = '{key}'\nhubs = ['{key}']",
@@ -83,7 +83,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "topics = ['a', '_b']\nhub = '{topic}.{key}'\nhubs = ['a.1', '{topic}.2']",
-        "`mappings[0].hubs[1]` makes `_b.2`, not a valid name of a hub",
+        "`mappings[0].hubs[1]` gives `_b.2`, not a valid name of a hub",
         "a mapping of its own",
     ),
 ];

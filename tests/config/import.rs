@@ -198,7 +198,7 @@ fn what_was_kept_out_stays_out() {
         excluded(&(MIRROR.to_owned() + "site->azure.topics.exclude = orders, (?!a).*\n"));
     let [java, named] = &warnings[..] else { panic!("{warnings:?}") };
     assert!(
-        java.text.contains("`(?!a).*`") && named.text.contains("left `orders` out"),
+        java.text.contains("`(?!a).*`") && named.text.contains("excluded `orders`"),
         "{warnings:?}"
     );
 }
@@ -280,7 +280,7 @@ fn what_is_something_else_is_said() {
             "file of Terraform",
         ),
         ("a = b", "clusters"),
-        ("{\n  \"name\": x}", "no JSON: expected value at line 2 column 11"),
+        ("{\n  \"name\": x}", "not valid JSON: expected value at line 2 column 11"),
         ("", "no key"),
     ] {
         let error = import(text, ImportChoice::default()).unwrap_err().to_string();

@@ -139,7 +139,9 @@ fn a_broker_copied_from_advertised_listeners_is_told_before_it_never_answers() {
         ("SASL_SSL", "[kafka.client]\n'security.protocol' = 'SSL'", "ssl", "add `mechanism`"),
     ] {
         let report = flat(&with(scheme, rest).report());
-        let said = format!("`kafka.brokers` says `{scheme}` of `k-0:9093`, but `{spoken}`");
+        let said = format!(
+            "`kafka.brokers` has `{scheme}` for `k-0:9093`, but the bridge uses `{spoken}`"
+        );
         assert!(report.contains(&said) && report.contains(hint), "{report}");
         assert!(report.ends_with("1 problem; nothing was started"), "{report}");
     }
@@ -189,11 +191,7 @@ fn types_are_laid_over_name_by_name_and_what_is_never_used_is_told() {
     for (events, what, hint) in [
         ("key_type = 'long'", "`events.key_type` is `long`", "it can be `text`, `binary`"),
         ("header_types = { a = 'in32' }", "`events.header_types.a` is `in32`", "`int32`"),
-        (
-            "headers = false\nheader_types = { a = 'hex' }",
-            "is never used",
-            "remove one of the two settings",
-        ),
+        ("headers = false\nheader_types = { a = 'hex' }", "is never used", "remove one of the two"),
     ] {
         let report = flat(&with(events, "").report());
         assert!(report.contains(what) && report.contains(hint), "{report}");
@@ -239,7 +237,7 @@ fn topics_that_would_meet_in_one_hub_are_told() {
     let config = Given::file(file).load().unwrap();
     let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
     assert!(
-        warning.line().contains("brings `Orders` and `orders` to the same hub"),
+        warning.line().contains("sends `Orders` and `orders` to the same hub"),
         "{}",
         warning.line()
     );
@@ -251,7 +249,7 @@ fn a_named_topic_that_a_pattern_would_send_nowhere_is_told() {
                 [[mappings]]\ntopic = '_schemas'\nhub = 'schemas'";
     let report = flat(&Given::file(file).report());
     assert!(
-        report.contains("`mappings[0].hub` makes `_schemas`, not a valid name of a hub"),
+        report.contains("`mappings[0].hub` gives `_schemas`, not a valid name of a hub"),
         "{report}"
     );
 }
@@ -261,5 +259,5 @@ fn a_pattern_written_as_for_file_names_is_warned_of() {
     let file = "@kafka\n@eventhubs\n[[mappings]]\nhub = 'all'\ntopic_pattern = 'orders-*'";
     let config = Given::file(file).load().unwrap();
     let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
-    assert!(warning.line().contains("write `orders-.*`"), "{}", warning.line());
+    assert!(warning.line().contains("did you mean `orders-.*`"), "{}", warning.line());
 }

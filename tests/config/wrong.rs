@@ -38,7 +38,7 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.offset.reset", "use `start`"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("group.remote.assignor", "as the brokers decide"),
-    ("enable.partition.eof", "end of a partition"),
+    ("enable.partition.eof", "end-of-partition"),
     ("queued.max.messages.kbytes", "use `memory`"),
     ("statistics.interval.ms", "metrics"),
     ("topic.metadata.refresh.interval.ms", "use `discovery_interval`"),

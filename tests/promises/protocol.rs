@@ -80,7 +80,11 @@ fn a_member_that_has_lost_its_coordinator_is_not_ready_and_goes_on_when_it_is_ba
     let bridge = scene.settings.start();
     wait_busy(&bridge);
     kafka.freeze(1);
-    bridge.wait_log(&["WARN", "the group coordinator did not answer for", "longer than the session timeout"]);
+    bridge.wait_log(&[
+        "WARN",
+        "the group coordinator did not answer for",
+        "longer than the session timeout",
+    ]);
     bridge.wait_metric("bridge_rebalances_total", &["kind=\"lost\""], 1.0);
     bridge.wait_ready(503);
     kafka.thaw(1);
