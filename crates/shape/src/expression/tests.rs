@@ -61,7 +61,7 @@ fn what_has_no_result_says_the_place_and_never_a_value() {
     for (expression, says) in [
         ("value.nothing == 1", "`value` has no `nothing`"),
         ("value.customer.name == 'x'", "`value.customer` has no `name`"),
-        ("value.customer.country.x == 1", "`value.customer.country` is no object"),
+        ("value.customer.country.x == 1", "`value.customer.country` is not an object"),
         ("value.customer.country", "`value.customer.country` is not true or false"),
         ("value.customer.country > 1", "are not in any order"),
         ("value.lines[7].n == 1", "there is no `value.lines[7]`"),
