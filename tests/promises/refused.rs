@@ -303,7 +303,7 @@ fn a_record_too_large_for_its_dead_letter_topic_halts_its_partition_and_no_other
     let bridge = settings.start();
     let line = bridge.wait_log(&["ERROR", "halted", &format!("{topic}/0"), "offset=10"]);
     let advice = format!("raise `max.message.bytes` of `{target}` to 20");
-    for words in ["dead_letter_failed", "takes 20", "takes 1000 ", &advice, "restart"] {
+    for words in ["dead_letter_failed", "has 20", "accepts 1000 ", &advice, "restart"] {
         assert!(line.contains(words), "`{words}` is not in {line}");
     }
     assert!(!line.contains("failure.policy"), "it is set already: {line}");
