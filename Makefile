@@ -2,6 +2,8 @@
 
 # Where rustup puts cargo, also before the shell has been started anew.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
+# A first build is quicker without, and what one target builds is there for the others.
+export CARGO_INCREMENTAL ?= 0
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
