@@ -63,7 +63,7 @@ impl World {
             let at = tp(&standing.name);
             match standing.reading {
                 ReadState::Held { reason: HoldReason::Paused, .. } => {
-                    assert!(self.is_paused(at), "{at:?}")
+                    assert!(self.is_paused(at), "{at:?}");
                 }
                 ReadState::Held { .. } => assert!(self.held.contains(&at), "{at:?}"),
                 ReadState::Flowing => assert!(!self.held.contains(&at), "{at:?}"),

@@ -206,7 +206,7 @@ impl World {
                     self.letters.push((letter.id, tp(&letter.source), letter.offset));
                 }
                 Action::Tell(Note::Held { reason, held: true, .. }) => {
-                    self.labels.push(reason.as_str())
+                    self.labels.push(reason.as_str());
                 }
                 Action::Tell(Note::Waits { partition, detail }) => {
                     self.said.push(format!("{partition}: {detail}"));
