@@ -71,7 +71,8 @@ fn of(file: &str, source: &str) -> Vec<(usize, String)> {
         .unwrap()
     });
     let is_example = file.starts_with("config/");
-    if !is_example && UNSAID.is_match(file) || file.ends_with(".jsonl") {
+    let is_a = |kind: &str| Path::new(file).extension().is_some_and(|it| it == kind);
+    if !is_example && UNSAID.is_match(file) || is_a("jsonl") {
         return Vec::new();
     }
     match file.rsplit_once('.').map_or("", |(_, kind)| kind) {
@@ -83,8 +84,7 @@ fn of(file: &str, source: &str) -> Vec<(usize, String)> {
         }
         "js" => scripted(source),
         "toml" if file.ends_with("Cargo.toml") => Vec::new(),
-        "toml" | "yaml" | "tpl" | "txt" | "html" => lines(source),
-        "json" => lines(source),
+        "toml" | "yaml" | "tpl" | "txt" | "html" | "json" => lines(source),
         _ => Vec::new(),
     }
 }
