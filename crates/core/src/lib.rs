@@ -7,7 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`record`], [`event`], [`mapping`], [`action`] | the words: Kafka's side, Event Hubs' side, the operator's, the core's own |
-//! | [`words`] | enums each value of which has a word |
+//! | [`mod@words`] | enums each value of which has a word |
 //! | [`route`] | which hub, and which partition of it |
 //! | [`fork`] | which of several hubs, where the record chooses |
 //! | [`trace`] | where the records of a batch come from, for who follows traces |

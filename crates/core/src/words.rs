@@ -1,9 +1,9 @@
-//! Enums each value of which has a word: in the configuration, in a metric, in a message. [`words!`](crate::words) defines
+//! Enums each value of which has a word: in the configuration, in a metric, in a message. [`words!`](macro@crate::words) defines
 //! one, so that the word stands once, beside its value.
 
 use thiserror::Error;
 
-/// An enum by [`words!`](crate::words).
+/// An enum by [`words!`](macro@crate::words).
 pub trait Words: Copy + 'static {
     /// What the enum is called.
     const NAME: &'static str;
