@@ -160,10 +160,7 @@ mod tests {
         assert!(takes(1.0, &low) && takes(1.0, &high));
         assert!(!takes(0.0, &high) && Followed::part(0.0).is_none());
         assert!(takes(0.000_001, &high) && !takes(0.999, &low));
-        assert!(
-            !takes(1.0, &TraceContext { flags: 0, ..high }),
-            "whoever made it does not record it"
-        );
+        assert!(!takes(1.0, &TraceContext { flags: 0, ..high }), "its producer does not record it");
         assert!(takes(1.0, &TraceContext { flags: 3, ..high }), "other flags mean other things");
         let followed = (0..1000_u64).map(|n| context(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let followed = followed.filter(|it| takes(0.25, it)).count();

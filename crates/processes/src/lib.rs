@@ -77,7 +77,7 @@ pub fn free_ports(count: usize) -> Vec<u16> {
     sockets.iter().map(|socket| socket.local_addr().expect("bound").port()).collect()
 }
 
-/// A panic elsewhere has been told of there.
+/// A panic elsewhere has been reported there.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
