@@ -1,5 +1,7 @@
 //! The partitions of a hub, read through `$management` on our own connection: the same way in, the same way through.
 
+use std::mem;
+
 use amqp::value::Value;
 
 use super::connection::Connected;
@@ -101,26 +103,34 @@ impl NamespaceClient {
         hub: &str,
         partition: Option<&str>,
     ) -> Result<Value, Fault> {
-        let audience = self.audience(&format!("{hub}/$management"));
-        let token = self.authorize(connected, &audience).await?;
-        // The service wants the token in the request too.
-        let text = |text: &str| Value::String(text.to_owned());
         let kind = if partition.is_some() { "partition" } else { "eventhub" };
         let mut what = vec![
             ("operation", text("READ")),
             ("type", text(&format!("com.microsoft:{kind}"))),
             ("name", text(hub)),
-            ("security_token", text(token.text.expose())),
         ];
         what.extend(partition.map(|partition| ("partition", text(partition))));
-        let answer = connected.management.ask(connected, &what, None).await;
-        answer.map_err(|fault| {
-            if fault.cause == Cause::Unauthorized {
+        let audience = self.audience(&format!("{hub}/$management"));
+        let mut refused = false;
+        loop {
+            let token = self.authorize(connected, &audience).await?;
+            // The service wants the token in the request too.
+            let what = [&what[..], &[("security_token", text(token.text.expose()))]].concat();
+            let answer = connected.management.ask(connected, &what, None).await;
+            if matches!(&answer, Err(fault) if fault.cause == Cause::Unauthorized) {
                 connected.access.forget(&audience, &token);
+                // It may be the token that counts no more: the next one is new, and of the other key where there is one.
+                if !mem::replace(&mut refused, true) {
+                    continue;
+                }
             }
-            self.explained(fault, hub)
-        })
+            return answer.map_err(|fault| self.explained(fault, hub));
+        }
     }
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
 }
 
 /// What the answer says of `hub`.

@@ -308,6 +308,18 @@ fn many_lanes_share_one_connection() {
     assert_eq!(world.server.connections_opened(), 1);
 }
 
+/// The service has let the tokens of a connection go: that refuses nobody.
+#[test]
+fn a_hub_is_read_again_with_a_new_token_when_the_one_before_has_ended() {
+    let world = World::new();
+    let namespace = world.namespace(&world.server.connection_string());
+    for _ in 0..3 {
+        let found = world.runtime.block_on(namespace.hub("orders"));
+        assert!(found.is_ok(), "{found:?}");
+        world.server.faults().expire_tokens();
+    }
+}
+
 #[test]
 fn the_partitions_of_a_hub_are_read_and_refusals_named() {
     let server = Server::builder()
