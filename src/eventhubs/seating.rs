@@ -6,6 +6,7 @@
 //! that connection ends. The cause goes on losing connections, and none of them is common.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::mem;
 
 /// Connections of a namespace that may be set apart.
 const APART: u64 = 8;
@@ -28,17 +29,23 @@ pub(super) struct Seating {
     pub(super) alone: bool,
     /// Connections it has lost since it had an answer.
     losses: u32,
+    /// Whether it was said that it is set apart.
+    said: bool,
 }
 
 impl Seating {
-    /// A connection has ended while it waited for an answer. `true` when this sets it apart.
-    pub(super) fn lost(&mut self) -> bool {
+    /// A connection has ended while it waited for an answer.
+    pub(super) fn lost(&mut self) {
         self.losses = self.losses.saturating_add(1);
-        self.losses == LOSSES
     }
 
     pub(super) fn answered(&mut self) {
-        self.losses = 0;
+        (self.losses, self.said) = (0, false);
+    }
+
+    /// Whether it has been set apart, which is said once.
+    pub(super) fn to_say(&mut self) -> bool {
+        self.losses >= LOSSES && !mem::replace(&mut self.said, true)
     }
 
     /// Where the next link of a lane of that number lives.
@@ -61,9 +68,7 @@ mod tests {
 
     fn after(losses: u32) -> Seating {
         let mut seating = Seating::default();
-        (0..losses).for_each(|_| {
-            seating.lost();
-        });
+        (0..losses).for_each(|_| seating.lost());
         seating
     }
 
@@ -71,9 +76,13 @@ mod tests {
     fn a_single_loss_sets_no_lane_apart() {
         assert_eq!(after(LOSSES - 1).set(7), Set::Common);
         let mut seating = after(LOSSES - 1);
-        assert!(seating.lost(), "it is told once");
-        assert!(!seating.lost());
+        assert!(!seating.to_say());
+        for said in [true, false] {
+            seating.lost();
+            assert_eq!(seating.to_say(), said, "it is said once");
+        }
         seating.answered();
+        assert!(!seating.to_say());
         assert_eq!(seating.set(7), Set::Common);
     }
 
