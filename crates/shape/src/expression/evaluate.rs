@@ -78,7 +78,7 @@ impl<'a> Evaluation<'a> {
     pub(super) fn holds(&mut self, expr: &'a Expr) -> Result<bool> {
         match self.eval(expr)? {
             Val::Bool(it) => Ok(it),
-            _ => wrong(format!("`{expr}` is not true or false")),
+            _ => wrong(format!("{expr} is not true or false")),
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Evaluation<'a> {
             Expr::Local(depth) => self.local(*depth)?,
             Expr::Select(of, name) => match self.select(of, name)? {
                 Some(found) => found,
-                None => return wrong(format!("`{of}` has no `{name}`")),
+                None => return wrong(format!("{of} has no `{name}`")),
             },
             Expr::Has(of, name) => Val::Bool(self.select(of, name)?.is_some()),
             Expr::Index(of, index) => self.index(expr, of, index)?,
@@ -102,7 +102,7 @@ impl<'a> Evaluation<'a> {
             Expr::Negate(of) => match self.eval(of)? {
                 Val::Int(it) if it != i64::MIN => Val::Int(-it),
                 Val::Double(it) => Val::Double(-it),
-                _ => return wrong(format!("`{of}` is not a number, or it is too large")),
+                _ => return wrong(format!("{of} is not a number, or it is too large")),
             },
             Expr::And(one, other) => Val::Bool(self.unless(false, one, other)?),
             Expr::Or(one, other) => Val::Bool(self.unless(true, one, other)?),
@@ -216,7 +216,7 @@ impl<'a> Evaluation<'a> {
         match self.eval(of)? {
             Val::Json(object) if object.kind() == Kind::Object => self.member(object, name),
             Val::Headers => self.header(name),
-            _ => wrong(format!("`{of}` is not an object, so it has no `{name}`")),
+            _ => wrong(format!("{of} is not an object, so it has no `{name}`")),
         }
     }
 
@@ -239,9 +239,9 @@ impl<'a> Evaluation<'a> {
                 }
                 found.cloned()
             }
-            _ => return wrong(format!("`{of}` does not have that function")),
+            _ => return wrong(format!("{of} has no elements")),
         };
-        found.map_or_else(|| wrong(format!("there is no `{whole}`")), Ok)
+        found.map_or_else(|| wrong(format!("{whole} does not exist")), Ok)
     }
 
     /// `&&` and `||`: one side that settles it is enough, also where the other has no result.
@@ -265,7 +265,7 @@ impl<'a> Evaluation<'a> {
             Compare::NotEqual => Ok(!equal(self, &left, &right)?),
             _ => match compare(how, &left, &right, &mut self.budget)? {
                 Some(holds) => Ok(holds),
-                None => wrong(format!("`{one}` and `{other}` cannot be compared")),
+                None => wrong(format!("{one} and {other} cannot be compared")),
             },
         }
     }
@@ -273,7 +273,7 @@ impl<'a> Evaluation<'a> {
     fn text(&mut self, of: &'a Expr) -> Result<Cow<'a, str>> {
         match self.eval(of)? {
             Val::Text(text) => Ok(text),
-            _ => wrong(format!("`{of}` is not text")),
+            _ => wrong(format!("{of} is not text")),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'a> Evaluation<'a> {
                 }
                 match convert(function, given) {
                     Some(made) => made,
-                    None => return wrong(format!("`{of}` cannot be converted")),
+                    None => return wrong(format!("{of} cannot be converted")),
                 }
             }
         })

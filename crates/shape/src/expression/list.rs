@@ -44,7 +44,7 @@ impl<'a> Evaluation<'a> {
                 }
                 size
             }
-            _ => return wrong(format!("`{of}` has no size")),
+            _ => return wrong(format!("{of} has no size")),
         };
         Ok(Val::Int(size as i64))
     }
@@ -72,10 +72,10 @@ impl<'a> Evaluation<'a> {
                 (_, Ok(Val::Bool(_))) => {}
                 // A later element may settle it.
                 (Loop::Exists | Loop::All, Ok(_)) => {
-                    failed = Some(format!("`{body}` is not true or false"));
+                    failed = Some(format!("{body} is not true or false"));
                 }
                 (Loop::Exists | Loop::All, Err(Failure::Wrong(why))) => failed = Some(why),
-                (_, Ok(_)) => return wrong(format!("`{body}` is not true or false")),
+                (_, Ok(_)) => return wrong(format!("{body} is not true or false")),
                 (_, Err(why)) => return Err(why),
             }
         }
@@ -99,7 +99,7 @@ fn elements<'a>(all: Val<'a>, of: &Expr) -> Result<Elements<'a>> {
         Val::List(list) => {
             Ok(Box::new((0..list.len()).map(move |at| Element::Made(Rc::clone(&list), at))))
         }
-        _ => wrong(format!("`{of}` is not a list")),
+        _ => wrong(format!("{of} is not a list")),
     }
 }
 

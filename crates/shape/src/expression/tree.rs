@@ -143,21 +143,38 @@ impl fmt::Display for Variable {
     }
 }
 
-/// The place that an expression reads, as far as it is one.
+impl Expr {
+    /// What it reads of the record, as it is written.
+    fn place(&self) -> Option<String> {
+        Some(match self {
+            Self::Variable(variable) => variable.to_string(),
+            Self::Select(of, name) | Self::Has(of, name) => format!("{}.{name}", of.place()?),
+            Self::Index(of, index) => {
+                let of = of.place()?;
+                match &**index {
+                    Self::Int(index) => format!("{of}[{index}]"),
+                    Self::Text(name) => format!("{of}['{name}']"),
+                    _ => format!("{of}[…]"),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// In a message: as it is written, or what it is.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place() {
+            return write!(f, "`{place}`");
+        }
         match self {
-            Self::Variable(variable) => variable.fmt(f),
             Self::Local(_) => f.write_str("an element"),
-            Self::Select(of, name) | Self::Has(of, name) => write!(f, "{of}.{name}"),
-            Self::Index(of, index) => match &**index {
-                Self::Int(index) => write!(f, "{of}[{index}]"),
-                Self::Text(name) => write!(f, "{of}['{name}']"),
-                _ => write!(f, "{of}[…]"),
-            },
+            Self::Select(of, name) | Self::Has(of, name) => write!(f, "`{name}` of {of}"),
+            Self::Index(of, _) => write!(f, "an element of {of}"),
             Self::Call(..) | Self::Matches(..) => f.write_str("the result of a function"),
             Self::List(_) | Self::Loop(..) => f.write_str("a list"),
-            _ => f.write_str("a part of it"),
+            _ => f.write_str("the result of an expression"),
         }
     }
 }
