@@ -133,18 +133,7 @@ words! {
 impl TokenKind {
     /// The identity of Entra ID it is, if it is one.
     pub(in crate::config) fn entra(self) -> Option<Kind> {
-        Some(match self {
-            Self::Oidc | Self::File | Self::AwsMskIam => return None,
-            Self::WorkloadIdentity => Kind::WorkloadIdentity,
-            Self::ManagedIdentity => Kind::ManagedIdentity,
-            Self::ClientSecret => Kind::ClientSecret,
-            Self::ClientCertificate => Kind::ClientCertificate,
-            Self::AzureCli => Kind::AzureCli,
-            Self::Developer => Kind::Developer,
-            Self::Pipelines => Kind::Pipelines,
-            Self::Federated => Kind::Federated,
-            Self::Default => Kind::Default,
-        })
+        self.as_str().parse().ok()
     }
 }
 
