@@ -7,6 +7,7 @@ mod admin;
 mod ends;
 mod groups;
 mod ids;
+mod reports;
 
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
@@ -30,6 +31,7 @@ pub(super) use admin::FAR;
 pub(super) use ends::{EndQueue, Which};
 pub(super) use groups::group;
 pub(super) use ids::IdQueue;
+pub(super) use reports::ReportQueue;
 
 const OK: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
 

@@ -2,14 +2,12 @@
 
 use std::ffi::{CString, c_void};
 use std::ptr;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings as ffi;
-use rdkafka::client::ClientContext;
-use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::{Kafka, PATIENCE};
 
@@ -58,23 +56,6 @@ impl Out {
 /// Partition and offset, or why not.
 pub type Report = Result<(i32, i64), String>;
 
-/// What Kafka has said of each record so far.
-#[derive(Default)]
-pub struct Reports(Mutex<Vec<(usize, Report)>>);
-
-impl ClientContext for Reports {}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = usize;
-    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
-        let result = match result {
-            Ok(record) => Ok((record.partition(), record.offset())),
-            Err((error, _)) => Err(error.to_string()),
-        };
-        self.0.lock().unwrap().push((index, result));
-    }
-}
-
 impl Kafka {
     /// Produces `records` to `topic` and waits until Kafka has them; gives partition and offset of each.
     pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Out>) -> Vec<(i32, i64)> {
@@ -103,8 +84,10 @@ impl Kafka {
 
 /// An idempotent producer: what it writes to a partition is there once and in order.
 pub struct Writer {
-    producer: BaseProducer<Reports>,
+    producer: BaseProducer,
     count: usize,
+    /// What Kafka has said of each record so far.
+    reports: Vec<(usize, Report)>,
 }
 
 impl Writer {
@@ -117,23 +100,23 @@ impl Writer {
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        let producer = config.create_with_context(Reports::default()).expect("a producer");
-        Self { producer, count: 0 }
+        let producer = config.create().expect("a producer");
+        Self { producer, count: 0, reports: Vec::new() }
     }
 
     /// For transactions, if it was made with a `transactional.id`.
-    pub fn producer(&self) -> &impl Producer<Reports> {
+    pub fn producer(&self) -> &impl Producer {
         &self.producer
     }
 
     /// Hands a record over; waits while the producer is full.
     pub fn write(&mut self, topic: &str, record: &Out) {
         while !send(&self.producer, topic, record, self.count) {
-            self.producer.poll(Duration::from_millis(50));
+            self.hear(Duration::from_millis(50));
         }
         self.count += 1;
         if self.count.is_multiple_of(1000) {
-            self.producer.poll(Duration::ZERO);
+            self.hear(Duration::ZERO);
         }
     }
 
@@ -145,22 +128,40 @@ impl Writer {
 
     /// As [`Writer::finish`], of records that Kafka may not have taken.
     pub fn reports(&mut self) -> Vec<Report> {
-        // Not `flush`, which looks only ten times a second.
         let deadline = Instant::now() + PATIENCE;
-        while self.producer.in_flight_count() > 0 {
+        while self.reports.len() < self.count {
             assert!(Instant::now() < deadline, "kafka takes the records");
-            self.producer.poll(Duration::from_millis(5));
+            self.hear(Duration::from_millis(100));
         }
-        let mut reports = self.producer.context().0.lock().unwrap();
-        assert_eq!(reports.len(), self.count, "every record is reported");
         self.count = 0;
-        reports.sort_by_key(|(index, _)| *index);
-        reports.drain(..).map(|(_, result)| result).collect()
+        self.reports.sort_by_key(|(index, _)| *index);
+        self.reports.drain(..).map(|(_, result)| result).collect()
+    }
+
+    /// Waits for the next reports: by a foreign call, because `poll` of the crate waits out its time whatever comes.
+    fn hear(&mut self, timeout: Duration) {
+        // SAFETY: the client is alive; queue and event are ours until they are destroyed, and messages are the event's.
+        unsafe {
+            let queue = ffi::rd_kafka_queue_get_main(self.producer.client().native_ptr());
+            let event = ffi::rd_kafka_queue_poll(queue, timeout.as_millis() as i32);
+            if ffi::rd_kafka_event_type(event) == ffi::RD_KAFKA_EVENT_DR {
+                while let Some(message) = ffi::rd_kafka_event_message_next(event).as_ref() {
+                    let none = ffi::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+                    let report = match message.err {
+                        code if code == none => Ok((message.partition, message.offset)),
+                        code => Err(RDKafkaErrorCode::from(code).to_string()),
+                    };
+                    self.reports.push((message._private as usize, report));
+                }
+            }
+            ffi::rd_kafka_event_destroy(event);
+            ffi::rd_kafka_queue_destroy(queue);
+        }
     }
 }
 
 /// False when the producer's queue is full.
-fn send(producer: &BaseProducer<Reports>, topic: &str, record: &Out, index: usize) -> bool {
+fn send(producer: &BaseProducer, topic: &str, record: &Out, index: usize) -> bool {
     use ffi::rd_kafka_vtype_t as Kind;
     use ffi::rd_kafka_vu_s__bindgen_ty_1 as Value;
     let topic = CString::new(topic).expect("no NUL in a topic");
