@@ -168,6 +168,8 @@ pub(super) fn rereader(kafka: &config::Kafka) -> Result<ClientConfig, ClientErro
             ("fetch.max.bytes", "1048576".to_owned()),
             ("message.max.bytes", "1000000".to_owned()),
             ("fetch.wait.max.ms", "100".to_owned()),
+            // A second otherwise, each time what is queued has been read.
+            ("fetch.queue.backoff.ms", "5".to_owned()),
             ("check.crcs", "true".to_owned()),
             ("isolation.level", "read_committed".to_owned()),
         ],

@@ -60,7 +60,7 @@ impl Inquiry {
     fn reader(&self) -> KafkaResult<Arc<BaseConsumer<Diagnosis>>> {
         let mut settings = self.settings.clone();
         settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
-        settings.set("queued.max.messages.kbytes", "16384").set("fetch.queue.backoff.ms", "5");
+        settings.set("queued.max.messages.kbytes", "16384");
         self.another(&settings)
     }
 }

@@ -79,7 +79,7 @@ impl Inquiry {
         let mut settings = self.settings.clone();
         settings.set("fetch.message.max.bytes", PARTITION).set("fetch.max.bytes", ANSWER);
         settings.set("message.max.bytes", ANSWER);
-        settings.set("queued.max.messages.kbytes", "4096").set("fetch.queue.backoff.ms", "5");
+        settings.set("queued.max.messages.kbytes", "4096");
         // What was deleted meanwhile need not be read.
         settings.set("auto.offset.reset", "earliest");
         self.another(&settings)
