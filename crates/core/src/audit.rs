@@ -55,7 +55,8 @@ impl Core {
             by_hub[berth.hub] += berth.weighed;
             let due = berth.lane.due().filter(|_| !berth.seat.waits());
             if self.once.parked(number) {
-                assert!(berth.once && self.once.is_renewing(), "lane {number} waits for a commit");
+                let renewing = self.once.renewing().and_then(|stay| self.partitions.of(stay));
+                assert!(berth.once && renewing.is_some(), "lane {number} waits for a commit");
                 continue;
             }
             assert_eq!(self.due.of(number), due, "lane {number} is looked at in time");

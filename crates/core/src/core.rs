@@ -222,6 +222,7 @@ impl Core {
         }
         self.purge(gone.iter().filter(|partition| partition.out > 0), now);
         self.forget_questions();
+        self.renew_elsewhere();
         let partitions = &self.partitions;
         self.letters.retain(|_, ticket| partitions.of(ticket.assignment()).is_some());
         for Partition { name, .. } in gone {

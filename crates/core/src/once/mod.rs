@@ -97,8 +97,8 @@ impl OnceBooks {
     }
 
     #[cfg(test)]
-    pub(crate) fn is_renewing(&self) -> bool {
-        self.renewing.is_some()
+    pub(crate) fn renewing(&self) -> Option<Assignment> {
+        self.renewing
     }
 
     /// What is taken for granted of the others.
@@ -226,6 +226,16 @@ impl Core {
         let Some(commit) = self.commit_of(stay.slot(), position) else { return };
         let Some(partition) = self.partitions.of(stay) else { return };
         self.act(Action::Commit(partition.name.clone(), commit));
+    }
+
+    /// Where the stay has ended whose commit was to renew the lease, the lanes that wait for it ask for another.
+    pub(crate) fn renew_elsewhere(&mut self) {
+        let ended = |stay: &Assignment| self.partitions.of(*stay).is_none();
+        if self.once.renewing.take_if(|stay| ended(stay)).is_some() {
+            for lane in std::mem::take(&mut self.once.parked) {
+                self.touch(lane);
+            }
+        }
     }
 
     /// What is said when a partition is committed up to `position`.
