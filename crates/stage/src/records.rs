@@ -196,7 +196,7 @@ impl Supply {
 
     /// Keeps writing on a thread of its own, some ten thousand records a second at most.
     pub fn pour(self) -> Pour {
-        self.pour_slowly(200, Duration::from_millis(10))
+        self.pour_slowly(200, Duration::from_millis(30))
     }
 
     /// The same, `count` records over all partitions between two pauses.
