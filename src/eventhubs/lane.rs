@@ -275,7 +275,7 @@ impl LinkTask {
         let (hub, to) = (&self.hub.hub, (&*self.path, &*name));
         let place = (self.seating.set(self.number), &mut self.seating);
         let attached = link::attach_wanting(&self.namespace, hub, to, &wants, place).await;
-        self.says_where_it_lives();
+        self.report_seating();
         let link = attached.inspect_err(|fault| {
             // Where it cannot be who it was, it is somebody else the next time.
             if fault.out_of_step || fault.cause == Cause::Service {

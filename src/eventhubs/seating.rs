@@ -44,7 +44,7 @@ impl Seating {
     }
 
     /// Whether it has been set apart, which is said once.
-    pub(super) fn to_say(&mut self) -> bool {
+    pub(super) fn is_news(&mut self) -> bool {
         self.losses >= LOSSES && !mem::replace(&mut self.said, true)
     }
 
@@ -76,13 +76,13 @@ mod tests {
     fn a_single_loss_sets_no_lane_apart() {
         assert_eq!(after(LOSSES - 1).set(7), Set::Common);
         let mut seating = after(LOSSES - 1);
-        assert!(!seating.to_say());
+        assert!(!seating.is_news());
         for said in [true, false] {
             seating.lost();
-            assert_eq!(seating.to_say(), said, "it is said once");
+            assert_eq!(seating.is_news(), said, "it is said once");
         }
         seating.answered();
-        assert!(!seating.to_say());
+        assert!(!seating.is_news());
         assert_eq!(seating.set(7), Set::Common);
     }
 

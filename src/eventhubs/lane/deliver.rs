@@ -56,12 +56,12 @@ impl LinkTask {
     /// Its batch was unanswered when the connection ended, or is why it ends.
     fn loses_connection(&mut self) {
         self.seating.lost();
-        self.says_where_it_lives();
+        self.report_seating();
     }
 
     /// Says it when losses have set it apart.
-    pub(super) fn says_where_it_lives(&mut self) {
-        if self.seating.to_say() {
+    pub(super) fn report_seating(&mut self) {
+        if self.seating.is_news() {
             let (namespace, hub, link) = (&*self.hub.namespace, &*self.hub.hub, &self.path);
             tracing::warn!(name: "link_set_apart", namespace, hub, link, "two connections ended while this link waited for an answer; it no longer shares one with the other hubs");
         }

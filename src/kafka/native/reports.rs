@@ -44,13 +44,11 @@ impl<C: ProducerContext> ReportQueue<C> {
         unsafe {
             let event = ffi::rd_kafka_queue_poll(self.queue.as_ptr(), millis);
             let Some(event) = NonNull::new(event) else { return Vec::new() };
-            let reports = match ffi::rd_kafka_event_type(event.as_ptr()) {
-                ffi::RD_KAFKA_EVENT_DR => reports(event),
-                _ => {
-                    log(event);
-                    Vec::new()
-                }
-            };
+            // Others have none.
+            let reports = reports(event);
+            if reports.is_empty() {
+                log(event);
+            }
             ffi::rd_kafka_event_destroy(event.as_ptr());
             reports
         }
@@ -65,7 +63,7 @@ impl<C: ProducerContext> Drop for ReportQueue<C> {
 }
 
 /// # Safety
-/// `event` is a live event of delivery reports.
+/// `event` is live.
 unsafe fn reports(event: NonNull<ffi::rd_kafka_event_t>) -> Vec<Report> {
     // SAFETY: the caller's promise; messages belong to the event.
     let next = || unsafe { ffi::rd_kafka_event_message_next(event.as_ptr()).as_ref() };
@@ -77,7 +75,7 @@ unsafe fn reports(event: NonNull<ffi::rd_kafka_event_t>) -> Vec<Report> {
 }
 
 /// # Safety
-/// `event` is a live event.
+/// `event` is live.
 unsafe fn log(event: NonNull<ffi::rd_kafka_event_t>) {
     let (mut facility, mut text, mut level): (*const c_char, *const c_char, _) =
         (ptr::null(), ptr::null(), 0);
@@ -88,9 +86,7 @@ unsafe fn log(event: NonNull<ffi::rd_kafka_event_t>) {
         if text.is_null() {
             text = ffi::rd_kafka_event_error_string(event);
         }
-        let read = |text: *const c_char| {
-            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy()).unwrap_or_default()
-        };
-        tracing::debug!(target: "librdkafka", facility = &*read(facility), "{}", read(text));
+        let read = |text: *const c_char| text.as_ref().map(|text| CStr::from_ptr(text));
+        tracing::debug!(target: "librdkafka", facility = ?read(facility), text = ?read(text));
     }
 }
