@@ -148,10 +148,7 @@ impl Core {
             self.once.lease = until;
             self.act(Action::Lease(until));
         }
-        self.once.renewing = None;
-        for lane in std::mem::take(&mut self.once.parked) {
-            self.touch(lane);
-        }
+        self.unpark();
         for name in names {
             let Some(slot) = self.partitions.find(&name.topic, name.partition) else { continue };
             self.claimed(slot, now);
@@ -209,8 +206,7 @@ impl Core {
 
     /// Commits where some partition stands: when Kafka takes it, this member is one.
     fn renew(&mut self) {
-        let is_under_way = |stay: &Assignment| self.partitions.of(*stay).is_some();
-        if self.once.renewing.as_ref().is_some_and(is_under_way) {
+        if self.once.renewing.is_some() {
             return;
         }
         let is_ready =
@@ -230,11 +226,16 @@ impl Core {
 
     /// Where the stay has ended whose commit was to renew the lease, the lanes that wait for it ask for another.
     pub(crate) fn renew_elsewhere(&mut self) {
-        let ended = |stay: &Assignment| self.partitions.of(*stay).is_none();
-        if self.once.renewing.take_if(|stay| ended(stay)).is_some() {
-            for lane in std::mem::take(&mut self.once.parked) {
-                self.touch(lane);
-            }
+        if self.once.renewing.is_some_and(|stay| self.partitions.of(stay).is_none()) {
+            self.unpark();
+        }
+    }
+
+    /// No commit is to renew the lease any more; lanes that waited for one are looked at again.
+    fn unpark(&mut self) {
+        self.once.renewing = None;
+        for lane in std::mem::take(&mut self.once.parked) {
+            self.touch(lane);
         }
     }
 
