@@ -133,6 +133,7 @@ impl Writer {
             assert!(Instant::now() < deadline, "kafka takes the records");
             self.hear(Duration::from_millis(100));
         }
+        assert_eq!(self.reports.len(), self.count, "every record is reported once");
         self.count = 0;
         self.reports.sort_by_key(|(index, _)| *index);
         self.reports.drain(..).map(|(_, result)| result).collect()
